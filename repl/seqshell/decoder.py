@@ -1,0 +1,25 @@
+"""The seam between sessions and models: a Decoder speaks numpy and reads one token, or many, for a batch of rows."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from seqshell.state import State
+
+
+class Decoder(Protocol):
+    """A model ready to be stepped, built as Decoder(config, weights) with weights named as in the module's state_dict.
+
+    V is the vocabulary. A state is never written to after it was returned.
+    """
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Leaves [batch_size, ...]."""
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs [B] int64, or [B, F] float32 for values. Returns outputs [B, V] (or [B, C], ...), state."""
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""

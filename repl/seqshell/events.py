@@ -1,0 +1,193 @@
+"""What happens while a line is answered. The terminal draws events and scripts print them as text or JSON: frozen, without behaviour.
+
+Texts in events come from models, files and plugins and are not safe to print: the output door cleans them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class Token(Event):
+    """A token that was committed to the live state. `text` may be empty while a UTF-8 character or a stop text is incomplete.
+
+    outputs: the logits [V] that it was drawn from, before the sampler chain; log-probability, rank and entropy
+        are computed from them by whoever wants to show them.
+    """
+
+    text: str
+    id: int = -1
+    position: int = -1
+    outputs: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The end of an answer of GENERATE. Positions [start, end) hold its tokens; log_prob is the model's, in nats, before the chain.
+
+    stop: length, eos, stop, interrupt or error. candidate is counted from 1 when there are several.
+    """
+
+    text: str
+    num_tokens: int
+    stop: str
+    log_prob: float
+    start: int
+    end: int
+    branch: str = "main"
+    candidate: int | None = None
+
+
+@dataclass(frozen=True)
+class Moved(Event):
+    """A time command moved the session. `tail`: the last two lines of the text as it is now; `way_back` tells how to return.
+
+    removed: tokens taken back (negative: brought again).
+    """
+
+    position: int
+    was: int
+    branch: str
+    tail: str
+    removed: int = 0
+    way_back: str = ""
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """A dim remark beside the result; scripts write it to stderr. level: info or warning."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Text(Event):
+    """Text that a command was asked for. spans: [start, end) ranges of it that are the user's own (drawn bold)."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Table(Event):
+    """Rows under column names; cells are str, int, float, bool or None."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Picture(Event):
+    """An array [rows, columns] to be drawn as a heat map, with labels {"rows": [...], "columns": [...]}."""
+
+    array: Any = field(repr=False, compare=False)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data(Event):
+    """The fields of a command's JSON result, as INTERFACE names them, with nothing to see: it stands beside the events that are drawn."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A token that may come next: log-probabilities of the model, and after the chain (-inf: the chain excludes it)."""
+
+    id: int
+    text: str
+    log_prob: float
+    chain_log_prob: float
+
+
+@dataclass(frozen=True)
+class Top(Event):
+    """The likeliest next tokens, best first."""
+
+    tokens: tuple[Likely, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A token of a text that was scored: log-probability in nats, rank from 0, and the likeliest ones in its place."""
+
+    text: str
+    log_prob: float
+    rank: int
+    likeliest: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Score(Event):
+    """A text's log-probability given the live state, which it does not move."""
+
+    tokens: tuple[Scored, ...]
+    log_prob: float
+    nats: float  # mean surprisal of a token
+    bits_per_char: float
+    perplexity: float
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch: where it stands, its first words after it left its parent, and the parent's name and the position where it left."""
+
+    name: str
+    position: int
+    current: bool
+    text: str = ""
+    parent: str | None = None
+    fork: int = 0
+
+
+@dataclass(frozen=True)
+class Branches(Event):
+    """The branches of a session, parents before children."""
+
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True)
+class SettingChanged(Event):
+    """/set gave a setting another value."""
+
+    name: str
+    value: Any
+    was: Any
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far long work has come: `done` of `total` (0: unknown), with what to show beside the bar."""
+
+    done: int
+    total: int
+    text: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ModelOpened(Event):
+    """A model became the current one; title and about are the lines that greet the user."""
+
+    name: str
+    title: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Quit(Event):
+    """The user wants to leave."""
+
+    code: int = 0

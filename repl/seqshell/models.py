@@ -1,0 +1,86 @@
+"""What a model is: tasks, architectures, and the two faces of a model, its torch module and its opened form.
+
+Every model is `model(inputs, state) -> (outputs, state)` and `initial_state(batch_size) -> state`. Imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seqshell.state import State
+
+if TYPE_CHECKING:
+    from seqshell.decoder import Decoder
+    from seqshell.tokenizers import Tokenizer
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
+
+
+class Task(StrEnum):
+    """What a model does with a message. The set is closed: the terminal must know how to draw an answer."""
+
+    GENERATE = "generate"
+    TRANSLATE = "translate"
+    CLASSIFY = "classify"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A family of models, as a plugin offers it.
+
+    config: a dataclass type; fields vocab_size, source_vocab_size, target_vocab_size, num_classes, num_features are filled in
+        from the data, the others are the user's settings (`seqshell.setting` gives ranges).
+    model: `model(config)` is a SequenceModel: a torch module. decoder: `decoder(config, weights)` is a numpy Decoder.
+        Each may be the thing itself or "package.module:Name", imported when first needed.
+    causal: False when the whole text must be read at once (bidirectional).
+    """
+
+    name: str
+    task: Task
+    config: type[Any] | str
+    model: Callable[[Any], Any] | str
+    decoder: Callable[[Any, Mapping[str, Any]], Decoder] | str | None = None
+    summary: str = ""
+    causal: bool = True
+
+
+class SequenceModel(Protocol):
+    """The torch face of a model: an nn.Module with these two methods. The shapes depend on the task."""
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Leaves [batch_size, ...], on the module's device."""
+
+    def forward(self, inputs: Any, state: State) -> tuple[Any, State]:
+        """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last."""
+
+
+class Seq2Seq(SequenceModel, Protocol):
+    """A SequenceModel over the target whose first state comes from a source."""
+
+    def encode(self, source: Any, lengths: Any) -> State:
+        """source [B, S] int64 padded right, lengths [B] -> the state before BOS is read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An opened checkpoint: a decoder with its tokenizer and what the file says of itself. Shared by all sessions on it.
+
+    header: the JSON text of the checkpoint (architecture, owner, config, defaults, examples, provenance).
+    fingerprint: a hex digest of weights, config and tokenizer; a saved session names its model by it.
+    """
+
+    name: str
+    task: Task
+    architecture: str
+    decoder: Decoder
+    tokenizer: Tokenizer
+    fingerprint: str
+    causal: bool = True
+    path: Path | None = None
+    header: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    num_parameters: int = 0

@@ -1,0 +1,5 @@
+"""For tests, a plugin author's among them: a model that takes milliseconds, whole conversations, and the contract checks."""
+
+from seqshell.testing.tiny import tiny_model
+
+__all__ = ["tiny_model"]

@@ -1,0 +1,46 @@
+"""A real recurrent model that takes microseconds: an Elman network over a handful of characters, its weights drawn from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.models import Model, Task
+from seqshell.state import State
+from seqshell.tokenizers import CharTokenizer, Tokenizer
+
+
+class TinyDecoder:
+    """h = tanh(E[token] + U h); logits = R h (Elman 1990). State: one float32 array [B, H]."""
+
+    def __init__(self, vocab_size: int, hidden_size: int = 8, seed: int = 0) -> None:
+        random = np.random.default_rng(seed)
+        self.embedding = random.normal(0, 1, (vocab_size, hidden_size)).astype(np.float32)
+        self.recurrent = random.normal(0, 1 / np.sqrt(hidden_size), (hidden_size, hidden_size)).astype(np.float32)
+        self.readout = random.normal(0, 1, (hidden_size, vocab_size)).astype(np.float32)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """[batch_size, H] zeros."""
+        return np.zeros((batch_size, self.recurrent.shape[0]), np.float32)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B]. Returns logits [B, V], state [B, H]."""
+        hidden = np.tanh(self.embedding[inputs] + state @ self.recurrent)
+        return hidden @ self.readout, hidden
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T]. Returns the logits [B, V] after the last, state [B, H]."""
+        for column in range(inputs.shape[1]):
+            outputs, state = self.step(inputs[:, column], state)
+        return outputs, state
+
+
+def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None) -> Model:
+    """A language model over the characters of `vocabulary`, or over the ids of another tokenizer."""
+    tokenizer = tokenizer or CharTokenizer(vocabulary)
+    decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
+    fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
+    return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
