@@ -1,0 +1,41 @@
+"""What a message means for each task, and how it is answered in events. Knows no terminal, command or plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seqshell.errors import UsageError
+from seqshell.events import Event
+from seqshell.models import Task
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+
+# Each module has `answer(session, text, wishes)` and `go_on(session, wishes, number)`, and is imported with the first answer.
+HOMES: Mapping[Task, str] = MappingProxyType({Task.GENERATE: "seqshell.tasks.generate"})
+
+
+class Wishes(Protocol):
+    """The user's settings by name: max_tokens, stop, unknown, newline, ... A dict will do."""
+
+    def get(self, name: str, /) -> Any:
+        """The value in force."""
+
+
+def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
+    """Answer one message of the user, verbatim, as the session's model has it. UsageError when its task has no answer here."""
+    return _home(session.model.task).answer(session, text, wishes)  # type: ignore[no-any-return]  # modules are not typed
+
+
+def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterator[Event]:
+    """Answer further without a message: GENERATE makes `number` more tokens (None: max_tokens) from the live state."""
+    return _home(session.model.task).go_on(session, wishes, number)  # type: ignore[no-any-return]  # modules are not typed
+
+
+def _home(task: Task) -> Any:
+    if task not in HOMES:
+        raise UsageError(f"messages to a model of the task {task.value} are not answered here; this seqshell answers {', '.join(HOMES)}")
+    return import_module(HOMES[task])
