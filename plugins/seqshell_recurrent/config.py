@@ -1,0 +1,44 @@
+"""The settings of the recurrent language models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqshell import setting
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """What all of them share. vocab_size is filled in from the data."""
+
+    vocab_size: int
+    embed_size: int = setting(128, low=0, high=65_536, help="size of a token's vector; 0: one-hot, no embedding")
+    hidden_size: int = setting(512, low=1, high=65_536, help="size of each layer's hidden state")
+    num_layers: int = setting(2, low=1, high=64, help="recurrent layers on top of each other")
+    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training")
+    embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the embedding")
+    locked: bool = setting(True, help="the same dropout mask at every time step")
+    tied: bool = setting(False, help="the read-out shares the embedding's matrix; needs embed_size = hidden_size")
+
+    def __post_init__(self) -> None:
+        if self.vocab_size < 1:
+            raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
+        if self.tied and self.embed_size != self.hidden_size:
+            raise ValueError(f"tied needs embed_size equal to hidden_size, but they are {self.embed_size} and {self.hidden_size}")
+
+
+@dataclass(frozen=True)
+class RNNConfig(RecurrentConfig):
+    """A simple recurrent network with its nonlinearity."""
+
+    nonlinearity: str = setting("tanh", choices=("tanh", "relu", "sigmoid"), help="what squashes the hidden state")
+
+
+@dataclass(frozen=True)
+class LSTMConfig(RecurrentConfig):
+    """A long short-term memory."""
+
+
+@dataclass(frozen=True)
+class GRUConfig(RecurrentConfig):
+    """A gated recurrent unit."""

@@ -1,0 +1,70 @@
+"""Recurrent language models in torch: embedding, recurrent stack, read-out. The decoders that speak numpy are in `decoders`."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import init
+
+from seqshell.layers.modules import OneHot, Readout, RecurrentStack, sequence_dropout
+from seqshell.state import State
+from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
+
+
+class RecurrentLanguageModel(nn.Module):
+    """What the three share. `cell` names the kind of layer, as in `seqshell.layers.modules.CELLS`.
+
+    Weights: embedding.weight [V, E], recurrent.{layer}.weight_ih_l0 and so on as torch names them, readout.weight [V, H] and
+    readout.bias [V]. One-hot models lack the first, tied ones the read-out's matrix.
+    """
+
+    def __init__(self, config: RecurrentConfig, cell: str) -> None:
+        super().__init__()
+        self.config = config
+        size = config.embed_size or config.vocab_size
+        self.embedding = nn.Embedding(config.vocab_size, size) if config.embed_size else OneHot(config.vocab_size)
+        self.recurrent = RecurrentStack(cell, size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked)
+        self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
+        if isinstance(self.embedding, nn.Embedding) and config.tied:
+            # As a read-out, a matrix of unit normals would start with logits of size sqrt(H).
+            init.normal_(self.embedding.weight, std=config.hidden_size**-0.5)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        return self.recurrent.initial_state(batch_size)
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens: [B, T] int64. Returns logits [B, T, V], state."""
+        config = self.config
+        inputs = sequence_dropout(self.embedding(tokens), config.embed_dropout, self.training, config.locked)  # [B, T, E]
+        hidden, state = self.recurrent(inputs, state)
+        return self.readout(hidden, self.embedding.weight if config.tied else None), state
+
+
+class RNNLanguageModel(RecurrentLanguageModel):
+    """Simple recurrent networks, h = f(W x + U h + b) (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
+
+    State: one tensor [B, L, H], the hidden state of each of the L layers.
+    """
+
+    def __init__(self, config: RNNConfig) -> None:
+        super().__init__(config, f"rnn_{config.nonlinearity}")
+
+
+class LSTMLanguageModel(RecurrentLanguageModel):
+    """Long short-term memories (Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735; forget gate: Gers et al. 2000).
+
+    State: LSTMState(hidden, cell), [B, L, H] each.
+    """
+
+    def __init__(self, config: LSTMConfig) -> None:
+        super().__init__(config, "lstm")
+
+
+class GRULanguageModel(RecurrentLanguageModel):
+    """Gated recurrent units (Cho et al. 2014, https://arxiv.org/abs/1406.1078), the reset gate after the product, as cuDNN and torch have it.
+
+    State: one tensor [B, L, H], the hidden state of each of the L layers.
+    """
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__(config, "gru")

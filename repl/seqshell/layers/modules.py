@@ -1,0 +1,142 @@
+"""The torch twins of the numpy layers: one-hot input, locked dropout, recurrent stacks, read-out. Only modules that hold models import this."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional, init
+
+from seqshell.layers.states import LSTMState
+from seqshell.state import State
+
+
+class OneHot(nn.Module):
+    """Stands where an embedding would: each token is its own unit vector."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: [B, T] int64. Returns [B, T, V] of zeros and ones, in the default float type."""
+        return functional.one_hot(tokens, self.vocab_size).to(torch.get_default_dtype())
+
+
+def sequence_dropout(inputs: Tensor, p: float, training: bool, locked: bool = True) -> Tensor:
+    """inputs: [B, T, F]. Returns [B, T, F] with a share p at zero while training and the rest scaled by 1 / (1 - p).
+
+    locked: every sequence has one mask for all time steps of the call (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
+    """
+    if not training or p == 0:
+        return inputs
+    if not locked:
+        return functional.dropout(inputs, p)
+    return inputs * functional.dropout(torch.ones_like(inputs[:, :1]), p)  # [B, 1, F] over all T
+
+
+class SigmoidRNN(nn.Module):
+    """The Elman cell with the logistic function, h = sigmoid(W x + U h + b), which nn.RNN lacks. Named and called as a one-layer nn.RNN."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(hidden_size)
+        self.weight_ih_l0 = nn.Parameter(torch.empty(hidden_size, input_size).uniform_(-bound, bound))
+        self.weight_hh_l0 = nn.Parameter(torch.empty(hidden_size, hidden_size).uniform_(-bound, bound))
+        self.bias_ih_l0 = nn.Parameter(torch.zeros(hidden_size))
+        self.bias_hh_l0 = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """inputs: [B, T, F]; hidden: [1, B, H]. Returns the hidden states [B, T, H] and the last of them [1, B, H]."""
+        products = functional.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # [B, T, H]
+        step, outputs = hidden[0], []
+        for product in products.unbind(1):
+            step = torch.sigmoid(product + functional.linear(step, self.weight_hh_l0))
+            outputs.append(step)
+        return torch.stack(outputs, 1), step.unsqueeze(0)
+
+
+# One layer each, called as nn.RNN is: layer(inputs [B, T, F], state [1, B, H]) -> (outputs [B, T, H], state).
+CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
+    "rnn_tanh": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="tanh", batch_first=True),
+    "rnn_relu": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="relu", batch_first=True),
+    "rnn_sigmoid": SigmoidRNN,
+    "lstm": lambda size, hidden: nn.LSTM(size, hidden, batch_first=True),
+    "gru": lambda size, hidden: nn.GRU(size, hidden, batch_first=True),
+}
+
+
+class RecurrentStack(nn.ModuleList):
+    """Recurrent networks of one layer on top of each other, with dropout after every one.
+
+    cell: one of CELLS. State: LSTMState for "lstm", else one tensor [B, L, H]. The recurrent weights start orthogonal, each gate's on its
+    own, and the biases at 0 but for the forget gate's, at 1 (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int = 1, *, dropout: float = 0.0, locked: bool = True) -> None:
+        super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.dropout = dropout
+        self.locked = locked
+        for layer in self:
+            _initialise(layer, is_lstm=cell == "lstm")
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Zeros [batch_size, L, H]; two of them for the LSTM."""
+        weight = cast(Tensor, self[0].weight_hh_l0)
+        zeros = weight.new_zeros(batch_size, len(self), self.hidden_size)
+        return LSTMState(zeros, torch.zeros_like(zeros)) if self.cell == "lstm" else zeros
+
+    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """inputs: [B, T, F]. Returns the last layer's hidden states [B, T, H], after its dropout, and the state after the last step.
+
+        The state keeps its float type in autocast too.
+        """
+        finals: list[State] = []
+        for index, layer in enumerate(self):
+            # nn.LSTM keeps its layers first even with batch_first=True; our states are batch-first.
+            if isinstance(state, LSTMState):
+                inputs, final = layer(inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
+            else:
+                inputs, final = layer(inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
+            finals.append(final)
+            inputs = sequence_dropout(inputs, self.dropout, self.training, self.locked)
+        if isinstance(state, LSTMState):
+            return inputs, LSTMState(*(_batch_first(parts, old) for parts, old in zip(zip(*finals, strict=True), state, strict=True)))
+        return inputs, _batch_first(finals, state)
+
+
+class Readout(nn.Module):
+    """Hidden states to logits. tied: it has no matrix of its own but borrows the embedding's (Press & Wolf 2017, https://arxiv.org/abs/1608.05859)."""
+
+    def __init__(self, hidden_size: int, vocab_size: int, *, tied: bool = False) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(hidden_size)
+        self.weight = None if tied else nn.Parameter(torch.empty(vocab_size, hidden_size).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+
+    def forward(self, hidden: Tensor, borrowed: Tensor | None = None) -> Tensor:
+        """hidden: [B, T, H]; borrowed: the embedding's matrix [V, H] when tied. Returns logits [B, T, V]."""
+        return functional.linear(hidden, cast(Tensor, self.weight if borrowed is None else borrowed), self.bias)
+
+
+def _initialise(layer: nn.Module, *, is_lstm: bool) -> None:
+    """Orthogonal recurrent weights and quiet biases; the input weights stay as torch drew them, uniform within 1 / sqrt(H)."""
+    weight, size = cast(Tensor, layer.weight_hh_l0), cast(Tensor, layer.weight_hh_l0).shape[1]
+    biases = [cast(Tensor, layer.bias_ih_l0), cast(Tensor, layer.bias_hh_l0)]
+    with torch.no_grad():
+        for gate in weight.view(-1, size, size):  # [H, H] each
+            init.orthogonal_(gate)
+        for bias in biases:
+            bias.zero_()
+        if is_lstm:
+            biases[0][size : 2 * size] = 1.0  # torch's order of gates: input, forget, cell, output
+
+
+def _batch_first(parts: tuple[Tensor, ...] | list[Tensor], old: Tensor) -> Tensor:
+    """The final states of the layers, [1, B, H] each, as [B, L, H] in the float type of the old state."""
+    return torch.cat(tuple(parts)).transpose(0, 1).to(old.dtype)
