@@ -33,6 +33,8 @@ class Token(Event):
 class Finished(Event):
     """The end of an answer of GENERATE. Positions [start, end) hold its tokens; log_prob is the model's, in nats, before the chain.
 
+    text: what was still held back and is told only now (mostly nothing), so that the joined texts of an answer's Tokens and its
+        Finished are the whole answer.
     stop: length, eos, stop, interrupt or error. candidate is counted from 1 when there are several.
     """
 
