@@ -17,15 +17,13 @@ _HOMES = {
     "seqshell.tokenizers": "Tokenizer",
     "seqshell.hookspecs": "hookimpl",
     "seqshell.session": "Session",
-    "seqshell.opening": "open",
-    "seqshell.checkpoint": "save_checkpoint",
+    "seqshell.opening": "open save_checkpoint",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
-    from seqshell.checkpoint import save_checkpoint
     from seqshell.decoder import Decoder
     from seqshell.errors import (
         CheckpointError,
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from seqshell.hookspecs import hookimpl
     from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Model, Seq2Seq, SequenceModel, Task
     from seqshell.offers import Arguments, Command, Lazy, Option, command, setting
-    from seqshell.opening import open
+    from seqshell.opening import open, save_checkpoint
     from seqshell.sampling import (
         Advanced,
         Batch,
