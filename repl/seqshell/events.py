@@ -189,6 +189,17 @@ class ModelOpened(Event):
 
 
 @dataclass(frozen=True)
+class Steps(Event):
+    """A script to be taken line by line: the terminal shows its comments as prose and puts each other line into the prompt.
+
+    name: what the user called it, e.g. /tour. lines: as they stand in the file, comments and blocks included.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Quit(Event):
     """The user wants to leave."""
 
