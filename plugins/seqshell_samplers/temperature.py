@@ -1,0 +1,35 @@
+"""Temperature: flatter or sharper probabilities (Ackley, Hinton and Sejnowski 1985, A learning algorithm for Boltzmann machines)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import SampleContext, setting
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Divide the logits by `t`: p_i ~ exp(logit_i / t). Below 1 the likely become likelier; 0 keeps the likeliest alone."""
+
+    name: ClassVar[str] = "temperature"
+    about_chance: ClassVar[bool] = True
+    t: float = setting(0.8, low=0, high=100, neutral=1.0, help="divide the logits by it; 0 takes the likeliest token")
+
+    def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
+        """logits: [V]. Returns [V]; of equally likely tokens the first one survives t = 0."""
+        if self.t == 1:
+            return logits
+        if self.t >= 1e-6:
+            return logits / self.t
+        best = logits.argmax()
+        if self.t == 0:
+            alone = np.full_like(logits, -np.inf)
+            alone[best] = logits[best]
+            return alone
+        with np.errstate(over="ignore"):  # what is too far below the best for a float has no probability
+            sharp: NDArray[np.float64] = (logits - logits[best]) / self.t
+        return sharp

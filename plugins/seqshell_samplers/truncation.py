@@ -1,0 +1,69 @@
+"""Truncation: only the tokens that a rule calls likely enough stay; the others get -inf."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import SampleContext, setting
+
+Logits = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Keep the `k` most likely tokens (Fan et al. 2018, https://arxiv.org/abs/1805.04833)."""
+
+    name: ClassVar[str] = "top_k"
+    about_chance: ClassVar[bool] = True
+    k: int = setting(40, low=0, neutral=0, help="keep the k likeliest; 0 keeps all")
+
+    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
+        """logits: [V]. Returns [V] with all but the k largest at -inf; ties at the border are kept."""
+        if self.k == 0 or self.k >= logits.size:
+            return logits
+        return np.where(logits < np.partition(logits, -self.k)[-self.k], -np.inf, logits)
+
+
+@dataclass(frozen=True)
+class TopP:
+    """Nucleus sampling: keep the smallest set of likeliest tokens whose probabilities sum to at least `p`.
+
+    Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, equation 2.
+    """
+
+    name: ClassVar[str] = "top_p"
+    about_chance: ClassVar[bool] = True
+    p: float = setting(0.95, low=0, high=1, neutral=1.0, help="keep the likeliest that hold this probability together; 0 keeps the best")
+
+    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
+        """logits: [V]. Returns [V] with the tail at -inf; ties at the border are kept."""
+        if self.p == 1:
+            return logits
+        weights = np.exp(logits - logits[logits.argmax()])
+        total = weights.sum()
+        # The tokens below an equal share of the tail hold less than the tail together: the nucleus lies among the others.
+        head = weights[weights >= (1 - self.p) * total / weights.size]
+        head.sort()
+        falling = head[::-1]
+        border = falling[min(int(falling.cumsum().searchsorted(self.p * total)), falling.size - 1)]
+        return np.where(weights < border, -np.inf, logits)
+
+
+@dataclass(frozen=True)
+class MinP:
+    """Keep the tokens that are at least `p` times as likely as the best (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082)."""
+
+    name: ClassVar[str] = "min_p"
+    about_chance: ClassVar[bool] = True
+    p: float = setting(0.05, low=0, high=1, neutral=0.0, help="keep what is at least this fraction as likely as the best; 0 keeps all")
+
+    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
+        """logits: [V]. Returns [V] with what is less likely at -inf."""
+        if self.p == 0:
+            return logits
+        return np.where(logits < logits[logits.argmax()] + math.log(self.p), -np.inf, logits)

@@ -1,0 +1,30 @@
+"""What can be read off a row of outputs: log-probabilities, entropy, and how well a token ranked. All in float64 and nats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def log_probs(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """logits [..., V] -> log-softmax over the last axis, [..., V]; -inf stays -inf."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return shifted
+
+
+def rank(logits: NDArray[Any], token: int) -> int:
+    """How many tokens are likelier, 0 for the best; logits [V]. Of equally likely ones the smaller id comes first."""
+    mine = logits[token]
+    return int(np.count_nonzero(logits > mine) + np.count_nonzero(logits[:token] == mine))
+
+
+def entropy(logits: NDArray[Any]) -> float:
+    """The expected surprisal of the next token in nats; logits [V]."""
+    logs = log_probs(logits)
+    probs = np.exp(logs)
+    possible = probs > 0
+    return float(-(probs[possible] * logs[possible]).sum()) + 0.0  # a certain token has the entropy 0, not -0

@@ -1,0 +1,73 @@
+"""The strategies that go on one token at a time: greedy and sample. Both stream without end; the caller stops reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from seqshell.decoder import Decoder
+from seqshell.decoding.chain import Chain
+from seqshell.sampling import Advanced, Batch, Draw, History, Logits, Request, SampleContext, Step, choose
+
+Pick = Callable[[Logits, Draw, int], int]
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Take the likeliest token each time, the smallest id of equally likely ones. Samplers about chance are not in use."""
+
+    name: ClassVar[str] = "greedy"
+    streams: ClassVar[bool] = True
+
+    def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
+        """An Advanced for every token, without end."""
+        chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
+        return _stream(decoder, start, request, chain, _likeliest)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw each token by the probabilities that the sampler chain leaves."""
+
+    name: ClassVar[str] = "sample"
+    streams: ClassVar[bool] = True
+
+    def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
+        """An Advanced for every token, without end. Rows draw independently of how they are batched."""
+        chain = Chain(request.samplers, excluded=request.excluded)
+        return _stream(decoder, start, request, chain, _drawn)
+
+
+def _likeliest(logits: Logits, draw: Draw, position: int) -> int:
+    return int(logits.argmax())
+
+
+def _drawn(logits: Logits, draw: Draw, position: int) -> int:
+    return choose(np.exp(logits - logits.item(logits.argmax())), draw.uniform(position))
+
+
+def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick: Pick) -> Iterator[Step]:
+    """Choose a token in every row, step them all, tell; forever. The ids of request.prefix come first, unchosen."""
+    state, outputs, draw = start.state, start.outputs, request.draw
+    histories = [list(history[:]) for history in start.histories]  # ours: they grow with every token
+    memories = [each or chain.first_memories() for each in start.memories]
+    num_rows, step = len(histories), 0
+    while True:
+        tokens = np.empty(num_rows, np.int64)
+        for row, ids in enumerate(histories):
+            if step < len(request.prefix):
+                token = request.prefix[step]
+            else:
+                position = start.positions[row] + step
+                context = SampleContext(History(ids), start.generated[row] + step, position, request.tokenizer, None, draw)
+                logits = chain.logits(outputs[row], context, memories[row])
+                token = pick(logits, draw, position)
+                memories[row] = chain.updated(memories[row], token, logits)
+            ids.append(token)
+            tokens[row] = token
+        outputs, state = decoder.step(tokens, state)
+        step += 1
+        yield Advanced(tokens, state, outputs, tuple(memories))
