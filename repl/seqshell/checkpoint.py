@@ -65,6 +65,12 @@ def read_header(path: str | Path) -> dict[str, Any]:
         return _read_header(file, Path(path))[0]
 
 
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor by name, in the order of the file, read without the weights."""
+    with _opened(Path(path)) as file:
+        return {entry.name: entry.shape for entry in _read_header(file, Path(path))[1]}
+
+
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """A checkpoint's header and its tensors by name; float16 comes back as float32, every other kind as it is."""
     import numpy as np
