@@ -9,7 +9,18 @@ import seqshell
 
 @seqshell.hookimpl
 def seqshell_samplers() -> Iterable[seqshell.Lazy]:
-    yield seqshell.Lazy("temperature", "seqshell_samplers.temperature:Temperature")
-    yield seqshell.Lazy("top_k", "seqshell_samplers.truncation:TopK")
-    yield seqshell.Lazy("top_p", "seqshell_samplers.truncation:TopP")
-    yield seqshell.Lazy("min_p", "seqshell_samplers.truncation:MinP")
+    """The samplers in the usual order of the chain; each is imported when it is first used."""
+    for name, target in (
+        ("repeat_penalty", "penalties:RepeatPenalty"),
+        ("presence_penalty", "penalties:PresencePenalty"),
+        ("frequency_penalty", "penalties:FrequencyPenalty"),
+        ("no_repeat_ngram", "penalties:NoRepeatNgram"),
+        ("bias", "bias:Bias"),
+        ("top_k", "truncation:TopK"),
+        ("typical_p", "truncation:TypicalP"),
+        ("top_p", "truncation:TopP"),
+        ("min_p", "truncation:MinP"),
+        ("temperature", "temperature:Temperature"),
+        ("mirostat", "mirostat:Mirostat"),
+    ):
+        yield seqshell.Lazy(name, f"seqshell_samplers.{target}")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import SampleContext, setting
+from seqshell.decoding.measures import log_probs
 
 Logits = NDArray[np.float64]
 
@@ -67,3 +68,31 @@ class MinP:
         if self.p == 0:
             return logits
         return np.where(logits < logits[logits.argmax()] + math.log(self.p), -np.inf, logits)
+
+
+@dataclass(frozen=True)
+class TypicalP:
+    """Locally typical sampling: keep the tokens whose surprisal is nearest to the expected one, until they hold `p` together.
+
+    Meister et al. 2022, https://arxiv.org/abs/2202.00666, equation 10: the order is that of |H + log p_i|, H the entropy.
+    """
+
+    name: ClassVar[str] = "typical_p"
+    about_chance: ClassVar[bool] = True
+    p: float = setting(0.95, low=0, high=1, neutral=1.0, help="keep the most typical that hold this probability together")
+
+    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
+        """logits: [V]. Returns [V] with the atypical at -inf, the likeliest maybe among them; ties at the border are kept."""
+        if self.p == 1:
+            return logits
+        logs = log_probs(logits)
+        possible = logs > -np.inf
+        logs = logs[possible]
+        probs = np.exp(logs)
+        away = np.abs(logs - probs @ logs)  # probs @ logs is -H
+        order = away.argsort(kind="stable")
+        border = away[order[min(int(probs[order].cumsum().searchsorted(self.p)), order.size - 1)]]
+        kept = np.full_like(logits, -np.inf)
+        possible[possible] = away <= border
+        kept[possible] = logits[possible]
+        return kept

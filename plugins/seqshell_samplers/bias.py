@@ -1,0 +1,73 @@
+"""Bias: make single tokens likelier, less likely or impossible by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import SampleContext, Tokenizer, UsageError, VocabularyError, setting
+
+# TEXT:AMOUNT and one space, again and again: TEXT may hold spaces and colons of its own.
+_ENTRY = re.compile(r"(?P<token>.+?):(?P<amount>[+-]?(?:inf|\d+\.?\d*|\.\d+))(?: |$)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Add an amount to the logits of chosen tokens: `e:+2 z:-inf` makes e^2 = 7.4 times the odds of "e", and excludes "z".
+
+    tokens: entries TOKEN:AMOUNT with one space between them. TOKEN is the text of one token, or #ID; AMOUNT is -100 to 100, or
+    -inf. In a chain a value with spaces stands in quotes: `/sampler +bias="e:+2 z:-inf"`; a space is a token like any other
+    (`bias=" :-1"`). Amounts for one token add up.
+    """
+
+    name: ClassVar[str] = "bias"
+    tokens: str = setting("", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes")
+
+    def __post_init__(self) -> None:
+        self._entries  # noqa: B018  # read now, so that a mistake is told when the chain is written
+
+    def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
+        """logits: [V]. Returns [V]; where nothing would be left, all stay as they were. UsageError for a token that the model lacks."""
+        if not self._entries:
+            return logits
+        new = logits.copy()
+        for token, amount in self._entries:
+            new[_id(token, logits.size, context.tokenizer)] += amount
+        return new if new[new.argmax()] > -np.inf else logits
+
+    @cached_property
+    def _entries(self) -> tuple[tuple[str, float], ...]:
+        entries, start = [], 0
+        while start < len(self.tokens):
+            entry = _ENTRY.match(self.tokens, start)
+            if not entry:
+                raise UsageError(f"cannot read {self.tokens[start:]!r}: an entry is TOKEN:AMOUNT, as in e:+2 or #12:-inf")
+            amount = float(entry["amount"])
+            if not (-100 <= amount <= 100 or amount == -math.inf):
+                raise UsageError(f"the amount of {entry['token']!r} must be -100 to 100, or -inf, not {entry['amount']}")
+            entries.append((entry["token"], amount))
+            start = entry.end()
+        return tuple(entries)
+
+
+def _id(token: str, size: int, tokenizer: Tokenizer | None) -> int:
+    """The id of `#12`, or of the text of one token."""
+    if re.fullmatch(r"#\d+", token):
+        if int(token[1:]) >= size:
+            raise UsageError(f"bias: the ids of this model are 0 to {size - 1}, not {token[1:]}")
+        return int(token[1:])
+    if tokenizer is None:
+        raise UsageError(f"bias: without a tokenizer {token!r} has no id; write #ID")
+    try:
+        ids = tokenizer.encode(token)
+    except VocabularyError:
+        raise UsageError(f"bias: the model does not know {token!r}") from None
+    if len(ids) != 1:
+        raise UsageError(f"bias: {token!r} is {len(ids)} tokens of this model; write one token, or #ID")
+    return ids[0]

@@ -1,0 +1,296 @@
+"""The built-in samplers do what their papers say, change nothing at their neutral value, and always leave a token."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import seqshell
+import seqshell_samplers
+from seqshell import SampleContext, UsageError
+from seqshell.decoding.chain import Chain
+from seqshell.decoding.measures import log_probs
+from seqshell.offers import build, settings_of
+from seqshell.tokenizers import CharTokenizer
+from seqshell_samplers.bias import Bias
+from seqshell_samplers.mirostat import Mirostat
+from seqshell_samplers.penalties import FrequencyPenalty, NoRepeatNgram, PresencePenalty, RepeatPenalty
+from seqshell_samplers.temperature import Temperature
+from seqshell_samplers.truncation import MinP, TopK, TopP, TypicalP
+
+NOWHERE = SampleContext()
+LETTERS = CharTokenizer("abcdefgh")
+
+
+def load(lazy: seqshell.Lazy) -> type:
+    module, _, name = lazy.target.partition(":")
+    return getattr(import_module(module), name)
+
+
+SAMPLERS = {lazy.name: load(lazy) for lazy in seqshell_samplers.seqshell_samplers()}
+
+numbers = some.floats(-1e4, 1e4, allow_subnormal=False) | some.sampled_from([0.0, 1.0, 2.0, -2.0])
+rows = some.lists(numbers | some.just(-math.inf), min_size=1, max_size=12).filter(lambda row: max(row) > -math.inf).map(np.array)
+halves = some.lists(some.integers(-8, 8).map(lambda n: n / 2), min_size=1, max_size=10).map(np.array)  # with many ties
+
+
+def seen(*tokens: int, memory=None) -> SampleContext:
+    return SampleContext(tokens=list(tokens), position=len(tokens), tokenizer=LETTERS, memory=memory)
+
+
+def probs(logits) -> np.ndarray:
+    weights = np.exp(np.asarray(logits, float) - np.max(logits))
+    return weights / weights.sum()
+
+
+def kept(logits) -> set[int]:
+    return {int(token) for token in np.flatnonzero(np.asarray(logits) > -np.inf)}
+
+
+@some.composite
+def any_sampler(draw):
+    """A sampler of any kind at settings from the whole of their ranges."""
+    kind = draw(some.sampled_from(list(SAMPLERS.values())))
+    values = {}
+    for item in settings_of(kind):
+        low, high = item.low if item.low is not None else -1e6, item.high if item.high is not None else 1e6
+        if item.kind is int:
+            values[item.name] = draw(some.integers(int(low), int(high)) | some.integers(int(low), min(int(low) + 5, int(high))))
+        elif item.kind is float:
+            values[item.name] = draw(some.floats(low, high) | some.sampled_from([low, high]))
+        else:
+            values[item.name] = " ".join(f"#{token}:-inf" for token in draw(some.lists(some.just(0))))
+    return build(kind, values)
+
+
+@given(any_sampler(), rows, some.data())
+def test_at_least_one_token_survives_whatever_came_before_and_none_comes_back(sampler, logits, data):
+    """Also: no NaN, no +inf, the shape, and the given array is not written to."""
+    tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=20))
+    memory = data.draw(some.floats(-50, 50)) if isinstance(sampler, Mirostat) and data.draw(some.booleans()) else None
+    before = logits.copy()
+    logits.flags.writeable = False
+    reshaped = sampler(logits, SampleContext(tokens, tokenizer=LETTERS, memory=memory))
+
+    assert np.array_equal(logits, before)
+    assert reshaped.shape == logits.shape
+    assert reshaped.dtype == np.float64
+    assert not np.isnan(reshaped).any()
+    assert kept(reshaped)
+    assert kept(reshaped) <= kept(logits)
+    assert reshaped.max() < np.inf
+
+
+@given(some.sampled_from(sorted(SAMPLERS)), rows, some.lists(some.integers(0, 0), max_size=5))
+def test_a_sampler_at_its_neutral_value_changes_nothing(name, logits, tokens):
+    kind = SAMPLERS[name]
+    first = settings_of(kind)[0]
+    assert first.neutral is not None
+    sampler = build(kind, {first.name: first.neutral})
+
+    assert np.array_equal(sampler(logits, SampleContext(tokens, tokenizer=LETTERS)), logits)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS.values(), ids=list(SAMPLERS))
+def test_every_setting_has_a_help_and_every_number_a_range(kind):
+    for item in settings_of(kind):
+        assert item.help
+        assert item.kind is str or item.low is not None
+        assert build(kind, {item.name: item.default})
+        if item.low is not None:
+            with pytest.raises(UsageError, match=f"{kind.name}: {item.name} must be"):
+                build(kind, {item.name: item.low - 1})
+        if item.high is not None:
+            with pytest.raises(UsageError, match=f"{kind.name}: {item.name} must be"):
+                build(kind, {item.name: item.high * 2})
+
+
+@given(halves, some.floats(0.01, 100))
+def test_temperature_raises_probabilities_to_one_over_t(logits, t):
+    raised = probs(logits) ** (1 / t)
+    np.testing.assert_allclose(probs(Temperature(t)(logits, NOWHERE)), raised / raised.sum(), atol=1e-12)
+
+
+@given(halves)
+def test_temperature_0_is_greedy_and_small_ones_come_near_it(logits):
+    assert kept(Temperature(0)(logits, NOWHERE)) == {int(logits.argmax())}
+    for t in (1e-7, 1e-300, 5e-324):
+        best = {token for token, value in enumerate(logits) if value == logits.max()}
+        chances = probs(Temperature(t)(logits, NOWHERE))
+        assert {token for token, chance in enumerate(chances) if chance > 0} == best
+
+
+@given(halves, some.integers(1, 12))
+def test_top_k_keeps_the_k_largest_and_ties_at_the_border(logits, k):
+    border = sorted(logits, reverse=True)[min(k, logits.size) - 1]
+    np.testing.assert_array_equal(TopK(k)(logits, NOWHERE), [value if value >= border else -np.inf for value in logits])
+
+
+def nucleus(logits, p):
+    """The definition: the likeliest one after the other until they hold p, and what is as likely as the last one."""
+    chances = probs(logits)
+    together, border = 0.0, 0.0
+    for chance in sorted(chances, reverse=True):
+        together, border = together + chance, chance
+        if together >= p:
+            break
+    return {token for token, chance in enumerate(chances) if chance >= border}
+
+
+@given(halves, some.floats(0, 1))
+def test_top_p_keeps_the_smallest_set_of_the_likeliest_that_holds_p(logits, p):
+    found = kept(TopP(p)(logits, NOWHERE))
+    assert found in (nucleus(logits, p - 1e-12), nucleus(logits, p + 1e-12))  # sums of floats in another order
+    assert kept(TopP(0)(logits, NOWHERE)) == {token for token, value in enumerate(logits) if value == logits.max()}
+
+
+def test_top_p_by_hand():
+    logits = np.log([0.1, 0.4, 0.3, 0.2])
+    assert [kept(TopP(p)(logits, NOWHERE)) for p in (0.3, 0.6, 0.85, 0.95)] == [{1}, {1, 2}, {1, 2, 3}, {0, 1, 2, 3}]
+
+
+@given(halves, some.floats(0.001, 1))
+def test_min_p_keeps_what_is_at_least_p_times_as_likely_as_the_best(logits, p):
+    chances = probs(logits)
+    found = kept(MinP(p)(logits, NOWHERE))
+    surely = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 + 1e-9)}
+    maybe = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 - 1e-9)}
+    assert surely <= found <= maybe
+
+
+def typical(logits, p, slack):
+    """The definition: nearest to the entropy first, until they hold p, and what is as near as the last one."""
+    chances = probs(logits)
+    entropy = -sum(chance * math.log(chance) for chance in chances)
+    away = [abs(-math.log(chance) - entropy) for chance in chances]
+    together, border = 0.0, 0.0
+    for token in sorted(range(len(away)), key=lambda token: away[token]):
+        together, border = together + chances[token], away[token]
+        if together >= p:
+            break
+    return {token for token, distance in enumerate(away) if distance <= border + slack}
+
+
+@given(some.lists(some.floats(-4, 4), min_size=1, max_size=10).map(np.array), some.floats(0, 0.999))
+def test_typical_p_keeps_the_surprisals_nearest_to_the_entropy(logits, p):
+    found = kept(TypicalP(p)(logits, NOWHERE))
+    assert typical(logits, p - 1e-9, -1e-9) <= found <= typical(logits, p + 1e-9, 1e-9)
+
+
+def test_typical_p_may_drop_the_likeliest_token():
+    """H = 1.51: the surprisals 1.61 of the four come first, 0.69... of the best is farther away."""
+    logits = np.log([0.4, 0.15, 0.15, 0.15, 0.15])
+    assert kept(TypicalP(0.5)(logits, NOWHERE)) == {1, 2, 3, 4}
+    assert kept(TypicalP(0.7)(logits, NOWHERE)) == {0, 1, 2, 3, 4}
+
+
+@given(halves, some.floats(0.2, 5), some.integers(1, 4), some.data())
+def test_repeat_penalty_divides_positive_and_multiplies_negative_logits_of_the_window(logits, penalty, window, data):
+    tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
+    expected = list(logits)
+    for token in set(tokens[-window:]):
+        expected[token] = logits[token] / penalty if logits[token] > 0 else logits[token] * penalty
+    np.testing.assert_array_equal(RepeatPenalty(penalty, window)(logits, seen(*tokens)), expected)
+
+
+@given(halves, some.floats(-3, 3), some.floats(-3, 3), some.integers(1, 4), some.data())
+def test_presence_and_frequency_penalties_subtract_once_and_for_each_time(logits, presence, frequency, window, data):
+    tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
+    counts = [tokens[-window:].count(token) for token in range(logits.size)]
+    reshaped = FrequencyPenalty(frequency, window)(PresencePenalty(presence, window)(logits, seen(*tokens)), seen(*tokens))
+
+    expected = [value - count * frequency - (count > 0) * presence for value, count in zip(logits, counts, strict=True)]
+    np.testing.assert_allclose(reshaped, expected, atol=1e-12)
+
+
+@given(some.integers(1, 4), some.lists(some.integers(0, 2), max_size=15), some.integers(1, 16))
+def test_no_repeat_ngram_bans_exactly_what_would_complete_a_known_one(n, tokens, window):
+    logits = np.arange(8.0)
+    recent = tokens[-window:]
+    known = {tuple(recent[start : start + n]) for start in range(len(recent) - n + 1)}
+    ending = recent[len(recent) - n + 1 :] if len(recent) >= n - 1 else None
+    banned = {token for token in range(8) if ending is not None and (*ending, token) in known}
+
+    assert kept(NoRepeatNgram(n, window)(logits, seen(*tokens))) == set(range(8)) - banned
+
+
+def test_no_repeat_ngram_lets_all_stay_where_it_would_ban_all():
+    logits = np.zeros(2)
+    np.testing.assert_array_equal(NoRepeatNgram(1)(logits, seen(0, 1)), logits)
+    np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), seen(0)), [0, -np.inf])
+
+
+def test_bias_adds_to_the_tokens_it_names_by_text_or_id():
+    logits = np.zeros(8)
+    np.testing.assert_array_equal(Bias("a:+2 c:-inf #7:-1.5 a:1")(logits, seen()), [3, 0, -np.inf, 0, 0, 0, 0, -1.5])
+    np.testing.assert_array_equal(Bias("#0:-inf #1:-inf")(np.zeros(2), seen()), [0, 0])  # it cannot exclude all
+
+
+def test_bias_takes_spaces_colons_and_newlines_as_tokens():
+    context = SampleContext(tokenizer=CharTokenizer("\n :#"))
+    np.testing.assert_array_equal(Bias(" :1  :1 \n:2 ::3 #:4")(np.zeros(4), context), [2, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("e", "cannot read 'e': an entry is TOKEN:AMOUNT"),
+        ("a:1 b", "cannot read 'b'"),
+        ("a:101", "the amount of 'a' must be -100 to 100, or -inf, not 101"),
+        ("a:+inf", "must be -100 to 100, or -inf"),
+        ("a:nan", "cannot read 'a:nan'"),
+    ],
+)
+def test_bias_says_what_it_cannot_read_when_it_is_written(tokens, message):
+    with pytest.raises(UsageError, match=message):
+        build(Bias, {"tokens": tokens})
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("z:1", "bias: the model does not know 'z'"),
+        ("ab:1", "bias: 'ab' is 2 tokens of this model"),
+        ("#8:1", "bias: the ids of this model are 0 to 7, not 8"),
+    ],
+)
+def test_bias_says_which_token_the_model_lacks(tokens, message):
+    with pytest.raises(UsageError, match=message):
+        Chain([Bias(tokens)]).logits(np.zeros(8), seen())
+
+
+def test_mirostat_drops_what_is_more_surprising_than_mu():
+    logits = np.log([0.5, 0.25, 0.125, 0.125])  # 1, 2, 3 and 3 bits
+    assert kept(Mirostat(tau=1.2)(logits, NOWHERE)) == {0, 1}  # mu = 2.4
+    assert kept(Mirostat(tau=2)(logits, NOWHERE)) == {0, 1, 2, 3}
+    assert kept(Mirostat(tau=2)(logits, seen(memory=1.5))) == {0}
+    assert kept(Mirostat(tau=2)(logits, seen(memory=-3.0))) == {0}
+
+
+def test_mirostat_moves_mu_against_the_error():
+    logs = np.log([0.5, 0.25, 0.25])
+    sampler = Mirostat(tau=1.5, eta=0.1)
+    assert sampler.update(None, 0, logs) == pytest.approx(3.05)  # 2 tau - eta (1 - tau)
+    assert sampler.update(3.05, 1, logs) == pytest.approx(3.0)
+    assert Mirostat(tau=0).update(None, 0, logs) is None
+
+
+@pytest.mark.parametrize("tau", [1.0, 2.5])
+def test_mirostat_brings_the_surprisal_of_the_text_to_tau(tau):
+    """Over Zipf's law, as in the paper's figure 3: the mean of 3,000 draws is within a tenth of a bit of the target."""
+    random = np.random.default_rng(0)
+    chain, memories, surprisals = Chain([Mirostat(tau)]), (None,), []
+    zipf = -1.1 * np.log(np.arange(1, 201))
+    for _ in range(3000):
+        logits = chain.logits(zipf, NOWHERE, memories)
+        token = int(random.choice(200, p=probs(logits)))
+        surprisals.append(-log_probs(logits)[token] / math.log(2))
+        memories = chain.updated(memories, token, logits)
+
+    assert np.mean(surprisals[500:]) == pytest.approx(tau, abs=0.1)
+    assert -np.log2(probs(zipf)) @ probs(zipf) > 5  # bits, without mirostat
