@@ -1,0 +1,84 @@
+"""Which plugins may be loaded: decided from the command line, the environment and config.toml before anything is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from seqshell.errors import UsageError
+from seqshell.places import config_file, read_config
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the user wants of plugins.
+
+    plugins: only these third-party ones (SEQSHELL_PLUGINS; empty: none); None: all. disabled: names that are left out, built-in
+    ones too (`[plugins] disable`). no_plugins: no third-party plugin. extra: each -p MODULE or PATH; they are loaded whatever the others say.
+    strict: a plugin that fails ends the start (SEQSHELL_STRICT_PLUGINS=1). slow_scan: find entry points through importlib.metadata,
+    which also sees zipped eggs and custom finders (SEQSHELL_SLOW_SCAN=1). warnings: what was wrong with the wishes themselves.
+
+    A plugin is meant by its name or by the name of its distribution.
+    """
+
+    plugins: tuple[str, ...] | None = None
+    disabled: tuple[str, ...] = ()
+    no_plugins: bool = False
+    extra: tuple[str, ...] = ()
+    strict: bool = False
+    slow_scan: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, *, no_plugins: bool = False, extra: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> Policy:
+        """The policy of the environment and config.toml, with what the command line adds."""
+        environ = os.environ if environ is None else environ
+        only = environ.get("SEQSHELL_PLUGINS")
+        warnings: tuple[str, ...] = ()
+        try:
+            disabled = _disabled()
+        except UsageError as error:
+            # Something that the user wanted left out must not run because of a typing mistake.
+            disabled, no_plugins = (), True
+            warnings = (f"{error.message}; until that is mended only the built-in plugins are loaded",)
+        return cls(
+            plugins=None if only is None else tuple(filter(None, (name.strip() for name in only.split(",")))),
+            disabled=disabled,
+            no_plugins=no_plugins,
+            extra=tuple(extra),
+            strict=_on(environ, "SEQSHELL_STRICT_PLUGINS"),
+            slow_scan=_on(environ, "SEQSHELL_SLOW_SCAN"),
+            warnings=warnings,
+        )
+
+    def refusal(self, names: Iterable[str], *, builtin: bool) -> str:
+        """Why a plugin with these names is not loaded; empty: it is."""
+        names = set(names)
+        if names & set(self.disabled):
+            return "disabled in config.toml"
+        if builtin:
+            return ""
+        if self.no_plugins:
+            return "left out: only the built-in plugins are loaded"
+        if self.plugins is not None and not names & set(self.plugins):
+            return "not named in SEQSHELL_PLUGINS"
+        return ""
+
+    def unknown(self, known: Iterable[str]) -> tuple[str, ...]:
+        """A warning for each name in SEQSHELL_PLUGINS or `[plugins] disable` that no plugin has."""
+        known = set(known)
+        lists = (("SEQSHELL_PLUGINS", self.plugins or ()), ("[plugins] disable in config.toml", self.disabled))
+        return tuple(f"{where} names {name!r}, which is no plugin here" for where, names in lists for name in names if name not in known)
+
+
+def _on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "0").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _disabled() -> tuple[str, ...]:
+    section = read_config().get("plugins", {})
+    names = section.get("disable", []) if isinstance(section, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"[plugins] disable in {config_file()} must be a list of names")
+    return tuple(names)

@@ -1,0 +1,87 @@
+"""What a plugin's offer must be to be taken: checked when it is offered, and for a Lazy when its target was imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+from seqshell.errors import PluginError
+from seqshell.host.resolving import TARGET
+from seqshell.models import Architecture, Task
+from seqshell.offers import Command, Lazy
+
+NAME = re.compile(r"[A-Za-z0-9?][A-Za-z0-9._-]{0,63}")
+NEEDED = {  # what a class that is offered must have
+    "sampler": ("__call__",),
+    "strategy": ("search", "streams"),
+    "tokenizer": ("encode", "piece", "size", "to_json", "from_json"),
+}
+
+
+def name_of(kind: str, offered: Any) -> str:
+    """The name under which an offer is listed; PluginError when it is nothing of its kind."""
+    if isinstance(offered, Lazy):
+        if kind == "architecture":
+            raise PluginError("an Architecture is needed, not a Lazy: its model and decoder may be texts, and are imported when needed")
+        if not isinstance(offered.target, str) or not TARGET.fullmatch(offered.target) or ":" not in offered.target:
+            raise PluginError(f"the target {offered.target!r} is not of the form package.module:Name")
+        name: Any = offered.name
+    elif kind == "importer":
+        name = getattr(offered, "name", getattr(offered, "__name__", None))
+    else:
+        name = getattr(offered, "name", None)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise PluginError(f"{_shown(offered)} is no {kind}: it has no name of letters, digits, dots, dashes or underscores")
+    if not isinstance(offered, Lazy):
+        check(kind, offered, name)
+    return name
+
+
+def check(kind: str, value: Any, name: str) -> None:
+    """PluginError unless a value can serve as the thing of this kind and name."""
+    if kind == "architecture":
+        _check_architecture(value)
+    elif kind == "command":
+        if not isinstance(value, Command) or not callable(value.run):
+            raise PluginError(f"{_shown(value)} is no Command; @seqshell.command makes one")
+    elif kind == "importer":
+        if not callable(value):
+            raise PluginError(f"{_shown(value)} cannot be called")
+    else:
+        if not isinstance(value, type):
+            raise PluginError(f"{_shown(value)} is no class")
+        missing = [needed for needed in NEEDED[kind] if not hasattr(value, needed)]
+        if missing:
+            raise PluginError(f"{value.__name__} has no {', '.join(missing)}")
+        if kind != "tokenizer" and not (dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen):  # type: ignore[attr-defined]  # dataclasses have it
+            raise PluginError(f"{value.__name__} is no frozen dataclass")
+        if getattr(value, "name", None) != name:
+            raise PluginError(f"{value.__name__} is called {getattr(value, 'name', None)!r}, but is offered as {name!r}")
+
+
+def folder(offered: Any) -> Path:
+    """A folder of checkpoints that a plugin ships."""
+    if not isinstance(offered, str | Path) or not Path(offered).is_dir():
+        raise PluginError(f"{_shown(offered)} is no folder")
+    return Path(offered)
+
+
+def _check_architecture(value: Any) -> None:
+    if not isinstance(value, Architecture):
+        raise PluginError(f"{_shown(value)} is no Architecture")
+    if value.task not in tuple(Task):
+        raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(Task)}")
+    for part in ("config", "model", "decoder"):
+        found = getattr(value, part)
+        is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found
+        is_thing = isinstance(found, type) and dataclasses.is_dataclass(found) if part == "config" else callable(found)
+        if not (is_target or is_thing or (part == "decoder" and found is None)):
+            wanted = "a dataclass" if part == "config" else "a class or function"
+            raise PluginError(f"the {part} of the architecture {value.name} must be {wanted} or package.module:Name, not {_shown(found)}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a few words; its own repr may fail or be endless."""
+    return repr(value)[:60] if isinstance(value, str | int | float | type | None) else f"a {type(value).__name__}"
