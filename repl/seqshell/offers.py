@@ -145,11 +145,14 @@ class Arguments:
     """What stood after a command's name.
 
     text: all that follows the options and one space, verbatim. words: text split at white space.
-    options: the declared options that were given, by flag; a switch is True.
+    options: the declared options that were given, by flag; a switch is True. quoted: the text was written as one JSON string.
+    file: the name of the file that the text was read from ("-" for stdin), for commands that take it line by line.
     """
 
     text: str = ""
     options: Mapping[str, str | bool] = field(default_factory=dict)
+    quoted: bool = False
+    file: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:

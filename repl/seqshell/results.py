@@ -1,0 +1,109 @@
+"""What the events of a line are as plain text: what scripts print, and what /expect looks into. Terminals draw them in their own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+from typing import Any
+
+from seqshell.events import Branches, Event, Finished, Picture, Score, Table, Text, Token, Top
+
+
+@singledispatch
+def plain(event: Event) -> str | None:
+    """The text of a result; None for an event that is no result, such as a move in time, a notice or progress."""
+    return None
+
+
+@plain.register
+def _(event: Finished) -> str:
+    return event.text
+
+
+@plain.register
+def _(event: Text) -> str:
+    return event.text
+
+
+@plain.register
+def _(event: Table) -> str:
+    title = [event.title] if event.title else []
+    return "\n".join([*title, *_columns([event.columns, *event.rows])])
+
+
+@plain.register
+def _(event: Top) -> str:
+    rows = [(repr(token.text), _probability(token.log_prob), _probability(token.chain_log_prob)) for token in event.tokens]
+    return "\n".join(_columns([("token", "model", "chain"), *rows]))
+
+
+@plain.register
+def _(event: Score) -> str:
+    rows = [
+        (repr(token.text), _probability(token.log_prob), f"{-token.log_prob:.3f}", token.rank, _likeliest(token.likeliest)) for token in event.tokens
+    ]
+    sums = f"{-event.log_prob:.3f} nats, {event.nats:.4f} a token, {event.bits_per_char:.4f} bits a character, perplexity {event.perplexity:.3f}"
+    return "\n".join([*_columns([("token", "probability", "nats", "rank", "likeliest"), *rows]), sums])
+
+
+@plain.register
+def _(event: Branches) -> str:
+    return "\n".join(_columns([("*" if item.current else " ", item.name, item.position, item.text.split("\n")[0][:60]) for item in event.branches]))
+
+
+@plain.register
+def _(event: Picture) -> str:
+    rows, columns = event.labels.get("rows", ()), event.labels.get("columns", ())
+    values = [[f"{float(value):.3f}" for value in row] for row in event.array]
+    named = [[*rows[index : index + 1], *row] for index, row in enumerate(values)]
+    return "\n".join(_columns([[""] * bool(rows) + list(columns)] * bool(columns) + named))
+
+
+class Shown:
+    """Collects the results among the events of one line as one text; tokens count unless a Finished tells them again."""
+
+    def __init__(self) -> None:
+        self._results: list[str] = []
+        self._tokens: list[str] = []
+
+    def add(self, event: Event) -> None:
+        """Take in the next event."""
+        if isinstance(event, Token):
+            self._tokens.append(event.text)
+        elif (text := plain(event)) is not None:
+            if isinstance(event, Finished):
+                self._tokens.clear()
+            self._results.append(text)
+
+    @property
+    def text(self) -> str | None:
+        """The results so far; None when there was none."""
+        found = [*self._results, *(["".join(self._tokens)] if self._tokens else [])]
+        return "\n".join(found) if found else None
+
+
+def cell(value: Any) -> str:
+    """A value as it stands in a table."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Rows as lines of columns, two spaces apart; numbers stand to the right."""
+    texts = [[cell(value) for value in row] for row in rows]
+    widths = [max(len(row[index]) for row in texts if index < len(row)) for index in range(max(map(len, texts), default=0))]
+    right = [all(isinstance(row[index], int | float) for row in rows[1:] if index < len(row)) and len(rows) > 1 for index in range(len(widths))]
+    place = [str.rjust if to_right else str.ljust for to_right in right]
+    return ["  ".join(place[index](text, widths[index]) for index, text in enumerate(row)).rstrip() for row in texts]
+
+
+def _probability(log_prob: float) -> str:
+    return f"{math.exp(log_prob):.4f}" if log_prob > -math.inf else "-"
+
+
+def _likeliest(pairs: Iterable[tuple[str, float]]) -> str:
+    return " ".join(f"{text!r} {_probability(log_prob)}" for text, log_prob in pairs)

@@ -1,0 +1,354 @@
+"""The shell's settings, and where the value of each comes from: command line or /set, config file, checkpoint, or built in.
+
+The fields of the sampler chain and of the strategy are settings too; they live in the current session, which is read and written here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from seqshell.errors import SeqshellError, UsageError
+from seqshell.models import Task
+from seqshell.offers import Setting, build, settings_of
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+
+COMMAND_LINE, SET, CONFIG, CHECKPOINT, BUILT_IN = "command line", "/set", "config file", "checkpoint", "built in"
+MOST_STOP_TEXTS = 16
+LONGEST_STOP_TEXT = 1000  # characters
+CONFIG_TABLES = ("settings", "plugins")
+
+
+def _declared(*settings: Setting) -> Mapping[str, Setting]:
+    return MappingProxyType({setting.name: setting for setting in settings})
+
+
+SHELL_SETTINGS: Mapping[str, Setting] = _declared(
+    Setting("max_tokens", int, 200, low=1, high=1_000_000, help="an answer ends after so many tokens"),
+    Setting("stop", tuple, (), help='texts before which an answer ends: one text, or several as ["A", "B"]; empty: none'),
+    Setting("horizon", int, 24, low=1, high=10_000, help="how many steps a forecast looks ahead"),
+    Setting("unknown", str, "error", choices=("error", "skip"), help="what becomes of characters that the model does not know"),
+    Setting("newline", str, "none", choices=("none", "before", "after"), help="where a newline is added to your messages"),
+    Setting("pace", float, 0.0, low=0, high=10_000, neutral=0, help="show at most so many tokens a second; 0: no limit"),
+    Setting("surprisal", bool, False, help="colour the tokens of an answer by how little the model expected them"),
+    Setting("suggest", str, "model", choices=("history", "model", "off"), help="what the grey suggestion at the prompt comes from"),
+    Setting("keys", str, "emacs", choices=("emacs", "vi"), help="the keys that edit a line"),
+    Setting("snapshot_mb", float, 256.0, low=1, high=1_000_000, help="memory in MB for the snapshots that going back lands on"),
+    Setting("autosave", bool, True, help="keep the session as `last` when you leave"),
+)
+ONLY_FOR: Mapping[str, Task] = MappingProxyType({"horizon": Task.FORECAST, "max_tokens": Task.GENERATE, "stop": Task.GENERATE})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A setting as it stands: `name` as /set takes it (top_k, repeat_penalty.window, beam.width), its value, and where that is from."""
+
+    name: str
+    setting: Setting
+    value: Any
+    origin: str
+
+
+class Settings:
+    """The settings of a shell. Values are checked when they are set; UsageError names the setting, its range and the way out.
+
+    samplers, strategies: the registry's, by name. config: the [settings] of the config file. command_line: from --set.
+    """
+
+    def __init__(
+        self,
+        samplers: Mapping[str, type[Any]],
+        strategies: Mapping[str, type[Any]],
+        *,
+        config: Mapping[str, Any] = MappingProxyType({}),
+        command_line: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.samplers = samplers
+        self.strategies = strategies
+        self.session: Session | None = None
+        self.problems: list[str] = []  # what in the config file and the checkpoint could not be used, for whoever shows it
+        self._values: dict[str, dict[str, Any]] = {SET: {}, COMMAND_LINE: {}, CONFIG: {}, CHECKPOINT: {}}
+        self._later: dict[str, dict[str, Any]] = {COMMAND_LINE: {}, CONFIG: {}}  # of the chain and strategy of each session
+        for name, value in command_line.items():
+            if name in SHELL_SETTINGS:
+                self._values[COMMAND_LINE][name] = read_value(SHELL_SETTINGS[name], value)
+            else:
+                self._later[COMMAND_LINE][name] = value
+        for name, value in config.items():
+            if name not in SHELL_SETTINGS:
+                self._later[CONFIG][name] = value
+                continue
+            try:
+                self._values[CONFIG][name] = read_value(SHELL_SETTINGS[name], value)
+            except UsageError as error:
+                self.problems.append(f"config.toml: {error.message}")
+
+    # Which session is meant
+
+    def prepare(self, session: Session, *, restored: bool = False) -> None:
+        """Give a new session its chain and strategy: the checkpoint's, changed by the config file and the command line.
+
+        A restored session keeps its own, changed by the command line alone. UsageError for the command line's names and values.
+        """
+        if not restored:
+            session.chain, session.strategy = self._basis(session)
+        for name, value in self._later[COMMAND_LINE].items():
+            self._change(session, name, value)
+
+    def attach(self, session: Session | None) -> None:
+        """Make `session` the one whose chain, strategy and checkpoint defaults count."""
+        self.session = session
+        self._values[CHECKPOINT] = {}
+        if session is None:
+            return
+        for name, value in session.model.header.get("defaults", {}).items():
+            if name in SHELL_SETTINGS:
+                try:
+                    self._values[CHECKPOINT][name] = read_value(SHELL_SETTINGS[name], value)
+                except UsageError as error:
+                    self.problems.append(f"{session.model.name}: {error.message}")
+        session.snapshot_mb = self.get("snapshot_mb")
+
+    def take_problems(self) -> tuple[str, ...]:
+        """What could not be used since the last call, one line each."""
+        found, self.problems = tuple(self.problems), []
+        return found
+
+    # Reading
+
+    def names(self) -> tuple[str, ...]:
+        """Every setting in force: the shell's, then the chain's, then the strategy's."""
+        return tuple(entry.name for entry in self.table())
+
+    def get(self, name: str) -> Any:
+        """The value in force; UsageError (unknown_setting) with the nearest name when there is none."""
+        return self.entry(name).value
+
+    def origin(self, name: str) -> str:
+        """Where the value in force is from: command line, /set, config file, checkpoint or built in."""
+        return self.entry(name).origin
+
+    def entry(self, name: str) -> Entry:
+        """The setting as it stands. A field of the strategy may be named alone (width) or in full (beam.width)."""
+        if name in SHELL_SETTINGS:
+            return self._shell_entry(SHELL_SETTINGS[name])
+        for entry in self._session_entries():
+            if name in (entry.name, _spelled_out(entry)) or (entry.name.partition(".")[0] == self._strategy_name() and name == entry.setting.name):
+                return entry
+        stage, _, field = name.partition(".")
+        if stage in self.samplers:
+            return self._absent_entry(name, stage, field)
+        raise self._unknown(name)
+
+    def table(self) -> tuple[Entry, ...]:
+        """Every setting in force, with value and origin."""
+        task = self.session.model.task if self.session else None
+        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or ONLY_FOR.get(name, task) == task]
+        return (*map(self._shell_entry, fitting), *self._session_entries())
+
+    # Changing
+
+    def set(self, name: str, value: Any) -> tuple[Any, Any]:
+        """Set it to a word of the user, or a value, and return (new, old). Nothing has changed when UsageError is raised."""
+        was = self.entry(name).value
+        if name in SHELL_SETTINGS:
+            self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
+            if name == "snapshot_mb" and self.session is not None:
+                self.session.snapshot_mb = self.get(name)
+        else:
+            self._change(self._session(name), name, value)
+        return self.get(name), was
+
+    def reset(self, name: str) -> tuple[Any, Any]:
+        """Back to the value it had without /set (and, for the shell's own, without --set); return (new, old)."""
+        was = self.entry(name).value
+        if name in SHELL_SETTINGS:
+            self._values[SET].pop(name, None)
+            self._values[COMMAND_LINE].pop(name, None)
+            if name == "snapshot_mb" and self.session is not None:
+                self.session.snapshot_mb = self.get(name)
+            return self.get(name), was
+        session = self._session(name)
+        chain, strategy = self._basis(session)
+        stage = name.partition(".")[0]
+        if stage in self.samplers:
+            old = {entry.name: entry for entry in _chain_entries(chain, "")}
+            if name in old:
+                self._change(session, name, old[name].value)
+            else:
+                session.chain = tuple(sampler for sampler in session.chain if sampler.name != stage)
+        else:
+            field = self.entry(name).setting
+            own = getattr(strategy, field.name) if type(strategy) is type(session.strategy) else field.default
+            self._change(session, name, own)
+        return self.get(name), was
+
+    # Inside
+
+    def _session(self, name: str) -> Session:
+        if self.session is None:
+            raise UsageError(f"{name} belongs to a model, and none is open; /load NAME opens one")
+        return self.session
+
+    def _strategy_name(self) -> str:
+        return str(self.session.strategy.name) if self.session else ""
+
+    def _shell_entry(self, setting: Setting) -> Entry:
+        for origin in (SET, COMMAND_LINE, CONFIG, CHECKPOINT):
+            if setting.name in self._values[origin]:
+                return Entry(setting.name, setting, self._values[origin][setting.name], origin)
+        return Entry(setting.name, setting, setting.default, BUILT_IN)
+
+    def _session_entries(self) -> list[Entry]:
+        """The fields of the current session's chain and strategy; the origin is found by comparing with what came from each place."""
+        if self.session is None:
+            return []
+        shipped = {entry.name: entry.value for entry in self._entries(*self._basis(self.session, config=False))}
+        based = {entry.name: entry.value for entry in self._entries(*self._basis(self.session))}
+        defaults = self.session.model.header.get("defaults", {})
+        found = []
+        for entry in self._entries(self.session.chain, self.session.strategy):
+            if entry.name in based and entry.value == based[entry.name]:
+                changed = entry.name not in shipped or shipped[entry.name] != entry.value
+                kept = CHECKPOINT if defaults.get("strategy" if entry.name.partition(".")[0] == self._strategy_name() else "sampler") else BUILT_IN
+                origin = CONFIG if changed else kept
+            else:
+                origin = COMMAND_LINE if self._given_at_start(entry) else SET
+            found.append(dataclasses.replace(entry, origin=origin))
+        return found
+
+    def _given_at_start(self, entry: Entry) -> bool:
+        words = [value for name, value in self._later[COMMAND_LINE].items() if name in (entry.name, _spelled_out(entry), entry.setting.name)]
+        try:
+            return bool(words) and entry.setting.parse(unquoted(words[-1])) == entry.value
+        except UsageError:
+            return False
+
+    def _entries(self, chain: Iterable[Any], strategy: Any) -> list[Entry]:
+        fields = [Entry(f"{strategy.name}.{field.name}", field, getattr(strategy, field.name), "") for field in settings_of(type(strategy))]
+        return _chain_entries(chain, "") + fields
+
+    def _absent_entry(self, name: str, stage: str, field: str) -> Entry:
+        """A sampler's field while the sampler is not in the chain: what it is when left out."""
+        fields = settings_of(self.samplers[stage])
+        found = next((item for item in fields if not field or item.name == field), None)
+        if found is None:
+            raise self._unknown(name)
+        return Entry(name, dataclasses.replace(found, name=name), found.neutral, BUILT_IN)
+
+    def _basis(self, session: Session, *, config: bool = True) -> tuple[tuple[Any, ...], Any]:
+        """Chain and strategy as the checkpoint has them, changed by the config file unless told otherwise."""
+        from seqshell.decoding.words import parse_chain, parse_strategy
+
+        defaults = session.model.header.get("defaults", {})
+        chain: tuple[Any, ...] = ()
+        strategy = parse_strategy("sample", self.strategies)
+        try:
+            chain = parse_chain(defaults.get("sampler", ""), self.samplers) if defaults.get("sampler") else ()
+            strategy = parse_strategy(defaults["strategy"], self.strategies) if defaults.get("strategy") else strategy
+        except SeqshellError as error:
+            self._report(f"{session.model.name}: its defaults cannot be used: {error.message}")
+        for name, value in self._later[CONFIG].items() if config else ():
+            try:
+                chain, strategy = self._changed(chain, strategy, name, value)
+            except SeqshellError as error:
+                self._report(f"config.toml: {error.message}")
+        return chain, strategy
+
+    def _report(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _change(self, session: Session, name: str, value: Any) -> None:
+        chain, strategy = self._changed(session.chain, session.strategy, name, value)
+        if chain != session.chain:
+            session.chain = chain
+        if strategy != session.strategy:
+            session.strategy = strategy
+
+    def _changed(self, chain: tuple[Any, ...], strategy: Any, name: str, value: Any) -> tuple[tuple[Any, ...], Any]:
+        """Chain and strategy with the field `name` (top_k, repeat_penalty.window, width or beam.width) at another value."""
+        stage, _, field = name.partition(".")
+        if stage in self.samplers:
+            from seqshell.decoding.words import with_setting
+
+            return with_setting(chain, name, unquoted(value), self.samplers), strategy
+        fields = {item.name: getattr(strategy, item.name) for item in settings_of(type(strategy))}
+        wanted = field if stage == strategy.name else name
+        if wanted in fields:
+            return chain, build(type(strategy), {**fields, wanted: unquoted(value)})
+        if stage in self.strategies and field:
+            raise UsageError(f"{stage} is not the strategy in use; /strategy {stage} {field}={value} chooses it")
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UsageError:
+        strategy = [item.name for item in settings_of(type(self.session.strategy))] if self.session else []
+        known = [*SHELL_SETTINGS, *self.samplers, *strategy, *(entry.name for entry in self._session_entries())]
+        near = difflib.get_close_matches(name, known, 1)
+        meant = f"did you mean {near[0]}?" if near else "/set lists them"
+        return UsageError(f"there is no setting {name!r}; {meant}", hint=near[0] if near else "", code="unknown_setting")
+
+
+def _chain_entries(chain: Iterable[Any], origin: str) -> list[Entry]:
+    found = []
+    for sampler in chain:
+        for index, field in enumerate(settings_of(type(sampler))):
+            name = f"{sampler.name}.{field.name}" if index else sampler.name
+            found.append(Entry(name, field, getattr(sampler, field.name), origin))
+    return found
+
+
+def _spelled_out(entry: Entry) -> str:
+    """The full name of a sampler's first field, which is also the sampler's own: top_k.k."""
+    return entry.name if "." in entry.name else f"{entry.name}.{entry.setting.name}"
+
+
+def unquoted(value: Any) -> Any:
+    """A word that is as a whole one JSON string, without its quotes and escapes; anything else as it is."""
+    if isinstance(value, str) and len(value) > 1 and value.startswith('"') and value.endswith('"'):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def read_value(setting: Setting, value: Any) -> Any:
+    """A word of the user, or a value of TOML or JSON, as the shell's setting wants it; UsageError when it does not fit."""
+    if setting.kind is not tuple:
+        return setting.parse(unquoted(value))
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = [value]
+    texts = [unquoted(value)] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(text, str) and len(text) <= LONGEST_STOP_TEXT for text in texts) or len(texts) > MOST_STOP_TEXTS:
+        raise UsageError(f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, not {str(value)[:60]!r}")
+    return tuple(text for text in texts if text)
+
+
+def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The [settings] of what config.toml says as {name: value}, and one line for each key that nothing reads.
+
+    Fields of samplers and strategies are named as /set does: `temperature = 0.8`, `repeat_penalty.window = 64`; they are
+    checked when a model is opened.
+    """
+    problems = []
+    for name, value in read.items():
+        if name not in CONFIG_TABLES or not isinstance(value, dict):
+            near = difflib.get_close_matches(name, CONFIG_TABLES, 1)
+            problems.append(f"config.toml: {name!r} is not known; " + (f"did you mean [{near[0]}]?" if near else "it has [settings] and [plugins]"))
+    plugins, settings = read.get("plugins"), read.get("settings")
+    problems += [f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"]
+    flat: dict[str, Any] = {}
+    for name, value in settings.items() if isinstance(settings, dict) else ():
+        flat |= {f"{name}.{field}": inner for field, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return flat, problems
