@@ -1,0 +1,252 @@
+"""Recipes: what to train, on what, and how, read strictly from TOML. Imports neither torch nor numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqshell.errors import RecipeError, UsageError
+from seqshell.models import Task
+from seqshell.offers import Setting, setting, settings_of
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """[data] of a language model."""
+
+    text: str = setting("", help="a file, relative to the recipe, or python:pydoc_data.topics")
+    validation: float | str = setting(0.1, help="the share of the text, at its end, that is kept to validate on, or a file")
+    source: str = setting("", help="where the text comes from, said when it is missing")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """[training]: everything about the optimisation. A 0 switches off what can be switched off."""
+
+    epochs: int = setting(30, low=1, high=1_000_000, help="passes through the training text")
+    batch_size: int = setting(48, low=1, high=65_536, help="streams of text read side by side")
+    sequence_length: int = setting(128, low=1, high=65_536, help="tokens between two updates; the state is carried on, its gradient is not")
+    optimizer: str = setting("adamw", choices=("sgd", "adam", "adamw"), help="the rule of the updates")
+    learning_rate: float = setting(2e-3, low=0, high=1e3, help="the largest step size")
+    beta1: float = setting(0.9, low=0, high=0.999999, help="Adam's memory of the gradient")
+    beta2: float = setting(0.99, low=0, high=0.999999, help="Adam's memory of the squared gradient")
+    momentum: float = setting(0.0, low=0, high=0.999999, help="SGD's memory of the gradient")
+    weight_decay: float = setting(0.01, low=0, high=10, help="pulls weights to zero: decoupled in adamw, else added to the gradient")
+    warmup_steps: int = setting(100, low=0, high=1_000_000, help="updates over which the learning rate rises from zero")
+    schedule: str = setting("cosine", choices=("constant", "cosine", "plateau"), help="the learning rate after the warm-up")
+    final_fraction: float = setting(0.02, low=0, high=1, help="cosine: the share of the learning rate that is left at the end")
+    plateau_factor: float = setting(0.5, low=0, high=1, help="plateau: what the learning rate is multiplied by")
+    plateau_patience: int = setting(2, low=1, high=1_000_000, help="plateau: epochs without a better validation before that")
+    clip_norm: float = setting(1.0, low=0, high=1e6, help="gradients longer than this, all weights together, are shortened to it; 0: off")
+    clip_value: float = setting(0.0, low=0, high=1e6, help="each element of a gradient is kept within plus and minus this; 0: off")
+    ema: float = setting(0.999, low=0, high=0.999999, help="validate and keep a moving average of the weights with this memory; 0: off")
+    state_zeroing: float = setting(0.02, low=0, high=1, help="chance that a stream's state is forgotten before a piece of text")
+    early_stopping: int = setting(0, low=0, high=1_000_000, help="stop after this many epochs without a better validation; 0: off")
+    precision: str = setting("auto", choices=("auto", "float32", "bf16"), help="auto: bf16 where a short probe finds it faster")
+    device: str = setting("auto", help="auto, cpu, cuda, cuda:1, mps")
+    sample_every: int = setting(1, low=0, high=1_000_000, help="show a sample text after every so many epochs; 0: never")
+    sample_length: int = setting(200, low=1, high=10_000, help="tokens of a sample text")
+    resume_every: int = setting(120, low=1, high=1_000_000, help="seconds between two writings of the resume file; an epoch's end writes it too")
+    dtype: str = setting("float32", choices=("float32", "float16"), help="how the finished checkpoint stores the weights")
+    seed: int = setting(0, low=0, high=2**63 - 1, help="of the first weights, dropout and the order of the text")
+
+
+@dataclass(frozen=True)
+class DefaultSettings:
+    """[defaults]: kept in the checkpoint, how the model wants to be used."""
+
+    strategy: str = setting("sample", help="how a sequence is produced")
+    sampler: str = setting("", help="the stages that reshape the next token's logits")
+    max_tokens: int = setting(200, low=1, high=1_000_000, help="the longest answer, in tokens")
+    examples: tuple[str, ...] = setting((), help="texts to start from, shown to newcomers and read for sample texts")
+    about: str = setting("", help="one sentence on what the model does with a line")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe. tokenizer and model are left as tables: their settings belong to what the registry offers.
+
+    name: the stem of its file, and of the checkpoint it makes. folder: where its relative paths start.
+    """
+
+    name: str
+    task: Task
+    architecture: str
+    data: DataSettings
+    tokenizer: Table = field(default_factory=lambda: {"name": "char"})
+    model: Table = field(default_factory=dict)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    defaults: DefaultSettings = field(default_factory=DefaultSettings)
+    folder: Path = Path()
+
+    def tables(self) -> dict[str, Any]:
+        """The recipe as TOML has it, every key spelt out."""
+        return {
+            "task": self.task.value,
+            "architecture": self.architecture,
+            "data": dataclasses.asdict(self.data),
+            "tokenizer": dict(self.tokenizer),
+            "model": dict(self.model),
+            "training": dataclasses.asdict(self.training),
+            "defaults": dataclasses.asdict(self.defaults),
+        }
+
+
+TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
+TOP = ("task", "architecture", "data", "tokenizer", "model", "training", "defaults")
+TASKS = (Task.GENERATE,)
+MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
+
+
+def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
+    return recipe_from(tables, name=path.stem, folder=path.parent, overrides=overrides, where=path.name)
+
+
+def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe `text` for a text file: characters, GRU, minutes on two cores."""
+    tables = {
+        "task": "generate",
+        "architecture": "gru",
+        "data": {"text": path.name},
+        "tokenizer": {"name": "char"},
+        "model": {"embed_size": 64, "hidden_size": 256, "num_layers": 1, "dropout": 0.2},
+        "training": {"epochs": 10, "batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "warmup_steps": 50, "ema": 0.99},
+        "defaults": {"sampler": "min_p=0.05 temperature=0.8", "about": f"It goes on with what you write, in the manner of {path.name}."},
+    }
+    name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path.stem).lstrip("._-")
+    return recipe_from(tables, name=name[:64] or "text", folder=path.parent, overrides=overrides, where=path.name)
+
+
+def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe") -> Recipe:
+    """Check the tables of a recipe, overrides applied, and fill in the defaults."""
+    tables = _overridden(tables, overrides)
+    _known(tables, TOP, where)
+    for key in ("task", "architecture", "data"):
+        if key not in tables:
+            raise RecipeError(f"{where} has no {key}; see seqshell train --defaults")
+    for key in ("task", "architecture"):
+        if not isinstance(tables[key], str):
+            raise RecipeError(f"{where}: {key} must be a text, not {tables[key]!r}")
+    for key in TOP[2:]:
+        if not isinstance(tables.get(key, {}), dict):
+            raise RecipeError(f"{where}: {key} is a table, written [{key}] with its settings below it")
+    if tables["task"] not in TASKS:
+        raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
+    parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
+    _check_values(parts["data"], parts["defaults"], where)
+    tokenizer = tables.get("tokenizer", {"name": "char"})
+    if not isinstance(tokenizer.get("name"), str):
+        raise RecipeError(f"{where}: tokenizer.name is missing; char, for instance")
+    return Recipe(
+        name=name,
+        task=Task(tables["task"]),
+        architecture=tables["architecture"],
+        tokenizer=tokenizer,
+        model=tables.get("model", {}),
+        folder=folder,
+        **parts,
+    )
+
+
+def defaults_text() -> str:
+    """Every key of a recipe with its default and meaning, as TOML with comments."""
+    lines = ['task = "generate"', 'architecture = "lstm"  # or another one that a plugin offers, or owner/name']
+    for name, kind in TABLES.items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{line:<24}  # {item.help}" + _range(item) for item in settings_of(kind) for line in [f"{item.name} = {toml_value(item.default)}"]]
+        if name == "data":
+            lines += ["", "[tokenizer]", "name = \"char\"             # char, byte or another one that a plugin offers; its settings beside it"]
+            lines += ["", "[model]", "# the architecture's settings, such as hidden_size = 512"]
+    return "\n".join(lines) + "\n"
+
+
+def to_toml(tables: Table) -> str:
+    """The tables as TOML text: plain keys first, then each table."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[{key}]", *(f"{name} = {toml_value(item)}" for name, item in value.items())]
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it; JSON's escapes of a text are TOML's."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _range(item: Setting) -> str:
+    return f" ({item.range})" if item.range and item.kind is not bool else ""
+
+
+def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
+    """The tables with every KEY=VALUE applied; a value is TOML, or else the text itself."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
+    for word in overrides:
+        key, equals, value = word.partition("=")
+        names = key.strip().split(".")
+        if not equals or len(names) > 2 or not all(names):
+            raise RecipeError(f"--set takes KEY=VALUE such as training.epochs=3, not {word!r}")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        table = result
+        if len(names) == 2:
+            table = result.setdefault(names[0], {})
+            if not isinstance(table, dict):
+                raise RecipeError(f"--set {word}: {names[0]} is no table")
+        table[names[-1]] = parsed
+    return result
+
+
+def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
+    known = tuple(known)
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            way_out = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise RecipeError(f"{where} has an unknown key {table + '.' if table else ''}{key}; {way_out}")
+
+
+def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
+    """`kind` built from one table, every value checked."""
+    known = {item.name: item for item in settings_of(kind)}
+    _known(values, known, where, name)
+    try:
+        return kind(**{key: known[key].parse(value) if key not in MANY_KINDS else value for key, value in values.items()})
+    except UsageError as error:
+        raise RecipeError(f"{where}: {name}.{error.message}") from None
+
+
+def _check_values(data: DataSettings, defaults: DefaultSettings, where: str) -> None:
+    if not data.text:
+        raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
+    share = data.validation
+    if isinstance(share, bool) or not isinstance(share, int | float | str) or not share or (not isinstance(share, str) and not 0 < share < 1):
+        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
+    examples = defaults.examples
+    if not isinstance(examples, list | tuple) or not all(isinstance(item, str) and item for item in examples):
+        raise RecipeError(f"{where}: defaults.examples must be a list of texts, not {examples!r}")

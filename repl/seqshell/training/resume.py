@@ -1,0 +1,87 @@
+"""The resume file: everything a training needs to go on bit for bit. Tensors in safetensors, the rest as JSON in its header; never pickle."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from seqshell.checkpoint import write_atomically
+from seqshell.errors import RecipeError
+
+Tensors = dict[str, Tensor]
+
+
+def write_resume(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write both in one file, so that neither can be older than the other. A crash leaves the file as it was before or as it is after."""
+    parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}  # clones: tied weights share memory
+    write_atomically(path, save(parts, {"seqshell-resume": json.dumps(record)}))
+
+
+def read_resume(path: Path) -> tuple[dict[str, Any], Tensors]:
+    """What write_resume was given. RecipeError when there is no such file or it is damaged."""
+    if not path.exists():
+        raise RecipeError(f"there is nothing to resume: no {path}; leave --resume out to start anew")
+    try:
+        with safe_open(path, "pt") as file:
+            record = json.loads((file.metadata() or {})["seqshell-resume"])
+            return record, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise RecipeError(f"{path} cannot be resumed from ({error}); remove it to start anew") from None
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """The tensors with `prefix.` before their names."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def within(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """The tensors whose names begin with `prefix.`, without it."""
+    return {name.removeprefix(prefix + "."): tensor for name, tensor in tensors.items() if name.startswith(prefix + ".")}
+
+
+def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[list[Any], Tensors]:
+    """(groups for JSON, tensors named NUMBER.KEY) of an optimizer."""
+    whole = optimizer.state_dict()
+    tensors = {f"{number}.{key}": value for number, kept in whole["state"].items() for key, value in kept.items() if value is not None}
+    return whole["param_groups"], tensors
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[Any], tensors: Mapping[str, Tensor]) -> None:
+    """Undo optimizer_parts."""
+    kept: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        kept.setdefault(int(number), {})[key] = tensor
+    groups = [{key: tuple(value) if key == "betas" else value for key, value in group.items()} for group in groups]
+    optimizer.load_state_dict({"state": kept, "param_groups": groups})
+
+
+def randomness(device: torch.device) -> tuple[dict[str, Any], Tensors]:
+    """The random states of Python, numpy and torch: models of plugins may draw from any of them."""
+    version, internal, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    record = {"python": [version, list(internal), gauss], "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, cached]}
+    tensors = {"torch": torch.get_rng_state()}
+    if device.type == "cuda":
+        tensors["cuda"] = torch.cuda.get_rng_state(device)
+    return record, tensors
+
+
+def restore_randomness(record: Mapping[str, Any], tensors: Mapping[str, Tensor], device: torch.device) -> None:
+    """Undo `randomness`."""
+    version, internal, gauss = record["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, position, has_gauss, cached = record["numpy"]
+    np.random.set_state((name, np.asarray(keys, np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(tensors["torch"])
+    if device.type == "cuda" and "cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["cuda"], device)
