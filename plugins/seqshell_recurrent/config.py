@@ -17,6 +17,7 @@ class RecurrentConfig:
     num_layers: int = setting(2, low=1, high=64, help="recurrent layers on top of each other")
     dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training")
     embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the embedding")
+    weight_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the recurrent weights, one mask for each piece of text")
     locked: bool = setting(True, help="the same dropout mask at every time step")
     tied: bool = setting(False, help="the read-out shares the embedding's matrix; needs embed_size = hidden_size")
 

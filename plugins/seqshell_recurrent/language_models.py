@@ -22,7 +22,8 @@ class RecurrentLanguageModel(nn.Module):
         self.config = config
         size = config.embed_size or config.vocab_size
         self.embedding = nn.Embedding(config.vocab_size, size) if config.embed_size else OneHot(config.vocab_size)
-        self.recurrent = RecurrentStack(cell, size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked)
+        dropouts = {"dropout": config.dropout, "weight_dropout": config.weight_dropout}
+        self.recurrent = RecurrentStack(cell, size, config.hidden_size, config.num_layers, locked=config.locked, **dropouts)
         self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
         if isinstance(self.embedding, nn.Embedding) and config.tied:
             # As a read-out, a matrix of unit normals would start with logits of size sqrt(H).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,18 +70,30 @@ CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
 
 
 class RecurrentStack(nn.ModuleList):
-    """Recurrent networks of one layer on top of each other, with dropout after every one.
+    """Recurrent networks of one layer on top of each other, with dropout after every one and, with weight_dropout, of the recurrent
+    weights: the same mask at every time step and in every sequence (Merity et al. 2018, https://arxiv.org/abs/1708.02182).
 
     cell: one of CELLS. State: LSTMState for "lstm", else one tensor [B, L, H]. The recurrent weights start orthogonal, each gate's on its
     own, and the biases at 0 but for the forget gate's, at 1 (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
     """
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int, num_layers: int = 1, *, dropout: float = 0.0, locked: bool = True) -> None:
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        dropout: float = 0.0,
+        locked: bool = True,
+        weight_dropout: float = 0.0,
+    ) -> None:
         super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
         self.cell = cell
         self.hidden_size = hidden_size
         self.dropout = dropout
         self.locked = locked
+        self.weight_dropout = weight_dropout
         for layer in self:
             _initialise(layer, is_lstm=cell == "lstm")
 
@@ -100,14 +112,23 @@ class RecurrentStack(nn.ModuleList):
         for index, layer in enumerate(self):
             # nn.LSTM keeps its layers first even with batch_first=True; our states are batch-first.
             if isinstance(state, LSTMState):
-                inputs, final = layer(inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
+                inputs, final = self._run(layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
             else:
-                inputs, final = layer(inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
+                inputs, final = self._run(layer, inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
             finals.append(final)
             inputs = sequence_dropout(inputs, self.dropout, self.training, self.locked)
         if isinstance(state, LSTMState):
             return inputs, LSTMState(*(_batch_first(parts, old) for parts, old in zip(zip(*finals, strict=True), state, strict=True)))
         return inputs, _batch_first(finals, state)
+
+    def _run(self, layer: nn.Module, inputs: Tensor, state: Any) -> Any:
+        """One layer, in training with some of its recurrent weights set to zero."""
+        if not self.training or self.weight_dropout == 0:
+            return layer(inputs, state)
+        weight = cast(Tensor, layer.weight_hh_l0)
+        answer = torch.func.functional_call(layer, {"weight_hh_l0": functional.dropout(weight, self.weight_dropout)}, (inputs, state))
+        layer.weight_hh_l0 = weight  # nn.RNN and its like keep a list of their weights, which would go on holding the one with zeros
+        return answer
 
 
 class Readout(nn.Module):
