@@ -21,5 +21,6 @@ def seqshell_architectures() -> Iterator[Architecture]:
             Task.GENERATE,
             config=f"seqshell_recurrent.config:{prefix}Config",
             model=f"seqshell_recurrent.language_models:{prefix}LanguageModel",
+            decoder=f"seqshell_recurrent.decoders:{prefix}Decoder",
             summary=summary,
         )

@@ -1,0 +1,58 @@
+"""The recurrent language models in numpy: one token at a time without torch, equal to the modules of `language_models`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seqshell.layers import Readout, RecurrentStack, read_layers, take
+from seqshell.layers.packing import Weights
+from seqshell.state import State
+from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
+
+
+class RecurrentDecoder:
+    """What the three share; the weights are named as in `language_models.RecurrentLanguageModel`."""
+
+    def __init__(self, config: RecurrentConfig, weights: Weights, cell: str) -> None:
+        vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
+        embedding = take(weights, "embedding.weight", vocab_size, embed_size) if embed_size else None
+        layers = read_layers(cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers)
+        self.recurrent = RecurrentStack(layers, embedding, one_hot=embedding is None)
+        self.readout = Readout(weights, hidden_size, vocab_size, borrowed=embedding if config.tied else None)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        return self.recurrent.initial_state(batch_size)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64. Returns logits [B, V], state."""
+        hidden, state = self.recurrent.step(inputs, state)
+        return self.readout(hidden), state
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        hidden, state = self.recurrent.feed(inputs, state)
+        return self.readout(hidden), state
+
+
+class RNNDecoder(RecurrentDecoder):
+    """Simple recurrent networks. State: one array [B, L, H]."""
+
+    def __init__(self, config: RNNConfig, weights: Weights) -> None:
+        super().__init__(config, weights, f"rnn_{config.nonlinearity}")
+
+
+class LSTMDecoder(RecurrentDecoder):
+    """Long short-term memories. State: LSTMState(hidden, cell), [B, L, H] each."""
+
+    def __init__(self, config: LSTMConfig, weights: Weights) -> None:
+        super().__init__(config, weights, "lstm")
+
+
+class GRUDecoder(RecurrentDecoder):
+    """Gated recurrent units. State: one array [B, L, H]."""
+
+    def __init__(self, config: GRUConfig, weights: Weights) -> None:
+        super().__init__(config, weights, "gru")

@@ -1,0 +1,66 @@
+"""Any torch model as a Decoder: numpy in, numpy out, for architectures without a decoder of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqshell.state import State, leaves, map_leaves
+
+CHUNK = 1024  # time steps read in one call, so that the outputs of a long text need not be held at once
+
+
+class TorchDecoder:
+    """A Decoder over a module that is a SequenceModel; the module is put into eval mode and stays on its device.
+
+    causal: False for models that must read a text at once; their feed is one call whatever its length.
+    """
+
+    def __init__(self, module: nn.Module, *, causal: bool = True) -> None:
+        self.module = module.eval()
+        self.causal = causal
+        first = next(module.parameters(), None)
+        self.device = torch.device("cpu") if first is None else first.device
+
+    @torch.inference_mode()
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Leaves [batch_size, ...]."""
+        return map_leaves(_array, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64, or [B, F] float32. Returns outputs [B, V], state."""
+        return self._call(inputs[:, None], state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+        length = inputs.shape[1]
+        chunk = CHUNK if self.causal else length
+        for start in range(0, length, chunk):
+            outputs, state = self._call(inputs[:, start : start + chunk], state)
+        return outputs, state
+
+    # oneDNN packs the weights anew at every call of nn.LSTM, which a step cannot pay for; training needs it, so it is off only here.
+    @torch.inference_mode()
+    def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
+        before = map_leaves(self._tensor, state)
+        with torch.backends.mkldnn.flags(enabled=False):
+            outputs, after = self.module(self._tensor(inputs), before)
+        # A leaf that the module handed on is the array that came in.
+        same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
+        return _array(outputs[:, -1]), map_leaves(lambda leaf: same.get(id(leaf)) if id(leaf) in same else _array(leaf), after)
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        # torch warns of arrays that it could write to but must not.
+        return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """The tensor as an array that keeps nothing else alive: a view of a larger tensor is copied."""
+    if tensor.untyped_storage().nbytes() > tensor.nbytes:
+        tensor = tensor.clone()
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array

@@ -1,0 +1,202 @@
+"""Recurrent layers in numpy: one time step of the simple recurrent network, the LSTM and the GRU.
+
+Every layer takes a step in two ways, over vectors or over the rows of a batch alike (`...` is nothing or B, G is H times the number of gates):
+
+    step(inputs [..., F], before, after)       from its inputs
+    advance(products [..., G], before, after)  from products = inputs @ input_weight + bias that are known already
+
+before and after are the parts of one layer's state, [..., H] each and the hidden state first: (hidden,) or (hidden, cell). after is
+written to; of its parts only the hidden state must not be the same array as in before.
+
+Logistic functions are computed as sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, the inner half folded into the weights, so that all gates of a step
+take one tanh.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from seqshell.layers.packing import Floats, Weights, packed, take
+
+HALF = np.float32(0.5)
+
+Parts = Sequence[Floats]
+
+
+class Layer(Protocol):
+    """A recurrent layer with H hidden units over F inputs. input_weight: [F, G]; bias: [G]; num_parts: how many arrays its state has."""
+
+    input_weight: Floats
+    bias: Floats
+    hidden_size: int
+    num_parts: int
+
+    def advance(self, products: Floats, before: Parts, after: Parts) -> None: ...
+    def step(self, inputs: Floats, before: Parts, after: Parts) -> None: ...
+
+
+class _Fused(ABC):
+    """A layer whose gates are one product over [inputs, hidden]."""
+
+    num_parts = 1
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
+        """weight_ih: [G, F], weight_hh: [G, H], bias: [G]."""
+        self._weight = packed(np.concatenate((weight_ih, weight_hh), axis=1).T)  # [F + H, G]
+        self.input_weight, self._hidden_weight = np.split(self._weight, [weight_ih.shape[1]])
+        self.bias = bias
+        self.hidden_size = weight_hh.shape[1]
+
+    def advance(self, products: Floats, before: Parts, after: Parts) -> None:
+        gates: Floats = before[0] @ self._hidden_weight
+        gates += products
+        self._finish(gates, before, after)
+
+    def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
+        gates: Floats = np.concatenate((inputs, before[0]), axis=-1) @ self._weight
+        gates += self.bias
+        self._finish(gates, before, after)
+
+    @abstractmethod
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        """Write the new state; gates [..., G] may be overwritten."""
+
+
+class TanhLayer(_Fused):
+    """h = tanh(W x + U h + b) (Elman 1990)."""
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
+        """weight_ih: [H, F], weight_hh: [H, H], biases: [H]."""
+        super().__init__(weight_ih, weight_hh, bias_ih + bias_hh)
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        np.tanh(gates, after[0])
+
+
+class ReluLayer(TanhLayer):
+    """h = max(0, W x + U h + b)."""
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        np.maximum(gates, 0, after[0])
+
+
+class SigmoidLayer(_Fused):
+    """h = sigmoid(W x + U h + b)."""
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
+        """weight_ih: [H, F], weight_hh: [H, H], biases: [H]."""
+        super().__init__(HALF * weight_ih, HALF * weight_hh, HALF * (bias_ih + bias_hh))
+        self._half = np.full(self.hidden_size, 0.5, np.float32)
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        np.tanh(gates, gates)
+        gates *= self._half
+        np.add(gates, self._half, after[0])
+
+
+class LSTMLayer(_Fused):
+    """c = f * c + i * g, h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W x + U h + b (Gers et al. 2000, without peepholes)."""
+
+    num_parts = 2
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
+        """weight_ih: [4H, F], weight_hh: [4H, H], biases: [4H], the gates in torch's order: i, f, g, o."""
+        size = weight_hh.shape[1]
+        super().__init__(*(_reordered(weight, size) for weight in (weight_ih, weight_hh, bias_ih + bias_hh)))
+        self._half = np.full(3 * size, 0.5, np.float32)
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        size = self.hidden_size
+        np.tanh(gates, gates)
+        logistic = gates[..., : 3 * size]
+        logistic *= self._half
+        logistic += self._half
+        entering = gates[..., :size]
+        candidate = gates[..., 3 * size :]
+        hidden, cell = after
+        np.multiply(gates[..., size : 2 * size], before[1], cell)
+        entering *= candidate
+        cell += entering
+        np.tanh(cell, candidate)
+        np.multiply(gates[..., 2 * size : 3 * size], candidate, hidden)
+
+
+class GRULayer:
+    """h = (1 - z) * n + z * h with r, z = sigmoid(W x + U h + b) and n = tanh(W x + b + r * (U h + b')) (Cho et al. 2014, as torch has it)."""
+
+    num_parts = 1
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
+        """weight_ih: [3H, F], weight_hh: [3H, H], biases: [3H], the gates in torch's order: r, z, n."""
+        size = weight_hh.shape[1]
+        scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)
+        self.hidden_size = size
+        self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
+        self._hidden_weight = packed((weight_hh * scale[:, None]).T)  # [H, 3H]
+        # The candidate's recurrent bias stands inside the reset gate's product, the others go with the inputs.
+        self.bias = scale * np.concatenate((bias_ih[: 2 * size] + bias_hh[: 2 * size], bias_ih[2 * size :]))
+        self._candidate_bias = bias_hh[2 * size :].copy()
+        self._half = np.full(2 * size, 0.5, np.float32)
+
+    def advance(self, products: Floats, before: Parts, after: Parts) -> None:
+        size = self.hidden_size
+        (old,), (hidden,) = before, after
+        gates: Floats = old @ self._hidden_weight
+        logistic, candidate = gates[..., : 2 * size], gates[..., 2 * size :]
+        logistic += products[..., : 2 * size]
+        np.tanh(logistic, logistic)
+        logistic *= self._half
+        logistic += self._half
+        candidate += self._candidate_bias
+        candidate *= logistic[..., :size]
+        candidate += products[..., 2 * size :]
+        np.tanh(candidate, candidate)
+        np.subtract(old, candidate, hidden)  # h = n + z * (h - n)
+        hidden *= logistic[..., size:]
+        hidden += candidate
+
+    def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
+        products: Floats = inputs @ self.input_weight
+        products += self.bias
+        self.advance(products, before, after)
+
+
+# By the names of `seqshell.layers.modules.CELLS`.
+CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
+    "rnn_tanh": TanhLayer,
+    "rnn_relu": ReluLayer,
+    "rnn_sigmoid": SigmoidLayer,
+    "lstm": LSTMLayer,
+    "gru": GRULayer,
+}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
+
+
+def read_layers(cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent.") -> list[Layer]:
+    """The layers of a RecurrentStack from a checkpoint: weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
+
+    CheckpointError when one is missing or has another shape.
+    """
+    size = GATES[cell] * hidden_size
+    layers = []
+    for index in range(num_layers):
+        own = f"{prefix}{index}."
+        layers.append(
+            CELLS[cell](
+                take(weights, own + "weight_ih_l0", size, hidden_size if index else input_size),
+                take(weights, own + "weight_hh_l0", size, hidden_size),
+                take(weights, own + "bias_ih_l0", size),
+                take(weights, own + "bias_hh_l0", size),
+            )
+        )
+    return layers
+
+
+def _reordered(weight: Floats, size: int) -> Floats:
+    """[4H, ...] from torch's order i, f, g, o to i, f, o, g, the three logistic gates halved."""
+    entering, forget, candidate, leaving = (weight[start : start + size] for start in range(0, 4 * size, size))
+    return np.concatenate((HALF * entering, HALF * forget, HALF * leaving, candidate))

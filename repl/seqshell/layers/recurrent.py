@@ -1,0 +1,109 @@
+"""Stacks of recurrent layers in numpy, stepped one token at a time or fed many, for one row or a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.layers.cells import Layer
+from seqshell.layers.packing import Floats
+from seqshell.layers.states import LSTMState
+from seqshell.state import State
+
+CHUNK = 256  # time steps whose input products are computed, and held, at once
+TABLE_BYTES = 64 << 20  # the first layer's input products of a whole vocabulary are kept when they fit
+
+
+class RecurrentStack:
+    """Recurrent layers on top of each other. State: LSTMState for LSTM layers, else one array [B, L, H].
+
+    vectors: the embedding [V, E] when the inputs are token ids. The first layer's product of every token with its input weights is then
+    computed once, as a table [V, G], if that is not too large. one_hot: the ids are their own unit vectors.
+    """
+
+    def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False) -> None:
+        self.layers = tuple(layers)
+        first = self.layers[0]
+        self._vectors = vectors
+        self._table: Floats | None = None
+        if one_hot:
+            self._table = first.input_weight + first.bias
+        elif vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES:
+            self._table = _products(first, vectors)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Zeros [batch_size, L, H]; two of them for the LSTM."""
+        shape = (batch_size, len(self.layers), self.layers[0].hidden_size)
+        return _state([np.zeros(shape, np.float32) for _ in range(self.layers[0].num_parts)])
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
+        """inputs: [B] ids or [B, F]. Returns the last layer's hidden states [B, H] and the state."""
+        parts = _parts(state)
+        new = [np.empty(part.shape, np.float32) for part in parts]
+        # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
+        if len(inputs) == 1:
+            inputs, before, after = inputs[0], [part[0] for part in parts], [part[0] for part in new]  # parts [L, H]
+        else:
+            before, after = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]  # [L, B, H]
+        states = list(zip(zip(*before, strict=True), zip(*after, strict=True), strict=True))
+        if self._table is not None:
+            self.layers[0].advance(self._table[inputs], *states[0])
+        else:
+            self.layers[0].step(inputs if self._vectors is None else self._vectors[inputs], *states[0])
+        for index in range(1, len(states)):
+            below = states[index - 1][1][0]
+            self.layers[index].step(below, *states[index])
+        return new[0][:, -1], _state(new)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
+        """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after the last step [B, H], and the state."""
+        for start in range(0, inputs.shape[1], CHUNK):
+            _, state = self.read(inputs[:, start : start + CHUNK], state)
+        return _parts(state)[0][:, -1], state
+
+    def read(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
+        """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after every step [B, T, H], and the state."""
+        parts = _parts(state)
+        new = [np.empty(part.shape, np.float32) for part in parts]
+        if len(inputs) == 1:
+            steps, before, after = inputs[0], [part[0] for part in parts], [part[0] for part in new]  # steps [T, F]
+        else:
+            steps = inputs.swapaxes(0, 1)  # [T, B, F]
+            before, after = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]
+        for index, layer in enumerate(self.layers):
+            products = _products(layer, steps) if index else self._input_products(steps)  # [T, ..., G]
+            steps = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
+            old = [part[index] for part in before]
+            rest = [part.copy() for part in old[1:]]  # the cell is overwritten at every step, the hidden states are kept
+            for product, hidden in zip(products, steps, strict=True):
+                own = [hidden, *rest]
+                layer.advance(product, old, own)
+                old = own
+            for part, value in zip(after, old, strict=True):
+                part[index] = value
+        return (steps[None] if len(inputs) == 1 else steps.swapaxes(0, 1)), _state(new)
+
+    def _input_products(self, inputs: NDArray[Any]) -> Floats:
+        """The first layer's input products [..., G] of ids [...] or of values [..., F]."""
+        if self._table is not None:
+            products: Floats = self._table[inputs]
+            return products
+        return _products(self.layers[0], inputs if self._vectors is None else self._vectors[inputs])
+
+
+def _products(layer: Layer, inputs: Floats) -> Floats:
+    """inputs: [..., F]. Returns [..., G], as Layer.advance wants them."""
+    products: Floats = inputs @ layer.input_weight
+    products += layer.bias
+    return products
+
+
+def _parts(state: State) -> Sequence[Floats]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def _state(parts: list[Floats]) -> State:
+    return LSTMState(*parts) if len(parts) == 2 else parts[0]
