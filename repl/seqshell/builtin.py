@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seqshell import commands
 from seqshell.hookspecs import hookimpl
 from seqshell.offers import Lazy
 
@@ -18,3 +19,8 @@ def seqshell_tokenizers() -> Iterator[Lazy]:
 def seqshell_strategies() -> Iterator[Lazy]:
     yield Lazy("greedy", "seqshell.decoding.strategies:Greedy")
     yield Lazy("sample", "seqshell.decoding.strategies:Sample")
+
+
+@hookimpl
+def seqshell_commands() -> Iterator[Lazy]:
+    yield from commands.offered()

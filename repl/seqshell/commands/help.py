@@ -1,0 +1,117 @@
+"""/help: one screen by purpose, made from the commands themselves; one command in full; the keys."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqshell.commands.words import words
+from seqshell.errors import PluginError
+from seqshell.events import Event, Text
+from seqshell.offers import Arguments, Command, command
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+    from seqshell.shell import Shell
+
+PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
+WIDTH = 59  # a terminal of 60 columns shows it without wrapping
+BEGINNING = """\
+A line is for the model, which goes on from it; an empty
+line lets it go on. \"\"\" opens and closes several lines.
+"""
+END = """\
+/help COMMAND tells more, /help keys the keys; /tour shows
+all this in two minutes."""
+KEYS = """\
+Enter            send           Alt+Enter, Ctrl-O  a new line
+Tab              complete       Right, End         take the grey text
+Alt-F            one word of it Up, Down, Ctrl-R   earlier lines
+Ctrl-C           stop at the next token; clear the line
+Ctrl-D           leave (on an empty line)
+Ctrl-L           clear the screen, not the state
+Ctrl-X Ctrl-E    write the line in $EDITOR
+Alt-G            go on          Alt-R              regenerate
+Alt-U            undo           Alt-Left, Right    other candidates
+F1 help          F3 several lines                  F4 vi or emacs"""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A command's docstring in its parts. summary: the first line, which tells what happens to the state. example: lines as typed."""
+
+    summary: str
+    details: str
+    example: str
+
+
+def describe(shown: Command) -> Description:
+    """The parts of a command's help: a line, paragraphs, and an example whose typed lines begin with `>>> `."""
+    summary, _, rest = inspect.cleandoc(shown.run.__doc__ or "").partition("\n")
+    paragraphs = [part for part in rest.strip("\n").split("\n\n") if part.strip()]
+    examples = [textwrap.dedent(part) for part in paragraphs if part.lstrip().startswith(">>> ")]
+    details = [" ".join(part.split()) for part in paragraphs if not part.lstrip().startswith(">>> ")]
+    return Description(summary, "\n\n".join(details), "\n".join(examples))
+
+
+def listed(registry: Registry) -> dict[str, list[Command]]:
+    """The commands of each purpose, each once and under its name; a plugin's without a purpose come last, broken ones not at all."""
+    groups: dict[str, list[Command]] = {purpose: [] for purpose in PURPOSES}
+    for name in registry.commands:
+        try:
+            found = registry.commands[name]
+        except PluginError:
+            continue
+        if not found.hidden and name.rpartition("/")[2] == found.name:
+            groups.setdefault(found.purpose or "plugins", []).append(found)
+    return groups
+
+
+def help_words(shell: Shell, text: str) -> Iterable[str]:
+    """Every command, and `keys`."""
+    return [*shell.registry.commands, "keys"]
+
+
+@command("help", usage="[COMMAND|keys]", aliases=("?",), complete=help_words, purpose="session")
+def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the commands by purpose, one command in full, or the keys; the state is kept.
+
+        >>> /help
+        >>> /help undo
+        >>> /help keys
+    """
+    (word,) = words(arguments, show_help, 0, 1) or ("",)
+    if word == "keys":
+        yield Text(KEYS)
+    elif word:
+        yield Text(_in_full(shell, word))
+    else:
+        yield Text(_overview(shell.registry))
+
+
+def _overview(registry: Registry) -> str:
+    lines = []
+    for purpose, commands in listed(registry).items():
+        names = "  ".join(f"/{item.name}" for item in commands)
+        if names:
+            lines += textwrap.wrap(names, WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
+    return "\n".join([BEGINNING, *lines, "", END])
+
+
+def _in_full(shell: Shell, word: str) -> str:
+    found = shell.find_command(word)
+    described = describe(found)
+    parts = [f"/{found.name} {found.usage}".rstrip(), _wrapped(described.summary)]
+    parts += [_wrapped(part) for part in described.details.split("\n\n") if part]
+    options = [f"  {' '.join(filter(None, (option.flag, option.takes)))}  {option.help}" for option in found.options]
+    parts += ["\n".join(options)] if options else []
+    parts += [textwrap.indent(described.example, "  ")] if described.example else []
+    also = f"also {', '.join(f'/{name}' for name in found.aliases)} · " if found.aliases else ""
+    return "\n\n".join([*parts, f"{also}from {shell.registry.owner('command', word.removeprefix('/'))}"])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)

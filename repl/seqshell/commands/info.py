@@ -1,0 +1,138 @@
+"""What a model is made of: /info, read from the checkpoint's header and the shapes of its tensors, without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from seqshell.commands.words import words
+from seqshell.errors import SeqshellError
+from seqshell.events import Data, Event, Text
+from seqshell.models import Architecture, Model
+from seqshell.offers import Arguments, command
+from seqshell.state import named_leaves
+
+if TYPE_CHECKING:
+    from seqshell.shell import Shell
+
+Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of parameters
+
+
+@command("info", aliases=("show",), purpose="looking")
+def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show what the current model is: its parts with shapes and parameters, state, tokenizer, training and source; the state is kept.
+
+        >>> /info
+    """
+    words(arguments, info, 0, 0)
+    model = shell.session.model
+    architecture = shell.registry.architectures.get(model.architecture)
+    owner = str(model.header.get("owner", ""))
+    yield Text("\n".join([*_facts(model, architecture, owner), "", *_lines(module_tree(_shapes(model))), "", *_lines(_state_rows(model))]))
+    yield Data(
+        {
+            "model": model.name,
+            "task": model.task.value,
+            "architecture": model.architecture,
+            "owner": owner,
+            "parameters": model.num_parameters,
+            "vocabulary": model.tokenizer.size,
+            "fingerprint": model.fingerprint,
+        }
+    )
+
+
+def _facts(model: Model, architecture: Architecture | None, owner: str) -> Iterator[str]:
+    """What the header tells, one fact a line."""
+    provenance = model.header.get("provenance", {})
+    config = model.header.get("config", {})
+    facts = {
+        "model": f"{model.name} ({model.task.value})" + (f", {model.path}" if model.path else ""),
+        "about": model.header.get("about", ""),
+        "architecture": " ".join(filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))),
+        "source": source_file(architecture) if architecture else "",
+        "settings": ", ".join(f"{name} {value}" for name, value in config.items()),
+        "tokenizer": f"{model.tokenizer.name}, vocabulary of {model.tokenizer.size:,}",
+        "parameters": f"{model.num_parameters:,}",
+        "fingerprint": model.fingerprint[:16],
+        **{f"trained: {key}": _said(value) for key, value in provenance.items() if key != "recipe"},
+    }
+    width = max(len(name) for name, value in facts.items() if value)
+    return (f"{name:<{width}}  {value}" for name, value in facts.items() if value)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_said(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def source_file(architecture: Architecture) -> str:
+    """The file that an architecture's model is written in, found without importing it."""
+    if not isinstance(architecture.model, str):
+        return inspect.getsourcefile(inspect.unwrap(architecture.model)) or ""
+    try:
+        found = importlib.util.find_spec(architecture.model.partition(":")[0])
+    except (ImportError, ValueError):
+        return ""
+    return found.origin or "" if found else ""
+
+
+def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
+    """The tensors of the model's file; none when it never had one, or when the file has gone."""
+    from seqshell.checkpoint import read_shapes
+
+    try:
+        return read_shapes(model.path) if model.path else {}
+    except SeqshellError:
+        return {}
+
+
+def module_tree(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
+    """The parts of a module by the dots in its tensors' names, each with the parameters below it, tensors with their shapes.
+
+        {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
+    """
+    return _branches({tuple(name.split(".")): shape for name, shape in shapes.items()}, 0)
+
+
+def _branches(parts: Mapping[tuple[str, ...], tuple[int, ...]], depth: int) -> list[Row]:
+    found: list[Row] = []
+    for first in dict.fromkeys(path[0] for path in parts):
+        below = {path[1:]: shape for path, shape in parts.items() if path[0] == first}
+        name = first
+        while len({path[:1] for path in below}) == 1 and () not in below:  # a part with one part in it is one line
+            (step,) = {path[0] for path in below}
+            name, below = f"{name}.{step}", {path[1:]: shape for path, shape in below.items()}
+        shape = below.pop((), None)
+        count = _size(shape) if shape is not None else sum(map(_size, below.values()))
+        found.append(("  " * depth + name, _shape(shape) if shape is not None else "", f"{count:,}"))
+        found += _branches(below, depth + 1)
+    return found
+
+
+def _state_rows(model: Model) -> list[Row]:
+    """The leaves of the state, without their batch."""
+    leaves = [(name, leaf) for name, leaf in named_leaves(model.decoder.initial_state(1))]
+    return [(name, f"{_shape(tuple(leaf.shape[1:]))} {leaf.dtype}", f"{leaf.nbytes:,} bytes") for name, leaf in leaves]
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _lines(rows: list[Row]) -> Iterator[str]:
+    """The rows in columns."""
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return (f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}" for name, shape, size in rows)

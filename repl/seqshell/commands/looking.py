@@ -1,0 +1,60 @@
+"""Looking inside without moving anything: /top, /score and /state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seqshell.commands.words import whole_number, words
+from seqshell.events import Data, Event, Table
+from seqshell.models import Task
+from seqshell.offers import Arguments, command
+
+if TYPE_CHECKING:
+    from seqshell.shell import Shell
+
+MOST_SHOWN = 1000  # tokens in one /top
+
+
+@command("top", usage="[K]", tasks={Task.GENERATE}, purpose="looking")
+def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the K likeliest next tokens, for the model and after the sampler chain; the state is kept.
+
+        >>> /feed ROMEO
+        >>> /top 5
+    """
+    (word,) = words(arguments, top, 0, 1) or ("10",)
+    found = shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
+    yield found
+    shown = [{"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob} for token in found.tokens]
+    yield Data({"top": shown})
+
+
+@command("score", usage="TEXT|@FILE", tasks={Task.GENERATE}, free_text=True, purpose="looking")
+def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Tell how likely each token of a text would be if it came next; the state is kept.
+
+    For each token its probability, nats, rank and the five likeliest in its place; then the sum, the mean, bits per
+    character and perplexity.
+
+        >>> /feed ROMEO
+        >>> /score : What
+    """
+    if not arguments.text:
+        words(arguments, score, 1)
+    found = shell.session.score(arguments.text)
+    yield found
+    tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in found.tokens]
+    measures = {"logprob": found.log_prob, "nats": found.nats, "bits_per_char": found.bits_per_char, "perplexity": found.perplexity}
+    yield Data({**measures, "tokens": tokens})
+
+
+@command("state", purpose="looking")
+def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the state's size and norm for each layer, the position, the branch and the snapshots in use; the state is kept.
+
+        >>> ROMEO:
+        >>> /state
+    """
+    words(arguments, state, 0, 0)
+    yield Table(("", ""), tuple(shell.session.describe().items()))

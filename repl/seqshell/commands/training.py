@@ -1,0 +1,101 @@
+"""Training from inside the shell: /train and /recipes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqshell import places
+from seqshell.commands.models import opened
+from seqshell.commands.words import words
+from seqshell.errors import UsageError
+from seqshell.events import Event, Notice, Table
+from seqshell.offers import Arguments, command
+
+if TYPE_CHECKING:
+    from seqshell.shell import Shell
+
+
+def recipe_words(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the recipes, then the keys of a recipe that are often changed."""
+    from seqshell.training.recipe import TABLES
+
+    if " " not in text.lstrip():
+        return list(places.list_recipes())
+    return [f"{table}.{key}=" for table, kind in TABLES.items() for key in kind.__dataclass_fields__]
+
+
+@command(
+    "train",
+    usage="RECIPE|FILE [KEY=VALUE ...]",
+    options={"--out NAME|PATH": "where the model is written; else models/RECIPE", "--resume": "go on with a training that was interrupted"},
+    complete=recipe_words,
+    purpose="models",
+)
+def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
+
+    KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the best so far and opens that.
+
+        >>> /train notes.txt training.epochs=1 model.hidden_size=8
+        >>> The cat
+    """
+    word, *overrides = words(arguments, train, 1)
+    for override in overrides:
+        if "=" not in override:
+            raise UsageError(f"after the recipe come KEY=VALUE, such as training.epochs=3, not {override!r}")
+    from seqshell.training.recipe import load_recipe
+
+    device = [f"training.device={shell.device}"] if shell.device != "auto" else []
+    recipe = load_recipe(word, [*device, *overrides])
+    path = places.place(str(arguments.options.get("--out") or recipe.name), "models")
+    from seqshell.training import train as run
+
+    before = _written(path)
+    try:
+        yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
+    except GeneratorExit:
+        if _written(path) != before:
+            _open_new(shell, path)
+        raise
+    if _written(path) != before:
+        _open_new(shell, path)
+        yield opened(shell)
+
+
+def _written(path: Path) -> tuple[int, int]:
+    """What tells one state of a file from another; zeros when it is not there."""
+    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else (0, 0)
+
+
+def _open_new(shell: Shell, path: Path) -> None:
+    """Open what was trained, in place of an older model of the same file."""
+    for name, session in list(shell.sessions.items()):
+        if session.model.path is not None and session.model.path.resolve() == path.resolve():
+            shell.close(name)
+    shell.open(path)
+
+
+def known_recipes() -> Iterator[dict[str, Any]]:
+    """Every recipe by name, with task, architecture and file; task is None where the file cannot be read."""
+    for name, path in places.list_recipes().items():
+        try:
+            recipe = tomllib.loads(path.read_text("utf-8-sig"))
+        except (OSError, ValueError):  # no TOML, or no UTF-8
+            recipe = {}
+        yield {"name": name, "task": recipe.get("task"), "architecture": recipe.get("architecture"), "path": str(path)}
+
+
+@command("recipes", purpose="models")
+def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the recipes that /train takes by name; the state is kept.
+
+        >>> /recipes
+    """
+    words(arguments, recipes, 0, 0)
+    rows = tuple((item["name"], item["task"] or "unreadable", item["architecture"], item["path"]) for item in known_recipes())
+    yield Table(("recipe", "task", "architecture", "file"), rows)
+    if shell.interactive:
+        yield Notice("/train NAME trains one, /train FILE a text of your own")
