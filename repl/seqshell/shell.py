@@ -44,6 +44,7 @@ class Shell:
     read_stdin: gives the text of @-, or is None where stdin is the script or a terminal. device: where training runs.
     last_result: the text of the last result, for /expect. answered: the name of the session that answered last.
     history: the lines handled, oldest first. recording: an open text file that every line which did not fail is written to.
+    scripts: those that /source runs now, the outermost first.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Shell:
         self.changed = False  # whether the last line changed the session's place before it ended or failed
         self.last_result = ""
         self.history: list[str] = []
+        self.scripts: list[str] = []
         self.recording: TextIO | None = None
 
     # The open models
