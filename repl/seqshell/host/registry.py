@@ -96,8 +96,10 @@ class Offers(Mapping[str, Any]):
 
     def of(self, owner: str, name: str) -> str | None:
         """The name under which `name` of `owner` is to be asked for; the owner may be meant by its name or its distribution's."""
-        matches = [offer.full for offer in self._offers if offer.name == name and owner in (offer.plugin.name, *offer.also)]
-        return matches[0] if len(matches) == 1 else None
+        matches = [offer for offer in self._offers if offer.name == name and owner in (offer.plugin.name, *offer.also)]
+        if len(matches) != 1:
+            return None
+        return name if self._find(name) is matches[0] else matches[0].full
 
     def candidates(self, name: str) -> tuple[str, ...]:
         """`owner/name` of everything that has this short name."""
@@ -147,9 +149,15 @@ class Registry:
         self.tokenizers = Offers("tokenizer", self._problems.append)
         self.commands = Offers("command", self._problems.append)
         self.importers = Offers("importer", self._problems.append)
-        self._kinds = {offers.kind: offers for offers in (
-            self.architectures, self.samplers, self.strategies, self.tokenizers, self.commands, self.importers
-        )}  # fmt: skip
+        self._kinds = {
+            "architectures": self.architectures,
+            "samplers": self.samplers,
+            "strategies": self.strategies,
+            "tokenizers": self.tokenizers,
+            "commands": self.commands,
+            "importers": self.importers,
+        }
+        self._plurals = {offers.kind: plural for plural, offers in self._kinds.items()}
 
     @property
     def problems(self) -> tuple[PluginError, ...]:
@@ -166,12 +174,12 @@ class Registry:
         return tuple(folder for _, folder in self._folders)
 
     def offers(self, kind: str) -> Offers:
-        """kind: architecture, sampler, strategy, tokenizer, command or importer."""
-        return self._kinds[kind]
+        """kind: architecture, sampler, strategy, tokenizer, command or importer, or one of these in the plural."""
+        return self._kinds[self._plurals.get(kind, kind)]
 
     def owner(self, kind: str, name: str) -> str:
         """The plugin that offers the thing of this kind and name; "seqshell" for the host's own. KeyError when nobody does."""
-        return self._kinds[kind].owner(name)
+        return self.offers(kind).owner(name)
 
     def plugin(self, name: str) -> PluginInfo:
         """What is known of a plugin. KeyError when there is none of that name."""
@@ -179,7 +187,8 @@ class Registry:
 
     def lookup(self, kind: str, name: str) -> Any:
         """The thing of this kind and name. UsageError (code unknown_KIND) with the nearest name, PluginError when its import fails."""
-        offers = self._kinds[kind]
+        offers = self.offers(kind)
+        kind = offers.kind
         if name in offers:
             return offers[name]
         several = offers.candidates(name)
@@ -213,7 +222,7 @@ class Registry:
         """List a plugin with all it offers, by kind; a disabled one offers nothing."""
         self._plugins[info.name] = info
         for kind, things in offers.items():
-            self._kinds[kind].add(things)
+            self.offers(kind).add(things)
         self._folders += [(info.name, folder) for folder in folders]
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
