@@ -53,14 +53,14 @@ class Chain:
         try:
             for index, sampler in self._stages:
                 logits = sampler(logits, _with_memory(context, memories[index]))
-            sound = logits.shape == outputs.shape and math.isfinite(logits.item(logits.argmax()))  # argmax finds NaN first
+            sound = _is_sound(logits, outputs.shape)
         except SeqshellError:
             raise
         except Exception:
             sound = False
         if not sound:
             self._blame(outputs, context, memories)
-        return logits
+        return logits if logits.dtype == np.float64 else logits.astype(np.float64)
 
     def updated(self, memories: Memories, token: int, logits: Logits) -> Memories:
         """The memories after `token` was drawn from these logits [V] of the chain (log-probabilities serve as well)."""
@@ -104,9 +104,22 @@ def _with_memory(context: SampleContext, memory: Any) -> SampleContext:
     return SampleContext(context.tokens, context.generated, context.position, context.tokenizer, memory, context.draw)
 
 
+def _is_sound(logits: Any, shape: tuple[int, ...]) -> bool:
+    """Whether nothing is wrong, in a microsecond: argmax finds NaN first, then inf."""
+    return (
+        isinstance(logits, np.ndarray)
+        and logits.dtype.kind in "fiu"
+        and logits.shape == shape
+        and math.isfinite(logits.item(logits.argmax()))
+    )
+
+
 def _trouble(logits: Any, shape: tuple[int, ...]) -> str:
-    if not isinstance(logits, np.ndarray) or not np.issubdtype(logits.dtype, np.floating):
-        return f"returned {type(logits).__name__} instead of an array of floats"
+    """What is wrong, in words; empty when nothing is."""
+    if not isinstance(logits, np.ndarray):
+        return f"returned {type(logits).__name__} instead of an array of numbers"
+    if logits.dtype.kind not in "fiu":
+        return f"returned an array of {logits.dtype} instead of numbers"
     if logits.shape != shape:
         return f"returned the shape {list(logits.shape)} instead of {list(shape)}"
     if np.isnan(logits).any():

@@ -13,11 +13,13 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.errors import UsageError
 from seqshell.offers import build, settings_of
-from seqshell.sampling import Sampler, Strategy
+
+if TYPE_CHECKING:
+    from seqshell.sampling import Sampler, Strategy  # numpy would slow down the first prompt
 
 Available = Mapping[str, type[Any]]
 
