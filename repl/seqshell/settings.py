@@ -90,6 +90,11 @@ class Settings:
             except UsageError as error:
                 self.problems.append(f"config.toml: {error.message}")
 
+    @property
+    def own(self) -> Mapping[str, Setting]:
+        """The shell's settings, without those of chain and strategy."""
+        return SHELL_SETTINGS
+
     # Which session is meant
 
     def prepare(self, session: Session, *, restored: bool = False) -> None:

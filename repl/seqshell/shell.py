@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from seqshell import lines, results
 from seqshell.errors import PluginError, SeqshellError, UsageError
-from seqshell.events import Event, Finished, Notice, Token
+from seqshell.events import Event, Finished, Notice, Quit, Token
 from seqshell.models import Task
 from seqshell.offers import Arguments, Command
 from seqshell.settings import Settings
@@ -44,7 +44,7 @@ class Shell:
     read_stdin: gives the text of @-, or is None where stdin is the script or a terminal. device: where training runs.
     last_result: the text of the last result, for /expect. answered: the name of the session that answered last.
     history: the lines handled, oldest first. recording: an open text file that every line which did not fail is written to.
-    scripts: those that /source runs now, the outermost first.
+    notices: remarks that came up between the lines; the next line yields them, unless they were taken before.
     """
 
     def __init__(
@@ -70,7 +70,10 @@ class Shell:
         self.changed = False  # whether the last line changed the session's place before it ended or failed
         self.last_result = ""
         self.history: list[str] = []
-        self.scripts: list[str] = []
+        self.op = ""  # what the line at work is called in JSON: the task of a message, else the command's full name
+        self.number_of_lines = 0  # handled so far, those of /source among them
+        self.scripts: list[str] = []  # the scripts that run one another just now, the outermost first
+        self.notices: list[Notice] = []  # what is to be told beside the next results
         self.recording: TextIO | None = None
 
     # The open models
@@ -103,10 +106,12 @@ class Shell:
 
     def add(self, model: Model) -> Session:
         """Start a session on an opened model and make it the current one."""
-        session = self._new_session(model)
+        from seqshell import opening
+
+        session = opening.start_session(model, self.registry, seed=self.seed, snapshot_mb=self.settings.get("snapshot_mb"))
         self.settings.prepare(session)
         self._keep(self._free_name(model.name), session)
-        self.registry.notify("seqshell_model_loaded", session=session)
+        self.notices += self._tell("seqshell_model_loaded", session=session)
         return session
 
     def restore(self, word: str | Path) -> Session:
@@ -133,7 +138,7 @@ class Shell:
         if name not in self.sessions:
             raise UsageError(f"{name!r} is not open; open: {', '.join(self.sessions) or 'none'}", code="not_open")
         self.current = name
-        self.settings.attach(self.sessions[name])
+        self._attach()
         return self.sessions[name]
 
     def close(self, name: str) -> None:
@@ -143,7 +148,7 @@ class Shell:
         self._end(self.sessions.pop(name), "closed")
         if self.current == name:
             self.current = next(reversed(self.sessions), None)
-            self.settings.attach(self.sessions[self.current] if self.current else None)
+            self._attach()
 
     def end(self, reason: str = "quit") -> None:
         """Leave: an interactive session is kept as `last` (setting autosave), plugins hear that the sessions ended."""
@@ -195,6 +200,11 @@ class Shell:
         meant = f"did you mean /{near[0]}?" if near else "/help lists the commands, //text sends a text that starts with a slash"
         raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=f"/{near[0]}" if near else "", code="unknown_command")
 
+    def take_notices(self) -> tuple[Notice, ...]:
+        """What came up since the last call, beside the results."""
+        found, self.notices = tuple(self.notices), []
+        return found
+
     def interrupt(self) -> None:
         """Stop what runs at the next token boundary. Safe to call from a signal handler or another thread."""
         self.interrupted = True
@@ -202,12 +212,6 @@ class Shell:
             session.interrupt()
 
     # Inside
-
-    def _new_session(self, model: Model) -> Session:
-        from seqshell.session import Session
-
-        registry, budget = self.registry, self.settings.get("snapshot_mb")
-        return Session(model, samplers=registry.samplers, strategies=registry.strategies, seed=self.seed, snapshot_mb=budget)
 
     def _free_name(self, name: str) -> str:
         number, free = 1, name
@@ -219,15 +223,20 @@ class Shell:
     def _keep(self, name: str, session: Session) -> None:
         self.sessions[name] = session
         self.use(name)
-        self.registry.notify("seqshell_session_started", session=session)
+        self.notices += self._tell("seqshell_session_started", session=session)
 
     def _end(self, session: Session, reason: str) -> None:
-        self.registry.notify("seqshell_session_ended", session=session, reason=reason)
+        self.notices += self._tell("seqshell_session_ended", session=session, reason=reason)
+
+    def _attach(self) -> None:
+        self.settings.attach(self.sessions[self.current] if self.current else None)
+        self.notices += [Notice(problem, "warning") for problem in self.settings.take_problems()]
 
     def _told(self, line: str, work: Work) -> Iterator[Event]:
         """Run the work of one line as one turn, and remember what /expect, /record and /history want to know of it."""
         self.interrupted = self.changed = False
         self.history.append(line)
+        self.number_of_lines += 1
         before, recording = self._place(), self.recording
         if self.current:
             self.session.begin_turn(line)
@@ -242,13 +251,14 @@ class Shell:
                     self.answered = self.current
                 shown.add(event)
                 yield event
-                if self.interrupted and not isinstance(event, Token):
+                if isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token)):
                     break
         finally:
             events.close()
             self.changed = self._place() != before
         if shown.text is not None:
             self.last_result = shown.text
+        yield from self.take_notices()
         if recording is not None and recording is self.recording:
             try:
                 recording.write(lines.as_script(line) + "\n")
@@ -257,7 +267,7 @@ class Shell:
                 self.recording = None
                 yield Notice(f"the recording ended: {error.strerror or error}", "warning")
 
-    def _tell(self, hook: str, **arguments: Any) -> Iterator[Event]:
+    def _tell(self, hook: str, **arguments: Any) -> Iterator[Notice]:
         """Tell the plugins that listen; a Notice for each that failed and is left out from now on."""
         for problem in self.registry.notify(hook, **arguments):
             yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
@@ -268,15 +278,19 @@ class Shell:
     def _message(self, text: str) -> Generator[Event, None, None]:
         from seqshell import tasks
 
+        self.op = self.session.model.task.value
         if len(text) > LONGEST_MESSAGE or len(text.encode("utf-8", "replace")) > LONGEST_MESSAGE:
             raise UsageError(f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more", code="too_long")
         yield from tasks.answer(self.session, text, self.settings)
 
     def _go_on(self) -> Generator[Event, None, None]:
+        self.op = "/continue"
         yield from self.find_command("continue").run(self, Arguments())
 
     def _command(self, line: lines.CommandLine) -> Generator[Event, None, None]:
+        self.op = f"/{line.name}"
         found = self.find_command(line.name)
+        self.op = f"/{found.name}"
         if found.tasks and self.current and self.task not in found.tasks:
             wanted = " and ".join(sorted(task.value for task in found.tasks))
             raise UsageError(f"/{found.name} is for models that {wanted}; {self.session.model.name} is for {self.task}", code="wrong_task")
