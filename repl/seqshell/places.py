@@ -80,7 +80,7 @@ def find_checkpoint(word: str | Path, folders: Iterable[Path] = (), kind: Kind =
     if isinstance(word, Path) or is_path(word):
         path = Path(word).expanduser()
         if not os.path.lexists(path):
-            raise CheckpointError(f"no file {str(path)!r}{_meant(path.name.removesuffix(ENDING), known)}")
+            raise CheckpointError(f"no file {str(word)!r}{_meant(path.name.removesuffix(ENDING), known)}")
         return path
     if word not in known:
         meant = _meant(word, known) or f"; there is {', '.join(known) or 'none yet'}"
