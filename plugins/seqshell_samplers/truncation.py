@@ -90,7 +90,7 @@ class TypicalP:
         logs = logs[possible]
         probs = np.exp(logs)
         away = np.abs(logs - probs @ logs)  # probs @ logs is -H
-        order = away.argsort(kind="stable")
+        order = away.argsort()
         border = away[order[min(int(probs[order].cumsum().searchsorted(self.p)), order.size - 1)]]
         kept = np.full_like(logits, -np.inf)
         possible[possible] = away <= border
