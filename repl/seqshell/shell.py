@@ -150,13 +150,15 @@ class Shell:
             self.current = next(reversed(self.sessions), None)
             self._attach()
 
-    def end(self, reason: str = "quit") -> None:
-        """Leave: an interactive session is kept as `last` (setting autosave), plugins hear that the sessions ended."""
+    def end(self, reason: str = "quit") -> bool:
+        """Leave: an interactive session is kept as `last` (setting autosave), plugins hear that the sessions ended. True: it was kept."""
         from seqshell import places
 
+        kept = bool(self.interactive and self.current and self.settings.get("autosave") and self.session.position)
         try:
-            if self.interactive and self.current and self.settings.get("autosave") and self.session.position:
+            if kept:
                 self.session.save(places.place("last", "sessions"))
+            return kept
         finally:
             if self.recording is not None:
                 self.recording.close()
