@@ -85,7 +85,8 @@ class Sampler(Protocol):
     """A frozen dataclass whose fields are the user's settings.
 
     A sampler that remembers adds `update(memory, token: int, log_probs [V]) -> memory`, called once after each draw
-    with the log-probabilities it was drawn from.
+    with the log-probabilities it was drawn from. One that only shapes chance, as temperature does, adds the class attribute
+    `about_chance = True`: greedy and beam search leave it out.
     """
 
     name: ClassVar[str]
