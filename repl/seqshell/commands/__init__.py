@@ -17,8 +17,8 @@ _HOMES = {
     "models": "models=models,list load=load close=close",
     "training": "train=train recipes=recipes",
     "session": "save=save restore=restore",
-    "scripts": "source=source history=history expect=expect tour=tour leave=quit,exit,bye",
     "recording": "record=record",
+    "scripts": "source=source history=history expect=expect tour=tour leave=quit,exit,bye",
     "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",
     "help": "show_help=help,?",
 }

@@ -18,14 +18,10 @@ if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
+JOINT = "\0"  # stands for a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
-BEGINNING = """\
-A line is for the model, which goes on from it; an empty
-line lets it go on. \"\"\" opens and closes several lines.
-"""
-END = """\
-/help COMMAND tells more, /help keys the keys; /tour shows
-all this in two minutes."""
+BEGINNING = "A line goes to the model; an empty line lets it go on."
+END = "/help COMMAND tells more, /help keys the keys"
 KEYS = """\
 Enter            send           Alt+Enter, Ctrl-O  a new line
 Tab              complete       Right, End         take the grey text
@@ -95,9 +91,10 @@ def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _overview(registry: Registry) -> str:
     lines = []
     for purpose, commands in listed(registry).items():
-        names = "  ".join(f"/{item.name}" for item in commands)
-        if names:
-            lines += textwrap.wrap(names, WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
+        whole = [f"/{item.name} {item.usage}".rstrip().replace(" ", JOINT) for item in commands]
+        if whole:
+            wrapped = textwrap.wrap("  ".join(whole), WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
+            lines += [line.replace(JOINT, " ") for line in wrapped]
     return "\n".join([BEGINNING, *lines, "", END])
 
 

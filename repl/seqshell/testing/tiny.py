@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell import checkpoint
 from seqshell.models import Model, Task
 from seqshell.state import State
 from seqshell.tokenizers import CharTokenizer, Tokenizer
@@ -44,3 +47,33 @@ def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: i
     decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
     return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
+
+
+def tiny_checkpoint(
+    path: str | Path, vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, defaults: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the checkpoint of such a network (the architecture `rnn` of the plugin `recurrent`) without torch, and return its path."""
+    random = np.random.default_rng(seed)
+    size = len(vocabulary)
+    weights = {
+        "embedding.weight": random.normal(0, 1, (size, hidden_size)),
+        "recurrent.0.weight_ih_l0": np.eye(hidden_size),
+        "recurrent.0.weight_hh_l0": random.normal(0, 1 / np.sqrt(hidden_size), (hidden_size, hidden_size)),
+        "recurrent.0.bias_ih_l0": np.zeros(hidden_size),
+        "recurrent.0.bias_hh_l0": np.zeros(hidden_size),
+        "readout.weight": random.normal(0, 1, (size, hidden_size)),
+        "readout.bias": np.zeros(size),
+    }
+    header = {
+        "kind": "model",
+        "architecture": "rnn",
+        "owner": "recurrent",
+        "task": str(Task.GENERATE),
+        "config": {"vocab_size": size, "embed_size": hidden_size, "hidden_size": hidden_size, "num_layers": 1},
+        "tokenizer": {"name": "char", "vocabulary": vocabulary},
+        "defaults": dict(defaults or {}),
+        "provenance": {"data": {"name": "random numbers"}},
+        "parameters": sum(values.size for values in weights.values()),
+    }
+    checkpoint.write(path, header, {name: values.astype(np.float32) for name, values in weights.items()})
+    return Path(path)
