@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,17 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from seqshell import checkpoint
+from seqshell.decoding.torch_decoder import TorchDecoder
+from seqshell.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.events import Table
+from seqshell.host import Registry, resolve
+from seqshell.models import Model, Task
+from seqshell.opening import find_architecture, open_model, read_config
 from seqshell.state import State
+from seqshell.tokenizers import Tokenizer
+from seqshell.training.data import encode, read_text
+from seqshell.training.optimisation import find_device
 
 BLOCK = 256  # targets in a cold block: nanoGPT's window on characters
 PIECE = 1024  # tokens read in one call when a state is carried
@@ -42,7 +54,8 @@ def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK
     """
     inputs, targets = torch.from_numpy(ids[:-1].copy()), torch.from_numpy(ids[1:].copy())
     whole = targets.numel() // block * block
-    groups = list(zip(inputs[:whole].view(-1, block).split(batch_size), targets[:whole].view(-1, block).split(batch_size), strict=True))
+    blocks = [torch.split(ids[:whole].view(-1, block), batch_size) for ids in (inputs, targets)]
+    groups = list(zip(*blocks, strict=True))
     if whole < targets.numel():
         groups.append((inputs[None, whole:], targets[None, whole:]))
     total = 0.0
@@ -52,13 +65,70 @@ def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK
     return total / targets.numel()
 
 
-def figures(nats: float, num_tokens: int, num_characters: int) -> dict[str, float]:
-    """nats a token, as given, with bits_per_char and perplexity. The counts are of what was predicted."""
+def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:
+    """nats, bits_per_char and perplexity of a text, each by protocol: `carry`, and `blocks256` where tokens are characters. module: in eval mode."""
+    ids = encode(tokenizer, text)
+    nats = {"carry": carried(module, ids)}
+    if tokenizer.name == "char":
+        nats["blocks256"] = cold_blocks(module, ids)
+    characters = len(text) - len(tokenizer.piece(int(ids[0])).decode("utf-8", "ignore"))  # the first token is not predicted
+    bits = (ids.size - 1) / max(1, characters) / math.log(2)
     return {
         "nats": nats,
-        "bits_per_char": nats * num_tokens / max(1, num_characters) / math.log(2),
-        "perplexity": math.exp(min(nats, 700.0)),
+        "bits_per_char": {protocol: value * bits for protocol, value in nats.items()},
+        "perplexity": {protocol: math.exp(min(value, 700.0)) for protocol, value in nats.items()},
     }
+
+
+def evaluate_model(word: str | Path, data: str, registry: Registry, *, device: str = "auto") -> dict[str, Any]:
+    """How well a checkpoint (a name or path) predicts the text file `data`: the object that `seqshell evaluate --json` prints.
+
+    Errors: CheckpointError of the model, RecipeError of the data, VocabularyError of characters that the model does not know.
+    """
+    model = open_model(word, registry)
+    if model.task is not Task.GENERATE:
+        raise CheckpointError(f"{model.name} is a model for {model.task}; only language models can be evaluated")
+    name, text, digest = read_text(data)
+    try:
+        size = len(model.tokenizer.encode(text))
+    except VocabularyError as error:
+        raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
+    if size < 2:
+        raise RecipeError(f"{name} is too short to be evaluated: {size} tokens, 2 are the least")
+    try:
+        module = _module(model, registry).to(find_device(device))
+    except ValueError as error:
+        raise RecipeError(f"--device: {error}") from None
+    start = time.perf_counter()
+    measured = measure(module, model.tokenizer, text)
+    read = (size - 1) * len(measured["nats"])
+    return {
+        "model": model.name,
+        "task": model.task.value,
+        "data": {"name": name, "sha256": digest, "items": len(text)},  # characters
+        **measured,
+        "tokens_per_second": read / (time.perf_counter() - start),
+    }
+
+
+def figures_table(measured: dict[str, Any]) -> Table:
+    """The figures of `measure` or `evaluate_model`, one row a protocol."""
+    told = {"carry": "carried through", "blocks256": "cold blocks of 256"}
+    figures = ("nats", "bits_per_char", "perplexity")
+    rows = tuple((told[protocol], *(f"{measured[figure][protocol]:.4f}" for figure in figures)) for protocol in measured["nats"])
+    return Table(("state", "nats", "bits per character", "perplexity"), rows)
+
+
+def _module(model: Model, registry: Registry) -> nn.Module:
+    """The torch module of an opened checkpoint, in eval mode."""
+    if isinstance(model.decoder, TorchDecoder):
+        return model.decoder.module.eval()
+    assert model.path is not None  # it was opened from a file
+    header, weights = checkpoint.read(model.path)
+    _, architecture = find_architecture(header, registry, model.path.name)
+    module: nn.Module = resolve(architecture.model)(read_config(architecture, header["config"]))
+    module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+    return module.eval()
 
 
 def _nats(module: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, state: State) -> tuple[float, Any]:

@@ -1,289 +1,171 @@
-"""The training loop: truncated backpropagation through time over contiguous streams, validation after every epoch, and a resume file."""
+"""From a recipe to a checkpoint: one training from its first sample text to its last, told in events."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import json
-import math
-import random
-import time
+import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from filelock import FileLock, Timeout
 
-from seqshell.checkpoint import write_atomically
+from seqshell import places
 from seqshell.errors import RecipeError
-from seqshell.events import Event, Notice, Progress
-from seqshell.state import State, leaves, map_leaves, replace_leaves
-from seqshell.training import evaluation, resume
-from seqshell.training.data import Streams
-from seqshell.training.optimisation import (
-    autocast,
-    choose_precision,
-    clip_gradients,
-    find_device,
-    learning_rate,
-    make_optimizer,
-    update_average,
-)
-from seqshell.training.preparation import Prepared
-
-Figures = dict[str, Any]
-RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
+from seqshell.events import Event, Notice, Text
+from seqshell.host import Registry
+from seqshell.opening import save_checkpoint
+from seqshell.training import curve, evaluation
+from seqshell.training.preparation import prepare
+from seqshell.training.recipe import Recipe, to_toml
+from seqshell.training.run import Run, duration
+from seqshell.training.samples import sample_text, starts
 
 
-@dataclass
-class Place:
-    """Where a training stands; all of it goes into the resume file. Counts are of what is done."""
+def train(
+    recipe: Recipe,
+    registry: Registry,
+    out: Path | None = None,
+    resume: bool = False,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    picture: Path | None = None,
+) -> Iterator[Event]:
+    """Train as the recipe wants it and write the checkpoint with the best weights, by default NAME.safetensors in the user's models folder.
 
-    epoch: int = 0
-    piece: int = 0  # of this epoch
-    step: int = 0  # updates in all
-    offset: int = -1  # of this epoch's ring; -1: not yet drawn
-    scale: float = 1.0  # what the plateau schedule has come down to
-    stale: int = 0  # epochs since the best validation
-    since_drop: int = 0  # epochs since then or since the plateau schedule last came down
-    summed: float = 0.0  # losses since the last record
-    counted: int = 0
-    seconds: float = 0.0  # of work, validations included
-    best: Figures | None = None
-    history: list[Figures] = field(default_factory=list)
-
-
-class Run:
-    """A training under way: the module, the average of its weights, the optimizer and the place in the text.
-
-    folder: where metrics.jsonl and the resume file are kept.
+    Beside it lies NAME.run/ with metrics.jsonl and the resume file, from which `resume` goes on bit for bit. Progress comes after every
+    update. stopped: asked before every update; when true, the training ends in good order. Closing the generator keeps the best too.
+    picture: where the loss curve goes as a PNG. RecipeError, of the data, the settings, or a loss that is no number.
     """
-
-    def __init__(self, prepared: Prepared, folder: Path) -> None:
-        settings = prepared.recipe.training
-        self.prepared = prepared
-        self.settings = settings
-        self.folder = folder
+    if picture is not None:
+        curve.check_picture(picture)
+    prepared = prepare(recipe, registry)
+    out = places.place(recipe.name, "models") if out is None else out
+    with _own(out.with_suffix(".run")) as folder:
+        run = Run(prepared, folder)
+        yield from _opening_remarks(run, resume)
+        if resume:
+            run.restore()
+        else:
+            run.place.first_sample = sample_text(prepared, _ready(run.average), registry, recipe.training.sample_length)
         try:
-            self.device = find_device(settings.device)
-        except ValueError as error:
-            raise RecipeError(f"{prepared.recipe.name}: training.device: {error}") from None
-        torch.manual_seed(settings.seed)
-        random.seed(settings.seed)
-        np.random.seed(settings.seed % 2**32)
-        self.draws = np.random.default_rng(settings.seed)  # offsets and forgotten states
-        self.module = prepared.new_module().to(self.device)
-        self.average = copy.deepcopy(self.module) if settings.ema else self.module
-        self.optimizer = make_optimizer(self.module.parameters(), settings)
-        self.streams = Streams(prepared.training_ids, prepared.batch_size, prepared.sequence_length)
-        self.state: State = self.module.initial_state(prepared.batch_size)
-        self.place = Place()
-        self.best_weights: resume.Tensors = {}
-        self.precision = ""
-        self._written = time.monotonic()
-
-    @property
-    def resume_file(self) -> Path:
-        return self.folder / "resume.safetensors"
-
-    @property
-    def total_steps(self) -> int:
-        return self.streams.num_pieces * self.settings.epochs
-
-    @property
-    def num_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.module.parameters())
-
-    def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Train to the end, until early stopping, or until stopped() is true; Progress after every update, at which the generator may be closed."""
-        self.module.train()
-        if not self.precision:
-            self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
-        place = self.place
-        while place.epoch < self.settings.epochs and not self.is_stale:
-            if place.offset < 0:
-                place.offset = int(self.draws.integers(self.streams.ids.size))
-                self.state = self.module.initial_state(self.streams.batch_size)
-            for inputs, targets in self.streams.pieces(place.offset, place.piece):
-                if stopped():
-                    return
-                start = time.perf_counter()
-                loss = self._update(inputs, targets)
-                taken = time.perf_counter() - start
-                place.seconds += taken
-                if not math.isfinite(loss):
-                    raise RecipeError(
-                        f"the loss is no longer a number (update {place.step} of epoch {place.epoch + 1})",
-                        hint="lower training.learning_rate, or clip with training.clip_norm",
-                    )
-                yield self._progress(loss, taken)
-                if time.monotonic() - self._written > self.settings.resume_every:
-                    self.write()
-            yield from self._end_epoch()
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether early stopping is on and its patience has run out."""
-        return 0 < self.settings.early_stopping <= self.place.stale
-
-    def validate(self) -> Figures:
-        """Nats of the validation text by the averaged weights: cold blocks of 256 for characters, else streams side by side."""
-        ids = self.prepared.validation_ids
-        self.average.eval()
-        if self.prepared.reads_characters:
-            figures = {"blocks256": evaluation.cold_blocks(self.average, ids)}
-        else:
-            figures = {"carry": evaluation.carried(self.average, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
-        self.average.train()
-        return figures
-
-    def write(self) -> None:
-        """Write the resume file and metrics.jsonl: all of this training as it stands between two updates."""
-        groups, moments = resume.optimizer_parts(self.optimizer)
-        drawn, states = resume.randomness(self.device)
-        record = {
-            "recipe": self.prepared.recipe.tables(),
-            "sha256": self.prepared.data.sha256,
-            "precision": self.precision,
-            "place": dataclasses.asdict(self.place),
-            "optimizer": groups,
-            "random": drawn,
-            "draws": self.draws.bit_generator.state,
-        }
-        tensors = resume.under("weights", self.module.state_dict()) | resume.under("optimizer", moments) | resume.under("random", states)
-        tensors |= resume.under("best", self.best_weights)
-        tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(self.state))}
-        if self.average is not self.module:
-            tensors |= resume.under("average", self.average.state_dict())
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            resume.write_resume(self.resume_file, record, tensors)
-            lines = "".join(json.dumps(figures) + "\n" for figures in self.place.history)
-            write_atomically(self.folder / "metrics.jsonl", lines.encode())
-        except OSError as error:
-            raise RecipeError(f"cannot write to {self.folder}: {error.strerror or error}") from None
-        self._written = time.monotonic()
-
-    def restore(self) -> None:
-        """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
-        record, tensors = resume.read_resume(self.resume_file)
-        _same_recipe(record["recipe"], self.prepared.recipe.tables(), self.resume_file)
-        if record["sha256"] != self.prepared.data.sha256:
-            raise RecipeError(f"{self.prepared.data.name} has changed since {self.resume_file} was written; leave --resume out to start anew")
-        self.module.load_state_dict(resume.within("weights", tensors))
-        if self.average is not self.module:
-            self.average.load_state_dict(resume.within("average", tensors))
-        resume.restore_optimizer(self.optimizer, record["optimizer"], resume.within("optimizer", tensors))
-        kept = [tensor.to(self.device) for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))]
-        self.state = replace_leaves(self.state, iter(kept))
-        self.best_weights = resume.within("best", tensors)
-        self.place = Place(**record["place"])
-        self.precision = record["precision"]
-        self.draws.bit_generator.state = record["draws"]
-        resume.restore_randomness(record["random"], resume.within("random", tensors), self.device)
-
-    def _update(self, inputs: Any, targets: Any) -> float:
-        """One update of the weights from inputs and targets [B, T]. Returns the loss in nats."""
-        place, settings = self.place, self.settings
-        rate = learning_rate(settings, place.step, self.total_steps, place.scale)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if settings.state_zeroing:
-            self._forget_some()
-        with autocast(self.device, self.precision):
-            logits, state = self.module(torch.from_numpy(inputs).to(self.device), self.state)  # [B, T, V]
-        loss = _cross_entropy(logits, torch.from_numpy(targets).to(self.device))
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        clip_gradients(self.module.parameters(), settings)
-        self.optimizer.step()
-        if self.average is not self.module:
-            update_average(self.average, self.module, settings.ema, place.step)
-        self.state = map_leaves(lambda leaf: leaf.detach(), state)
-        place.step += 1
-        place.piece += 1
-        value = loss.item()
-        place.summed += value
-        place.counted += 1
-        if place.piece % max(1, self.streams.num_pieces // RECORDS_AN_EPOCH) == 0 or place.piece == self.streams.num_pieces:
-            place.history.append({"step": place.step, "loss": place.summed / place.counted, "learning_rate": rate})
-            place.summed, place.counted = 0.0, 0
-        return value
-
-    def _forget_some(self) -> None:
-        """Set the state of a few streams, drawn by chance, back to the initial one."""
-        chosen = self.draws.random(self.streams.batch_size) < self.settings.state_zeroing
-        if chosen.any():
-            which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
-            first = self.module.initial_state(len(which))
-            self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach()), self.state, first)
-
-    def _end_epoch(self) -> Iterator[Event]:
-        """Validate, keep the best weights, and write everything down."""
-        place = self.place
-        start = time.perf_counter()
-        figures = self.validate()
-        place.seconds += time.perf_counter() - start
-        place.epoch += 1
-        place.piece, place.offset = 0, -1
-        nats = next(iter(figures.values()))
-        record = {"epoch": place.epoch, "step": place.step, "validation": figures, "seconds": round(place.seconds, 1)}
-        place.history.append(record)
-        if place.best is None or nats < next(iter(place.best["validation"].values())):
-            place.best = record
-            place.stale = place.since_drop = 0
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
-        else:
-            place.stale += 1
-            place.since_drop += 1
-            if self.settings.schedule == "plateau" and place.since_drop >= self.settings.plateau_patience:
-                place.scale *= self.settings.plateau_factor
-                place.since_drop = 0
-        self.write()
-        protocol, nats = next(iter(figures.items()))
-        trained = [item["loss"] for item in place.history if "loss" in item][-RECORDS_AN_EPOCH:]
-        mark = ", the best so far" if place.best is record else ""
-        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {nats:.4f} nats ({protocol}){mark}")
-
-    def _progress(self, loss: float, seconds: float) -> Progress:
-        place = self.place
-        speed = self.streams.batch_size * self.streams.sequence_length / max(seconds, 1e-9)
-        left = place.seconds / place.step * (self.total_steps - place.step)
-        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(left)} left"
-        return Progress(place.step, self.total_steps, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
-
-    def _probe_loss(self) -> Callable[[Any], Tensor]:
-        inputs, targets = next(self.streams.pieces(0))
-        tokens, wanted = torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device)
-        return lambda module: _cross_entropy(module(tokens, module.initial_state(self.streams.batch_size))[0], wanted)
+            for event in run.epochs(stopped):
+                yield event
+                if isinstance(event, Notice) and recipe.training.sample_every and run.place.epoch % recipe.training.sample_every == 0:
+                    yield Notice(sample_text(prepared, _ready(run.average), registry, recipe.training.sample_length))
+        except GeneratorExit:
+            run.write()
+            _keep(run, registry, out, _validation_figures(run))
+            raise
+        except KeyboardInterrupt:  # it may have come in the middle of an update, so that the resume file stays as it was
+            _keep(run, registry, out, _validation_figures(run))
+            raise
+        except RecipeError as error:
+            kept = f"; the best so far is kept in {_keep(run, registry, out, _validation_figures(run))}" if run.place.best else ""
+            raise RecipeError(error.message + kept, hint=error.hint) from None
+        yield from _closing_remarks(run, registry, out, picture, unfinished=stopped())
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: 45 s, 12 min, 1 h 05 min."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+@contextlib.contextmanager
+def _own(folder: Path) -> Iterator[Path]:
+    """The folder of a run, made where it is missing, and nobody else's while it lasts."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0)
+        with lock:
+            yield folder
+    except Timeout:
+        raise RecipeError(f"another training writes to {folder}; choose another name with --out") from None
+    except OSError as error:
+        raise RecipeError(f"cannot write to {folder}: {error.strerror or error}; choose another place with --out") from None
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean nats of targets [B, T] under logits [B, T, V], in float32 whatever the model computed in."""
-    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+def _ready(module: Any) -> Any:
+    module.eval()
+    return module
 
 
-def _same_recipe(old: Figures, new: Figures, path: Path) -> None:
-    """RecipeError unless two recipes train the same model in the same way; what is only shown or stored may differ."""
-    free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
-    new = json.loads(json.dumps(new))
-    for table in ("task", "architecture", "data", "tokenizer", "model", "training"):
-        before, now = old.get(table), new[table]
-        if isinstance(now, dict) and isinstance(before, dict):
-            differing = [f"{table}.{key}" for key in sorted(before.keys() | now.keys()) if key not in free and before.get(key) != now.get(key)]
-        else:
-            differing = [table] if before != now else []
-        if differing:
-            raise RecipeError(f"{path} was written with another {differing[0]}; resume with the same recipe, or leave --resume out to start anew")
+def _opening_remarks(run: Run, resume: bool) -> Iterator[Event]:
+    prepared, wanted = run.prepared, run.prepared.recipe.training
+    what = f"{prepared.architecture.name} with {run.num_parameters:,} parameters, vocabulary {prepared.tokenizer.size}"
+    yield Notice(f"{prepared.recipe.name}: {what}; {prepared.training_ids.size:,} tokens to train on, {prepared.validation_ids.size:,} to validate")
+    if (prepared.batch_size, prepared.sequence_length) != (wanted.batch_size, wanted.sequence_length):
+        yield Notice(f"the text is short: batches of {prepared.batch_size} x {prepared.sequence_length} tokens fit it")
+    if run.resume_file.exists() and not resume:
+        yield Notice(f"an earlier run in {run.folder} is replaced; --resume would have gone on with it")
+
+
+def _validation_figures(run: Run) -> dict[str, Any]:
+    """The best validation's figures, as `seqshell evaluate` has them."""
+    return {"nats": run.place.best["validation"]} if run.place.best else {}
+
+
+def _best_module(run: Run) -> Any:
+    """A module with the best weights, or before any validation the average so far, rounded as the checkpoint will store them."""
+    module = run.average
+    weights = run.best_weights or module.state_dict()
+    if run.settings.dtype == "float16":
+        weights = {name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    module.load_state_dict(weights)
+    return _ready(module)
+
+
+def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> Path:
+    """Write the checkpoint; run.average holds the best weights afterwards."""
+    prepared, recipe = run.prepared, run.prepared.recipe
+    module = _best_module(run).to(torch.device("cpu"))
+    best = run.place.best or {}
+    provenance = {
+        "data": {"name": prepared.data.name, "sha256": prepared.data.sha256},
+        "split": {"training": len(prepared.data.training), "validation": len(prepared.data.validation)},  # characters
+        "metrics": metrics,
+        "epoch": best.get("epoch", 0),
+        "steps": best.get("step", run.place.step),
+        "seed": recipe.training.seed,
+        "precision": run.precision,
+        "seconds": round(run.place.seconds, 1),
+        "torch": str(torch.__version__),
+        "recipe": to_toml(recipe.tables()),
+    }
+    defaults = recipe.defaults
+    return save_checkpoint(
+        out,
+        architecture=recipe.architecture,
+        module=module,
+        tokenizer=prepared.tokenizer,
+        config=prepared.config,
+        defaults={"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
+        examples=starts(prepared),
+        about=defaults.about,
+        provenance=provenance,
+        dtype=recipe.training.dtype,  # type: ignore[arg-type]  # its setting has these two choices
+        registry=registry,
+    )
+
+
+def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:
+    """Keep the best, then tell figures, loss curve, a sample before and after, and the line that opens the model."""
+    prepared, place = run.prepared, run.place
+    run.write()  # first: _keep puts the best weights in the place of the average
+    path = _keep(run, registry, out, _validation_figures(run))
+    if unfinished:
+        yield Notice(f"stopped after {place.step:,} of {run.total_steps:,} updates; --resume goes on from here")
+    else:
+        if run.is_stale:
+            yield Notice(f"stopped early: no better validation in {place.stale} epochs")
+        yield Notice("measuring the best weights on the whole validation text")
+        metrics = evaluation.measure(_best_module(run), prepared.tokenizer, prepared.data.validation)
+        _keep(run, registry, out, metrics)
+        yield evaluation.figures_table(metrics)
+    drawn = curve.draw(place.history)
+    if drawn:
+        yield Text(drawn)
+    if picture is not None:
+        curve.write_png(place.history, picture, prepared.recipe.name)
+        yield Notice(f"the loss curve is in {picture}")
+    yield Text(f"before training:\n{place.first_sample}")
+    yield Text(f"after it:\n{sample_text(prepared, _ready(run.average), registry, prepared.recipe.training.sample_length)}")
+    word = path.name.removesuffix(places.ENDING) if path.parent == places.folder("models") else str(path)
+    best = f" of epoch {place.best['epoch']} of {prepared.recipe.training.epochs}" if place.best else ""
+    yield Notice(f"{path} holds the weights{best}, after {duration(place.seconds)}")
+    yield Text(f"seqshell -m {word}")

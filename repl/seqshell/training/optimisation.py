@@ -53,8 +53,8 @@ def update_average(average: nn.Module, module: nn.Module, memory: float, step: i
     share = 1 - min(memory, (1 + step) / (10 + step))
     for mean, new in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(new, share)
-    for mean, new in zip(average.buffers(), module.buffers(), strict=True):
-        mean.copy_(new)
+    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(buffer)
 
 
 def find_device(name: str) -> torch.device:

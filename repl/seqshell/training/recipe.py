@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqshell import places
 from seqshell.errors import RecipeError, UsageError
 from seqshell.models import Task
 from seqshell.offers import Setting, setting, settings_of
@@ -106,6 +107,12 @@ TASKS = (Task.GENERATE,)
 MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
 
 
+def load_recipe(word: str, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of a name or TOML file; any other file is a text to train on. RecipeError when there is neither."""
+    path = places.find_recipe(word)
+    return read_recipe(path, overrides) if path.suffix == ".toml" else text_recipe(path, overrides)
+
+
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
     try:
@@ -122,14 +129,18 @@ def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
 
 def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe `text` for a text file: characters, GRU, minutes on two cores."""
+    """The recipe `text` for a text file: characters, GRU, minutes on two cores; a short text is read more often than a long one."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     tables = {
         "task": "generate",
         "architecture": "gru",
         "data": {"text": path.name},
         "tokenizer": {"name": "char"},
         "model": {"embed_size": 64, "hidden_size": 256, "num_layers": 1, "dropout": 0.2},
-        "training": {"epochs": 10, "batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "warmup_steps": 50, "ema": 0.99},
+        "training": {"epochs": max(1, min(100, 10_000_000 // max(1, size))), "batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "ema": 0.99},
         "defaults": {"sampler": "min_p=0.05 temperature=0.8", "about": f"It goes on with what you write, in the manner of {path.name}."},
     }
     name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path.stem).lstrip("._-")
@@ -177,6 +188,31 @@ def defaults_text() -> str:
             lines += ["", "[tokenizer]", "name = \"char\"             # char, byte or another one that a plugin offers; its settings beside it"]
             lines += ["", "[model]", "# the architecture's settings, such as hidden_size = 512"]
     return "\n".join(lines) + "\n"
+
+
+def recipe_text(word: str) -> str:
+    """A recipe as its author wrote it. RecipeError when there is none of that name."""
+    path = places.find_recipe(word)
+    if path.suffix != ".toml":
+        raise RecipeError(f"{path} is no recipe but a text; see seqshell train --defaults")
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+
+
+def describe_recipes() -> list[dict[str, str]]:
+    """name, task, architecture, summary and path of every recipe. The summary is the comment that it begins with; of a faulty one, the fault."""
+    found = []
+    for name, path in places.list_recipes().items():
+        try:
+            recipe = read_recipe(path)
+            first = recipe_text(str(path)).partition("\n")[0]
+            told = {"task": recipe.task.value, "architecture": recipe.architecture, "summary": first.lstrip("# ") if first.startswith("#") else ""}
+        except RecipeError as error:
+            told = {"task": "", "architecture": "", "summary": error.message}
+        found.append({"name": name, **told, "path": str(path)})
+    return found
 
 
 def to_toml(tables: Table) -> str:

@@ -1,0 +1,207 @@
+"""`seqshell train`, `evaluate` and `recipes`: their options and what they print. Imports torch only when there is something to compute.
+
+The options that every subcommand has (--json, --device, --seed, -p, --no-plugins) are added by the caller.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqshell import places
+from seqshell.checkpoint import write_atomically
+from seqshell.door import safe
+from seqshell.errors import UsageError
+from seqshell.events import Event, Notice, Progress
+from seqshell.results import plain
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+
+EVERY = 5.0  # percent: how often a training tells its progress where no bar can be drawn
+
+
+def add_train_arguments(parser: ArgumentParser) -> None:
+    """The options of `seqshell train`."""
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE|NAME|FILE", help="a recipe, or a text file to train on")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="training.epochs=3, for instance")
+    parser.add_argument("--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run of this recipe stopped")
+    parser.add_argument("--defaults", action="store_true", help="print every key of a recipe with its default")
+    parser.add_argument("-o", metavar="FILE.png", dest="picture", help="write the loss curve there (needs matplotlib)")
+
+
+def train_command(arguments: Namespace) -> int:
+    """Train and return the exit code: 0, or 128 + the signal that stopped it (after the best was kept). SeqshellErrors are the caller's."""
+    from seqshell.training.recipe import defaults_text, load_recipe
+
+    if arguments.defaults:
+        print(defaults_text(), end="")
+        return 0
+    if arguments.recipe is None:
+        raise UsageError("train what? A recipe or a text file: seqshell train mytext.txt; seqshell recipes lists the recipes")
+    overrides = list(arguments.overrides)
+    if arguments.device is not None and arguments.device != "auto":
+        overrides.append(f"training.device={json.dumps(arguments.device)}")
+    if arguments.seed is not None:
+        overrides.append(f"training.seed={arguments.seed}")
+    recipe = load_recipe(arguments.recipe, overrides)
+    out = places.place(arguments.out, "models") if arguments.out else None
+    if out is not None and out.suffix != places.ENDING:
+        out = out.with_name(out.name + places.ENDING)
+    picture = Path(arguments.picture) if arguments.picture else None
+    registry = _registry(arguments)
+
+    from seqshell.training.loop import train
+
+    with _signals() as caught:
+        show(train(recipe, registry, out, arguments.resume, stopped=lambda: bool(caught), picture=picture))
+    return 128 + caught[0] if caught else 0
+
+
+def add_evaluate_arguments(parser: ArgumentParser) -> None:
+    """The options of `seqshell evaluate`."""
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint, by name or path")
+    parser.add_argument("data", metavar="DATA", help="a text file")
+    parser.add_argument("-o", metavar="FILE", dest="output", help="write the figures there as JSON")
+
+
+def evaluate_command(arguments: Namespace) -> int:
+    """Measure a model on a text, print a table or one JSON object, and return 0. SeqshellErrors are the caller's."""
+    from seqshell.training.evaluation import evaluate_model, figures_table
+
+    measured = evaluate_model(arguments.model, arguments.data, _registry(arguments), device=arguments.device or "auto")
+    text = json.dumps(_rounded(measured), ensure_ascii=False)
+    if arguments.output:
+        write_atomically(arguments.output, (text + "\n").encode())
+    if arguments.json:
+        print(text)
+        return 0
+    data = measured["data"]
+    print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} characters"))
+    print(plain(figures_table(measured)))
+    print(f"{measured['tokens_per_second']:,.0f} tokens/s")
+    return 0
+
+
+def add_recipes_arguments(parser: ArgumentParser) -> None:
+    """The options of `seqshell recipes`."""
+    parser.add_argument("action", nargs="?", choices=["show"], help="print one recipe")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the recipe to print")
+
+
+def recipes_command(arguments: Namespace) -> int:
+    """List the recipes, or print one. Returns 0; SeqshellErrors are the caller's."""
+    from seqshell.training.recipe import describe_recipes, recipe_text
+
+    if arguments.action == "show":
+        if not arguments.name:
+            raise UsageError("recipes show NAME: name a recipe; seqshell recipes lists them")
+        print(safe(recipe_text(arguments.name)), end="")
+        return 0
+    recipes = describe_recipes()
+    if arguments.json:
+        print(json.dumps({"recipes": recipes}, ensure_ascii=False))
+        return 0
+    for recipe in recipes:
+        print(safe("{name:<16} {architecture:<8} {summary}".format(**recipe)))
+    return 0
+
+
+def show(events: Iterable[Event]) -> None:
+    """Results to stdout, everything else to stderr: there a progress bar at a terminal, else a line now and then."""
+    with _progress_shown() as (progress, remark):
+        iterator = iter(events)
+        for event in iterator:
+            if isinstance(event, Progress):
+                progress(event)
+            elif isinstance(event, Notice):
+                remark(safe(event.text))
+            else:
+                break
+        else:
+            return
+    while True:  # the bar is gone; from here on there are results
+        text = plain(event)
+        if text is not None:
+            print(safe(text), flush=True)
+        elif isinstance(event, Notice):
+            print(safe(event.text), file=sys.stderr, flush=True)
+        following = next(iterator, None)
+        if following is None:
+            return
+        event = following
+
+
+@contextmanager
+def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """How to tell progress and remarks on stderr."""
+    if not sys.stderr.isatty():
+        told = [-math.inf]
+
+        def tell(event: Progress) -> None:
+            percent = 100 * event.done / max(1, event.total)
+            if percent - told[0] >= EVERY or event.done == event.total:
+                told[0] = percent
+                print(f"{event.description}: {percent:.0f} %, {event.text}", file=sys.stderr, flush=True)
+
+        yield tell, lambda text: print(text, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[text]}", markup=False))
+    with Bar(*columns, console=Console(stderr=True, markup=False, highlight=False), transient=True) as bar:
+        task = bar.add_task("", total=None, text="")
+        yield (
+            lambda event: bar.update(task, completed=event.done, total=event.total, description=event.description, text=event.text),
+            lambda text: bar.console.print(text, markup=False, highlight=False),
+        )
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Catch the first of SIGINT, SIGTERM and SIGHUP, so that a training ends between two updates; the second acts as ever."""
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for name in ("SIGINT", "SIGTERM", "SIGHUP") for number in [getattr(signal, name, None)] if number}
+
+    def catch(number: int, frame: Any) -> None:
+        caught.append(number)
+        print("stopping after this update, the best is kept; once more to leave at once", file=sys.stderr, flush=True)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in before:
+        signal.signal(number, catch)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _registry(arguments: Namespace) -> Registry:
+    from seqshell.host import Policy
+    from seqshell.opening import load_registry
+
+    registry = load_registry(Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins))
+    for problem in registry.problems:
+        print(f"seqshell: {safe(problem.message)}", file=sys.stderr)
+    return registry
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to 6 decimals, as everywhere in JSON; what is not finite is null."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
