@@ -1,0 +1,29 @@
+"""Tab: what the shell knows could stand here, in prompt_toolkit's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from seqshell.completion import complete
+from seqshell.door import safe
+
+if TYPE_CHECKING:
+    from seqshell.shell import Shell
+
+
+class ShellCompleter(Completer):
+    """Completes commands, settings and their values, names and files. Before the shell stands it knows what needs no shell."""
+
+    def __init__(self, get_shell: Callable[[], Shell | None]) -> None:
+        self._get_shell = get_shell
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """The possible words in place of the one before the cursor, each with its description."""
+        before = document.text_before_cursor
+        found = complete(self._get_shell(), before)
+        for text, description in found.items:
+            yield Completion(text, start_position=found.start - len(before), display=safe(text).strip() or safe(text), display_meta=safe(description))

@@ -1,0 +1,168 @@
+"""The one door to the screen: every text that is shown passes `safe` here, and only then gets its colours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from prompt_toolkit.utils import get_cwidth
+
+from seqshell.door import safe
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+LEVELS = 10  # of surprisal, written as the digits 0 to 9
+
+# Each style for 256 colours, for 16, and where no colour is wanted. The 256 are of middle brightness: they read on black and on white.
+STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "dim": ("38;5;244", "90", "2"),
+        "bold": ("1", "1", "1"),
+        "title": ("1", "1", "1"),
+        "error": ("38;5;167", "31", ""),
+        "warning": ("38;5;172", "33", ""),
+        "prose": ("38;5;67", "36", ""),
+        "bar": ("38;5;67", "36", ""),
+        "chain": ("38;5;108", "32", ""),
+    }
+    | {
+        f"surprisal-{level}": (f"38;5;{wide}", str(narrow), "")
+        for level, (wide, narrow) in enumerate(
+            [(67, 36), (72, 36), (71, 32), (107, 32), (143, 33), (178, 33), (172, 31), (166, 31), (160, 35), (161, 35)]
+        )
+    }
+)
+
+
+def colours_wanted(choice: str, environment: Mapping[str, str]) -> int:
+    """256, 16, 0 (bold and dim only) or -1 (no escape sequences at all), for --color and the terminal that the environment tells of."""
+    term = environment.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        return -1
+    if choice == "never" or (choice != "always" and environment.get("NO_COLOR")):
+        return 0
+    return 256 if "256color" in term or environment.get("COLORTERM") else 16
+
+
+def terminal_width(stream: TextIO) -> int:
+    """The width of the window now, 80 where it cannot be told."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+class Printer:
+    """Writes to a terminal and knows the column where it stands.
+
+    colours: as `colours_wanted` gives it. width: asked before each drawing, so that a resized window counts.
+    """
+
+    def __init__(self, stream: TextIO, *, colours: int = 256, width: Callable[[], int] | None = None) -> None:
+        self.stream = stream
+        self.colours = colours
+        self.unicode = (stream.encoding or "utf-8").lower().startswith("utf") and colours >= 0
+        self._width = width or (lambda: terminal_width(stream))
+        self.column = 0
+
+    @property
+    def width(self) -> int:
+        return max(20, self._width())
+
+    @property
+    def coloured(self) -> bool:
+        return self.colours > 0
+
+    def write(self, text: str, style: str = "") -> None:
+        """Show text of anybody's, made safe, in one of the STYLES; it appears at once."""
+        text = safe(text)
+        self._advance(text)
+        self.stream.write(self._dressed(text, style))
+        self.stream.flush()
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Show text on a line of its own."""
+        self.fresh_line()
+        self.write(text, style)
+        self.write("\n")
+
+    def fresh_line(self) -> None:
+        """Go to the start of a line, unless we are there."""
+        if self.column:
+            self.write("\n")
+
+    def erase_line(self) -> None:
+        """Take back what stands on this line; where the terminal cannot, go to the next."""
+        if self.colours < 0:
+            self.fresh_line()
+        elif self.column:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+            self.column = 0
+
+    def block(self, colour: int, width: int) -> None:
+        """A block in one of 256 colours."""
+        self.stream.write(f"\x1b[48;5;{colour}m{' ' * width}\x1b[0m")
+        self.column += width
+
+    def sequence(self, style: str) -> str:
+        """The numbers between ESC [ and m for a style; empty where it looks like any text."""
+        return "" if self.colours < 0 or not style else STYLES[style][{256: 0, 16: 1}.get(self.colours, 2)]
+
+    def text(self, content: Any, style: str = "") -> Text:
+        """A piece for rich, made safe; rich reads no markup in it."""
+        from rich.text import Text as Piece
+
+        return Piece(safe(str(content)), style=self.rich_style(style))
+
+    def rich_style(self, style: str) -> str:
+        """One of the STYLES in the words of rich."""
+        code = self.sequence(style)
+        if code.startswith("38;5;"):
+            return f"color({code[5:]})"
+        if code.isdigit() and int(code) >= 30:
+            return f"color({int(code) - 30 if int(code) < 90 else int(code) - 82})"
+        return {"1": "bold", "2": "dim"}.get(code, "")
+
+    def console(self) -> Console:
+        """A rich console on this stream. What goes through it is built from `text` alone."""
+        from rich.console import Console
+
+        return Console(
+            file=self.stream,
+            width=self.width,
+            force_terminal=self.colours >= 0,
+            color_system={256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # rich lists the names as literals
+            no_color=self.colours <= 0,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+            safe_box=not self.unicode,
+        )
+
+    def draw(self, renderable: RenderableType) -> None:
+        """Show a table or tree of rich on lines of its own."""
+        self.fresh_line()
+        self.console().print(renderable, soft_wrap=False)
+        self.stream.flush()
+
+    def _dressed(self, text: str, style: str) -> str:
+        code = self.sequence(style)
+        if not code or not text.strip("\n"):
+            return text
+        return f"\x1b[{code}m{text}\x1b[0m"
+
+    def _advance(self, text: str) -> None:
+        """Follow the cursor over a text that is safe already."""
+        _, newline, last = text.rpartition("\n")
+        if newline:
+            self.column = 0
+        for character in last:
+            self.column = (self.column // 8 + 1) * 8 if character == "\t" else self.column + get_cwidth(character)
+        if self.column > self.width:  # the terminal has wrapped
+            self.column = self.column % self.width or self.width

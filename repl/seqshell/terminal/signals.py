@@ -1,0 +1,106 @@
+"""Signals while the terminal is open: Ctrl-C stops an answer at the token boundary, SIGTERM and SIGHUP leave in good order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from prompt_toolkit.application import Application
+
+PATIENCE = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end
+
+
+class Leaving(BaseException):
+    """SIGTERM or SIGHUP came, or the terminal went away. The exit status is 128 + signum."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.status = 128 + signum
+
+
+class Signals:
+    """Handlers that know what is going on: nothing, a prompt, or an answer. Installed with `with`, on the main thread."""
+
+    def __init__(self) -> None:
+        self._prompting: Application[Any] | None = None
+        self._interrupt: Callable[[], None] | None = None  # of the answer that is under way
+        self._presses = 0
+        self._leaving: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        handlers = {signal.SIGINT: self._on_interrupt, signal.SIGTERM: self._on_leave, signal.SIGHUP: self._on_leave, signal.SIGALRM: self._on_alarm}
+        for signum, handler in handlers.items():
+            self._before[signum] = signal.signal(signum, handler)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    @contextmanager
+    def prompting(self, application: Application[Any]) -> Iterator[None]:
+        """The user types; Ctrl-C is a key."""
+        self._prompting = application
+        try:
+            yield
+        finally:
+            self._prompting = None
+            self.check()
+
+    @contextmanager
+    def answering(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt."""
+        self._interrupt, self._presses = interrupt, 0
+        try:
+            yield
+        finally:
+            self._interrupt = None
+            self.check()
+
+    def check(self) -> None:
+        """Raise Leaving when a signal asked for it meanwhile."""
+        if self._leaving is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise Leaving(self._leaving)
+
+    def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
+        if self._prompting is not None:
+            return
+        self._presses += 1
+        if self._interrupt is None or self._presses > 1:
+            raise KeyboardInterrupt
+        self._interrupt()
+
+    def _on_leave(self, signum: int, frame: FrameType | None) -> None:
+        again, self._leaving = self._leaving is not None, signum
+        if again:
+            raise Leaving(signum)
+        if self._prompting is not None:
+            leave_prompt(self._prompting, Leaving(signum))
+        elif self._interrupt is not None:
+            self._interrupt()
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        else:
+            raise Leaving(signum)
+
+    def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+        if self._leaving is not None:
+            raise Leaving(self._leaving)
+
+
+def leave_prompt(application: Application[Any], error: BaseException) -> None:
+    """Let the prompt that runs in another frame or thread end with an error; nothing happens when none runs."""
+
+    def leave() -> None:
+        if application.is_running and not application.is_done:
+            application.exit(exception=error)
+
+    loop = application.loop
+    if loop is not None:
+        with suppress(RuntimeError):  # the loop was closed a moment ago
+            loop.call_soon_threadsafe(leave)

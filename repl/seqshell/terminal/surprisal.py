@@ -1,0 +1,58 @@
+"""Tokens in the colour of their surprisal; where there are no colours, a row of digits under each line."""
+
+from __future__ import annotations
+
+from prompt_toolkit.utils import get_cwidth
+
+from seqshell.door import safe
+from seqshell.terminal.printer import LEVELS, Printer
+
+NATS_PER_LEVEL = 0.5
+
+
+def level(nats: float) -> int:
+    """The digit 0-9 of a surprisal: so many halves of a nat, 9 for all above."""
+    return max(0, int(nats / NATS_PER_LEVEL)) if nats < (LEVELS - 1) * NATS_PER_LEVEL else LEVELS - 1
+
+
+class TokenWriter:
+    """Writes tokens as they come. nats: a token's surprisal, None where it is not to be shown."""
+
+    def __init__(self, printer: Printer) -> None:
+        self.printer = printer
+        self._digits = ""  # what belongs under the line that is being written
+
+    def write(self, text: str, nats: float | None = None) -> None:
+        if nats is None or self.printer.coloured:
+            self.printer.write(text, "" if nats is None else f"surprisal-{level(nats)}")
+            return
+        digit = str(level(nats))
+        for character in safe(text):
+            width = 0 if character == "\n" else get_cwidth(character) or (character == "\t")
+            if character == "\n" or self.printer.column + width > self.printer.width - 1:
+                if character == "\n":
+                    self._digits += digit
+                self.finish_line()
+            if character != "\n":
+                self.printer.write(" " if character == "\t" else character)
+                self._digits += (digit or " ") + " " * (width - 1) if width else ""
+                digit = ""
+
+    def finish_line(self) -> None:
+        """End the line; the digits, if there are any, go under it."""
+        digits, self._digits = self._digits, ""
+        if digits:
+            self.printer.line(digits, "dim")
+
+
+def draw_legend(printer: Printer) -> None:
+    """Say once what the colours or the digits mean."""
+    printer.fresh_line()
+    printer.write("surprisal in nats: ", "dim")
+    for each in range(LEVELS):
+        low = each * NATS_PER_LEVEL
+        if printer.coloured:
+            printer.write(f"{low:g}{'+' if each == LEVELS - 1 else ''} ", f"surprisal-{each}")
+        elif each in (0, 1, LEVELS - 1):
+            printer.write({0: "0 under 0.5, ", 1: "1 under 1, ... "}.get(each, f"{each} from {low:g}"), "dim")
+    printer.fresh_line()
