@@ -119,7 +119,7 @@ def test_the_config_is_empty_without_a_file_and_an_error_when_it_is_no_toml(home
     touch(home / "config.toml").write_text('[plugins]\ndisable = ["a"]\n')
     assert places.read_config() == {"plugins": {"disable": ["a"]}}
     (home / "config.toml").write_text("[plugins")
-    with pytest.raises(UsageError, match="config.toml is not TOML: Expected"):
+    with pytest.raises(UsageError, match=r"config\.toml is not TOML: Expected"):
         places.read_config()
     (home / "config.toml").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="is not TOML"):

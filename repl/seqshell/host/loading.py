@@ -20,7 +20,7 @@ from seqshell.errors import PluginError
 from seqshell.host import validation
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
-from seqshell.host.resolving import guarded, import_file, resolve
+from seqshell.host.resolving import guarded, import_file, locate
 from seqshell.host.scanning import entry_points, slow_entry_points
 from seqshell.offers import Command
 
@@ -105,7 +105,7 @@ def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[Found]
     scanned = slow_entry_points() if policy.slow_scan else entry_points(folders)
     for point in sorted(scanned, key=lambda point: (point.distribution != HOST, point.name, point.distribution)):
         target = point.target.partition("[")[0].strip()  # an entry point may name extras
-        load = partial(resolve, target)
+        load = partial(locate, target)
         yield Found(point.name, point.name, load, target, point.distribution, point.version, builtin=point.distribution == HOST)
 
 
@@ -138,7 +138,7 @@ def _asked(found: Sequence[Found], extra: Sequence[str]) -> Iterator[Found]:
         if files[word]:
             yield replace(_file(Path(word).expanduser()), asked=True)
         else:
-            yield Found(word, word, partial(resolve, word), word, asked=True)
+            yield Found(word, word, partial(locate, word), word, asked=True)
 
 
 def _objects(modules: Sequence[Any]) -> Iterator[Found]:
@@ -212,24 +212,23 @@ def _check_module(module: Any) -> None:
 
 def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[..., Any]]:
     """The hooks that a registered plugin implements; PluginError, with nothing left in the manager, for what no specification knows."""
-    known: dict[str, Callable[..., Any]] = {}
-    strays = []
-    for caller in manager.get_hookcallers(module) or ():
-        implementation = next(found for found in caller.get_hookimpls() if found.plugin is module)
-        if not caller.has_spec():
-            manager.unregister(module)
-            delattr(manager.hook, caller.name)
-            strays.append(caller.name)
-        elif implementation.hookwrapper or implementation.wrapper:
-            raise PluginError(f"{caller.name} is a wrapper around other plugins' hooks; the plugin API has none")
-        else:
-            known[caller.name] = implementation.function
+    callers = manager.get_hookcallers(module) or []
+    implementations = [next(found for found in caller.get_hookimpls() if found.plugin is module) for caller in callers]
+    # An optional hook is one that a later API may have; nobody calls it here.
+    strays = [caller.name for caller, found in zip(callers, implementations, strict=True) if not caller.has_spec() and not found.optionalhook]
     if strays:
+        manager.unregister(module)
+        for name in strays:
+            delattr(manager.hook, name)
         specs = [name for name in vars(hookspecs) if name.startswith("seqshell_")]
         raise PluginError(f"there is no hook {', '.join(sorted(strays))}; there are {', '.join(specs)}")
+    known = {caller.name: found for caller, found in zip(callers, implementations, strict=True) if caller.has_spec()}
+    for name, found in known.items():
+        if found.hookwrapper or found.wrapper:
+            raise PluginError(f"{name} is a wrapper around other plugins' hooks; the plugin API has none")
     if not known:
         raise PluginError("it implements no hook; a hook is a function marked with @seqshell.hookimpl")
-    return known
+    return {name: found.function for name, found in known.items()}
 
 
 def _collect(implementation: Callable[..., Any]) -> list[Any]:

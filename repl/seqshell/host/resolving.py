@@ -8,6 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,17 +22,18 @@ def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
     """The thing that "package.module:Name" names, imported now; whatever is no text is itself. PluginError says what failed."""
     if not isinstance(target, str):
         return target
+    return guarded(partial(locate, target), plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported")
 
-    def find() -> Any:
-        if not TARGET.fullmatch(target):
-            raise PluginError(f"{target!r} is not of the form package.module:Name")
-        module, _, attributes = target.partition(":")
-        found: Any = importlib.import_module(module)
-        for attribute in filter(None, attributes.split(".")):
-            found = getattr(found, attribute)
-        return found
 
-    return guarded(find, plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported")
+def locate(target: str) -> Any:
+    """The module of "package.module", or what "package.module:Name" names; whatever the import raises."""
+    if not TARGET.fullmatch(target):
+        raise PluginError(f"{target!r} is not of the form package.module:Name")
+    module, _, attributes = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in filter(None, attributes.split(".")):
+        found = getattr(found, attribute)
+    return found
 
 
 def import_file(path: Path) -> Any:
