@@ -51,7 +51,7 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
     recipe = load_recipe(word, [*device, *overrides])
     path = places.place(str(arguments.options.get("--out") or recipe.name), "models")
-    from seqshell.training import train as run
+    from seqshell.training.loop import train as run
 
     before = _written(path)
     try:
