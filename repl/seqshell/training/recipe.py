@@ -140,7 +140,8 @@ def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
         "data": {"text": path.name},
         "tokenizer": {"name": "char"},
         "model": {"embed_size": 64, "hidden_size": 256, "num_layers": 1, "dropout": 0.2},
-        "training": {"epochs": max(1, min(100, 10_000_000 // max(1, size))), "batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "ema": 0.99},
+        "training": {"epochs": max(1, min(100, 10_000_000 // max(1, size)))}
+        | {"batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "ema": 0.99},
         "defaults": {"sampler": "min_p=0.05 temperature=0.8", "about": f"It goes on with what you write, in the manner of {path.name}."},
     }
     name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path.stem).lstrip("._-")
