@@ -102,7 +102,7 @@ def test_no_line_of_the_greeting_is_wider_than_the_window(width):
 
 
 def test_a_header_that_says_nothing_greets_all_the_same():
-    assert [line for line, _ in greeting("0.1.0", "mine", {}, 80)][0] == "seqshell 0.1 · mine"
+    assert next(line for line, _ in greeting("0.1.0", "mine", {}, 80)) == "seqshell 0.1 · mine"
 
 
 def test_the_first_three_answers_are_explained_after_their_last_character():
@@ -241,8 +241,8 @@ def test_data_and_unknown_events_have_nothing_to_see():
 
 
 def test_top_draws_the_model_and_beside_it_the_chain():
-    top = Top((Likely(1, "e", math.log(0.5), math.log(0.75)), Likely(2, "\n", math.log(0.25), math.log(0.25)), Likely(3, " ", math.log(0.001), -math.inf)))
-    assert draw(top, width=41) == (
+    second, third = Likely(2, "\n", math.log(0.25), math.log(0.25)), Likely(3, " ", math.log(0.001), -math.inf)
+    assert draw(Top((Likely(1, "e", math.log(0.5), math.log(0.75)), second, third)), width=41) == (
         "token  model             after the chain\n"
         "e       50.0%  ████       75.0%  ██████\n"
         "\\n      25.0%  ██         25.0%  ██\n"
@@ -271,8 +271,8 @@ def test_a_long_score_lists_the_most_surprising_tokens():
 
 
 def test_branches_are_a_tree_with_a_star_where_you_stand():
-    branches = Branches((Branch("main", 206, False, "What, will\nyou"), Branch("main.2", 180, True, "Ay", "main", 6), Branch("deep", 9, False, "", "main.2", 7)))
-    assert draw(branches).split("\n")[:3] == ["main  206  What, will you", "└── * main.2  6 to 180  Ay", "    └── deep  7 to 9"]
+    second, third = Branch("main.2", 180, True, "Ay", "main", 6), Branch("deep", 9, False, "", "main.2", 7)
+    assert draw(Branches((Branch("main", 206, False, "What, will\nyou"), second, third))).split("\n")[:3] == ["main  206  What, will you", "└── * main.2  6 to 180  Ay", "    └── deep  7 to 9"]
 
 
 def test_a_picture_is_blocks_in_colour_and_ascii_without():

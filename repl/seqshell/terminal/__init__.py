@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqshell.shell import Shell
     from seqshell.starting import Options
 
 
-def run(options: Options) -> int:
-    """Talk to the user until they leave; stdin and stdout are terminals. Returns the exit status of the process."""
+def run(options: Options, shell: Shell | None = None) -> int:
+    """Talk to the user until they leave; stdin and stdout are terminals. Returns the exit status of the process.
+
+    shell: the one to go on with, where a script has run already (-i); otherwise it is built while the user types.
+    """
     from seqshell.terminal.loop import run as talk
 
-    return talk(options)
+    return talk(options, shell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -44,11 +43,11 @@ class LoadingFailed(Exception):
     """Ends a prompt that waits for a shell that will not come."""
 
 
-def run(options: starting.Options) -> int:
-    """Greet, talk, leave; the exit status of the process."""
+def run(options: starting.Options, shell: Shell | None = None) -> int:
+    """Greet, talk, leave; the exit status of the process. shell: the one to go on with, where there is one already."""
     printer = Printer(sys.stdout, colours=colours_wanted(options.color, os.environ))
     with Signals() as signals, quiet(sys.stdin.fileno()):
-        return Conversation(options, printer, signals).run()
+        return Conversation(options, printer, signals, shell).run()
 
 
 def first_header(word: str) -> dict[str, Any] | None:
@@ -59,12 +58,6 @@ def first_header(word: str) -> dict[str, Any] | None:
         return None
 
 
-def first_lines(options: starting.Options) -> Iterator[str]:
-    """What -i runs before the first prompt: the lines of -c, then the scripts."""
-    yield from options.lines
-    yield from (f"/source {json.dumps(script)}" for script in options.scripts)
-
-
 class Conversation:
     """One user at one terminal. input, output: prompt_toolkit's, where they are not this process's own."""
 
@@ -73,6 +66,7 @@ class Conversation:
         options: starting.Options,
         printer: Printer,
         signals: Signals,
+        shell: Shell | None = None,
         *,
         input: Input | None = None,
         output: Output | None = None,
@@ -82,8 +76,8 @@ class Conversation:
         self.signals = signals
         word = options.model or starting.DEFAULT_MODEL
         self.name = Path(word).name.removesuffix(".safetensors")
-        self.header = None if options.restore else first_header(word)
-        self.loading = Loading(lambda: starting.build_shell(options), self._loaded)
+        self.header = None if shell or options.restore else first_header(word)
+        self.loading = Loading(lambda: shell or starting.build_shell(options), self._loaded)
         self.drawing = Drawing(printer)
         self.answers = Answers(printer, self._setting, self._interrupted)
         self.prompt = Prompt(
@@ -133,12 +127,6 @@ class Conversation:
             greet(self.printer, __version__, self.name, self.header)
         else:
             greet_session(self.printer, __version__, self._wait().session)
-        for line in first_lines(self.options):
-            self.printer.line(f">>> {line}", "dim")
-            self._answer(line)
-            self._default = ""
-            if self._quit is not None:
-                return
 
     def _one_line(self) -> None:
         line = self._ask()
