@@ -37,7 +37,7 @@ class Tokenizer(Protocol):
         """The tokenizer that to_json wrote; CheckpointError when the data cannot be one."""
 
     @classmethod
-    def train(cls, texts: Iterable[str], **settings: Any) -> Tokenizer:
+    def train(cls, texts: Iterable[str], *args: Any, **settings: Any) -> Tokenizer:  # *args: mypy then allows any settings by name
         """The tokenizer for a training text, with the settings of a recipe."""
 
 
@@ -45,7 +45,10 @@ class CharTokenizer:
     """One token for each character of the training text, in code point order; no specials."""
 
     name: ClassVar[str] = "char"
-    pad = bos = eos = unk = None
+    pad: int | None = None
+    bos: int | None = None
+    eos: int | None = None
+    unk: int | None = None
 
     def __init__(self, vocabulary: str) -> None:
         self.vocabulary = vocabulary
@@ -94,7 +97,10 @@ class ByteTokenizer:
 
     name: ClassVar[str] = "byte"
     size = 256
-    pad = bos = eos = unk = None
+    pad: int | None = None
+    bos: int | None = None
+    eos: int | None = None
+    unk: int | None = None
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode("utf-8", "replace"))

@@ -47,11 +47,15 @@ class TorchDecoder:
     def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
         before = map_leaves(self._tensor, state)
-        with torch.backends.mkldnn.flags(enabled=False):
+        enabled = torch.backends.mkldnn.enabled
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, which its stubs do not tell
+        try:
             outputs, after = self.module(self._tensor(inputs), before)
+        finally:
+            torch.backends.mkldnn.enabled = enabled
         # A leaf that the module handed on is the array that came in.
         same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
-        return _array(outputs[:, -1]), map_leaves(lambda leaf: same.get(id(leaf)) if id(leaf) in same else _array(leaf), after)
+        return _array(outputs[:, -1]), map_leaves(lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         # torch warns of arrays that it could write to but must not.
