@@ -1,0 +1,108 @@
+"""One distribution from two source roots: every plugin folder is an entry point and in the wheel, and nothing else lands in site-packages."""
+
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import seqshell
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A wheel made from an sdist, as `python -m build` and pip do it, without a network."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    """The names in the wheel."""
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_every_plugin_folder_is_an_entry_point_and_in_the_wheel():
+    """A new folder of plugins/ needs its line in pyproject.toml, its place in only-include, and `pip install -e .` once more."""
+    points = PROJECT["project"]["entry-points"]["seqshell"]
+    assert sorted(points.values()) == PLUGINS
+    assert all(f"seqshell_{name}" == target for name, target in points.items())
+    assert sorted(WHEEL["only-include"]) == sorted(["repl/seqshell", "checkpoints", *(f"plugins/{name}" for name in PLUGINS)])
+
+
+def test_what_is_installed_here_has_the_same_entry_points():
+    installed = {point.name: point.value for point in metadata.distribution("seqshell").entry_points if point.group == "seqshell"}
+    assert installed == PROJECT["project"]["entry-points"]["seqshell"], "run `pip install -e .` again"
+
+
+def test_the_version_is_said_once_for_all():
+    assert PROJECT["project"]["version"] == seqshell.__version__
+    assert f"## {seqshell.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_dependency_has_a_tested_version():
+    """constraints.txt pins what this was tested with; torch as it is, since an unpinned one brings gigabytes of libraries."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for requirement in [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)]:
+        assert requirement.partition(">")[0].partition("[")[0].replace("_", "-").lower() in pinned, requirement
+    assert pinned["torch"] == "2.13.0"
+
+
+def test_the_wheel_holds_our_top_level_names_and_nothing_beside_them(wheel):
+    tops = {name.partition("/")[0] for name in wheel}
+    assert tops == {"seqshell", *PLUGINS, f"seqshell-{seqshell.__version__}.dist-info"}
+
+
+def test_the_wheel_holds_every_module_the_checkpoints_and_no_stray_file(wheel):
+    tracked = subprocess.run(["git", "ls-files", "repl", "plugins", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    ours = {name for name in wheel if ".dist-info/" not in name}
+    expected = set()
+    for name in tracked.stdout.splitlines():
+        top, _, rest = name.partition("/")
+        if (ROOT / name).exists() and "/" in (rest if top != "checkpoints" else name):  # a README beside the plugins stays out
+            expected.add(f"seqshell/{name}" if top == "checkpoints" else rest)
+    assert expected <= ours
+    assert not [name for name in ours if name.endswith((".pyc", ".tmp")) or "/." in name]
+    assert not [name for name in ours if "checkpoints/" in name and not name.endswith((".safetensors", ".toml", ".md"))]
+
+
+def test_license_command_and_type_marker_are_in_the_wheel(wheel, built):
+    info = f"seqshell-{seqshell.__version__}.dist-info"
+    assert "seqshell/py.typed" in wheel
+    assert f"{info}/licenses/LICENSE" in wheel
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        points = archive.read(f"{info}/entry_points.txt").decode()
+    assert "seqshell = seqshell.cli:main" in points
+    assert "recurrent = seqshell_recurrent" in points
+
+
+def test_the_sdist_can_be_built_and_tested_from(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for needed in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt", "tests/test_packaging.py", "checkpoints/README.md"):
+        assert needed in names
+
+
+def test_no_python_file_stands_among_the_checkpoints():
+    """It would break the editable install: the folder would be taken for a package of ours."""
+    assert not list((ROOT / "checkpoints").rglob("*.py"))
