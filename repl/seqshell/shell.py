@@ -75,6 +75,7 @@ class Shell:
         self.scripts: list[str] = []  # the scripts that run one another just now, the outermost first
         self.notices: list[Notice] = []  # what is to be told beside the next results
         self.recording: TextIO | None = None
+        self._depth = 0
 
     # The open models
 
@@ -239,7 +240,8 @@ class Shell:
         self.interrupted = self.changed = False
         self.history.append(line)
         self.number_of_lines += 1
-        before, recording = self._place(), self.recording
+        before, recording, op = self._place(), self.recording, self.op
+        self._depth += 1
         if self.current:
             self.session.begin_turn(line)
         listened = self.registry.listens("seqshell_token")
@@ -257,6 +259,9 @@ class Shell:
                     break
         finally:
             events.close()
+            self._depth -= 1
+            if self._depth:  # a script's line is done, and the command that runs the script goes on
+                self.op = op
             self.changed = self._place() != before
         if shown.text is not None:
             self.last_result = shown.text

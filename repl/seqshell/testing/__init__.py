@@ -1,6 +1,7 @@
 """For tests, a plugin author's among them: a model that takes milliseconds, whole conversations, and the contract checks."""
 
 from seqshell.testing.contract import Check, check_architecture, check_sampler, failed
+from seqshell.testing.running import run, shell_for
 from seqshell.testing.tiny import tiny_checkpoint, tiny_model
 
-__all__ = ["Check", "check_architecture", "check_sampler", "failed", "tiny_checkpoint", "tiny_model"]
+__all__ = ["Check", "check_architecture", "check_sampler", "failed", "run", "shell_for", "tiny_checkpoint", "tiny_model"]
