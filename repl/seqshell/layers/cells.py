@@ -81,7 +81,7 @@ class ReluLayer(TanhLayer):
     """h = max(0, W x + U h + b)."""
 
     def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
-        np.maximum(gates, 0, after[0])
+        np.maximum(gates, 0, out=after[0])
 
 
 class SigmoidLayer(_Fused):

@@ -56,10 +56,14 @@ def pieces(decoder: Decoder, inputs: Ids) -> str:
 
 
 def rows_apart(decoder: Decoder, inputs: Ids) -> str:
-    outputs, state = decoder.feed(inputs, decoder.initial_state(BATCH))
+    def read(texts: Ids) -> tuple[NDArray[Any], State]:
+        _, state = decoder.feed(texts[:, :4], decoder.initial_state(len(texts)))
+        return decoder.feed(texts[:, 4:], state)
+
+    outputs, state = read(inputs)
     for index in range(BATCH):
         row = slice(index, index + 1)
-        if seen := moment_apart((outputs[row], rows(state, row)), decoder.feed(inputs[row], decoder.initial_state())):
+        if seen := moment_apart((outputs[row], rows(state, row)), read(inputs[row])):
             return f"row {index} in the batch and alone: {seen}"
     return ""
 

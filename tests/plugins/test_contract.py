@@ -1,0 +1,175 @@
+"""The contract, held by every registered architecture and sampler; and that its checks see what breaks it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqshell import Architecture, Task, setting
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.testing import check_architecture, check_sampler, failed
+
+REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed
+
+
+@pytest.mark.parametrize("name", REGISTRY.architectures)
+def test_every_architecture_keeps_the_contract(name):
+    assert failed(check_architecture(REGISTRY.architectures[name])) == []
+
+
+@pytest.mark.parametrize("settings", [{"embed_size": 0}, {"tied": True}, {"num_layers": 1, "embed_size": 5}, {"num_layers": 3}])
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
+    config = {"embed_size": 12, "hidden_size": 12, "num_layers": 2} | settings
+    assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "sigmoid"])
+def test_simple_recurrent_networks_keep_it_with_every_nonlinearity(nonlinearity):
+    config = {"embed_size": 8, "hidden_size": 16, "nonlinearity": nonlinearity}
+    assert failed(check_architecture(REGISTRY.architectures["rnn"], config)) == []
+
+
+@pytest.mark.parametrize("name", REGISTRY.samplers)
+def test_every_sampler_keeps_the_contract(name):
+    assert failed(check_sampler(REGISTRY.samplers[name])) == []
+
+
+@dataclass(frozen=True)
+class Config:
+    vocab_size: int
+    fault: str = ""
+
+
+class Elman(nn.Module):
+    """A sound model, unless its config asks for a fault."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding, self.readout = nn.Embedding(config.vocab_size, 6), nn.Linear(6, config.vocab_size)
+        self.recurrent = nn.Linear(6, 6)
+        self.calls = 0
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        return torch.zeros(batch_size, 6)
+
+    def forward(self, tokens: Any, state: Any) -> Any:
+        fault, outputs = self.config.fault, []
+        if fault == "forgets the state":
+            state = torch.zeros_like(state)
+        if fault == "mixes rows":
+            state = state + 0.1 * state.mean(0)
+        for column in self.embedding(tokens).unbind(1):
+            new = torch.tanh(column + self.recurrent(state))
+            if fault == "writes to its state":
+                state.copy_(new.detach())
+            state = new
+            outputs.append(self.readout(state))
+        self.calls += 1
+        if fault == "counts its calls":
+            outputs[-1] = outputs[-1] + 0.01 * self.calls
+        if fault == "looks ahead":
+            outputs = [output + 0.1 * outputs[-1] for output in outputs]
+        if fault == "raises":
+            raise RuntimeError("out of luck")
+        if fault == "grows":
+            state = torch.cat((state, state))
+        return torch.stack(outputs, 1), state.double() if fault == "changes its kind" else state
+
+
+class ElmanDecoder:
+    """The same without the recurrent bias, as a careless author would write it."""
+
+    def __init__(self, config: Config, weights: Any) -> None:
+        self.weights = weights
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        return np.zeros((batch_size, 6), np.float32)
+
+    def step(self, inputs: Any, state: Any) -> Any:
+        state = np.tanh(self.weights["embedding.weight"][inputs] + state @ self.weights["recurrent.weight"].T)
+        return state @ self.weights["readout.weight"].T + self.weights["readout.bias"], state
+
+    def feed(self, inputs: Any, state: Any) -> Any:
+        for column in inputs.T:
+            outputs, state = self.step(column, state)
+        return outputs, state
+
+
+def elman(decoder=None):
+    return Architecture("elman", Task.GENERATE, config=Config, model=Elman, decoder=decoder)
+
+
+def test_a_sound_stranger_passes():
+    assert failed(check_architecture(elman())) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("forgets the state", "reading in pieces equals reading at once"),
+        ("mixes rows", "the rows of a batch do not mix"),
+        ("writes to its state", "a state is not written to after it was returned"),
+        ("counts its calls", "a kept state that is read again gives the same bits"),
+        ("looks ahead", "its outputs at each step are those of reading up to there"),
+        ("raises", "saving and loading change no output: RuntimeError: out of luck"),
+        ("grows", "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind"),
+        ("changes its kind", "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind"),
+    ],
+)
+def test_a_fault_is_found_and_told_by_the_rule_it_breaks(fault, rule):
+    assert any(rule in line for line in failed(check_architecture(elman(), {"fault": fault})))
+
+
+def test_a_decoder_that_is_not_its_module_is_found():
+    lines = failed(check_architecture(elman(decoder=ElmanDecoder)))
+    assert len(lines) == 1
+    assert lines[0].startswith("decoder: its outputs are the module's within 0.0001: fed 1 rows: outputs ")
+
+
+def test_a_model_that_cannot_be_built_is_one_failed_check():
+    broken = Architecture("broken", Task.GENERATE, config=Config, model="seqshell_recurrent.language_models:Missing")
+    (line,) = failed(check_architecture(broken))
+    assert "Missing" in line
+
+
+@dataclass(frozen=True)
+class TopA:
+    """Bad-tempered top-a sampling."""
+
+    name: ClassVar[str] = "top_a"
+    a: float = setting(0.2, low=0, high=1, neutral=0)
+    fault: ClassVar[str] = ""
+
+    def __call__(self, logits, context):
+        probs = np.exp(logits - np.logaddexp.reduce(logits))
+        kept = np.where(probs < self.a * probs.max() ** 2, -np.inf, logits)
+        if self.fault == "moves at neutral":
+            return kept + 1
+        if self.fault == "leaves nothing" and self.a == 1:
+            return np.full_like(logits, -np.inf)
+        if self.fault == "writes":
+            logits -= 1
+        if self.fault == "revives":
+            return np.where(np.isinf(logits), 0.0, kept)
+        return kept
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("moves at neutral", "a=0, its neutral value, changes nothing: logits"),
+        ("leaves nothing", "a=1: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: nothing but -inf"),
+        ("writes", "by default: the same comes out twice, and what goes in is not written to: the given logits were written to"),
+        ("revives", "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: -inf became possible"),
+    ],
+)
+def test_a_sampler_with_a_fault_is_told_by_the_rule_it_breaks(monkeypatch, fault, line):
+    assert failed(check_sampler(TopA)) == []
+    monkeypatch.setattr(TopA, "fault", fault)
+    assert any(seen.startswith(line) for seen in failed(check_sampler(TopA)))

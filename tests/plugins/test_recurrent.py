@@ -1,0 +1,228 @@
+"""The recurrent language models: their settings, their weights, and dropout."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell import CheckpointError, UsageError
+from seqshell.offers import build
+from seqshell.state import leaves, map_leaves
+from seqshell_recurrent.config import GRUConfig, LSTMConfig, RNNConfig
+from seqshell_recurrent.decoders import GRUDecoder, LSTMDecoder, RNNDecoder
+from seqshell_recurrent.language_models import GRULanguageModel, LSTMLanguageModel, RNNLanguageModel
+
+FAMILIES = {
+    "rnn": (RNNConfig, RNNLanguageModel, RNNDecoder, 1),
+    "lstm": (LSTMConfig, LSTMLanguageModel, LSTMDecoder, 4),
+    "gru": (GRUConfig, GRULanguageModel, GRUDecoder, 3),
+}
+V, E, H = 7, 5, 6
+TOKENS = torch.arange(12).reshape(2, 6) % V
+
+
+def made(name, **settings):
+    config_type, model_type, decoder_type, _ = FAMILIES[name]
+    torch.manual_seed(1)
+    config = build(config_type, {"vocab_size": V, "embed_size": E, "hidden_size": H} | settings)
+    return config, model_type(config), decoder_type
+
+
+def weights(module):
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_keep_their_names_and_shapes(name):
+    """Checkpoints live longer than code."""
+    gates = FAMILIES[name][3]
+    _, module, _ = made(name)
+    layers = {
+        f"recurrent.{layer}.{kind}_{end}": shape
+        for layer, size in enumerate((E, H))
+        for kind, end, shape in (
+            ("weight", "ih_l0", (gates * H, size)),
+            ("weight", "hh_l0", (gates * H, H)),
+            ("bias", "ih_l0", (gates * H,)),
+            ("bias", "hh_l0", (gates * H,)),
+        )
+    }
+    expected = {"embedding.weight": (V, E), **layers, "readout.weight": (V, H), "readout.bias": (V,)}
+    assert {key: value.shape for key, value in weights(module).items()} == expected
+
+
+def test_one_hot_models_have_no_embedding_and_tied_ones_no_readout_matrix():
+    assert "embedding.weight" not in weights(made("gru", embed_size=0)[1])
+    tied = made("gru", embed_size=H, tied=True)[1]
+    assert "readout.weight" not in weights(tied)
+    outputs, _ = tied.eval()(TOKENS, tied.initial_state(2))
+    hidden, _ = tied.recurrent(tied.embedding(TOKENS), tied.initial_state(2))
+    assert torch.equal(outputs, hidden @ tied.embedding.weight.T + tied.readout.bias)
+
+
+def test_recurrent_weights_start_orthogonal_gate_by_gate_and_the_forget_gate_open():
+    _, module, _ = made("lstm")
+    for layer in module.recurrent:
+        for gate in layer.weight_hh_l0.detach().split(H):
+            torch.testing.assert_close(gate @ gate.T, torch.eye(H))
+        assert (layer.bias_ih_l0 + layer.bias_hh_l0).tolist() == [0.0] * H + [1.0] * H + [0.0] * 2 * H
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru"])
+def test_other_biases_start_at_zero(name):
+    assert all(bias.abs().max() == 0 for key, bias in made(name)[1].named_parameters() if "bias" in key)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_module_is_the_network_of_torch(name):
+    """The stack of one-layer networks computes what one network of two layers does."""
+    _, module, _ = made(name)
+    whole = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](E, H, 2, batch_first=True)
+    for layer, own in enumerate(module.recurrent):
+        for key, value in own.named_parameters():
+            getattr(whole, key.replace("l0", f"l{layer}")).data.copy_(value)
+    hidden, last = whole(module.embedding(TOKENS))
+    outputs, state = module(TOKENS, module.initial_state(2))
+    torch.testing.assert_close(outputs, module.readout(hidden))
+    for seen, expected in zip(leaves(state), last if name == "lstm" else (last,), strict=True):
+        torch.testing.assert_close(seen, expected.transpose(0, 1))
+
+
+def test_a_sigmoid_network_is_its_equation():
+    _, module, _ = made("rnn", nonlinearity="sigmoid", num_layers=1)
+    layer, state = module.recurrent[0], torch.rand(2, 1, H)
+    outputs, after = module(TOKENS[:, :1], state)
+    hidden = torch.sigmoid(module.embedding(TOKENS[:, 0]) @ layer.weight_ih_l0.T + state[:, 0] @ layer.weight_hh_l0.T)
+    torch.testing.assert_close(after[:, 0], hidden)
+    torch.testing.assert_close(outputs[:, 0], module.readout(hidden))
+
+
+def dropped(name, length=40, **settings):
+    """What reaches the read-out while training, [B, T, H], with hidden states that are never 0 by themselves."""
+    _, module, _ = made(name, hidden_size=32, **settings)
+    seen = []
+    module.readout.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    module(torch.randint(0, V, (3, length)), module.initial_state(3))
+    return seen[0]
+
+
+def test_locked_dropout_drops_the_same_units_at_every_step_and_others_in_every_sequence():
+    zero = dropped("lstm", dropout=0.5) == 0
+    assert torch.equal(zero, zero[:, :1].expand_as(zero))
+    assert not torch.equal(zero[0], zero[1])
+    assert 0.3 < zero.float().mean() < 0.7
+
+
+def test_unlocked_dropout_drops_others_at_every_step():
+    zero = dropped("lstm", dropout=0.5, locked=False) == 0
+    assert not torch.equal(zero[:, 0], zero[:, 1])
+    assert 0.4 < zero.float().mean() < 0.6
+
+
+def test_embed_dropout_reaches_the_first_layer():
+    _, module, _ = made("gru", embed_size=64, embed_dropout=0.5)
+    seen = []
+    module.recurrent[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    module(TOKENS, module.initial_state(2))
+    assert 0.3 < (seen[0] == 0).float().mean() < 0.7
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_nothing_is_dropped_when_the_model_is_used(name):
+    _, module, _ = made(name, dropout=0.9, embed_dropout=0.9, weight_dropout=0.9)
+    module.eval()
+    first, second = (module(TOKENS, module.initial_state(2))[0] for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weight_dropout_takes_part_in_learning_and_leaves_the_weights_alone(name):
+    _, module, _ = made(name, weight_dropout=0.5, num_layers=1)
+    before = module.recurrent[0].weight_hh_l0.detach().clone()
+    outputs, _ = module(TOKENS, module.initial_state(2))
+    outputs.logsumexp(-1).sum().backward()
+    weight = module.recurrent[0].weight_hh_l0
+    assert torch.equal(weight, before)
+    assert 0.2 < (weight.grad == 0).float().mean() < 0.8
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_state_keeps_its_float_type_under_bf16(name):
+    _, module, _ = made(name)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, state = module(TOKENS, module.initial_state(2))
+        outputs, state = module(TOKENS, state)
+    assert {leaf.dtype for leaf in leaves(state)} == {torch.float32}
+    with torch.inference_mode():
+        expected, _ = module(TOKENS, module(TOKENS, module.initial_state(2))[1])
+    assert (outputs.float() - expected).abs().max() < 0.03
+
+
+def test_a_model_is_costed_without_memory():
+    with torch.device("meta"):
+        module = LSTMLanguageModel(LSTMConfig(10_000, hidden_size=10_000, num_layers=8))
+    assert sum(weight.numel() for weight in module.parameters()) > 6e9
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tied": True}, "tied needs embed_size equal to hidden_size, but they are 5 and 6"),
+        ({"tied": True, "embed_size": 0}, "tied needs embed_size equal to hidden_size, but they are 0 and 6"),
+        ({"hidden_size": 0}, "hidden_size must be 1 to 65536, not 0"),
+        ({"dropout": 1}, "dropout must be 0 to 0.99, not 1"),
+        ({"nonlinearity": "step"}, "nonlinearity must be tanh, relu or sigmoid, not 'step'"),
+        ({"vocab_size": 0}, "vocab_size must be at least 1, not 0"),
+    ],
+)
+def test_settings_that_make_no_model_are_refused(settings, words):
+    with pytest.raises(UsageError, match=words):
+        made("rnn", **settings)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("settings", [{}, {"embed_size": 0}, {"embed_size": H, "tied": True}])
+def test_the_decoder_equals_the_module_over_a_long_text(name, settings):
+    config, module, decoder_type = made(name, **settings)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    decoder = decoder_type(config, weights(module))
+    tokens = torch.randint(0, V, (2, 600))
+    with torch.inference_mode():
+        expected, expected_state = module.eval()(tokens, module.initial_state(2))
+    outputs, state = decoder.feed(tokens.numpy(), decoder.initial_state(2))
+    np.testing.assert_allclose(outputs, expected[:, -1].numpy(), atol=3e-6)
+    expected_state = map_leaves(lambda leaf: leaf.numpy(), expected_state)
+    assert type(state) is type(expected_state)
+    for leaf, expected_leaf in zip(leaves(state), leaves(expected_state), strict=True):
+        np.testing.assert_allclose(leaf, expected_leaf, atol=3e-6)
+
+
+def test_weights_that_do_not_fit_the_settings_are_named():
+    config, module, decoder_type = made("lstm")
+    given = weights(module)
+    larger = given | {"recurrent.1.weight_ih_l0": np.zeros((4 * H, H + 1), np.float32)}
+    with pytest.raises(CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\] but the settings ask for \[24, 6\]"):
+        decoder_type(config, larger)
+    with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor readout\.bias"):
+        decoder_type(config, {key: value for key, value in given.items() if key != "readout.bias"})
+
+
+def test_offering_and_decoding_import_no_torch():
+    program = """
+import sys
+import numpy as np
+from seqshell_recurrent import seqshell_architectures
+(_, lstm, _) = seqshell_architectures()
+from seqshell.host import resolve
+config = resolve(lstm.config)(vocab_size=3, embed_size=2, hidden_size=2, num_layers=1)
+weights = {"embedding.weight": (3, 2), "recurrent.0.weight_ih_l0": (8, 2), "recurrent.0.weight_hh_l0": (8, 2), "recurrent.0.bias_ih_l0": (8,),
+           "recurrent.0.bias_hh_l0": (8,), "readout.weight": (3, 2), "readout.bias": (3,)}
+decoder = resolve(lstm.decoder)(config, {name: np.zeros(shape, np.float32) for name, shape in weights.items()})
+print(decoder.step(np.array([1]), decoder.initial_state())[0].tolist(), "torch" in sys.modules)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[[0.0, 0.0, 0.0]] False\n"
