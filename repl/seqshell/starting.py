@@ -1,16 +1,16 @@
-"""From what the command line says to a Shell with its first model open."""
+"""From what the command line says to a Shell with its first model open. The shell itself is imported when it is built: a prompt need not wait."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from seqshell import places
 from seqshell.errors import UsageError
-from seqshell.events import Notice
-from seqshell.settings import Settings, settings_of_config
-from seqshell.shell import Shell
+
+if TYPE_CHECKING:
+    from seqshell.shell import Shell
 
 DEFAULT_MODEL = "shakespeare"
 
@@ -46,8 +46,13 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     The shell's `notices` hold what else is worth telling. UsageError for a wrong --set; CheckpointError for a model or session that
     is missing or refused; PluginError for a plugin that failed where SEQSHELL_STRICT_PLUGINS=1 makes that an error.
     """
+    import secrets
+
+    from seqshell.events import Notice
     from seqshell.host import Policy
     from seqshell.opening import load_registry
+    from seqshell.settings import Settings, settings_of_config
+    from seqshell.shell import Shell
 
     registry = load_registry(Policy.read(no_plugins=options.no_plugins, extra=options.plugins))
     try:

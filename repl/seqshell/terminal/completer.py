@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from seqshell.completion import complete
 from seqshell.door import safe
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ class ShellCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """The possible words in place of the one before the cursor, each with its description."""
+        from seqshell.completion import complete
+
         before = document.text_before_cursor
         found = complete(self._get_shell(), before)
         for text, description in found.items:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqshell.events import Moved
-from seqshell.terminal.drawing import draw_moved
 from seqshell.terminal.printer import Printer
 from seqshell.titles import about, examples, title
 
 if TYPE_CHECKING:
-    from seqshell.session import Session
+    from seqshell.shell import Shell
 
 KEYS = "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
 KEYS_SHORT = "Ctrl-C: stop · /tour · /help"
@@ -35,9 +33,15 @@ def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) 
         printer.line(line, style)
 
 
-def greet_session(printer: Printer, version: str, session: Session) -> None:
-    """Draw the greeting of a session that stands already; one that was restored tells where instead of what to try."""
-    model = session.model
+def greet_session(printer: Printer, version: str, shell: Shell) -> None:
+    """Draw the greeting of a shell that stands already; a session that was restored tells where instead of what to try."""
+    from seqshell.events import Moved
+    from seqshell.terminal.drawing import draw_moved
+
+    if shell.current is None:
+        printer.line(f"seqshell {version} · no model is open; /load NAME opens one and /models lists them", "title")
+        return
+    session, model = shell.session, shell.session.model
     if session.position == 0:
         greet(printer, version, model.name, model.header)
         return

@@ -10,14 +10,14 @@ from prompt_toolkit.filters import Condition, emacs_mode, has_focus
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 
-from seqshell.lines import closes_block, opens_block
-
 if TYPE_CHECKING:
     from seqshell.terminal.prompt import Prompt
 
 
 def is_whole(text: str) -> bool:
     """Whether Enter may send the text: it is no block, or a closed one."""
+    from seqshell.lines import closes_block, opens_block
+
     return not opens_block(text) or closes_block(text)
 
 

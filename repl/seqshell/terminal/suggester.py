@@ -12,8 +12,6 @@ from prompt_toolkit.auto_suggest import Suggestion
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
-from seqshell.terminal.continuation import continuation
-
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
@@ -100,6 +98,8 @@ class Suggester:
         message = text.removeprefix("/") if text.startswith("//") else text
 
         def work() -> None:
+            from seqshell.terminal.continuation import continuation
+
             with suppress(Exception):  # a suggestion that fails is none; the model's fault shows when it answers
                 found = continuation(session, message, stop.is_set)
                 if found and not stop.is_set():
