@@ -1,0 +1,162 @@
+"""An answer of the model, token by token: each is committed before it is told, so that the session stands where its reader thinks."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.decoding.measures import log_probs
+from seqshell.errors import PluginError, SeqshellError
+from seqshell.events import Finished, Token
+from seqshell.sampling import Advanced, Batch, Draw, Request, Sampler, Stop, Strategy
+from seqshell.session.live import Live
+from seqshell.session.pieces import StopTexts
+from seqshell.session.reading import reason
+from seqshell.session.snapshots import Memories, Snapshot
+from seqshell.session.timeline import Read
+from seqshell.state import State
+
+Moment = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, the outputs [1, V] and the memories after it
+TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth of the time of one by one
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an answer is made. excluded: ids that are never drawn."""
+
+    strategy: Strategy
+    samplers: tuple[Sampler, ...]
+    stop: Stop
+    excluded: frozenset[int] = frozenset()
+
+
+class _End:
+    """Why an answer ended (Finished.stop), and the fault if it was one."""
+
+    stop = "length"
+    fault: SeqshellError | None = None
+
+
+def answer(live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", candidate: int | None = None) -> Iterator[Token | Finished]:
+    """Go on from the live moment: a Token for each token, then Finished.
+
+    When the reader goes away (closes the iterator), moves the session or interrupts, the session stays at the last token told.
+    A fault ends the answer with Finished (stop="error") and then raises the SeqshellError that says whose it is.
+    """
+    timeline, store, pieces, samplers = live.timeline, live.store, live.pieces, plan.samplers
+    here = live.here
+    start = position = live.position
+    tail, end, measure = live.tail(), _End(), _LogProb()
+    told: list[str] = []
+    try:
+        for token, state, outputs, memories in _decided(live, plan, draw, end):
+            text, tail = pieces.read(token, tail)
+            before = here.outputs
+            if position == start:
+                timeline.begin(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
+            live.here = here = Snapshot(timeline.append(token), state, outputs, memories, samplers)
+            store.add(here)
+            measure.add(before, token)
+            told.append(text)
+            position += 1
+            yield Token(text, token, position - 1, before[0])  # type: ignore[index]  # a live moment has its outputs
+            if live.here is not here:
+                end.stop = "interrupt"
+                break
+    finally:
+        live.interrupted = False
+    yield Finished("".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate)
+    if end.fault is not None:
+        raise end.fault
+
+
+def _decided(live: Live, plan: Plan, draw: Draw, end: _End) -> Iterator[Moment]:
+    """The moments that the answer consists of, as soon as it is sure that they do; `end` says why there are no more.
+
+    Tokens that may be the beginning of a stop text wait. After an interrupt those that wait are left to be drawn again, so that
+    an answer interrupted and continued is the answer of one go; at the end for another reason they belong to the answer.
+    """
+    stop, pieces = plan.stop, live.pieces
+    watch = StopTexts(stop.texts, live.made_before(StopTexts.reach(stop.texts))) if stop.texts else None
+    moments = _moments(live, plan, draw)
+    waiting: list[Moment] = []
+    try:
+        for _ in range(stop.max_tokens):
+            if live.interrupted:
+                end.stop = "interrupt"
+                return
+            moment = next(moments, None)
+            if moment is None:  # only a strategy that does not stream comes to an end of its own
+                end.stop = "stop" if stop.texts and not stop.ids else "eos"
+                break
+            if moment[0] in stop.ids:
+                end.stop = "eos"
+                break
+            if watch is None:
+                yield moment
+                continue
+            waiting.append(moment)
+            free, found = watch.see(pieces.piece(moment[0]))
+            yield from waiting[:free]
+            if found:
+                end.stop = "stop"
+                return
+            del waiting[:free]
+    except SeqshellError as error:
+        end.stop, end.fault = "error", error
+    yield from waiting
+
+
+def _moments(live: Live, plan: Plan, draw: Draw) -> Iterator[Moment]:
+    """What the strategy finds, one moment after the other. PluginError names the strategy when it fails."""
+    here, size, strategy = live.here, live.model.tokenizer.size, plan.strategy
+    memories, context = live.memories(plan.samplers), live.context(draw)
+    start = Batch(here.state, live.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,))
+    request = Request(plan.stop, plan.samplers, draw, tokenizer=live.model.tokenizer, excluded=plan.excluded)
+    try:
+        for step in strategy.search(live.reader, start, request):
+            if isinstance(step, Advanced):
+                found: Iterator[Moment] = iter(((int(step.tokens[0]), step.state, step.outputs, step.memories[0]),))
+            else:
+                best = step.best[0]
+                found = iter([(*moment, memories) for moment in zip(best.ids, best.states, best.outputs, strict=True)])
+            for moment in found:
+                if not 0 <= moment[0] < size:
+                    raise ValueError(f"it chose the id {moment[0]}, and the vocabulary has {size}")
+                yield moment
+    except SeqshellError:
+        raise
+    except Exception as error:
+        details = "".join(traceback.format_exception(error))
+        owner = type(strategy).__module__.partition(".")[0]
+        raise PluginError(f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details) from error
+
+
+class _LogProb:
+    """The model's log-probability of an answer, in nats, before the chain."""
+
+    def __init__(self) -> None:
+        self._outputs: list[Any] = []
+        self._ids: list[int] = []
+        self._sum = 0.0
+
+    def add(self, outputs: Any, token: int) -> None:
+        """The outputs [1, V] that a token was drawn from."""
+        self._outputs.append(outputs)
+        self._ids.append(token)
+        if len(self._ids) == TOGETHER:
+            self.sum()
+
+    def sum(self) -> float:
+        """Of all tokens so far."""
+        if self._ids:
+            logs = log_probs(np.concatenate(self._outputs))  # [N, V]
+            self._sum += float(logs[np.arange(len(self._ids)), self._ids].sum())
+            self._outputs.clear()
+            self._ids.clear()
+        return self._sum

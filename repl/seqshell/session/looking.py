@@ -1,0 +1,135 @@
+"""What can be seen from the live moment without moving it: the text, the likeliest tokens, a text's score, the state's size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqshell.decoding.chain import Chain
+from seqshell.decoding.measures import log_probs, rank
+from seqshell.errors import UsageError
+from seqshell.events import Likely, Score, Scored, Text, Top
+from seqshell.sampling import Draw, Sampler
+from seqshell.session.live import Live
+from seqshell.session.pieces import decoded
+from seqshell.session.timeline import STRIDE, Read
+from seqshell.state import named_leaves
+
+SHOWN_LIKELIEST = 5  # beside each token of a score
+LONGEST_LINES = 1024  # tokens among which the last two lines are looked for
+FIRST_WORDS = 40  # characters
+
+
+def text_of(live: Live, node: int) -> Text:
+    """The text up to a node, with the spans that the user fed. A last character that is incomplete is not in it."""
+    text, tail = "", b""
+    parts: list[str] = []
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for run, first, last in live.timeline.stretches(node):
+        text, tail = decoded(tail + live.pieces.joined(live.timeline.ids[first : last + 1]))
+        end = start + len(text)
+        if live.timeline.read[run] == Read.FED and text:
+            if spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        parts.append(text)
+        start = end
+    return Text("".join(parts), tuple(spans))
+
+
+def last_lines(live: Live, node: int) -> str:
+    """The last two lines of the text up to a node; it takes as long as these lines are."""
+    depth, count = live.timeline.depth(node), 64
+    while True:
+        start = max(0, depth - count)
+        text = decoded(live.pieces.joined(live.timeline.ids_to(node, start)))[0]
+        if start == 0 or count >= LONGEST_LINES or text.count("\n") > 1:
+            return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
+        count *= 4
+
+
+def first_words(live: Live, node: int, start: int) -> str:
+    """How the text goes on from a depth, on one line."""
+    depth = live.timeline.depth(node)
+    begin = min(start, depth)
+    ids = live.timeline.ids_to(live.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
+    return " ".join(live.pieces.text(ids).split())[:FIRST_WORDS]
+
+
+def find_last(live: Live, text: str) -> int:
+    """The position just after the last occurrence of a text. UsageError when there is none."""
+    wanted = text.encode("utf-8", "surrogatepass")
+    if not wanted:
+        raise UsageError("name the text to go back to")
+    node, position, count = live.here.node, live.position, 1024
+    while True:
+        start = max(0, position - count)
+        ids = live.timeline.ids_to(node, start)
+        place = live.pieces.joined(ids).rfind(wanted)
+        if place >= 0:
+            end = place + len(wanted)
+            for index, token in enumerate(ids):
+                end -= len(live.pieces.piece(token))
+                if end <= 0:
+                    return start + index + 1
+        if start == 0:
+            raise UsageError(f"{text!r:.80} does not stand in the text of this branch", code="not_found")
+        count *= 4
+
+
+def top(live: Live, samplers: tuple[Sampler, ...], excluded: frozenset[int], draw: Draw, k: int) -> Top:
+    """The k likeliest next tokens for the model, with what the chain makes of them."""
+    outputs = live.outputs()
+    before = log_probs(outputs)
+    after = log_probs(Chain(samplers, excluded=excluded).logits(outputs, live.context(draw), live.memories(samplers)))
+    best = np.argsort(-before, kind="stable")[:k]
+    return Top(tuple(Likely(int(token), live.pieces.text([int(token)]), float(before[token]), float(after[token])) for token in best))
+
+
+def score(live: Live, ids: list[int]) -> Score:
+    """How likely these tokens would be if they came next, one after the other."""
+    if not ids:
+        raise UsageError("there is nothing to score in an empty text")
+    here, outputs, state, tail = live.here, live.outputs(), live.here.state, live.tail()
+    scored = []
+    for number, token in enumerate(ids):
+        logs = log_probs(outputs)
+        best = np.argsort(-logs, kind="stable")[:SHOWN_LIKELIEST]
+        likeliest = tuple((live.pieces.text([int(other)]), float(logs[other])) for other in best)
+        text, tail = live.pieces.read(token, tail)
+        scored.append(Scored(text, float(logs[token]), rank(outputs, token), likeliest))
+        if number + 1 < len(ids):
+            rows, state = live.reader.step(np.array([token], np.int64), state)
+            outputs = rows[0]
+    assert live.here is here
+    total = math.fsum(token.log_prob for token in scored)
+    nats = -total / len(ids)
+    characters = max(1, len(live.pieces.text(ids)))
+    perplexity = math.exp(nats) if nats < 700 else math.inf
+    return Score(tuple(scored), total, nats, -total / math.log(2) / characters, perplexity)
+
+
+def describe(live: Live, branch: str) -> Mapping[str, Any]:
+    """The state's size and norms by layer, where it stands, and the snapshots in use, in words."""
+    shown: dict[str, Any] = {"position": live.position, "branch": branch}
+    size = 0
+    for name, leaf in named_leaves(live.here.state):
+        size += leaf.nbytes
+        shown[name] = f"{' x '.join(map(str, leaf.shape[1:]))} {leaf.dtype}, {_norms(leaf[0])}"
+    store = live.store
+    shown["size"] = f"{size:,} bytes"
+    shown["snapshots"] = f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
+    shown["going back"] = f"at most {STRIDE} steps are read again where snapshots were thinned out" if store.is_thinned else "at once"
+    return shown
+
+
+def _norms(leaf: Any) -> str:
+    """leaf: [L, H], one norm for each layer, or anything else, one norm."""
+    if leaf.ndim == 2:
+        return "norm by layer " + ", ".join(f"{np.linalg.norm(layer.astype(np.float64)):.4g}" for layer in leaf)
+    return f"norm {np.linalg.norm(leaf.astype(np.float64).ravel()):.4g}"

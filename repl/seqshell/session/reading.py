@@ -1,0 +1,93 @@
+"""Every call of the model by a session goes through here: a fault is told with the model's name, before anything was committed."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.errors import PluginError, SeqshellError
+from seqshell.models import Model
+from seqshell.session.timeline import Read
+from seqshell.state import State, map_leaves
+
+
+class Reader:
+    """A model's Decoder that checks what it returns: outputs [B, V] without NaN or inf, at least one of each row finite."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._step = model.decoder.step
+        self._feed = model.decoder.feed
+        self._size = model.tokenizer.size
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Leaves [batch_size, ...]."""
+        try:
+            return self._model.decoder.initial_state(batch_size)
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64. Returns outputs [B, V], state. PluginError when the model fails."""
+        try:
+            outputs, state = self._step(inputs, state)
+            # The sum of squares is finite unless a logit is not: a quarter of the time of looking at each.
+            sound = outputs.shape == (len(inputs), self._size) and math.isfinite(np.vdot(outputs, outputs))
+        except Exception as error:
+            raise self._failed(error) from error
+        if not sound:
+            self._check(outputs, len(inputs))
+        return outputs, state
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError when the model fails."""
+        try:
+            outputs, new = self._feed(inputs, state)
+        except Exception as error:
+            raise self._failed(error) from error
+        self._check(outputs, len(inputs))
+        return _alone(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else _alone(leaf), new, state)
+
+    def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
+        """One row of ids: fed at once, or stepped over when there is one that was drawn. Returns outputs [1, V], state."""
+        if how == Read.FED:
+            return self.feed(np.array([ids], np.int64), state)
+        return self.step(np.array(ids, np.int64), state)
+
+    def _check(self, outputs: Any, num_rows: int) -> None:
+        shape = (num_rows, self._size)
+        trouble = ""
+        if not isinstance(outputs, np.ndarray) or not np.issubdtype(outputs.dtype, np.floating):
+            trouble = f"returned {type(outputs).__name__} instead of an array of floats"
+        elif outputs.shape != shape:
+            trouble = f"returned outputs of the shape {list(outputs.shape)} instead of {list(shape)}"
+        elif np.isnan(outputs).any():
+            trouble = "returned NaN"
+        elif np.isposinf(outputs).any() or not np.isfinite(outputs).any(-1).all():
+            trouble = "returned infinite logits"
+        if trouble:
+            raise PluginError(f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", "")))
+
+    def _failed(self, error: Exception) -> SeqshellError:
+        if isinstance(error, SeqshellError):
+            return error
+        details = "".join(traceback.format_exception(error))
+        owner = str(self._model.header.get("owner", ""))
+        return PluginError(f"the model {self._model.name} failed: {reason(error)}", plugin=owner, details=details)
+
+
+def reason(error: Exception) -> str:
+    """An exception of someone else's code in a few words."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _alone(leaf: Any) -> Any:
+    """A copy of an array that shows a part of a larger one, which it would keep alive; others as they are."""
+    base = getattr(leaf, "base", None)
+    return leaf.copy() if isinstance(base, np.ndarray) and base.nbytes > leaf.nbytes else leaf
+
+

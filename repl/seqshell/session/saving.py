@@ -1,0 +1,292 @@
+"""A whole session <-> one file, in the format of checkpoints: every token, the branches, and snapshots to go back to.
+
+The JSON header says kind "session", the model's name, path and fingerprint, seed, retry, turn, strategy, chains, the current branch and
+all branches with what could be redone. The tensors:
+
+    ids [N] int32                 the token of every node, -1 for a root
+    runs.* [R]                    first, parent, turn, read, seed, retry of every run (see Timeline)
+    kept [K], whole [W]           the nodes of the snapshots that are kept, and of those that have outputs
+    state.PATH [K, ...]           one for each leaf of the state; outputs [W, V]
+    state.PATH.of [K]             where snapshots share an array: which of the rows is whose
+    state.PATH.shapes [K, D]      where the rows differ in shape: the leaf is flat then
+    memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
+
+Of the snapshots those are kept that nothing else can replace: every 32nd, where branches stand, and what a strategy found. Going back to
+another one reads at most 32 steps again, by the same calls.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import checkpoint
+from seqshell.decoding.words import format_chain, format_strategy, parse_chain, parse_strategy
+from seqshell.errors import CheckpointError, UsageError
+from seqshell.sampling import Draw, Sampler, Strategy
+from seqshell.session.branches import Branch, Branches, Return
+from seqshell.session.live import Live
+from seqshell.session.snapshots import Snapshot, Store
+from seqshell.session.timeline import STRIDE, Read, Timeline
+from seqshell.state import map_leaves, named_leaves, replace_leaves
+
+Available = Mapping[str, type[Any]]
+RUNS: Mapping[str, type[Any]] = {"first": np.int64, "parent": np.int64, "turn": np.int64, "read": np.int8, "seed": np.uint64, "retry": np.uint64}
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """The model that a saved session needs."""
+
+    name: str
+    path: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a session consists of beside its model and settings."""
+
+    live: Live
+    branches: Branches
+    chain: tuple[Sampler, ...]
+    strategy: Strategy
+    seed: int
+    retry: int
+    turn: int
+
+
+def saved_model(path: Path) -> SavedModel:
+    """The model that a saved session names. CheckpointError when the file is none."""
+    header = checkpoint.read_header(path)
+    model = header.get("model")
+    if header["kind"] != "session":
+        raise CheckpointError(f"{path.name} is a model, not a saved session; /load opens it")
+    if not isinstance(model, dict) or not isinstance(model.get("name"), str) or not isinstance(model.get("fingerprint"), str):
+        raise CheckpointError(f"{path.name} does not say which model it needs")
+    return SavedModel(model["name"], model["path"] if isinstance(model.get("path"), str) else None, model["fingerprint"])
+
+
+def write(path: Path, saved: Saved, samplers: Available, strategies: Available) -> None:
+    """Write a session; the old file or the new one is there whatever happens. CheckpointError when it cannot be written."""
+    live, timeline = saved.live, saved.live.timeline
+    model = live.model
+    kept = _worth_keeping(live, saved.branches)
+    chains: list[tuple[Sampler, ...]] = [saved.chain]
+    memories = []
+    remembered = {node: (values, chain) for node, values, chain in live.store.remembered()}
+    remembered.update({each.node: (each.memories, each.samplers) for each in kept if any(memory is not None for memory in each.memories)})
+    for node, (values, chain) in sorted(remembered.items()):
+        if chain not in chains:
+            chains.append(chain)
+        memories.append([node, chains.index(chain), list(values)])
+    header = {
+        "kind": "session",
+        "model": {"name": model.name, "path": str(model.path.resolve()) if model.path else None, "fingerprint": model.fingerprint},
+        "architecture": model.architecture,
+        "seed": saved.seed,
+        "retry": saved.retry,
+        "turn": saved.turn,
+        "here": live.here.node,
+        "strategy": format_strategy(saved.strategy, strategies),
+        "chains": [format_chain(chain, samplers) for chain in chains],
+        "branch": saved.branches.current.name,
+        "branches": [asdict(branch) for branch in saved.branches],
+    }
+    try:
+        text = json.dumps(memories, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}") from None
+    whole = [snapshot for snapshot in kept if snapshot.outputs is not None]
+    tensors: dict[str, NDArray[Any]] = {f"runs.{name}": np.array(getattr(timeline, name), kind) for name, kind in RUNS.items()}
+    tensors["ids"] = np.array(timeline.ids, np.int32)
+    tensors["kept"] = np.array([snapshot.node for snapshot in kept], np.int64)
+    tensors["whole"] = np.array([snapshot.node for snapshot in whole], np.int64)
+    tensors["memories"] = np.frombuffer(text, np.uint8)
+    if whole:
+        tensors["outputs"] = np.concatenate([snapshot.outputs for snapshot in whole if snapshot.outputs is not None])
+    if kept:
+        columns = zip(*(named_leaves(snapshot.state) for snapshot in kept), strict=True)
+        for column in columns:
+            tensors.update(_stacked(column[0][0], [leaf for _, leaf in column]))
+    checkpoint.write(path, header, tensors)
+
+
+def read(path: Path, live: Live, samplers: Available, strategies: Available) -> Saved:
+    """Bring a saved session back into a live moment of its model. CheckpointError when it is damaged or another model's."""
+    wanted = saved_model(path)
+    if wanted.fingerprint != live.model.fingerprint:
+        raise CheckpointError(
+            f"{path.name} was saved with the model {wanted.name} (fingerprint {wanted.fingerprint[:12]}), "
+            f"and {live.model.name} has other weights ({live.model.fingerprint[:12]})",
+            hint=f"open it with the model {wanted.path or wanted.name}",
+        )
+    header, tensors = checkpoint.read(path)
+    try:
+        return _rebuilt(header, tensors, live, samplers, strategies)
+    except UsageError as error:
+        raise CheckpointError(f"{path.name} needs a sampler or strategy that is not here: {error.message}") from None
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, StopIteration) as error:
+        raise CheckpointError(f"{path.name} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
+    """The snapshots that go into the file, in the order of their nodes; roots are made anew."""
+    timeline, store = live.timeline, live.store
+    nodes: set[int] = {branch.node for branch in branches}
+    for run in range(timeline.num_runs):
+        first = timeline.first[run]
+        end = timeline.first[run + 1] if run + 1 < timeline.num_runs else len(timeline)
+        if timeline.read[run] == Read.FOUND:
+            nodes.update(range(first, end))
+        elif timeline.read[run] != Read.ROOT:
+            nodes.update(range(first + (-(timeline.base[run] + 1)) % STRIDE, end, STRIDE))
+    nodes = {node for node in nodes if timeline.ids[node] >= 0}
+    found = {node: snapshot for node in nodes if (snapshot := store.get(node)) is not None}
+    if live.here.node in nodes:
+        found[live.here.node] = live.here
+    return [found[node] for node in sorted(found)]
+
+
+def _stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The tensors of one leaf [1, ...] of many snapshots."""
+    different = list({id(leaf): leaf for leaf in leaves}.values())
+    tensors = {}
+    if len(different) < len(leaves):
+        places = {id(leaf): place for place, leaf in enumerate(different)}
+        tensors[f"{name}.of"] = np.array([places[id(leaf)] for leaf in leaves], np.int64)
+    if len({leaf.shape for leaf in different}) == 1:
+        tensors[name] = np.concatenate(different)
+    else:
+        tensors[name] = np.concatenate([leaf.ravel() for leaf in different])
+        tensors[f"{name}.shapes"] = np.array([leaf.shape for leaf in different], np.int64)
+    return tensors
+
+
+def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], template: NDArray[Any], count: int) -> list[NDArray[Any]]:
+    """The leaves of `count` snapshots, each an array of its own, or a shared one where it was shared."""
+    together = tensors[name].astype(template.dtype, copy=False)
+    shapes = tensors.get(f"{name}.shapes")
+    if shapes is None:
+        different = [together[row : row + 1].copy() for row in range(len(together))]
+        if different and different[0].shape != template.shape:
+            raise ValueError(f"{name} has the shape {different[0].shape}, and the model's is {template.shape}")
+    else:
+        ends = np.cumsum(shapes.prod(1))
+        parts = np.split(together, ends[:-1])
+        different = [part.reshape(shape).copy() for part, shape in zip(parts, shapes, strict=True)]
+    places = tensors.get(f"{name}.of", np.arange(count))
+    if len(places) != count or (count and not 0 <= places.min() <= places.max() < len(different)):
+        raise ValueError(f"{name} does not have {count} rows")
+    return [different[place] for place in places]
+
+
+def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
+    size = live.model.tokenizer.size
+    timeline = _timeline(tensors, size)
+    chains = [parse_chain(text, samplers) for text in header["chains"]]
+    memories = {}
+    for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=_array):
+        memories[node] = tuple(values), chains[chain]
+        if not 0 <= node < len(timeline) or len(values) != len(chains[chain]):
+            raise ValueError("a sampler's memory belongs to no token")
+    store = Store(timeline, live.store.budget)
+    snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, live, timeline, memories)}
+    for node in sorted(snapshots):
+        store.add(snapshots[node])
+    for node, (values, chain) in memories.items():
+        if node not in snapshots:
+            store.restore_memories(node, values, chain)
+    branches = Branches.rebuilt([_branch(data, len(timeline)) for data in header["branches"]], header["branch"])
+    live.timeline, live.store = timeline, store
+    here = snapshots[header["here"]]
+    if here.outputs is None or branches.current.node != here.node:
+        raise ValueError("the live moment is not whole")
+    live.here = here
+    draw = Draw(*(_whole(header[name], 2**64) for name in ("seed", "retry")))
+    strategy = parse_strategy(header["strategy"], strategies)
+    return Saved(live, branches, chains[0], strategy, draw.seed, draw.retry, _whole(header["turn"], 2**62))
+
+
+def _timeline(tensors: Mapping[str, NDArray[Any]], size: int) -> Timeline:
+    """All runs again, one after the other, so that what is derived from them is right whatever the file says."""
+    timeline = Timeline()
+    ids = tensors["ids"].tolist()
+    columns = [tensors[f"runs.{name}"].tolist() for name in RUNS]
+    firsts = columns[0]
+    for number, (first, parent, turn, read, seed, retry) in enumerate(zip(*columns, strict=True)):
+        end = firsts[number + 1] if number + 1 < len(firsts) else len(ids)
+        tokens, draw = ids[first:end], Draw(seed, retry)
+        if first != len(timeline) or not (0 <= parent < first or parent == -1 == -first - 1):
+            raise ValueError("a run does not begin where the one before it ends")
+        if read == Read.ROOT:
+            timeline.begin_root(parent, turn, draw)
+            fits = tokens == [-1]
+        else:
+            timeline.begin(parent, turn, Read(read), draw)
+            timeline.extend(tokens)
+            fits = all(0 <= token < size for token in tokens)
+        if not fits:
+            raise ValueError("a token is not in the vocabulary")
+    return timeline
+
+
+def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
+    template = live.reader.initial_state(1)
+    for run in range(timeline.num_runs):
+        if timeline.read[run] == Read.ROOT:
+            yield Snapshot(timeline.first[run], template, live.no_outputs())
+    kept = tensors["kept"].tolist()
+    if not kept:
+        return
+    if any(not 0 <= node < len(timeline) or timeline.ids[node] < 0 for node in kept):
+        raise ValueError("a snapshot belongs to no token")
+    rows = zip(*(_unstacked(name, tensors, leaf, len(kept)) for name, leaf in named_leaves(template)), strict=True)
+    outputs = {node: row.copy() for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)}
+    if any(row.shape != (1, live.model.tokenizer.size) for row in outputs.values()):
+        raise ValueError("the outputs do not fit the vocabulary")
+    for node, leaves in zip(kept, rows, strict=True):
+        state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(leaves))
+        yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
+
+
+def _branch(data: Mapping[str, Any], num_nodes: int) -> Branch:
+    values = dict(data)
+    values["returns"] = [Return(**{key: _whole(value, 2**64) for key, value in each.items()}) for each in values["returns"]]
+    branch = Branch(**values)
+    nodes = [branch.node, *(node for each in branch.returns for node in (each.left, each.node))]
+    for node in nodes:
+        _whole(node, num_nodes)
+    _whole(branch.retry, 2**64)
+    _whole(branch.fork, num_nodes)
+    _whole(branch.point + 1, num_nodes + 1)
+    return branch
+
+
+def _whole(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise ValueError(f"{value!r:.40} is no number below {limit}")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and numpy's numbers in JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return {"array": [value.dtype.name, list(value.shape), base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()]}
+    raise TypeError(type(value).__name__)
+
+
+def _array(value: dict[str, Any]) -> Any:
+    if value.keys() == {"array"} and isinstance(value["array"], list) and len(value["array"]) == 3:
+        kind, shape, data = value["array"]
+        return np.frombuffer(base64.b64decode(data), np.dtype(kind)).reshape(shape).copy()
+    return value
