@@ -183,7 +183,7 @@ def _torch_decoder(architecture: Architecture, config: Any, weights: Weights) ->
             )
     module = build(config)
     module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
-    return TorchDecoder(module.eval())
+    return TorchDecoder(module, causal=architecture.causal)
 
 
 def _try(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer) -> None:
@@ -262,7 +262,7 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
     weights = {}
     for name, value in module.state_dict().items():
         value = value.detach().cpu()
-        values = value.to(torch.float32).numpy().astype(dtype) if value.is_floating_point() else value.numpy()
+        values = (value.to(getattr(torch, dtype)) if value.is_floating_point() else value).numpy()
         if not np.isfinite(values).all():
             raise CheckpointError(f"the weight {name} holds values that are no finite {dtype}")
         weights[name] = values
@@ -280,7 +280,7 @@ def _compare(architecture: Architecture, config: Any, module: Any) -> None:
     from seqshell.decoding.torch_decoder import TorchDecoder
 
     size = config.vocab_size
-    reference = TorchDecoder(copy.deepcopy(module).float().cpu().eval())
+    reference = TorchDecoder(copy.deepcopy(module).float().cpu())
     decoder = _decoder(architecture, config, _weights(module, "float32"))
     tokens = np.random.default_rng(0).integers(0, size, PROBE)
     expected, state = reference.feed(tokens[:, :-1], reference.initial_state(PROBE[0]))
