@@ -60,7 +60,7 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     except UsageError as error:
         config, problems = {}, [error.message]
     settings = Settings(registry.samplers, registry.strategies, config=config, command_line=dict(options.settings))
-    seed = options.seed if options.seed is not None else secrets.randbelow(2**32) if options.interactive else 0
+    seed = options.seed if options.seed is not None else secrets.randbelow(10**6) if options.interactive else 0
     shell = Shell(registry, settings=settings, seed=seed, interactive=options.interactive, read_stdin=read_stdin, device=options.device)
     told = [*registry.warnings, *(f"{problem.message}; /plugins --errors" for problem in registry.problems), *problems]
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(told)]

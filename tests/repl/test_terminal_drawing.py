@@ -260,7 +260,7 @@ def test_a_score_lists_each_token_and_the_figures_of_the_whole():
     assert drawn.splitlines()[:3] == ["a", "09", "   token    prob  nats  rank  likeliest"]
     assert "1  a       90.5%  0.10     0  a 90.5%  b 4.98%" in drawn
     assert "2  \\n      0.67%  5.00     7" in drawn
-    assert drawn.endswith("log-probability -5.1 · 2.55 nats a token · 3.679 bits per character · perplexity 12.8\n")
+    assert drawn.endswith("sum 5.1 nats · mean 2.55 · 3.679 bits per character · perplexity 12.8\n")
 
 
 def test_a_long_score_lists_the_most_surprising_tokens():

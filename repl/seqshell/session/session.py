@@ -371,7 +371,8 @@ class Session:
             return tokenizer.encode(text)
         except VocabularyError as error:
             if unknown != "skip" or not error.positions:
-                raise
+                named = error.message.replace("the model", self.model.name, 1)
+                raise VocabularyError(named, text=error.text, positions=error.positions, hint=error.hint) from None
             left_out = set(error.positions)
             return tokenizer.encode("".join(character for index, character in enumerate(text) if index not in left_out))
 

@@ -15,10 +15,11 @@ BACK = "your line is back in the prompt"
 def draw_error(printer: Printer, error: Exception, *, put_back: bool = False) -> None:
     """The message, the place in the user's text where there is one, and the way out. put_back: the prompt holds the line again."""
     fault = fault_of(error)
-    printer.line(fault.message, "error")
+    shown = isinstance(error, VocabularyError) and bool(error.text and error.positions)
+    printer.line(fault.message.partition("; ")[0] if shown else fault.message, "error")  # the carets tell the rest better
     if fault.details and is_debugging():
         printer.line(fault.details.rstrip("\n"), "dim")
-    if isinstance(error, VocabularyError) and error.text and error.positions:
+    if isinstance(error, VocabularyError) and shown:
         text, carets = caret_picture(error.text, error.positions, printer.width - 3)
         printer.line("  " + text)
         printer.line("  " + carets, "error")

@@ -84,8 +84,7 @@ def draw_score(printer: Printer, score: Score) -> None:
         grid.add_row(*map(printer.text, cells), printer.text(others, "dim"))
     printer.draw(grid)
     printer.line(
-        f"log-probability {score.log_prob:.4g} · {score.nats:.4g} nats a token · {score.bits_per_char:.4g} bits per character"
-        f" · perplexity {score.perplexity:.4g}"
+        f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}"
     )
 
 

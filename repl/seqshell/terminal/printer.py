@@ -56,6 +56,18 @@ def terminal_width(stream: TextIO) -> int:
         return 80
 
 
+def broken(line: str, width: int) -> str:
+    """The line with newlines in place of spaces, so that no part is wider than `width` unless a single word is."""
+    rest, parts = line, []
+    while get_cwidth(rest) > width:
+        end = rest.rfind(" ", 1, width + 1)
+        if end <= 0 or not rest[:end].strip():
+            break
+        parts.append(rest[:end])
+        rest = rest[end + 1 :]
+    return "\n".join([*parts, rest])
+
+
 class Printer:
     """Writes to a terminal and knows the column where it stands.
 
@@ -85,9 +97,9 @@ class Printer:
         self.stream.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Show text on a line of its own."""
+        """Show text on lines of its own, which are broken between words where the window ends."""
         self.fresh_line()
-        self.write(text, style)
+        self.write("\n".join(broken(line, self.width - 1) for line in safe(text).split("\n")), style)
         self.write("\n")
 
     def fresh_line(self) -> None:
@@ -153,9 +165,9 @@ class Printer:
 
     def _dressed(self, text: str, style: str) -> str:
         code = self.sequence(style)
-        if not code or not text.strip("\n"):
+        if not code:
             return text
-        return f"\x1b[{code}m{text}\x1b[0m"
+        return "\n".join(f"\x1b[{code}m{part}\x1b[0m" if part else "" for part in text.split("\n"))
 
     def _advance(self, text: str) -> None:
         """Follow the cursor over a text that is safe already."""

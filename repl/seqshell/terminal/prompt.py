@@ -13,6 +13,7 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
+from seqshell.errors import UsageError
 from seqshell.terminal.keys import key_bindings
 from seqshell.terminal.suggester import ModelSuggestionStyle, Suggester
 from seqshell.terminal.toolbar import fit
@@ -124,11 +125,14 @@ class Prompt:
     def send_candidate(self, event: KeyPressEvent, step: int) -> None:
         """Go to the next or the previous candidate of the last answer, where there is one."""
         shell = self._get_shell()
-        if shell is None or shell.current is None:
+        if shell is None:
             return
-        name = shell.session.neighbour(step)
-        if name:
-            self.send(event, f"/checkout {name}")
+        try:
+            names = shell.session.candidates()
+        except UsageError as error:  # there is no other one
+            self._note = error.message
+            return
+        self.send(event, f"/checkout {names[(names.index(shell.session.branch) + step) % len(names)]}")
 
     def choose_keys(self, keys: str) -> None:
         """vi or emacs, for this prompt and the next ones."""

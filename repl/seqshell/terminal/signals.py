@@ -34,7 +34,8 @@ class Signals:
     def __enter__(self) -> Signals:
         handlers = {signal.SIGINT: self._on_interrupt, signal.SIGTERM: self._on_leave, signal.SIGHUP: self._on_leave, signal.SIGALRM: self._on_alarm}
         for signum, handler in handlers.items():
-            self._before[signum] = signal.signal(signum, handler)
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
+                self._before[signum] = signal.signal(signum, handler)
         return self
 
     def __exit__(self, *_: object) -> None:
