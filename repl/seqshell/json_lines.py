@@ -35,9 +35,9 @@ class JsonLines:
         """The session began; `about` holds the fields of its object."""
         self._put({"v": 1, "type": "session", **about})
 
-    def begin(self, number: int, text: str, file: str | None, is_message: bool) -> None:
-        """A line is going to be run. file: its source, where there are several."""
-        self._number, self._file, self._input = number, file, text if is_message else None
+    def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
+        """A line is going to be run. message: its text, if it is a message. file: its source, where there are several."""
+        self._number, self._file, self._input = number, file, message
         self._forget()
 
     def event(self, event: Event, op: str, task: str) -> None:
@@ -83,7 +83,7 @@ class JsonLines:
         """A line failed, or, without a number, the start did."""
         self._forget()
         named = {"op": op} if op else {}
-        place = self._place() if number is not None else {}
+        place = {**self._place(), "line": number} if number is not None else {}
         self._put({"type": "error", **place, **named, "code": fault.code, "message": fault.message, "hint": fault.hint})
         tell(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
 

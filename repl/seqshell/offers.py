@@ -45,10 +45,10 @@ class Setting:
         if self.kind is bool:
             return "on or off"
         if self.low is not None and self.high is not None:
-            return f"{self.low:g} to {self.high:g}"
+            return f"{_written(self.low)} to {_written(self.high)}"
         if self.low is not None:
-            return f"at least {self.low:g}"
-        return f"at most {self.high:g}" if self.high is not None else ""
+            return f"at least {_written(self.low)}"
+        return f"at most {_written(self.high)}" if self.high is not None else ""
 
     def parse(self, value: Any) -> Any:
         """A word of the user, or a value from TOML or JSON, as this setting's type; UsageError when it does not fit."""
@@ -63,6 +63,11 @@ class Setting:
         if outside or (self.choices and parsed not in self.choices):
             raise UsageError(f"{self.name} must be {self.range}, not {value!r}")
         return parsed
+
+
+def _written(limit: float) -> str:
+    """A limit as people read it: 0.5, 100, 1,000,000."""
+    return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
 
 
 def _parse(kind: type, value: Any) -> Any:

@@ -30,11 +30,11 @@ class PlainText:
     def start(self, about: Mapping[str, Any]) -> None:
         """The session began: nothing to print."""
 
-    def begin(self, number: int, text: str, file: str | None, is_message: bool) -> None:
+    def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
         """A line is going to be run."""
         self._told = False
         if self._echo:
-            self._write("".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(text.split("\n"))))
+            self._write("".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n"))))
 
     def event(self, event: Event, op: str, task: str) -> None:
         """Print what is a result."""

@@ -29,7 +29,8 @@ def _(event: Text) -> str:
 @plain.register
 def _(event: Table) -> str:
     title = [event.title] if event.title else []
-    return "\n".join([*title, *_columns([event.columns, *event.rows])])
+    names = [event.columns] if any(event.columns) else []
+    return "\n".join([*title, *_columns([*names, *event.rows])])
 
 
 @plain.register

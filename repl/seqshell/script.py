@@ -28,8 +28,8 @@ class Output(Protocol):
     def start(self, about: Mapping[str, Any]) -> None:
         """The session began."""
 
-    def begin(self, number: int, text: str, file: str | None, is_message: bool) -> None:
-        """A line is going to be run."""
+    def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
+        """A line is going to be run. message: its text, if it is a message. file: its source, where there are several."""
 
     def event(self, event: Event, op: str, task: str) -> None:
         """Something happened while `op` was at work on a model of the task."""
@@ -127,6 +127,8 @@ class Script:
             except UsageError as error:  # the file cannot be read, or a block is not closed
                 number = error.number if isinstance(error, UnclosedBlock) else None
                 self._refused = BAD_USAGE
+                self._lines += number is not None
+                self._failed += number is not None
                 self._tell(error, f"{source.name}:{number}" if number else source.name, "", number)
                 return
 
@@ -139,18 +141,18 @@ class Script:
         parsed = Message(line.text) if messages else parse(line.text)
         if line.error is None and (parsed is None or (line.text == "" and not messages)):
             return
-        text = parsed.text if isinstance(parsed, Message) else line.text
+        message = parsed.text if isinstance(parsed, Message) else None
         self._lines += 1
         self._at_work = True
-        self._output.begin(line.number, text, source.name if self._num_sources > 1 else None, isinstance(parsed, Message))
+        self._output.begin(line.number, line.text, message, source.name if self._num_sources > 1 else None)
         shell.op = ""
         try:
             if line.error is not None:
                 raise line.error
-            if messages and text == "":
+            if messages and line.text == "":
                 self._output.empty(str(shell.task))
             else:
-                self._answer(shell, shell.message(text) if messages else shell.handle(line.text))
+                self._answer(shell, shell.message(line.text) if messages else shell.handle(line.text))
         except _Failed as failed:
             self._fail(shell, failed.reason, source, line)
         except UsageError as error:
