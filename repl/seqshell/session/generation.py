@@ -121,14 +121,14 @@ def _moments(live: Live, plan: Plan, draw: Draw) -> Iterator[Moment]:
     try:
         for step in strategy.search(live.reader, start, request):
             if isinstance(step, Advanced):
-                found: Iterator[Moment] = iter(((int(step.tokens[0]), step.state, step.outputs, step.memories[0]),))
+                token = int(step.tokens[0])
+                if not 0 <= token < size:
+                    raise ValueError(f"it chose the id {token}, and the vocabulary has {size}")
+                yield token, step.state, step.outputs, step.memories[0]
             else:
                 best = step.best[0]
-                found = iter([(*moment, memories) for moment in zip(best.ids, best.states, best.outputs, strict=True)])
-            for moment in found:
-                if not 0 <= moment[0] < size:
-                    raise ValueError(f"it chose the id {moment[0]}, and the vocabulary has {size}")
-                yield moment
+                for token, state, outputs in zip(best.ids, best.states, best.outputs, strict=True):
+                    yield token, state, outputs, memories
     except SeqshellError:
         raise
     except Exception as error:
