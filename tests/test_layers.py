@@ -20,7 +20,7 @@ LAYERS = """
     starting completion
     shell settings commands.*
     training
-    opening builtin commands
+    opening building builtin commands
     host
     tasks
     session

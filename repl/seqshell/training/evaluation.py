@@ -14,12 +14,13 @@ from torch import nn
 from torch.nn import functional
 
 from seqshell import checkpoint
+from seqshell.building import find_architecture, read_config
 from seqshell.decoding.torch_decoder import TorchDecoder
 from seqshell.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.events import Table
 from seqshell.host import Registry, resolve
 from seqshell.models import Model, Task
-from seqshell.opening import find_architecture, open_model, read_config
+from seqshell.opening import open_model
 from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
 from seqshell.training.data import encode, read_text

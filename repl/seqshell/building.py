@@ -1,0 +1,157 @@
+"""From what a checkpoint says of itself to the parts of a model: architecture, config, tokenizer and a decoder that works.
+
+Everything here comes from a file that may lie: names go through the registry, never through an import path, and nothing is allocated that
+the file's weights do not account for.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from seqshell.errors import CheckpointError, SeqshellError, UsageError
+from seqshell.host import Registry, resolve
+from seqshell.models import Architecture, Task
+from seqshell.offers import Setting, settings_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seqshell.decoder import Decoder
+    from seqshell.tokenizers import Tokenizer
+
+    Weights = Mapping[str, NDArray[Any]]
+
+
+def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) -> tuple[str, Architecture]:
+    """The architecture that a checkpoint (called `name`) was made with, of the plugin that made it, and what it is called here.
+
+    CheckpointError, with what is installed, when no plugin offers it.
+    """
+    wanted, owner = header["architecture"], header.get("owner", "")
+    offers = registry.architectures
+    known = offers.of(owner, wanted) if owner else wanted
+    if known is None or known not in offers:
+        whose = f" of the plugin {owner}" if owner else ""
+        failed = [error.message for error in registry.problems if owner and error.plugin == owner]
+        reason = f"; {failed[0]}" if failed else ""
+        raise CheckpointError(
+            f"{name} needs the architecture {wanted!r}{whose}, which no plugin offers; installed: {', '.join(sorted(offers)) or 'none'}{reason}",
+            hint="seqshell plugins list",
+        )
+    architecture: Architecture = offers[known]
+    if architecture.task != header["task"]:
+        raise CheckpointError(f"{name} was made for the task {header['task']}, but {known} is for {architecture.task}")
+    return known, architecture
+
+
+def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
+    """An architecture's config from JSON values, each of its field's type and in its range. CheckpointError names the field."""
+    offered = resolve(architecture.config)
+    known = {setting.name: setting for setting in settings_of(offered)}
+    hints = typing.get_type_hints(offered)
+    for key, value in values.items():
+        if key not in known:
+            raise CheckpointError(f"the architecture {architecture.name} has no setting {key!r}; a newer version of its plugin may have")
+        _check_value(known[key], hints[key], value)
+    try:
+        return offered(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the config does not fit the architecture {architecture.name}: {error}") from None
+
+
+def _check_value(setting: Setting, hint: Any, value: Any) -> None:
+    """Plain numbers and texts are checked; what a plugin's config makes of other types is its own affair."""
+    fits = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
+    if hint in fits:
+        if type(value) not in fits[hint]:
+            raise CheckpointError(f"the setting {setting.name} cannot be {value!r:.60}")
+        try:
+            setting.parse(value)
+        except UsageError as error:
+            raise CheckpointError(error.message) from None
+
+
+def read_tokenizer(data: Mapping[str, Any], registry: Registry) -> Tokenizer:
+    values = dict(data)
+    name = values.pop("name", None)
+    if not isinstance(name, str) or name not in registry.tokenizers:
+        raise CheckpointError(f"it needs the tokenizer {name!r}, which no plugin offers; installed: {', '.join(sorted(registry.tokenizers))}")
+    offered: type[Tokenizer] = registry.tokenizers[name]
+    try:
+        return offered.from_json(values)
+    except SeqshellError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"the tokenizer {name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def build_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
+    """The architecture's own decoder, else its torch module behind one."""
+    try:
+        if architecture.decoder is not None:
+            decoder: Decoder = resolve(architecture.decoder)(config, weights)
+            return decoder
+        return _torch_decoder(architecture, config, weights)
+    except SeqshellError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"the weights do not fit the architecture {architecture.name}: {type(error).__name__}: {error}") from error
+
+
+def _torch_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
+    """The module with these weights. It is measured on the meta device first: a config may claim any size, and there it costs nothing."""
+    import torch
+
+    from seqshell.decoding.torch_decoder import TorchDecoder
+
+    build = resolve(architecture.model)
+    held = {name: tuple(values.shape) for name, values in weights.items()}
+    try:
+        claimed = _shapes(partial(build, config))
+    except Exception:  # a module may need real numbers while it is built; load_state_dict checks the shapes of those
+        claimed = held
+    for name in sorted(claimed.keys() | held.keys()):
+        if claimed.get(name) != held.get(name):
+            raise CheckpointError(
+                f"the weights do not fit the architecture {architecture.name}: {name} is {held.get(name, 'missing')}, "
+                f"and the config means {claimed.get(name, 'none')}"
+            )
+    module = build(config)
+    module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+    return TorchDecoder(module, causal=architecture.causal)
+
+
+def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a module's weights, measured without memory for them."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Unfilled(TorchFunctionMode):
+        """Leaves weights on the meta device as they are: filling them there would import torch's compiler, which takes seconds."""
+
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            first = next(iter((*args, *(kwargs or {}).values())), None)
+            in_place = function.__name__.endswith("_") and not function.__name__.endswith("__")
+            return first if in_place and isinstance(first, torch.Tensor) and first.is_meta else function(*args, **(kwargs or {}))
+
+    with torch.device("meta"), Unfilled():
+        return {name: tuple(value.shape) for name, value in build().state_dict().items()}
+
+
+def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer) -> None:
+    """One step from the initial state: better an error now than in the middle of an answer."""
+    import numpy as np
+
+    if architecture.task is not Task.GENERATE:
+        return
+    try:
+        outputs, _ = decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))
+    except Exception as error:
+        raise CheckpointError(f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}") from error
+    if outputs.shape != (1, tokenizer.size):
+        raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens")
+    if not np.isfinite(outputs).all():
+        raise CheckpointError("the model gives outputs that are no numbers")
