@@ -74,6 +74,7 @@ class Settings:
         self.strategies = strategies
         self.session: Session | None = None
         self.problems: list[str] = []  # what in the config file and the checkpoint could not be used, for whoever shows it
+        self._reported: set[str] = set()
         self._values: dict[str, dict[str, Any]] = {SET: {}, COMMAND_LINE: {}, CONFIG: {}, CHECKPOINT: {}}
         self._later: dict[str, dict[str, Any]] = {COMMAND_LINE: {}, CONFIG: {}}  # of the chain and strategy of each session
         for name, value in command_line.items():
@@ -88,7 +89,7 @@ class Settings:
             try:
                 self._values[CONFIG][name] = read_value(SHELL_SETTINGS[name], value)
             except UsageError as error:
-                self.problems.append(f"config.toml: {error.message}")
+                self._report(f"config.toml: {error.message}")
 
     @property
     def own(self) -> Mapping[str, Setting]:
@@ -118,7 +119,7 @@ class Settings:
                 try:
                     self._values[CHECKPOINT][name] = read_value(SHELL_SETTINGS[name], value)
                 except UsageError as error:
-                    self.problems.append(f"{session.model.name}: {error.message}")
+                    self._report(f"{session.model.name}: {error.message}")
         session.snapshot_mb = self.get("snapshot_mb")
 
     def take_problems(self) -> tuple[str, ...]:
@@ -268,7 +269,9 @@ class Settings:
         return chain, strategy
 
     def _report(self, problem: str) -> None:
-        if problem not in self.problems:
+        """Once each: what the config file and the checkpoint say is read again and again."""
+        if problem not in self._reported:
+            self._reported.add(problem)
             self.problems.append(problem)
 
     def _change(self, session: Session, name: str, value: Any) -> None:
@@ -289,13 +292,15 @@ class Settings:
         wanted = field if stage == strategy.name else name
         if wanted in fields:
             return chain, build(type(strategy), {**fields, wanted: unquoted(value)})
-        if stage in self.strategies and field:
-            raise UsageError(f"{stage} is not the strategy in use; /strategy {stage} {field}={value} chooses it")
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> UsageError:
-        strategy = [item.name for item in settings_of(type(self.session.strategy))] if self.session else []
-        known = [*SHELL_SETTINGS, *self.samplers, *strategy, *(entry.name for entry in self._session_entries())]
+        strategy, _, field = name.partition(".")
+        if strategy in self.strategies and field and strategy != self._strategy_name():
+            hint = f"/strategy {strategy} {field}=VALUE"
+            return UsageError(f"{strategy} is not the strategy in use; {hint} chooses it", hint=hint, code="unknown_setting")
+        now = self._entries(self.session.chain, self.session.strategy) if self.session else []
+        known = [*SHELL_SETTINGS, *self.samplers, *(word for entry in now for word in (entry.name, entry.setting.name))]
         near = difflib.get_close_matches(name, known, 1)
         meant = f"did you mean {near[0]}?" if near else "/set lists them"
         return UsageError(f"there is no setting {name!r}; {meant}", hint=near[0] if near else "", code="unknown_setting")
