@@ -299,8 +299,8 @@ class Shell:
         found = self.find_command(line.name)
         self.op = f"/{found.name}"
         if found.tasks and self.current and self.task not in found.tasks:
-            wanted = " and ".join(sorted(task.value for task in found.tasks))
-            raise UsageError(f"/{found.name} is for models that {wanted}; {self.session.model.name} is for {self.task}", code="wrong_task")
+            wanted = " or ".join(sorted(task.value for task in found.tasks))
+            raise UsageError(f"/{found.name} is for the task {wanted}; {self.session.model.name} has the task {self.task}", code="wrong_task")
         arguments = lines.read_arguments(found, line.rest, self.read_stdin)
         owner = self.registry.owner("command", line.name)
         try:
