@@ -272,7 +272,8 @@ def test_a_long_score_lists_the_most_surprising_tokens():
 
 def test_branches_are_a_tree_with_a_star_where_you_stand():
     second, third = Branch("main.2", 180, True, "Ay", "main", 6), Branch("deep", 9, False, "", "main.2", 7)
-    assert draw(Branches((Branch("main", 206, False, "What, will\nyou"), second, third))).split("\n")[:3] == ["main  206  What, will you", "└── * main.2  6 to 180  Ay", "    └── deep  7 to 9"]
+    tree = draw(Branches((Branch("main", 206, False, "What, will\nyou"), second, third)))
+    assert tree.splitlines() == ["main  206  What, will you", "└── * main.2  6 to 180  Ay", "    └── deep  7 to 9"]
 
 
 def test_a_picture_is_blocks_in_colour_and_ascii_without():
@@ -320,6 +321,15 @@ def test_without_colour_digits_stand_under_the_tokens():
         writer.write(text, nats)
     writer.finish_line()
     assert seen(on) == "abc\n0 29\n日d\n1 4\n"
+
+
+def test_an_empty_line_stays_one_without_digits():
+    on = printer()
+    writer = TokenWriter(on)
+    for character in "a\n\nb":
+        writer.write(character, 0.0)
+    writer.finish_line()
+    assert seen(on) == "a\n00\n\nb\n0\n"
 
 
 def test_digits_follow_a_line_that_is_broken_by_the_window():

@@ -12,8 +12,7 @@ from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
 REMARKS = 3  # so many answers are explained
 WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
-NEXT = "Enter goes on, /regen another, /undo back"
-NEXT_SHORT = "Enter goes on"
+NEXT = ("Enter goes on, /regen another, /undo back", "Enter goes on, /undo back", "Enter goes on")  # the longest that fits
 Get = Callable[[str], Any]
 
 
@@ -88,22 +87,21 @@ class Answers:
             return
         elif self._remarks:
             self._remarks -= 1
-            self._beside(f"{told} · {NEXT}", f"{told} · {NEXT_SHORT}")
+            self._beside(*(f"{told} · {what}" for what in NEXT))
         elif finished.stop == "interrupt":
             self._beside(told)
 
-    def _beside(self, remark: str, short: str = "") -> None:
-        """A dim remark after the last character, on the next line where there is no room for it."""
+    def _beside(self, *remarks: str) -> None:
+        """A dim remark after the last character; on the next line, and shorter, where there is no room for it."""
         printer = self.printer
         if printer.column:
             mark = "▌" if printer.unicode else "|"
-            room = printer.width - printer.column - 4
-            if len(remark) <= room or not printer.column:
-                printer.write(f"{mark}  {remark}", "dim")
+            if len(remarks[0]) <= printer.width - printer.column - 4:
+                printer.write(f"{mark}  {remarks[0]}", "dim")
                 return
             if printer.column < printer.width:
                 printer.write(mark, "dim")
-        printer.line(remark if len(remark) < printer.width or not short else short, "dim")
+        printer.line(next((remark for remark in remarks if len(remark) < printer.width), remarks[-1]), "dim")
 
     def _nats(self, token: Token) -> float | None:
         if token.outputs is None or token.id < 0 or not self._get("surprisal"):

@@ -25,6 +25,8 @@ from seqshell.terminal.answers import counted
 from seqshell.terminal.bar import ProgressBar
 from seqshell.terminal.printer import Printer
 
+TAIL_ROWS = 4  # of the window, for the end of a text whose lines are long
+
 
 class Drawing:
     """Draws events on a printer. A subclass of Event that is not known here (a plugin's, Data) has nothing to see."""
@@ -117,7 +119,8 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
     """The end of the text as it is now, with a mark where the session stands; below it where that is and how to get back."""
     printer.fresh_line()
     if moved.tail:
-        printer.write(moved.tail)
+        room = TAIL_ROWS * printer.width
+        printer.write(moved.tail if len(moved.tail) <= room else "… " + moved.tail[-room:])
         printer.write("|", "dim")
     parts = [f"position {moved.position:,}", moved.branch]
     if moved.removed:

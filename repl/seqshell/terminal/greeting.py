@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 KEYS = "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
-KEYS_SHORT = "Ctrl-C: stop · /tour · /help"
+KEYS_SHORT = "Enter: more · Ctrl-C: stop · /tour · /help"
 THEN = "then /undo, /regen 3, /top"
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
     """At most three lines, each with its style, none longer than the window."""
     short = ".".join(version.split(".")[:2])
-    yield _first_that_fits(width, f"seqshell {short} · {title(name, header)}", f"seqshell {short} · {name}"), "title"
+    figures = title(name, header).split(", ")
+    yield _first_that_fits(width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name), "title"
     sentence, tried = about(header), next(iter(examples(header)), "")
     attempt = f"Try  {tried}  {THEN}" if tried and "\n" not in tried and len(tried) < 40 else ""
     if sentence or attempt:

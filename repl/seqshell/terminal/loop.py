@@ -143,6 +143,7 @@ class Conversation:
         if outcome.put_back:
             self._default = line
         if outcome.steps is not None:
+            self._printer.line("Enter sends a line · Ctrl-C leaves", "dim")
             self._steps = outcome.steps
             self._step = next(self._steps, None)
         elif outcome.done and self._steps is not None:
@@ -152,8 +153,9 @@ class Conversation:
         """The next line; None where there is nothing to do for now."""
         default, self._default = self._default, ""
         if self._step is not None and not default:
-            for prose in self._step.prose:
-                self._printer.line(prose, "prose")
+            for paragraph in self._step.prose:
+                self._printer.line()
+                self._printer.line(paragraph, "prose")
             if self._step.line is None:
                 self._step = self._steps = None
                 return None

@@ -100,7 +100,8 @@ def draw_branches(printer: Printer, branches: Branches) -> None:
 
 
 def _branch_line(printer: Printer, branch: Branch) -> Piece:
-    line = printer.text(f"{'* ' if branch.current else ''}{branch.name}", "bold" if branch.current else "")
+    line = printer.text("")
+    line.append_text(printer.text(f"{'* ' if branch.current else ''}{branch.name}", "bold" if branch.current else ""))
     where = f"  {branch.position:,}" if branch.parent is None else f"  {branch.fork:,} to {branch.position:,}"
     line.append_text(printer.text(where, "dim"))
     first = " ".join(branch.text.split())

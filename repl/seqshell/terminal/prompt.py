@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 MARK, MORE = ">>> ", "... "
 LEAVE = "/quit or Ctrl-D leaves"
 DEPTHS = {256: ColorDepth.DEPTH_8_BIT, 16: ColorDepth.DEPTH_4_BIT}
-PLAIN = {"bottom-toolbar": "noreverse", "completion-menu.completion.current": "reverse", "completion-menu.meta.completion": ""}
+PLAIN = {
+    "auto-suggestion": "dim",
+    "model-suggestion": "dim italic",
+    "placeholder": "dim",
+    "bottom-toolbar": "noreverse dim",
+    "completion-menu.completion.current": "reverse",
+    "completion-menu.meta.completion": "dim",
+}
 COLOURED = {
     "prompt": "#5f87af",
     "auto-suggestion": "#767676",

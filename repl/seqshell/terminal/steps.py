@@ -11,7 +11,7 @@ from seqshell.events import Steps
 
 @dataclass(frozen=True)
 class Step:
-    """What to read, then what to send; the last step may have no line."""
+    """What to read, in paragraphs, then what to send; the last step may have no line."""
 
     prose: tuple[str, ...]
     line: str | None
@@ -19,13 +19,18 @@ class Step:
 
 def taken(steps: Steps) -> Iterator[Step]:
     """The script of a Steps event, one step for each line that is no comment."""
-    prose: list[str] = []
+    prose: list[list[str]] = [[]]
     for numbered in lines.joined_blocks(steps.lines):
         text = numbered.text
         if text.startswith("/#"):
-            prose.append(text.removeprefix("/#").strip())
+            words = text.removeprefix("/#").split()
+            prose.append([]) if not words else prose[-1].extend(words)
         elif text:
-            yield Step(tuple(prose), text)
-            prose = []
-    if prose:
-        yield Step(tuple(prose), None)
+            yield Step(_paragraphs(prose), text)
+            prose = [[]]
+    if _paragraphs(prose):
+        yield Step(_paragraphs(prose), None)
+
+
+def _paragraphs(prose: list[list[str]]) -> tuple[str, ...]:
+    return tuple(" ".join(words) for words in prose if words)

@@ -29,9 +29,10 @@ class TokenWriter:
         digit = str(level(nats))
         for character in safe(text):
             width = 0 if character == "\n" else get_cwidth(character) or (character == "\t")
-            if character == "\n" or self.printer.column + width > self.printer.width - 1:
-                if character == "\n":
-                    self._digits += digit
+            if character == "\n" and not self.printer.column:
+                self.printer.write("\n")  # an empty line has no digits
+            elif character == "\n" or self.printer.column + width > self.printer.width - 1:
+                self._digits += digit if character == "\n" else ""
                 self.finish_line()
             if character != "\n":
                 self.printer.write(" " if character == "\t" else character)
