@@ -36,7 +36,7 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     (word,) = words(arguments, undo, 0, 1) or ("1",)
     if shell.answered not in (None, shell.current):
         yield Notice(f"the last answer came from {shell.answered}; this takes back what {shell.current} read and said")
-    if word.endswith("t") and len(word) > 1:
+    if word.endswith("t") and word[:-1].isdigit():
         yield from told(shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS)))
     else:
         yield from told(shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
@@ -102,12 +102,14 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /regen temperature=0.5,1,1.5
     """
     (word,) = words(arguments, regen, 0, 1) or ("1",)
-    name, equals, listed = word.partition("=")
-    if not equals:
-        yield from shell.session.regenerate(whole_number(word, "the number of candidates", 1, MOST_CANDIDATES))
-        return
+    which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MOST_CANDIDATES)
+    yield from shell.session.regenerate(which, shell.settings.get("max_tokens"), stop=shell.settings.get("stop"))
+
+
+def _variants(word: str) -> list[dict[str, Any]]:
+    """`temperature=0.5,1` as the settings of each candidate."""
+    name, _, listed = word.partition("=")
     values = [value for value in listed.split(",") if value]
     if not values or len(values) > MOST_CANDIDATES:
         raise UsageError(f"write the values after {name}=, separated by commas, 1 to {MOST_CANDIDATES} of them: /regen temperature=0.5,1,1.5")
-    variants: list[dict[str, Any]] = [{name: value} for value in values]
-    yield from shell.session.regenerate(variants)
+    return [{name: value} for value in values]

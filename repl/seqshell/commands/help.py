@@ -23,16 +23,23 @@ WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line lets it go on."
 END = "/help COMMAND tells more, /help keys the keys"
 KEYS = """\
-Enter            send           Alt+Enter, Ctrl-O  a new line
-Tab              complete       Right, End         take the grey text
-Alt-F            one word of it Up, Down, Ctrl-R   earlier lines
-Ctrl-C           stop at the next token; clear the line
-Ctrl-D           leave (on an empty line)
-Ctrl-L           clear the screen, not the state
-Ctrl-X Ctrl-E    write the line in $EDITOR
-Alt-G            go on          Alt-R              regenerate
-Alt-U            undo           Alt-Left, Right    other candidates
-F1 help          F3 several lines                  F4 vi or emacs"""
+Enter              send; on an empty line: go on
+Alt-Enter, Ctrl-O  a new line
+Tab                complete commands, values, names, files
+Right, End         take the grey suggestion
+Alt-F              one word of it
+Up, Down, Ctrl-R   earlier lines
+Ctrl-C             stop at the next token; clear the line
+Ctrl-D             leave, on an empty line
+Ctrl-L             clear the screen, not the state
+Ctrl-X Ctrl-E      write the line in $EDITOR
+Alt-G              go on
+Alt-R              regenerate the last answer
+Alt-U              undo
+Alt-Left, -Right   the previous, the next candidate
+F1                 help
+F3                 several lines: then Alt-Enter sends
+F4                 vi or emacs keys"""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     word = file_name(arguments, record)
     if word != "off":
         path = _new_script(word)
-        beginning = _beginning(shell, path)  # may fail, and then the recording that runs goes on
+        beginning = list(_beginning(shell, path))  # may fail, and then the recording that runs goes on
         try:
             script = path.open("w", encoding="utf-8", errors="replace", newline="\n")
             script.write("".join(f"{line}\n" for line in beginning))

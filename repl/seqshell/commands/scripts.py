@@ -29,9 +29,9 @@ def file_name(arguments: Arguments, used: Command) -> str:
 
 @command("source", usage="[--step] FILE", options={"--step": "show the comments and take the lines one by one"}, purpose="session")
 def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Run the lines of a file as if they were typed; each is a turn of its own, and the first that fails ends it.
+    """Run the lines of a file as if they were typed, until one fails; each moves the state as it would by itself.
 
-    With --step the comments are shown as prose and each line is put into the prompt, where Enter sends it.
+    Each is a turn of its own. With --step the comments are shown as prose and each line is put into the prompt, where Enter sends it.
 
         >>> /source lesson.seq
     """

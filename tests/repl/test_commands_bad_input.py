@@ -1,0 +1,179 @@
+"""Every command answers bad input with one clear line, and leaves the session where it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqshell import SeqshellError
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.shell import Shell
+from seqshell.testing import tiny_checkpoint
+
+# line -> what its error says
+BAD = {
+    "/architectures all": "'all' is too much; write /architectures",
+    "/branch a b": "'b' is too much; write /branch [NAME]",
+    "/branch -x": "'-x' cannot be a name",
+    "/branch main": "main",
+    "/branches all": "'all' is too much",
+    "/checkout": "something is missing; write /checkout NAME",
+    "/checkout nowhere": "nowhere",
+    "/checkout main other": "'other' is too much",
+    "/close": "something is missing; write /close NAME",
+    "/close nothing": "'nothing' is not open; open: tiny",
+    "/continue 0": "the number of tokens must be 1 to 1,000,000, not 0",
+    "/continue 1000001": "the number of tokens must be 1 to 1,000,000, not 1000001",
+    "/continue many": "the number of tokens must be a whole number from 1 to 1,000,000, not 'many'",
+    "/continue 3 4": "'4' is too much",
+    "/drop": "something is missing; write /drop NAME",
+    "/drop main": "main",
+    "/drop nowhere": "nowhere",
+    "/expect": "something is missing; write /expect TEXT",
+    "/expect never": "the last result does not contain 'never'",
+    "/feed": "something is missing; write /feed TEXT|@FILE",
+    "/feed Z9": "does not know 'Z', '9' (characters 1 to 2 of your text)",
+    "/feed @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
+    "/feed @/dev/zero": "/dev/zero is no plain file",
+    "/help nothing": "there is no command /nothing",
+    "/help undo redo": "'redo' is too much",
+    "/history 5": "'5' is too much",
+    "/info tiny": "'tiny' is too much",
+    "/load": "something is missing; write /load NAME|PATH",
+    "/load nothing": "no model 'nothing'",
+    "/load ./nothing.safetensors": "no file './nothing.safetensors'",
+    "/load weights.pt": "no model 'weights.pt'",
+    "/load ./weights.pt": "write it with seqshell.save_checkpoint",
+    "/load ./rubbish.safetensors": "rubbish.safetensors is no checkpoint or was cut off",
+    "/load /dev/null": "/dev/null is a special file, not a checkpoint",
+    "/models all": "'all' is too much",
+    "/plugins --everything": "/plugins has no option --everything",
+    "/plugins all": "'all' is too much",
+    "/quit now": "the exit code must be a whole number from 0 to 255, not 'now'",
+    "/quit 256": "the exit code must be 0 to 255, not 256",
+    "/recipes all": "'all' is too much",
+    "/record": "something is missing; write /record FILE|off",
+    "/record off": "nothing is recorded; /record FILE begins",
+    "/record nowhere/lesson.seq": "cannot write",
+    "/record notes.txt": "notes.txt is there already and is no recording",
+    "/redo 0": "the number of turns must be 1 to 1,000,000, not 0",
+    "/redo 2t": "the number of turns must be a whole number",
+    "/regen 0": "the number of candidates must be 1 to 100, not 0",
+    "/regen 101": "the number of candidates must be 1 to 100, not 101",
+    "/regen temperature=": "write the values after temperature=, separated by commas",
+    "/regen temperature=0.5,-1": "temperature",
+    "/regen tempo=1,2": "tempo",
+    "/reseed Z9": "does not know 'Z', '9'",
+    "/reset now": "'now' is too much",
+    "/restore": "something is missing; write /restore NAME|PATH",
+    "/restore nothing": "no saved session 'nothing'",
+    "/restore ./rubbish.safetensors": "rubbish.safetensors is no checkpoint or was cut off",
+    "/rewind": "something is missing; write /rewind POS|-N|TEXT",
+    "/rewind 99": "99",
+    "/rewind -99": "99",
+    "/rewind 99999999999999999999": "the position must be",
+    '/rewind "Zebra"': "Zebra",
+    "/sampler top_q=3": "no sampler 'top_q'; did you mean top_",
+    "/sampler top_k=-3": "top_k: k must be at least 0, not '-3'",
+    "/sampler temperature=nan": "temperature",
+    "/sampler top_k=3 +min_p=0.1": "either write the whole chain, or change it with + and -",
+    "/samplers all": "'all' is too much",
+    "/save": "something is missing; write /save NAME|PATH",
+    "/save ..": "'..' cannot be a name",
+    "/save nowhere/lesson.safetensors": "cannot write nowhere/lesson.safetensors",
+    "/save /dev/null": "/dev/null",
+    "/score": "something is missing; write /score TEXT|@FILE",
+    "/score Z9": "does not know 'Z', '9'",
+    "/seed seven": "the seed must be a whole number from 0 to 18,446,744,073,709,551,615, not 'seven'",
+    "/seed -1": "the seed must be 0 to 18,446,744,073,709,551,615, not -1",
+    "/set max_token": "there is no setting 'max_token'; did you mean max_tokens?",
+    "/set max_tokens 0": "max_tokens must be 1 to 1,000,000, not '0'",
+    "/set max_tokens many": "max_tokens must be 1 to 1,000,000, not 'many'",
+    "/set top_k 1.5": "k must be at least 0, not '1.5'",
+    "/set unknown maybe": "unknown must be error or skip, not 'maybe'",
+    "/set temperature -1": "temperature",
+    "/source": "something is missing; write /source [--step] FILE",
+    "/source nowhere.seq": "cannot read nowhere.seq",
+    "/source self.seq": "self.seq:1: self.seq runs self.seq",
+    "/source failing.seq": "failing.seq:2: there is no command /lod",
+    "/source open.seq": "the block is not closed",
+    "/source --slowly self.seq": "/source has no option --slowly",
+    "/state now": "'now' is too much",
+    "/strategies all": "'all' is too much",
+    "/strategy greddy": "no strategy 'greddy'; did you mean greedy?",
+    "/strategy greedy width=3": "greedy has no setting",
+    "/text all": "'all' is too much; write /text",
+    "/text -o": "-o needs a value: -o FILE",
+    "/text -o nowhere/a.txt": "cannot write nowhere/a.txt",
+    "/text -o picture.png": "a text makes no picture: end picture.png in .txt or .json",
+    "/text -o /dev/null": "cannot write /dev/null",
+    "/top 0": "the number of tokens must be 1 to 1,000, not 0",
+    "/top all": "the number of tokens must be a whole number from 1 to 1,000, not 'all'",
+    "/tour now": "'now' is too much",
+    "/train": "something is missing; write /train RECIPE|FILE [KEY=VALUE ...]",
+    "/train nothing": "no recipe or file 'nothing'",
+    "/train notes.txt fast": "after the recipe come KEY=VALUE, such as training.epochs=3, not 'fast'",
+    "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
+    "/train notes.txt training.epochs=0": "epochs must be 1 to",
+    "/undo 0": "the number of turns must be 1 to 1,000,000, not 0",
+    "/undo 0t": "the number of tokens must be 1 to 1,000,000, not 0",
+    "/undo 99": "only 1 turn can be taken back",
+    "/undo 99t": "99",
+    "/undo last": "the number of turns must be a whole number from 1 to 1,000,000, not 'last'",
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return load_registry(Policy(plugins=()))
+
+
+@pytest.fixture
+def shell(registry, monkeypatch, tmp_path):
+    """A shell on a tiny model that has answered once, in a folder with files that are not what they seem."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "weights.pt": "no weights",
+        "rubbish.safetensors": "rubbish",
+        "notes.txt": "abc " * 200,
+        "self.seq": "/source self.seq\n",
+        "failing.seq": "/state\n/lod\n",
+        "open.seq": '"""\nabc\n',
+    }.items():
+        (tmp_path / name).write_text(text)
+    shell = Shell(registry)
+    shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+    for line in ("/set max_tokens 4", "abc"):
+        list(shell.handle(line))
+    return shell
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, line):
+    before = (shell.session.position, shell.session.branch, shell.session.text(), shell.session.seed, shell.session.chain, shell.session.strategy)
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    message = caught.value.message
+    assert BAD[line] in message
+    assert "\n" not in message
+    assert len(message) < 400
+    assert not message.endswith(".")
+    assert message == str(caught.value)
+    session = shell.session
+    assert (session.position, session.branch, session.text(), session.seed, session.chain, session.strategy) == before
+
+
+def test_every_command_is_held_against_bad_input(shell):
+    tried = {shell.find_command(line.split()[0]).name for line in BAD}
+
+    assert tried == {shell.registry.commands[name].name for name in shell.registry.commands}
+
+
+def test_commands_about_a_model_say_when_none_is_open(shell):
+    shell.close("tiny")
+    for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y", "/seed"):
+        with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):
+            list(shell.handle(line))

@@ -1,0 +1,113 @@
+"""What is documented is there, what is there is documented, and every example runs as it is printed."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from seqshell import Task, hookspecs, places
+from seqshell.commands.help import PURPOSES, WIDTH, describe
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.results import Shown
+from seqshell.shell import Shell
+from seqshell.testing import tiny_checkpoint
+
+ROOT = Path(__file__).parents[1]
+HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("seqshell_")}
+COMMANDS = {found.name: found for found in dict(load_registry(Policy(plugins=())).commands).values()}
+LETTERS = "\n" + "".join(map(chr, range(32, 127)))
+TRANSCRIPT = re.compile(r"<!-- transcript -->\n```\w*\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return load_registry(Policy(plugins=()))
+
+
+@pytest.fixture
+def shell(registry, monkeypatch, tmp_path):
+    """A shell on the model `tiny`, in a folder with the files that the examples name."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    models = places.folder("models")
+    models.mkdir(parents=True)
+    tiny_checkpoint(models / "tiny.safetensors", LETTERS)
+    Path("lesson.seq").write_text("/# What Romeo says.\nROMEO:\n/undo\n")
+    Path("notes.txt").write_text("The cat sat on the mat. The dog sat on the log.\n" * 40)
+    shell = Shell(registry)
+    shell.open("tiny")
+    return shell
+
+
+def steps(example):
+    """Each line to be typed, with the lines that are printed after it."""
+    rest = example.splitlines()
+    while rest:
+        typed = rest.pop(0).removeprefix(">>> ")
+        printed = list(takewhile(lambda line: not line.startswith(">>> "), rest))
+        del rest[: len(printed)]
+        yield typed, printed
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_says_what_it_offers_and_shows_an_implementation(name):
+    text = inspect.getdoc(HOOKS[name])
+    implementation = textwrap.dedent(text.partition("\n\n")[2].rpartition("\n\n")[2])
+
+    assert text.partition("\n")[0].endswith(".")
+    assert implementation.startswith(f"@seqshell.hookimpl\ndef {name}(")
+    compile(implementation, name, "exec")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does_and_what_becomes_of_the_state(name):
+    described = describe(COMMANDS[name])
+    effect = re.search(r"\bstates?\b|text had ever been read|Leave|forget", described.summary)
+
+    assert effect, f"the first line of /{name} does not tell what happens to the state: {described.summary}"
+    assert described.summary.endswith(".")
+    assert COMMANDS[name].purpose in PURPOSES
+    assert COMMANDS[name].tasks <= set(Task)
+    assert all(option.help for option in COMMANDS[name].options)
+    assert all(len(line) < WIDTH for line in described.example.splitlines())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_commands_example_runs_and_prints_what_it_shows(name, shell):
+    example = describe(COMMANDS[name]).example
+
+    assert f">>> /{name}" in example
+    for typed, printed in steps(example):
+        shown = Shown()
+        for event in shell.handle(typed):
+            shown.add(event)
+        if printed:
+            assert shown.text.splitlines() == printed, typed
+
+
+def sent(lines, folder):
+    """What `seqshell --echo` on the shipped model prints for these lines."""
+    environment = {**os.environ, "SEQSHELL_HOME": str(folder)}
+    command = [sys.executable, "-m", "seqshell", "--echo", "--no-plugins"]
+    done = subprocess.run(command, input="\n".join(lines) + "\n", cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", ["README.md", "plugins/README.md"])
+@pytest.mark.skipif(not (places.shipped() / "shakespeare.safetensors").is_file(), reason="the shipped model is not there")
+def test_the_conversations_on_a_page_are_real(page, tmp_path):
+    for transcript in TRANSCRIPT.findall((ROOT / page).read_text(encoding="utf-8")):
+        lines = [line.removeprefix(">>> ") for line in transcript.splitlines() if line.startswith(">>> ")]
+
+        assert lines, f"{page} has an empty transcript"
+        assert sent(lines, tmp_path) == transcript
