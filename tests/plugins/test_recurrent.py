@@ -171,7 +171,7 @@ def test_a_model_is_costed_without_memory():
     [
         ({"tied": True}, "tied needs embed_size equal to hidden_size, but they are 5 and 6"),
         ({"tied": True, "embed_size": 0}, "tied needs embed_size equal to hidden_size, but they are 0 and 6"),
-        ({"hidden_size": 0}, "hidden_size must be 1 to 65536, not 0"),
+        ({"hidden_size": 0}, "hidden_size must be 1 to 65,536, not 0"),
         ({"dropout": 1}, "dropout must be 0 to 0.99, not 1"),
         ({"nonlinearity": "step"}, "nonlinearity must be tanh, relu or sigmoid, not 'step'"),
         ({"vocab_size": 0}, "vocab_size must be at least 1, not 0"),

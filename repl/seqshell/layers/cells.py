@@ -108,21 +108,22 @@ class LSTMLayer(_Fused):
         size = weight_hh.shape[1]
         super().__init__(*(_reordered(weight, size) for weight in (weight_ih, weight_hh, bias_ih + bias_hh)))
         self._half = np.full(3 * size, 0.5, np.float32)
+        # Where the gates stand; made once, because an index takes as long as a small sum.
+        self._logistic = (..., slice(3 * size))
+        self._entering, self._forget, self._leaving, self._candidate = ((..., slice(gate * size, (gate + 1) * size)) for gate in range(4))
 
     def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
-        size = self.hidden_size
         np.tanh(gates, gates)
-        logistic = gates[..., : 3 * size]
+        logistic = gates[self._logistic]
         logistic *= self._half
         logistic += self._half
-        entering = gates[..., :size]
-        candidate = gates[..., 3 * size :]
+        entering, candidate = gates[self._entering], gates[self._candidate]
         hidden, cell = after
-        np.multiply(gates[..., size : 2 * size], before[1], cell)
+        np.multiply(gates[self._forget], before[1], cell)
         entering *= candidate
         cell += entering
         np.tanh(cell, candidate)
-        np.multiply(gates[..., 2 * size : 3 * size], candidate, hidden)
+        np.multiply(gates[self._leaving], candidate, hidden)
 
 
 class GRULayer:

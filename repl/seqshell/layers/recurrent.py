@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.layers.cells import Layer
+from seqshell.layers.cells import Layer, Parts
 from seqshell.layers.packing import Floats
 from seqshell.layers.states import LSTMState
 from seqshell.state import State
@@ -27,12 +27,12 @@ class RecurrentStack:
     def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False) -> None:
         self.layers = tuple(layers)
         first = self.layers[0]
-        self._vectors = vectors
         self._table: Floats | None = None
         if one_hot:
             self._table = first.input_weight + first.bias
         elif vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES:
             self._table = _products(first, vectors)
+        self._vectors = vectors if self._table is None else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
@@ -45,18 +45,22 @@ class RecurrentStack:
         new = [np.empty(part.shape, np.float32) for part in parts]
         # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
         if len(inputs) == 1:
-            inputs, before, after = inputs[0], [part[0] for part in parts], [part[0] for part in new]  # parts [L, H]
+            self._step(inputs[0], [part[0] for part in parts], [part[0] for part in new])  # parts [L, H]
         else:
-            before, after = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]  # [L, B, H]
-        states = list(zip(zip(*before, strict=True), zip(*after, strict=True), strict=True))
-        if self._table is not None:
-            self.layers[0].advance(self._table[inputs], *states[0])
-        else:
-            self.layers[0].step(inputs if self._vectors is None else self._vectors[inputs], *states[0])
-        for index in range(1, len(states)):
-            below = states[index - 1][1][0]
-            self.layers[index].step(below, *states[index])
+            self._step(inputs, [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new])  # [L, B, H]
         return new[0][:, -1], _state(new)
+
+    def _step(self, inputs: NDArray[Any], before: Parts, after: Parts) -> None:
+        """before, after: the parts of the state with the layers first; after is written to."""
+        if self._vectors is not None:
+            inputs = self._vectors[inputs]
+        for index, layer in enumerate(self.layers):
+            old, own = [part[index] for part in before], [part[index] for part in after]  # by index: it takes half the time of iterating
+            if index == 0 and self._table is not None:
+                layer.advance(self._table[inputs], old, own)
+            else:
+                layer.step(inputs, old, own)
+            inputs = own[0]
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
         """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after the last step [B, H], and the state."""
@@ -78,9 +82,9 @@ class RecurrentStack:
             steps = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
             old = [part[index] for part in before]
             rest = [part.copy() for part in old[1:]]  # the cell is overwritten at every step, the hidden states are kept
-            for product, hidden in zip(products, steps, strict=True):
-                own = [hidden, *rest]
-                layer.advance(product, old, own)
+            for time in range(len(steps)):
+                own = [steps[time], *rest]
+                layer.advance(products[time], old, own)
                 old = own
             for part, value in zip(after, old, strict=True):
                 part[index] = value
@@ -101,7 +105,7 @@ def _products(layer: Layer, inputs: Floats) -> Floats:
     return products
 
 
-def _parts(state: State) -> Sequence[Floats]:
+def _parts(state: State) -> Parts:
     return state if isinstance(state, tuple) else (state,)
 
 

@@ -1,0 +1,243 @@
+"""Tokens a second, one token at a time, on one thread: a session against the loop that every tutorial shows, a decoder against onnxruntime.
+
+    python tests/benchmarks/decoding.py [--sizes 128,256,512] [--rounds 9] [--seconds 0.3] [--cpu]
+
+The model: embedding, two LSTM layers of the same size, read-out over 65 characters, with weights that were drawn, not trained. The
+contenders run in turn, a round each, and the medians of the rounds are compared, so that a busy machine slows down all of them alike.
+onnxruntime and onnx are optional; without them that column is left out.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy is imported: OpenBLAS reads it once.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqshell import Model, Session, Task
+from seqshell.decoding.words import parse_chain
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.tokenizers import CharTokenizer
+from seqshell_recurrent.config import LSTMConfig
+from seqshell_recurrent.decoders import LSTMDecoder
+from seqshell_recurrent.language_models import LSTMLanguageModel
+
+V = 65
+TEMPERATURE = 0.8
+CHAIN = f"top_k=40 top_p=0.95 temperature={TEMPERATURE}"
+OVER_TUTORIAL = {128: 6.0, 256: 6.0, 512: 8.0}  # what a session should reach
+OVER_ONNXRUNTIME = 1.2  # what a decoder should reach
+
+Contender = Callable[[int], object]  # makes so many tokens
+Clock = Callable[[], float]
+
+
+class Tutorial(nn.Module):
+    """The model as tutorials write it."""
+
+    def __init__(self, module: LSTMLanguageModel) -> None:
+        super().__init__()
+        size = module.config.hidden_size
+        self.embedding, self.lstm, self.readout = nn.Embedding(V, size), nn.LSTM(size, size, 2, batch_first=True), nn.Linear(size, V)
+        given = module.state_dict()
+        own = {name: given[name] for name in ("embedding.weight", "readout.weight", "readout.bias")}
+        own |= {f"lstm.{name.removesuffix('0')}{layer}": value for layer in (0, 1) for name, value in module.recurrent[layer].state_dict().items()}
+        self.load_state_dict(own)
+
+    def forward(self, tokens: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        hidden, state = self.lstm(self.embedding(tokens), state)
+        return self.readout(hidden), state
+
+
+def tutorial(module: LSTMLanguageModel) -> Contender:
+    """The loop that every tutorial shows: nn.LSTM called for one token, softmax, torch.multinomial."""
+    model = Tutorial(module).eval()
+    size = module.config.hidden_size
+
+    @torch.no_grad()
+    def run(length: int) -> list[int]:
+        token, state, made = torch.zeros(1, 1, dtype=torch.int64), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)), []
+        for _ in range(length):
+            logits, state = model(token, state)
+            probs = torch.softmax(logits[0, -1] / TEMPERATURE, dim=-1)
+            token = torch.multinomial(probs, 1)[None]
+            made.append(token.item())
+        return made
+
+    return run
+
+
+def alone(decoder: LSTMDecoder) -> Contender:
+    """The decoder without a session: the likeliest token each time."""
+
+    def run(length: int) -> None:
+        token, state = np.zeros(1, np.int64), decoder.initial_state()
+        for _ in range(length):
+            outputs, state = decoder.step(token, state)
+            token = outputs.argmax(1)
+
+    return run
+
+
+def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray]]:
+    """(token [1, 1], then hidden and cell [1, 1, H] of each layer) -> (logits [1, V], the same four). ImportError without onnx or onnxruntime."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    size = module.config.hidden_size
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+
+    def ordered(weight: np.ndarray) -> np.ndarray:
+        entering, forget, candidate, leaving = np.split(weight, 4)
+        return np.concatenate((entering, leaving, forget, candidate))[None]  # ONNX has i, o, f, c, and the directions first
+
+    constants = {"embedding": weights["embedding.weight"], "readout": weights["readout.weight"], "readout_bias": weights["readout.bias"]}
+    nodes = [helper.make_node("Gather", ["embedding", "token"], ["values0"])]  # [1, 1, H]
+    for layer in (0, 1):
+        own = {key: ordered(weights[f"recurrent.{layer}.{key}_l0"]) for key in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+        constants |= {f"W{layer}": own["weight_ih"], f"R{layer}": own["weight_hh"], f"B{layer}": np.concatenate((own["bias_ih"], own["bias_hh"]), 1)}
+        inputs = [f"values{layer}", f"W{layer}", f"R{layer}", f"B{layer}", "", f"hidden{layer}", f"cell{layer}"]
+        nodes.append(helper.make_node("LSTM", inputs, ["", f"hidden{layer}_after", f"cell{layer}_after"], hidden_size=size))
+        # One time step in one direction: what is handed on is the hidden state itself, [1, 1, H].
+        nodes.append(helper.make_node("Identity", [f"hidden{layer}_after"], [f"values{layer + 1}"]))
+    nodes.append(helper.make_node("Squeeze", ["values2", "first"], ["row"]))
+    nodes.append(helper.make_node("Gemm", ["row", "readout", "readout_bias"], ["logits"], transB=1))
+    constants["first"] = np.array([0], np.int64)
+    names = ["hidden0", "cell0", "hidden1", "cell1"]
+    graph = helper.make_graph(
+        nodes,
+        "step",
+        [helper.make_tensor_value_info("token", TensorProto.INT64, [1, 1])]
+        + [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, size]) for name in names],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, V])]
+        + [helper.make_tensor_value_info(f"{name}_after", TensorProto.FLOAT, [1, 1, size]) for name in names],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    def step(token: np.ndarray, *state: np.ndarray) -> list[np.ndarray]:
+        given: list[np.ndarray] = session.run(None, {"token": token, **dict(zip(names, state, strict=True))})
+        return given
+
+    return step
+
+
+def in_onnxruntime(step: Callable[..., list[np.ndarray]], size: int) -> Contender:
+    """The same step in onnxruntime: the likeliest token each time."""
+
+    def run(length: int) -> None:
+        token, state = np.zeros((1, 1), np.int64), [np.zeros((1, 1, size), np.float32)] * 4
+        for _ in range(length):
+            logits, *state = step(token, *state)
+            token = logits.argmax(1)[None]
+
+    return run
+
+
+def in_session(decoder: LSTMDecoder, sampler: str) -> Contender:
+    """session.generate: snapshots, the sampler chain in float64, counted draws, events."""
+    registry = load_registry(Policy(no_plugins=True))
+    model = Model("benchmark", Task.GENERATE, "lstm", decoder, CharTokenizer("".join(map(chr, range(32, 32 + V)))), "benchmark")
+    session = Session(model, samplers=registry.samplers, strategies=registry.strategies)
+    session.chain = parse_chain(sampler, registry.samplers)
+    settings = {} if sampler else {"temperature": TEMPERATURE}
+
+    def run(length: int) -> None:
+        session.reset()
+        for _ in session.generate(length, **settings):
+            pass
+
+    return run
+
+
+def check(module: LSTMLanguageModel, decoder: LSTMDecoder, step: Callable[..., list[np.ndarray]] | None) -> None:
+    """All of them compute the same model."""
+    tokens, size = np.array([[3, 17, 64, 0, 9]]), module.config.hidden_size
+    with torch.inference_mode():
+        expected = Tutorial(module)(torch.from_numpy(tokens), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)))[0][:, -1].numpy()
+    np.testing.assert_allclose(decoder.feed(tokens, decoder.initial_state())[0], expected, atol=1e-5)
+    if step:
+        state = [np.zeros((1, 1, size), np.float32)] * 4
+        for token in tokens[0]:
+            logits, *state = step(np.array([[token]]), *state)
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def speeds(contenders: dict[str, Contender], rounds: int, seconds: float, clock: Clock) -> dict[str, float]:
+    """The median tokens a second of each, over rounds in which they take turns."""
+    lengths, seen = {}, {name: [] for name in contenders}
+    for name, run in contenders.items():
+        run(20)
+        start = clock()
+        run(50)
+        lengths[name] = max(20, int(seconds * 50 / (clock() - start)))
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            start = clock()
+            run(lengths[name])
+            seen[name].append(lengths[name] / (clock() - start))
+    return {name: median(values) for name, values in seen.items()}
+
+
+def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
+    """Print what one size gives; returns whether every target is met."""
+    torch.manual_seed(0)
+    module = LSTMLanguageModel(LSTMConfig(V, embed_size=size, hidden_size=size)).eval()
+    decoder = LSTMDecoder(module.config, {name: tensor.numpy() for name, tensor in module.state_dict().items()})
+    try:
+        step = onnxruntime_step(module)
+    except ImportError:
+        step = None
+    check(module, decoder, step)
+    contenders = {"tutorial loop": tutorial(module)}
+    if step:
+        contenders["onnxruntime alone"] = in_onnxruntime(step, size)
+    plain = f"session, temperature={TEMPERATURE}"
+    contenders |= {"decoder alone": alone(decoder), plain: in_session(decoder, ""), f"session, {CHAIN}": in_session(decoder, CHAIN)}
+    seen = speeds(contenders, rounds, seconds, clock)
+    base, targets = seen["tutorial loop"], []
+    print(f"\nhidden {size}, 2 layers, V={V}")
+    for name, speed in seen.items():
+        target = ""
+        if name == plain and size in OVER_TUTORIAL:
+            targets.append(speed / base >= OVER_TUTORIAL[size])
+            target = f"   target {OVER_TUTORIAL[size]:g}x: {'met' if targets[-1] else 'MISSED'}"
+        print(f"  {name:<50} {speed:>9,.0f} tokens/s   {speed / base:>6.2f}x of the tutorial loop{target}")
+    if step:
+        ratio = seen["decoder alone"] / seen["onnxruntime alone"]
+        targets.append(ratio >= OVER_ONNXRUNTIME)
+        print(f"  decoder over onnxruntime {ratio:.2f}x   target {OVER_ONNXRUNTIME:g}x: {'met' if targets[-1] else 'MISSED'}")
+    else:
+        print("  onnxruntime is left out: it needs the packages onnx and onnxruntime")
+    return all(targets)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", default="128,256,512")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each contender in each round")
+    parser.add_argument("--cpu", action="store_true", help="count processor time instead of wall time, on a machine that is busy with other things")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    clock = time.process_time if arguments.cpu else time.perf_counter
+    met = [measure(int(size), arguments.rounds, arguments.seconds, clock) for size in arguments.sizes.split(",")]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
