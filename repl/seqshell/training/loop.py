@@ -115,6 +115,8 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     prepared, recipe = run.prepared, run.prepared.recipe
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
+    tables = recipe.tables()
+    tables["data"]["text"] = prepared.data.name  # where it lay is nobody's business
     provenance = {
         "data": {"name": prepared.data.name, "sha256": prepared.data.sha256},
         "split": {"training": len(prepared.data.training), "validation": len(prepared.data.validation)},  # characters
@@ -125,7 +127,7 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         "precision": run.precision,
         "seconds": round(run.place.seconds, 1),
         "torch": str(torch.__version__),
-        "recipe": to_toml(recipe.tables()),
+        "recipe": to_toml(tables),
     }
     defaults = recipe.defaults
     return save_checkpoint(

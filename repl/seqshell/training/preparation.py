@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.errors import RecipeError, SeqshellError, UsageError, VocabularyError
+from seqshell.decoding.words import parse_chain, parse_strategy
+from seqshell.errors import RecipeError, UsageError, VocabularyError
 from seqshell.host import Registry, resolve
 from seqshell.models import Architecture
 from seqshell.offers import build, settings_of
@@ -52,6 +53,7 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     settings = {key: value for key, value in recipe.tokenizer.items() if key != "name"}
     tokenizer_type = _offered(registry, "tokenizer", recipe.tokenizer["name"])
     check_config(recipe, architecture)
+    check_defaults(recipe, registry)
     data = load_text(recipe.data, recipe.folder)
     try:
         tokenizer = tokenizer_type.train([data.training], **settings)
@@ -82,10 +84,17 @@ def check_config(recipe: Recipe, architecture: Architecture, vocab_size: int = 2
         raise RecipeError(f"{recipe.name}: [model] {error.message}") from None
 
 
+def check_defaults(recipe: Recipe, registry: Registry) -> None:
+    """RecipeError when the strategy or the samplers of [defaults] cannot be had, so that it is not found out after the training."""
+    try:
+        parse_strategy(recipe.defaults.strategy, registry.strategies)
+        parse_chain(recipe.defaults.sampler, registry.samplers)
+    except UsageError as error:
+        raise RecipeError(f"{recipe.name}: defaults: {error.message}") from None
+
+
 def _offered(registry: Registry, kind: str, name: str) -> Any:
     try:
         return registry.lookup(kind, name)
     except UsageError as error:
         raise RecipeError(error.message, hint=error.hint) from None
-    except SeqshellError:
-        raise

@@ -104,6 +104,7 @@ class Recipe:
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "model", "training", "defaults")
 TASKS = (Task.GENERATE,)
+TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
 MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
 
 
@@ -115,35 +116,20 @@ def load_recipe(word: str, overrides: Iterable[str] = ()) -> Recipe:
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
+    tables = _tables(path)
     return recipe_from(tables, name=path.stem, folder=path.parent, overrides=overrides, where=path.name)
 
 
 def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe `text` for a text file: characters, GRU, minutes on two cores; a short text is read more often than a long one."""
+    """The shipped recipe `text` with a text file for its data; a short text is read more often than a long one."""
     try:
         size = path.stat().st_size
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-    tables = {
-        "task": "generate",
-        "architecture": "gru",
-        "data": {"text": path.name},
-        "tokenizer": {"name": "char"},
-        "model": {"embed_size": 64, "hidden_size": 256, "num_layers": 1, "dropout": 0.2},
-        "training": {"epochs": max(1, min(100, 10_000_000 // max(1, size)))}
-        | {"batch_size": 32, "sequence_length": 64, "learning_rate": 4e-3, "ema": 0.99},
-        "defaults": {"sampler": "min_p=0.05 temperature=0.8", "about": f"It goes on with what you write, in the manner of {path.name}."},
-    }
+    tables = _tables(places.shipped() / "recipes" / "text.toml")
+    tables["data"]["text"] = path.name
+    tables["training"]["epochs"] = max(1, min(100, TEXT_CHARACTERS // max(1, size)))
+    tables["defaults"]["about"] = f"It goes on with what you write, in the manner of {path.name}."
     name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path.stem).lstrip("._-")
     return recipe_from(tables, name=name[:64] or "text", folder=path.parent, overrides=overrides, where=path.name)
 
@@ -232,6 +218,20 @@ def toml_value(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """What a TOML file holds."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
 
 
 def _range(item: Setting) -> str:
