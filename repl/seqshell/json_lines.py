@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.door import safe
-from seqshell.events import Data, Event, Finished, ModelOpened, Moved, Notice, Picture, Progress, Quit, SettingChanged, Table, Token
+from seqshell.events import Data, Event, Finished, ModelOpened, Moved, Notice, Picture, Progress, Quit, SettingChanged, Table, Text, Token
 from seqshell.faults import Fault
 from seqshell.plain_text import tell
-from seqshell.results import plain
+from seqshell.results import Shown
 
 DECIMALS = 6
 
@@ -43,11 +43,11 @@ class JsonLines:
     def event(self, event: Event, op: str, task: str) -> None:
         """Take in what happened while `op` was at work on a model of the task."""
         if isinstance(event, Token):
-            self._told.append(event.text)
+            self._shown.add(event)
             if self._stream:
                 self._put({"type": "token", **self._place(), "pos": event.position, "id": event.id, "text": event.text, **measures(event)})
         elif isinstance(event, Finished):
-            self._told.clear()
+            self._shown.forget_tokens()
             self._result(task, _answer(event, self._input))
         elif isinstance(event, Data):
             self._values.update(event.values)
@@ -58,13 +58,13 @@ class JsonLines:
         elif isinstance(event, Notice):
             tell(self._err, event.text)
         elif isinstance(event, ModelOpened):
-            self._told.append(event.title)
+            self._shown.add(Text(event.title))
         elif not isinstance(event, Progress | Quit):
             if isinstance(event, Table):
                 self._drawn.append({"title": event.title, "columns": event.columns, "rows": event.rows})
             elif isinstance(event, Picture):
                 self._drawn.append({"array": event.array, "labels": event.labels})
-            self._told.append(plain(event) or "")
+            self._shown.add(event)
 
     def empty(self, task: str) -> None:
         """The result for an empty message, where lines go one to one."""
@@ -74,9 +74,10 @@ class JsonLines:
         """A line, or one of a script that it runs, is done: its result, unless every answer was one already."""
         if self._values:
             self._result(op, self._values)
-        elif self._told or self._drawn or not self._results:
+        elif self._shown.text is not None or not self._results:
+            message = {"input": self._input} if self._input is not None else {}
             drawn = {"data": self._drawn} if self._drawn else {}
-            self._result(op, {**({"input": self._input} if self._input is not None else {}), "text": "\n".join(self._told), **drawn})
+            self._result(op, {**message, "text": self._shown.text or "", **drawn})
         self._forget()
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
@@ -99,7 +100,7 @@ class JsonLines:
         return {"line": self._number} if self._file is None else {"file": self._file, "line": self._number}
 
     def _forget(self) -> None:
-        self._told: list[str] = []
+        self._shown = Shown()
         self._drawn: list[dict[str, Any]] = []
         self._values: dict[str, Any] = {}
         self._results = 0

@@ -54,6 +54,7 @@ class PlainText:
         elif isinstance(event, Progress):
             self._progress(event)
         elif (text := plain(event)) is not None:
+            self._end_line()
             self._write(text)
             self._end_line(always=not text)
 

@@ -73,15 +73,23 @@ class Shown:
         if isinstance(event, Token):
             self._tokens.append(event.text)
         elif (text := plain(event)) is not None:
-            if isinstance(event, Finished):
-                self._tokens.clear()
+            if not isinstance(event, Finished):
+                self._results += self._untold()
+            self._tokens = []
             self._results.append(text)
+
+    def forget_tokens(self) -> None:
+        """Leave out the tokens since the last result, because they are told elsewhere."""
+        self._tokens = []
 
     @property
     def text(self) -> str | None:
-        """The results so far; None when there was none."""
-        found = [*self._results, *(["".join(self._tokens)] if self._tokens else [])]
+        """The results so far, each from a line of its own; None when there was none."""
+        found = [*self._results, *self._untold()]
         return "\n".join(found) if found else None
+
+    def _untold(self) -> list[str]:
+        return ["".join(self._tokens)] if self._tokens else []
 
 
 def cell(value: Any) -> str:
