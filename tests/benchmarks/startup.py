@@ -1,8 +1,8 @@
 """How long seqshell takes to start, as ratios between cold processes that are run in turn.
 
-    python tests/benchmarks/startup.py [RUNS]
+    python tests/benchmarks/startup.py [RUNS] [MODEL]
 
-first token   launch until the first generated character of the shipped model arrives, over `python -c "import torch"`: at most 0.20
+first token   launch until the first generated character of MODEL (the shipped one) arrives, over `python -c "import torch"`: at most 0.20
 prompt        launch until the characters of the prompt arrive, over a bare prompt_toolkit prompt: at most 1.25
 
 Prompts run in pseudo-terminals of 80x24; SEQSHELL_HOME is an empty folder, made anew. Medians of RUNS (5).
@@ -26,7 +26,7 @@ from collections.abc import Callable
 
 PROMPT = b">>> "
 BARE = "from prompt_toolkit import PromptSession; PromptSession('>>> ').prompt()"
-FIRST_TOKEN = ["-m", "seqshell", "--set", "max_tokens=1", "-c", "ROMEO:"]
+FIRST_TOKEN = ["--set", "max_tokens=1", "-c", "ROMEO:"]
 PATIENCE = 60  # seconds until a process that shows nothing is given up
 
 
@@ -85,18 +85,19 @@ def in_turn(runs: int, *measures: tuple[str, Callable[[], float]]) -> dict[str, 
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def main(runs: int) -> None:
+def main(runs: int, model: str = "") -> None:
+    seqshell = ["-m", "seqshell", *(["-m", model] if model else [])]
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"SEQSHELL_HOME": home, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
         tokens = in_turn(
             runs,
             ("torch", lambda: until_end(["-c", "import torch"])),
-            ("seqshell", lambda: until_output(FIRST_TOKEN, environment)),
+            ("seqshell", lambda: until_output([*seqshell, *FIRST_TOKEN], environment)),
         )
         prompts = in_turn(
             runs,
             ("bare", lambda: until_prompt(["-c", BARE], environment)),
-            ("seqshell", lambda: until_prompt(["-m", "seqshell"], environment)),
+            ("seqshell", lambda: until_prompt(seqshell, environment)),
         )
     compare("first token", tokens["seqshell"], "import torch", tokens["torch"], 0.20)
     compare("prompt", prompts["seqshell"], "bare prompt", prompts["bare"], 1.25)
@@ -107,4 +108,4 @@ def compare(name: str, taken: float, other_name: str, other: float, target: floa
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, *sys.argv[2:3])
