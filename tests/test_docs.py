@@ -98,9 +98,10 @@ def sent(lines, folder):
     """What `seqshell --echo` on the shipped model prints for these lines."""
     environment = {**os.environ, "SEQSHELL_HOME": str(folder)}
     command = [sys.executable, "-m", "seqshell", "--echo", "--no-plugins"]
-    done = subprocess.run(command, input="\n".join(lines) + "\n", cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    typed = "".join(f"{line}\n" for line in lines).encode()
+    done = subprocess.run(command, input=typed, cwd=folder, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
 
 
 @pytest.mark.parametrize("page", ["README.md", "plugins/README.md"])

@@ -245,7 +245,7 @@ class Shell:
         if self.current:
             self.session.begin_turn(line)
         listened = self.registry.listens("seqshell_token")
-        shown = results.Shown()
+        shown, cut = results.Shown(), None
         events = work()
         try:
             for event in events:
@@ -253,6 +253,7 @@ class Shell:
                     yield from self._tell("seqshell_token", session=self.session, token=event)
                 if isinstance(event, Finished):
                     self.answered = self.current
+                    cut = event if event.stop == "interrupt" else None
                 shown.add(event)
                 yield event
                 if isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token)):
@@ -267,8 +268,10 @@ class Shell:
             self.last_result = shown.text
         yield from self.take_notices()
         if recording is not None and recording is self.recording:
+            from seqshell.commands.recording import replayed
+
             try:
-                recording.write(lines.as_script(line) + "\n")
+                recording.write("".join(f"{written}\n" for written in replayed(self, line, cut)))
                 recording.flush()
             except OSError as error:
                 self.recording = None

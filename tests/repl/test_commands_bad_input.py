@@ -174,6 +174,6 @@ def test_every_command_is_held_against_bad_input(shell):
 
 def test_commands_about_a_model_say_when_none_is_open(shell):
     shell.close("tiny")
-    for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y", "/seed"):
+    for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y"):
         with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):
             list(shell.handle(line))

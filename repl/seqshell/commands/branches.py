@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def branch_names(shell: Shell, text: str) -> Iterable[str]:
     """The names of the current session's branches."""
-    return [] if " " in text.strip() else [branch.name for branch in shell.session.branches()]
+    return [] if " " in text.lstrip() else [branch.name for branch in shell.session.branches()]
 
 
 @command("branch", usage="[NAME]", purpose="back")

@@ -32,9 +32,9 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
         yield {"name": name, "task": task, "path": str(path), "open": path.resolve() in opened}
         opened.discard(path.resolve())
     for name, session in sessions.items():
-        path = session.model.path
-        if path is None or path.resolve() in opened:
-            yield {"name": name, "task": session.model.task.value, "path": str(path) if path else None, "open": True}
+        model = session.model
+        if model.path is None or model.path.resolve() in opened:
+            yield {"name": name, "task": model.task.value, "path": str(model.path) if model.path else None, "open": True}
 
 
 @command("models", aliases=("list",), purpose="models")

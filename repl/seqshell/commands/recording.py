@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import seqshell
-from seqshell import places
+from seqshell import lines, places
 from seqshell.commands.scripts import file_name
 from seqshell.errors import CheckpointError, UsageError
-from seqshell.events import Event, Notice
+from seqshell.events import Event, Finished, Notice
 from seqshell.offers import Arguments, command
 from seqshell.settings import SHELL_SETTINGS
 
@@ -52,6 +52,23 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     shell.recording = None if word == "off" else script
     if shell.interactive:
         yield Notice("the recording ended" if word == "off" else f"recording into {path} · /record off ends it")
+
+
+def replayed(shell: Shell, line: str, cut: Finished | None) -> Iterator[str]:
+    """The lines of a script that do what `line` did; cut: the answer of it that was interrupted.
+
+    A script has no Ctrl-C: an answer is made as short as it came out instead.
+    """
+    script = lines.as_script(line)
+    if cut is None or shell.op not in ("generate", "/continue", "/regen"):
+        yield script
+    elif shell.op == "/continue":
+        yield from [f"/continue {cut.num_tokens}"] if cut.num_tokens else ()
+    else:
+        yield f"/set max_tokens {max(1, cut.num_tokens)}"
+        yield script
+        yield from () if cut.num_tokens else ["/undo 1t"]
+        yield f"/set max_tokens {shell.settings.get('max_tokens')}"
 
 
 def _new_script(word: str) -> Path:

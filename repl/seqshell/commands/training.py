@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqshell import places
 from seqshell.commands.models import opened
@@ -78,16 +77,6 @@ def _open_new(shell: Shell, path: Path) -> None:
     shell.open(path)
 
 
-def known_recipes() -> Iterator[dict[str, Any]]:
-    """Every recipe by name, with task, architecture and file; task is None where the file cannot be read."""
-    for name, path in places.list_recipes().items():
-        try:
-            recipe = tomllib.loads(path.read_text("utf-8-sig"))
-        except (OSError, ValueError):  # no TOML, or no UTF-8
-            recipe = {}
-        yield {"name": name, "task": recipe.get("task"), "architecture": recipe.get("architecture"), "path": str(path)}
-
-
 @command("recipes", purpose="models")
 def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the recipes that /train takes by name; the state is kept.
@@ -95,7 +84,9 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /recipes
     """
     words(arguments, recipes, 0, 0)
-    rows = tuple((item["name"], item["task"] or "unreadable", item["architecture"], item["path"]) for item in known_recipes())
-    yield Table(("recipe", "task", "architecture", "file"), rows)
+    from seqshell.training.recipe import describe_recipes
+
+    rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
+    yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
     if shell.interactive:
         yield Notice("/train NAME trains one, /train FILE a text of your own")
