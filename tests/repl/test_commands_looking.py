@@ -81,7 +81,7 @@ def test_info_tells_the_parts_from_the_file_alone(tmp_path):
     assert "weight_hh_l0 [8, 8] 64" in lines
     assert "state [1, 8] float32 32 bytes" in lines
     assert "tokenizer char, vocabulary of 10" in lines
-    assert "trained: data name random numbers" in lines
+    assert "data name random numbers" in lines
     assert any(line.startswith("source") and line.endswith("language_models.py") for line in lines)
 
 

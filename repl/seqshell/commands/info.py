@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from seqshell.state import named_leaves
 if TYPE_CHECKING:
     from seqshell.shell import Shell
 
+WIDTH = 79
 Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of parameters
 
 
@@ -30,7 +32,9 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     model = shell.session.model
     architecture = shell.registry.architectures.get(model.architecture)
     owner = str(model.header.get("owner", ""))
-    yield Text("\n".join([*_facts(model, architecture, owner), "", *_lines(module_tree(_shapes(model))), "", *_lines(_state_rows(model))]))
+    trained = {key: _said(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
+    parts = (_facts(_described(model, architecture, owner)), _lines(module_tree(_shapes(model))), _lines(_state_rows(model)), _facts(trained))
+    yield Text("\n\n".join(filter(None, map("\n".join, parts))))
     yield Data(
         {
             "model": model.name,
@@ -44,30 +48,37 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     )
 
 
-def _facts(model: Model, architecture: Architecture | None, owner: str) -> Iterator[str]:
-    """What the header tells, one fact a line."""
-    provenance = model.header.get("provenance", {})
-    config = model.header.get("config", {})
-    facts = {
+def _described(model: Model, architecture: Architecture | None, owner: str) -> dict[str, str]:
+    """What the header tells of the model itself."""
+    return {
         "model": f"{model.name} ({model.task.value})" + (f", {model.path}" if model.path else ""),
         "about": model.header.get("about", ""),
         "architecture": " ".join(filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))),
         "source": source_file(architecture) if architecture else "",
-        "settings": ", ".join(f"{name} {value}" for name, value in config.items()),
+        "settings": _said(model.header.get("config", {})),
         "tokenizer": f"{model.tokenizer.name}, vocabulary of {model.tokenizer.size:,}",
         "parameters": f"{model.num_parameters:,}",
         "fingerprint": model.fingerprint[:16],
-        **{f"trained: {key}": _said(value) for key, value in provenance.items() if key != "recipe"},
     }
-    width = max(len(name) for name, value in facts.items() if value)
-    return (f"{name:<{width}}  {value}" for name, value in facts.items() if value)
+
+
+def _facts(facts: Mapping[str, str]) -> Iterator[str]:
+    """One fact a line, or on more where it is long; empty ones are left out."""
+    width = max((len(name) for name, value in facts.items() if value), default=0) + 2
+    for name, value in facts.items():
+        if value:
+            yield textwrap.fill(value, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width, break_long_words=False)
 
 
 def _said(value: Any) -> str:
+    """A value of the header in words: of a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_said(inner)}" for key, inner in value.items())
+        nested = any(isinstance(inner, Mapping) for inner in value.values())
+        return ("; " if nested else ", ").join(f"{key}{':' if isinstance(inner, Mapping) else ''} {_said(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(map(_said, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
