@@ -14,7 +14,6 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import statistics
 import struct
 import subprocess
@@ -24,7 +23,7 @@ import termios
 import time
 from collections.abc import Callable
 
-PROMPT = b">>> "
+PROMPT = b">>>"  # prompt_toolkit moves the cursor instead of writing the space
 BARE = "from prompt_toolkit import PromptSession; PromptSession('>>> ').prompt()"
 FIRST_TOKEN = ["--set", "max_tokens=1", "-c", "ROMEO:"]
 PATIENCE = 60  # seconds until a process that shows nothing is given up
@@ -69,7 +68,7 @@ def until_prompt(arguments: list[str], environment: dict[str, str]) -> float:
             shown += read
         return time.perf_counter() - start
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         os.close(ours)
 
