@@ -159,6 +159,17 @@ def _said(words: Sequence[str]) -> tuple[list[str], list[str]]:
 # Parsing
 
 
+class _Help(RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse asks for a formatter at every start and would import shutil to find the width."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size(1).columns
+        except OSError:  # stdout is no terminal
+            columns = 100
+        super().__init__(prog, width=min(columns, 100) - 2)
+
+
 class _Parser(ArgumentParser):
     """Tells bad usage as an error of ours, in one line."""
 
@@ -190,7 +201,7 @@ def _subcommand(words: Sequence[str]) -> int | None:
 
 def _common() -> ArgumentParser:
     """The options that are taken everywhere."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = _Parser(add_help=False, allow_abbrev=False, formatter_class=_Help)
     group = parser.add_argument_group("options that every subcommand has, too")
     group.add_argument("-p", action="append", default=[], dest="plugins", metavar="MODULE|PATH", help="load this plugin")
     group.add_argument("--no-plugins", action="store_true", help="only the built-in plugins")
@@ -212,8 +223,7 @@ _seed.__name__ = "seed"  # argparse names the type in its error
 
 
 def _shell_parser() -> ArgumentParser:
-    raw = RawDescriptionHelpFormatter
-    parser = _Parser("seqshell", description=SUMMARY, epilog=COMMANDS, parents=[_common()], allow_abbrev=False, formatter_class=raw)
+    parser = _Parser("seqshell", description=SUMMARY, epilog=COMMANDS, parents=[_common()], allow_abbrev=False, formatter_class=_Help)
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help="run the lines of a file; - is stdin")
     parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="the model; default: shakespeare")
     parser.add_argument("-c", action=_Documented, metavar="LINE", help="run this line; may be given several times")
@@ -248,7 +258,7 @@ class Subcommand:
 
 
 def _subparser(name: str) -> ArgumentParser:
-    parser = _Parser(f"seqshell {name}", description=SUBCOMMANDS[name].summary, parents=[_common()], allow_abbrev=False)
+    parser = _Parser(f"seqshell {name}", description=SUBCOMMANDS[name].summary, parents=[_common()], allow_abbrev=False, formatter_class=_Help)
     SUBCOMMANDS[name].add(parser)
     return parser
 

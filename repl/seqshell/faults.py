@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from seqshell import places
@@ -49,7 +49,7 @@ def write_log(log: Path, text: str) -> bool:
         log.parent.mkdir(parents=True, exist_ok=True)
         fresh = not log.exists() or log.stat().st_size > MOST_LOG
         with log.open("w" if fresh else "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{datetime.now().isoformat(timespec='seconds')}\n{text}\n")
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{text}\n")
         return True
     return False
 

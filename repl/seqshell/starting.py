@@ -46,8 +46,6 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     The shell's `notices` hold what else is worth telling. UsageError for a wrong --set; CheckpointError for a model or session that
     is missing or refused; PluginError for a plugin that failed where SEQSHELL_STRICT_PLUGINS=1 makes that an error.
     """
-    import secrets
-
     from seqshell.events import Notice
     from seqshell.host import Policy
     from seqshell.opening import load_registry
@@ -60,7 +58,7 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     except UsageError as error:
         config, problems = {}, [error.message]
     settings = Settings(registry.samplers, registry.strategies, config=config, command_line=dict(options.settings))
-    seed = options.seed if options.seed is not None else secrets.randbelow(10**6) if options.interactive else 0
+    seed = options.seed if options.seed is not None else _random_seed() if options.interactive else 0
     shell = Shell(registry, settings=settings, seed=seed, interactive=options.interactive, read_stdin=read_stdin, device=options.device)
     told = [*registry.warnings, *(f"{problem.message}; /plugins --errors" for problem in registry.problems), *problems]
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(told)]
@@ -71,3 +69,10 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
         if options.seed is not None:
             session.set_seed(options.seed)
     return shell
+
+
+def _random_seed() -> int:
+    """A seed that a person can read aloud."""
+    import secrets
+
+    return secrets.randbelow(10**6)
