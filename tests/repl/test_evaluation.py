@@ -168,8 +168,10 @@ def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
     assert (tmp_path / "home" / "models" / "tune.safetensors").exists()
     assert (tmp_path / "home" / "models" / "tune.run" / "metrics.jsonl").exists()
 
-    assert cli.train_command(arguments("train", str(data), *small, "--out", str(tmp_path / "other"))) == 0
-    assert (tmp_path / "other.safetensors").exists()
+    assert cli.train_command(arguments("train", str(data), *small, "--out", str(tmp_path / "other"), as_json=True)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["path"], told["epoch"]) == ("other", str(tmp_path / "other.safetensors"), 1)
+    assert told["nats"].keys() == {"carry", "blocks256"}
     torch.set_rng_state(state)
 
 

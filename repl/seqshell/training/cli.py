@@ -13,10 +13,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from seqshell import places
-from seqshell.checkpoint import write_atomically
+from seqshell.checkpoint import read_header, write_atomically
 from seqshell.door import safe
 from seqshell.errors import UsageError
 from seqshell.events import Event, Notice, Progress
@@ -39,7 +39,10 @@ def add_train_arguments(parser: ArgumentParser) -> None:
 
 
 def train_command(arguments: Namespace) -> int:
-    """Train and return the exit code: 0, or 128 + the signal that stopped it (after the best was kept). SeqshellErrors are the caller's."""
+    """Train and return the exit code: 0, or 128 + the signal that stopped it (after the best was kept). SeqshellErrors are the caller's.
+
+    With --json one object about the checkpoint is all that goes to stdout.
+    """
     from seqshell.training.recipe import defaults_text, load_recipe
 
     if arguments.defaults:
@@ -53,8 +56,8 @@ def train_command(arguments: Namespace) -> int:
     if arguments.seed is not None:
         overrides.append(f"training.seed={arguments.seed}")
     recipe = load_recipe(arguments.recipe, overrides)
-    out = places.place(arguments.out, "models") if arguments.out else None
-    if out is not None and out.suffix != places.ENDING:
+    out = places.place(arguments.out or recipe.name, "models")
+    if out.suffix != places.ENDING:
         out = out.with_name(out.name + places.ENDING)
     picture = Path(arguments.picture) if arguments.picture else None
     registry = _registry(arguments)
@@ -62,7 +65,10 @@ def train_command(arguments: Namespace) -> int:
     from seqshell.training.loop import train
 
     with _signals() as caught:
-        show(train(recipe, registry, out, arguments.resume, stopped=lambda: bool(caught), picture=picture))
+        events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(caught), picture=picture)
+        show(events, sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(_rounded(_trained(out)), ensure_ascii=False))
     return 128 + caught[0] if caught else 0
 
 
@@ -115,8 +121,8 @@ def recipes_command(arguments: Namespace) -> int:
     return 0
 
 
-def show(events: Iterable[Event]) -> None:
-    """Results to stdout, everything else to stderr: there a progress bar at a terminal, else a line now and then."""
+def show(events: Iterable[Event], results: TextIO) -> None:
+    """Results to `results`, everything else to stderr: there a progress bar at a terminal, else a line now and then."""
     with _progress_shown() as (progress, remark):
         iterator = iter(events)
         for event in iterator:
@@ -131,7 +137,7 @@ def show(events: Iterable[Event]) -> None:
     while True:  # the bar is gone; from here on there are results
         text = plain(event)
         if text is not None:
-            print(safe(text), flush=True)
+            print(safe(text), file=results, flush=True)
         elif isinstance(event, Notice):
             print(safe(event.text), file=sys.stderr, flush=True)
         following = next(iterator, None)
@@ -186,6 +192,14 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _trained(path: Path) -> dict[str, Any]:
+    """What a finished training tells in JSON: the checkpoint it wrote, and how good it is by the protocols of evaluate."""
+    header = read_header(path)
+    provenance = header["provenance"]
+    told = {"model": path.name.removesuffix(places.ENDING), "path": str(path), "task": header["task"], "parameters": header["parameters"]}
+    return {**told, "epoch": provenance["epoch"], "steps": provenance["steps"], **provenance["metrics"]}
 
 
 def _registry(arguments: Namespace) -> Registry:
