@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from prompt_toolkit.application.current import create_app_session
 from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition, is_done, renderer_height_is_known
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
+from prompt_toolkit.layout.containers import ConditionalContainer
 from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.output.plain_text import PlainTextOutput
+from prompt_toolkit.renderer import CPR_Support
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
@@ -79,7 +86,16 @@ class Prompt:
         self._get_shell = get_shell
         self._toolbar = toolbar
         self._on_first_paint = on_first_paint
-        self.session: PromptSession[str] = PromptSession(
+        # Where there are no escape sequences, prompt_toolkit's dumb prompt still writes some while it is set up.
+        with create_app_session(output=PlainTextOutput(sys.stdout)) if self.dumb and output is None else nullcontext():
+            self.session = self._session(history, completer, colours, input, output)
+        self.application = self.session.app
+        self._show_toolbar()
+        self.suggester = Suggester(self.session.default_buffer, self.application, get_shell)
+        self.application.after_render += self._painted
+
+    def _session(self, history: History, completer: Completer, colours: int, input: Input | None, output: Output | None) -> PromptSession[str]:
+        return PromptSession(
             self._mark,
             multiline=True,
             complete_while_typing=False,
@@ -97,9 +113,6 @@ class Prompt:
             input=input,
             output=output,
         )
-        self.application = self.session.app
-        self.suggester = Suggester(self.session.default_buffer, self.application, get_shell)
-        self.application.after_render += self._painted
 
     def ask(self, default: str = "", *, interruptible: bool = False) -> str:
         """The next line of the user; default stands in the prompt already.
@@ -163,6 +176,14 @@ class Prompt:
             buffer.suggestion = None
             if self.dumb:
                 event.app.exit(result="")
+
+    def _show_toolbar(self) -> None:
+        """Show the toolbar on terminals, too, that do not tell where the cursor is; prompt_toolkit hides it there."""
+        renderer = self.application.renderer
+        toolbar = self.session.layout.container.get_children()[-1]
+        assert isinstance(toolbar, ConditionalContainer)
+        unknown = Condition(lambda: renderer.cpr_support == CPR_Support.NOT_SUPPORTED)
+        toolbar.filter = ~is_done & (renderer_height_is_known | unknown)
 
     def _mark(self) -> StyleAndTextTuples:
         return [("class:prompt", MARK), ("", self._default if self.dumb else "")]  # a dumb terminal does not draw the default

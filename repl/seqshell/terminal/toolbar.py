@@ -24,7 +24,7 @@ def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0) -> Iterator[str]
     else:
         session = shell.session
         yield shell.current
-        yield " ".join(filter(None, (format_strategy(session.strategy), format_chain(session.chain))))
+        yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
         yield f"seed {session.seed}"
         yield f"{session.branch} at {session.position:,}"
     if tokens_per_second:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,14 @@ def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: i
 
 
 def tiny_checkpoint(
-    path: str | Path, vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, defaults: Mapping[str, Any] | None = None
+    path: str | Path,
+    vocabulary: str = "\n abcdefgh",
+    *,
+    seed: int = 0,
+    hidden_size: int = 8,
+    defaults: Mapping[str, Any] | None = None,
+    about: str = "",
+    examples: Sequence[str] = (),
 ) -> Path:
     """Write the checkpoint of such a network (the architecture `rnn` of the plugin `recurrent`) without torch, and return its path."""
     random = np.random.default_rng(seed)
@@ -72,6 +79,8 @@ def tiny_checkpoint(
         "config": {"vocab_size": size, "embed_size": hidden_size, "hidden_size": hidden_size, "num_layers": 1},
         "tokenizer": {"name": "char", "vocabulary": vocabulary},
         "defaults": dict(defaults or {}),
+        "about": about,
+        "examples": list(examples),
         "provenance": {"data": {"name": "random numbers"}},
         "parameters": sum(values.size for values in weights.values()),
     }

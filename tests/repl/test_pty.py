@@ -1,0 +1,271 @@
+"""The whole program in a real terminal: the first minute as it is drawn, signals, resizing, and the terminal as it was afterwards."""
+
+import os
+import re
+import signal
+import sys
+import time
+
+import pexpect
+import pyte
+import pytest
+
+from seqshell.testing import tiny_checkpoint
+
+VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+STARTED = "Enter alone: more"
+PATIENCE = 30  # seconds; a loaded machine may be slow
+
+
+class Window:
+    """seqshell in a terminal of its own, with the screen that a person would see."""
+
+    def __init__(self, home, *arguments, size=(24, 80), **environment):
+        self.screen = pyte.Screen(size[1], size[0])
+        self.screen.write_process_input = self.type  # it answers where the cursor is
+        self.stream = pyte.Stream(self.screen)
+        self.output = ""
+        self.ended = False
+        wanted = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")}
+        command = ["-m", "seqshell", *arguments]
+        self.process = pexpect.spawn(sys.executable, command, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home)
+
+    def read(self, seconds=0.05):
+        """Take in what the program has written."""
+        try:
+            text = self.process.read_nonblocking(100_000, seconds)
+        except pexpect.TIMEOUT:
+            return
+        except pexpect.EOF:
+            self.ended = True
+            return
+        self.output += text
+        self.stream.feed(text)
+
+    @property
+    def lines(self):
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self):
+        return "\n".join(self.lines).rstrip()
+
+    def until(self, wanted):
+        """Wait until the screen shows a pattern."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(wanted, self.text, re.MULTILINE):
+            assert time.monotonic() < end and not self.ended, f"no {wanted!r} in\n{self.text}"
+            self.read()
+        return self
+
+    def type(self, keys):
+        self.process.send(keys)
+        return self
+
+    def enter(self, line):
+        """Send a line and wait until the next prompt stands below it."""
+        before = self.prompts
+        self.type(line + "\r")
+        end = time.monotonic() + PATIENCE
+        while self.prompts == before or not self.prompting:
+            assert time.monotonic() < end and not self.ended, f"no prompt after {line!r} in\n{self.text}"
+            self.read()
+        return self
+
+    @property
+    def prompts(self):
+        """How many prompts there were: each asks for bracketed pastes, but on a dumb terminal."""
+        return self.output.count("\x1b[?2004h") or self.output.count(">>> ")
+
+    @property
+    def prompting(self):
+        return self.lines[self.screen.cursor.y].startswith(">>>")
+
+    def status(self):
+        """The exit status, once the program has ended."""
+        end = time.monotonic() + PATIENCE
+        while self.process.isalive():
+            assert time.monotonic() < end, f"still running:\n{self.text}"
+            self.read()
+        self.read()
+        self.process.close()
+        return self.process.exitstatus
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").mkdir()
+    told = {"about": "It goes on with what you write.", "examples": ["ROMEO:"]}
+    tiny_checkpoint(home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **told)
+    return home
+
+
+@pytest.fixture
+def home(shared_home, tmp_path):
+    (tmp_path / "models").symlink_to(shared_home / "models")
+    return tmp_path
+
+
+@pytest.fixture
+def window(home):
+    opened = []
+
+    def start(*arguments, **more):
+        opened.append(Window(home, *arguments, **more))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.process.close(force=True)
+
+
+def test_the_first_minute_looks_as_it_is_drawn(window):
+    screen = window("--seed", "1").until(">>> ROMEO:")  # the example, in grey
+    assert screen.lines[0] == "seqshell 0.1 · shakespeare: character RNN 1x16, 2.5k parameters"
+    assert screen.lines[1] == "It goes on with what you write. Try  ROMEO:  then /undo, /regen 3, /top"
+    assert screen.lines[2] == "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
+
+    screen.until("seed 1 · main at 0").enter("\x1b[C")
+    screen.until(r"30 tokens, the limit · Enter goes on, /regen another, /undo back")
+    assert screen.lines[3] == ">>> ROMEO:"
+    screen.until("main at 36")
+
+    screen.enter("What is 2+2?").until("your line is back")
+    error = screen.lines.index("shakespeare does not know '2', '+' (characters 9 to 11 of your text)")
+    assert screen.lines[error + 1 : error + 5] == [
+        "  What is 2+2?",
+        "          ^^^",
+        "/set unknown skip leaves such characters out; your line is back in the prompt",
+        ">>> What is 2+2?",
+    ]
+
+    screen.type("\x03").enter('/rewind "ROMEO"')
+    moved = screen.lines.index("position 5 · main · 31 tokens taken back, /redo brings them again")
+    assert screen.lines[moved - 1] == "ROMEO|"
+    screen.until("main at 5")
+
+
+def test_the_same_seed_gives_the_same_text_as_a_script(window, home):
+    screen = window("--seed", "3").until(">>>").enter("ROMEO:").until("30 tokens")
+    environment = os.environ | {"SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": ""}
+    scripted = pexpect.run(f"{sys.executable} -m seqshell --seed 3 -c ROMEO:", env=environment, encoding="utf-8", cwd=str(home))
+    start = screen.lines.index(">>> ROMEO:") + 1
+    shown = "".join(screen.text.split("\n")[start:]).partition("▌")[0]
+    assert shown == scripted.replace("\r\n", "").rstrip("\n")
+
+
+def test_an_answer_stops_at_a_token_and_goes_on(window):
+    screen = window("--seed", "1", "--set", "pace=50", "--set", "max_tokens=5000").until(">>>")
+    screen.type("ROMEO:\r").until(r"main at 0|ROMEO:\n\S").type("")
+    time.sleep(0.5)
+    screen.process.sendintr()
+    screen.until(r"tokens, you stopped it")
+    number = int(re.search(r"([\d,]+) tokens?, you stopped it", screen.text)[1].replace(",", ""))
+    assert 0 < number < 5000
+    screen.until(f"main at {number + 6}").enter("/set max_tokens 3").enter("").until(f"main at {number + 9}")
+
+
+def test_typing_during_an_answer_waits_for_the_prompt(window):
+    screen = window("--set", "pace=20", "--set", "max_tokens=10").until(">>>").type("ROMEO:\r").until(r"ROMEO:\n\S")
+    screen.type("/undo\r").until("/redo brings")
+    answer = screen.text.partition(">>> ROMEO:")[2].partition(">>> /undo")[0]
+    assert "/undo" not in answer.partition("10 tokens")[0]
+
+
+def test_ctrl_d_leaves_keeps_the_session_and_restores_the_terminal(window, home):
+    screen = window().until("main at 0")
+    before = screen.process.getecho()
+    screen.enter("ROMEO:").type("\x04").until("kept as last · seqshell --restore last goes on here")
+    assert screen.status() == 0
+    assert before is False  # while the prompt stands
+    assert (home / "sessions" / "last.safetensors").is_file()
+
+    again = window("--restore", "last").until("main at 36")
+    assert "position 36 · main" in again.text
+    again.enter("/continue 4").until("main at 40")
+
+
+def test_quit_gives_its_code(window):
+    assert window().until(">>>").type("/quit 7\r").status() == 7
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_at_the_prompt_keeps_the_session(window, home, signum, status):
+    screen = window().until("main at 0").enter("ROMEO:")
+    screen.process.kill(signum)
+    assert screen.status() == status
+    assert (home / "sessions" / "last.safetensors").is_file()
+    assert screen.output.rstrip().endswith("\x1b[0m")  # the dim line that says how to come back
+
+
+def test_a_signal_in_an_answer_stops_it_at_a_token_and_leaves(window, home):
+    screen = window("--set", "pace=20", "--set", "max_tokens=5000").until("main at 0").type("ROMEO:\r").until(r"ROMEO:\n\S")
+    screen.process.kill(signal.SIGTERM)
+    assert screen.status() == 143
+    assert (home / "sessions" / "last.safetensors").is_file()
+
+
+def test_a_model_that_is_missing_ends_with_status_3(window):
+    screen = window("-m", "shakespear")
+    assert screen.status() == 3
+    assert "no model 'shakespear'; did you mean shakespeare?" in screen.text
+
+
+def test_a_second_ctrl_c_gets_out_of_a_plugin_that_hangs(window, home):
+    (home / "plugins").mkdir()
+    (home / "plugins" / "sleepy.py").write_text(
+        "import time, seqshell\n"
+        "@seqshell.command('sleep')\n"
+        "def sleep(shell, arguments):\n"
+        "    '''Sleep; the state is kept.'''\n"
+        "    yield seqshell.Notice('asleep')\n"
+        "    while True: time.sleep(0.1)\n"
+        "@seqshell.hookimpl\n"
+        "def seqshell_commands():\n"
+        "    yield sleep\n"
+    )
+    screen = window(SEQSHELL_PLUGINS="sleepy").until("main at 0").type("/sleep\r").until("asleep")
+    for _ in range(2):
+        time.sleep(0.3)
+        screen.process.sendintr()
+    screen.until("stopped at once").enter("/state").until("position")
+
+
+def test_a_plugin_that_fails_on_import_is_named_and_left_out(window, home):
+    (home / "plugins").mkdir()
+    (home / "plugins" / "peephole.py").write_text("raise RuntimeError('no \\x1b[2J luck')\n")
+    screen = window(SEQSHELL_PLUGINS="peephole", size=(24, 120)).until("peephole failed: /plugins").enter("ROMEO:")
+    assert "peephole" in screen.text.partition(">>> ROMEO:")[2]
+    assert "no ^[[2J luck" in screen.output or "\x1b[2J" not in screen.output
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
+def test_it_works_without_colours_and_on_poor_terminals(window, environment):
+    screen = window("--set", "surprisal=on", **environment).until(">>>").enter("ROMEO:").enter("/branches").enter("/top 3").enter("/set")
+    assert not re.search(r"\x1b\[[0-9;]*38;[25]", screen.output)
+    if environment.get("TERM") == "dumb":
+        assert "\x1b" not in screen.output
+    assert screen.type("\x04").status() == 0
+
+
+def test_it_follows_a_resized_window(window):
+    screen = window(size=(24, 80)).until("main at 0")
+    screen.process.setwinsize(20, 60)
+    screen.screen.resize(20, 60)
+    screen.enter("/set").enter("/help")
+    assert all(len(line) < 60 for line in screen.lines)
+
+
+def test_the_tour_goes_line_by_line_and_ctrl_c_leaves_it(window):
+    screen = window().until("main at 0").enter("/tour").until("Ctrl-C leaves")
+    waiting = screen.lines[screen.screen.cursor.y]
+    assert waiting.startswith(">>> /")
+    screen.enter("").enter("")
+    screen.type("\x03").until("left; go on as you like").until(r"^>>>$")
+
+
+def test_the_toolbar_stands_below_the_prompt_where_the_terminal_cannot_tell_the_cursor(window):
+    screen = window(PROMPT_TOOLKIT_NO_CPR="1").until("main at 0").enter("ROMEO:").until("main at 36")
+    assert screen.lines[screen.screen.cursor.y + 1].startswith("shakespeare · sample · seed ")
