@@ -24,7 +24,8 @@ class Return:
 class Branch:
     """Where a branch stands (kept up to date only while another one is current), and what it came from.
 
-    parent, fork: the branch and the position where it left it. point: the node before the answer of which it holds a candidate, -1: none.
+    parent, fork: the branch and the position where it left it. point, turn: the node before the answer of which it holds a candidate (-1:
+    none), and the turn of that answer.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Branch:
     parent: str | None = None
     fork: int = 0
     point: int = -1
+    turn: int = 0
     returns: list[Return] = field(default_factory=list)
 
     def leave(self, node: int, retry: int, goes_to: int) -> None:

@@ -267,6 +267,7 @@ def _branch(data: Mapping[str, Any], num_nodes: int) -> Branch:
     _whole(branch.retry, 2**64)
     _whole(branch.fork, num_nodes)
     _whole(branch.point + 1, num_nodes + 1)
+    _whole(branch.turn, 2**62)
     return branch
 
 

@@ -131,8 +131,7 @@ class Session(Movable):
         variants = [{}] * which if isinstance(which, int) else which
         if not variants:
             raise UsageError("ask for at least one candidate")
-        if self.live.timeline.last_answer(self.here.node) < 0:
-            raise UsageError("there is no answer yet to make again; send a message first", code="no_answer")
+        self._last_answer()
         return self._candidates([self._plan(max_tokens, stop, strategy, settings) for settings in variants])
 
     def reset(self) -> Moved:
@@ -251,21 +250,30 @@ class Session(Movable):
         self._take_turn(answers=True)
         yield from answer(self.live, plan, self._turn, self._draw, self.branch)
 
+    def _last_answer(self) -> tuple[int, int]:
+        """The node before the last answer, and its turn."""
+        branch, timeline = self._branches.current, self.live.timeline
+        if branch.point == self.here.node and not branch.returns:  # a candidate that came out empty
+            return branch.point, branch.turn
+        run = timeline.last_answer(self.here.node)
+        if run < 0:
+            raise UsageError("there is no answer yet to make again; send a message first", code="no_answer")
+        return timeline.parent[run], timeline.turn[run]
+
     def _candidates(self, plans: list[Plan]) -> Answer:
         """Each plan's answer on a branch of its own."""
         self._keep_place()
         timeline, branches, left = self.live.timeline, self._branches, self._branches.current
-        run = timeline.last_answer(self.here.node)
-        point, turn = timeline.parent[run], timeline.turn[run]
+        point, turn = self._last_answer()
         used = timeline.retries_at(point) | {branch.retry for branch in branches if branch.node == branch.point == point}
         start = self.live.moment(point)
         parent = left.parent if left.point == point else left.name
-        left.point = point
+        left.point, left.turn = point, turn
         first: Branch | None = None
         for number, plan in enumerate(plans, 1):
             retry = next(retry for retry in range(len(used) + 1) if retry not in used)
             used.add(retry)
-            branch = branches.add(Branch(branches.free_name(), point, retry, parent, timeline.depth(point), point))
+            branch = branches.add(Branch(branches.free_name(), point, retry, parent, timeline.depth(point), point, turn))
             self._switch(branch, start, retry)
             first = first or branch
             finished = None
