@@ -229,7 +229,7 @@ def test_a_strategy_is_read_and_written_and_its_mistakes_told():
         ("", "name a strategy: beam"),
         ("bean", "no strategy 'bean'; did you mean beam?"),
         ("beam 5", "cannot read '5': after a strategy's name come settings, FIELD=VALUE"),
-        ("beam width=0", "beam: width must be 1 to 1000, not '0'"),
+        ("beam width=0", "beam: width must be 1 to 1,000, not '0'"),
         ("beam wdth=2", "beam has no setting 'wdth'; did you mean width?"),
     ]:
         with pytest.raises(UsageError) as caught:
