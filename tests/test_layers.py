@@ -17,8 +17,9 @@ import seqshell
 LAYERS = """
     cli  __main__  testing
     terminal | script reading json_lines plain_text stopping listing
-    starting completion
-    shell settings commands.*
+    command_line completion
+    starting
+    shell settings commands.* shell_settings
     training
     opening building builtin commands
     host
@@ -33,7 +34,7 @@ LAYERS = """
 HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.hookspecs"),
-    "argparse": ("seqshell.cli", "seqshell.training.cli"),
+    "argparse": ("seqshell.command_line", "seqshell.cli", "seqshell.training.cli"),
 }
 
 # Where torch may be imported outside a function: modules that somebody imports only when a torch module is wanted.

@@ -83,21 +83,23 @@ class Script:
 
     def run(self) -> tuple[int, Shell | None]:
         """Everything from the start to the end object. Returns as the function `run` does."""
-        shell = None
+        shell, goes_on, code = None, False, FAILED
         with self._stopping:
             try:
-                shell, found = self._start()
-                if shell is not None:
-                    self._run_all(shell, found)
-            except KeyboardInterrupt:
-                self._failed += self._at_work
-            code = self._exit_code()
-            self._output.finish(self._lines, self._failed, code)
-            if shell is not None and self._options.go_on and self._quit is None and not self._stopping.number:
-                return code, shell
-            if shell is not None:
-                shell.end("quit" if code == OK or self._quit is not None else "error")
-            return code, None
+                try:
+                    shell, found = self._start()
+                    if shell is not None:
+                        self._run_all(shell, found)
+                except KeyboardInterrupt:
+                    self._failed += self._at_work
+                code = self._exit_code()
+                self._output.finish(self._lines, self._failed, code)
+                goes_on = self._options.go_on and self._quit is None and self._stopping.number is None
+            finally:  # also where nobody reads the output any more
+                if shell is not None and not goes_on:
+                    shell.end("quit" if code == OK or self._quit is not None else "error")
+                    self._tell_notices(shell)
+        return code, shell if goes_on else None
 
     def _start(self) -> tuple[Shell | None, list[Source]]:
         """The shell with its model, and where the lines come from; no shell when that cannot be had."""
@@ -108,8 +110,7 @@ class Script:
             self._refused = BAD_USAGE if isinstance(error, UsageError) else NO_MODEL if isinstance(error, CheckpointError | PluginError) else FAILED
             self._tell(error, "", "", None)
             return None, []
-        for notice in shell.take_notices():
-            tell(sys.stderr, notice.text)
+        self._tell_notices(shell)
         model = shell.session.model
         told = {"model": model.name, "task": model.task.value, "fingerprint": model.fingerprint, "seed": shell.session.seed}
         plugins = [plugin.name for plugin in shell.registry.plugins if plugin.state == "loaded" and plugin.name != "seqshell"]
@@ -194,6 +195,10 @@ class Script:
         self._output.failed(where, op, number, fault)
         if fault.details and is_debugging():
             tell(sys.stderr, fault.details)
+
+    def _tell_notices(self, shell: Shell) -> None:
+        for notice in shell.take_notices():
+            tell(sys.stderr, notice.text)
 
     def _exit_code(self) -> int:
         failed = NOT_AS_EXPECTED if self._failed == self._unmet else FAILED

@@ -49,8 +49,9 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     from seqshell.events import Notice
     from seqshell.host import Policy
     from seqshell.opening import load_registry
-    from seqshell.settings import Settings, settings_of_config
+    from seqshell.settings import Settings
     from seqshell.shell import Shell
+    from seqshell.shell_settings import settings_of_config
 
     registry = load_registry(Policy.read(no_plugins=options.no_plugins, extra=options.plugins))
     try:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from seqshell import cli
+from seqshell import cli, command_line
 from seqshell.testing import tiny_checkpoint
 
 
@@ -66,9 +66,9 @@ def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
 
 def test_a_subcommand_is_one_only_as_the_first_word(capsys, model, tmp_path):
     (tmp_path / "models").write_text("/set max_tokens 1\n")
-    assert cli._subcommand(["models"]) == 0
-    assert cli._subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"]) == 7
-    assert cli._subcommand(["-m", "x", "models"]) is None
+    assert command_line.find_subcommand(["models"], cli.SUBCOMMANDS) == 0
+    assert command_line.find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], cli.SUBCOMMANDS) == 7
+    assert command_line.find_subcommand(["-m", "x", "models"], cli.SUBCOMMANDS) is None
     assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
     assert run(capsys, "-m", model, "./models") == (0, "", "")
 

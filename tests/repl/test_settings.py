@@ -9,8 +9,9 @@ import seqshell
 from seqshell.errors import UsageError
 from seqshell.host import Policy
 from seqshell.opening import load_registry
-from seqshell.settings import SHELL_SETTINGS, Settings, settings_of_config
+from seqshell.settings import Settings
 from seqshell.shell import Shell
+from seqshell.shell_settings import SHELL_SETTINGS, settings_of_config
 from seqshell.testing import tiny_model
 
 
@@ -77,6 +78,8 @@ def test_set_wins_and_default_takes_it_back():
     assert settings.set("top_k", 7) == (7, 5)
     assert settings.reset("top_k") == (5, 7)
     assert stands(settings, "top_k") == (5, "config file")
+    assert settings.set("top_k.k", 8) == (8, 5)
+    assert settings.reset("top_k.k") == (5, 8)
 
 
 def test_default_takes_a_stage_out_that_only_set_had_brought():

@@ -13,7 +13,7 @@ from seqshell.commands.scripts import file_name
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.events import Event, Finished, Notice
 from seqshell.offers import Arguments, command
-from seqshell.settings import SHELL_SETTINGS
+from seqshell.shell_settings import SHELL_SETTINGS
 
 if TYPE_CHECKING:
     from seqshell.models import Model

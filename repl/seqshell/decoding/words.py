@@ -114,7 +114,7 @@ def format_strategy(strategy: Strategy, available: Available | None = None) -> s
         for item in settings_of(type(strategy))
         if getattr(strategy, item.name) != item.default
     ]
-    return " ".join([_name(strategy, available or {}), *settings])
+    return " ".join([known_name(strategy, available or {}), *settings])
 
 
 def _scan(text: str, pattern: re.Pattern[str], form: str) -> list[re.Match[str]]:
@@ -172,7 +172,7 @@ def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) 
     if word["value"] is not None or word["fields"]:
         raise UsageError(f"-{name} removes a stage and takes no value")
     for index, sampler in enumerate(chain):
-        if _name(sampler, available) == name:
+        if known_name(sampler, available) == name:
             return index
     _find(name, available, "sampler")  # an unknown name has an error of its own
     raise UsageError(f"{name} is not in the chain, which is {format_chain(chain, available)}")
@@ -189,11 +189,11 @@ def _placed(chain: list[Sampler], stage: Sampler, available: Available) -> list[
 
 
 def _place(sampler: Sampler, available: Available) -> int:
-    name = _name(sampler, available)
+    name = known_name(sampler, available)
     return USUAL_ORDER.index(name if name in USUAL_ORDER else PLUGINS)
 
 
-def _name(offered: Sampler | Strategy, available: Available) -> str:
+def known_name(offered: Sampler | Strategy, available: Available) -> str:
     """The name under which the host knows it: its own, or owner/name where another has that."""
     kind = type(offered)
     name = str(getattr(kind, "name", kind.__name__))
@@ -203,7 +203,7 @@ def _name(offered: Sampler | Strategy, available: Available) -> str:
 
 
 def _format_stage(sampler: Sampler, available: Available) -> str:
-    word = _name(sampler, available)
+    word = known_name(sampler, available)
     for number, item in enumerate(settings_of(type(sampler))):
         value = getattr(sampler, item.name)
         if number == 0:
