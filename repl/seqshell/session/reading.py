@@ -35,10 +35,12 @@ class Reader:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError when the model fails."""
         try:
             outputs, state = self._step(inputs, state)
-            # The sum of squares is finite unless a logit is not: a quarter of the time of looking at each.
-            sound = outputs.shape == (len(inputs), self._size) and math.isfinite(np.vdot(outputs, outputs))
         except Exception as error:
             raise self._failed(error) from error
+        try:  # the sum of squares is finite unless a logit is not: a quarter of the time of looking at each
+            sound = outputs.shape == (len(inputs), self._size) and math.isfinite(np.vdot(outputs, outputs))
+        except (TypeError, AttributeError):
+            sound = False
         if not sound:
             self._check(outputs, len(inputs))
         return outputs, state

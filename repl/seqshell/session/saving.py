@@ -133,7 +133,7 @@ def read(path: Path, live: Live, samplers: Available, strategies: Available) -> 
         return _rebuilt(header, tensors, live, samplers, strategies)
     except UsageError as error:
         raise CheckpointError(f"{path.name} needs a sampler or strategy that is not here: {error.message}") from None
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, StopIteration) as error:
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path.name} is damaged: {type(error).__name__}: {error}") from error
 
 
@@ -182,7 +182,7 @@ def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], template: NDArray
         ends = np.cumsum(shapes.prod(1))
         parts = np.split(together, ends[:-1])
         different = [part.reshape(shape).copy() for part, shape in zip(parts, shapes, strict=True)]
-    places = tensors.get(f"{name}.of", np.arange(count))
+    places = tensors.get(f"{name}.of", np.arange(len(different)))
     if len(places) != count or (count and not 0 <= places.min() <= places.max() < len(different)):
         raise ValueError(f"{name} does not have {count} rows")
     return [different[place] for place in places]
