@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -100,13 +100,9 @@ def common_options() -> ArgumentParser:
 
 
 def _seed(word: str) -> int:
-    number = int(word)
-    if not 0 <= number < 2**64:
-        raise ValueError
-    return number
-
-
-_seed.__name__ = "seed"  # argparse names the type in its error
+    if not (word.isascii() and word.isdigit() and int(word) < 2**64):
+        raise ArgumentTypeError(f"must be a whole number from 0 to {2**64 - 1:,}, not {word!r}")
+    return int(word)
 
 
 def shell_parser() -> ArgumentParser:

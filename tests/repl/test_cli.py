@@ -40,7 +40,7 @@ def test_a_first_argument_that_is_no_file_is_told_what_else_it_could_be(capsys):
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["--mess"], "unrecognized arguments: --mess"),
         (["--seed", "-1"], "--seed"),
-        (["--seed=x"], "invalid seed value: 'x'"),
+        (["--seed=x"], "must be a whole number from 0 to 18,446,744,073,709,551,615, not 'x'"),
         (["--json=lots"], "invalid choice: 'lots'"),
         (["--set", "temperature"], "--set needs NAME=VALUE, not 'temperature'"),
         (["--set", "max_tokens=0", "-c", "a"], "max_tokens must be 1 to 1,000,000, not '0'"),
