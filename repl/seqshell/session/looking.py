@@ -19,7 +19,7 @@ from seqshell.session.timeline import STRIDE, Read
 from seqshell.state import named_leaves
 
 SHOWN_LIKELIEST = 5  # beside each token of a score
-LONGEST_LINES = 1024  # tokens among which the last two lines are looked for
+LONGEST_LINES = 256  # tokens of the last two lines that are shown at most
 FIRST_WORDS = 40  # characters
 
 
@@ -44,13 +44,14 @@ def text_of(live: Live, node: int) -> Text:
 
 def last_lines(live: Live, node: int) -> str:
     """The last two lines of the text up to a node; it takes as long as these lines are."""
-    depth, count = live.timeline.depth(node), 64
-    while True:
-        start = max(0, depth - count)
-        text = decoded(live.pieces.joined(live.timeline.ids_to(node, start)))[0]
-        if start == 0 or count >= LONGEST_LINES or text.count("\n") > 1:
-            return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
-        count *= 4
+    timeline, data = live.timeline, b""
+    start = depth = timeline.depth(node)
+    while start > 0 and depth - start < LONGEST_LINES and data.count(b"\n") < 2:
+        before = max(0, start - 64)
+        data = live.pieces.joined(timeline.ids_to(timeline.ancestor(node, start), before)) + data
+        start = before
+    text = decoded(data)[0]
+    return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
 
 
 def first_words(live: Live, node: int, start: int) -> str:
