@@ -5,7 +5,6 @@ A word with a slash or the ending .safetensors is a path, every other is a name.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -142,5 +141,7 @@ def _named(places: Iterable[Path], ending: str) -> dict[str, Path]:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, list(known), 3)
     return f"; did you mean {' or '.join(near)}?" if near else ""

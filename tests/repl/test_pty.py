@@ -55,9 +55,14 @@ class Window:
         """Wait until the screen shows a pattern."""
         end = time.monotonic() + PATIENCE
         while not re.search(wanted, self.text, re.MULTILINE):
-            assert time.monotonic() < end and not self.ended, f"no {wanted!r} in\n{self.text}"
-            self.read()
+            self.wait(end, f"no {wanted!r}")
         return self
+
+    def wait(self, end, complaint):
+        """Read on; the test fails when time is up or the program has ended."""
+        late = self.ended or time.monotonic() > end
+        assert not late, f"{complaint} in\n{self.text}"
+        self.read()
 
     def type(self, keys):
         self.process.send(keys)
@@ -69,8 +74,7 @@ class Window:
         self.type(line + "\r")
         end = time.monotonic() + PATIENCE
         while self.prompts == before or not self.prompting:
-            assert time.monotonic() < end and not self.ended, f"no prompt after {line!r} in\n{self.text}"
-            self.read()
+            self.wait(end, f"no prompt after {line!r}")
         return self
 
     @property

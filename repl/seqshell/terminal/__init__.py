@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ def run(options: Options, shell: Shell | None = None) -> int:
 
     shell: the one to go on with, where a script has run already (-i); otherwise it is built while the user types.
     """
+    gc.disable()  # what is imported on the way to the first prompt stays; `loop` turns it on again when the prompt stands
     from seqshell.terminal.loop import run as talk
 
     return talk(options, shell)

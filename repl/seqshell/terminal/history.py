@@ -6,9 +6,12 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.history import History
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST_READ = 1_000_000  # bytes from the end of the file
 

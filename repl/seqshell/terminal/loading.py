@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from seqshell.terminal.answering import Answering
 
 
-class Loading(Generic[T]):
-    """Builds one thing in the background. on_ready is called on that thread when it stands, or has failed."""
+class Loading:
+    """Builds what answers, in the background. on_ready is called on that thread when it stands, or has failed."""
 
-    def __init__(self, build: Callable[[], T], on_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, build: Callable[[], Answering], on_ready: Callable[[], None] = lambda: None) -> None:
         self._build = build
         self._on_ready = on_ready
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
-        self._built: T | None = None
+        self._built: Answering | None = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
@@ -27,8 +28,8 @@ class Loading(Generic[T]):
             self._thread.start()
 
     @property
-    def built(self) -> T | None:
-        """The thing, None until it stands."""
+    def built(self) -> Answering | None:
+        """What answers, None until it stands."""
         return self._built
 
     @property
@@ -40,8 +41,8 @@ class Loading(Generic[T]):
         """Whether it stands or has failed, waiting for that at most so long."""
         return self._done.wait(seconds)
 
-    def wait(self) -> T:
-        """The thing, once it stands; raises what kept it from standing. Signal handlers run while this waits."""
+    def wait(self) -> Answering:
+        """What answers, once it stands; raises what kept it from standing. Signal handlers run while this waits."""
         self.start()
         self._done.wait()
         if self._error is not None:

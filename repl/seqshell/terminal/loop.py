@@ -5,6 +5,7 @@ The first prompt stands before anything is imported that it does not need; the r
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ class Conversation:
             completer=ShellCompleter(self._shell),
             toolbar=self._toolbar,
             colours=printer.colours,
-            on_first_paint=self._loading.start,
+            on_first_paint=self._painted,
             input=input,
             output=output,
         )
@@ -181,6 +182,12 @@ class Conversation:
         from seqshell.terminal.answering import Answering
 
         return Answering(shell or starting.build_shell(self._options), self._printer, self._signals)
+
+    def _painted(self) -> None:
+        """The first prompt stands."""
+        gc.freeze()
+        gc.enable()
+        self._loading.start()
 
     def _loaded(self) -> None:
         """Called on the loading thread."""
