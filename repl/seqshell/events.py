@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,11 @@ class Token(Event):
 class Finished(Event):
     """The end of an answer of GENERATE. Positions [start, end) hold its tokens; log_prob is the model's, in nats, before the chain.
 
-    text: what was still held back and is told only now (mostly nothing), so that the joined texts of an answer's Tokens and its
-        Finished are the whole answer.
-    stop: length, eos, stop, interrupt or error. candidate is counted from 1 when there are several.
+    answer: the whole text. stop: length, eos, stop, interrupt or error. candidate is counted from 1 when there are several.
     """
 
-    text: str
+    text: ClassVar[str] = ""  # all is told: the joined texts of the events of an answer are the answer
+    answer: str
     num_tokens: int
     stop: str
     log_prob: float

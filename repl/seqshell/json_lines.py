@@ -113,7 +113,7 @@ class JsonLines:
 def _answer(event: Finished, message: str | None) -> dict[str, Any]:
     """The fields of an answer of GENERATE."""
     found: dict[str, Any] = {} if message is None else {"input": message}
-    found |= {"text": event.text, "n": event.num_tokens, "stop": event.stop, "logprob": event.log_prob}
+    found |= {"text": event.answer, "n": event.num_tokens, "stop": event.stop, "logprob": event.log_prob}
     found |= {"pos": (event.start, event.end), "branch": event.branch}
     return found if event.candidate is None else {**found, "candidate": event.candidate}
 

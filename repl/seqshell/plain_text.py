@@ -46,8 +46,8 @@ class PlainText:
                 self._out.flush()
         elif isinstance(event, Finished):
             if not self._told:
-                self._write(event.text)
-            self._end_line(always=not event.text)
+                self._write(event.answer)
+            self._end_line(always=not event.answer)
             self._told = False
         elif isinstance(event, Notice):
             tell(self._err, event.text)

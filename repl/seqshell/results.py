@@ -18,7 +18,7 @@ def plain(event: Event) -> str | None:
 
 @plain.register
 def _(event: Finished) -> str:
-    return event.text
+    return event.answer
 
 
 @plain.register

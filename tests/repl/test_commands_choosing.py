@@ -107,13 +107,13 @@ def test_samplers_of_the_chain_are_completed_for_removal(shell):
 def test_strategy_shows_and_chooses(shell):
     assert send(shell, "/strategy") == [Text("sample")]
     assert send(shell, "/strategy greedy")[0] == SettingChanged("strategy", "greedy", "sample")
-    first, second = (event.text for event in send(shell, "abc", "/regen") if isinstance(event, Finished))
+    first, second = (event.answer for event in send(shell, "abc", "/regen") if isinstance(event, Finished))
     assert first == second
 
 
 def test_seed_decides_the_text(shell):
     one, other, again = (
-        event.text for event in send(shell, "/seed 1", "abc", "/undo", "/seed 2", "abc", "/undo", "/seed 1", "abc") if isinstance(event, Finished)
+        event.answer for event in send(shell, "/seed 1", "abc", "/undo", "/seed 2", "abc", "/undo", "/seed 1", "abc") if isinstance(event, Finished)
     )
 
     assert one == again != other

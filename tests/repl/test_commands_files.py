@@ -112,8 +112,8 @@ def test_source_runs_lines_as_turns_of_their_own(shell, tmp_path):
     before, _, whole = shell.session.text().text.partition("a\n\nb")
 
     assert [answer.num_tokens for answer in answers] == [12, 12, 3]
-    assert before == "ROMEO:" + answers[0].text
-    assert whole == answers[1].text + answers[2].text
+    assert before == "ROMEO:" + answers[0].answer
+    assert whole == answers[1].answer + answers[2].answer
     send(shell, "/undo 2")
     assert shell.session.text().text == before
 

@@ -56,8 +56,8 @@ def test_reseed_forgets_what_was_before(shell):
     events = send(shell, "abc", "/reseed bad", "/continue 4")
     (fresh,) = answers(send(shell_for(tiny_model()), "/feed bad", "/continue 4"))
 
-    assert answers(events)[-1].text == fresh.text
-    assert shell.session.text().text == "bad" + fresh.text
+    assert answers(events)[-1].answer == fresh.answer
+    assert shell.session.text().text == "bad" + fresh.answer
 
 
 def test_text_is_written_to_a_file_and_not_shown(shell, tmp_path):
@@ -77,7 +77,7 @@ def test_undo_and_redo_move_by_turns_and_tell_where(shell):
     assert isinstance(events[0], Moved)
     assert data(events) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
     assert data(send(shell, "/redo")) == {"pos": 8, "was": 0, "branch": "main", "tail": shell.session.tail}
-    assert shell.session.text().text == "abc" + finished.text
+    assert shell.session.text().text == "abc" + finished.answer
 
 
 def test_undo_takes_back_tokens_with_a_t(shell):
@@ -88,7 +88,7 @@ def test_undo_takes_back_tokens_with_a_t(shell):
 
 def test_the_same_message_after_undo_gives_the_same_text_and_regen_another(shell):
     shell.settings.set("max_tokens", 20)
-    first, again, other = (answer.text for answer in answers(send(shell, "abc", "/undo", "abc", "/regen")))
+    first, again, other = (answer.answer for answer in answers(send(shell, "abc", "/undo", "abc", "/regen")))
 
     assert first == again != other
 
@@ -127,7 +127,7 @@ def test_regen_makes_numbered_candidates_on_branches_and_stands_on_the_first(she
 
     assert [(answer.candidate, answer.branch, answer.start) for answer in found] == [(1, "main.2", 3), (2, "main.3", 3), (3, "main.4", 3)]
     assert shell.session.branch == "main.2"
-    assert shell.session.text().text == "abc" + found[0].text
+    assert shell.session.text().text == "abc" + found[0].answer
 
 
 def test_regen_makes_one_candidate_for_each_value(shell):
@@ -136,7 +136,7 @@ def test_regen_makes_one_candidate_for_each_value(shell):
     (greedy,) = answers(send(shell_for(tiny_model()), "/strategy greedy", "/feed abc", "/continue 20"))
 
     assert [answer.candidate for answer in found] == [1, 2]
-    assert found[0].text == greedy.text != found[1].text
+    assert found[0].answer == greedy.answer != found[1].answer
     assert shell.session.chain == ()
 
 
@@ -154,7 +154,7 @@ def test_branches_are_made_visited_shown_and_dropped(shell):
 def test_a_branch_agrees_with_the_one_it_left_until_another_draw_is_asked_for(shell):
     left, right = answers(send(shell, "/feed abc", "/branch other", "/continue", "/checkout main", "/continue"))
 
-    assert left.text == right.text
+    assert left.answer == right.answer
 
 
 def test_names_of_branches_are_completed(shell):

@@ -332,8 +332,8 @@ def test_candidates_are_numbered_and_the_session_stands_on_the_first(session):
     made = ends(session.regenerate(3, 8))
 
     assert [(each.branch, each.candidate, each.num_tokens) for each in made] == [("main.2", 1, 8), ("main.3", 2, 8), ("main.4", 3, 8)]
-    assert session.text().text == "abc" + made[0].text
-    assert len({each.text for each in made} | {session.text("main").text[3:]}) == 4
+    assert session.text().text == "abc" + made[0].answer
+    assert len({each.answer for each in made} | {session.text("main").text[3:]}) == 4
     assert [session.next_candidate().branch for _ in range(4)] == ["main.3", "main.4", "main", "main.2"]
     assert session.next_candidate(-1).branch == "main"
 
@@ -509,7 +509,7 @@ def test_a_score_is_the_log_probability_of_going_on_so_and_moves_nothing(session
     assert score.nats == pytest.approx(-score.log_prob / 4)
     assert score.perplexity == pytest.approx(math.exp(score.nats))
     assert score.bits_per_char == pytest.approx(score.nats / math.log(2))
-    assert session.score(finished.text).log_prob == pytest.approx(finished.log_prob)
+    assert session.score(finished.answer).log_prob == pytest.approx(finished.log_prob)
     for token in score.tokens:
         better = [text for text, log_prob in token.likeliest if log_prob > token.log_prob]
         assert len(token.likeliest) == 5

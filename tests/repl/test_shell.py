@@ -18,14 +18,14 @@ def _home(tmp_path, monkeypatch):
 
 def said(shell, *lines):
     """The text of what the lines answer."""
-    return "".join(event.text for line in lines for event in shell.handle(line) if isinstance(event, Finished))
+    return "".join(event.answer for line in lines for event in shell.handle(line) if isinstance(event, Finished))
 
 
 def test_a_message_is_fed_and_answered():
     events = run(["/set max_tokens 4", "abc"], model=tiny_model())
     tokens = [event for event in events if isinstance(event, Token)]
     (finished,) = [event for event in events if isinstance(event, Finished)]
-    assert "".join(token.text for token in tokens) == finished.text
+    assert "".join(token.text for token in tokens) == finished.answer
     assert (finished.num_tokens, finished.start, finished.end, finished.stop) == (4, 3, 7, "length")
 
 
@@ -136,9 +136,9 @@ def test_an_interrupt_ends_the_answer_at_a_token_and_keeps_what_is_committed():
     first = [next(events) for _ in range(5)]
     shell.interrupt()
     *_, finished = first + list(events)
-    assert (finished.stop, finished.text) == ("interrupt", whole[: finished.num_tokens])
+    assert (finished.stop, finished.answer) == ("interrupt", whole[: finished.num_tokens])
     assert shell.session.position == finished.end
-    assert finished.text + said(shell, f"/continue {100 - finished.num_tokens}") == whole
+    assert finished.answer + said(shell, f"/continue {100 - finished.num_tokens}") == whole
 
 
 def test_closing_the_events_stops_at_the_last_token_told():

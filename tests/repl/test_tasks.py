@@ -23,9 +23,9 @@ def test_a_message_is_read_and_answered_from_there(session):
 
     assert all(isinstance(token, Token) for token in tokens)
     assert isinstance(finished, Finished)
-    assert (finished.text, finished.num_tokens, finished.stop) == ("".join(token.text for token in tokens), 5, "length")
+    assert (finished.answer, finished.num_tokens, finished.stop) == ("".join(token.text for token in tokens), 5, "length")
     assert (finished.start, finished.end, session.position) == (3, 8, 8)
-    assert session.text().text == "abc" + finished.text
+    assert session.text().text == "abc" + finished.answer
 
 
 def test_going_on_is_as_if_the_answer_had_never_stopped(session):
@@ -33,7 +33,7 @@ def test_going_on_is_as_if_the_answer_had_never_stopped(session):
     *_, second = tasks.go_on(session, PLAIN)
     *_, whole = tasks.answer(Session(tiny_model()), "abc", PLAIN | {"max_tokens": 10})
 
-    assert first.text + second.text == whole.text
+    assert first.answer + second.answer == whole.answer
 
 
 def test_going_on_makes_as_many_tokens_as_are_asked_for(session):
@@ -64,10 +64,10 @@ def test_unknown_characters_are_left_out_on_request(session):
 
 def test_an_answer_ends_before_a_stop_text(session):
     *_, whole = tasks.answer(session, "abc", PLAIN | {"max_tokens": 30})
-    wanted = whole.text[10:12]
+    wanted = whole.answer[10:12]
     *_, finished = tasks.answer(Session(tiny_model()), "abc", PLAIN | {"max_tokens": 30, "stop": (wanted,)})
 
-    assert finished.text == whole.text[: whole.text.index(wanted)]
+    assert finished.answer == whole.answer[: whole.answer.index(wanted)]
     assert finished.stop == "stop"
 
 
