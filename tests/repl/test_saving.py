@@ -11,7 +11,9 @@ import pytest
 from seqshell import CheckpointError, checkpoint, setting
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.events import Finished, Token
+from seqshell.sampling import Draw
 from seqshell.session import Session
+from seqshell.session.timeline import Read
 from seqshell.testing import tiny_model
 
 
@@ -122,6 +124,12 @@ def test_a_fresh_session_is_saved_and_restored(path):
 
     assert (restored.position, restored.text().text) == (0, "")
     assert told(restored.generate(9)) == told(Session(tiny_model()).generate(9))
+
+
+def test_a_session_in_which_an_answer_was_broken_off_is_saved(session, path):
+    session.live.timeline.begin(session.here.node, 99, Read.DRAWN, Draw())
+
+    assert told(saved(session, path).generate(9)) == told(session.generate(9))
 
 
 def test_the_file_says_which_model_it_needs(session, path):

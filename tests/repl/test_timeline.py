@@ -131,3 +131,16 @@ def test_the_retries_used_at_a_node_are_those_of_all_its_children():
     assert timeline.retries_at(2) == {4, 0, 2}
     assert timeline.retries_at(1) == {4, 9}
     assert timeline.retries_at(3) == set()
+
+
+def test_a_run_that_was_broken_off_leaves_nothing():
+    """KeyboardInterrupt may come between any two lines."""
+    broken, sound = (grown((0, Read.DRAWN, [1, 2], 1, 0)) for _ in range(2))
+    broken.parent.append(2)
+    broken.base.append(2)
+    for timeline in (broken, sound):
+        timeline.begin(1, 2, Read.FED, Draw())
+        timeline.extend([3, 4])
+
+    assert [broken.node(number) for number in range(5)] == [sound.node(number) for number in range(5)]
+    assert broken.made_by_model(4) == sound.made_by_model(4) == 1

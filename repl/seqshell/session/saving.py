@@ -105,7 +105,8 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}") from None
     whole = [snapshot for snapshot in kept if snapshot.outputs is not None]
-    tensors: dict[str, NDArray[Any]] = {f"runs.{name}": np.array(getattr(timeline, name), kind) for name, kind in RUNS.items()}
+    sizes = np.diff([*timeline.first, len(timeline)])  # a run without a node was broken off by KeyboardInterrupt
+    tensors: dict[str, NDArray[Any]] = {f"runs.{name}": np.array(getattr(timeline, name), kind)[sizes > 0] for name, kind in RUNS.items()}
     tensors["ids"] = np.array(timeline.ids, np.int32)
     tensors["kept"] = np.array([snapshot.node for snapshot in kept], np.int64)
     tensors["whole"] = np.array([snapshot.node for snapshot in whole], np.int64)

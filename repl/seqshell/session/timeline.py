@@ -81,10 +81,7 @@ class Timeline:
     def begin_root(self, parent: int, turn: int, draw: Draw) -> int:
         """A moment at which nothing was read; parent: the node that is left for it, -1 at the very start. Returns the node."""
         run = self.num_runs
-        self._begin(parent, -1, turn, Read.ROOT, draw, 0)
-        self.above.append(run)
-        self.level.append(0)
-        self.jump.append(run)
+        self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run)
         return self.append(-1)
 
     def begin(self, parent: int, turn: int, read: Read, draw: Draw) -> None:
@@ -93,23 +90,18 @@ class Timeline:
         made = self.made[above]
         if self.read[above] in (Read.DRAWN, Read.FOUND):
             made += parent - self.first[above] + 1
-        self._begin(parent, self.depth(parent), turn, read, draw, made)
         jump = self.jump[above]
         level = self.level[above]
         even = level - self.level[jump] == self.level[jump] - self.level[self.jump[jump]]
-        self.above.append(above)
-        self.level.append(level + 1)
-        self.jump.append(self.jump[jump] if even else above)
+        self._begin(parent, self.depth(parent), turn, read, draw, made, above, level + 1, self.jump[jump] if even else above)
 
-    def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, made: int) -> None:
+    def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, *place: int) -> None:
+        """place: made, above, level, jump. A run is there once its first node is noted: KeyboardInterrupt before that leaves nothing."""
+        columns = (self.parent, self.base, self.turn, self.read, self.seed, self.retry, self.made, self.above, self.level, self.jump)
+        for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
+            del column[self.num_runs :]
+            column.append(value)
         self.first.append(len(self.ids))
-        self.parent.append(parent)
-        self.base.append(base)
-        self.turn.append(turn)
-        self.read.append(read)
-        self.made.append(made)
-        self.seed.append(draw.seed)
-        self.retry.append(draw.retry)
 
     def append(self, token: int) -> int:
         """Add a node to the last run and return it."""
