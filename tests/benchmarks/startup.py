@@ -87,7 +87,9 @@ def in_turn(runs: int, *measures: tuple[str, Callable[[], float]]) -> dict[str, 
 def main(runs: int, model: str = "") -> None:
     seqshell = ["-m", "seqshell", *(["-m", model] if model else [])]
     with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"SEQSHELL_HOME": home, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        # Installed libraries come with their bytecode; ours has to be allowed to keep its own.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"SEQSHELL_HOME": home, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
         tokens = in_turn(
             runs,
             ("torch", lambda: until_end(["-c", "import torch"])),
