@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pexpect
 import pyte
@@ -20,7 +21,7 @@ PATIENCE = 30  # seconds; a loaded machine may be slow
 class Window:
     """seqshell in a terminal of its own, with the screen that a person would see."""
 
-    def __init__(self, home, *arguments, size=(24, 80), **environment):
+    def __init__(self, home, *arguments, size=(24, 80), program=(), **environment):
         self.screen = pyte.Screen(size[1], size[0])
         self.screen.write_process_input = self.type  # it answers where the cursor is
         self.stream = pyte.Stream(self.screen)
@@ -28,8 +29,8 @@ class Window:
         self.ended = False
         wanted = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
         inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")}
-        command = ["-m", "seqshell", *arguments]
-        self.process = pexpect.spawn(sys.executable, command, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home)
+        program, *arguments = program or [sys.executable, "-m", "seqshell", *arguments]
+        self.process = pexpect.spawn(program, arguments, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home)
 
     def read(self, seconds=0.05):
         """Take in what the program has written."""
@@ -202,6 +203,21 @@ def test_a_signal_at_the_prompt_keeps_the_session(window, home, signum, status):
     assert screen.status() == status
     assert (home / "sessions" / "last.safetensors").is_file()
     assert screen.output.rstrip().endswith("\x1b[0m")  # the dim line that says how to come back
+
+
+@pytest.mark.parametrize("way", ["/quit", "signal"])
+def test_the_terminal_is_as_it_was_before(window, home, way):
+    command = f"stty -g >before; {sys.executable} -m seqshell; echo left $?; stty -g >after"
+    screen = window(program=["/bin/sh", "-c", command]).until("main at 0").enter("ROMEO:")
+    if way == "signal":
+        shell = screen.process.pid
+        (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
+    else:
+        screen.type("/quit\r")
+    screen.until("left 143" if way == "signal" else "left 0")
+    screen.status()
+    assert (home / "after").read_text() == (home / "before").read_text()
 
 
 def test_a_signal_in_an_answer_stops_it_at_a_token_and_leaves(window, home):

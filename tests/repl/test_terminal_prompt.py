@@ -10,6 +10,7 @@ from prompt_toolkit.output import DummyOutput
 
 from seqshell.terminal.history import LineHistory
 from seqshell.terminal.prompt import LEAVE, Prompt
+from seqshell.terminal.suggester import LineStyle
 
 ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O, RIGHT, END, UP = "\r", "\x1b\r", "\x03", "\x04", "\x0f", "\x1b[C", "\x1b[F", "\x1b[A"
 F1, F3, F4 = "\x1bOP", "\x1bOR", "\x1bOS"
@@ -138,6 +139,17 @@ def test_ctrl_r_searches_the_history(keyboard):
 
 def test_control_characters_of_a_paste_arrive_as_they_are(keyboard):
     assert ask(keyboard, "\x1b[200~a\x00\x9b\x1b]0;x\x07\x1b[201~" + ENTER) == "a\x00\x9b\x1b]0;x\x07"
+
+
+def test_what_turns_a_line_around_is_not_drawn_but_is_sent(keyboard):
+    from prompt_toolkit.layout.processors import TransformationInput
+
+    asked = prompt(keyboard)
+    fragments = [("", "a\u202eb\x07"), ("class:auto-suggestion", "é")]
+    control = asked.session.layout.current_control
+    drawn = LineStyle().apply_transformation(TransformationInput(control, control.buffer.document, 0, lambda at: at, fragments, 80, 24)).fragments
+    assert drawn == [("", "a\ufffdb\x07"), ("class:auto-suggestion", "é")]
+    assert ask(keyboard, "a\u202eb" + ENTER, asked) == "a\u202eb"
 
 
 def test_the_toolbar_tells_of_the_multi_line_mode(keyboard):

@@ -58,6 +58,7 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     except GeneratorExit:
         if _written(path) != before:
             _open_new(shell, path)
+            shell.notices.append(Notice(f"the best so far is kept and open: {opened(shell).title}"))  # nothing can be yielded any more
         raise
     if _written(path) != before:
         _open_new(shell, path)

@@ -43,18 +43,25 @@ class ProgressBar:
             self.printer.column = 0
 
     def _start(self) -> None:
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
         style = self.printer.rich_style
         self.printer.fresh_line()
         self._progress = Bar(
             TextColumn("{task.description}", markup=False),
-            BarColumn(20, style=style("dim"), complete_style=style("bar"), finished_style=style("bar"), pulse_style=style("bar")),
+            BarColumn(
+                None,
+                style=style("dim"),
+                complete_style=style("bar"),
+                finished_style=style("bar"),
+                pulse_style=style("bar"),
+                table_column=Column(min_width=8, max_width=24, ratio=1),
+            ),
             TextColumn("{task.percentage:>3.0f} %", markup=False),
-            TextColumn("{task.fields[told]}", markup=False, style=style("dim")),
-            TimeRemainingColumn(compact=True),
-            console=self.printer.console(),
+            TextColumn("{task.fields[told]}", markup=False, style=style("dim"), table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=self.printer.console(follow=True),
             refresh_per_second=4,
             redirect_stdout=False,
             redirect_stderr=False,

@@ -215,7 +215,10 @@ class Conversation:
             return [self._name, "loading"]
         from seqshell.terminal.toolbar import toolbar_parts
 
-        return list(toolbar_parts(self._loading.built.shell, self._loading.built.tokens_per_second))
+        try:
+            return list(toolbar_parts(self._loading.built.shell, self._loading.built.tokens_per_second))
+        except Exception:  # a plugin's sampler that cannot even be written down must not take the prompt with it
+            return [self._name]
 
     def _leave(self, reason: str) -> None:
         """Keep the session as `last` and say how to come back."""

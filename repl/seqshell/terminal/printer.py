@@ -140,13 +140,13 @@ class Printer:
             return f"color({int(code) - 30 if int(code) < 90 else int(code) - 82})"
         return {"1": "bold", "2": "dim"}.get(code, "")
 
-    def console(self) -> Console:
-        """A rich console on this stream. What goes through it is built from `text` alone."""
+    def console(self, *, follow: bool = False) -> Console:
+        """A rich console on this stream, as wide as the window is now; follow: and as it will be. What goes through it is built from `text` alone."""
         from rich.console import Console
 
         return Console(
             file=self.stream,
-            width=self.width,
+            width=None if follow else self.width,
             force_terminal=self.colours >= 0,
             color_system={256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # rich lists the names as literals
             no_color=self.colours <= 0,

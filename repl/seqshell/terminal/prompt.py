@@ -20,9 +20,10 @@ from prompt_toolkit.renderer import CPR_Support
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
+from seqshell.door import safe
 from seqshell.errors import UsageError
 from seqshell.terminal.keys import key_bindings
-from seqshell.terminal.suggester import ModelSuggestionStyle, Suggester
+from seqshell.terminal.suggester import LineStyle, Suggester
 from seqshell.terminal.toolbar import fit
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class Prompt:
             color_depth=DEPTHS.get(colours, ColorDepth.DEPTH_1_BIT),
             prompt_continuation=lambda width, number, wrapped: "" if wrapped else [("class:prompt", MORE)],
             bottom_toolbar=self._toolbar_line,
-            placeholder=lambda: [("class:placeholder", self._note)],
-            input_processors=[ModelSuggestionStyle()],
+            placeholder=lambda: [("class:placeholder", safe(self._note))],
+            input_processors=[LineStyle()],
             key_bindings=key_bindings(self),
             input=input,
             output=output,

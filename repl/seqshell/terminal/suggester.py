@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.auto_suggest import Suggestion
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+
+from seqshell.door import safe
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -24,17 +27,24 @@ class ModelSuggestion(Suggestion):
     """A suggestion that the model made; drawn in another grey."""
 
 
-class ModelSuggestionStyle(Processor):
-    """Gives a model's suggestion its own style, once prompt_toolkit has appended it to the line."""
+class LineStyle(Processor):
+    """Draws a line of the prompt: a model's suggestion in its own style, and what could disturb the terminal as U+FFFD.
+
+    prompt_toolkit makes control characters visible, but not what turns the direction of a line around. One character stays one.
+    """
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        """The fragments of a line, those of the suggestion restyled."""
-        fragments = transformation_input.fragments
-        if isinstance(transformation_input.buffer_control.buffer.suggestion, ModelSuggestion):
-            fragments = [
-                ("class:model-suggestion" if fragment[0] == "class:auto-suggestion" else fragment[0], *fragment[1:]) for fragment in fragments
-            ]
+        """The fragments of a line, redrawn."""
+        is_models = isinstance(transformation_input.buffer_control.buffer.suggestion, ModelSuggestion)
+        fragments: StyleAndTextTuples = []
+        for style, text, *_ in transformation_input.fragments:
+            drawn = text if text.isprintable() else "".join(map(_visible, text))
+            fragments.append(("class:model-suggestion" if is_models and style == "class:auto-suggestion" else style, drawn))
         return Transformation(fragments)
+
+
+def _visible(character: str) -> str:
+    return "\ufffd" if character >= "\xa0" and safe(character) != character else character
 
 
 class Suggester:
