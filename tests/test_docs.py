@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from seqshell.shell import Shell
 from seqshell.testing import tiny_checkpoint
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("seqshell_")}
 COMMANDS = {found.name: found for found in dict(load_registry(Policy(plugins=())).commands).values()}
 LETTERS = "\n" + "".join(map(chr, range(32, 127)))
@@ -104,11 +106,32 @@ def sent(lines, folder):
     return done.stdout.decode()
 
 
-@pytest.mark.parametrize("page", ["README.md", "plugins/README.md"])
-@pytest.mark.skipif(not (places.shipped() / "shakespeare.safetensors").is_file(), reason="the shipped model is not there")
-def test_the_conversations_on_a_page_are_real(page, tmp_path):
-    for transcript in TRANSCRIPT.findall((ROOT / page).read_text(encoding="utf-8")):
-        lines = [line.removeprefix(">>> ") for line in transcript.splitlines() if line.startswith(">>> ")]
+def test_the_conversation_of_the_readme_is_real(tmp_path):
+    (transcript,) = TRANSCRIPT.findall(README)
+    lines = [line.removeprefix(">>> ") for line in transcript.splitlines() if line.startswith(">>> ")]
 
-        assert lines, f"{page} has an empty transcript"
-        assert sent(lines, tmp_path) == transcript
+    assert len(lines) >= 5
+    assert sent(lines, tmp_path) == transcript
+
+
+def test_the_lines_for_scripts_of_the_readme_run(tmp_path):
+    (block,) = re.findall(r"<!-- shell -->\n```sh\n(.*?)```", README, re.DOTALL)
+    environment = {**os.environ, "SEQSHELL_HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    text, objects = (
+        subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+        for line in block.splitlines()
+    )
+    types = [json.loads(line)["type"] for line in objects.splitlines()]
+
+    assert len(text.strip("\n")) >= 30
+    assert types == ["session", "result", "result", "end"]
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    (code,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    names = {}
+    exec(code, names)
+
+    assert len(names["text"]) == 200
+    assert names["session"].text().text == ""  # the line and its answer are one turn
