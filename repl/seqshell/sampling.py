@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, ClassVar, Protocol, overload
+from typing import Any, ClassVar, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
 
 Logits = NDArray[np.float64]
+
+_COUNTERS = struct.Struct("<QQQ").pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class Draw:
 
     def uniform(self, position: int, name: str = "") -> float:
         """A number in [0, 1): the first 8 bytes of BLAKE2b over the three counters (and the name), 53 bits of them."""
-        digest = blake2b(struct.pack("<QQQ", self.seed, self.retry, position) + name.encode(), digest_size=64).digest()
-        return float((int.from_bytes(digest[:8], "little") >> 11) * 2.0**-53)
+        counters = _COUNTERS(self.seed, self.retry, position)
+        digest = blake2b(counters + name.encode() if name else counters).digest()
+        return (int.from_bytes(digest[:8], "little") >> 11) * 2.0**-53
 
 
 def choose(weights: NDArray[np.float64], u: float) -> int:
@@ -61,8 +64,7 @@ class History(Sequence[int]):
         return self._ids[index if index >= 0 else index + self._length]
 
 
-@dataclass(frozen=True, slots=True)
-class SampleContext:
+class SampleContext(NamedTuple):  # made for every token, in a third of the time of a frozen dataclass
     """What a sampler may know beside the logits.
 
     tokens: the ids read and generated on this branch. generated: how many of them the model made. position: where the token
@@ -74,7 +76,7 @@ class SampleContext:
     position: int = 0
     tokenizer: Tokenizer | None = None
     memory: Any = None
-    draw: Draw = field(default=Draw(), repr=False)
+    draw: Draw = Draw()
 
     def uniform(self, name: str) -> float:
         """A number in [0, 1) for this position and name, repeatable like the host's own draw: the only randomness there is."""
@@ -134,8 +136,7 @@ class Request:
     excluded: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(NamedTuple):  # as SampleContext
     """One token further in every row: the tokens [B], the state and outputs [B, V] after them, the memories after the draw."""
 
     tokens: NDArray[np.int64]

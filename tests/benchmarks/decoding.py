@@ -149,15 +149,14 @@ def in_onnxruntime(step: Callable[..., list[np.ndarray]], size: int) -> Contende
 
 
 def in_session(decoder: LSTMDecoder, sampler: str) -> Contender:
-    """session.generate: snapshots, the sampler chain in float64, counted draws, events."""
+    """session.generate in a new session: snapshots, the sampler chain in float64, counted draws, events."""
     registry = load_registry(Policy(no_plugins=True))
     model = Model("benchmark", Task.GENERATE, "lstm", decoder, CharTokenizer("".join(map(chr, range(32, 32 + V)))), "benchmark")
-    session = Session(model, samplers=registry.samplers, strategies=registry.strategies)
-    session.chain = parse_chain(sampler, registry.samplers)
     settings = {} if sampler else {"temperature": TEMPERATURE}
 
     def run(length: int) -> None:
-        session.reset()
+        session = Session(model, samplers=registry.samplers, strategies=registry.strategies)
+        session.chain = parse_chain(sampler, registry.samplers)
         for _ in session.generate(length, **settings):
             pass
 

@@ -16,7 +16,7 @@ class Readout:
     def __call__(self, hidden: Floats) -> Floats:
         """hidden: [..., H]. Returns logits [..., V]."""
         if len(hidden) == 1 and hidden.ndim == 2:  # a product with a vector is faster than with a matrix of one row
-            row: Floats = hidden[0] @ self._weight
+            row: Floats = hidden[0].dot(self._weight)
             row += self._bias
             return row[None]
         logits: Floats = hidden @ self._weight

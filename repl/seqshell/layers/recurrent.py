@@ -44,23 +44,20 @@ class RecurrentStack:
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
         # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
+        rows: Any = slice(None)
         if len(inputs) == 1:
-            self._step(inputs[0], [part[0] for part in parts], [part[0] for part in new])  # parts [L, H]
-        else:
-            self._step(inputs, [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new])  # [L, B, H]
-        return new[0][:, -1], _state(new)
-
-    def _step(self, inputs: NDArray[Any], before: Parts, after: Parts) -> None:
-        """before, after: the parts of the state with the layers first; after is written to."""
+            inputs, rows = inputs[0], 0
         if self._vectors is not None:
             inputs = self._vectors[inputs]
         for index, layer in enumerate(self.layers):
-            old, own = [part[index] for part in before], [part[index] for part in after]  # by index: it takes half the time of iterating
+            own_place = rows, index  # [H], or [B, H]
+            old, own = [part[own_place] for part in parts], [part[own_place] for part in new]
             if index == 0 and self._table is not None:
                 layer.advance(self._table[inputs], old, own)
             else:
                 layer.step(inputs, old, own)
             inputs = own[0]
+        return new[0][:, -1], _state(new)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
         """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after the last step [B, H], and the state."""

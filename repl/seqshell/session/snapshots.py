@@ -172,10 +172,8 @@ class Store:
         for array in _arrays(snapshot):
             owner = _owner(array)
             key = id(owner)  # no other array can take the id while the snapshot lives
-            if key in uses:
-                uses[key] += 1
-            else:
-                uses[key] = 1
+            uses[key] = known = uses.get(key, 0) + 1
+            if known == 1:
                 self._bytes += owner.nbytes
 
     def _release(self, array: NDArray[Any]) -> None:

@@ -118,7 +118,7 @@ def _memory(offered: type[Any]) -> str:
     for logits, context in _examples():
         memory: Any = None
         for _ in range(5):
-            shaped = sampler(logits.copy(), dataclasses.replace(context, memory=memory))
+            shaped = sampler(logits.copy(), context._replace(memory=memory))
             if seen := _trouble(shaped, logits):
                 return seen
             old, kept = memory, copy.deepcopy(memory)
