@@ -34,6 +34,7 @@ class Finished(Event):
     """The end of an answer of GENERATE. Positions [start, end) hold its tokens; log_prob is the model's, in nats, before the chain.
 
     answer: the whole text. stop: length, eos, stop, interrupt or error. candidate is counted from 1 when there are several.
+    settings: those that held for this answer alone, e.g. temperature=0.5.
     """
 
     text: ClassVar[str] = ""  # all is told: the joined texts of the events of an answer are the answer
@@ -45,6 +46,7 @@ class Finished(Event):
     end: int
     branch: str = "main"
     candidate: int | None = None
+    settings: str = ""
 
 
 @dataclass(frozen=True)

@@ -340,12 +340,13 @@ def test_candidates_are_numbered_and_the_session_stands_on_the_first(session):
 
 def test_one_candidate_for_each_value_of_a_setting(session):
     list(session.respond("abc", 8))
-    list(session.regenerate([{"cold": "0.01"}, {"cold": 100}], 8))
+    made = ends(session.regenerate([{"cold": "0.01"}, {"cold": 100}], 8))
     greedy = started()
     greedy.feed("abc")
 
     assert session.text().text == "abc" + told(greedy.generate(8, strategy="greedy"))
     assert session.chain == ()
+    assert [each.settings for each in made] == ["cold=0.01", "cold=100"]
 
 
 def test_a_wrong_setting_makes_no_branch(session):

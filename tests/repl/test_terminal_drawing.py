@@ -139,8 +139,8 @@ def test_an_answer_that_ends_with_a_newline_gets_its_remark_on_the_next_line():
 
 def test_candidates_are_numbered():
     on = printer()
-    answer(answers(on), "ab", candidate=2, branch="main.3")
-    assert seen(on) == "ab▌  candidate 2, main.3\n"
+    answer(answers(on), "ab", candidate=2, branch="main.3", settings="temperature=0.5")
+    assert seen(on) == "ab▌  candidate 2, main.3, temperature=0.5\n"
 
 
 def test_an_unknown_character_is_shown_with_carets():

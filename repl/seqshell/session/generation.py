@@ -27,12 +27,13 @@ TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth
 
 @dataclass(frozen=True)
 class Plan:
-    """How an answer is made. excluded: ids that are never drawn."""
+    """How an answer is made. excluded: ids that are never drawn. settings: what holds for this answer alone, in words."""
 
     strategy: Strategy
     samplers: tuple[Sampler, ...]
     stop: Stop
     excluded: frozenset[int] = frozenset()
+    settings: str = ""
 
 
 class _End:
@@ -70,7 +71,7 @@ def answer(live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", cand
                 break
     finally:
         live.interrupted = False
-    yield Finished("".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate)
+    yield Finished("".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate, plan.settings)
     if end.fault is not None:
         raise end.fault
 

@@ -235,7 +235,8 @@ class Session(Movable):
             chain = with_setting(chain, name, value, self._samplers)
         eos = self.model.tokenizer.eos
         chosen = parse_strategy(strategy, self._strategies) if isinstance(strategy, str) else strategy or self.strategy
-        return Plan(chosen, chain, Stop(number, frozenset() if eos is None else frozenset([eos]), texts), self.excluded)
+        told = ", ".join(f"{name}={value}" for name, value in settings.items())
+        return Plan(chosen, chain, Stop(number, frozenset() if eos is None else frozenset([eos]), texts), self.excluded, told)
 
     def _must_be_causal(self) -> None:
         if not self.model.causal:

@@ -82,7 +82,7 @@ class Answers:
     def _remark(self, finished: Finished) -> None:
         told = f"{counted(finished.num_tokens)}, {WHY.get(finished.stop, finished.stop)}"
         if finished.candidate is not None:
-            self._beside(f"candidate {finished.candidate}, {finished.branch}")
+            self._beside(", ".join(filter(None, (f"candidate {finished.candidate}", finished.branch, finished.settings))))
         elif finished.stop == "error":
             return
         elif self._remarks:
