@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from seqshell import lines
 from seqshell.errors import UsageError
 from seqshell.models import Task
 from seqshell.offers import Setting
@@ -39,12 +40,8 @@ ONLY_FOR: Mapping[str, Task] = MappingProxyType({"horizon": Task.FORECAST, "max_
 
 def unquoted(value: Any) -> Any:
     """A word that is as a whole one JSON string, without its quotes and escapes; anything else as it is."""
-    if isinstance(value, str) and len(value) > 1 and value.startswith('"') and value.endswith('"'):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    text = lines.unquoted(value) if isinstance(value, str) else None
+    return value if text is None else text
 
 
 def read_value(setting: Setting, value: Any) -> Any:
