@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import SampleContext, setting
-from seqshell.decoding.measures import log_probs
+from seqshell import SampleContext, log_probs, setting
 
 BITS = 1 / math.log(2)  # bits in a nat
 

@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import SampleContext, setting
-from seqshell.decoding.measures import log_probs
+from seqshell import SampleContext, log_probs, setting
 
 Logits = NDArray[np.float64]
 

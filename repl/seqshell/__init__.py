@@ -15,6 +15,7 @@ _HOMES = {
     "seqshell.offers": "Arguments Command Lazy Option command setting",
     "seqshell.sampling": "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose",
     "seqshell.tokenizers": "Tokenizer",
+    "seqshell.decoding.measures": "log_probs",
     "seqshell.hookspecs": "hookimpl",
     "seqshell.session": "Session",
     "seqshell.opening": "open save_checkpoint",
@@ -25,6 +26,7 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from seqshell.decoder import Decoder
+    from seqshell.decoding.measures import log_probs
     from seqshell.errors import (
         CheckpointError,
         ExpectationError,
