@@ -170,14 +170,16 @@ def _plugins(arguments: Namespace) -> int:
 
 
 def _with_plugins(arguments: Namespace) -> Registry:
-    """The registry of what the command line allows. A plugin that fails does not end a listing, however strict the wish."""
+    """The registry of what the command line allows. A plugin that fails does not end a listing, and what one prints is no part of it."""
+    import contextlib
     import dataclasses
 
     from seqshell.host import Policy
     from seqshell.opening import load_registry
 
     policy = Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins)
-    return load_registry(dataclasses.replace(policy, strict=False))
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_registry(dataclasses.replace(policy, strict=False))
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(

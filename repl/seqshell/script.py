@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any, Protocol
 
 from seqshell import __version__
@@ -53,7 +54,8 @@ def run(options: Options) -> tuple[int, Shell | None]:
     output: Output = JsonLines(sys.stdout, sys.stderr, stream=json == "stream") if json else PlainText(sys.stdout, sys.stderr, echo=options.echo)
     script = Script(options, output)
     try:
-        return script.run()
+        with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+            return script.run()
     except BrokenPipeError:
         drop_stdout()
         return CLOSED_PIPE, None

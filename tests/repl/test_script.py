@@ -42,6 +42,13 @@ def seqshell(words, stdin=""):
     return code, *(stream.buffer.getvalue().decode() for stream in streams[1:] if stream.flush() is None)
 
 
+def seqshell_alone(words):
+    """stdout of a subcommand."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
+        assert cli.main(shlex.split(words)) == 0
+    return out.getvalue()
+
+
 def objects(words, stdin=""):
     """Exit code and the JSON objects."""
     code, out, _ = seqshell("--json " + words, stdin)
@@ -116,6 +123,16 @@ def test_a_script_within_a_script_is_named_too(tmp_path):
 )
 def test_exit_codes(words, stdin, code):
     assert seqshell(words, stdin)[0] == code
+
+
+def test_what_a_plugin_prints_is_no_result(tmp_path):
+    (tmp_path / "loud.py").write_text(
+        "import seqshell\nprint('imported')\n@seqshell.hookimpl\ndef seqshell_token(session, token):\n    print('heard')\n"
+    )
+    code, out, err = seqshell("-p ./loud.py --json -c abc")
+    assert (code, [json.loads(line)["type"] for line in out.splitlines()]) == (0, ["session", "result", "end"])
+    assert (err.count("imported"), err.count("heard")) == (1, 5)
+    assert json.loads(seqshell_alone("plugins list --json -p ./loud.py"))["problems"] == []
 
 
 def test_a_plugin_that_fails_is_exit_code_3_only_where_that_is_asked_for(tmp_path, monkeypatch):
