@@ -218,22 +218,13 @@ def _take_option(command: Command, declared: dict[str, Option], word: str, follo
 def _without_options(command: Command, declared: dict[str, Option], rest: str, options: dict[str, str | bool]) -> str:
     """The text after the options that stand before it."""
     while True:
-        word, space, after = rest.partition(" ")
+        word, _, after = rest.partition(" ")
         if word == "--":
             return after
-        if word not in declared:
-            if declared and _OPTION.fullmatch(word):
-                raise _unknown_option(command, declared, word)
-            return rest
-        if not declared[word].takes:
-            options[word] = True
-            rest = after
-            continue
         value = _WORD.match(after)
-        if not space or value is None:
-            raise UsageError(f"{word} needs a value: {word} {declared[word].takes}")
-        options[word] = unquoted(value[0]) or value[0]
-        rest = after[value.end() + 1 :]
+        if not _take_option(command, declared, word, iter([value[0]] if value else []), options):
+            return rest
+        rest = after[value.end() + 1 :] if value and declared[word].takes else after
 
 
 def _unknown_option(command: Command, declared: dict[str, Option], word: str) -> UsageError:

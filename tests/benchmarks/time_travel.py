@@ -3,6 +3,7 @@
     python tests/benchmarks/time_travel.py [RUNS]
 
 kept      every snapshot is in memory: undo, rewind and checkout take the same time however long the text is
+tail      what a move spends on reading the last two lines of the text, which it tells; a text of 10 tokens has fewer of them to read
 thinned   a small budget keeps the oldest snapshots at every 32nd token alone: at most 32 steps of the model more
 
 The model is an Elman network of 128 units over 65 characters, so that a step costs little and what is measured is the session.
@@ -77,6 +78,11 @@ def checkout(session: Session, number: int) -> Callable[[], object]:
     return lambda: session.checkout("main")
 
 
+def tail(session: Session, number: int) -> Callable[[], object]:
+    shown = session.tail
+    return lambda: shown
+
+
 def measure(sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int) -> dict[int, tuple[float, int]]:
     """For each length: the median of the microseconds that a move takes, and the most steps of the model that one needed."""
     times: dict[int, list[float]] = {length: [] for length in sessions}
@@ -96,9 +102,9 @@ def main(runs: int) -> None:
     kept = {length: session_of(length, 2_000) for length in LENGTHS}
     thinned = {length: session_of(length, length * 300 / 1e6) for length in LENGTHS}
     for name, sessions in (("kept", kept), ("thinned", thinned)):
-        for move in (undo, rewind, checkout):
+        for move in (undo, rewind, checkout, *([tail] if name == "kept" else [])):
             found = measure(sessions, move, runs)
-            shown = " · ".join(f"{length:,} tokens {taken:.0f} us" for length, (taken, _) in found.items())
+            shown = " · ".join(f"{length:,} tokens {taken:.1f} us" for length, (taken, _) in found.items())
             most, limit = max(steps for _, steps in found.values()), 0 if name == "kept" else STRIDE
             short, middle, long = (found[length][0] for length in LENGTHS)
             ratios = f"long over short {long / short:.2f}, over middle {long / middle:.2f}"

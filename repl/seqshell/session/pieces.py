@@ -29,7 +29,7 @@ class Pieces:
         """The bytes of many tokens."""
         known = self._bytes
         try:
-            return b"".join([known[token] for token in ids])
+            return b"".join(map(known.__getitem__, ids))
         except KeyError:
             return b"".join([self.piece(token) for token in ids])
 
