@@ -51,15 +51,16 @@ class Finished(Event):
 
 @dataclass(frozen=True)
 class Moved(Event):
-    """A time command moved the session. `tail`: the last two lines of the text as it is now; `way_back` tells how to return.
+    """The session moved in time. removed: tokens taken back (negative: brought again). way_back: how to return.
 
-    removed: tokens taken back (negative: brought again).
+    tail: the last two lines of the text as it is now. Commands read them to tell them; a session moved from Python does not, and has
+    them as `session.tail`.
     """
 
     position: int
     was: int
     branch: str
-    tail: str
+    tail: str = ""
     removed: int = 0
     way_back: str = ""
 

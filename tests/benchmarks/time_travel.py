@@ -3,11 +3,13 @@
     python tests/benchmarks/time_travel.py [RUNS]
 
 kept      every snapshot is in memory: undo, rewind and checkout take the same time however long the text is
-tail      what a move spends on reading the last two lines of the text, which it tells; a text of 10 tokens has fewer of them to read
+tail      reading the last two lines of the text, which a command tells after a move; a text of 10 tokens has fewer of them to read
 thinned   a small budget keeps the oldest snapshots at every 32nd token alone: at most 32 steps of the model more
 
 The model is an Elman network of 128 units over 65 characters, so that a step costs little and what is measured is the session.
-Sessions take turns; medians of RUNS (200). Among 100,000 snapshots the processor's cache holds fewer of them: some microseconds of a ratio are its.
+Sessions take turns; medians of RUNS (200), with the quarters of the runs below and above them, which is the noise. Nobody goes back twice
+within a microsecond: the processor's caches are filled with something else before each move. Without that, a short session lies in the cache
+as a whole, a long one does not, and the cache is what is measured.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from seqshell.session import Session
 from seqshell.testing.tiny import tiny_model
 from seqshell_samplers.bias import Bias
@@ -26,6 +30,7 @@ from seqshell_samplers.bias import Bias
 LENGTHS = (10, 1_000, 100_000)
 TURN = 200  # tokens of an answer at most
 STRIDE = 32
+CACHES = np.zeros(64_000_000, dtype=np.uint8)  # larger than a processor's caches
 VOCABULARY = "\n" + "".join(map(chr, range(33, 97)))
 SHORT_LINES = Bias("#0:3")  # a move tells the last two lines: they shall be as long in a short text as in a long one
 
@@ -83,19 +88,20 @@ def tail(session: Session, number: int) -> Callable[[], object]:
     return lambda: shown
 
 
-def measure(sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int) -> dict[int, tuple[float, int]]:
-    """For each length: the median of the microseconds that a move takes, and the most steps of the model that one needed."""
+def measure(sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int) -> dict[int, tuple[list[float], int]]:
+    """For each length: the quartiles of the microseconds that a move takes, and the most steps of the model that one needed."""
     times: dict[int, list[float]] = {length: [] for length in sessions}
     steps = dict.fromkeys(sessions, 0)
     for number in range(runs):
         for length, session in sessions.items():
             decoder: Any = session.model.decoder
+            CACHES[:] = number % 256
             decoder.steps, start = 0, time.perf_counter()
             back = move(session, number)
             times[length].append((time.perf_counter() - start) * 1e6)
             steps[length] = max(steps[length], decoder.steps)
             back()
-    return {length: (statistics.median(times[length]), steps[length]) for length in sessions}
+    return {length: (statistics.quantiles(times[length]), steps[length]) for length in sessions}
 
 
 def main(runs: int) -> None:
@@ -104,9 +110,9 @@ def main(runs: int) -> None:
     for name, sessions in (("kept", kept), ("thinned", thinned)):
         for move in (undo, rewind, checkout, *([tail] if name == "kept" else [])):
             found = measure(sessions, move, runs)
-            shown = " · ".join(f"{length:,} tokens {taken:.1f} us" for length, (taken, _) in found.items())
+            shown = " · ".join(f"{length:,} tokens {taken:.1f} us ({low:.1f} to {high:.1f})" for length, ((low, taken, high), _) in found.items())
             most, limit = max(steps for _, steps in found.values()), 0 if name == "kept" else STRIDE
-            short, middle, long = (found[length][0] for length in LENGTHS)
+            short, middle, long = (found[length][0][1] for length in LENGTHS)
             ratios = f"long over short {long / short:.2f}, over middle {long / middle:.2f}"
             print(f"{name:8}{move.__name__:9}{shown} · {ratios} · at most {most} steps (limit {limit})")
 

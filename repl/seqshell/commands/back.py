@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seqshell.commands.words import MOST_TOKENS, whole_number, words
@@ -12,13 +13,15 @@ from seqshell.models import Task
 from seqshell.offers import Arguments, command
 
 if TYPE_CHECKING:
+    from seqshell.session import Session
     from seqshell.shell import Shell
 
 MOST_CANDIDATES = 100  # of one /regen
 
 
-def told(moved: Moved) -> Iterator[Event]:
-    """A move to be drawn, and the fields of its JSON result."""
+def told(session: Session, moved: Moved) -> Iterator[Event]:
+    """A move to be drawn with the last lines of the text that it led to, and the fields of its JSON result."""
+    moved = replace(moved, tail=session.tail)
     yield moved
     yield Data({"pos": moved.position, "was": moved.was, "branch": moved.branch, "tail": moved.tail})
 
@@ -37,9 +40,9 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.answered not in (None, shell.current):
         yield Notice(f"the last answer came from {shell.answered}; this takes back what {shell.current} read and said")
     if word.endswith("t") and word[:-1].isdigit():
-        yield from told(shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS)))
+        yield from told(shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS)))
     else:
-        yield from told(shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+        yield from told(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
 
 
 @command("redo", usage="[N]", purpose="back")
@@ -51,7 +54,7 @@ def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /redo
     """
     (word,) = words(arguments, redo, 0, 1) or ("1",)
-    yield from told(shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+    yield from told(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
 
 
 @command("rewind", usage="POS|-N|TEXT", free_text=True, purpose="back")
@@ -69,7 +72,7 @@ def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not text:
         words(arguments, rewind, 1)
     position = None if arguments.quoted else _position(text)
-    yield from told(shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
+    yield from told(shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
 
 
 def _position(text: str) -> int | None:
@@ -86,7 +89,7 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /reset
     """
     words(arguments, reset, 0, 0)
-    yield from told(shell.session.reset())
+    yield from told(shell.session, shell.session.reset())
 
 
 @command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE}, purpose="back")

@@ -29,7 +29,7 @@ def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /checkout main
     """
     (name,) = words(arguments, branch, 0, 1) or (None,)
-    yield from told(shell.session.branch_off(name))
+    yield from told(shell.session, shell.session.branch_off(name))
 
 
 @command("checkout", usage="NAME", complete=branch_names, purpose="back")
@@ -41,7 +41,7 @@ def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /checkout main
     """
     (name,) = words(arguments, checkout, 1, 1)
-    yield from told(shell.session.checkout(name))
+    yield from told(shell.session, shell.session.checkout(name))
 
 
 @command("branches", purpose="back")

@@ -103,7 +103,7 @@ def restored(shell: Shell, word: str) -> Iterator[Event]:
     """Restore the saved session that a name or path means, and tell where it stands."""
     was = shell.session.position if shell.current else 0
     session = shell.restore(word)
-    yield from told(Moved(session.position, was, session.branch, session.tail))
+    yield from told(session, Moved(session.position, was, session.branch))
 
 
 def open_names(shell: Shell, text: str) -> Iterable[str]:

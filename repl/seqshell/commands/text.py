@@ -55,7 +55,7 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /reseed JULIET:
         >>> /continue 5
     """
-    yield from told(shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
+    yield from told(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
 
 
 @command("text", options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that are yours)"),), purpose="text")

@@ -208,4 +208,4 @@ class Movable:
         return self._moved(was, removed, f"{redo} {'brings them again' if removed > 0 else 'forgets them again'}")
 
     def _moved(self, was: int, removed: int = 0, way_back: str = "") -> Moved:
-        return Moved(self.position, was, self.branch, self.tail, removed, way_back)
+        return Moved(self.position, was, self.branch, removed=removed, way_back=way_back)
