@@ -23,3 +23,14 @@ class Decoder(Protocol):
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+
+
+class SourceDecoder(Decoder, Protocol):
+    """A Decoder of TRANSLATE: its states come from a source text. Its initial_state is the encoding of the empty source, EOS alone."""
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source [B, S] int64, each ending with EOS and padded right; lengths [B] without the padding. Returns the state before BOS is read.
+
+        Rows do not depend on how far they are padded. A leaf that steps do not change, such as the encoder's outputs, is handed on
+        by them as the same object. A NamedTuple field called `attention`, [B, S], holds the weights of the last step over the source.
+        """

@@ -50,6 +50,37 @@ class Finished(Event):
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of the best translations of a text. score: what the strategy ranks by; log_prob: the model's, in nats."""
+
+    text: str
+    score: float
+    log_prob: float
+
+
+@dataclass(frozen=True)
+class Translation(Finished):
+    """The end of an answer of TRANSLATE. Tokens of a strategy that streams are told before it, as Token events.
+
+    source: the text that was translated. candidates: the best ones, best first, when several were asked for; the first is the answer.
+    item: the number of the line, from 1, when a file is translated.
+    """
+
+    source: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    item: int | None = None
+
+
+@dataclass(frozen=True)
+class Attention(Event):
+    """How much each token of a translation looked at each token of its source: weights [T, S], rows of target sum to 1."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: Any = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class Moved(Event):
     """The session moved in time. removed: tokens taken back (negative: brought again). way_back: how to return.
 

@@ -56,20 +56,21 @@ class SequenceModel(Protocol):
         """Leaves [batch_size, ...], on the module's device."""
 
     def forward(self, inputs: Any, state: State) -> tuple[Any, State]:
-        """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last."""
+        """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last. TRANSLATE: the same over the target, from BOS on."""
 
 
 class Seq2Seq(SequenceModel, Protocol):
     """A SequenceModel over the target whose first state comes from a source."""
 
     def encode(self, source: Any, lengths: Any) -> State:
-        """source [B, S] int64 padded right, lengths [B] -> the state before BOS is read."""
+        """source [B, S] int64, each ending with EOS and padded right; lengths [B] without the padding -> the state before BOS is read."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """An opened checkpoint: a decoder with its tokenizer and what the file says of itself. Shared by all sessions on it.
 
+    tokenizer: of what it writes; source_tokenizer: of what it reads, where that is another text (TRANSLATE).
     header: the JSON text of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer; a saved session names its model by it.
     """
@@ -84,3 +85,4 @@ class Model:
     path: Path | None = None
     header: Mapping[str, Any] = field(default_factory=dict, repr=False)
     num_parameters: int = 0
+    source_tokenizer: Tokenizer | None = None

@@ -41,6 +41,11 @@ def map_leaves(function: Callable[..., Any], state: State, *others: State) -> St
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
+def attention_of(state: State) -> Any:
+    """The leaf [B, S] that a NamedTuple of the state calls `attention`: the weights of the last step over the source. None without one."""
+    return next((leaf for name, leaf in named_leaves(state) if name.endswith(".attention")), None)
+
+
 def rows(state: State, which: Any) -> State:
     """The given rows of every leaf: `which` is a slice or an integer array [N]; leaves become [N, ...]."""
     return map_leaves(lambda leaf: leaf[which], state)
