@@ -1,0 +1,59 @@
+"""Pairs of sentences: two files whose lines belong together, or one with a tab between source and target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqshell.errors import RecipeError
+from seqshell.training.data import read_text
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sentences and their translations, as many of the one as of the other.
+
+    names, digests: of the file, or of both: its name and the sha256 of its bytes, hexadecimal.
+    """
+
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") -> Pairs:
+    """The pairs of (SOURCE, TARGET) or of (TSV,); relative paths start at `folder`, and `source` says where a missing file comes from.
+
+    RecipeError for files of different length, a line without a tab, files that are no text or empty.
+    """
+    if len(words) not in (1, 2):
+        raise RecipeError("sentence pairs are a source and a target file, or one file with a tab between source and target")
+    names, texts, digests = zip(*(read_text(word, folder, source) for word in words), strict=True)
+    if len(words) == 1:
+        sources, targets = _columns(names[0], texts[0])
+    else:
+        sources, targets = _lines(texts[0]), _lines(texts[1])
+        if len(sources) != len(targets):
+            raise RecipeError(
+                f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}; line by line, one must translate the other"
+            )
+    return Pairs(names, digests, tuple(sources), tuple(targets))
+
+
+def _columns(name: str, text: str) -> tuple[list[str], list[str]]:
+    """The first and the second column; what follows a second tab is left out."""
+    rows = [line.split("\t") for line in _lines(text)]
+    for number, row in enumerate(rows, 1):
+        if len(row) < 2:
+            raise RecipeError(f"{name}, line {number}: there is no tab between a source and its translation; two files are given as SOURCE TARGET")
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text. Only a line feed ends one: other separators may stand inside a sentence."""
+    return text.removesuffix("\n").split("\n")
