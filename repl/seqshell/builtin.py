@@ -13,6 +13,8 @@ from seqshell.offers import Lazy
 def seqshell_tokenizers() -> Iterator[Lazy]:
     yield Lazy("char", "seqshell.tokenizers:CharTokenizer")
     yield Lazy("byte", "seqshell.tokenizers:ByteTokenizer")
+    yield Lazy("word", "seqshell.subwords:WordTokenizer")
+    yield Lazy("bpe", "seqshell.subwords:BPETokenizer")
 
 
 @hookimpl
