@@ -95,7 +95,7 @@ class RecurrentStack(nn.ModuleList):
         self.locked = locked
         self.weight_dropout = weight_dropout
         for layer in self:
-            _initialise(layer, is_lstm=cell == "lstm")
+            initialise(layer, is_lstm=cell == "lstm")
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
@@ -145,10 +145,14 @@ class Readout(nn.Module):
         return functional.linear(hidden, cast(Tensor, self.weight if borrowed is None else borrowed), self.bias)
 
 
-def _initialise(layer: nn.Module, *, is_lstm: bool) -> None:
-    """Orthogonal recurrent weights and quiet biases; the input weights stay as torch drew them, uniform within 1 / sqrt(H)."""
-    weight, size = cast(Tensor, layer.weight_hh_l0), cast(Tensor, layer.weight_hh_l0).shape[1]
-    biases = [cast(Tensor, layer.bias_ih_l0), cast(Tensor, layer.bias_hh_l0)]
+def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "") -> None:
+    """Give a layer orthogonal recurrent weights and quiet biases; the input weights stay as torch drew them, uniform within 1 / sqrt(H).
+
+    suffix: "_reverse" for the other direction of a bidirectional layer.
+    """
+    weight = cast(Tensor, getattr(layer, f"weight_hh_l0{suffix}"))
+    size = weight.shape[1]
+    biases = [cast(Tensor, getattr(layer, f"bias_{part}_l0{suffix}")) for part in ("ih", "hh")]
     with torch.no_grad():
         for gate in weight.view(-1, size, size):  # [H, H] each
             init.orthogonal_(gate)

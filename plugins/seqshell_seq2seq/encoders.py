@@ -1,0 +1,116 @@
+"""Encoders in torch: recurrent layers over the whole source, from one end or both, and the bridge to the decoder's first state."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seqshell import State
+from seqshell.layers import LSTMState
+from seqshell.layers.modules import initialise, sequence_dropout
+from seqshell_seq2seq.config import PairConfig
+
+LAYERS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class Encoded(NamedTuple):
+    """outputs: [B, S, M] of the last layer, zero at padding; hidden: [B, L, M], each layer's state after its last token, both
+    directions beside each other; cell: the same of an LSTM, else None."""
+
+    outputs: Tensor
+    hidden: Tensor
+    cell: Tensor | None
+
+
+class Encoder(nn.ModuleList):
+    """Recurrent networks of one layer on top of each other. Padding is not read: a row does not depend on how far it is padded."""
+
+    def __init__(self, config: PairConfig) -> None:
+        inputs = [config.embed_size] + [config.encoded_size] * (config.encoder_layers - 1)
+        kind = LAYERS[config.cell]
+        super().__init__(kind(size, config.encoder_size, batch_first=True, bidirectional=config.bidirectional) for size in inputs)
+        self.config = config
+        for layer in self:
+            for suffix in ("", "_reverse") if config.bidirectional else ("",):
+                initialise(layer, is_lstm=config.cell == "lstm", suffix=suffix)
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
+        """embedded: [B, S, E]; lengths: [B], each at least 1."""
+        size, hiddens, cells = embedded.shape[1], [], []
+        outputs = embedded
+        for layer in self:
+            packed, final = layer(pack_padded_sequence(outputs, lengths.cpu(), batch_first=True, enforce_sorted=False))
+            outputs = pad_packed_sequence(packed, batch_first=True, total_length=size)[0]
+            outputs = sequence_dropout(outputs, self.config.dropout, self.training, self.config.locked)
+            hidden, cell = final if isinstance(final, tuple) else (final, None)  # [D, B, H] each
+            hiddens.append(_beside(hidden))
+            if cell is not None:
+                cells.append(_beside(cell))
+        return Encoded(outputs, torch.stack(hiddens, 1), torch.stack(cells, 1) if cells else None)
+
+
+class Bridge(nn.Module):
+    """From the encoder's states to the decoder's first state.
+
+    context "last": layer by layer where there are as many, else the last layer's for all; "mean" and "max" over the last layer's states
+    serve all layers, and an LSTM's cell starts at 0. Where sizes differ, hidden = tanh(W m + b) and cell = W m + b.
+    """
+
+    def __init__(self, config: PairConfig) -> None:
+        super().__init__()
+        self.config = config
+        fits = config.encoded_size == config.hidden_size
+        has_cell = config.cell == "lstm" and config.context == "last"
+        self.hidden = None if fits else nn.Linear(config.encoded_size, config.hidden_size)
+        self.cell = None if fits or not has_cell else nn.Linear(config.encoded_size, config.hidden_size)
+
+    def summary(self, encoded: Encoded, mask: Tensor) -> Tensor:
+        """One vector for the whole source, [B, M]. mask: [B, S], True at tokens."""
+        if self.config.context == "mean":
+            return encoded.outputs.sum(1) / mask.sum(1, keepdim=True)  # padding is zero
+        if self.config.context == "max":
+            return encoded.outputs.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(1)
+        return encoded.hidden[:, -1]
+
+    def forward(self, encoded: Encoded, mask: Tensor) -> State:
+        """The state of the decoder's recurrent layers, in float32: LSTMState, or [B, L, H]."""
+        layers = self.config.num_layers
+        by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
+        hidden = encoded.hidden if by_layer else self.summary(encoded, mask).unsqueeze(1).expand(-1, layers, -1)  # [B, L, M]
+        if self.hidden is not None:
+            hidden = torch.tanh(self.hidden(hidden))
+        hidden = hidden.float()
+        if self.config.cell != "lstm":
+            return hidden
+        if self.config.context != "last":
+            return LSTMState(hidden, torch.zeros_like(hidden))
+        cell = cast(Tensor, encoded.cell)
+        cell = cell if by_layer else cell[:, -1:].expand(-1, layers, -1)
+        return LSTMState(hidden, (cell if self.cell is None else self.cell(cell)).float())
+
+
+def source_mask(source: Tensor, lengths: Tensor) -> Tensor:
+    """source: [B, S]; lengths: [B]. Returns [B, S], True at tokens and False at padding."""
+    return torch.arange(source.shape[1], device=source.device) < lengths.to(source.device).unsqueeze(1)
+
+
+def reversed_rows(source: Tensor, lengths: Tensor) -> Tensor:
+    """Each row of source [B, S] from its last token to its first; padding stays where it is."""
+    places = torch.arange(source.shape[1], device=source.device).expand_as(source)
+    mirrored = lengths.to(source.device).unsqueeze(1) - 1 - places
+    return source.gather(1, torch.where(mirrored >= 0, mirrored, places))
+
+
+def make_embedding(vocab_size: int, size: int) -> nn.Embedding:
+    """Token vectors within 0.1 of zero (Sutskever et al. 2014 begin with 0.08): a tied read-out must not begin with large logits."""
+    embedding = nn.Embedding(vocab_size, size)
+    nn.init.uniform_(embedding.weight, -0.1, 0.1)
+    return embedding
+
+
+def _beside(parts: Any) -> Tensor:
+    """[D, B, H] -> [B, D * H]."""
+    return torch.cat(tuple(parts), -1)

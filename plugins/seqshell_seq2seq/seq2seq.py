@@ -1,0 +1,83 @@
+"""The encoder-decoder without attention: all that the decoder knows of the source is its first state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqshell import EOS, State
+from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
+from seqshell_seq2seq.config import CELLS, PairConfig, Seq2SeqConfig
+from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, reversed_rows, source_mask
+from seqshell_seq2seq.states import ContextState
+
+
+class EncoderDecoder(nn.Module):
+    """What both encoder-decoders have: two embeddings, which may be one, the encoder and the bridge."""
+
+    def __init__(self, config: PairConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.target_embedding = make_embedding(config.target_vocab_size, config.embed_size)
+        self.source_embedding = None if config.shared_embedding else make_embedding(config.source_vocab_size, config.embed_size)
+        self.encoder = Encoder(config)
+        self.bridge = Bridge(config)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """The encoding of the empty source, EOS alone."""
+        source = self.target_embedding.weight.new_full((batch_size, 1), EOS, dtype=torch.int64)
+        return self.encode(source, torch.ones(batch_size, dtype=torch.int64))
+
+    def encode(self, source: Tensor, lengths: Tensor) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        raise NotImplementedError
+
+    def embed_source(self, source: Tensor) -> Tensor:
+        """source: [B, S]. Returns [B, S, E], some of it dropped in training."""
+        return self._dropped((self.source_embedding or self.target_embedding)(source))
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        """target: [B, T]. Returns [B, T, E], some of it dropped in training."""
+        return self._dropped(self.target_embedding(target))
+
+    def _dropped(self, embedded: Tensor) -> Tensor:
+        return sequence_dropout(embedded, self.config.embed_dropout, self.training, self.config.locked)
+
+
+class Seq2Seq(EncoderDecoder):
+    """Encoder, bridge, recurrent layers over the target, linear read-out (Sutskever et al. 2014, https://arxiv.org/abs/1409.3215;
+    Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+
+    State: that of the recurrent layers, LSTMState or [B, L, H]; with feed_context a ContextState. tied: between the layers and the read-out
+    stands a projection to the embedding's size, where they differ.
+    """
+
+    config: Seq2SeqConfig
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__(config)
+        size = config.embed_size + (config.encoded_size if config.feed_context else 0)
+        self.decoder = RecurrentStack(CELLS[config.cell], size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked)
+        self.projection = None if config.readout_size == config.hidden_size else nn.Linear(config.hidden_size, config.readout_size)
+        self.readout = Readout(config.readout_size, config.target_vocab_size, tied=config.tied)
+
+    def encode(self, source: Tensor, lengths: Tensor) -> State:
+        if self.config.reversed_source:
+            source = reversed_rows(source, lengths)
+        mask = source_mask(source, lengths)
+        encoded = self.encoder(self.embed_source(source), lengths)
+        recurrent = self.bridge(encoded, mask)
+        return ContextState(recurrent, self.bridge.summary(encoded, mask).float()) if self.config.feed_context else recurrent
+
+    def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
+        """target: [B, T] int64, from BOS on. Returns logits [B, T, V], state."""
+        inputs = self.embed_target(target)
+        if isinstance(state, ContextState):
+            inputs = torch.cat((inputs, state.context.unsqueeze(1).expand(-1, inputs.shape[1], -1)), -1)
+            hidden, recurrent = self.decoder(inputs, state.recurrent)
+            state = ContextState(recurrent, state.context)
+        else:
+            hidden, state = self.decoder(inputs, state)
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        return self.readout(hidden, self.target_embedding.weight if self.config.tied else None), state
