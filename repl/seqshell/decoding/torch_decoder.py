@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -30,6 +32,14 @@ class TorchDecoder:
         """Leaves [batch_size, ...]."""
         return map_leaves(_array, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
 
+    @torch.inference_mode()
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read, of a module that is a Seq2Seq."""
+        with _without_onednn():
+            state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
+        arrays: dict[int, NDArray[Any]] = {}  # a tensor that stands in two places is one array
+        return map_leaves(lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state)
+
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64, or [B, F] float32. Returns outputs [B, V], state."""
         return self._call(inputs[:, None], state)
@@ -42,17 +52,12 @@ class TorchDecoder:
             outputs, state = self._call(inputs[:, start : start + chunk], state)
         return outputs, state
 
-    # oneDNN packs the weights anew at every call of nn.LSTM, which a step cannot pay for; training needs it, so it is off only here.
     @torch.inference_mode()
     def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
         before = map_leaves(self._tensor, state)
-        enabled = torch.backends.mkldnn.enabled
-        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, which its stubs do not tell
-        try:
+        with _without_onednn():
             outputs, after = self.module(self._tensor(inputs), before)
-        finally:
-            torch.backends.mkldnn.enabled = enabled
         # A leaf that the module handed on is the array that came in.
         same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
         return _array(outputs[:, -1]), map_leaves(lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after)
@@ -60,6 +65,17 @@ class TorchDecoder:
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         # torch warns of arrays that it could write to but must not.
         return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    """oneDNN packs the weights anew at every call of nn.LSTM, which a step cannot pay for; training needs it, so it is off only here."""
+    enabled = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, which its stubs do not tell
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = enabled
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
