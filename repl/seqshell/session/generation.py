@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.decoder import Decoder
 from seqshell.decoding.measures import log_probs
 from seqshell.errors import PluginError, SeqshellError
 from seqshell.events import Finished, Token
-from seqshell.sampling import Advanced, Batch, Draw, Request, Sampler, Stop, Strategy
+from seqshell.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.session.live import Live
 from seqshell.session.pieces import StopTexts
-from seqshell.session.reading import reason
+from seqshell.session.reading import alone, reason
 from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
-from seqshell.state import State
+from seqshell.state import State, map_leaves
 
 Moment = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, the outputs [1, V] and the memories after it
 TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth of the time of one by one
@@ -27,24 +28,33 @@ TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth
 
 @dataclass(frozen=True)
 class Plan:
-    """How an answer is made. excluded: ids that are never drawn. settings: what holds for this answer alone, in words."""
+    """How an answer is made. excluded: ids that are never drawn. settings: what holds for this answer alone, in words.
+
+    num_best, prefix: as in a Request. found: the answer itself, where a search has found it already.
+    """
 
     strategy: Strategy
     samplers: tuple[Sampler, ...]
     stop: Stop
     excluded: frozenset[int] = frozenset()
     settings: str = ""
+    num_best: int = 1
+    prefix: tuple[int, ...] = ()
+    found: Hypothesis | None = None
 
 
-class _End:
-    """Why an answer ended (Finished.stop), and the fault if it was one."""
+class End:
+    """Why an answer ended (Finished.stop), the fault if it was one, and the best answers where a search gave them, best first."""
 
     stop = "length"
     fault: SeqshellError | None = None
+    best: tuple[Hypothesis, ...] = ()
 
 
-def answer(live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", candidate: int | None = None) -> Iterator[Token | Finished]:
-    """Go on from the live moment: a Token for each token, then Finished.
+def answer(
+    live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", candidate: int | None = None, end: End | None = None
+) -> Generator[Token | Finished, None, None]:
+    """Go on from the live moment: a Token for each token, then Finished. `end` is filled in for those who want to know more.
 
     When the reader goes away (closes the iterator), moves the session or interrupts, the session stays at the last token told.
     A fault ends the answer with Finished (stop="error") and then raises the SeqshellError that says whose it is.
@@ -52,7 +62,7 @@ def answer(live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", cand
     timeline, store, pieces, samplers = live.timeline, live.store, live.pieces, plan.samplers
     here = live.here
     start = position = live.position
-    tail, end, measure = live.tail(), _End(), _LogProb()
+    tail, end, measure = live.tail(), end or End(), _LogProb()
     told: list[str] = []
     try:
         for token, state, outputs, memories in _decided(live, plan, draw, end):
@@ -76,7 +86,7 @@ def answer(live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", cand
         raise end.fault
 
 
-def _decided(live: Live, plan: Plan, draw: Draw, end: _End) -> Iterator[Moment]:
+def _decided(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
     """The moments that the answer consists of, as soon as it is sure that they do; `end` says why there are no more.
 
     Tokens that may be the beginning of a stop text wait. After an interrupt those that wait are left to be drawn again, so that
@@ -84,7 +94,7 @@ def _decided(live: Live, plan: Plan, draw: Draw, end: _End) -> Iterator[Moment]:
     """
     stop, pieces = plan.stop, live.pieces
     watch = StopTexts(stop.texts, live.made_before(StopTexts.reach(stop.texts))) if stop.texts else None
-    moments = _moments(live, plan, draw)
+    moments = _moments(live, plan, draw, end)
     waiting: list[Moment] = []
     try:
         for _ in range(stop.max_tokens):
@@ -108,34 +118,84 @@ def _decided(live: Live, plan: Plan, draw: Draw, end: _End) -> Iterator[Moment]:
                 end.stop = "stop"
                 return
             del waiting[:free]
+    except Interrupted:
+        end.stop = "interrupt"
+        return
     except SeqshellError as error:
         end.stop, end.fault = "error", error
     yield from waiting
 
 
-def _moments(live: Live, plan: Plan, draw: Draw) -> Iterator[Moment]:
+def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
     """What the strategy finds, one moment after the other. PluginError names the strategy when it fails."""
+    if plan.found is not None:
+        yield from _passed(live, plan.found, live.memories(plan.samplers))
+        return
     here, size, strategy = live.here, live.model.tokenizer.size, plan.strategy
     memories, context = live.memories(plan.samplers), live.context(draw)
     start = Batch(here.state, live.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,))
-    request = Request(plan.stop, plan.samplers, draw, tokenizer=live.model.tokenizer, excluded=plan.excluded)
+    request = Request(plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, live.model.tokenizer, plan.excluded)
+    decoder: Decoder = live.reader if strategy.streams else Interruptible(live)
     try:
-        for step in strategy.search(live.reader, start, request):
+        for step in strategy.search(decoder, start, request):
             if isinstance(step, Advanced):
                 token = int(step.tokens[0])
                 if not 0 <= token < size:
                     raise ValueError(f"it chose the id {token}, and the vocabulary has {size}")
                 yield token, step.state, step.outputs, step.memories[0]
             else:
-                best = step.best[0]
-                for token, state, outputs in zip(best.ids, best.states, best.outputs, strict=True):
-                    yield token, state, outputs, memories
-    except SeqshellError:
+                end.best = step.best
+                yield from _passed(live, step.best[0], memories)
+    except (SeqshellError, Interrupted):
         raise
     except Exception as error:
         details = "".join(traceback.format_exception(error))
         owner = type(strategy).__module__.partition(".")[0]
         raise PluginError(f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details) from error
+
+
+def _passed(live: Live, found: Hypothesis, memories: Memories) -> Iterator[Moment]:
+    """The moments of an answer that a search found: leaves that do not change are one array in all of them, and none shows a part of a batch."""
+    before = live.here.state
+    for token, state, outputs in zip(found.ids, found.states, found.outputs, strict=True):
+        before = map_leaves(_alone, state, before)
+        yield token, before, alone(outputs), memories
+
+
+def _alone(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+    same = leaf is before or (leaf.shape == before.shape and np.array_equal(leaf, before))
+    return before if same else alone(leaf)
+
+
+class Interrupted(Exception):
+    """The user wants no more of a search. Never leaves this package."""
+
+
+class Interruptible:
+    """The decoder that a search steps: at an interrupt the search ends between two of its steps."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.initial_state = live.reader.initial_state
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.step."""
+        self._listen()
+        return self._live.reader.step(inputs, state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.feed."""
+        self._listen()
+        return self._live.reader.feed(inputs, state)
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """As SourceDecoder.encode."""
+        self._listen()
+        return self._live.reader.encode(source, lengths)
+
+    def _listen(self) -> None:
+        if self._live.interrupted:
+            raise Interrupted
 
 
 class _LogProb:

@@ -12,7 +12,8 @@ from seqshell.sampling import Draw, History, SampleContext, Sampler
 from seqshell.session.pieces import Pieces
 from seqshell.session.reading import Reader
 from seqshell.session.snapshots import Memories, Snapshot, Store
-from seqshell.session.timeline import STRIDE, Call, Read, Timeline
+from seqshell.session.timeline import STRIDE, Call, Read, Source, Timeline
+from seqshell.state import State
 
 BEFORE_ALL = -1  # the turn of the first root
 LONGEST_TOKENS_OF_TAIL = 64  # tokens among which the last bytes are looked for; the ones between are specials without any
@@ -37,12 +38,16 @@ class Live:
 
     # To the next moments
 
-    def root(self, before: int, turn: int, draw: Draw) -> Snapshot:
-        """Stand where nothing was read; before: the node that is left."""
-        state = self.reader.initial_state(1)
-        self.here = Snapshot(self.timeline.begin_root(before, turn, draw), state, self.no_outputs())
+    def root(self, before: int, turn: int, draw: Draw, source: Source | None = None) -> Snapshot:
+        """Stand where nothing but the source was read; before: the node that is left. When the model fails nothing has changed."""
+        outputs, state = self._first(source)
+        self.here = Snapshot(self.timeline.begin_root(before, turn, draw, source), state, outputs)
         self.store.add(self.here)
         return self.here
+
+    def _first(self, source: Source | None) -> tuple[NDArray[Any], State]:
+        """Outputs [1, V] and the state at a root."""
+        return self.reader.begin(source.ids) if source is not None else (self.no_outputs(), self.reader.initial_state(1))
 
     def no_outputs(self) -> NDArray[Any]:
         """Zero logits [1, V] are the uniform distribution: before reading anything, nothing is favoured."""
@@ -78,10 +83,12 @@ class Live:
         if snapshot is not None and snapshot.outputs is not None:
             return snapshot
         calls: list[Call] = []
-        while snapshot is None or not calls:
-            calls.append(self.timeline.call_to(calls[-1].before if calls else node))
-            snapshot = self.store.get(calls[-1].before)
-        outputs, state = snapshot.outputs, snapshot.state
+        start = node
+        while (snapshot is None or not calls) and start not in self.timeline.sources:
+            calls.append(self.timeline.call_to(start))
+            start = calls[-1].before
+            snapshot = self.store.get(start)
+        outputs, state = (snapshot.outputs, snapshot.state) if snapshot is not None else self._first(self.timeline.sources[start])
         for call in reversed(calls):
             outputs, state = self.reader.read(call.ids, call.read, state)
         return Snapshot(node, state, outputs, *self._memories(node))

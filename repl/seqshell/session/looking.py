@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.measures import log_probs, rank
@@ -16,7 +17,7 @@ from seqshell.sampling import Draw, Sampler
 from seqshell.session.live import Live
 from seqshell.session.pieces import decoded
 from seqshell.session.timeline import STRIDE, Read
-from seqshell.state import named_leaves
+from seqshell.state import State, named_leaves
 
 SHOWN_LIKELIEST = 5  # beside each token of a score
 LONGEST_LINES = 256  # tokens of the last two lines that are shown at most
@@ -24,13 +25,16 @@ FIRST_WORDS = 40  # characters
 
 
 def text_of(live: Live, node: int) -> Text:
-    """The text up to a node, with the spans that the user fed. A last character that is incomplete is not in it."""
+    """The text up to a node, with the spans that the user fed. A last character that is incomplete is not in it.
+
+    The text of a translation begins with its first word, not with the space before it.
+    """
     text, tail = "", b""
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
     start = 0
     for run, first, last in live.timeline.stretches(node):
-        text, tail = decoded(tail + live.pieces.joined(live.timeline.ids[first : last + 1]))
+        text, tail = decoded(tail + _bytes(live, first, last))
         end = start + len(text)
         if live.timeline.read[run] == Read.FED and text:
             if spans and spans[-1][1] == start:
@@ -39,7 +43,26 @@ def text_of(live: Live, node: int) -> Text:
                 spans.append((start, end))
         parts.append(text)
         start = end
-    return Text("".join(parts), tuple(spans))
+    whole = "".join(parts)
+    return Text(whole if live.timeline.source(node) is None else whole.removeprefix(" "), tuple(spans))
+
+
+def _bytes(live: Live, first: int, last: int) -> bytes:
+    """Of the nodes of one run."""
+    ids, words = live.timeline.ids[first : last + 1], live.timeline.words
+    if not words:
+        return live.pieces.joined(ids)
+    return b"".join(_piece(live, node, token) for node, token in enumerate(ids, first))
+
+
+def _piece(live: Live, node: int, token: int) -> bytes:
+    word = live.timeline.words.get(node)
+    return live.pieces.piece(token) if word is None else word.encode("utf-8", "surrogatepass")
+
+
+def _bytes_to(live: Live, node: int, start: int) -> bytes:
+    """From depth `start` to the node."""
+    return b"".join(_bytes(live, first, last) for _, first, last in live.timeline.stretches(node, start))
 
 
 def last_lines(live: Live, node: int) -> str:
@@ -48,9 +71,11 @@ def last_lines(live: Live, node: int) -> str:
     start = depth = timeline.depth(node)
     while start > 0 and depth - start < LONGEST_LINES and data.count(b"\n") < 2:
         before = max(0, start - 64)
-        data = live.pieces.joined(timeline.ids_to(timeline.ancestor(node, start), before)) + data
+        data = _bytes_to(live, timeline.ancestor(node, start), before) + data
         start = before
     text = decoded(data)[0]
+    if not start and timeline.source(node) is not None:
+        text = text.removeprefix(" ")
     return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
 
 
@@ -58,8 +83,8 @@ def first_words(live: Live, node: int, start: int) -> str:
     """How the text goes on from a depth, on one line."""
     depth = live.timeline.depth(node)
     begin = min(start, depth)
-    ids = live.timeline.ids_to(live.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
-    return " ".join(live.pieces.text(ids).split())[:FIRST_WORDS]
+    data = _bytes_to(live, live.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
+    return " ".join(data.decode("utf-8", "replace").split())[:FIRST_WORDS]
 
 
 def find_last(live: Live, text: str) -> int:
@@ -70,14 +95,14 @@ def find_last(live: Live, text: str) -> int:
     node, position, count = live.here.node, live.position, 1024
     while True:
         start = max(0, position - count)
-        ids = live.timeline.ids_to(node, start)
-        place = live.pieces.joined(ids).rfind(wanted)
+        place = _bytes_to(live, node, start).rfind(wanted)
         if place >= 0:
             end = place + len(wanted)
-            for index, token in enumerate(ids):
-                end -= len(live.pieces.piece(token))
-                if end <= 0:
-                    return start + index + 1
+            for _, first, last in live.timeline.stretches(node, start):
+                for number, token in enumerate(live.timeline.ids[first : last + 1], first):
+                    end -= len(_piece(live, number, token))
+                    if end <= 0:
+                        return live.timeline.depth(number)
         if start == 0:
             raise UsageError(f"{text!r:.80} does not stand in the text of this branch", code="not_found")
         count *= 4
@@ -96,8 +121,12 @@ def score(live: Live, ids: list[int]) -> Score:
     """How likely these tokens would be if they came next, one after the other."""
     if not ids:
         raise UsageError("there is nothing to score in an empty text")
-    here, outputs, state, tail = live.here, live.outputs(), live.here.state, live.tail()
-    scored = []
+    return score_after(live, live.outputs(), live.here.state, ids, live.tail())
+
+
+def score_after(live: Live, outputs: NDArray[Any], state: State, ids: list[int], tail: bytes = b"") -> Score:
+    """The same after any moment: its outputs [V] and state, and the beginning of an incomplete character."""
+    here, scored = live.here, []
     for number, token in enumerate(ids):
         logs = log_probs(outputs)
         best = np.argsort(-logs, kind="stable")[:SHOWN_LIKELIEST]

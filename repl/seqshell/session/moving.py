@@ -111,7 +111,8 @@ class Movable:
     def redo(self, turns: int = 1) -> Moved:
         """Bring again what the last undo or rewind took back, so many times. UsageError when something was read since then."""
         returns = self._branches.current.returns
-        node, retry, left = self.here.node, self._retry, len(returns)
+        start = node = self.here.node
+        retry, left = self._retry, len(returns)
         for done in range(turns):
             if not left or returns[left - 1].left != node:
                 raise UsageError(f"only {done} can be brought again" if done else "there is nothing to bring again")
@@ -120,6 +121,8 @@ class Movable:
         snapshot, was = self.live.moment(node), self.position
         del returns[left:]
         self._stand(snapshot, retry)
+        if self.live.timeline.root(node) != self.live.timeline.root(start) and self.live.timeline.source(node) is not None:
+            return self._moved(was, -self.position, "/undo takes it back again")
         forward = self.position > was
         return self._moved(was, was - self.position, f"/rewind {was} goes back" if forward else "/undo brings them again")
 
@@ -205,6 +208,8 @@ class Movable:
         self._stand(snapshot, retry)
         redo = "/redo" if len(nodes) == 2 else f"/redo {len(nodes) - 1}"
         removed = was - self.position
+        if timeline.source(nodes[0]) is not None and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
+            removed = was  # the whole translation
         return self._moved(was, removed, f"{redo} {'brings them again' if removed > 0 else 'forgets them again'}")
 
     def _moved(self, was: int, removed: int = 0, way_back: str = "") -> Moved:

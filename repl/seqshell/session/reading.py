@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import traceback
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.decoder import SourceDecoder
 from seqshell.errors import PluginError, SeqshellError
-from seqshell.models import Model
+from seqshell.models import BOS, Model
 from seqshell.session.timeline import Read
 from seqshell.state import State, map_leaves
 
@@ -30,6 +32,17 @@ class Reader:
             return self._model.decoder.initial_state(batch_size)
         except Exception as error:
             raise self._failed(error) from error
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read. PluginError when the model fails."""
+        try:
+            return cast(SourceDecoder, self._model.decoder).encode(source, lengths)
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def begin(self, source: Sequence[int]) -> tuple[NDArray[Any], State]:
+        """One row of source ids, EOS the last of them: encoded, and BOS read. Returns outputs [1, V] for the first target token, state."""
+        return self.step(np.array([BOS]), self.encode(np.array([source], np.int64), np.array([len(source)])))
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError when the model fails."""
@@ -52,7 +65,7 @@ class Reader:
         except Exception as error:
             raise self._failed(error) from error
         self._check(outputs, len(inputs))
-        return _alone(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else _alone(leaf), new, state)
+        return alone(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else alone(leaf), new, state)
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed at once, or stepped over when there is one that was drawn. Returns outputs [1, V], state."""
@@ -87,7 +100,7 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _alone(leaf: Any) -> Any:
+def alone(leaf: Any) -> Any:
     """A copy of an array that shows a part of a larger one, which it would keep alive; others as they are."""
     base = getattr(leaf, "base", None)
     return leaf.copy() if isinstance(base, np.ndarray) and base.nbytes > leaf.nbytes else leaf

@@ -10,16 +10,18 @@ all branches with what could be redone. The tensors:
     state.PATH.of [K]             where snapshots share an array: which of the rows is whose
     state.PATH.shapes [K, D]      where the rows differ in shape: the leaf is flat then
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
+    sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
+    words [bytes]                 JSON: words that stand for UNK, [node, text] each
 
-Of the snapshots those are kept that nothing else can replace: every 32nd, where branches stand, and what a strategy found. Going back to
-another one reads at most 32 steps again, by the same calls.
+Of the snapshots those are kept that nothing else can replace: every 32nd, where branches stand, and what a strategy found in a text that
+is no translation. Going back to another one reads at most 32 steps again, by the same calls. Sources are encoded again when one is wanted.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +36,8 @@ from seqshell.sampling import Draw, Sampler, Strategy
 from seqshell.session.branches import Branch, Branches, Return
 from seqshell.session.live import Live
 from seqshell.session.snapshots import Snapshot, Store
-from seqshell.session.timeline import STRIDE, Read, Timeline
-from seqshell.state import map_leaves, named_leaves, replace_leaves
+from seqshell.session.timeline import STRIDE, Read, Source, Timeline
+from seqshell.state import State, leaves, map_leaves, named_leaves, replace_leaves
 
 Available = Mapping[str, type[Any]]
 RUNS: Mapping[str, type[Any]] = {"first": np.int64, "parent": np.int64, "turn": np.int64, "read": np.int8, "seed": np.uint64, "retry": np.uint64}
@@ -111,6 +113,9 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     tensors["kept"] = np.array([snapshot.node for snapshot in kept], np.int64)
     tensors["whole"] = np.array([snapshot.node for snapshot in whole], np.int64)
     tensors["memories"] = np.frombuffer(text, np.uint8)
+    if timeline.sources:
+        tensors["sources"] = _text([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
+        tensors["words"] = _text(list(timeline.words.items()))
     if whole:
         tensors["outputs"] = np.concatenate([snapshot.outputs for snapshot in whole if snapshot.outputs is not None])
     if kept:
@@ -145,7 +150,7 @@ def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
     for run in range(timeline.num_runs):
         first = timeline.first[run]
         end = timeline.first[run + 1] if run + 1 < timeline.num_runs else len(timeline)
-        if timeline.read[run] == Read.FOUND:
+        if timeline.read[run] == Read.FOUND and timeline.source(first) is None:
             nodes.update(range(first, end))
         elif timeline.read[run] != Read.ROOT:
             nodes.update(range(first + (-(timeline.base[run] + 1)) % STRIDE, end, STRIDE))
@@ -171,14 +176,12 @@ def _stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], template: NDArray[Any], count: int) -> list[NDArray[Any]]:
-    """The leaves of `count` snapshots, each an array of its own, or a shared one where it was shared."""
-    together = tensors[name].astype(template.dtype, copy=False)
-    shapes = tensors.get(f"{name}.shapes")
+def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """A leaf of every snapshot, each an array of its own, or a shared one where it was shared. like: a leaf as the model makes it, for each."""
+    together = tensors[name].astype(like[0].dtype, copy=False)
+    shapes, count = tensors.get(f"{name}.shapes"), len(like)
     if shapes is None:
         different = [together[row : row + 1].copy() for row in range(len(together))]
-        if different and different[0].shape != template.shape:
-            raise ValueError(f"{name} has the shape {different[0].shape}, and the model's is {template.shape}")
     else:
         ends = np.cumsum(shapes.prod(1))
         parts = np.split(together, ends[:-1])
@@ -186,12 +189,16 @@ def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], template: NDArray
     places = tensors.get(f"{name}.of", np.arange(len(different)))
     if len(places) != count or (count and not 0 <= places.min() <= places.max() < len(different)):
         raise ValueError(f"{name} does not have {count} rows")
+    for place, leaf in zip(places, like, strict=True):
+        if shapes is None and different[place].shape != leaf.shape:
+            raise ValueError(f"{name} has the shape {different[place].shape}, and the model's is {leaf.shape}")
     return [different[place] for place in places]
 
 
 def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
     size = live.model.tokenizer.size
     timeline = _timeline(tensors, size)
+    _read_sources(tensors, timeline, live)
     chains = [parse_chain(text, samplers) for text in header["chains"]]
     memories = {}
     for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=_array):
@@ -207,7 +214,9 @@ def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], liv
             store.restore_memories(node, values, chain)
     branches = Branches.rebuilt([_branch(data, len(timeline)) for data in header["branches"]], header["branch"])
     live.timeline, live.store = timeline, store
-    here = snapshots[header["here"]]
+    live.here = next(iter(snapshots.values()))  # not the one of before, which has nodes of another timeline
+    node = header["here"]
+    here = live.moment(node) if node in timeline.sources else snapshots[node]
     if here.outputs is None or branches.current.node != here.node:
         raise ValueError("the live moment is not whole")
     live.here = here
@@ -239,23 +248,55 @@ def _timeline(tensors: Mapping[str, NDArray[Any]], size: int) -> Timeline:
     return timeline
 
 
+def _read_sources(tensors: Mapping[str, NDArray[Any]], timeline: Timeline, live: Live) -> None:
+    """What the roots of translations carry, where there are any."""
+    if "sources" not in tensors:
+        return
+    assert live.model.source_tokenizer is not None
+    sizes = live.model.source_tokenizer.size, live.model.tokenizer.size
+    for node, text, ids, prefix in json.loads(tensors["sources"].tobytes()):
+        for numbers, size in zip((ids, prefix), sizes, strict=True):
+            for number in numbers:
+                _whole(number, size)
+        if timeline.ids[_whole(node, len(timeline))] >= 0 or not ids or not isinstance(text, str):
+            raise ValueError("a source does not stand at a root")
+        timeline.sources[node] = Source(text, tuple(ids), tuple(prefix))
+    for node, text in json.loads(tensors["words"].tobytes()):
+        if timeline.ids[_whole(node, len(timeline))] < 0 or not isinstance(text, str):
+            raise ValueError("a word stands for no token")
+        timeline.words[node] = text
+
+
 def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
     template = live.reader.initial_state(1)
     for run in range(timeline.num_runs):
-        if timeline.read[run] == Read.ROOT:
+        if timeline.read[run] == Read.ROOT and timeline.first[run] not in timeline.sources:
             yield Snapshot(timeline.first[run], template, live.no_outputs())
     kept = tensors["kept"].tolist()
     if not kept:
         return
     if any(not 0 <= node < len(timeline) or timeline.ids[node] < 0 for node in kept):
         raise ValueError("a snapshot belongs to no token")
-    rows = zip(*(_unstacked(name, tensors, leaf, len(kept)) for name, leaf in named_leaves(template)), strict=True)
+    likes = list(_likes(kept, template, live, timeline))
+    names = [name for name, _ in named_leaves(template)]
+    rows = zip(*(_unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)), strict=True)
     outputs = {node: row.copy() for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)}
     if any(row.shape != (1, live.model.tokenizer.size) for row in outputs.values()):
         raise ValueError("the outputs do not fit the vocabulary")
-    for node, leaves in zip(kept, rows, strict=True):
-        state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(leaves))
+    for node, row in zip(kept, rows, strict=True):
+        state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
         yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
+
+
+def _likes(kept: Iterable[int], template: State, live: Live, timeline: Timeline) -> Iterable[list[NDArray[Any]]]:
+    """For each node the leaves of a state of the model; their shapes may depend on the length of a source."""
+    known = {0: list(leaves(template))}
+    for node in kept:
+        source = timeline.source(node)
+        length = len(source.ids) if source is not None else 0
+        if source is not None and length not in known:
+            known[length] = list(leaves(live.reader.begin(source.ids)[1]))
+        yield known[length]
 
 
 def _branch(data: Mapping[str, Any], num_nodes: int) -> Branch:
@@ -276,6 +317,11 @@ def _whole(value: Any, limit: int) -> int:
     if type(value) is not int or not 0 <= value < limit:
         raise ValueError(f"{value!r:.40} is no number below {limit}")
     return value
+
+
+def _text(value: Any) -> NDArray[np.uint8]:
+    """JSON in a tensor: it may be larger than a header."""
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
 
 
 def _plain(value: Any) -> Any:

@@ -37,6 +37,9 @@ class Store:
 
     What is left for ever, whatever the budget, is every snapshot at a depth that is a multiple of STRIDE, those that a strategy found
     (nothing else could compute them again), and the samplers' memories. Each array counts once, by identity, with what it is a view of.
+
+    Of translations less is left: their roots go, for the source is encoded again, and so does what a search found, for nothing is ever
+    drawn after a part of a translation. Its states are then computed by single steps, which differ in the last bits from those of a batch.
     """
 
     def __init__(self, timeline: Timeline, budget: float) -> None:
@@ -143,7 +146,7 @@ class Store:
             run = timeline.run_of(start)
             last = timeline.first[run + 1] if run + 1 < timeline.num_runs else len(timeline)
             stop = min(end, last, start + 64)
-            if timeline.read[run] != Read.FOUND:
+            if timeline.read[run] != Read.FOUND or timeline.source(start) is not None:
                 for node in range(start, stop):
                     snapshot = self._snapshots[node]
                     if snapshot is not None:
@@ -158,7 +161,7 @@ class Store:
             self._snapshots[snapshot.node] = Snapshot(snapshot.node, snapshot.state, None, snapshot.memories, snapshot.samplers)
 
     def _thin(self, snapshot: Snapshot, depth: int) -> None:
-        if depth % STRIDE:
+        if depth % STRIDE or snapshot.node in self._timeline.sources:
             self._kept -= 1
             self._whole -= snapshot.outputs is not None
             self._snapshots[snapshot.node] = None

@@ -53,8 +53,20 @@ class Call:
     read: Read
 
 
+@dataclass(frozen=True)
+class Source:
+    """What a translation is of. ids: of the text, with EOS; prefix: the ids that its answers were told to begin with."""
+
+    text: str
+    ids: tuple[int, ...]
+    prefix: tuple[int, ...] = ()
+
+
 class Timeline:
     """All nodes and runs of a session. The root of a reset is a node of its own, whose parent is the moment before the reset.
+
+    sources: of the roots that translations begin with; at such a root the source and BOS were read, and depths count target tokens.
+    words: the texts of tokens that their pieces do not tell: the words that stand for an unknown one.
 
     ids[node] is its token, -1 for a root. For each run: first node, parent (the node before its first, -1 for the first root),
     base (depth of the parent; -1 for a root), turn, read, seed, retry, made (tokens that the model made, before the run), and
@@ -68,6 +80,8 @@ class Timeline:
         self.turn, self.read, self.made = array("q"), array("b"), array("q")
         self.seed, self.retry = array("Q"), array("Q")
         self.above, self.level, self.jump = array("q"), array("q"), array("q")
+        self.sources: dict[int, Source] = {}  # by node
+        self.words: dict[int, str] = {}  # by node
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -78,11 +92,14 @@ class Timeline:
 
     # Growing
 
-    def begin_root(self, parent: int, turn: int, draw: Draw) -> int:
-        """A moment at which nothing was read; parent: the node that is left for it, -1 at the very start. Returns the node."""
+    def begin_root(self, parent: int, turn: int, draw: Draw, source: Source | None = None) -> int:
+        """A moment at which nothing but a source was read; parent: the node that is left for it, -1 at the very start. Returns the node."""
         run = self.num_runs
         self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run)
-        return self.append(-1)
+        root = self.append(-1)
+        if source is not None:
+            self.sources[root] = source
+        return root
 
     def begin(self, parent: int, turn: int, read: Read, draw: Draw) -> None:
         """A run of at least one node, which `append` or `extend` must add at once."""
@@ -154,6 +171,14 @@ class Timeline:
             jump = self.jump[run]
             run = jump if base[jump] >= depth else self.above[run]
         return run
+
+    def root(self, node: int) -> int:
+        """Where the way to the node begins."""
+        return self.ancestor(node, 0)
+
+    def source(self, node: int) -> Source | None:
+        """What the node is a translation of; None in a text that is none."""
+        return self.sources.get(self.root(node)) if self.sources else None
 
     def stretches(self, node: int, start: int = 0) -> list[tuple[int, int, int]]:
         """(run, first node, last node) of every run on the way from depth `start` to `node`, oldest first; roots are left out."""

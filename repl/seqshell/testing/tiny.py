@@ -1,18 +1,20 @@
-"""A real recurrent model that takes microseconds: an Elman network over a handful of characters, its weights drawn from a seed."""
+"""Real recurrent models that take microseconds, their weights drawn from a seed: an Elman network over a handful of characters, and an
+encoder-decoder with attention over a handful of words."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import checkpoint
-from seqshell.models import Model, Task
+from seqshell.models import EOS, Model, Task
 from seqshell.state import State
+from seqshell.subwords import SPECIALS, WordTokenizer
 from seqshell.tokenizers import CharTokenizer, Tokenizer
 
 
@@ -41,12 +43,68 @@ class TinyDecoder:
         return outputs, state
 
 
+class TinyState(NamedTuple):
+    """hidden [B, H]; encoded [B, S, H] and mask [B, S], constant; attention [B, S]: the weights of the last step, zeros before the first."""
+
+    hidden: NDArray[np.float32]
+    encoded: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    attention: NDArray[np.float32]
+
+
+class TinyTranslator:
+    """An Elman network over the source, and one over the target that attends to it: weights softmax(4 encoded . h), logits = R (h + context)."""
+
+    def __init__(self, source_size: int, target_size: int, hidden_size: int = 8, seed: int = 0) -> None:
+        self.encoder = TinyDecoder(source_size, hidden_size, seed)
+        self.decoder = TinyDecoder(target_size, hidden_size, seed + 1)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """The encoding of EOS alone."""
+        return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S]; lengths: [B]. Returns the state before BOS is read."""
+        mask = np.arange(source.shape[1]) < lengths[:, None]
+        hidden = self.encoder.initial_state(len(source))
+        encoded = []
+        for column, here in zip(source.T, mask.T, strict=True):
+            hidden = np.where(here[:, None], self.encoder.step(column, hidden)[1], hidden)
+            encoded.append(hidden)
+        return TinyState(hidden, np.stack(encoded, 1), mask, np.zeros(mask.shape, np.float32))
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B]. Returns logits [B, V], state."""
+        _, hidden = self.decoder.step(inputs, state.hidden)
+        scores = np.where(state.mask, 4 * (state.encoded * hidden[:, None]).sum(2), -np.inf)
+        weights = np.exp(scores - scores.max(1, keepdims=True))
+        weights /= weights.sum(1, keepdims=True)
+        context = (weights[:, :, None] * state.encoded).sum(1)
+        return (hidden + context) @ self.decoder.readout, state._replace(hidden=hidden, attention=weights)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T]. Returns the logits [B, V] after the last, state."""
+        for column in inputs.T:
+            outputs, state = self.step(column, state)
+        return outputs, state
+
+
 def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None) -> Model:
     """A language model over the characters of `vocabulary`, or over the ids of another tokenizer."""
     tokenizer = tokenizer or CharTokenizer(vocabulary)
     decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
     return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
+
+
+def tiny_translation_model(
+    source: str = "i you love see the cat dog .", target: str = "je tu aime vois le la chat chien .", *, seed: int = 0, hidden_size: int = 8
+) -> Model:
+    """A translation model over the words of `source` and `target`; it makes no sense of them."""
+    reads, writes = (_words(text.split()) for text in (source, target))
+    decoder = TinyTranslator(reads.size, writes.size, hidden_size, seed)
+    fingerprint = hashlib.sha256(f"{source}\n{target}\n{seed} {hidden_size}".encode()).hexdigest()
+    return Model("tiny", Task.TRANSLATE, "elman_attention", decoder, writes, fingerprint, source_tokenizer=reads)
 
 
 def tiny_checkpoint(
@@ -86,3 +144,8 @@ def tiny_checkpoint(
     }
     checkpoint.write(path, header, {name: values.astype(np.float32) for name, values in weights.items()})
     return Path(path)
+
+
+def _words(words: Sequence[str]) -> WordTokenizer:
+    tokens = [*SPECIALS, *(f" {word}" for word in words)]
+    return WordTokenizer(tokens, [0] * len(tokens))

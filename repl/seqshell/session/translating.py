@@ -1,0 +1,141 @@
+"""How a session translates: each text begins at a new root of the timeline, so that undo, branch and the rest need to know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from seqshell.errors import UsageError, VocabularyError
+from seqshell.events import Attention, Score, Translation
+from seqshell.models import EOS, Task
+from seqshell.sampling import Draw, Strategy
+from seqshell.session import looking
+from seqshell.session.aligning import words_of
+from seqshell.session.answering import Answer, Answering
+from seqshell.session.generation import End, Plan
+from seqshell.session.timeline import Source
+from seqshell.session.translation import attention
+from seqshell.state import attention_of
+
+MOST_SOURCE_TOKENS = 4000  # attention looks at all of them for every token of the answer, and its state holds them all
+
+
+class Translating(Answering):
+    """Answers to texts of another language."""
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the model looks back at its source: what `attention` shows and what `replaces_unknown` goes by."""
+        return attention_of(self.here.state) is not None
+
+    def translate(
+        self,
+        text: str,
+        max_tokens: int | None = None,
+        *,
+        prefix: str = "",
+        unknown: str = "error",
+        stop: str | Sequence[str] = (),
+        strategy: Strategy | str | None = None,
+        nbest: int = 1,
+        **settings: Any,
+    ) -> Answer:
+        """Translate a text: a Token for each token, as soon as the strategy is sure of it, then Translation. What was before is left behind.
+
+        A text that is empty or blank is answered by an empty Translation, and nothing has moved. prefix: how the answer begins. nbest: so
+        many candidates, which a strategy must search for. The others are as in `generate` and `feed`. UsageError or VocabularyError
+        when the text cannot be translated; nothing has changed then.
+        """
+        plan, source = self.plan_translation(text, max_tokens, prefix, unknown, stop, strategy, nbest, **settings)
+        self._forget_interrupt()
+        if source is None:
+            return iter([Translation("", 0, "eos", 0.0, self.position, self.position, self.branch, source=text)])
+        return self._translated(plan, source)
+
+    def plan_translation(
+        self,
+        text: str,
+        max_tokens: int | None = None,
+        prefix: str = "",
+        unknown: str = "error",
+        stop: str | Sequence[str] = (),
+        strategy: Strategy | str | None = None,
+        nbest: int = 1,
+        **settings: Any,
+    ) -> tuple[Plan, Source | None]:
+        """How a text would be translated, and the text as the model reads it: None where there is nothing to read. Errors as `translate`."""
+        self._must_translate()
+        plan = self._plan(max_tokens, stop, strategy, settings)
+        if nbest < 1:
+            raise UsageError("ask for at least one candidate")
+        if nbest > 1 and plan.strategy.streams:
+            raise UsageError(f"{plan.strategy.name} makes one answer; to choose among the {nbest} best, use a search: /strategy beam")
+        begins = self._forced(prefix, unknown, plan.stop.max_tokens)
+        ids = self._encoded(text, unknown, self.model.source_tokenizer) if text.strip() else []
+        if len(ids) >= MOST_SOURCE_TOKENS:
+            raise UsageError(
+                f"the text has {len(ids):,} tokens; at most {MOST_SOURCE_TOKENS - 1:,} are translated at once, for the memory and the time "
+                "of attention grow with them: translate it in parts"
+            )
+        return replace(plan, num_best=nbest, prefix=begins), Source(text, (*ids, EOS), begins) if ids else None
+
+    def attention(self) -> Attention:
+        """How much each token of the last translation on this branch looked at each token of its source.
+
+        UsageError when there is none, or the model has no attention.
+        """
+        self._must_translate()
+        return attention(self.live)
+
+    def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
+        """How likely a text is as the translation of another, its end (a last token without text) included; the state is not moved."""
+        _, read = self.plan_translation(source, unknown=unknown)
+        ids = self._encoded(target, unknown) if target.strip() else []
+        if read is None or not ids:
+            raise UsageError("there is nothing to score in an empty text")
+        outputs, state = self.live.reader.begin(read.ids)
+        return looking.score_after(self.live, outputs[0], state, [*ids, EOS])
+
+    # Inside
+
+    def _translated(self, plan: Plan, source: Source) -> Answer:
+        """A new root, whose turn the answer belongs to."""
+        before = self.here
+        self._is_answered = True
+        self._take_turn(answers=True)
+        try:
+            root = self.live.root(before.node, self._turn, Draw(self._seed, 0), source)
+        except BaseException:
+            self.live.here = before
+            raise
+        self._stand(root, 0)
+        yield from self._events(plan, self._turn, None, source, End())
+
+    def _forced(self, prefix: str, unknown: str, most: int) -> tuple[int, ...]:
+        """The ids of the beginning of an answer of at most so many tokens."""
+        if not prefix.strip():
+            return ()
+        tokenizer = self.model.tokenizer
+        ids = self._encoded(prefix, unknown)
+        if tokenizer.unk in ids and unknown != "skip":
+            word = words_of(prefix, ids, tokenizer)[ids.index(tokenizer.unk)]
+            raise VocabularyError(f"{self.model.name} does not know {word!r}, so an answer cannot begin with it", text=prefix)
+        if len(ids) >= most:
+            raise UsageError(f"an answer of {most} tokens cannot begin with {len(ids)}; raise max_tokens")
+        return tuple(token for token in ids if token != tokenizer.unk)
+
+    def _must_translate(self) -> None:
+        if self.model.task is not Task.TRANSLATE:
+            raise UsageError(f"{self.model.name} does not translate; /models tells which models do")
+
+    def _undrawn(self) -> frozenset[int]:
+        return self.excluded - {self.model.tokenizer.unk} if self.replaces_unknown and self.has_attention else self.excluded
+
+    def _must_go_on(self) -> None:
+        if self.model.task is Task.TRANSLATE:
+            raise UsageError(f"{self.model.name} translates whole texts and reads no other; write one, or /translate it")
+
+    def _must_have_source(self) -> None:
+        if self.model.task is Task.TRANSLATE and self.live.timeline.source(self.here.node) is None:
+            raise UsageError("nothing was translated here yet, so nothing can come next; translate a text first", code="no_answer")
