@@ -9,20 +9,22 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.errors import CheckpointError, SeqshellError, UsageError
 from seqshell.host import Registry, resolve
-from seqshell.models import Architecture, Task
+from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Task
 from seqshell.offers import Setting, settings_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seqshell.decoder import Decoder
+    from seqshell.decoder import Decoder, SourceDecoder
     from seqshell.tokenizers import Tokenizer
 
     Weights = Mapping[str, NDArray[Any]]
+
+NUM_ROWS, NUM_STEPS = 2, 24  # over which two decoders are compared
 
 
 def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) -> tuple[str, Architecture]:
@@ -141,17 +143,69 @@ def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
         return {name: tuple(value.shape) for name, value in build().state_dict().items()}
 
 
+def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry: Registry) -> tuple[Tokenizer, Tokenizer | None]:
+    """The tokenizer of what a model writes, and for TRANSLATE that of what it reads. CheckpointError when they do not fit the config."""
+    tokenizer = read_tokenizer(header["tokenizer"], registry)
+    if task is not Task.TRANSLATE:
+        return tokenizer, None
+    if "source_tokenizer" not in header:
+        raise CheckpointError("it translates, and has no source_tokenizer for what it reads")
+    source_tokenizer = read_tokenizer(header["source_tokenizer"], registry)
+    for each, name in ((source_tokenizer, "source_vocab_size"), (tokenizer, "target_vocab_size")):
+        if each.size != getattr(config, name, each.size):
+            raise CheckpointError(f"its config has a {name} of {getattr(config, name)}, and its tokenizer {each.size} tokens")
+        if (each.pad, each.bos, each.eos) != (PAD, BOS, EOS) or each.unk not in (None, UNK):
+            raise CheckpointError(f"its {each.name} tokenizer does not begin with PAD, BOS, EOS and UNK, which a translation needs")
+    return tokenizer, source_tokenizer
+
+
 def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer) -> None:
-    """One step from the initial state: better an error now than in the middle of an answer."""
+    """One step from the first state: better an error now than in the middle of an answer."""
     import numpy as np
 
-    if architecture.task is not Task.GENERATE:
-        return
     try:
-        outputs, _ = decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))
+        if architecture.task is Task.TRANSLATE:
+            state = cast("SourceDecoder", decoder).encode(np.array([[EOS]]), np.ones(1, np.int64))
+            outputs, _ = decoder.step(np.array([BOS]), state)
+        elif architecture.task is Task.GENERATE:
+            outputs, _ = decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))
+        else:
+            return
     except Exception as error:
         raise CheckpointError(f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}") from error
     if outputs.shape != (1, tokenizer.size):
         raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens")
     if not np.isfinite(outputs).all():
         raise CheckpointError("the model gives outputs that are no numbers")
+
+
+def difference(decoder: Decoder, reference: Decoder, architecture: Architecture, config: Any) -> float:
+    """The largest difference of a logit between two decoders of the same weights, read step by step and at once."""
+    import numpy as np
+
+    draws = np.random.default_rng(0)
+    if architecture.task is Task.TRANSLATE:
+        source, lengths = _sources(config.source_vocab_size)
+        states = [cast("SourceDecoder", each).encode(source, lengths) for each in (decoder, reference)]
+        tokens = draws.integers(UNK, config.target_vocab_size, (len(lengths), NUM_STEPS))
+        tokens[:, 0] = BOS
+    else:
+        tokens = draws.integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS))
+        states = [each.initial_state(NUM_ROWS) for each in (decoder, reference)]
+    found, expected = (each.feed(tokens, state)[0] for each, state in zip((decoder, reference), states, strict=True))
+    largest = np.abs(found - expected).max()
+    for column in tokens.T:
+        (found, own), (expected, other) = (each.step(column, state) for each, state in zip((decoder, reference), states, strict=True))
+        largest, states = np.maximum(largest, np.abs(found - expected).max()), [own, other]  # which keeps NaN
+    return float(largest)
+
+
+def _sources(size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A padded batch of random sources of different lengths, the empty one among them: [B, S], [B]."""
+    import numpy as np
+
+    lengths = np.array([7, 1, 12, 3])
+    source = np.random.default_rng(1).integers(UNK, size, (len(lengths), lengths.max()))
+    source[np.arange(lengths.max()) >= lengths[:, None]] = PAD
+    source[np.arange(len(lengths)), lengths - 1] = EOS
+    return source, lengths

@@ -4,7 +4,7 @@ The format is safetensors (https://github.com/huggingface/safetensors): 8 bytes,
 object of name -> {"dtype", "shape", "data_offsets"}; the data. Ours is the JSON text under "seqshell" in its "__metadata__":
 
     format 1 · kind "model" or "session" · architecture, owner, owner_version · task · config · tokenizer {"name", ...}
-    defaults · examples · about · provenance · parameters
+    source_tokenizer (translate: of what is read; tokenizer is of what is written) · defaults · examples · about · provenance · parameters
 
 Reading is done here rather than by the library because the limits below must hold before anything is believed.
 """
@@ -44,7 +44,8 @@ FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".
 # What the header must and may say of a model; of a saved session only format and kind are looked at here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
-    "owner": str, "owner_version": str, "defaults": dict, "examples": list, "about": str, "provenance": dict, "parameters": int,
+    "owner": str, "owner_version": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
+    "provenance": dict, "parameters": int,
 }  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """A hex digest of architecture, config, tokenizer and weights as `read` gives them: what a saved session needs to be the same.
+    """A hex digest of architecture, config, tokenizers and weights as `read` gives them: what a saved session needs to be the same.
 
     Names of files, examples and provenance do not count.
     """
@@ -123,6 +124,8 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
     digest = hashlib.sha256()
     described = {key: header.get(key) for key in ("architecture", "config", "tokenizer")}
+    if "source_tokenizer" in header:
+        described["source_tokenizer"] = header["source_tokenizer"]
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         values = np.asarray(tensors[name], order="C")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell import __version__, builtin, checkpoint, places
-from seqshell.building import build_decoder, find_architecture, read_config, read_tokenizer, try_step
+from seqshell.building import build_decoder, difference, find_architecture, read_config, read_tokenizers, try_step
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
 from seqshell.models import Architecture, Model, Task
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from seqshell.tokenizers import Tokenizer
 
 MAX_DIFFERENCE = 1e-4  # between the logits of a module and of its decoder, in float32
-PROBE = (2, 24)  # rows and steps over which they are compared
 
 
 def load_registry(policy: Policy | None = None, *, modules: Iterable[Any] = ()) -> Registry:
@@ -63,7 +62,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
     known, architecture = find_architecture(header, registry, path.name)
     try:
         config = read_config(architecture, header["config"])
-        tokenizer = read_tokenizer(header["tokenizer"], registry)
+        tokenizer, source_tokenizer = read_tokenizers(header, architecture.task, config, registry)
         decoder = build_decoder(architecture, config, weights)
         try_step(decoder, architecture, tokenizer)
     except CheckpointError as error:
@@ -79,6 +78,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         path=path,
         header=header,
         num_parameters=header.get("parameters", sum(values.size for values in weights.values())),
+        source_tokenizer=source_tokenizer,
     )
 
 
@@ -88,6 +88,7 @@ def save_checkpoint(
     architecture: str,
     module: Any,
     tokenizer: Tokenizer,
+    source_tokenizer: Tokenizer | None = None,
     data: str = "",
     config: Any = None,
     defaults: Mapping[str, Any] | None = None,
@@ -100,10 +101,11 @@ def save_checkpoint(
     """Write a trained torch module as a checkpoint that `seqshell -m` opens, and return where it was written.
 
     path: a name goes to the user's models folder. architecture: its name, or owner/name. config: default, module.config.
+    tokenizer, source_tokenizer: of what it writes and, for a model that translates, of what it reads.
     data: what it was trained on, in words. defaults: how the model wants to be used ("strategy", "sampler", "max_tokens").
     dtype: how floating-point weights are stored; integers keep their kind.
-    CheckpointError when the weights are not finite, when the file could not be opened again, or when the architecture's decoder
-    differs from the module by more than 1e-4 in a logit.
+    CheckpointError when the weights are not finite, when a tokenizer does not fit, when the file could not be opened again, or when
+    the architecture's decoder differs from the module by more than 1e-4 in a logit.
     """
     registry = registry or load_registry()
     target = places.place(path, "models")
@@ -111,7 +113,7 @@ def save_checkpoint(
     owner = registry.owner("architecture", architecture)
     settings = dataclasses.asdict(module.config if config is None else config)
     weights = _weights(module, dtype)
-    described = {"name": tokenizer.name, **tokenizer.to_json()}
+    tokenizers = {"tokenizer": tokenizer, **({"source_tokenizer": source_tokenizer} if source_tokenizer else {})}
     header = {
         "kind": "model",
         "architecture": offered.name,
@@ -119,15 +121,16 @@ def save_checkpoint(
         "owner_version": registry.plugin(owner).version,
         "task": str(offered.task),
         "config": settings,
-        "tokenizer": described,
+        **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
         "defaults": dict(defaults or {}),
         "examples": list(examples),
         "about": about,
         "provenance": {**({"data": {"name": data}} if data else {}), "seqshell": __version__, **(provenance or {})},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
-    read_tokenizer(described, registry)
-    _compare(offered, read_config(offered, settings), module)
+    read = read_config(offered, settings)
+    read_tokenizers(header, offered.task, read, registry)
+    _compare(offered, read, module)
     checkpoint.write(target, header, weights)
     return target
 
@@ -151,25 +154,16 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
     """CheckpointError when the architecture's own decoder and the module disagree over a few steps, both in float32."""
-    if architecture.decoder is None or architecture.task is not Task.GENERATE:
+    if architecture.decoder is None or architecture.task not in (Task.GENERATE, Task.TRANSLATE):
         return
     import copy
 
-    import numpy as np
-
     from seqshell.decoding.torch_decoder import TorchDecoder
 
-    size = config.vocab_size
     reference = TorchDecoder(copy.deepcopy(module).float().cpu())
     decoder = build_decoder(architecture, config, _weights(module, "float32"))
-    tokens = np.random.default_rng(0).integers(0, size, PROBE)
-    expected, state = reference.feed(tokens[:, :-1], reference.initial_state(PROBE[0]))
-    found, own_state = decoder.feed(tokens[:, :-1], decoder.initial_state(PROBE[0]))
-    difference = float(np.abs(expected - found).max())
-    expected, _ = reference.step(tokens[:, -1], state)
-    found, _ = decoder.step(tokens[:, -1], own_state)
-    difference = max(difference, float(np.abs(expected - found).max()))
-    if not difference <= MAX_DIFFERENCE:  # written so that NaN is refused
+    apart = difference(decoder, reference, architecture, config)
+    if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused
         raise CheckpointError(
-            f"the decoder of {architecture.name} differs from its module by {difference:.2g} in a logit; {MAX_DIFFERENCE:g} is allowed"
+            f"the decoder of {architecture.name} differs from its module by {apart:.2g} in a logit; {MAX_DIFFERENCE:g} is allowed"
         )
