@@ -32,11 +32,6 @@ class LengthScore:
     items: int
     bleu: float
 
-    @property
-    def name(self) -> str:
-        """The group in words: 1-4, 30+."""
-        return f"{self.low}+" if self.high is None else f"{self.low}-{self.high}"
-
 
 def is_available() -> bool:
     """Whether sacrebleu is installed, so that `bleu` can be counted."""
@@ -90,20 +85,19 @@ def moses_tokens(lines: Sequence[str], language: str = "en") -> list[str]:
     return [tokenizer.tokenize(normalizer.normalize(line.lower()), return_str=True) for line in lines]
 
 
-def find_language(wanted: str | None, target: str) -> str:
-    """The language whose Moses rules count: the one that was asked for, else the ending of the file `target` (test.fr), else English.
+def find_language(wanted: str | None, *guesses: str) -> str:
+    """The code of the language whose Moses rules count: the one that was asked for, else the first guess that is one, else English.
 
-    UsageError for a language that sacremoses has no rules for.
+    Each may be a code or an English name. UsageError for a wanted language that sacremoses has no rules for.
     """
     from sacremoses.corpus import NonbreakingPrefixes  # type: ignore[import-untyped]  # it has no types
 
-    known = set(NonbreakingPrefixes().available_langs.values())
+    codes: dict[str, str] = NonbreakingPrefixes().available_langs
     if wanted is None:
-        ending = target.rpartition(".")[2].lower()
-        return ending if ending in known else "en"
-    if wanted not in known:
-        raise UsageError(f"there are no Moses rules for the language {wanted!r}; there are for {', '.join(sorted(known))}")
-    return wanted
+        return next((codes[guess.lower()] for guess in guesses if guess.lower() in codes), "en")
+    if wanted.lower() not in codes:
+        raise UsageError(f"there are no Moses rules for the language {wanted!r}; there are for {', '.join(sorted(set(codes.values())))}")
+    return codes[wanted.lower()]
 
 
 def _bleu(hypotheses: Sequence[str], references: Sequence[str], tokenize: str) -> Score:
