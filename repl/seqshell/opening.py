@@ -95,6 +95,7 @@ def save_checkpoint(
     examples: Iterable[str] = (),
     about: str = "",
     provenance: Mapping[str, Any] | None = None,
+    languages: Iterable[str] = (),
     dtype: Literal["float32", "float16"] = "float32",
     registry: Registry | None = None,
 ) -> Path:
@@ -103,7 +104,7 @@ def save_checkpoint(
     path: a name goes to the user's models folder. architecture: its name, or owner/name. config: default, module.config.
     tokenizer, source_tokenizer: of what it writes and, for a model that translates, of what it reads.
     data: what it was trained on, in words. defaults: how the model wants to be used ("strategy", "sampler", "max_tokens").
-    dtype: how floating-point weights are stored; integers keep their kind.
+    languages: what source and target of a model that translates are called. dtype: how floating-point weights are stored.
     CheckpointError when the weights are not finite, when a tokenizer does not fit, when the file could not be opened again, or when
     the architecture's decoder differs from the module by more than 1e-4 in a logit.
     """
@@ -123,6 +124,7 @@ def save_checkpoint(
         "config": settings,
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
         "defaults": dict(defaults or {}),
+        **({"languages": list(languages)} if (languages := tuple(languages)) else {}),
         "examples": list(examples),
         "about": about,
         "provenance": {**({"data": {"name": data}} if data else {}), "seqshell": __version__, **(provenance or {})},

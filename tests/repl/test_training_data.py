@@ -53,7 +53,7 @@ def test_data_that_cannot_be_trained_on_is_told_with_the_way_out(tmp_path: Path,
     if content is not None:
         (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(RecipeError, match=message):
-        load_text(DataSettings(text="a.txt", source="the library"), tmp_path)
+        load_text(DataSettings(text="a.txt", origin="the library"), tmp_path)
 
 
 def test_folders_and_devices_are_no_texts(tmp_path: Path) -> None:

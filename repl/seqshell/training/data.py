@@ -30,9 +30,11 @@ class TextData:
 
 def load_text(settings: DataSettings, folder: Path) -> TextData:
     """The text of a recipe whose relative paths start at `folder`. RecipeError when it is missing, no text, or too short."""
-    name, text, digest = read_text(settings.text, folder, settings.source)
+    name, text, digest = read_text(settings.text, folder, settings.origin)
+    if not isinstance(settings.validation, str | float | int):
+        raise RecipeError(f"data.validation must be a share of {name}, or a file, not {settings.validation!r}")
     if isinstance(settings.validation, str):
-        training, validation = text, read_text(settings.validation, folder, settings.source)[1]
+        training, validation = text, read_text(settings.validation, folder, settings.origin)[1]
     else:
         cut = int((1 - settings.validation) * len(text))
         training, validation = text[:cut], text[cut:]

@@ -15,11 +15,10 @@ from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Text
 from seqshell.host import Registry
 from seqshell.opening import save_checkpoint
-from seqshell.training import curve, evaluation
+from seqshell.training import curve
 from seqshell.training.preparation import prepare
 from seqshell.training.recipe import Recipe, to_toml
 from seqshell.training.run import Run, duration
-from seqshell.training.samples import sample_text, starts
 
 
 def train(
@@ -47,12 +46,12 @@ def train(
         if resume:
             run.restore()
         else:
-            run.place.first_sample = sample_text(prepared, _ready(run.average), registry, recipe.training.sample_length)
+            run.place.first_sample = prepared.lessons.sample(_ready(run.average), registry)
         try:
             for event in run.epochs(stopped):
                 yield event
                 if isinstance(event, Notice) and recipe.training.sample_every and run.place.epoch % recipe.training.sample_every == 0:
-                    yield Notice(sample_text(prepared, _ready(run.average), registry, recipe.training.sample_length))
+                    yield Notice(prepared.lessons.sample(_ready(run.average), registry))
         except GeneratorExit:
             run.write()
             _keep(run, registry, out, _validation_figures(run))
@@ -86,18 +85,18 @@ def _ready(module: Any) -> Any:
 
 
 def _opening_remarks(run: Run, resume: bool) -> Iterator[Event]:
-    prepared, wanted = run.prepared, run.prepared.recipe.training
-    what = f"{prepared.architecture.name} with {run.num_parameters:,} parameters, vocabulary {prepared.tokenizer.size}"
-    yield Notice(f"{prepared.recipe.name}: {what}; {prepared.training_ids.size:,} tokens to train on, {prepared.validation_ids.size:,} to validate")
-    if (prepared.batch_size, prepared.sequence_length) != (wanted.batch_size, wanted.sequence_length):
-        yield Notice(f"the text is short: batches of {prepared.batch_size} x {prepared.sequence_length} tokens fit it")
+    prepared = run.prepared
+    what = f"{prepared.architecture.name} with {run.num_parameters:,} parameters, {prepared.num_tokens}"
+    first, *others = prepared.lessons.about.split("\n")
+    yield Notice(f"{prepared.recipe.name}: {what}; {first}")
+    yield from map(Notice, others)
     if run.resume_file.exists() and not resume:
         yield Notice(f"an earlier run in {run.folder} is replaced; --resume would have gone on with it")
 
 
 def _validation_figures(run: Run) -> dict[str, Any]:
     """The best validation's figures, as `seqshell evaluate` has them."""
-    return {"nats": run.place.best["validation"]} if run.place.best else {}
+    return run.lessons.figures_of(run.place.best["validation"]) if run.place.best else {}
 
 
 def _best_module(run: Run) -> Any:
@@ -116,12 +115,14 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
     tables = recipe.tables()
-    tables["data"]["text"] = prepared.data.name  # where it lay is nobody's business
+    for key in ("text", "source", "target", "pairs"):  # where they lay is nobody's business
+        tables["data"][key] = Path(tables["data"][key]).name if tables["data"][key] else ""
     provenance = {
-        "data": {"name": prepared.data.name, "sha256": prepared.data.sha256},
-        "split": {"training": len(prepared.data.training), "validation": len(prepared.data.validation)},  # characters
+        "data": dict(prepared.lessons.data),
+        "split": dict(prepared.lessons.split),
         "metrics": metrics,
         "epoch": best.get("epoch", 0),
+        **({"averaged": best["averaged"]} if "averaged" in best else {}),
         "steps": best.get("step", run.place.step),
         "seed": recipe.training.seed,
         "precision": run.precision,
@@ -135,11 +136,13 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         architecture=recipe.architecture,
         module=module,
         tokenizer=prepared.tokenizer,
+        source_tokenizer=prepared.source_tokenizer,
         config=prepared.config,
         defaults={"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
-        examples=starts(prepared),
+        examples=prepared.lessons.examples(),
         about=defaults.about,
         provenance=provenance,
+        languages=filter(None, (recipe.data.source_language, recipe.data.target_language)),
         dtype=recipe.training.dtype,  # type: ignore[arg-type]  # its setting has these two choices
         registry=registry,
     )
@@ -155,10 +158,12 @@ def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | No
     else:
         if run.is_stale:
             yield Notice(f"stopped early: no better validation in {place.stale} epochs")
-        yield Notice("measuring the best weights on the whole validation text")
-        metrics = evaluation.measure(_best_module(run), prepared.tokenizer, prepared.data.validation)
+        if run.try_average():
+            yield Notice(f"the average of the last {len(run.last_weights)} epochs' weights is better than the best epoch's, and is kept")
+        yield Notice("measuring the best weights on all of the validation data")
+        metrics = prepared.lessons.measure(_best_module(run))
         _keep(run, registry, out, metrics)
-        yield evaluation.figures_table(metrics)
+        yield prepared.lessons.table(metrics)
     drawn = curve.draw(place.history)
     if drawn:
         yield Text(drawn)
@@ -166,7 +171,7 @@ def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | No
         curve.write_png(place.history, picture, prepared.recipe.name)
         yield Notice(f"the loss curve is in {picture}")
     yield Text(f"before training:\n{place.first_sample}")
-    yield Text(f"after it:\n{sample_text(prepared, _ready(run.average), registry, prepared.recipe.training.sample_length)}")
+    yield Text(f"after it:\n{prepared.lessons.sample(_ready(run.average), registry)}")
     word = path.name.removesuffix(places.ENDING) if path.parent == places.folder("models") else str(path)
     best = f" of epoch {place.best['epoch']} of {prepared.recipe.training.epochs}" if place.best else ""
     yield Notice(f"{path} holds the weights{best}, after {duration(place.seconds)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import ctypes
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -55,6 +57,15 @@ def update_average(average: nn.Module, module: nn.Module, memory: float, step: i
         mean.lerp_(new, share)
     for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
         kept.copy_(buffer)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next ones, where it is glibc: for logits over large vocabularies, getting
+    fresh pages from the system takes longer than computing them (mallopt(3): M_MMAP_MAX = -4, M_TRIM_THRESHOLD = -1)."""
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(-4, 0)
+        library.mallopt(-1, 2**31 - 1)
 
 
 def find_device(name: str) -> torch.device:

@@ -1,40 +1,39 @@
-"""From a recipe and a registry to what a training works with: architecture, config, tokenizer and the ids of both texts."""
+"""From a recipe and a registry to what a training works with: architecture, config, tokenizers and the lessons of the task."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from seqshell.decoding.words import parse_chain, parse_strategy
-from seqshell.errors import RecipeError, UsageError, VocabularyError
+from seqshell.errors import RecipeError, UsageError
 from seqshell.host import Registry, resolve
-from seqshell.models import Architecture
+from seqshell.models import Architecture, Task
 from seqshell.offers import build, settings_of
-from seqshell.training.data import TextData, encode, fit_sizes, load_text
-from seqshell.training.recipe import Recipe
+from seqshell.tokenizers import Tokenizer
+from seqshell.training.lessons import Lessons
+from seqshell.training.recipe import Recipe, Table
+
+SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size")  # of a config, filled in from the data
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that is decided before the first update. training_ids, validation_ids: [N] int64."""
+    """All that is decided before the first update. source_tokenizer: None for tasks without a source."""
 
     recipe: Recipe
     architecture: Architecture
     config: Any
-    tokenizer: Any
-    data: TextData
-    training_ids: NDArray[np.int64]
-    validation_ids: NDArray[np.int64]
-    batch_size: int
-    sequence_length: int
+    tokenizer: Tokenizer
+    source_tokenizer: Tokenizer | None
+    lessons: Lessons
 
     @property
-    def reads_characters(self) -> bool:
-        """Whether a token is a character, so that cold blocks of 256 are the protocol that others publish."""
-        return bool(self.tokenizer.name == "char")
+    def num_tokens(self) -> str:
+        """The vocabulary's size in words."""
+        if self.source_tokenizer is None or self.source_tokenizer is self.tokenizer:
+            return f"vocabulary {self.tokenizer.size}"
+        return f"vocabularies {self.source_tokenizer.size} and {self.tokenizer.size}"
 
     def new_module(self) -> Any:
         """A new torch module with fresh weights, a SequenceModel."""
@@ -50,31 +49,36 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     architecture = _offered(registry, "architecture", recipe.architecture)
     if architecture.task != recipe.task:
         raise RecipeError(f"{recipe.name}: {architecture.name} is an architecture for {architecture.task}, the task is {recipe.task}")
-    settings = {key: value for key, value in recipe.tokenizer.items() if key != "name"}
-    tokenizer_type = _offered(registry, "tokenizer", recipe.tokenizer["name"])
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
-    data = load_text(recipe.data, recipe.folder)
-    try:
-        tokenizer = tokenizer_type.train([data.training], **settings)
-        if tokenizer.unk is None:  # it could not even read a validation text with a character of its own
-            tokenizer = tokenizer_type.train([data.training, data.validation], **settings)
-        training_ids, validation_ids = encode(tokenizer, data.training), encode(tokenizer, data.validation)
-    except VocabularyError as error:
-        raise RecipeError(f"{data.name}: {error.message}") from None
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{recipe.name}: the tokenizer {tokenizer_type.name} cannot be trained with {settings}: {error}") from None
-    if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
-        raise RecipeError(f"{data.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}")
+    return _translating(recipe, registry, architecture) if recipe.task is Task.TRANSLATE else _reading(recipe, registry, architecture)
+
+
+def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    from seqshell.training.reading import ReadingLessons, make_streams, read_text_lessons
+
+    tokenizer, text, training_ids, validation_ids = read_text_lessons(recipe, _tokenizer_type(registry, recipe.tokenizer))
     config = check_config(recipe, architecture, tokenizer.size)
-    sizes = fit_sizes(training_ids.size, recipe.training.batch_size, recipe.training.sequence_length)
-    return Prepared(recipe, architecture, config, tokenizer, data, training_ids, validation_ids, *sizes)
+    lessons = ReadingLessons(recipe, architecture, config, tokenizer, text, make_streams(recipe, training_ids), validation_ids)
+    return Prepared(recipe, architecture, config, tokenizer, None, lessons)
 
 
-def check_config(recipe: Recipe, architecture: Architecture, vocab_size: int = 2) -> Any:
-    """The architecture's config with the recipe's [model] settings and the vocabulary's size."""
+def _translating(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    from seqshell.training.translating import TranslatingLessons, read_sentences, train_tokenizers
+
+    sentences = read_sentences(recipe)
+    kinds = [_tokenizer_type(registry, table) for table in (recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer)]
+    source_tokenizer, tokenizer = train_tokenizers(recipe, sentences, kinds)
+    config = check_config(recipe, architecture, tokenizer.size, source_tokenizer.size)
+    lessons = TranslatingLessons(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
+    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, lessons)
+
+
+def check_config(recipe: Recipe, architecture: Architecture, vocab_size: int = 2, source_vocab_size: int | None = None) -> Any:
+    """The architecture's config with the recipe's [model] settings and the vocabularies' sizes."""
     config = resolve(architecture.config)
-    filled = {item.name: vocab_size for item in settings_of(config) if item.name == "vocab_size"}
+    sizes = dict(zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size), strict=True))
+    filled = {item.name: sizes[item.name] for item in settings_of(config) if item.name in sizes}
     for name in filled:
         if name in recipe.model:
             raise RecipeError(f"{recipe.name}: model.{name} is filled in from the data; leave it out")
@@ -91,6 +95,10 @@ def check_defaults(recipe: Recipe, registry: Registry) -> None:
         parse_chain(recipe.defaults.sampler, registry.samplers)
     except UsageError as error:
         raise RecipeError(f"{recipe.name}: defaults: {error.message}") from None
+
+
+def _tokenizer_type(registry: Registry, table: Table) -> Any:
+    return _offered(registry, "tokenizer", table["name"])
 
 
 def _offered(registry: Registry, kind: str, name: str) -> Any:

@@ -21,11 +21,18 @@ Table = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class DataSettings:
-    """[data] of a language model."""
+    """[data]: what to learn from, for each task in its own words. Files are relative to the recipe."""
 
-    text: str = setting("", help="a file, relative to the recipe, or python:pydoc_data.topics")
-    validation: float | str = setting(0.1, help="the share of the text, at its end, that is kept to validate on, or a file")
-    source: str = setting("", help="where the text comes from, said when it is missing")
+    text: str = setting("", help="generate: a file, or python:pydoc_data.topics")
+    source: str = setting("", help="translate: a file of sentences, one a line")
+    target: str = setting("", help="translate: a file of their translations, line by line")
+    pairs: str = setting("", help="translate: one file instead, source TAB target in each line")
+    source_language: str = setting("", help="translate: what the source is called")
+    target_language: str = setting("", help="translate: what the target is called")
+    validation: float | str | tuple[str, ...] = setting(
+        0.1, help="the share that is kept to validate on (generate: the end of the text), or a file, or two: source and target"
+    )
+    origin: str = setting("", help="where the data comes from, said when it is missing")
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,20 @@ class TrainingSettings:
     """[training]: everything about the optimisation. A 0 switches off what can be switched off."""
 
     epochs: int = setting(30, low=1, high=1_000_000, help="passes through the training text")
-    batch_size: int = setting(48, low=1, high=65_536, help="streams of text read side by side")
+    batch_size: int = setting(48, low=1, high=65_536, help="streams of text, or sentences, read side by side")
+    batch_tokens: int = setting(0, low=0, high=10_000_000, help="translate: target tokens read side by side, padding too; 0: batch_size sentences")
+    max_length: int = setting(100, low=1, high=65_536, help="translate: longer sentences, in tokens, are left out of the training")
+    subword_dropout: float = setting(0.0, low=0, high=0.99, help="bpe: chance that two parts of a word are not joined, anew in every epoch")
+    label_smoothing: float = setting(0.0, low=0, high=0.99, help="share of the probability that is wanted for all tokens alike")
+    teacher_forcing: float = setting(1.0, low=0, high=1, help="translate: chance that the right token is read next, and not the model's own")
+    teacher_forcing_by: str = setting("token", choices=("token", "batch"), help="what that chance is drawn for")
+    teacher_forcing_schedule: str = setting(
+        "constant", choices=("constant", "linear", "exponential", "inverse_sigmoid"), help="how that chance falls with the updates"
+    )
+    teacher_forcing_decay: float = setting(
+        1e-4, low=0, high=1e9, help="linear: what it loses in an update; exponential: its factor; inverse_sigmoid: the k of k / (k + exp(i / k))"
+    )
+    teacher_forcing_least: float = setting(0.0, low=0, high=1, help="below which it does not fall")
     sequence_length: int = setting(128, low=1, high=65_536, help="tokens between two updates; the state is carried on, its gradient is not")
     optimizer: str = setting("adamw", choices=("sgd", "adam", "adamw"), help="the rule of the updates")
     learning_rate: float = setting(2e-3, low=0, high=1e3, help="the largest step size")
@@ -49,6 +69,7 @@ class TrainingSettings:
     clip_norm: float = setting(1.0, low=0, high=1e6, help="gradients longer than this, all weights together, are shortened to it; 0: off")
     clip_value: float = setting(0.0, low=0, high=1e6, help="each element of a gradient is kept within plus and minus this; 0: off")
     ema: float = setting(0.999, low=0, high=0.999999, help="validate and keep a moving average of the weights with this memory; 0: off")
+    average_checkpoints: int = setting(0, low=0, high=100, help="at the end, try the average of so many last epochs' weights; 0: off")
     state_zeroing: float = setting(0.02, low=0, high=1, help="chance that a stream's state is forgotten before a piece of text")
     early_stopping: int = setting(0, low=0, high=1_000_000, help="stop after this many epochs without a better validation; 0: off")
     precision: str = setting("auto", choices=("auto", "float32", "bf16"), help="auto: bf16 where a short probe finds it faster")
@@ -83,6 +104,7 @@ class Recipe:
     architecture: str
     data: DataSettings
     tokenizer: Table = field(default_factory=lambda: {"name": "char"})
+    source_tokenizer: Table | None = None  # None: one vocabulary for source and target
     model: Table = field(default_factory=dict)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
@@ -94,16 +116,21 @@ class Recipe:
             "task": self.task.value,
             "architecture": self.architecture,
             "data": dataclasses.asdict(self.data),
-            "tokenizer": dict(self.tokenizer),
+            **self._tokenizers(),
             "model": dict(self.model),
             "training": dataclasses.asdict(self.training),
             "defaults": dataclasses.asdict(self.defaults),
         }
 
+    def _tokenizers(self) -> dict[str, Any]:
+        if self.source_tokenizer is None:
+            return {"tokenizer": dict(self.tokenizer)}
+        return {"source_tokenizer": dict(self.source_tokenizer), "target_tokenizer": dict(self.tokenizer)}
+
 
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
-TOP = ("task", "architecture", "data", "tokenizer", "model", "training", "defaults")
-TASKS = (Task.GENERATE,)
+TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
+TASKS = (Task.GENERATE, Task.TRANSLATE)
 TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
 MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
 
@@ -150,15 +177,15 @@ def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[s
     if tables["task"] not in TASKS:
         raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
     parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
-    _check_values(parts["data"], parts["defaults"], where)
-    tokenizer = tables.get("tokenizer", {"name": "char"})
-    if not isinstance(tokenizer.get("name"), str):
-        raise RecipeError(f"{where}: tokenizer.name is missing; char, for instance")
+    task = Task(tables["task"])
+    _check_values(task, parts["data"], parts["defaults"], where)
+    tokenizer, source_tokenizer = _tokenizers(task, tables, where)
     return Recipe(
         name=name,
-        task=Task(tables["task"]),
+        task=task,
         architecture=tables["architecture"],
         tokenizer=tokenizer,
+        source_tokenizer=source_tokenizer,
         model=tables.get("model", {}),
         folder=folder,
         **parts,
@@ -278,10 +305,29 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
         raise RecipeError(f"{where}: {name}.{error.message}") from None
 
 
-def _check_values(data: DataSettings, defaults: DefaultSettings, where: str) -> None:
-    if not data.text:
-        raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
+def _tokenizers(task: Task, tables: Table, where: str) -> tuple[Table, Table | None]:
+    """The tokenizer, of the target if there are two, and that of the source, None if it is the same."""
+    both = [key for key in ("source_tokenizer", "target_tokenizer") if key in tables]
+    if both and (task is not Task.TRANSLATE or len(both) == 1 or "tokenizer" in tables):
+        raise RecipeError(f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate")
+    default = {"name": "bpe" if task is Task.TRANSLATE else "char"}
+    found = {key: tables.get(key, default) for key in both or ["tokenizer"]}
+    for key, table in found.items():
+        if not isinstance(table.get("name"), str):
+            raise RecipeError(f"{where}: {key}.name is missing; {default['name']}, for instance")
+    source_tokenizer, *others = found.values()
+    return (others[0], source_tokenizer) if others else (source_tokenizer, None)
+
+
+def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, where: str) -> None:
     share = data.validation
+    if task is Task.TRANSLATE:
+        if bool(data.pairs) == bool(data.source and data.target) or bool(data.source) != bool(data.target):
+            raise RecipeError(f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line")
+        if isinstance(share, list | tuple) and len(share) == (1 if data.pairs else 2) and all(isinstance(item, str) and item for item in share):
+            share = share[0]
+    elif not data.text:
+        raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
     if isinstance(share, bool) or not isinstance(share, int | float | str) or not share or (not isinstance(share, str) and not 0 < share < 1):
         raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
     examples = defaults.examples

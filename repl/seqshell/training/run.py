@@ -1,4 +1,4 @@
-"""A training under way: truncated backpropagation through time over contiguous streams, validation after every epoch, and a resume file."""
+"""A training under way: updates of the weights piece by piece, validation after every epoch, and a resume file."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from seqshell.checkpoint import write_atomically
 from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Progress
 from seqshell.state import State, leaves, map_leaves, replace_leaves
-from seqshell.training import evaluation, resume
-from seqshell.training.data import Streams
+from seqshell.training import resume
+from seqshell.training.lessons import Figures, Piece
 from seqshell.training.optimisation import (
     autocast,
     choose_precision,
     clip_gradients,
     find_device,
+    keep_freed_memory,
     learning_rate,
     make_optimizer,
     update_average,
 )
 from seqshell.training.preparation import Prepared
 
-Figures = dict[str, Any]
 RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
 
 
@@ -46,7 +45,7 @@ class Place:
     epoch: int = 0
     piece: int = 0  # of this epoch
     step: int = 0  # updates in all
-    offset: int = -1  # of this epoch's ring; -1: not yet drawn
+    order: int = -1  # of this epoch's pieces; -1: not yet drawn
     scale: float = 1.0  # what the plateau schedule has come down to
     stale: int = 0  # epochs since the best validation
     since_drop: int = 0  # epochs since then or since the plateau schedule last came down
@@ -59,7 +58,7 @@ class Place:
 
 
 class Run:
-    """What changes while training: the module, the average of its weights, the optimizer and the place in the text.
+    """What changes while training: the module, the average of its weights, the optimizer and the place in the lessons.
 
     folder: where metrics.jsonl and the resume file are kept.
     """
@@ -76,14 +75,15 @@ class Run:
         torch.manual_seed(settings.seed)
         random.seed(settings.seed)
         np.random.seed(settings.seed % 2**32)
-        self.draws = np.random.default_rng(settings.seed)  # offsets and forgotten states
+        self.draws = np.random.default_rng(settings.seed)  # orders and forgotten states
         self.module = prepared.new_module().to(self.device)
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
         self.optimizer = make_optimizer(self.module.parameters(), settings)
-        self.streams = Streams(prepared.training_ids, prepared.batch_size, prepared.sequence_length)
-        self.state: State = self.module.initial_state(prepared.batch_size)
+        self.lessons = prepared.lessons
+        self.state: State = self.lessons.initial_state(self.module)
         self.place = Place()
         self.best_weights: resume.Tensors = {}
+        self.last_weights: list[resume.Tensors] = []  # of the last epochs, as many as average_checkpoints wants
         self.precision = ""
         self._written = time.monotonic()
 
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        return self.streams.num_pieces * self.settings.epochs
+        return self.lessons.num_pieces * self.settings.epochs
 
     @property
     def num_parameters(self) -> int:
@@ -101,20 +101,21 @@ class Run:
 
     def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train to the end, until early stopping, or until stopped() is true; Progress after every update, at which the generator may be closed."""
+        keep_freed_memory()
         if not self.precision:
             self.module.train()
             self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
         place = self.place
         while place.epoch < self.settings.epochs and not self.is_stale:
-            if place.offset < 0:
-                place.offset = int(self.draws.integers(self.streams.ids.size))
-                self.state = self.module.initial_state(self.streams.batch_size)
-            for inputs, targets in self.streams.pieces(place.offset, place.piece):
+            if place.order < 0:
+                place.order = int(self.draws.integers(self.lessons.num_orders))
+                self.state = self.lessons.initial_state(self.module)
+            for piece in self.lessons.pieces(place.order, place.piece):
                 if stopped():
                     return
                 start = time.perf_counter()
                 self.module.train()
-                loss = self._update(inputs, targets)
+                loss = self._update(piece)
                 taken = time.perf_counter() - start
                 place.seconds += taken
                 if not math.isfinite(loss):
@@ -122,7 +123,7 @@ class Run:
                         f"the loss is no longer a number (update {place.step} of epoch {place.epoch + 1})",
                         hint="lower training.learning_rate, or clip with training.clip_norm",
                     )
-                yield self._progress(loss, taken)
+                yield self._progress(loss, self.lessons.num_tokens(piece) / max(taken, 1e-9))
                 if time.monotonic() - self._written > self.settings.resume_every:
                     self.write()
             yield from self._end_epoch()
@@ -133,14 +134,25 @@ class Run:
         return 0 < self.settings.early_stopping <= self.place.stale
 
     def validate(self) -> Figures:
-        """Nats of the validation text by the averaged weights: cold blocks of 256 for characters, else streams side by side."""
-        ids = self.prepared.validation_ids
+        """The figures of the averaged weights on the validation data; the first one decides."""
         self.average.eval()
-        if self.prepared.reads_characters:
-            figures = {"blocks256": evaluation.cold_blocks(self.average, ids)}
-        else:
-            figures = {"carry": evaluation.carried(self.average, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
-        return figures
+        return self.lessons.validate(self.average)
+
+    def try_average(self) -> bool:
+        """Whether the average of the last epochs' weights is better than the best ones (Vaswani et al. 2017, section 6.1); they are then the best."""
+        if len(self.last_weights) < 2 or self.place.best is None:
+            return False
+        first = self.last_weights[0]
+        means = {name: torch.stack([weights[name].float() for weights in self.last_weights]).mean(0).to(first[name].dtype) for name in first}
+        kept = self._weights()
+        self.average.load_state_dict(means)
+        figures = self.validate()
+        is_better: bool = next(iter(figures.values())) < next(iter(self.place.best["validation"].values()))
+        if is_better:
+            self.best_weights = means
+            self.place.best = {**self.place.best, "validation": figures, "averaged": len(self.last_weights)}
+        self.average.load_state_dict(kept)
+        return is_better
 
     def write(self) -> None:
         """Write the resume file and metrics.jsonl: all of this training as it stands between two updates."""
@@ -148,7 +160,7 @@ class Run:
         drawn, states = resume.randomness(self.device)
         record = {
             "recipe": self.prepared.recipe.tables(),
-            "sha256": self.prepared.data.sha256,
+            "sha256": self.lessons.data["sha256"],
             "precision": self.precision,
             "place": dataclasses.asdict(self.place),
             "optimizer": groups,
@@ -157,6 +169,8 @@ class Run:
         }
         tensors = resume.under("weights", self.module.state_dict()) | resume.under("optimizer", moments) | resume.under("random", states)
         tensors |= resume.under("best", self.best_weights)
+        for number, weights in enumerate(self.last_weights):
+            tensors |= resume.under(f"last{number}", weights)
         tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(self.state))}
         if self.average is not self.module:
             tensors |= resume.under("average", self.average.state_dict())
@@ -173,8 +187,8 @@ class Run:
         """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
         record, tensors = resume.read_resume(self.resume_file)
         _same_recipe(record["recipe"], self.prepared.recipe.tables(), self.resume_file)
-        if record["sha256"] != self.prepared.data.sha256:
-            raise RecipeError(f"{self.prepared.data.name} has changed since {self.resume_file} was written; leave --resume out to start anew")
+        if record["sha256"] != self.lessons.data["sha256"]:
+            raise RecipeError(f"{self.lessons.data['name']} has changed since {self.resume_file} was written; leave --resume out to start anew")
         self.module.load_state_dict(resume.within("weights", tensors))
         if self.average is not self.module:
             self.average.load_state_dict(resume.within("average", tensors))
@@ -182,22 +196,22 @@ class Run:
         kept = [tensor.to(self.device) for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))]
         self.state = replace_leaves(self.state, iter(kept))
         self.best_weights = resume.within("best", tensors)
+        self.last_weights = [found for number in range(self.settings.average_checkpoints) if (found := resume.within(f"last{number}", tensors))]
         self.place = Place(**record["place"])
         self.precision = record["precision"]
         self.draws.bit_generator.state = record["draws"]
         resume.restore_randomness(record["random"], resume.within("random", tensors), self.device)
 
-    def _update(self, inputs: Any, targets: Any) -> float:
-        """One update of the weights from inputs and targets [B, T]. Returns the loss in nats."""
+    def _update(self, piece: Piece) -> float:
+        """One update of the weights. Returns the loss in nats."""
         place, settings = self.place, self.settings
         rate = learning_rate(settings, place.step, self.total_steps, place.scale)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        if settings.state_zeroing:
+        if settings.state_zeroing and any(True for _ in leaves(self.state)):
             self._forget_some()
         with autocast(self.device, self.precision):
-            logits, state = self.module(torch.from_numpy(inputs).to(self.device), self.state)  # [B, T, V]
-        loss = _cross_entropy(logits, torch.from_numpy(targets).to(self.device))
+            loss, state = self.lessons.loss(self.module, piece, self.state, place.step)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         clip_gradients(self.module.parameters(), settings)
@@ -210,57 +224,70 @@ class Run:
         value = loss.item()
         place.summed += value
         place.counted += 1
-        if place.piece % max(1, self.streams.num_pieces // RECORDS_AN_EPOCH) == 0 or place.piece == self.streams.num_pieces:
+        if place.piece % max(1, self.lessons.num_pieces // RECORDS_AN_EPOCH) == 0:
+            self._record()
+        return value
+
+    def _record(self) -> None:
+        """Note the mean loss since the last time."""
+        place = self.place
+        if place.counted:
+            rate = self.optimizer.param_groups[0]["lr"]
             place.history.append({"step": place.step, "loss": place.summed / place.counted, "learning_rate": rate})
             place.summed, place.counted = 0.0, 0
-        return value
 
     def _forget_some(self) -> None:
         """Set the state of a few streams, drawn by chance, back to the initial one."""
-        chosen = self.draws.random(self.streams.batch_size) < self.settings.state_zeroing
+        chosen = self.draws.random(len(next(leaves(self.state)))) < self.settings.state_zeroing
         if chosen.any():
             which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
             first = self.module.initial_state(len(which))
             self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach()), self.state, first)
 
+    def _weights(self) -> resume.Tensors:
+        """A copy of the averaged weights as they are now, on the CPU."""
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
+
     def _end_epoch(self) -> Iterator[Event]:
         """Validate, keep the best weights, and write everything down."""
         place = self.place
+        self._record()
         start = time.perf_counter()
         figures = self.validate()
         place.seconds += time.perf_counter() - start
         place.epoch += 1
-        place.piece, place.offset = 0, -1
+        place.piece, place.order = 0, -1
         nats = next(iter(figures.values()))
         record = {"epoch": place.epoch, "step": place.step, "validation": figures, "seconds": round(place.seconds, 1)}
         place.history.append(record)
         if place.best is None or nats < next(iter(place.best["validation"].values())):
             place.best = record
             place.stale = place.since_drop = 0
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
+            self.best_weights = self._weights()
         else:
             place.stale += 1
             place.since_drop += 1
             if self.settings.schedule == "plateau" and place.since_drop >= self.settings.plateau_patience:
                 place.scale *= self.settings.plateau_factor
                 place.since_drop = 0
+        if self.settings.average_checkpoints:
+            self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
         self.write()
-        protocol, nats = next(iter(figures.items()))
+        judged = ", ".join(f"{value:.4f} {'nats (' + name + ')' if name in ('carry', 'blocks256') else name}" for name, value in figures.items())
         trained = [item["loss"] for item in place.history if "loss" in item][-RECORDS_AN_EPOCH:]
         mark = ", the best so far" if place.best is record else ""
-        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {nats:.4f} nats ({protocol}){mark}")
+        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {judged}{mark}")
 
-    def _progress(self, loss: float, seconds: float) -> Progress:
+    def _progress(self, loss: float, speed: float) -> Progress:
+        """speed: tokens a second."""
         place = self.place
-        speed = self.streams.batch_size * self.streams.sequence_length / max(seconds, 1e-9)
-        left = place.seconds / place.step * (self.total_steps - place.step)
+        left = place.seconds / place.step * max(0, self.total_steps - place.step)
         text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(left)} left"
         return Progress(place.step, self.total_steps, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
-        inputs, targets = next(self.streams.pieces(0))
-        tokens, wanted = torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device)
-        return lambda module: _cross_entropy(module(tokens, module.initial_state(self.streams.batch_size))[0], wanted)
+        piece = next(self.lessons.pieces(0))
+        return lambda module: self.lessons.loss(module, piece, self.lessons.initial_state(module))[0]
 
 
 def duration(seconds: float) -> str:
@@ -271,17 +298,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean nats of targets [B, T] under logits [B, T, V], in float32 whatever the model computed in."""
-    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-
-
 def _same_recipe(old: Figures, new: Figures, path: Path) -> None:
     """RecipeError unless two recipes train the same model in the same way; what is only shown or stored may differ."""
     free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
     new = json.loads(json.dumps(new))
-    for table in ("task", "architecture", "data", "tokenizer", "model", "training"):
-        before, now = old.get(table), new[table]
+    for table in ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training"):
+        before, now = old.get(table), new.get(table)
         if isinstance(now, dict) and isinstance(before, dict):
             differing = [f"{table}.{key}" for key in sorted(before.keys() | now.keys()) if key not in free and before.get(key) != now.get(key)]
         else:

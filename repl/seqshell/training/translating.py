@@ -1,0 +1,263 @@
+"""The lessons of a translation model: pairs of sentences in batches of like length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqshell.decoding.rows import answers
+from seqshell.decoding.strategies import Greedy
+from seqshell.errors import RecipeError, VocabularyError
+from seqshell.events import Table
+from seqshell.host import Registry
+from seqshell.models import BOS, EOS, PAD, Architecture
+from seqshell.sampling import Request, Stop
+from seqshell.state import State
+from seqshell.tokenizers import Tokenizer
+from seqshell.training import bleu
+from seqshell.training.batches import Ids, Resplit, group, pair_arrays
+from seqshell.training.decoders import make_decoder
+from seqshell.training.forcing import teacher_forcing
+from seqshell.training.lessons import Figures, Piece
+from seqshell.training.pair_loss import pair_loss
+from seqshell.training.parallel import Pairs, read_pairs
+from seqshell.training.recipe import Recipe
+
+VALIDATION_SENTENCES = 1000  # that are translated after every epoch
+VALIDATION_TOKENS = 4000  # of the targets in a batch of the validation loss
+LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Pairs cut in two: to train on and to validate on."""
+
+    training: Pairs
+    validation: Pairs
+
+
+def read_sentences(recipe: Recipe) -> Sentences:
+    """The pairs of a recipe. A share for validation is drawn by chance, the same at every time, and a source that stands in several pairs
+    goes to one side with all of them. RecipeError when files are missing or do not belong together."""
+    data = recipe.data
+    pairs = read_pairs([data.pairs] if data.pairs else [data.source, data.target], recipe.folder, data.origin)
+    if isinstance(data.validation, float | int):
+        sentences = _split(pairs, data.validation)
+    else:
+        files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
+        sentences = Sentences(pairs, read_pairs(files, recipe.folder, data.origin))
+    sides = [_without_blank(side) for side in (sentences.training, sentences.validation)]
+    if min(map(len, sides)) < 1:
+        raise RecipeError(f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate")
+    return Sentences(*sides)
+
+
+def train_tokenizers(recipe: Recipe, sentences: Sentences, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of source and target; one and the same where the recipe has one [tokenizer]. kinds: their types."""
+    pairs = sentences.training
+    source, target = recipe.source_tokenizer, recipe.tokenizer
+    texts = [pairs.sources, pairs.targets] if source is not None else [(*pairs.sources, *pairs.targets)]
+    tables = [source, target] if source is not None else [target]
+    found: list[Tokenizer] = []
+    for kind, table, some in zip(kinds[-len(tables) :], tables, texts, strict=True):
+        settings = {key: value for key, value in (table or {}).items() if key != "name"}
+        try:
+            found.append(kind.train(some, specials=True, **settings))
+        except (TypeError, ValueError) as error:
+            raise RecipeError(f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}") from None
+    return found[0], found[-1]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Pairs as ids without specials; texts: the same pairs as they were written."""
+
+    texts: Pairs
+    sources: list[Ids]
+    targets: list[Ids]
+
+
+@dataclass(frozen=True)
+class TranslatingLessons:
+    """Pairs of sentences to train on and to validate on."""
+
+    recipe: Recipe
+    architecture: Architecture
+    config: Any
+    source_tokenizer: Tokenizer
+    tokenizer: Tokenizer
+    sentences: Sentences
+
+    num_orders = 2**31
+
+    @property
+    def data(self) -> dict[str, Any]:
+        pairs = self.sentences.training
+        return {"name": " and ".join(pairs.names), "sha256": " ".join(pairs.digests)}
+
+    @property
+    def split(self) -> dict[str, int]:
+        return {"training": len(self.sentences.training), "validation": len(self.sentences.validation)}  # pairs
+
+    @property
+    def about(self) -> str:
+        told = f"{self.split['training']:,} pairs of sentences to train on, {self.split['validation']:,} to validate"
+        left_out = self.split["training"] - len(self._training.texts)
+        if left_out:
+            told += f"\n{left_out:,} pairs are left out: a side has more than {self.recipe.training.max_length} tokens, or nothing that is known"
+        return told
+
+    @cached_property
+    def num_pieces(self) -> int:
+        return len(self._batches(np.random.default_rng(0), self._training.sources, self._training.targets))
+
+    def initial_state(self, module: Any) -> State:
+        """Nothing is carried: each sentence has its own beginning."""
+        return ()
+
+    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+        """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
+        draws = np.random.default_rng((self.recipe.training.seed, order))
+        sources: Sequence[Ids] = self._training.sources
+        targets: Sequence[Ids] = self._training.targets
+        if self.recipe.training.subword_dropout:
+            sources, targets = (list(side.sentences(draws)) for side in self._resplit)
+        for numbers in self._batches(draws, sources, targets)[first:]:
+            yield _arrays(sources, targets, numbers)
+
+    def num_tokens(self, piece: Piece) -> int:
+        return int(np.count_nonzero(piece[3]))
+
+    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+        settings = self.recipe.training
+        nats, count = pair_loss(
+            module,
+            *_on_device(module, piece),
+            label_smoothing=settings.label_smoothing,
+            teacher_forcing=teacher_forcing(settings, step),
+            by_batch=settings.teacher_forcing_by == "batch",
+        )
+        return nats / count, state
+
+    @torch.inference_mode()
+    def validate(self, module: Any) -> Figures:
+        """Teacher-forced nats of a token and perplexity; BLEU of the first sentences, translated greedily, where sacrebleu is installed."""
+        pairs = self._validation
+        nats, count = 0.0, 0
+        for numbers in group(pairs.sources, pairs.targets, sentences=0, tokens=VALIDATION_TOKENS, draws=np.random.default_rng(0)):
+            some, number = pair_loss(module, *_on_device(module, _arrays(pairs.sources, pairs.targets, numbers)))
+            nats, count = nats + some.item(), count + int(number)
+        figures = {"nats": nats / count, "perplexity": math.exp(min(700.0, nats / count))}
+        if bleu.is_available():
+            found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
+            figures["bleu"] = bleu.bleu(found, pairs.texts.targets[:VALIDATION_SENTENCES]).value
+        return figures
+
+    def measure(self, module: Any) -> Figures:
+        return self.validate(module)
+
+    def figures_of(self, validation: Figures) -> Figures:
+        return validation
+
+    def table(self, measured: Figures) -> Table:
+        told = {"nats": "nats a token, the right ones before it", "perplexity": "perplexity of a token", "bleu": "BLEU, translated greedily"}
+        return Table(("validation", "value"), tuple((told[name], f"{value:.4f}") for name, value in measured.items()))
+
+    def examples(self) -> tuple[str, ...]:
+        """The recipe's examples, else the first source."""
+        return self.recipe.defaults.examples or self.sentences.training.sources[:1]
+
+    def sample(self, module: Any, registry: Registry) -> str:
+        """The first example with its translation, chosen greedily."""
+        source = self.examples()[0]
+        try:
+            return f"{source} -> {self._translated(module, [self.source_tokenizer.encode(source)])[0]}"
+        except VocabularyError:
+            return f"{source} ->"
+
+    @cached_property
+    def _training(self) -> Encoded:
+        return _encode(self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length)
+
+    @cached_property
+    def _validation(self) -> Encoded:
+        found = _encode(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
+        if not found.sources:
+            raise RecipeError(f"{' and '.join(found.texts.names)} have no pair to validate on of which the vocabularies know something")
+        return found
+
+    @cached_property
+    def _resplit(self) -> tuple[Resplit, Resplit]:
+        settings, texts = self.recipe.training, self._training.texts
+        sides = (self.source_tokenizer, texts.sources), (self.tokenizer, texts.targets)
+        first, second = (Resplit(tokenizer, lines, settings.subword_dropout, settings.seed) for tokenizer, lines in sides)
+        return first, second
+
+    def _batches(self, draws: np.random.Generator, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Any]:
+        settings = self.recipe.training
+        return group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
+
+    def _translated(self, module: Any, sources: Sequence[Ids]) -> list[str]:
+        """Each source translated greedily."""
+        decoder: Any = make_decoder(self.architecture, self.config, module)  # one that encodes: its task is TRANSLATE
+        unknown = () if self.tokenizer.unk is None else (self.tokenizer.unk,)
+        stop = Stop(max_tokens=self.recipe.defaults.max_tokens, ids=frozenset((EOS,)))
+        request = Request(stop, tokenizer=self.tokenizer, excluded=frozenset((PAD, BOS, *unknown)))
+        found = [""] * len(sources)
+        for row, best in answers(decoder, [[*ids, EOS] for ids in sources], Greedy(), request):
+            found[row] = b"".join(map(self.tokenizer.piece, best[0].ids)).decode("utf-8", "replace").removeprefix(" ")
+        return found
+
+
+def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> Encoded:
+    """The pairs whose sides both have something that is known and no more than `longest` tokens."""
+    kept: list[int] = []
+    sources: list[Ids] = []
+    targets: list[Ids] = []
+    for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
+        try:
+            ids, wanted = source_tokenizer.encode(source), tokenizer.encode(target)
+        except VocabularyError:
+            continue
+        if 0 < len(ids) <= longest and 0 < len(wanted) <= longest:
+            kept.append(number)
+            sources.append(ids)
+            targets.append(wanted)
+    texts = Pairs(pairs.names, pairs.digests, tuple(pairs.sources[number] for number in kept), tuple(pairs.targets[number] for number in kept))
+    return Encoded(texts, sources, targets)
+
+
+def _split(pairs: Pairs, share: float) -> Sentences:
+    """A share of the pairs for validation, all pairs of one source on one side."""
+    sources = list(dict.fromkeys(pairs.sources))
+    order = np.random.default_rng(0).permutation(len(sources))
+    chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
+
+    def side(of_validation: bool) -> Pairs:
+        both = zip(pairs.sources, pairs.targets, strict=True)
+        kept = [pair for pair in both if (pair[0] in chosen) == of_validation]
+        return Pairs(pairs.names, pairs.digests, tuple(pair[0] for pair in kept), tuple(pair[1] for pair in kept))
+
+    return Sentences(side(False), side(True))
+
+
+def _without_blank(pairs: Pairs) -> Pairs:
+    """The pairs of which both sides have text."""
+    kept = [pair for pair in zip(pairs.sources, pairs.targets, strict=True) if pair[0].strip() and pair[1].strip()]
+    return Pairs(pairs.names, pairs.digests, tuple(pair[0] for pair in kept), tuple(pair[1] for pair in kept))
+
+
+def _arrays(sources: Sequence[Ids], targets: Sequence[Ids], numbers: Any) -> Piece:
+    return pair_arrays([sources[number] for number in numbers], [targets[number] for number in numbers])
+
+
+def _on_device(module: Any, piece: Piece) -> list[Tensor]:
+    device = next(module.parameters()).device
+    return [torch.from_numpy(part).to(device) for part in piece]
