@@ -74,5 +74,5 @@ def test_an_answer_ends_before_a_stop_text(session):
 def test_a_task_without_an_answer_says_which_ones_have_one():
     session = Session(replace(tiny_model(), task=Task.FORECAST))
 
-    with pytest.raises(UsageError, match="forecast are not answered here; this seqshell answers generate"):
+    with pytest.raises(UsageError, match="forecast are not answered here; this seqshell answers generate, translate"):
         list(tasks.answer(session, "1 2 3", PLAIN))

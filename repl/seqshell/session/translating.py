@@ -47,7 +47,8 @@ class Translating(Answering):
         many candidates, which a strategy must search for. The others are as in `generate` and `feed`. UsageError or VocabularyError
         when the text cannot be translated; nothing has changed then.
         """
-        plan, source = self.plan_translation(text, max_tokens, prefix, unknown, stop, strategy, nbest, **settings)
+        plan = self.plan_translation(max_tokens, prefix, unknown, stop, strategy, nbest, **settings)
+        source = self.read_source(text, unknown, plan.prefix)
         self._forget_interrupt()
         if source is None:
             return iter([Translation("", 0, "eos", 0.0, self.position, self.position, self.branch, source=text)])
@@ -55,7 +56,6 @@ class Translating(Answering):
 
     def plan_translation(
         self,
-        text: str,
         max_tokens: int | None = None,
         prefix: str = "",
         unknown: str = "error",
@@ -63,35 +63,41 @@ class Translating(Answering):
         strategy: Strategy | str | None = None,
         nbest: int = 1,
         **settings: Any,
-    ) -> tuple[Plan, Source | None]:
-        """How a text would be translated, and the text as the model reads it: None where there is nothing to read. Errors as `translate`."""
-        self._must_translate()
+    ) -> Plan:
+        """How texts would be translated. Errors as `translate`, but for what is wrong with a text."""
+        if self.model.task is not Task.TRANSLATE:
+            raise UsageError(f"{self.model.name} does not translate; /models tells which models do")
         plan = self._plan(max_tokens, stop, strategy, settings)
         if nbest < 1:
             raise UsageError("ask for at least one candidate")
         if nbest > 1 and plan.strategy.streams:
             raise UsageError(f"{plan.strategy.name} makes one answer; to choose among the {nbest} best, use a search: /strategy beam")
-        begins = self._forced(prefix, unknown, plan.stop.max_tokens)
-        ids = self._encoded(text, unknown, self.model.source_tokenizer) if text.strip() else []
+        return replace(plan, num_best=nbest, prefix=self._forced(prefix, unknown, plan.stop.max_tokens))
+
+    def read_source(self, text: str, unknown: str = "error", prefix: tuple[int, ...] = ()) -> Source | None:
+        """A text as the model reads it, line breaks as spaces; None when it is blank. UsageError when it is too long, VocabularyError when
+        it is not known."""
+        words = " ".join(text.split())
+        ids = self._encoded(words, unknown, self.model.source_tokenizer) if words else []
         if len(ids) >= MOST_SOURCE_TOKENS:
             raise UsageError(
                 f"the text has {len(ids):,} tokens; at most {MOST_SOURCE_TOKENS - 1:,} are translated at once, for the memory and the time "
                 "of attention grow with them: translate it in parts"
             )
-        return replace(plan, num_best=nbest, prefix=begins), Source(text, (*ids, EOS), begins) if ids else None
+        return Source(text, (*ids, EOS), prefix) if ids else None
 
     def attention(self) -> Attention:
         """How much each token of the last translation on this branch looked at each token of its source.
 
         UsageError when there is none, or the model has no attention.
         """
-        self._must_translate()
         return attention(self.live)
 
     def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
         """How likely a text is as the translation of another, its end (a last token without text) included; the state is not moved."""
-        _, read = self.plan_translation(source, unknown=unknown)
-        ids = self._encoded(target, unknown) if target.strip() else []
+        self.plan_translation()
+        read = self.read_source(source, unknown)
+        ids = self._encoded(" ".join(target.split()), unknown)
         if read is None or not ids:
             raise UsageError("there is nothing to score in an empty text")
         outputs, state = self.live.reader.begin(read.ids)
@@ -114,9 +120,7 @@ class Translating(Answering):
 
     def _forced(self, prefix: str, unknown: str, most: int) -> tuple[int, ...]:
         """The ids of the beginning of an answer of at most so many tokens."""
-        if not prefix.strip():
-            return ()
-        tokenizer = self.model.tokenizer
+        tokenizer, prefix = self.model.tokenizer, " ".join(prefix.split())
         ids = self._encoded(prefix, unknown)
         if tokenizer.unk in ids and unknown != "skip":
             word = words_of(prefix, ids, tokenizer)[ids.index(tokenizer.unk)]
@@ -124,10 +128,6 @@ class Translating(Answering):
         if len(ids) >= most:
             raise UsageError(f"an answer of {most} tokens cannot begin with {len(ids)}; raise max_tokens")
         return tuple(token for token in ids if token != tokenizer.unk)
-
-    def _must_translate(self) -> None:
-        if self.model.task is not Task.TRANSLATE:
-            raise UsageError(f"{self.model.name} does not translate; /models tells which models do")
 
     def _undrawn(self) -> frozenset[int]:
         return self.excluded - {self.model.tokenizer.unk} if self.replaces_unknown and self.has_attention else self.excluded

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Unknown:
 
     def word(self, token: int, before: State) -> str | None:
         """The text of a token that was drawn in the state `before`; None where its own piece is."""
-        if token != self._unk or not self._replaces or (weights := attention_of(before)) is None:
+        if token != self._unk or not self._replaces or before is None or (weights := attention_of(before)) is None:
             return None
         if self._words is None:
             self._words = words_of(self._source.text, self._source.ids, self._tokenizer)
@@ -63,17 +64,16 @@ def translation(
                 told.append(text if any(told) else text.removeprefix(" "))
                 yield replace(event, text=told[-1])
             else:
-                best = tuple(as_candidate(live, hypothesis, start, plan, unknown) for hypothesis in end.best) if plan.num_best > 1 else ()
+                best = tuple(as_candidate(live, hypothesis, unknown, start) for hypothesis in end.best) if plan.num_best > 1 else ()
                 place = (event.start, event.end, event.branch, event.candidate, event.settings)
                 yield Translation("".join(told), event.num_tokens, event.stop, event.log_prob, *place, source.text, best)
 
 
-def as_candidate(live: Live, found: Hypothesis, start: State, plan: Plan, unknown: Unknown) -> Candidate:
-    """An answer that a search found; start: the state it was found from."""
+def as_candidate(live: Live, found: Hypothesis, unknown: Unknown, start: State = None) -> Candidate:
+    """An answer that a search found; start: the state it was found from, needed where its first token is UNK and gives way."""
+    befores: Iterable[State] = (start, *found.states)
     parts: list[bytes] = []
-    for token, before in zip(found.ids, (start, *found.states), strict=False):
-        if token in plan.stop.ids:
-            break
+    for token, before in zip_longest(found.ids, islice(befores, len(found.ids))):
         word = unknown.word(token, before)
         parts.append(live.pieces.piece(token) if word is None else word.encode("utf-8", "surrogatepass"))
     return Candidate(b"".join(parts).decode("utf-8", "replace").removeprefix(" "), found.score, found.log_prob)

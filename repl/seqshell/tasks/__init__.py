@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 # Each module has `answer(session, text, wishes)` and `go_on(session, wishes, number)`, and is imported with the first answer.
-HOMES: Mapping[Task, str] = MappingProxyType({Task.GENERATE: "seqshell.tasks.generate"})
+HOMES: Mapping[Task, str] = MappingProxyType({Task.GENERATE: "seqshell.tasks.generate", Task.TRANSLATE: "seqshell.tasks.translate"})
 
 
 class Wishes(Protocol):
-    """The user's settings by name: max_tokens, stop, unknown, newline, ... A dict will do."""
+    """The user's settings by name: max_tokens, stop, unknown, newline, nbest, ... A dict will do."""
 
     def get(self, name: str, /) -> Any:
         """The value in force."""
