@@ -185,7 +185,7 @@ def _with_plugins(arguments: Namespace) -> Registry:
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
         "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
-        "evaluate": Subcommand("Measure a model on a text.", _add_evaluate, _evaluate),
+        "evaluate": Subcommand("Measure a model on a text, or on sentences and their translations.", _add_evaluate, _evaluate),
         "models": Subcommand("List the models there are.", _add_nothing, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "plugins": Subcommand("List the plugins.", _add_plugins, _plugins),

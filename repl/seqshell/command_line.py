@@ -16,7 +16,7 @@ SUMMARY = "A shell for sequence models: a live recurrent model in the terminal, 
 COMMANDS = """\
 subcommands, as the first word (each has its own --help):
   train RECIPE|NAME|FILE   train a model; seqshell train mytext.txt needs no recipe
-  evaluate MODEL DATA      measure a model on a text
+  evaluate MODEL DATA      measure a model on a text, or on sentences and their translations
   models                   the models there are
   recipes [show NAME]      the recipes there are
   plugins list             the plugins, and what became of each

@@ -24,6 +24,7 @@ from seqshell.results import plain
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
+    from seqshell.training.pair_evaluation import Evaluation
 
 EVERY = 5.0  # percent: how often a training tells its progress where no bar can be drawn
 
@@ -75,26 +76,88 @@ def train_command(arguments: Namespace) -> int:
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell evaluate`."""
     parser.add_argument("model", metavar="MODEL", help="a checkpoint, by name or path")
-    parser.add_argument("data", metavar="DATA", help="a text file")
-    parser.add_argument("-o", metavar="FILE", dest="output", help="write the figures there as JSON")
+    parser.add_argument("data", metavar="DATA", nargs="+", help="a text file; a SOURCE and a TARGET file, or one with a tab between the two")
+    parser.add_argument("--strategy", default="", metavar="NAME FIELD=VALUE", help="how translations are found: \"beam width=5\", for instance")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="max_tokens=80, or a field of the strategy")
+    parser.add_argument("--language", metavar="CODE", help="of the target, for its Moses tokens; default: the ending of TARGET, else en")
+    parser.add_argument("-o", metavar="FILE", dest="output", help="the figures as JSON; of a translation model: .json, .png, else the translations")
 
 
 def evaluate_command(arguments: Namespace) -> int:
-    """Measure a model on a text, print a table or one JSON object, and return 0. SeqshellErrors are the caller's."""
-    from seqshell.training.evaluation import evaluate_model, figures_table
+    """Measure a model on data, print tables or one JSON object, and return 0. SeqshellErrors are the caller's."""
+    from seqshell.models import Task
+    from seqshell.opening import open_model
+    from seqshell.training.curve import check_picture
+    from seqshell.training.evaluation import evaluate
+    from seqshell.training.pair_evaluation import Wishes
 
-    measured = evaluate_model(arguments.model, arguments.data, _registry(arguments), device=arguments.device or "auto")
-    text = json.dumps(_rounded(measured), ensure_ascii=False)
-    if arguments.output:
-        write_atomically(arguments.output, (text + "\n").encode())
+    registry = _registry(arguments)
+    wishes = Wishes(arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0)
+    model = open_model(arguments.model, registry)
+    output = Path(arguments.output) if arguments.output else None
+    if output and not output.absolute().parent.is_dir():
+        raise UsageError(f"-o: there is no folder {output.parent}")
+    if output and model.task is Task.TRANSLATE and output.suffix.lower() == ".png":
+        check_picture(output)
+    found: list[Evaluation] = []
+    with _progress_shown() as (progress, _):
+        for event in evaluate(model, arguments.data, registry, device=arguments.device or "auto", wishes=wishes):
+            if isinstance(event, Progress):
+                progress(event)
+            else:
+                found.append(event)
+    (evaluation,) = found
+    text = json.dumps(_rounded(evaluation.values), ensure_ascii=False)
+    if output:
+        _write_evaluation(evaluation, text, output)
     if arguments.json:
         print(text)
-        return 0
+    elif model.task is Task.TRANSLATE:
+        _tell_translation(evaluation.values)
+    else:
+        _tell_text(evaluation.values)
+    return 0
+
+
+def _write_evaluation(evaluation: Evaluation, text: str, path: Path) -> None:
+    """text: the figures in JSON."""
+    from seqshell.training.translation_figures import write_png
+
+    if evaluation.values["task"] == "translate" and path.suffix.lower() == ".png":
+        write_png(evaluation.values, path)
+    elif evaluation.values["task"] == "translate" and path.suffix.lower() != ".json":
+        write_atomically(path, "".join(line + "\n" for line in evaluation.translations).encode())
+    else:
+        write_atomically(path, (text + "\n").encode())
+
+
+def _tell_text(measured: dict[str, Any]) -> None:
+    from seqshell.training.evaluation import figures_table
+
     data = measured["data"]
     print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} characters"))
     print(plain(figures_table(measured)))
     print(f"{measured['tokens_per_second']:,.0f} tokens/s")
-    return 0
+
+
+def _tell_translation(measured: dict[str, Any]) -> None:
+    from seqshell.training.translation_figures import figures_table, lengths_table
+
+    data = measured["data"]
+    names = data["name"] if isinstance(data["name"], str) else " and ".join(data["name"])
+    print(safe(f"{measured['model']} on {names}, {data['items']:,} pairs, by {measured['strategy']}"))
+    print(plain(figures_table(measured)))
+    print(plain(lengths_table(measured)))
+    if measured["failed"]:
+        print(f"{measured['failed']:,} sentences could not be read; their translations are empty")
+    print(f"{measured['sentences_per_second']:,.1f} sentences/s, {measured['tokens_per_second']:,.0f} tokens/s")
+
+
+def _setting(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError(f"--set needs NAME=VALUE, not {word!r}")
+    return name.strip(), value
 
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:
@@ -216,6 +279,8 @@ def _rounded(value: Any) -> Any:
     """Floats to 6 decimals, as everywhere in JSON; what is not finite is null."""
     if isinstance(value, Mapping):
         return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value

@@ -1,9 +1,14 @@
-"""How well a language model predicts a text: carried on through all of it, and in cold blocks of 256 as fixed windows see it."""
+"""How well a model does on data that it has not seen.
+
+A language model: how it predicts a text, carried on through all of it, and in cold blocks of 256 as fixed windows see it. A translation
+model is measured in pair_evaluation.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +21,8 @@ from torch.nn import functional
 from seqshell import checkpoint
 from seqshell.building import find_architecture, read_config
 from seqshell.decoding.torch_decoder import TorchDecoder
-from seqshell.errors import CheckpointError, RecipeError, VocabularyError
-from seqshell.events import Table
+from seqshell.errors import CheckpointError, RecipeError, UsageError, VocabularyError
+from seqshell.events import Progress, Table
 from seqshell.host import Registry, resolve
 from seqshell.models import Model, Task
 from seqshell.opening import open_model
@@ -25,9 +30,12 @@ from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
 from seqshell.training.data import encode, read_text
 from seqshell.training.optimisation import find_device
+from seqshell.training.pair_evaluation import Evaluation, Wishes, evaluate_pairs
+from seqshell.training.parallel import read_pairs
 
 BLOCK = 256  # targets in a cold block: nanoGPT's window on characters
 PIECE = 1024  # tokens read in one call when a state is carried
+NO_WISHES = Wishes()
 
 
 @torch.inference_mode()
@@ -81,14 +89,38 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
     }
 
 
-def evaluate_model(word: str | Path, data: str, registry: Registry, *, device: str = "auto") -> dict[str, Any]:
-    """How well a checkpoint (a name or path) predicts the text file `data`: the object that `seqshell evaluate --json` prints.
+def evaluate_model(
+    word: str | Path, data: str | Sequence[str], registry: Registry, *, device: str = "auto", wishes: Wishes = NO_WISHES
+) -> dict[str, Any]:
+    """How well a checkpoint (a name or path) does on `data`: the object that `seqshell evaluate --json` prints. Otherwise as `evaluate`."""
+    *_, last = evaluate(open_model(word, registry), (data,) if isinstance(data, str) else data, registry, device=device, wishes=wishes)
+    assert isinstance(last, Evaluation)
+    return last.values
 
-    Errors: CheckpointError of the model, RecipeError of the data, VocabularyError of characters that the model does not know.
+
+def evaluate(
+    model: Model, data: Sequence[str], registry: Registry, *, device: str = "auto", wishes: Wishes = NO_WISHES
+) -> Iterator[Progress | Evaluation]:
+    """How far it has come, and at last the figures of an opened checkpoint.
+
+    data: a text file for a language model; a source and a target file, or one with a tab between the two, for a translation model,
+    which alone has `wishes`. Errors: CheckpointError of the model, RecipeError of the data, VocabularyError of characters that a language
+    model does not know, UsageError of wishes that cannot be.
     """
-    model = open_model(word, registry)
+    if model.task is Task.TRANSLATE:
+        pairs = read_pairs(data)
+        yield from evaluate_pairs(model, _on_device(model, registry, device), pairs, registry, wishes)
+        return
     if model.task is not Task.GENERATE:
-        raise CheckpointError(f"{model.name} is a model for {model.task}; only language models can be evaluated")
+        raise CheckpointError(f"{model.name} is a model for {model.task}; only language models and translation models can be evaluated")
+    if wishes.strategy or wishes.settings or wishes.language:
+        raise UsageError(f"{model.name} is a language model: it is measured on the text itself, without --strategy, --set and --language")
+    if len(data) != 1:
+        raise UsageError(f"{model.name} is a language model: it is measured on one text file, not on {len(data)}")
+    yield Evaluation(_evaluate_text(model, data[0], registry, device))
+
+
+def _evaluate_text(model: Model, data: str, registry: Registry, device: str) -> dict[str, Any]:
     name, text, digest = read_text(data)
     try:
         size = len(model.tokenizer.encode(text))
@@ -96,10 +128,7 @@ def evaluate_model(word: str | Path, data: str, registry: Registry, *, device: s
         raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
     if size < 2:
         raise RecipeError(f"{name} is too short to be evaluated: {size} tokens, 2 are the least")
-    try:
-        module = _module(model, registry).to(find_device(device))
-    except ValueError as error:
-        raise RecipeError(f"--device: {error}") from None
+    module = _on_device(model, registry, device)
     start = time.perf_counter()
     measured = measure(module, model.tokenizer, text)
     read = (size - 1) * len(measured["nats"])
@@ -118,6 +147,15 @@ def figures_table(measured: dict[str, Any]) -> Table:
     figures = ("nats", "bits_per_char", "perplexity")
     rows = tuple((told[protocol], *(f"{measured[figure][protocol]:.4f}" for figure in figures)) for protocol in measured["nats"])
     return Table(("state", "nats", "bits per character", "perplexity"), rows)
+
+
+def _on_device(model: Model, registry: Registry, device: str) -> nn.Module:
+    """The torch module of an opened checkpoint, in eval mode. RecipeError for a device that is not there."""
+    try:
+        where = find_device(device)
+    except ValueError as error:
+        raise RecipeError(f"--device: {error}") from None
+    return _module(model, registry).to(where)
 
 
 def _module(model: Model, registry: Registry) -> nn.Module:
