@@ -16,10 +16,13 @@ from seqshell.decoder import Decoder
 from seqshell.host import resolve
 from seqshell.models import Architecture, Task
 from seqshell.offers import build, settings_of
-from seqshell.testing.decoder_rules import DECODER_RULES, EQUAL, VOCAB_SIZE, equals, example_inputs
+from seqshell.testing.decoder_rules import DECODER_RULES, EQUAL, equals
+from seqshell.testing.examples import SIZES, example_for
 from seqshell.testing.sampler_rules import sampler_rules
+from seqshell.testing.translation_rules import TRANSLATION_RULES
 
-SMALL = {"embed_size": 12, "hidden_size": 16, "num_layers": 2}  # instead of the defaults, for settings that are called so
+# Instead of the defaults, for settings that are called so.
+SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8}
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,17 @@ def failed(checks: Iterable[Check]) -> list[str]:
 def check_architecture(architecture: Architecture, config: Mapping[str, Any] | None = None) -> list[Check]:
     """Build a model, its weights drawn from a seed, and try the rules on its module, as the host wraps it, and on its own decoder.
 
-    config: settings to build it with instead of small ones. Imports torch.
+    config: settings to build it with instead of small ones; sizes of vocabularies may only be larger than those of `examples.SIZES`. Imports torch.
     """
-    if architecture.task is not Task.GENERATE:
+    if architecture.task not in SIZES:
         raise ValueError(f"there are no checks yet for models that {architecture.task}")
     from seqshell.decoding.torch_decoder import TorchDecoder
     from seqshell.testing import module_rules
 
     offered = resolve(architecture.config)
-    settings = build(offered, {"vocab_size": VOCAB_SIZE, **(_small(offered) if config is None else config)})
-    inputs = example_inputs()
+    settings = build(offered, {**SIZES[architecture.task], **(_small(offered) if config is None else config)})
+    example = example_for(architecture.task)
+    rules = {**DECODER_RULES, **(TRANSLATION_RULES if architecture.task is Task.TRANSLATE else {})}
     module: Any = None
     own: Decoder | None = None
 
@@ -69,15 +73,19 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     if not built.passed:
         return [built]
     wrapped = TorchDecoder(module, causal=architecture.causal)
-    each, saved, learns = module_rules.every_step, module_rules.saved, module_rules.learns
     checks = [built]
-    checks += [_try(f"module: {rule}", partial(holds, wrapped, inputs)) for rule, holds in DECODER_RULES.items()]
-    checks.append(_try("module: its outputs at each step are those of reading up to there", partial(each, module, wrapped, inputs)))
-    checks.append(_try("module: saving and loading change no output", partial(saved, architecture, settings, module, inputs)))
-    checks.append(_try("module: a loss has finite gradients, and the detached state goes on", partial(learns, module, inputs)))
+    checks += [_try(f"module: {rule}", partial(holds, wrapped, example)) for rule, holds in rules.items()]
+    of_module: dict[str, Callable[[], str]] = {
+        "its outputs at each step are those of reading up to there": partial(module_rules.every_step, module, wrapped, example),
+        "saving and loading change no output": partial(module_rules.saved, architecture, settings, module, example),
+        "a loss has finite gradients, and the detached state goes on": partial(module_rules.learns, module, example),
+    }
+    if architecture.task is Task.TRANSLATE:
+        of_module["padding of the target changes neither an earlier logit nor the loss"] = partial(module_rules.target_padding, module, example)
+    checks += [_try(f"module: {rule}", holds) for rule, holds in of_module.items()]
     if own is not None:
-        checks += [_try(f"decoder: {rule}", partial(holds, own, inputs)) for rule, holds in DECODER_RULES.items()]
-        checks.append(_try(f"decoder: its outputs are the module's within {EQUAL:g}", partial(equals, own, wrapped, inputs)))
+        checks += [_try(f"decoder: {rule}", partial(holds, own, example)) for rule, holds in rules.items()]
+        checks.append(_try(f"decoder: its outputs are the module's within {EQUAL:g}", partial(equals, own, wrapped, example)))
     return checks
 
 

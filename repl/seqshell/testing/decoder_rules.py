@@ -1,4 +1,4 @@
-"""The rules that hold for every Decoder of a language model: one of its own, or a torch module that the host wrapped."""
+"""The rules that hold for every Decoder of tokens: one of its own, or a torch module that the host wrapped."""
 
 from __future__ import annotations
 
@@ -11,22 +11,14 @@ from numpy.typing import NDArray
 from seqshell.decoder import Decoder
 from seqshell.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.testing.comparing import apart, moment_apart
+from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example, Ids
 
-VOCAB_SIZE = 11
-BATCH, STEPS = 3, 9
 EQUAL = 1e-4  # a decoder against its module
 
-Ids = NDArray[np.int64]
 
-
-def example_inputs() -> Ids:
-    """[BATCH, STEPS] ids."""
-    return np.random.default_rng(0).integers(0, VOCAB_SIZE, (BATCH, STEPS))
-
-
-def shapes(decoder: Decoder, inputs: Ids) -> str:
-    state = first = decoder.initial_state(BATCH)
-    for column in inputs.T:
+def shapes(decoder: Decoder, example: Example) -> str:
+    state = first = example.start(decoder)
+    for column in example.inputs.T:
         outputs, state = decoder.step(column, state)
         if outputs.shape != (BATCH, VOCAB_SIZE) or not np.issubdtype(outputs.dtype, np.floating):
             return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {[BATCH, VOCAB_SIZE]} of floats"
@@ -35,12 +27,13 @@ def shapes(decoder: Decoder, inputs: Ids) -> str:
         for (name, leaf), start in zip(named_leaves(state), leaves(first), strict=True):
             if leaf.shape[:1] != (BATCH,) or leaf.dtype != start.dtype:
                 return f"{name} is {list(leaf.shape)} of {leaf.dtype} after a step, {list(start.shape)} of {start.dtype} at first"
-    return moment_apart((outputs, rows(first, slice(1))), (outputs, decoder.initial_state()))
+    return moment_apart((outputs, rows(first, slice(1))), (outputs, example.rows(slice(1)).start(decoder)))
 
 
-def pieces(decoder: Decoder, inputs: Ids) -> str:
+def pieces(decoder: Decoder, example: Example) -> str:
     for batch in (1, BATCH):
-        texts, start = inputs[:batch], decoder.initial_state(batch)
+        part = example.rows(slice(batch))
+        texts, start = part.inputs, part.start(decoder)
         whole = decoder.feed(texts, start)
         state = start
         for piece in (texts[:, :4], texts[:, 4:]):
@@ -55,46 +48,52 @@ def pieces(decoder: Decoder, inputs: Ids) -> str:
     return ""
 
 
-def rows_apart(decoder: Decoder, inputs: Ids) -> str:
-    def read(texts: Ids) -> tuple[NDArray[Any], State]:
-        _, state = decoder.feed(texts[:, :4], decoder.initial_state(len(texts)))
-        return decoder.feed(texts[:, 4:], state)
+def rows_apart(decoder: Decoder, example: Example) -> str:
+    def read(part: Example) -> tuple[NDArray[Any], State]:
+        _, state = decoder.feed(part.inputs[:, :4], part.start(decoder))
+        return decoder.feed(part.inputs[:, 4:], state)
 
-    outputs, state = read(inputs)
+    outputs, state = read(example)
     for index in range(BATCH):
         row = slice(index, index + 1)
-        if seen := moment_apart((outputs[row], rows(state, row)), read(inputs[row])):
+        if seen := moment_apart((outputs[row], rows(state, row)), read(example.rows(row))):
             return f"row {index} in the batch and alone: {seen}"
     return ""
 
 
-def permuted(decoder: Decoder, inputs: Ids) -> str:
+def permuted(decoder: Decoder, example: Example) -> str:
     order = np.array([2, 0, 0, 1])
-    _, state = decoder.feed(inputs[:, :-1], decoder.initial_state(BATCH))
+    inputs = example.inputs
+    _, state = decoder.feed(inputs[:, :-1], example.start(decoder))
     outputs, after = decoder.step(inputs[:, -1], state)
     return moment_apart(decoder.step(inputs[order, -1], rows(state, order)), (outputs[order], rows(after, order)))
 
 
-def unwritten(decoder: Decoder, inputs: Ids) -> str:
+def unwritten(decoder: Decoder, example: Example) -> str:
     for batch in (1, BATCH):
-        moment = decoder.feed(inputs[:batch], decoder.initial_state(batch))
-        before = map_leaves(np.copy, moment)
-        decoder.feed(inputs[:batch], moment[1])
-        decoder.step(inputs[:batch, 0], moment[1])
-        if seen := moment_apart(moment, before, limit=0):
-            return f"what an earlier call returned was written to: {seen}"
+        part = example.rows(slice(batch))
+        start = part.start(decoder)
+        moments = start, decoder.feed(part.inputs, start)
+        before = map_leaves(np.copy, moments)
+        decoder.feed(part.inputs, moments[1][1])
+        decoder.step(part.inputs[:, 0], moments[1][1])
+        decoder.step(part.inputs[:, 0], start)
+        for seen, expected in zip(moments, before, strict=True):
+            if apart_by := moment_apart((np.empty(0), seen), (np.empty(0), expected), limit=0):
+                return f"what an earlier call returned was written to: {apart_by}"
     return ""
 
 
-def replayed(decoder: Decoder, inputs: Ids) -> str:
-    _, kept = decoder.feed(inputs[:1], decoder.initial_state())
+def replayed(decoder: Decoder, example: Example) -> str:
+    part = example.rows(slice(1))
+    _, kept = decoder.feed(part.inputs, part.start(decoder))
     for first, second in zip(_greedy(decoder, kept), _greedy(decoder, kept), strict=True):
         if seen := moment_apart(second, first, limit=0):
             return f"greedy twice: {seen}"
     return ""
 
 
-DECODER_RULES: Mapping[str, Callable[[Decoder, Ids], str]] = {
+DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind": shapes,
     "reading in pieces equals reading at once": pieces,
     "the rows of a batch do not mix": rows_apart,
@@ -104,14 +103,14 @@ DECODER_RULES: Mapping[str, Callable[[Decoder, Ids], str]] = {
 }
 
 
-def equals(own: Decoder, module: Decoder, inputs: Ids) -> str:
+def equals(own: Decoder, module: Decoder, example: Example) -> str:
     """The outputs of a decoder against those of its module; their states may be of different kinds."""
     for batch in (1, BATCH):
-        texts = inputs[:batch]
-        state, expected_state = own.initial_state(batch), module.initial_state(batch)
-        if seen := apart("outputs", own.feed(texts, state)[0], module.feed(texts, expected_state)[0], EQUAL):
+        part = example.rows(slice(batch))
+        state, expected_state = part.start(own), part.start(module)
+        if seen := apart("outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL):
             return f"fed {batch} rows: {seen}"
-        for column in texts.T:
+        for column in part.inputs.T:
             outputs, state = own.step(column, state)
             expected, expected_state = module.step(column, expected_state)
             if seen := apart("outputs", outputs, expected, EQUAL):
@@ -120,7 +119,7 @@ def equals(own: Decoder, module: Decoder, inputs: Ids) -> str:
 
 
 def _greedy(decoder: Decoder, state: State) -> Iterator[tuple[NDArray[Any], State]]:
-    token = np.zeros(1, np.int64)
+    token: Ids = np.zeros(1, np.int64)
     for _ in range(STEPS):
         outputs, state = decoder.step(token, state)
         yield outputs, state

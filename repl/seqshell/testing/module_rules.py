@@ -1,8 +1,10 @@
-"""The rules that hold for the torch module of a language model beside those for decoders. Imports torch."""
+"""The rules that hold for the torch module of a model beside those for decoders. Imports torch."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from torch import nn
 from seqshell import checkpoint
 from seqshell.decoder import Decoder
 from seqshell.host import resolve
-from seqshell.models import Architecture
+from seqshell.models import PAD, Architecture
 from seqshell.state import map_leaves
 from seqshell.testing.comparing import apart
-from seqshell.testing.decoder_rules import BATCH, STEPS, Ids
+from seqshell.testing.examples import BATCH, STEPS, Example
+from seqshell.training.pair_loss import pair_loss
 
 
 def example_module(architecture: Architecture, config: Any) -> nn.Module:
@@ -34,17 +37,17 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
 
 
-def every_step(module: nn.Module, decoder: Decoder, inputs: Ids) -> str:
+def every_step(module: nn.Module, decoder: Decoder, example: Example) -> str:
     """decoder: the module, wrapped."""
-    outputs = _outputs(module, inputs)
+    outputs = _outputs(module, example)
     for length in range(1, STEPS + 1):
-        expected, _ = decoder.feed(inputs[:, :length], decoder.initial_state(BATCH))
+        expected, _ = decoder.feed(example.inputs[:, :length], example.start(decoder))
         if seen := apart("outputs", outputs[:, length - 1], expected):
             return f"step {length}: {seen}"
     return ""
 
 
-def saved(architecture: Architecture, config: Any, module: nn.Module, inputs: Ids) -> str:
+def saved(architecture: Architecture, config: Any, module: nn.Module, example: Example) -> str:
     header = {"kind": "model", "architecture": architecture.name, "task": str(architecture.task), "config": {}, "tokenizer": {"name": "byte"}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
@@ -52,15 +55,15 @@ def saved(architecture: Architecture, config: Any, module: nn.Module, inputs: Id
         weights = checkpoint.read(path)[1]
     again: nn.Module = resolve(architecture.model)(config).eval()
     again.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
-    return apart("outputs", _outputs(again, inputs), _outputs(module, inputs), limit=0)
+    return apart("outputs", _outputs(again, example), _outputs(module, example), limit=0)
 
 
-def learns(module: nn.Module, inputs: Ids) -> str:
+def learns(module: nn.Module, example: Example) -> str:
     module.train()
     try:
-        state = module.initial_state(BATCH)  # type: ignore[operator]  # a SequenceModel has it
+        state = example.module_start(module)
         for _ in range(2):
-            outputs, state = module(torch.from_numpy(inputs), state)
+            outputs, state = module(torch.from_numpy(example.inputs), state)
             outputs.float().logsumexp(-1).sum().backward()
             state = map_leaves(lambda leaf: leaf.detach(), state)
     finally:
@@ -71,9 +74,38 @@ def learns(module: nn.Module, inputs: Ids) -> str:
     return f"NaN or inf in the gradient of {', '.join(wild)}" if wild else "" if slopes else "no weight has a gradient"
 
 
-def _outputs(module: nn.Module, inputs: Ids) -> NDArray[Any]:
+def target_padding(module: nn.Module, example: Example) -> str:
+    """Padding to the right of a target reaches neither an earlier logit nor the loss."""
+    padded = replace(example, inputs=np.pad(example.inputs, ((0, 0), (0, 4)), constant_values=PAD))
+    if seen := apart("logits", _outputs(module, padded)[:, :STEPS], _outputs(module, example)):
+        return seen
+    losses = [_loss(module, each) for each in (padded, example)]
+    # Each row alone is not padded at all.
+    alone = sum(_loss(module, replace(row, inputs=row.inputs[:, : STEPS - index])) for index, row in enumerate(_single_rows(example)))
+    ragged = example.inputs.copy()
+    for index in range(BATCH):
+        ragged[index, STEPS - index :] = PAD
+    together = _loss(module, replace(example, inputs=ragged))
+    return apart("loss", np.array([losses[0], together]), np.array([losses[1], alone]))
+
+
+def _single_rows(example: Example) -> Iterator[Example]:
+    """Each row without the padding of its source."""
+    for index, length in enumerate(example.lengths):
+        row = example.rows(slice(index, index + 1))
+        yield replace(row, sources=row.sources[:, :length])
+
+
+def _loss(module: nn.Module, example: Example) -> float:
+    """Summed nats of every token from the next one, padding left out."""
+    sources, lengths, inputs = (torch.from_numpy(values) for values in (example.sources, example.lengths, example.inputs))
+    with torch.inference_mode():
+        return float(pair_loss(module, sources, lengths, inputs[:, :-1], inputs[:, 1:])[0])
+
+
+def _outputs(module: nn.Module, example: Example) -> NDArray[Any]:
     """[B, T, V]."""
     with torch.inference_mode():
-        outputs, _ = module(torch.from_numpy(inputs), module.initial_state(len(inputs)))  # type: ignore[operator]  # a SequenceModel has it
+        outputs, _ = module(torch.from_numpy(example.inputs), example.module_start(module))
     array: NDArray[np.float32] = outputs.numpy()
     return array

@@ -1,0 +1,68 @@
+"""What the rules read: a few rows of ids, and for translations the sources that their first states come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.decoder import Decoder, SourceDecoder
+from seqshell.models import BOS, EOS, PAD, UNK, Task
+from seqshell.state import State
+
+VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
+BATCH, STEPS = 3, 9
+LENGTHS = (4, 7, 1)  # of the sources, EOS counted
+SIZES = {  # what the host fills in
+    Task.GENERATE: {"vocab_size": VOCAB_SIZE},
+    Task.TRANSLATE: {"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
+}
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Example:
+    """inputs: [B, T], what is read; for models that translate also sources: [B, S], padded right, and lengths: [B], else [B, 0] and zeros."""
+
+    inputs: Ids
+    sources: Ids
+    lengths: Ids
+
+    @property
+    def has_sources(self) -> bool:
+        return bool(self.sources.size)
+
+    def start(self, decoder: Decoder) -> State:
+        """The state before the inputs are read."""
+        if not self.has_sources:
+            return decoder.initial_state(len(self.inputs))
+        return cast(SourceDecoder, decoder).encode(self.sources, self.lengths)
+
+    def module_start(self, module: Any) -> State:
+        """The same of a torch module."""
+        if not self.has_sources:
+            return module.initial_state(len(self.inputs))
+        import torch
+
+        return module.encode(torch.from_numpy(self.sources), torch.from_numpy(self.lengths))
+
+    def rows(self, which: Any) -> Example:
+        """Some of the rows, as a slice or ids; sources stay padded as they are."""
+        return Example(self.inputs[which], self.sources[which], self.lengths[which])
+
+
+def example_for(task: Task) -> Example:
+    """Random rows: BATCH rows of STEPS ids, for TRANSLATE from BOS on and with sources of LENGTHS."""
+    random = np.random.default_rng(0)
+    if task is Task.GENERATE:
+        return Example(random.integers(0, VOCAB_SIZE, (BATCH, STEPS)), np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64))
+    inputs = random.integers(UNK, VOCAB_SIZE, (BATCH, STEPS))
+    inputs[:, 0] = BOS
+    lengths = np.array(LENGTHS)
+    sources = random.integers(UNK, SOURCE_VOCAB_SIZE, (BATCH, max(LENGTHS)))
+    sources[np.arange(BATCH), lengths - 1] = EOS
+    sources[np.arange(max(LENGTHS)) >= lengths[:, None]] = PAD
+    return Example(inputs, sources, lengths)
