@@ -21,6 +21,8 @@ def seqshell_tokenizers() -> Iterator[Lazy]:
 def seqshell_strategies() -> Iterator[Lazy]:
     yield Lazy("greedy", "seqshell.decoding.strategies:Greedy")
     yield Lazy("sample", "seqshell.decoding.strategies:Sample")
+    yield Lazy("beam", "seqshell.decoding.beam:Beam")
+    yield Lazy("diverse_beam", "seqshell.decoding.diverse:DiverseBeam")
 
 
 @hookimpl

@@ -112,7 +112,8 @@ class Batch:
 
     state: leaves [B, ...]; outputs [B, V]: the logits for the next token; histories: the ids before it, for each row;
     memories: for each row, one memory for each sampler; positions: for each row, where the next token stands;
-    generated: for each row, how many of its history the model made.
+    generated: for each row, how many of its history the model made; source_lengths: for each row, how long its source is
+    without the padding, empty where nothing is padded.
     """
 
     state: State
@@ -121,11 +122,16 @@ class Batch:
     memories: tuple[tuple[Any, ...], ...]
     positions: tuple[int, ...]
     generated: tuple[int, ...]
+    source_lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a search is asked for. prefix: ids that every answer starts with; excluded: ids never drawn (PAD, BOS)."""
+    """What a search is asked for. prefix: ids that every answer starts with; excluded: ids never drawn (PAD, BOS).
+
+    keeps_states: whether a Hypothesis carries the states and outputs that it passed; a search of many rows that nobody goes on
+    from spares the memory.
+    """
 
     stop: Stop
     samplers: tuple[Sampler, ...] = ()
@@ -134,6 +140,7 @@ class Request:
     prefix: tuple[int, ...] = ()
     tokenizer: Tokenizer | None = None
     excluded: frozenset[int] = frozenset()
+    keeps_states: bool = True
 
 
 class Advanced(NamedTuple):  # as SampleContext
@@ -147,7 +154,10 @@ class Advanced(NamedTuple):  # as SampleContext
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A finished answer: ids [N], log_prob and score, and the N states and outputs it passed, each of one row ([1, ...])."""
+    """A finished answer: ids [N] without the EOS or stop text that ended it, and the N states and outputs it passed, each of one row ([1, ...]).
+
+    log_prob: the model's own, in nats, EOS counted; score: what the answers of one row are ordered by, higher is better.
+    """
 
     ids: tuple[int, ...]
     log_prob: float

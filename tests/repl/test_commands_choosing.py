@@ -139,7 +139,7 @@ def test_samplers_are_listed_with_owner_range_and_neutral_value(shell):
 def test_strategies_without_settings_are_listed_too(shell):
     (table,) = send(shell, "/strategies")
 
-    assert {row[0] for row in table.rows} == {"greedy", "sample"}
+    assert {row[0] for row in table.rows} == {"greedy", "sample", "beam", "diverse_beam"}
 
 
 def test_architectures_are_listed_with_their_owners(shell):

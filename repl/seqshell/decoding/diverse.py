@@ -1,0 +1,31 @@
+"""Diverse beam search (Vijayakumar et al. 2016, https://arxiv.org/abs/1610.02424) with Hamming diversity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from seqshell.decoding.beam import Beam
+from seqshell.decoding.search import Plan
+from seqshell.offers import setting
+
+
+@dataclass(frozen=True)
+class DiverseBeam(Beam):
+    """A beam in groups that avoid each other's tokens: one group chooses after the other, and a token loses `diversity` for each
+    hypothesis of the groups before that took it at this step. That steers the choice only; scores are those of a beam.
+    One group is a beam.
+    """
+
+    name: ClassVar[str] = "diverse_beam"
+    width: int = setting(6, low=1, high=1000, neutral=1, help="hypotheses that go on at once, in all groups together")
+    groups: int = setting(3, low=1, high=1000, neutral=1, help="how many groups share the width evenly; 1 is a beam")
+    diversity: float = setting(0.5, low=0, high=100, neutral=0, help="what a token loses, in nats, where another group took it")
+
+    def __post_init__(self) -> None:
+        if self.width % self.groups:
+            raise ValueError(f"a width of {self.width} cannot be shared evenly by {self.groups} groups")
+
+    def plan(self) -> Plan:
+        """The settings as the search takes them."""
+        return replace(super().plan(), groups=self.groups, diversity=self.diversity)
