@@ -19,7 +19,7 @@ LAYERS = """
     terminal | script reading json_lines plain_text stopping listing
     command_line completion
     starting
-    shell settings commands.* shell_settings
+    shell bench settings commands.* shell_settings
     training
     opening building builtin commands
     host

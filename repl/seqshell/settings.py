@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.errors import SeqshellError, UsageError
+from seqshell.models import Task
 from seqshell.offers import Setting, build, settings_of
-from seqshell.shell_settings import ONLY_FOR, SHELL_SETTINGS, read_value, unquoted
+from seqshell.shell_settings import OF_THE_MODEL, ON_SESSION, ONLY_FOR, SHELL_SETTINGS, read_value, unquoted
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -74,29 +75,33 @@ class Settings:
 
     # Which session is meant
 
-    def prepare(self, session: Session, *, restored: bool = False) -> None:
+    def prepare(self, session: Session, *, restored: bool = False, beside: bool = False) -> None:
         """Give a new session its chain and strategy: the checkpoint's, changed by the config file and the command line.
 
-        A restored session keeps its own, changed by the command line alone. UsageError for the command line's names and values.
+        A restored session keeps its own, changed by the command line alone; one `beside` the current one is not what the command line
+        is about. UsageError for the command line's names and values.
         """
         if not restored:
             session.chain, session.strategy = self._basis(session)
-        for name, value in self._later[COMMAND_LINE].items():
+        for name, value in self._later[COMMAND_LINE].items() if not beside else ():
             self._change(session, name, value)
 
     def attach(self, session: Session | None) -> None:
         """Make `session` the one whose chain, strategy and checkpoint defaults count."""
         self.session = session
-        self._values[CHECKPOINT] = {}
-        if session is None:
-            return
-        for name, value in session.model.header.get("defaults", {}).items():
-            if name in SHELL_SETTINGS:
-                try:
-                    self._values[CHECKPOINT][name] = read_value(SHELL_SETTINGS[name], value)
-                except UsageError as error:
-                    self._report(f"{session.model.name}: {error.message}")
-        session.snapshot_mb = self.get("snapshot_mb")
+        self._values[CHECKPOINT] = self._defaults(session) if session is not None else {}
+        if session is not None:
+            self._hand_on(session)
+
+    def beside(self, session: Session) -> Mapping[str, Any]:
+        """The shell's settings as they hold for a session that is not the current one: those of its own checkpoint count, and what was
+        set of OF_THE_MODEL does not."""
+        own = self._defaults(session)
+        found = {name: self._shell_entry(setting) for name, setting in SHELL_SETTINGS.items()}
+        kept = {name: entry.value for name, entry in found.items() if entry.origin not in (CHECKPOINT, BUILT_IN) and name not in OF_THE_MODEL}
+        values = {**{name: setting.default for name, setting in SHELL_SETTINGS.items()}, **own, **kept}
+        self._hand_on(session, values)
+        return values
 
     def take_problems(self) -> tuple[str, ...]:
         """What could not be used since the last call, one line each."""
@@ -132,7 +137,7 @@ class Settings:
     def table(self) -> tuple[Entry, ...]:
         """Every setting in force, with value and origin."""
         task = self.session.model.task if self.session else None
-        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or ONLY_FOR.get(name, task) == task]
+        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or task in ONLY_FOR.get(name, (task,))]
         return (*map(self._shell_entry, fitting), *self._session_entries())
 
     # Changing
@@ -142,8 +147,7 @@ class Settings:
         was = self.entry(name).value
         if name in SHELL_SETTINGS:
             self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
-            if name == "snapshot_mb" and self.session is not None:
-                self.session.snapshot_mb = self.get(name)
+            self._hand_on(self.session)
         else:
             self._change(self._session(name), name, value)
         return self.get(name), was
@@ -154,8 +158,7 @@ class Settings:
         if name in SHELL_SETTINGS:
             self._values[SET].pop(name, None)
             self._values[COMMAND_LINE].pop(name, None)
-            if name == "snapshot_mb" and self.session is not None:
-                self.session.snapshot_mb = self.get(name)
+            self._hand_on(self.session)
             return self.get(name), was
         session, name = self._session(name), self.entry(name).name
         chain, strategy = self._basis(session)
@@ -173,6 +176,22 @@ class Settings:
         return self.get(name), was
 
     # Inside
+
+    def _defaults(self, session: Session) -> dict[str, Any]:
+        """The shell's settings that a session's checkpoint wishes for; what cannot be used is reported."""
+        found = {}
+        for name, value in session.model.header.get("defaults", {}).items():
+            if name in SHELL_SETTINGS:
+                try:
+                    found[name] = read_value(SHELL_SETTINGS[name], value)
+                except UsageError as error:
+                    self._report(f"{session.model.name}: {error.message}")
+        return found
+
+    def _hand_on(self, session: Session | None, values: Mapping[str, Any] | None = None) -> None:
+        """Give a session those settings that it holds itself."""
+        for name, attribute in ON_SESSION.items() if session is not None else ():
+            setattr(session, attribute, values[name] if values is not None else self.get(name))
 
     def _session(self, name: str) -> Session:
         if self.session is None:
@@ -238,7 +257,7 @@ class Settings:
 
         defaults = session.model.header.get("defaults", {})
         chain: tuple[Any, ...] = ()
-        strategy = parse_strategy("sample", self.strategies)
+        strategy = parse_strategy("greedy" if session.model.task == Task.TRANSLATE else "sample", self.strategies)
         try:
             chain = parse_chain(defaults.get("sampler", ""), self.samplers) if defaults.get("sampler") else ()
             strategy = parse_strategy(defaults["strategy"], self.strategies) if defaults.get("strategy") else strategy

@@ -28,6 +28,9 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
     Setting("horizon", int, 24, low=1, high=10_000, help="how many steps a forecast looks ahead"),
     Setting("unknown", str, "error", choices=("error", "skip"), help="what becomes of characters that the model does not know"),
     Setting("newline", str, "none", choices=("none", "before", "after"), help="where a newline is added to your messages"),
+    Setting("nbest", int, 1, low=1, high=100, neutral=1, help="show so many of the best translations; more than one needs a search such as beam"),
+    Setting("unk", bool, False, help="let the model write <unk> for a word that it lacks"),
+    Setting("replace_unk", bool, True, help="write the source word that was looked at most where the model lacks a word"),
     Setting("pace", float, 0.0, low=0, high=10_000, neutral=0, help="show at most so many tokens a second; 0: no limit"),
     Setting("surprisal", bool, False, help="colour the tokens of an answer by how little the model expected them"),
     Setting("suggest", str, "model", choices=("history", "model", "off"), help="what the grey suggestion at the prompt comes from"),
@@ -35,7 +38,20 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
     Setting("snapshot_mb", float, 256.0, low=1, high=1_000_000, help="memory in MB for the snapshots that going back lands on"),
     Setting("autosave", bool, True, help="keep the session as `last` when you leave"),
 )
-ONLY_FOR: Mapping[str, Task] = MappingProxyType({"horizon": Task.FORECAST, "max_tokens": Task.GENERATE, "stop": Task.GENERATE})
+_WRITES = frozenset({Task.GENERATE, Task.TRANSLATE})
+# The tasks that a setting is listed for; the others are for all.
+ONLY_FOR: Mapping[str, frozenset[Task]] = MappingProxyType(
+    {
+        "max_tokens": _WRITES,
+        "stop": _WRITES,
+        "horizon": frozenset({Task.FORECAST}),
+        "newline": frozenset({Task.GENERATE}),
+        **dict.fromkeys(("nbest", "unk", "replace_unk"), frozenset({Task.TRANSLATE})),
+    }
+)
+# Settings that a session holds itself, and what it calls them.
+ON_SESSION: Mapping[str, str] = MappingProxyType({"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"})
+OF_THE_MODEL = ("max_tokens", "stop")  # a model that stays in the background has its own, whatever was set for the current one
 
 
 def unquoted(value: Any) -> Any:
