@@ -89,8 +89,9 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
     UsageError of a strategy or setting that cannot be, or a missing library.
     """
     bleu.check_available()
-    data = model.header.get("provenance", {}).get("data", {})
-    language = bleu.find_language(wishes.language, pairs.names[-1].rpartition(".")[2], str(data.get("target_language", "")))
+    languages = model.header.get("languages")  # what source and target are called, where somebody said so
+    named = str(languages[1]) if isinstance(languages, list) and len(languages) == 2 else ""
+    language = bleu.find_language(wishes.language, pairs.names[-1].rpartition(".")[2], named)
     search = find_search(model, registry, wishes)
     assert model.source_tokenizer is not None  # every model for TRANSLATE has one
     sources = [_encoded(model.source_tokenizer, text) for text in pairs.sources]
@@ -130,8 +131,8 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
         },
         "strategy": format_strategy(search.strategy, registry.strategies),
         "sampler": format_chain(search.samplers, registry.samplers),
-        "nats": {"teacher_forced": nats},
-        "perplexity": {"teacher_forced": math.exp(min(nats, 700.0))},
+        "nats": nats,
+        "perplexity": math.exp(min(nats, 700.0)),
         **text_figures(pairs.sources, found, pairs.targets, language),
         "failed": sum(ids is None for ids in sources),
         "sentences_per_second": len(rows) / seconds,

@@ -31,11 +31,6 @@ def text_figures(sources: Sequence[str], found: Sequence[str], references: Seque
     }
 
 
-def quick_bleu(found: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """The bleu alone, which is counted in a moment; nothing where sacrebleu is not installed."""
-    return {"bleu": bleu.bleu(found, references).value} if bleu.is_available() else {}
-
-
 def figures_table(values: dict[str, Any]) -> Table:
     """The figures of `evaluate_pairs`, or those of them that were counted, one a row."""
     counted = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
@@ -43,8 +38,7 @@ def figures_table(values: dict[str, Any]) -> Table:
     rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in counted if name in values]
     if "exact_match" in values:
         rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations that are the reference"))
-    nats, perplexity = values["nats"]["teacher_forced"], values["perplexity"]["teacher_forced"]
-    rows.append(("perplexity", f"{perplexity:.3f}", f"{nats:.4f} nats a token, the right ones before it"))
+    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats a token, the right ones before it"))
     return Table(("figure", "value", "how it is counted"), tuple(rows))
 
 
