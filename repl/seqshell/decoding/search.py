@@ -227,7 +227,8 @@ class _Search:
                 found[ids] = self._trail.hypothesis(node, num_ids, log_prob, score)
             if len(found) == self._request.num_best:
                 break
-        self._finished[row].clear()
+        for pool in self._finished[row]:
+            pool.clear()
         return tuple(found.values())
 
     # What goes on
