@@ -5,25 +5,41 @@
     readout = Readout(weights, 512, vocab_size)
     hidden, state = stack.step(tokens, state)                                               tokens [B] -> hidden [B, H]
     logits = readout(hidden)                                                                [B, V]
+
+    encoder = read_encoder("lstm", weights, input_size=128, hidden_size=256, num_layers=1, bidirectional=True, vectors=embedding)
+    outputs, hidden, cell = encoder(source, lengths)                                        source [B, S], padded -> outputs [B, S, 512]
+    attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
+    context, weights = attention(query, attention.keys(outputs), outputs, mask)             [B, 512] and [B, S]
 """
 
-from seqshell.layers.cells import GRULayer, Layer, LSTMLayer, ReluLayer, SigmoidLayer, TanhLayer, read_layers
+from seqshell.layers.attention import Attention, read_attention
+from seqshell.layers.cells import GRULayer, Layer, LSTMLayer, ReluLayer, SigmoidLayer, TanhLayer, read_layer, read_layers
+from seqshell.layers.encoding import Encoded, Encoder, read_encoder
+from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.packing import packed, take
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
 from seqshell.layers.states import LSTMState
 
 __all__ = [
+    "Attention",
+    "Encoded",
+    "Encoder",
     "GRULayer",
     "LSTMLayer",
     "LSTMState",
     "Layer",
+    "Linear",
     "Readout",
     "RecurrentStack",
     "ReluLayer",
     "SigmoidLayer",
     "TanhLayer",
     "packed",
+    "read_attention",
+    "read_encoder",
+    "read_layer",
     "read_layers",
+    "read_linear",
     "take",
 ]

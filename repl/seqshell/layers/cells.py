@@ -182,19 +182,21 @@ def read_layers(cell: str, weights: Weights, *, input_size: int, hidden_size: in
 
     CheckpointError when one is missing or has another shape.
     """
+    sizes = [input_size] + [hidden_size] * (num_layers - 1)
+    return [
+        read_layer(cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.") for index, size in enumerate(sizes)
+    ]
+
+
+def read_layer(cell: str, weights: Weights, *, input_size: int, hidden_size: int, prefix: str, suffix: str = "") -> Layer:
+    """One layer: weights[f"{prefix}weight_ih_l0{suffix}"] and so on. CheckpointError when one is missing or has another shape."""
     size = GATES[cell] * hidden_size
-    layers = []
-    for index in range(num_layers):
-        own = f"{prefix}{index}."
-        layers.append(
-            CELLS[cell](
-                take(weights, own + "weight_ih_l0", size, hidden_size if index else input_size),
-                take(weights, own + "weight_hh_l0", size, hidden_size),
-                take(weights, own + "bias_ih_l0", size),
-                take(weights, own + "bias_hh_l0", size),
-            )
-        )
-    return layers
+    return CELLS[cell](
+        take(weights, f"{prefix}weight_ih_l0{suffix}", size, input_size),
+        take(weights, f"{prefix}weight_hh_l0{suffix}", size, hidden_size),
+        take(weights, f"{prefix}bias_ih_l0{suffix}", size),
+        take(weights, f"{prefix}bias_hh_l0{suffix}", size),
+    )
 
 
 def _reordered(weight: Floats, size: int) -> Floats:

@@ -22,60 +22,76 @@ class RecurrentStack:
 
     vectors: the embedding [V, E] when the inputs are token ids. The first layer's product of every token with its input weights is then
     computed once, as a table [V, G], if that is not too large. one_hot: the ids are their own unit vectors.
+    table_rows: a table of vectors serves calls with at least so many rows, and is made at the first of them; 0: every call, and it is made here.
     """
 
-    def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False) -> None:
+    def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False, table_rows: int = 0) -> None:
         self.layers = tuple(layers)
         first = self.layers[0]
-        self._table: Floats | None = None
-        if one_hot:
-            self._table = first.input_weight + first.bias
-        elif vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES:
-            self._table = _products(first, vectors)
-        self._vectors = vectors if self._table is None else None
+        self._table: Floats | None = first.input_weight + first.bias if one_hot else None
+        self._vectors = vectors
+        fits = vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES
+        self._table_rows = 0 if one_hot else table_rows if fits else None
+        # Columns of the input weights for the token, and for what is read beside it.
+        size = len(first.input_weight) if vectors is None else vectors.shape[1]
+        self._token_weight, self._beside_weight = np.split(first.input_weight, [size])
+        if self._table_rows == 0:
+            self._table_for(0)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
         shape = (batch_size, len(self.layers), self.layers[0].hidden_size)
         return _state([np.zeros(shape, np.float32) for _ in range(self.layers[0].num_parts)])
 
-    def step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
-        """inputs: [B] ids or [B, F]. Returns the last layer's hidden states [B, H] and the state."""
+    def step(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
+        """inputs: [B] ids or [B, F]; beside: [B, X], read with the ids' vectors. Returns the last layer's hidden states [B, H] and the state."""
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
+        table = self._table_for(len(inputs))
         # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
         rows: Any = slice(None)
         if len(inputs) == 1:
             inputs, rows = inputs[0], 0
-        if self._vectors is not None:
-            inputs = self._vectors[inputs]
+            beside = None if beside is None else beside[0]
+        if table is not None:
+            products = self._beside(table[inputs], beside)
+        elif self._vectors is not None:
+            inputs = self._vectors[inputs] if beside is None else np.concatenate((self._vectors[inputs], beside), axis=-1)
         for index, layer in enumerate(self.layers):
             own_place = rows, index  # [H], or [B, H]
             old, own = [part[own_place] for part in parts], [part[own_place] for part in new]
-            if index == 0 and self._table is not None:
-                layer.advance(self._table[inputs], old, own)
+            if index == 0 and table is not None:
+                layer.advance(products, old, own)
             else:
                 layer.step(inputs, old, own)
             inputs = own[0]
         return new[0][:, -1], _state(new)
 
-    def feed(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
-        """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after the last step [B, H], and the state."""
+    def feed(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
+        """inputs: [B, T] ids or [B, T, F]; beside: [B, X], read at every step.
+
+        Returns the last layer's hidden states after the last step [B, H], and the state.
+        """
         for start in range(0, inputs.shape[1], CHUNK):
-            _, state = self.read(inputs[:, start : start + CHUNK], state)
+            _, state = self.read(inputs[:, start : start + CHUNK], state, beside)
         return _parts(state)[0][:, -1], state
 
-    def read(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
-        """inputs: [B, T] ids or [B, T, F]. Returns the last layer's hidden states after every step [B, T, H], and the state."""
+    def read(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
+        """inputs: [B, T] ids or [B, T, F]; beside: [B, X], read at every step.
+
+        Returns the last layer's hidden states after every step [B, T, H], and the state.
+        """
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
+        table = self._table_for(len(inputs))
         if len(inputs) == 1:
+            beside = None if beside is None else beside[0]
             steps, before, after = inputs[0], [part[0] for part in parts], [part[0] for part in new]  # steps [T, F]
         else:
             steps = inputs.swapaxes(0, 1)  # [T, B, F]
             before, after = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]
         for index, layer in enumerate(self.layers):
-            products = _products(layer, steps) if index else self._input_products(steps)  # [T, ..., G]
+            products = _products(layer, steps) if index else self._input_products(steps, table, beside)  # [T, ..., G]
             steps = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
             old = [part[index] for part in before]
             rest = [part.copy() for part in old[1:]]  # the cell is overwritten at every step, the hidden states are kept
@@ -87,12 +103,32 @@ class RecurrentStack:
                 part[index] = value
         return (steps[None] if len(inputs) == 1 else steps.swapaxes(0, 1)), _state(new)
 
-    def _input_products(self, inputs: NDArray[Any]) -> Floats:
-        """The first layer's input products [..., G] of ids [...] or of values [..., F]."""
-        if self._table is not None:
-            products: Floats = self._table[inputs]
-            return products
-        return _products(self.layers[0], inputs if self._vectors is None else self._vectors[inputs])
+    def _input_products(self, inputs: NDArray[Any], table: Floats | None, beside: Floats | None) -> Floats:
+        """The first layer's input products [T, ..., G] of ids [T, ...] or of values [T, ..., F]; beside: [..., X]."""
+        if table is not None:
+            return self._beside(table[inputs], beside)
+        products: Floats = (inputs if self._vectors is None else self._vectors[inputs]) @ self._token_weight
+        products += self.layers[0].bias
+        return self._beside(products, beside)
+
+    def _beside(self, products: Floats, beside: Floats | None) -> Floats:
+        """products [..., G] with those of what is read beside the tokens, [..., X]."""
+        if beside is not None:
+            products += beside.dot(self._beside_weight)
+        return products
+
+    def _table_for(self, num_rows: int) -> Floats | None:
+        """The first layer's input products of every token, [V, G], where calls of so many rows use them.
+
+        It depends on nothing else: the same call is the same arithmetic whatever came before.
+        """
+        if self._table_rows is None or num_rows < self._table_rows:
+            return None
+        if self._table is None:
+            assert self._vectors is not None
+            self._table = self._vectors @ self._token_weight
+            self._table += self.layers[0].bias
+        return self._table
 
 
 def _products(layer: Layer, inputs: Floats) -> Floats:

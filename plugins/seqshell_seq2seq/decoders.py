@@ -1,0 +1,211 @@
+"""The encoder-decoders in numpy, without torch: equal to the modules of `seq2seq` and `attention_seq2seq`, encoder included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import EOS, State
+from seqshell.layers import Encoded, LSTMState, Readout, RecurrentStack, read_attention, read_encoder, read_layers, read_linear, take
+from seqshell.layers.packing import Floats, Weights
+from seqshell_seq2seq.config import CELLS, AttentionConfig, PairConfig, Seq2SeqConfig
+from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
+
+TABLE_ROWS = 16  # so many rows at a time are a file of sentences, and repay the products of the whole vocabulary; one sentence does not
+
+
+class EncoderDecoder:
+    """What both share: embeddings, encoder, bridge, the recurrent layers over the target and the read-out."""
+
+    def __init__(self, config: PairConfig, weights: Weights, beside_size: int) -> None:
+        """beside_size: how many numbers the decoder reads beside the token's vector at every step."""
+        self.config = config
+        target = take(weights, "target_embedding.weight", config.target_vocab_size, config.embed_size)
+        shared = config.shared_embedding
+        source = target if shared else take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
+        cell = CELLS[config.cell]
+        self.encoder = read_encoder(
+            cell,
+            weights,
+            input_size=config.embed_size,
+            hidden_size=config.encoder_size,
+            num_layers=config.encoder_layers,
+            bidirectional=config.bidirectional,
+            vectors=source,
+        )
+        self.bridge = Bridge(config, weights)
+        sizes = {"input_size": config.embed_size + beside_size, "hidden_size": config.hidden_size, "num_layers": config.num_layers}
+        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target, table_rows=TABLE_ROWS)
+        self.readout = Readout(weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """The encoding of the empty source, EOS alone."""
+        return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        raise NotImplementedError
+
+
+class Seq2SeqDecoder(EncoderDecoder):
+    """Without attention. State: LSTMState or [B, L, H]; with feed_context a ContextState."""
+
+    config: Seq2SeqConfig
+
+    def __init__(self, config: Seq2SeqConfig, weights: Weights) -> None:
+        super().__init__(config, weights, config.encoded_size if config.feed_context else 0)
+        sizes = config.hidden_size, config.readout_size
+        self.projection = read_linear(weights, "projection.", *sizes) if sizes[0] != sizes[1] else None
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        if self.config.reversed_source:
+            source = reversed_rows(source, lengths)
+        mask = source_mask(source, lengths)
+        encoded = self.encoder(source, lengths)
+        recurrent = self.bridge(encoded, mask)
+        return ContextState(recurrent, self.bridge.summary(encoded, mask)) if self.config.feed_context else recurrent
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64. Returns logits [B, V], state."""
+        return self._read(self.recurrent.step, inputs, state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        return self._read(self.recurrent.feed, inputs, state)
+
+    def _read(self, read: Any, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """read: how the recurrent layers take the inputs."""
+        if isinstance(state, ContextState):
+            hidden, recurrent = read(inputs, state.recurrent, state.context)
+            state = state._replace(recurrent=recurrent)
+        else:
+            hidden, state = read(inputs, state)
+        return self.readout(hidden if self.projection is None else self.projection(hidden)), state
+
+
+class AttentionSeq2SeqDecoder(EncoderDecoder):
+    """With attention. State: AttentionState, with input feeding FeedingState."""
+
+    config: AttentionConfig
+
+    def __init__(self, config: AttentionConfig, weights: Weights) -> None:
+        beside = config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
+        super().__init__(config, weights, beside)
+        self.attention = read_attention(
+            config.attention,
+            weights,
+            hidden_size=config.hidden_size,
+            encoded_size=config.encoded_size,
+            attention_size=config.attention_size,
+        )
+        self.attended = read_linear(weights, "attended.", config.encoded_size + config.hidden_size, config.readout_size)
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        mask = source_mask(source, lengths)
+        encoded = self.encoder(source, lengths)
+        recurrent, keys = self.bridge(encoded, mask), self.attention.keys(encoded.outputs)
+        attention = np.zeros(mask.shape, np.float32)
+        if self.config.input_feeding:
+            attended = np.zeros((len(source), self.config.readout_size), np.float32)
+            return FeedingState(recurrent, encoded.outputs, keys, mask, attention, attended)
+        return AttentionState(recurrent, encoded.outputs, keys, mask, attention)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64. Returns logits [B, V], state."""
+        attended, state = self._step(inputs, state)
+        return self.readout(attended), state
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        if self.config.placement == "after" and not self.config.input_feeding:
+            # No step waits for the attention of the one before, and only the last one's is asked for.
+            hidden, recurrent = self.recurrent.feed(inputs, state.recurrent)
+            attended, weights = self._attend(hidden, state)
+            return self.readout(attended), state._replace(recurrent=recurrent, attention=weights)
+        for column in inputs.T:
+            attended, state = self._step(column, state)
+        return self.readout(attended), state
+
+    def _step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
+        """inputs: [B]. Returns the attended vectors [B, R], state."""
+        if self.config.placement == "before":
+            recurrent = state.recurrent
+            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[:, -1]  # [B, H] of the last layer
+            context, weights = self._look(query, state)
+            hidden, recurrent = self.recurrent.step(inputs, recurrent, context)
+            return self._squash(context, hidden), state._replace(recurrent=recurrent, attention=weights)
+        fed = state.attended if self.config.input_feeding else None
+        hidden, recurrent = self.recurrent.step(inputs, state.recurrent, fed)
+        attended, weights = self._attend(hidden, state)
+        state = state._replace(recurrent=recurrent, attention=weights)
+        return attended, state if fed is None else state._replace(attended=attended)
+
+    def _attend(self, hidden: Floats, state: State) -> tuple[Floats, Floats]:
+        """hidden: [B, H]. Returns the attended vectors [B, R] and the weights [B, S]."""
+        context, weights = self._look(hidden, state)
+        return self._squash(context, hidden), weights
+
+    def _look(self, query: Floats, state: State) -> tuple[Floats, Floats]:
+        """query: [B, H]. Returns the contexts [B, M] and the weights [B, S]."""
+        if len(query) == 1:  # products with vectors are faster than with matrices of one row
+            context, weights = self.attention(query[0], state.keys[0], state.encoded[0], state.mask[0])
+            return context[None], weights[None]
+        return self.attention(query, state.keys, state.encoded, state.mask)
+
+    def _squash(self, context: Floats, hidden: Floats) -> Floats:
+        """tanh(W [c; h] + b): [B, R]."""
+        attended = self.attended(np.concatenate((context, hidden), axis=-1))
+        return np.tanh(attended, attended)
+
+
+class Bridge:
+    """From the encoder's states to the decoder's first state, as `encoders.Bridge` has it."""
+
+    def __init__(self, config: PairConfig, weights: Weights) -> None:
+        self.config = config
+        sizes = config.encoded_size, config.hidden_size
+        fits = sizes[0] == sizes[1]
+        has_cell = config.cell == "lstm" and config.context == "last"
+        self.hidden = None if fits else read_linear(weights, "bridge.hidden.", *sizes)
+        self.cell = None if fits or not has_cell else read_linear(weights, "bridge.cell.", *sizes)
+
+    def summary(self, encoded: Encoded, mask: NDArray[Any]) -> Floats:
+        """One vector for the whole source, [B, M]. mask: [B, S], True at tokens."""
+        if self.config.context == "mean":
+            mean: Floats = encoded.outputs.sum(1) / mask.sum(1, keepdims=True, dtype=np.float32)  # padding is zero
+            return mean
+        if self.config.context == "max":
+            largest: Floats = np.where(mask[..., None], encoded.outputs, -np.inf).max(1)
+            return largest
+        return encoded.hidden[:, -1].copy()
+
+    def __call__(self, encoded: Encoded, mask: NDArray[Any]) -> State:
+        """The state of the decoder's recurrent layers: LSTMState, or [B, L, H]."""
+        layers = self.config.num_layers
+        by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
+        hidden = encoded.hidden if by_layer else self.summary(encoded, mask)[:, None].repeat(layers, axis=1)  # [B, L, M]
+        if self.hidden is not None:
+            hidden = np.tanh(self.hidden(hidden))
+        if self.config.cell != "lstm":
+            return hidden
+        if encoded.cell is None or self.config.context != "last":
+            return LSTMState(hidden, np.zeros_like(hidden))
+        cell = encoded.cell if by_layer else encoded.cell[:, -1:].repeat(layers, axis=1)
+        return LSTMState(hidden, cell if self.cell is None else self.cell(cell))
+
+
+def source_mask(source: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.bool_]:
+    """source: [B, S]; lengths: [B]. Returns [B, S], True at tokens and False at padding."""
+    mask: NDArray[np.bool_] = np.arange(source.shape[1]) < lengths[:, None]
+    return mask
+
+
+def reversed_rows(source: NDArray[Any], lengths: NDArray[Any]) -> NDArray[Any]:
+    """Each row of source [B, S] from its last token to its first; padding stays where it is."""
+    places = np.arange(source.shape[1])
+    mirrored = lengths[:, None] - 1 - places
+    return np.take_along_axis(source, np.where(mirrored >= 0, mirrored, places), 1)
