@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqshell import cli
+from seqshell.decoding.words import parse_strategy
 from seqshell.host import Policy, resolve
 from seqshell.opening import load_registry, save_checkpoint
 from seqshell.subwords import WordTokenizer
@@ -127,6 +128,15 @@ def test_the_strategy_and_its_seed_can_be_chosen(model, files, capsys):
     assert found[0] == found[1] != found[2]
 
 
+def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model, files, capsys):
+    assert evaluate(model, "test.tsv", "--strategy", "beam width=3", "--set", "beam.length_penalty=0.5", "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)["strategy"]
+    assert {"width=3", "length_penalty=0.5", "coverage_penalty=0"} <= set(told.removeprefix("beam ").split())
+    registry = load_registry(Policy(no_plugins=True))
+    assert parse_strategy(told, registry.strategies) == parse_strategy("beam width=3 length_penalty=0.5", registry.strategies)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -135,6 +145,7 @@ def test_the_strategy_and_its_seed_can_be_chosen(model, files, capsys):
         (("test.en", "test.de", "test.tsv"), "sentence pairs are a source and a target file, or one file with a tab between source and target"),
         (("test.en", "gone.de"), "there is no gone.de"),
         (("test.tsv", "--strategy", "beem"), "no strategy 'beem'; "),
+        (("test.tsv", "--strategy", "beam width=900"), "a beam of 900 is wider than the vocabulary of 14 tokens"),
         (("test.tsv", "--set", "width"), "--set needs NAME=VALUE, not 'width'"),
         (("test.tsv", "--set", "widht=5"), "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk"),
         (("test.tsv", "--language", "elvish"), "there are no Moses rules for the language 'elvish'"),

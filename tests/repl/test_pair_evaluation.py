@@ -111,11 +111,11 @@ def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Mo
     assert values["tokens_per_second"] > values["sentences_per_second"] > 0
 
 
-def test_progress_ends_with_the_last_sentence(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_progress_counts_the_sentences_and_ends_with_the_loss(model: Model, module: nn.Module, registry: Registry) -> None:
     steps = [event for event in evaluate_pairs(model, module, PAIRS, registry, Wishes()) if isinstance(event, Progress)]
 
-    assert [(event.done, event.total) for event in steps] == [(0, 5), (1, 4), (2, 4), (3, 4), (4, 4)]
-    assert steps[-1].text.endswith("sentences/s")
+    assert [(event.done, event.total) for event in steps] == [(1, 4), (2, 4), (3, 4), (4, 4), (0, 5)]
+    assert steps[-2].text.endswith("sentences/s")
 
 
 def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(model: Model, module: nn.Module, registry: Registry) -> None:

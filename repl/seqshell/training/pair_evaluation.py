@@ -16,12 +16,13 @@ from torch import nn
 from seqshell.decoder import SourceDecoder
 from seqshell.decoding.rows import answers
 from seqshell.decoding.torch_decoder import TorchDecoder
-from seqshell.decoding.words import format_chain, format_strategy, parse_chain, parse_strategy, with_setting
+from seqshell.decoding.words import format_chain, known_name, parse_chain, parse_strategy, with_setting
 from seqshell.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.events import Progress
 from seqshell.host import Registry
 from seqshell.models import BOS, EOS, PAD, UNK, Model
 from seqshell.offers import Setting, build, settings_of
+from seqshell.results import cell
 from seqshell.sampling import Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.session.timeline import Source
 from seqshell.session.translation import Unknown
@@ -96,29 +97,17 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
     assert model.source_tokenizer is not None  # every model for TRANSLATE has one
     sources = [_encoded(model.source_tokenizer, text) for text in pairs.sources]
     targets = [_encoded(model.tokenizer, text) for text in pairs.targets]
+    decoder = cast(SourceDecoder, model.decoder) if next(module.parameters()).device.type == "cpu" else TorchDecoder(module)
+    found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
+    readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
+    for done, (row, text, length) in enumerate(_translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1):
+        found[row], num_tokens = text, num_tokens + length
+        yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
+    seconds = max(time.perf_counter() - start, 1e-9)
+
     yield Progress(0, len(pairs), "of the right words", "loss")
     both = [(source, target) for source, target in zip(sources, targets, strict=True) if source is not None and target is not None]
     nats = teacher_forced(module, [source for source, _ in both], [target for _, target in both])
-
-    decoder = cast(SourceDecoder, model.decoder) if next(module.parameters()).device.type == "cpu" else TorchDecoder(module)
-    request = Request(
-        Stop(search.max_tokens, frozenset((EOS,))),
-        search.samplers,
-        Draw(wishes.seed),
-        tokenizer=model.tokenizer,
-        excluded=frozenset((PAD, BOS) if search.unk else (PAD, BOS, UNK)),
-        keeps_states=search.keeps_states,
-    )
-    rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]  # a blank source has a blank translation
-    found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
-    answered = answers(decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS)
-    for done, (index, best) in enumerate(answered, 1):
-        row, source = rows[index]
-        words = _replacements(model, decoder, pairs.sources[row], source, best[0]) if search.keeps_states and UNK in best[0].ids else {}
-        found[row] = text_of(model.tokenizer, best[0].ids, words)
-        num_tokens += len(best[0].ids)
-        yield Progress(done, len(rows), f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
-    seconds = max(time.perf_counter() - start, 1e-9)
 
     one = len(pairs.names) == 1
     values = {
@@ -129,13 +118,13 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
             "sha256": pairs.digests[0] if one else list(pairs.digests),
             "items": len(pairs),
         },
-        "strategy": format_strategy(search.strategy, registry.strategies),
+        "strategy": _spelt_out(search.strategy, registry),
         "sampler": format_chain(search.samplers, registry.samplers),
         "nats": nats,
         "perplexity": math.exp(min(nats, 700.0)),
         **text_figures(pairs.sources, found, pairs.targets, language),
         "failed": sum(ids is None for ids in sources),
-        "sentences_per_second": len(rows) / seconds,
+        "sentences_per_second": readable / seconds,
         "tokens_per_second": num_tokens / seconds,
     }
     yield Evaluation(values, tuple(found))
@@ -190,6 +179,12 @@ def _changed(search: Search, name: str, value: str, registry: Registry) -> Searc
     return replace(search, strategy=build(kind, {**fields, wanted: value}))
 
 
+def _spelt_out(strategy: Strategy, registry: Registry) -> str:
+    """The strategy with every setting, also those at their defaults: figures are quoted where the defaults are not known."""
+    settings = [f"{item.name}={cell(getattr(strategy, item.name))}" for item in settings_of(type(strategy))]
+    return " ".join([known_name(strategy, registry.strategies), *settings])
+
+
 def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] = NO_WORDS) -> str:
     """The text of an answer on one line: the joined pieces before EOS, without the space that stands before a first word.
 
@@ -198,6 +193,25 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] =
     end = ids.index(EOS) if EOS in ids else len(ids)
     pieces = [words[place].encode() if place in words else tokenizer.piece(token) for place, token in enumerate(ids[:end])]
     return b"".join(pieces).decode("utf-8", "replace").removeprefix(" ").replace("\n", " ")
+
+
+def _translated(
+    model: Model, decoder: SourceDecoder, texts: Sequence[str], sources: Sequence[Ids | None], search: Search, seed: int
+) -> Iterator[tuple[int, str, int]]:
+    """(row, translation, its tokens) of every source that has ids, in any order. texts: of the sources, as they were written."""
+    request = Request(
+        Stop(search.max_tokens, frozenset((EOS,))),
+        search.samplers,
+        Draw(seed),
+        tokenizer=model.tokenizer,
+        excluded=frozenset((PAD, BOS) if search.unk else (PAD, BOS, UNK)),
+        keeps_states=search.keeps_states,
+    )
+    rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]
+    for number, best in answers(decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS):
+        row, ids = rows[number]
+        words = _replacements(model, decoder, texts[row], ids, best[0]) if search.keeps_states and UNK in best[0].ids else {}
+        yield row, text_of(model.tokenizer, best[0].ids, words), len(best[0].ids)
 
 
 def _replacements(model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis) -> dict[int, str]:
