@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 ROWS = 16  # rows whose exponentials are computed at once, so that they stay in the processor's cache
 
+SETS = 1024  # into which the tokens are divided to find the likeliest ones
+
 Known = tuple[SampleContext, Memories]  # what the samplers may know of a row, and what they remember
 
 
@@ -78,17 +80,23 @@ def log_totals(logits: NDArray[Any]) -> Floats:
 
 
 def likeliest(logits: NDArray[Any], k: int) -> NDArray[np.int64]:
-    """The ids [R, k] of the k largest logits of each row [R, V], the largest first, the smallest id first among equals; k <= V."""
-    border = np.partition(logits, logits.shape[1] - k, -1)[:, -k, None]
-    inside = logits >= border
-    found = np.flatnonzero(inside)
-    if len(found) == k * len(logits):
-        ids = found.reshape(len(logits), k) % logits.shape[1]
-    else:  # equal ones at the border of some row
-        ids = np.empty((len(logits), k), np.int64)
-        for row, (each, edge) in enumerate(zip(logits, border, strict=True)):
-            above = np.flatnonzero(each > edge)
-            ids[row] = np.sort(np.concatenate([above, np.flatnonzero(each == edge)[: k - len(above)]]))
-    order = np.argsort(-np.take_along_axis(logits, ids, 1), axis=1, kind="stable")
-    best: NDArray[np.int64] = np.take_along_axis(ids, order, 1)
+    """The ids [R, k] of the k largest logits of each row [R, V], the largest first, the smallest id first among equals; k <= V.
+
+    Where fewer than k are over -inf, the rest is one id at -inf.
+    """
+    num_rows, size = logits.shape
+    # The k-th largest of the maxima of disjoint sets is at most the k-th largest of all, and few others are above it.
+    num_sets = max(SETS, 2 * k)
+    depth = size // num_sets
+    maxima = logits if depth < 2 else logits[:, : depth * num_sets].reshape(num_rows, depth, num_sets).max(1)
+    border = np.partition(maxima, maxima.shape[1] - k, -1)[:, -k, None]
+    row, token = np.divmod(np.flatnonzero(logits >= np.maximum(border, np.finfo(logits.dtype).min)), size)
+    order = np.lexsort((-logits[row, token], row))  # stable: equal ones stay in the order of their ids
+    row, token = row[order], token[order]
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(num_rows))[row]
+    is_best = place < k
+    best = np.empty((num_rows, k), np.int64)
+    if np.count_nonzero(is_best) < best.size:
+        best[:] = logits.argmin(1)[:, None]
+    best[row[is_best], place[is_best]] = token[is_best]
     return best
