@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
@@ -9,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from seqshell import BOS, EOS, UNK, Hypotheses, Hypothesis, UsageError, VocabularyError, tasks
+from seqshell import BOS, EOS, UNK, CheckpointError, Hypotheses, Hypothesis, UsageError, VocabularyError, checkpoint, tasks
+from seqshell.decoding.beam import Beam
 from seqshell.decoding.measures import log_probs
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.errors import PluginError
@@ -197,6 +199,21 @@ def test_a_prefix_that_cannot_be_is_refused(session, prefix, most, message):
     with pytest.raises((VocabularyError, UsageError), match=message):
         session.translate("the dog", most, prefix=prefix)
     assert session.position == 0
+
+
+def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
+    session = started()
+    session.strategy = Beam(5)
+    *tokens, finished = session.translate("the dog", 9, nbest=5)
+
+    assert finished.answer == told(tokens) == session.text().text == finished.candidates[0].text
+    assert done(session.translate("the dog", 9, strategy=Beam(1))).answer == done(session.translate("the dog", 9, strategy="greedy")).answer
+    states = [session.live.moment(session.live.timeline.ancestor(session.here.node, depth)).state for depth in range(session.position + 1)]
+    assert len({id(state.encoded) for state in states}) == 1
+    again = [event for event in session.regenerate(5, 9) if isinstance(event, Finished)]
+    assert [each.answer for each in again] == [each.text for each in finished.candidates]
+    with pytest.raises(UsageError, match="cannot give the 6 best"):
+        list(session.translate("the dog", 9, nbest=6))
 
 
 # Back and forth
@@ -559,6 +576,42 @@ def test_a_session_that_stands_at_a_source_is_restored_there(tmp_path):
 
     assert restored.here.outputs.tobytes() == session.here.outputs.tobytes()
     assert restored.redo().position == session.redo().position
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("sources", lambda data: [[0, *each[1:]] for each in data] + [[1, "x", [2], []]]),
+        ("sources", lambda data: [[each[0], each[1], [99], []] for each in data]),
+        ("sources", lambda data: [[each[0], each[1], [], []] for each in data]),
+        ("words", lambda data: [[0, "word"]]),
+        ("words", lambda data: [[3, 4]]),
+    ],
+)
+def test_a_damaged_source_is_refused(tmp_path, name, change):
+    session = started()
+    done(session.translate("the dog", 5))
+    session.save(tmp_path / "one.safetensors")
+    header, tensors = checkpoint.read(tmp_path / "one.safetensors")
+    tensors[name] = np.frombuffer(json.dumps(change(json.loads(tensors[name].tobytes()))).encode(), np.uint8)
+    checkpoint.write(tmp_path / "one.safetensors", header, tensors)
+
+    with pytest.raises(CheckpointError, match=r"one.safetensors is damaged"):
+        Session.restore(tmp_path / "one.safetensors", MODEL, **OFFERS)
+
+
+def test_sources_of_different_lengths_are_kept_with_their_states(tmp_path):
+    session = started()
+    for number, text in enumerate(("the dog", "i see the cat .", "you")):
+        done(session.translate(text, 5))
+        session.branch_off(f"b{number}")
+    session.save(tmp_path / "one.safetensors")
+    restored = Session.restore(tmp_path / "one.safetensors", MODEL, **OFFERS)
+
+    for name in ("main", "b0", "b1", "b2"):
+        session.checkout(name)
+        restored.checkout(name)
+        assert [leaf.tobytes() for leaf in restored.here.state] == [leaf.tobytes() for leaf in session.here.state]
 
 
 def test_many_translations_stay_within_the_budget():

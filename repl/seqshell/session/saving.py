@@ -19,9 +19,8 @@ is no translation. Going back to another one reads at most 32 steps again, by th
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from seqshell.sampling import Draw, Sampler, Strategy
 from seqshell.session.branches import Branch, Branches, Return
 from seqshell.session.live import Live
 from seqshell.session.snapshots import Snapshot, Store
+from seqshell.session.tensors import array_of, as_tensor, plain, stacked, unstacked
 from seqshell.session.timeline import STRIDE, Read, Source, Timeline
 from seqshell.state import State, leaves, map_leaves, named_leaves, replace_leaves
 
@@ -103,7 +103,7 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
         "branches": [asdict(branch) for branch in saved.branches],
     }
     try:
-        text = json.dumps(memories, default=_plain).encode()
+        text = json.dumps(memories, default=plain).encode()
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}") from None
     whole = [snapshot for snapshot in kept if snapshot.outputs is not None]
@@ -114,14 +114,14 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     tensors["whole"] = np.array([snapshot.node for snapshot in whole], np.int64)
     tensors["memories"] = np.frombuffer(text, np.uint8)
     if timeline.sources:
-        tensors["sources"] = _text([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
-        tensors["words"] = _text(list(timeline.words.items()))
+        tensors["sources"] = as_tensor([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
+        tensors["words"] = as_tensor(list(timeline.words.items()))
     if whole:
         tensors["outputs"] = np.concatenate([snapshot.outputs for snapshot in whole if snapshot.outputs is not None])
     if kept:
         columns = zip(*(named_leaves(snapshot.state) for snapshot in kept), strict=True)
         for column in columns:
-            tensors.update(_stacked(column[0][0], [leaf for _, leaf in column]))
+            tensors.update(stacked(column[0][0], [leaf for _, leaf in column]))
     checkpoint.write(path, header, tensors)
 
 
@@ -161,47 +161,13 @@ def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
     return [found[node] for node in sorted(found)]
 
 
-def _stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The tensors of one leaf [1, ...] of many snapshots."""
-    different = list({id(leaf): leaf for leaf in leaves}.values())
-    tensors = {}
-    if len(different) < len(leaves):
-        places = {id(leaf): place for place, leaf in enumerate(different)}
-        tensors[f"{name}.of"] = np.array([places[id(leaf)] for leaf in leaves], np.int64)
-    if len({leaf.shape for leaf in different}) == 1:
-        tensors[name] = np.concatenate(different)
-    else:
-        tensors[name] = np.concatenate([leaf.ravel() for leaf in different])
-        tensors[f"{name}.shapes"] = np.array([leaf.shape for leaf in different], np.int64)
-    return tensors
-
-
-def _unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """A leaf of every snapshot, each an array of its own, or a shared one where it was shared. like: a leaf as the model makes it, for each."""
-    together = tensors[name].astype(like[0].dtype, copy=False)
-    shapes, count = tensors.get(f"{name}.shapes"), len(like)
-    if shapes is None:
-        different = [together[row : row + 1].copy() for row in range(len(together))]
-    else:
-        ends = np.cumsum(shapes.prod(1))
-        parts = np.split(together, ends[:-1])
-        different = [part.reshape(shape).copy() for part, shape in zip(parts, shapes, strict=True)]
-    places = tensors.get(f"{name}.of", np.arange(len(different)))
-    if len(places) != count or (count and not 0 <= places.min() <= places.max() < len(different)):
-        raise ValueError(f"{name} does not have {count} rows")
-    for place, leaf in zip(places, like, strict=True):
-        if shapes is None and different[place].shape != leaf.shape:
-            raise ValueError(f"{name} has the shape {different[place].shape}, and the model's is {leaf.shape}")
-    return [different[place] for place in places]
-
-
 def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
     size = live.model.tokenizer.size
     timeline = _timeline(tensors, size)
     _read_sources(tensors, timeline, live)
     chains = [parse_chain(text, samplers) for text in header["chains"]]
     memories = {}
-    for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=_array):
+    for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
         memories[node] = tuple(values), chains[chain]
         if not 0 <= node < len(timeline) or len(values) != len(chains[chain]):
             raise ValueError("a sampler's memory belongs to no token")
@@ -279,7 +245,7 @@ def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeli
         raise ValueError("a snapshot belongs to no token")
     likes = list(_likes(kept, template, live, timeline))
     names = [name for name, _ in named_leaves(template)]
-    rows = zip(*(_unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)), strict=True)
+    rows = zip(*(unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)), strict=True)
     outputs = {node: row.copy() for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)}
     if any(row.shape != (1, live.model.tokenizer.size) for row in outputs.values()):
         raise ValueError("the outputs do not fit the vocabulary")
@@ -316,25 +282,4 @@ def _branch(data: Mapping[str, Any], num_nodes: int) -> Branch:
 def _whole(value: Any, limit: int) -> int:
     if type(value) is not int or not 0 <= value < limit:
         raise ValueError(f"{value!r:.40} is no number below {limit}")
-    return value
-
-
-def _text(value: Any) -> NDArray[np.uint8]:
-    """JSON in a tensor: it may be larger than a header."""
-    return np.frombuffer(json.dumps(value).encode(), np.uint8)
-
-
-def _plain(value: Any) -> Any:
-    """Arrays and numpy's numbers in JSON."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return {"array": [value.dtype.name, list(value.shape), base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()]}
-    raise TypeError(type(value).__name__)
-
-
-def _array(value: dict[str, Any]) -> Any:
-    if value.keys() == {"array"} and isinstance(value["array"], list) and len(value["array"]) == 3:
-        kind, shape, data = value["array"]
-        return np.frombuffer(base64.b64decode(data), np.dtype(kind)).reshape(shape).copy()
     return value

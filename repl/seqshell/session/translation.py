@@ -20,16 +20,18 @@ from seqshell.session.generation import End, Plan, answer
 from seqshell.session.live import Live
 from seqshell.session.timeline import Source
 from seqshell.state import State, attention_of
+from seqshell.tokenizers import Tokenizer
 
 SOURCE_END = "<eos>"  # how the end of a source is called where its tokens are shown
 
 
 class Unknown:
-    """What stands for an unknown word of a translation: the source word that was looked at most, with a space before it."""
+    """What stands for an unknown word of a translation: the source word that was looked at most, with a space where UNK has one."""
 
     def __init__(self, model: Model, source: Source, replaces: bool) -> None:
         assert model.source_tokenizer is not None  # open_model sees to it
         self._unk = model.tokenizer.unk
+        self._space = _space(model.tokenizer)
         self._replaces = replaces
         self._source, self._tokenizer = source, model.source_tokenizer
         self._words: Sequence[str] | None = None
@@ -40,7 +42,7 @@ class Unknown:
             return None
         if self._words is None:
             self._words = words_of(self._source.text, self._source.ids, self._tokenizer)
-        return f" {most_attended(weights[0], self._words)}"
+        return self._space + most_attended(weights[0], self._words)
 
 
 def translation(
@@ -96,11 +98,8 @@ def attention(live: Live) -> Attention:
     nodes = [number for _, first, last in timeline.stretches(node) for number in range(first, last + 1)]
     target = [timeline.words.get(number, text) for number, text in zip(nodes, texts, strict=True)]
     reader = model.source_tokenizer
-    words = words_of(source.text, source.ids, reader) if reader.unk in source.ids else ()
-    seen = [
-        SOURCE_END if token == reader.eos else f" {words[place]}" if token == reader.unk else reader.piece(token).decode("utf-8", "replace")
-        for place, token in enumerate(source.ids)
-    ]
+    words = words_of(source.text, source.ids, reader)
+    seen = [_source_text(reader, token, word) for token, word in zip(source.ids, words, strict=True)]
     rows: NDArray[Any] = np.array(weights[:-1]).reshape(len(target), len(seen))  # the last state has not chosen a token yet
     return Attention(_without_first_space(seen), _without_first_space(target), rows)
 
@@ -113,6 +112,18 @@ def _states(live: Live, root: int, node: int) -> Iterator[State]:
         kept = live.store.get(number)
         state = kept.state if kept is not None else live.reader.step(np.array([live.timeline.ids[number]]), state)[1]
         yield state
+
+
+def _source_text(tokenizer: Tokenizer, token: int, word: str) -> str:
+    """How a token of a source is called; word: the one that it belongs to, which UNK is called by."""
+    if token == tokenizer.eos:
+        return SOURCE_END
+    return _space(tokenizer) + word if token == tokenizer.unk else tokenizer.piece(token).decode("utf-8", "replace")
+
+
+def _space(tokenizer: Tokenizer) -> str:
+    """A space where UNK is a word, nothing where it is a part of one."""
+    return " " if tokenizer.unk is not None and tokenizer.piece(tokenizer.unk).startswith(b" ") else ""
 
 
 def _without_first_space(texts: Sequence[str]) -> tuple[str, ...]:
