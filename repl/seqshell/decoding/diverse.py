@@ -24,7 +24,8 @@ class DiverseBeam(Beam):
 
     def __post_init__(self) -> None:
         if self.width % self.groups:
-            raise ValueError(f"a width of {self.width} cannot be shared evenly by {self.groups} groups")
+            fewer = next(number for number in range(self.groups, 0, -1) if self.width % number == 0)
+            raise ValueError(f"a width of {self.width:,} cannot be shared evenly by {self.groups:,} groups, but by groups={fewer}")
 
     def plan(self) -> Plan:
         """The settings as the search takes them."""
