@@ -212,8 +212,20 @@ def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
     assert len({id(state.encoded) for state in states}) == 1
     again = [event for event in session.regenerate(5, 9) if isinstance(event, Finished)]
     assert [each.answer for each in again] == [each.text for each in finished.candidates]
-    with pytest.raises(UsageError, match="cannot give the 6 best"):
-        list(session.translate("the dog", 9, nbest=6))
+    assert all(each.candidates == () for each in again)
+
+
+def test_a_search_that_cannot_be_leaves_the_session_where_it_was(session):
+    answer = done(session.translate("the cat", 5)).answer
+    here = session.here
+    for strategy, number, message in ((Beam(5), 6, "cannot give the 6 best"), (Beam(50), 1, "wider than the vocabulary")):
+        with pytest.raises(UsageError, match=message):
+            next(session.translate("the dog", 9, strategy=strategy, nbest=number))
+        assert session.here is here
+        with pytest.raises(UsageError, match=message):
+            next(session.regenerate(number, strategy=strategy))
+        assert (session.here.node, session.branch, session.text().text) == (here.node, "main", answer)
+    assert session.undo().position == 0
 
 
 # Back and forth

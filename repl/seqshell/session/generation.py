@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqshell.decoder import Decoder
 from seqshell.decoding.measures import log_probs
-from seqshell.errors import PluginError, SeqshellError
+from seqshell.errors import PluginError, SeqshellError, UsageError
 from seqshell.events import Finished, Token
 from seqshell.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.session.live import Live
@@ -57,7 +57,8 @@ def answer(
     """Go on from the live moment: a Token for each token, then Finished. `end` is filled in for those who want to know more.
 
     When the reader goes away (closes the iterator), moves the session or interrupts, the session stays at the last token told.
-    A fault ends the answer with Finished (stop="error") and then raises the SeqshellError that says whose it is.
+    A fault ends the answer with Finished (stop="error") and then raises the SeqshellError that says whose it is; a UsageError before the
+    first token is raised alone.
     """
     timeline, store, pieces, samplers = live.timeline, live.store, live.pieces, plan.samplers
     here = live.here
@@ -81,6 +82,8 @@ def answer(
                 break
     finally:
         live.interrupted = False
+    if isinstance(end.fault, UsageError) and position == start:  # it was asked for what cannot be
+        raise end.fault
     yield Finished("".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate, plan.settings)
     if end.fault is not None:
         raise end.fault

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from seqshell.errors import UsageError, VocabularyError
+from seqshell.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.events import Attention, Score, Translation
 from seqshell.models import EOS, Task
 from seqshell.sampling import Draw, Strategy
@@ -106,8 +106,8 @@ class Translating(Answering):
     # Inside
 
     def _translated(self, plan: Plan, source: Source) -> Answer:
-        """A new root, whose turn the answer belongs to."""
-        before = self.here
+        """A new root, whose turn the answer belongs to. Where a fault leaves nothing of the answer, nothing has moved."""
+        before, retry = self.here, self._retry
         self._is_answered = True
         self._take_turn(answers=True)
         try:
@@ -116,7 +116,12 @@ class Translating(Answering):
             self.live.here = before
             raise
         self._stand(root, 0)
-        yield from self._events(plan, self._turn, None, source, End())
+        try:
+            yield from self._events(plan, self._turn, None, source, End())
+        except SeqshellError:
+            if self.here is root:
+                self._stand(before, retry)
+            raise
 
     def _forced(self, prefix: str, unknown: str, most: int) -> tuple[int, ...]:
         """The ids of the beginning of an answer of at most so many tokens."""
