@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from seqshell.errors import CheckpointError, VocabularyError
-from seqshell.tokenizers import Json
+from seqshell.errors import CheckpointError
+from seqshell.tokenizers import Json, nothing_known
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 SPACE = "\u2581"  # stands for a space inside the parts of words, as in SentencePiece (Kudo & Richardson 2018)
@@ -48,12 +48,7 @@ class _Vocabulary:
         letters = tuple(index for index, character in enumerate(text) if character.isalnum())
         if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
             known = "".join(sorted({character for token in self.tokens[self.specials : 500] for character in token if character.isalpha()}))
-            raise VocabularyError(
-                f"the model knows nothing of {text[letters[0] : letters[-1] + 1]!r:.40}; it reads {known[:12]} ...",
-                text=text,
-                positions=letters,
-                hint="/info tells what it was trained on",
-            )
+            raise nothing_known(text, letters, known)
         return ids
 
     @staticmethod
