@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqshell.errors import RecipeError
 from seqshell.training.data import read_text
+from seqshell.training.generated import PREFIX, make_pairs
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,14 @@ class Pairs:
 
 
 def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") -> Pairs:
-    """The pairs of (SOURCE, TARGET) or of (TSV,); relative paths start at `folder`, and `source` says where a missing file comes from.
+    """The pairs of (SOURCE, TARGET), of (TSV,) or of ("generated:NAME",); relative paths start at `folder`, and `source` says where a
+    missing file comes from.
 
     RecipeError for files of different length, a line without a tab, files that are no text or empty.
     """
     if len(words) not in (1, 2):
         raise RecipeError("sentence pairs are a source and a target file, or one file with a tab between source and target")
-    names, texts, digests = zip(*(read_text(word, folder, source) for word in words), strict=True)
+    names, texts, digests = zip(*(_read(word, folder, source) for word in words), strict=True)
     if len(words) == 1:
         sources, targets = _columns(names[0], texts[0])
     else:
@@ -43,6 +46,14 @@ def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") ->
                 f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}; line by line, one must translate the other"
             )
     return Pairs(names, digests, tuple(sources), tuple(targets))
+
+
+def _read(word: str, folder: Path, source: str) -> tuple[str, str, str]:
+    """(name, text, sha256 of its bytes) of a file or of what is made."""
+    if not word.startswith(PREFIX):
+        return read_text(word, folder, source)
+    text = make_pairs(word)
+    return word, text, hashlib.sha256(text.encode()).hexdigest()
 
 
 def _columns(name: str, text: str) -> tuple[list[str], list[str]]:

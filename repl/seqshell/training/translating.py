@@ -29,6 +29,7 @@ from seqshell.training.lessons import Figures, Piece
 from seqshell.training.pair_loss import pair_loss
 from seqshell.training.parallel import Pairs, read_pairs
 from seqshell.training.recipe import Recipe
+from seqshell.training.translation_figures import exact_match
 
 VALIDATION_SENTENCES = 1000  # that are translated after every epoch
 VALIDATION_TOKENS = 4000  # of the targets in a batch of the validation loss
@@ -148,16 +149,19 @@ class TranslatingLessons:
 
     @torch.inference_mode()
     def validate(self, module: Any) -> Figures:
-        """Teacher-forced nats of a token and perplexity; BLEU of the first sentences, translated greedily, where sacrebleu is installed."""
+        """Teacher-forced nats of a token and perplexity. Of the first sentences, translated greedily: the share that is `exact`, the target
+        but for its spaces; and BLEU, where sacrebleu is installed."""
         pairs = self._validation
         nats, count = 0.0, 0
         for numbers in group(pairs.sources, pairs.targets, sentences=0, tokens=VALIDATION_TOKENS, draws=np.random.default_rng(0)):
             some, number = pair_loss(module, *_on_device(module, _arrays(pairs.sources, pairs.targets, numbers)))
             nats, count = nats + some.item(), count + int(number)
         figures = {"nats": nats / count, "perplexity": math.exp(min(700.0, nats / count))}
+        wanted = pairs.texts.targets[:VALIDATION_SENTENCES]
+        found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
+        figures["exact"] = exact_match(found, wanted)
         if bleu.is_available():
-            found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
-            figures["bleu"] = bleu.bleu(found, pairs.texts.targets[:VALIDATION_SENTENCES]).value
+            figures["bleu"] = bleu.bleu(found, wanted).value
         return figures
 
     def measure(self, module: Any) -> Figures:
@@ -167,7 +171,12 @@ class TranslatingLessons:
         return validation
 
     def table(self, measured: Figures) -> Table:
-        told = {"nats": "nats a token, the right ones before it", "perplexity": "perplexity of a token", "bleu": "BLEU, translated greedily"}
+        told = {
+            "nats": "nats a token, the right ones before it",
+            "perplexity": "perplexity of a token",
+            "exact": "share that is translated exactly, greedily",
+            "bleu": "BLEU, translated greedily",
+        }
         return Table(("validation", "value"), tuple((told[name], f"{value:.4f}") for name, value in measured.items()))
 
     def examples(self) -> tuple[str, ...]:

@@ -20,15 +20,20 @@ def text_figures(sources: Sequence[str], found: Sequence[str], references: Seque
         "chrf": bleu.chrf(found, references),
         "bleu_lc_tok": bleu.bleu_lc_tok(found, references, language),
     }
-    same = sum(" ".join(one.split()) == " ".join(other.split()) for one, other in zip(found, references, strict=True))
     return {
         **{name: score.value for name, score in scores.items()},
         "signature": {name: score.signature for name, score in scores.items()},
-        "exact_match": same / max(1, len(references)),
+        "exact_match": exact_match(found, references),
         "by_length": [
             {"words": [group.low, group.high], "items": group.items, "bleu": group.bleu} for group in bleu.bleu_by_length(sources, found, references)
         ],
     }
+
+
+def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
+    """The share of translations that are their reference, however many spaces stand between the words: 0 to 1."""
+    same = sum(" ".join(one.split()) == " ".join(other.split()) for one, other in zip(found, references, strict=True))
+    return same / max(1, len(references))
 
 
 def figures_table(values: dict[str, Any]) -> Table:
