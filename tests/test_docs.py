@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -16,11 +17,12 @@ import pytest
 
 from seqshell import Task, hookspecs, places
 from seqshell.commands.help import PURPOSES, WIDTH, describe
+from seqshell.commands.translating import DEFAULT_MODEL
 from seqshell.host import Policy
 from seqshell.opening import load_registry
 from seqshell.results import Shown
 from seqshell.shell import Shell
-from seqshell.testing import tiny_checkpoint
+from seqshell.testing import tiny_checkpoint, tiny_translation_model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,8 +47,10 @@ def shell(registry, monkeypatch, tmp_path):
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
     Path("lesson.seq").write_text("/# What Romeo says.\nROMEO:\n/undo\n")
     Path("notes.txt").write_text("The cat sat on the mat. The dog sat on the log.\n" * 40)
+    Path("letters.txt").write_text("i love you\n\nthe cat\n")
     shell = Shell(registry)
     shell.open("tiny")
+    shell.add(replace(tiny_translation_model(seed=3), name=DEFAULT_MODEL), beside=True)
     return shell
 
 

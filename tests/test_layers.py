@@ -26,7 +26,7 @@ LAYERS = """
     tasks
     session
     decoding | checkpoint
-    places faults lines results door titles
+    places faults lines results door titles attention
     state models decoder layers sampling tokenizers subwords events errors hookspecs offers __init__
 """
 

@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell import commands, places
+from seqshell.checkpoint import read_header
 from seqshell.errors import SeqshellError
+from seqshell.models import Task
 
 if TYPE_CHECKING:
     from seqshell.offers import Command
@@ -75,7 +78,10 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     before = rest[: len(rest) - len(word)].split()
     option = next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
     if option is not None and option.takes:
-        yield from _files(word) if "FILE" in option.takes else _models(shell, word)
+        if "FILE" in option.takes:
+            yield from _files(word)
+        elif option.takes in ("MODEL", "NAME|PATH"):
+            yield from _models(shell, word, name)
         return
     if command is None or shell is None:
         return
@@ -94,9 +100,20 @@ def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
         return ()
 
 
-def _models(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
+def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str, str]]:
+    """The models whose name begins with the word; for a command that is called as a task is, those of that task."""
     folders = shell.registry.checkpoint_folders if shell is not None else ()
-    return ((name, str(path)) for name, path in places.list_checkpoints(folders).items() if name.startswith(word))
+    for name, path in places.list_checkpoints(folders).items():
+        if name.startswith(word) and (command not in set(Task) or _task(path) == command):
+            yield name, str(path)
+
+
+def _task(path: Path) -> str:
+    """What a checkpoint's header says that the model does; empty where the file is refused."""
+    try:
+        return str(read_header(path).get("task", ""))
+    except SeqshellError:
+        return ""
 
 
 def _files(word: str, sign: str = "") -> Iterator[tuple[str, str]]:

@@ -98,7 +98,7 @@ class Moved(Event):
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """A dim remark beside the result; scripts write it to stderr. level: info or warning."""
+    """A dim remark beside the result; scripts write it to stderr. level: info, warning, or label: what stands before an answer, on its line."""
 
     text: str
     level: str = "info"

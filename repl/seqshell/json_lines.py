@@ -8,8 +8,24 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.door import safe
-from seqshell.events import Data, Event, Finished, ModelOpened, Moved, Notice, Picture, Progress, Quit, SettingChanged, Table, Text, Token
+from seqshell.events import (
+    Data,
+    Event,
+    Finished,
+    ModelOpened,
+    Moved,
+    Notice,
+    Picture,
+    Progress,
+    Quit,
+    SettingChanged,
+    Table,
+    Text,
+    Token,
+    Translation,
+)
 from seqshell.faults import Fault
+from seqshell.models import Task
 from seqshell.plain_text import tell
 from seqshell.results import Shown
 
@@ -48,7 +64,10 @@ class JsonLines:
                 self._put({"type": "token", **self._place(), "pos": event.position, "id": event.id, "text": event.text, **measures(event)})
         elif isinstance(event, Finished):
             self._shown.forget_tokens()
-            self._result(task, _answer(event, self._input))
+            if isinstance(event, Translation):
+                self._result(Task.TRANSLATE, _translation(event))
+            else:
+                self._result(task, _answer(event, self._input))
         elif isinstance(event, Data):
             self._values.update(event.values)
         elif isinstance(event, SettingChanged):
@@ -111,11 +130,22 @@ class JsonLines:
 
 
 def _answer(event: Finished, message: str | None) -> dict[str, Any]:
-    """The fields of an answer of GENERATE."""
+    """The fields of any answer of tokens."""
     found: dict[str, Any] = {} if message is None else {"input": message}
     found |= {"text": event.answer, "n": event.num_tokens, "stop": event.stop, "logprob": event.log_prob}
     found |= {"pos": (event.start, event.end), "branch": event.branch}
     return found if event.candidate is None else {**found, "candidate": event.candidate}
+
+
+def _translation(event: Translation) -> dict[str, Any]:
+    """The fields of an answer of TRANSLATE; its source is its input. The first of nbest is the answer itself."""
+    item = {} if event.item is None else {"item": event.item}
+    found = [{"text": best.text, "score": best.score, "logprob": best.log_prob} for best in event.candidates]
+    only = {"text": event.answer, "score": event.log_prob, "logprob": event.log_prob}
+    told = _answer(event, event.source)
+    if event.item is not None:  # moves no session, so it has no place there
+        del told["pos"], told["branch"]
+    return {**item, **told, "nbest": found or ([only] if event.answer else [])}
 
 
 def measures(token: Token) -> dict[str, float | int | None]:

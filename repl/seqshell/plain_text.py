@@ -7,21 +7,26 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.door import safe
-from seqshell.events import Event, Finished, Notice, Progress, Token
+from seqshell.events import Event, Finished, Notice, Progress, Token, Translation
 from seqshell.faults import Fault
-from seqshell.results import plain
+from seqshell.models import Task
+from seqshell.results import in_one_line, numbered, plain
 
 REST = 0.02  # seconds after which tokens that wait are flushed
 PARTS = 10  # of long work, one line on stderr for each
 
 
 class PlainText:
-    """Prints the events of one line after another. BrokenPipeError when nobody reads stdout any more."""
+    """Prints the events of one line after another. BrokenPipeError when nobody reads stdout any more.
 
-    def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False) -> None:
+    one_to_one: a translation is its line and nothing else, so that lines of input and output keep together.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False, one_to_one: bool = False) -> None:
         self._out = out
         self._err = err
         self._echo = echo
+        self._one_to_one = one_to_one
         self._open = False  # whether stdout stands inside a line
         self._told = False  # whether tokens of the answer at work were printed
         self._flushed = 0.0
@@ -39,16 +44,18 @@ class PlainText:
     def event(self, event: Event, op: str, task: str) -> None:
         """Print what is a result."""
         if isinstance(event, Token):
-            self._write(event.text)
+            self._write(in_one_line(event.text) if Task.TRANSLATE in (task, op.removeprefix("/")) else event.text)
             self._told = True
             if (now := time.monotonic()) - self._flushed > REST:
                 self._flushed = now
                 self._out.flush()
         elif isinstance(event, Finished):
             if not self._told:
-                self._write(event.answer)
+                self._write(in_one_line(event.answer) if isinstance(event, Translation) else event.answer)
             self._end_line(always=not event.answer)
             self._told = False
+            if isinstance(event, Translation) and not self._one_to_one:
+                self._write("".join(f"{line}\n" for line in numbered(event)))
         elif isinstance(event, Notice):
             tell(self._err, event.text)
         elif isinstance(event, Progress):

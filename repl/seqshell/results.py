@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from typing import Any
 
-from seqshell.events import Branches, Event, Finished, Picture, Score, Table, Text, Token, Top
+from seqshell import attention
+from seqshell.events import Attention, Branches, Candidate, Event, Finished, Picture, Score, Table, Text, Token, Top, Translation
 
 
 @singledispatch
@@ -19,6 +20,11 @@ def plain(event: Event) -> str | None:
 @plain.register
 def _(event: Finished) -> str:
     return event.answer
+
+
+@plain.register
+def _(event: Translation) -> str:
+    return "\n".join([in_one_line(event.answer), *numbered(event)])
 
 
 @plain.register
@@ -59,6 +65,27 @@ def _(event: Picture) -> str:
     values = [[f"{float(value):.3f}" for value in row] for row in event.array]
     named = [[*rows[index : index + 1], *row] for index, row in enumerate(values)]
     return "\n".join(_columns([[""] * bool(rows) + list(columns)] * bool(columns) + named))
+
+
+@plain.register
+def _(event: Attention) -> str:
+    rows = [[name, *(f"{float(weight):.3f}" for weight in row)] for name, row in zip(attention.labels(event.target), event.weights, strict=True)]
+    return "\n".join(_columns([["", *attention.labels(event.source)], *rows]))
+
+
+def in_one_line(text: str) -> str:
+    """The text with spaces for its line breaks: a translation is one line, whatever the model wrote."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def numbered(event: Translation) -> list[str]:
+    """The best translations where there are several, one a line: number, score, text."""
+    return _columns([(index, f"{best.score:.4f}", in_one_line(best.text)) for index, best in enumerate(several(event), 1)])
+
+
+def several(event: Translation) -> tuple[Candidate, ...]:
+    """The candidates, where there is more than the answer and they are told with it: not in a file, where lines go one to one."""
+    return event.candidates if len(event.candidates) > 1 and event.item is None else ()
 
 
 class Shown:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from seqshell import __version__
 from seqshell.errors import CheckpointError, ExpectationError, PluginError, UsageError
-from seqshell.events import Event, Quit, Token
+from seqshell.events import Event, Quit, Token, Translation
 from seqshell.faults import Fault, fault_of, is_debugging
 from seqshell.json_lines import JsonLines
 from seqshell.lines import Message, UnclosedBlock, parse
@@ -50,8 +50,9 @@ class Output(Protocol):
 
 def run(options: Options) -> tuple[int, Shell | None]:
     """Run what the command line asks for. Returns the exit code, and the shell when a person may go on with it (-i)."""
-    json = options.json
-    output: Output = JsonLines(sys.stdout, sys.stderr, stream=json == "stream") if json else PlainText(sys.stdout, sys.stderr, echo=options.echo)
+    output: Output = PlainText(sys.stdout, sys.stderr, echo=options.echo, one_to_one=options.messages)
+    if options.json:
+        output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream")
     script = Script(options, output)
     try:
         with redirect_stdout(sys.stderr):  # what a plugin prints is no result
@@ -178,7 +179,7 @@ class Script:
                 break
             at_work, op = shell.number_of_lines, shell.op
             inside = at_work != own
-            if isinstance(event, Token):
+            if isinstance(event, Token | Translation):
                 self._stopping.gently = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # what a token of each tokenizer is
+KINDS = {"attention_seq2seq": "attention {cell}", "seq2seq": "{cell} seq2seq"}  # architectures whose config tells the cell
 PROTOCOLS = ("blocks256", "carry")  # of the figures that a language model was measured by; the first that is there is told
 
 
@@ -15,6 +16,8 @@ def title(name: str, header: Mapping[str, Any]) -> str:
     tokenizer = header.get("tokenizer", {})
     unit = UNITS.get(str(tokenizer.get("name", "")), "")
     architecture = str(header.get("architecture", "")).rpartition("/")[2]
+    if isinstance(config.get("cell"), str):
+        architecture = KINDS.get(architecture, architecture).format(cell=config["cell"].upper())
     layers, hidden = config.get("num_layers"), config.get("hidden_size")
     size = f"{layers}x{hidden}" if isinstance(layers, int) and isinstance(hidden, int) else ""
     what = " ".join(filter(None, (unit, architecture.upper() if len(architecture) <= 4 else architecture, size)))
@@ -27,6 +30,14 @@ def about(header: Mapping[str, Any]) -> str:
     """The sentence that says what the model does with a line; empty when the checkpoint has none."""
     text = header.get("about", "")
     return text.strip() if isinstance(text, str) else ""
+
+
+def direction(name: str, header: Mapping[str, Any]) -> str:
+    """What a model translates from and into: `english -> french`; from its name where the checkpoint does not tell."""
+    languages = header.get("languages")
+    if isinstance(languages, list) and len(languages) == 2 and all(isinstance(language, str) and language.strip() for language in languages):
+        return " -> ".join(language.strip() for language in languages)
+    return name.replace("-", " -> ") if name.count("-") == 1 else name
 
 
 def examples(header: Mapping[str, Any]) -> tuple[str, ...]:
@@ -46,7 +57,14 @@ def _parameters(number: Any) -> str:
 
 def _figure(provenance: Mapping[str, Any]) -> str:
     metrics = provenance.get("metrics", {})
-    nats = metrics.get("nats") if isinstance(metrics, Mapping) else None
+    metrics = metrics if isinstance(metrics, Mapping) else {}
+    if _is_number(metrics.get("bleu")):
+        return f"BLEU {metrics['bleu']:.1f}"
+    nats = metrics.get("nats")
     if isinstance(nats, Mapping):
         nats = next((nats[protocol] for protocol in PROTOCOLS if protocol in nats), None)
-    return f"{nats:.2f} nats" if isinstance(nats, int | float) and not isinstance(nats, bool) else ""
+    return f"{nats:.2f} nats" if _is_number(nats) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seqshell import SeqshellError
 from seqshell.host import Policy
 from seqshell.opening import load_registry
 from seqshell.shell import Shell
-from seqshell.testing import tiny_checkpoint
+from seqshell.testing import tiny_checkpoint, tiny_translation_model
 
 # line -> what its error says
 BAD = {
     "/architectures all": "'all' is too much; write /architectures",
+    "/attention now": "'now' is too much; write /attention [-o FILE]",
+    "/attention": "nothing was translated yet; /translate TEXT does",
+    "/attention -o picture.gif": "end picture.gif in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt",
+    "/attention -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/branch a b": "'b' is too much; write /branch [NAME]",
     "/branch -x": "'-x' cannot be a name",
     "/branch main": "main",
@@ -115,6 +121,23 @@ BAD = {
     "/train notes.txt fast": "after the recipe come KEY=VALUE, such as training.epochs=3, not 'fast'",
     "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
     "/train notes.txt training.epochs=0": "epochs must be 1 to",
+    "/translate": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
+    "/translate -m": "-m needs a value: -m MODEL",
+    "/translate -m nothing i love you": "no model 'nothing'",
+    "/translate -m tiny i love you": "tiny is no model to translate with, its task is to generate; /models tells the task of each",
+    "/translate -m ./tiny.safetensors i love you": "./tiny.safetensors is no model to translate with",
+    "/translate -m ./rubbish.safetensors i": "rubbish.safetensors is no checkpoint or was cut off",
+    "/translate -x i love you": "/translate has no option -x",
+    "/translate @nowhere.en": "cannot read nowhere.en: No such file or directory",
+    "/translate @binary.en": "binary.en is not UTF-8 in line 1",
+    "/translate @notes.txt -o a.fr more": "after @notes.txt only options may follow, not 'more'",
+    "/translate @notes.txt -o nowhere/a.fr": "cannot write nowhere/a.fr: there is no folder nowhere",
+    "/translate -o . i love you": "cannot write .: it is a folder",
+    "/translate -o a.png i love you": "a text makes no picture: end a.png in .txt or .json",
+    "/translate \u4eca\u65e5\u306f": "english-french knows nothing of '\u4eca\u65e5\u306f'",
+    f"/translate {'love ' * 10_000}": "the text has 10,000 tokens; at most 3,999 are translated at once",
+    "/translate --prefix zebra i love you": "english-french knows nothing of 'zebra'",
+    '/translate --prefix "je zebra" i love you': "english-french does not know 'zebra', so an answer cannot begin with it",
     "/undo 0": "the number of turns must be 1 to 1,000,000, not 0",
     "/undo 0t": "the number of tokens must be 1 to 1,000,000, not 0",
     "/undo 99": "only 1 turn can be taken back",
@@ -144,6 +167,8 @@ def shell(registry, monkeypatch, tmp_path):
         (tmp_path / name).write_text(text)
     shell = Shell(registry)
     shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+    shell.add(replace(tiny_translation_model(), name="english-french"), beside=True)
+    (tmp_path / "binary.en").write_bytes(b"i love\xff you\n")
     for line in ("/set max_tokens 4", "abc"):
         list(shell.handle(line))
     return shell
@@ -160,7 +185,7 @@ def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, li
     assert BAD[line] in message
     assert "\n" not in message
     assert len(message) < 400
-    assert not message.endswith(".")
+    assert not message.removesuffix("...").endswith(".")
     assert message == str(caught.value)
     session = shell.session
     assert (session.position, session.branch, session.text(), session.seed, session.chain, session.strategy) == before
@@ -172,8 +197,66 @@ def test_every_command_is_held_against_bad_input(shell):
     assert tried == {shell.registry.commands[name].name for name in shell.registry.commands}
 
 
+# The same for a model that translates; what stands there is "i love the cat ." and its translation.
+BAD_FOR_TRANSLATIONS = {
+    "/continue": "/continue is for the task generate; english-french has the task translate",
+    "/feed i love you": "/feed is for the task generate",
+    "/reseed i love you": "/reseed is for the task generate",
+    "/score i love you": "write /score SOURCE => TARGET",
+    "/score => le chat": "write /score SOURCE => TARGET",
+    "/score i love the cat =>": "write /score SOURCE => TARGET",
+    "/score \u4eca => le chat": "knows nothing of '\u4eca'",
+    "/strategy beam width=1001": "width must be 1 to 1,000, not '1001'",
+    "/regen 101": "the number of candidates must be 1 to 100, not 101",
+    "/set nbest 0": "nbest must be 1 to 100, not '0'",
+    "/set unk maybe": "unk must be on or off, not 'maybe'",
+    "\u4eca\u65e5\u306f": "english-french knows nothing of",
+    "/translate": "something is missing",
+    "love " * 10_000: "the text has 10,000 tokens",
+    "/attention -o /dev/null": "cannot write /dev/null: it is no plain file",
+}
+
+
+@pytest.mark.parametrize("line", BAD_FOR_TRANSLATIONS, ids=lambda line: line[:40])
+def test_bad_input_leaves_a_translation_as_it_was(shell, line):
+    shell.use("english-french")
+    list(shell.handle("i love the cat ."))
+    before = (shell.session.text(), shell.session.position, shell.session.strategy, shell.session.attention().source, shell.settings.get("nbest"))
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    assert BAD_FOR_TRANSLATIONS[line] in caught.value.message
+    assert "\n" not in caught.value.message
+    session = shell.session
+    assert (session.text(), session.position, session.strategy, session.attention().source, shell.settings.get("nbest")) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (["/strategy beam width=14"], "width"),  # the vocabulary has 13 tokens
+        (["/strategy greedy", "/set nbest 5"], "greedy makes one answer; to choose among the 5 best, use a search: /strategy beam"),
+        (["/strategy beam width=2", "/set nbest 5"], "5"),
+    ],
+)
+def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason):
+    shell.use("english-french")
+    for line in ("i love the cat .", *settings):
+        list(shell.handle(line))
+    before = shell.session.text()
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle("i see the dog ."))
+
+    assert reason in caught.value.message
+    assert "\n" not in caught.value.message
+    assert shell.session.text() == before
+
+
 def test_commands_about_a_model_say_when_none_is_open(shell):
-    shell.close("tiny")
+    for name in ("tiny", "english-french"):
+        shell.close(name)
     for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y"):
         with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):
             list(shell.handle(line))

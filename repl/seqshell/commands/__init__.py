@@ -14,11 +14,12 @@ _HOMES = {
     "choosing": "set_value=set sampler=sampler strategy=strategy seed=seed",
     "looking": "top=top score=score state=state",
     "info": "info=info,show",
+    "translating": "translate=translate attention=attention",
     "models": "models=models,list load=load close=close",
     "training": "train=train recipes=recipes",
     "session": "save=save restore=restore",
-    "recording": "record=record",
     "scripts": "source=source history=history expect=expect tour=tour leave=quit,exit,bye",
+    "recording": "record=record",
     "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",
     "help": "show_help=help,?",
 }

@@ -92,12 +92,12 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from told(shell.session, shell.session.reset())
 
 
-@command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE}, purpose="back")
+@command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")
 def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Answer again from before the last answer; the state goes on from the first new one, the old one stays a branch.
 
     K makes so many numbered candidates, NAME=V1,V2,... one for each value of a setting. Each is a branch, main.2,
-    main.3, ...; /checkout goes to another.
+    main.3, ...; /checkout goes to another. A search draws nothing: with beam, K are the K best.
 
         >>> ROMEO:
         >>> /regen

@@ -78,7 +78,7 @@ def stage_words(shell: Shell, text: str) -> Iterable[str]:
     return [f"{sign}{name}=" for name in shell.registry.samplers]
 
 
-@command("sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE}, purpose="choosing")
+@command("sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
 def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Choose how the next token's logits are reshaped, in this order; the state is kept.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
+OPTIONS = re.compile(r"\[-[^]]*\] ?")  # of a usage; /help COMMAND tells them
 JOINT = "\0"  # stands for a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line lets it go on."
@@ -98,7 +100,7 @@ def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _overview(registry: Registry) -> str:
     lines = []
     for purpose, commands in listed(registry).items():
-        whole = [f"/{item.name} {item.usage}".rstrip().replace(" ", JOINT) for item in commands]
+        whole = [f"/{item.name} {OPTIONS.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
         if whole:
             wrapped = textwrap.wrap("  ".join(whole), WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
             lines += [line.replace(JOINT, " ") for line in wrapped]

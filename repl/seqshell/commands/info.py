@@ -17,6 +17,7 @@ from seqshell.state import named_leaves
 
 if TYPE_CHECKING:
     from seqshell.shell import Shell
+    from seqshell.tokenizers import Tokenizer
 
 WIDTH = 79
 Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of parameters
@@ -56,10 +57,15 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
         "architecture": " ".join(filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))),
         "source": source_file(architecture) if architecture else "",
         "settings": _said(model.header.get("config", {})),
-        "tokenizer": f"{model.tokenizer.name}, vocabulary of {model.tokenizer.size:,}",
+        "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
+        "tokenizer": _vocabulary(model.tokenizer),
         "parameters": f"{model.num_parameters:,}",
         "fingerprint": model.fingerprint[:16],
     }
+
+
+def _vocabulary(tokenizer: Tokenizer) -> str:
+    return f"{tokenizer.name}, vocabulary of {tokenizer.size:,}"
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:

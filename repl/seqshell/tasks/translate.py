@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from seqshell.tasks import Wishes
 
 
-def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
-    """Translate the message; yields a Token for each token, then Translation.
+def answer(session: Session, text: str, wishes: Wishes, prefix: str = "") -> Iterator[Event]:
+    """Translate the message; yields a Token for each token, then Translation. prefix: how the answer begins.
 
     wishes: max_tokens, stop, unknown (error or skip: what becomes of characters that the model does not know), nbest (how many
     candidates are told). Nothing has changed when VocabularyError is raised, or when the message is blank.
     """
-    number = wishes.get("nbest") or 1
-    yield from session.translate(text, wishes.get("max_tokens"), unknown=wishes.get("unknown"), stop=wishes.get("stop"), nbest=number)
+    length, unknown, stop = (wishes.get(name) for name in ("max_tokens", "unknown", "stop"))
+    yield from session.translate(text, length, prefix=prefix, unknown=unknown, stop=stop, nbest=wishes.get("nbest") or 1)
 
 
 def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterator[Event]:

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from seqshell.errors import SeqshellError
-from seqshell.events import Event, Finished, Notice, Quit, Steps, Token
+from seqshell.events import Event, Finished, Notice, Quit, Steps, Token, Translation
+from seqshell.results import in_one_line
 from seqshell.shell import Shell
 from seqshell.terminal.answers import Answers
 from seqshell.terminal.drawing import Drawing
@@ -81,6 +82,9 @@ class Answering:
         if isinstance(event, Token):
             self._drawing.settle()
             self._answers.token(event)
+        elif isinstance(event, Translation) and event.item is not None:
+            self._drawing.settle(erase=True)
+            self._printer.line(in_one_line(event.answer))
         elif isinstance(event, Finished):
             self._answers.finished(event)
             outcome.generated = True

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from seqshell.events import Finished, Token
+from seqshell.events import Finished, Token, Translation
+from seqshell.results import in_one_line, several
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
 REMARKS = 3  # so many answers are explained
 WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
 NEXT = ("Enter goes on, /regen another, /undo back", "Enter goes on, /undo back", "Enter goes on")  # the longest that fits
+NEXT_TO_TRANSLATION = ("/attention: what it looked at, /set nbest 5: the five best", "/attention: what it looked at", "/attention")
 Get = Callable[[str], Any]
 
 
@@ -70,6 +72,8 @@ class Answers:
         self._num_tokens, self._waited = 0, 0.0
         self._remark(finished)
         self.printer.fresh_line()
+        if isinstance(finished, Translation):
+            self._candidates(finished)
         if self._get("surprisal") and not self._legend_told:
             self._legend_told = True
             draw_legend(self.printer)
@@ -87,9 +91,16 @@ class Answers:
             return
         elif self._remarks:
             self._remarks -= 1
-            self._beside(*(f"{told} · {what}" for what in NEXT))
+            self._beside(*(f"{told} · {what}" for what in (NEXT_TO_TRANSLATION if isinstance(finished, Translation) else NEXT)))
         elif finished.stop == "interrupt":
             self._beside(told)
+
+    def _candidates(self, finished: Translation) -> None:
+        """The best translations where there are several, numbered, with the scores that they are ranked by."""
+        for number, best in enumerate(several(finished), 1):
+            self.printer.write(f"{number:>3}  {best.score:8.3f}  ", "dim")
+            self.printer.write(in_one_line(best.text))
+            self.printer.fresh_line()
 
     def _beside(self, *remarks: str) -> None:
         """A dim remark after the last character; on the next line, and shorter, where there is no room for it."""

@@ -34,10 +34,11 @@ class ProgressBar:
             told=self.printer.text(event.text).plain,
         )
 
-    def close(self) -> None:
-        """Leave the bar as it is, and its line."""
+    def close(self, *, erase: bool = False) -> None:
+        """Leave the bar as it is, and its line; erase: leave nothing of it."""
         self._piece = -1
         if self._progress is not None:
+            self._progress.live.transient = erase
             self._progress.stop()
             self._progress = self._task = None
             self.printer.column = 0

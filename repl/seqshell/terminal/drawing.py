@@ -6,6 +6,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from seqshell.events import (
+    Attention,
     Branches,
     Data,
     Event,
@@ -41,9 +42,9 @@ class Drawing:
             self.settle()
         self._draw(event)
 
-    def settle(self) -> None:
-        """End what is still moving on the screen."""
-        self._bar.close()
+    def settle(self, *, erase: bool = False) -> None:
+        """End what is still moving on the screen; erase: and take it away."""
+        self._bar.close(erase=erase)
 
     @singledispatchmethod
     def _draw(self, event: Event) -> None:
@@ -51,7 +52,11 @@ class Drawing:
 
     @_draw.register
     def _(self, event: Notice) -> None:
-        self.printer.line(event.text, "warning" if event.level == "warning" else "dim")
+        if event.level == "label":
+            self.printer.fresh_line()
+            self.printer.write(f"{event.text} ", "dim")
+        else:
+            self.printer.line(event.text, "warning" if event.level == "warning" else "dim")
 
     @_draw.register
     def _(self, event: Text) -> None:
@@ -90,7 +95,11 @@ class Drawing:
 
     @_draw.register
     def _(self, event: Picture) -> None:
-        pictures.draw_heat_map(self.printer, event)
+        pictures.draw_picture(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Attention) -> None:
+        pictures.draw_attention(self.printer, event)
 
     @_draw.register
     def _(self, event: SettingChanged) -> None:

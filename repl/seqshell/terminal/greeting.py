@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqshell.models import Task
 from seqshell.terminal.printer import Printer
 from seqshell.titles import about, examples, title
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 KEYS = "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
 KEYS_SHORT = "Enter: more · Ctrl-C: stop · /tour · /help"
 THEN = "then /undo, /regen 3, /top"
+KEYS_TO_TRANSLATE = "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
+KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: many lines · /help"
+THEN_OF_TRANSLATION = "then /attention, /regen 3, /top"
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
@@ -22,10 +26,11 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
     figures = title(name, header).split(", ")
     yield _first_that_fits(width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name), "title"
     sentence, tried = about(header), next(iter(examples(header)), "")
-    attempt = f"Try  {tried}  {THEN}" if tried and "\n" not in tried and len(tried) < 40 else ""
+    translates = header.get("task") == Task.TRANSLATE
+    attempt = f"Try  {tried}  {THEN_OF_TRANSLATION if translates else THEN}" if tried and "\n" not in tried and len(tried) < 40 else ""
     if sentence or attempt:
         yield _first_that_fits(width, " ".join(filter(None, (sentence, attempt))), sentence or attempt), "dim"
-    yield _first_that_fits(width, KEYS, KEYS_SHORT), "dim"
+    yield _first_that_fits(width, *((KEYS_TO_TRANSLATE, KEYS_TO_TRANSLATE_SHORT) if translates else (KEYS, KEYS_SHORT))), "dim"
 
 
 def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
+from seqshell import attention
 from seqshell.door import safe
-from seqshell.events import Branch, Branches, Picture, Score, Top
+from seqshell.events import Attention, Branch, Branches, Picture, Score, Top
+from seqshell.terminal import heat_map
+from seqshell.terminal.heat_map import HeatMap, fitted
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter
 
@@ -17,8 +20,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-ASCII_SHADES = " .:-=+*#%@"
-DARKEST, BRIGHTEST = 232, 255  # the greys of 256 colours
+MOST_ROWS, MOST_COLUMNS = 120, 120  # of an attention that is drawn
 ALL_ROWS = 60  # a longer text shows only its most surprising tokens
 SURPRISING = 12
 
@@ -50,7 +52,7 @@ def draw_top(printer: Printer, top: Top) -> None:
     room = max(4, min(28, (printer.width - label - 20) // 2))
     printer.line(f"{'token'.ljust(label)}  {'model'.ljust(8 + room)}  after the chain", "dim")
     for token, name in zip(top.tokens, names, strict=True):
-        printer.write(_fit(name, label))
+        printer.write(fitted(name, label))
         for log_prob, style, last in ((token.log_prob, "bar", False), (token.chain_log_prob, "chain", True)):
             share = math.exp(log_prob)
             printer.write(f"  {percent(log_prob)}  " if share else "       -  ", "" if share else "dim")
@@ -110,47 +112,23 @@ def _branch_line(printer: Printer, branch: Branch) -> Piece:
     return line
 
 
-def draw_heat_map(printer: Printer, picture: Picture) -> None:
-    """Rows under upright column labels; the brighter a cell, or the denser its character, the larger its value."""
-    array = picture.array
-    rows = [token_name(str(name)) for name in picture.labels.get("rows", [""] * len(array))]
+def draw_picture(printer: Printer, picture: Picture) -> None:
+    """An array as a heat map from 0, or what is below, to its largest value."""
+    values = [[float(value) for value in row] for row in picture.array]
+    rows = [token_name(str(name)) for name in picture.labels.get("rows", [""] * len(values))]
     columns = [token_name(str(name)) for name in picture.labels.get("columns", [])]
-    number = len(array[0]) if len(array) else 0
-    values = [[float(value) for value in row] for row in array]
     finite = [value for row in values for value in row if math.isfinite(value)]
-    low, high = (min([0.0, *finite]), max(finite, default=1.0))
-    span = (high - low) or 1.0
-    label = min(max([1, *map(get_cwidth, rows)]), 16, printer.width // 3)
-    cell = 2 if number * 2 + label + 1 <= printer.width else 1
-    band = max(1, (printer.width - label - 2) // cell)
-    for start in range(0, number, band):
-        printer.fresh_line()
-        _upright(printer, columns[start : start + band], label, cell)
-        for name, row in zip(rows, values, strict=False):
-            printer.write(_fit(name, label) + " ")
-            for value in row[start : start + band]:
-                _draw_cell(printer, (value - low) / span if math.isfinite(value) else 0.0, cell)
-            printer.write("\n")
-    printer.line(f"{low:.3g} {'dark' if printer.colours == 256 else 'blank'} to {high:.3g}", "dim")
+    heat_map.draw(printer, HeatMap(rows, columns, values, min([0.0, *finite]), max(finite, default=1.0), keeps_cells=False))
 
 
-def _draw_cell(printer: Printer, share: float, cell: int) -> None:
-    if printer.colours == 256:
-        printer.block(round(DARKEST + share * (BRIGHTEST - DARKEST)), cell)
-    else:
-        printer.write(ASCII_SHADES[min(len(ASCII_SHADES) - 1, int(share * len(ASCII_SHADES)))] * cell)
-
-
-def _upright(printer: Printer, names: list[str], label: int, cell: int) -> None:
-    """Column labels written downwards, their ends on the cells."""
-    height = min(max(map(len, names), default=0), 12)
-    for line in range(height):
-        letters = "".join(name[:height].rjust(height)[line].ljust(cell) for name in names)
-        printer.line(" " * (label + 1) + letters.rstrip(), "dim")
-
-
-def _fit(name: str, width: int) -> str:
-    """The name in exactly `width` columns."""
-    while get_cwidth(name) > width:
-        name = name[:-2] + "…" if len(name) > 1 else ""
-    return name + " " * (width - get_cwidth(name))
+def draw_attention(printer: Printer, found: Attention) -> None:
+    """The tokens of a translation under those of its source, the brighter where they looked at one another."""
+    if not found.target:
+        printer.line("the translation is empty: nothing looked at anything", "dim")
+        return
+    values = [[float(weight) for weight in row[:MOST_COLUMNS]] for row in found.weights[:MOST_ROWS]]
+    rows, columns = (list(map(safe, attention.labels(tokens))) for tokens in (found.target[:MOST_ROWS], found.source[:MOST_COLUMNS]))
+    heat_map.draw(printer, HeatMap(rows, columns, values))
+    if len(found.source) > MOST_COLUMNS or len(found.target) > MOST_ROWS:
+        part = f"the first {len(columns):,} of {len(found.source):,} tokens of the source, {len(rows):,} of {len(found.target):,} of the translation"
+        printer.line(f"{part}; /attention -o FILE.json holds all", "dim")

@@ -1,0 +1,184 @@
+"""Translating: /translate, for a text or for a file line by line, and /attention, what the last translation looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from seqshell import attention as reading
+from seqshell.commands.files import picture_place, text_place, write_picture, write_text
+from seqshell.commands.words import words
+from seqshell.errors import CheckpointError, UsageError
+from seqshell.events import Attention, Data, Event, Notice, Progress, Translation
+from seqshell.models import Task
+from seqshell.offers import Arguments, command
+from seqshell.results import in_one_line, plain
+from seqshell.titles import direction
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.shell import Shell
+    from seqshell.tasks import Wishes
+
+DEFAULT_MODEL = "english-french"
+
+
+@command(
+    "translate",
+    usage="[-m MODEL] TEXT|@FILE",
+    options={
+        "-m MODEL": "the model that translates",
+        "--prefix TEXT": "the first words of the answer",
+        "-o FILE": "write the translation to FILE (.txt, or .json)",
+    },
+    free_text=True,
+    purpose="tasks",
+)
+def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Translate a text, or a file line by line; the state of the current model is kept, unless it is the one that translates.
+
+    The current model translates if it can, else the one of -m, else english-french, which stays open in the background;
+    /load makes it the current one. A text of several lines is one text. @FILE gives one line for each line, blank ones
+    included; one that cannot be translated becomes an empty line and a warning.
+
+        >>> /translate i love you
+        >>> /translate --prefix je i love you
+        >>> /translate @letters.txt -o letters-in-french.txt
+    """
+    if not arguments.text and not arguments.file:
+        words(arguments, translate, 1)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        text_place(file)
+    name = _translator(shell, str(arguments.options.get("-m", "")))
+    session = shell.answer_with(name)
+    wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
+    prefix = str(arguments.options.get("--prefix", ""))
+    if arguments.file:
+        yield from _lines(shell, session, arguments.text, wishes, prefix, file)
+    else:
+        yield from _text(shell, session, arguments.text, wishes, prefix, file)
+
+
+def _translator(shell: Shell, word: str) -> str:
+    """What the open model is called that is to translate; CheckpointError and UsageError when the one that is meant cannot."""
+    if not word and shell.current is not None and shell.task == Task.TRANSLATE:
+        return shell.current
+    try:
+        return shell.open_beside(word or DEFAULT_MODEL, Task.TRANSLATE)
+    except CheckpointError as error:
+        raise error if word else CheckpointError(error.message, hint="/translate -m MODEL takes another") from None
+
+
+def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+    """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
+    from seqshell.tasks.translate import answer
+
+    label = f"{direction(session.model.name, session.model.header)}:" if shell.interactive and shell.answering != shell.current else ""
+    for event in answer(session, text, wishes, prefix):
+        if label:
+            yield Notice(label, "label")
+            label = ""
+        if isinstance(event, Translation) and file:
+            path = write_text(file, in_one_line(event.answer) + "\n", {"lines": [_as_json(event)]})
+            if shell.interactive:
+                shell.notices.append(Notice(f"written to {path}"))
+        yield event
+
+
+def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+    """One translation for each line; what is done is written even when it is broken off."""
+    from seqshell.tasks.lines import Failed, translate_lines
+
+    sources = text.removesuffix("\n").split("\n") if text else []
+    done: list[Translation] = []
+    num_failed = 0
+
+    def told() -> Notice:
+        if file:
+            write_text(file, "".join(f"{in_one_line(event.answer)}\n" for event in done), {"lines": [*map(_as_json, done)]})
+        missing = f", {num_failed:,} could not be" if num_failed else ""
+        rest = f", {len(sources) - len(done):,} not reached" if len(done) < len(sources) else ""
+        number = len(done) - num_failed
+        return Notice(f"{number:,} line{'' if number == 1 else 's'} translated{missing}{rest}" + (f" · written to {file}" if file else ""))
+
+    try:
+        for event in translate_lines(session, sources, wishes, prefix):
+            if isinstance(event, Failed):
+                num_failed += 1
+                yield Notice(f"line {event.item}: {event.reason}", "warning")
+                event = Translation("", 0, "error", 0.0, 0, 0, session.branch, source=sources[event.item - 1], item=event.item)
+            if isinstance(event, Translation):
+                done.append(event)
+            if isinstance(event, Progress) or not file:
+                yield event
+    except (GeneratorExit, KeyboardInterrupt):  # nothing can be yielded any more
+        shell.notices.append(told())
+        raise
+    yield told()
+    shell.op = Task.TRANSLATE.value
+    yield Data({"lines": len(done), "failed": num_failed, **({"file": file} if file else {})})
+
+
+def _as_json(event: Translation) -> dict[str, Any]:
+    """A translation as -o FILE.json has it."""
+    best = [{"text": item.text, "score": item.score, "logprob": item.log_prob} for item in event.candidates]
+    return {"source": event.source, "text": event.answer, "logprob": event.log_prob, "stop": event.stop, **({"nbest": best} if best else {})}
+
+
+@command(
+    "attention",
+    usage="[-o FILE]",
+    options={"-o FILE": "a picture (.png, .svg, .pdf), the numbers (.json) or a table (.txt)"},
+    purpose="tasks",
+)
+def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show which tokens of the source each token of the last translation looked at, as a heat map; the state is kept.
+
+    Columns are the source, rows the translation. A + stands before a part that goes on with a word.
+
+        >>> /translate i love you
+        >>> /attention
+        >>> /attention -o looked-at.json
+    """
+    words(arguments, attention, 0, 0)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        picture_place(file)
+    name = shell.translated if shell.translated in shell.sessions else shell.current
+    session = shell.sessions[name] if name is not None else shell.session
+    if session.model.task != Task.TRANSLATE:
+        raise UsageError("nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at", code="no_answer")
+    found = session.attention()
+    values = attention_values(found)
+    if not file:
+        yield found
+    else:
+        path = write_picture(file, partial(_draw, found), (plain(found) or "") + "\n", values)
+        if shell.interactive:
+            yield Notice(f"written to {path}")
+    yield Data(values)
+
+
+def attention_values(found: Attention) -> dict[str, Any]:
+    """The fields of /attention in JSON; alignment: for each token of the target the index of the one of the source that it looked at most."""
+    weights = [[float(weight) for weight in row] for row in found.weights]
+    return {
+        "source": list(reading.names(found.source)),
+        "target": list(reading.names(found.target)),
+        "weights": weights,
+        "alignment": list(reading.alignment(weights)),
+    }
+
+
+def _draw(found: Attention, figure: Any) -> None:
+    """The heat map on a matplotlib Figure, cells of a third of an inch; the source stands above it."""
+    source, target = reading.labels(found.source), reading.labels(found.target)
+    figure.set_size_inches(min(40, 2.5 + 0.33 * len(source)), min(40, 1.8 + 0.33 * len(target)))
+    axes = figure.subplots()
+    image = axes.imshow(found.weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=60, ha="left", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(target)), target, parse_math=False)
+    axes.xaxis.tick_top()
+    figure.colorbar(image, label="weight", fraction=0.05, pad=0.02)

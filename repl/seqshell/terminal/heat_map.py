@@ -1,0 +1,117 @@
+"""Heat maps of characters: blocks of colour where the terminal has 256 of them, else denser and denser letters, with a legend of either."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prompt_toolkit.utils import get_cwidth
+
+from seqshell.terminal.printer import Printer
+
+ASCII_SHADES = " .:-=+*#%@"
+COLOURS = (17, 18, 54, 61, 67, 73, 79, 114, 155, 227)  # of 256: blue to yellow, each lighter than the one before, as viridis
+HIGHEST_LABEL = 12  # rows of a label that is written downwards
+WIDEST_LABEL = 16  # columns of the name of a row
+WIDEST_CELL = 4  # columns, under labels that are written downwards
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """values [rows, columns] with the names of both; low, high: the ends of the scale; those that are not finite are drawn as low.
+
+    keeps_cells: a column is two characters wide at least, and the map is broken into bands of columns where it is too wide; else
+    one character will do where two have no room.
+    """
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float]]
+    low: float = 0.0
+    high: float = 1.0
+    keeps_cells: bool = True
+
+    @property
+    def num_columns(self) -> int:
+        return len(self.values[0]) if len(self.values) else 0
+
+    def shares(self) -> list[list[float]]:
+        """The values between 0 and 1."""
+        span = (self.high - self.low) or 1.0
+        return [[min(1.0, max(0.0, (value - self.low) / span)) if math.isfinite(value) else 0.0 for value in row] for row in self.values]
+
+
+def draw(printer: Printer, heat_map: HeatMap) -> None:
+    """Rows under the names of the columns, which stand side by side where there is room, and are written downwards where there is none."""
+    number = heat_map.num_columns
+    label = min(max([1, *map(get_cwidth, heat_map.rows)]), WIDEST_LABEL, printer.width // 3)
+    room = printer.width - label - 2
+    widest = max([1, *map(get_cwidth, heat_map.columns)])
+    level = bool(heat_map.columns) and number * (widest + 1) <= room
+    cell = widest + 1 if level else max(2 if heat_map.keeps_cells else 1, min(WIDEST_CELL if heat_map.keeps_cells else 2, room // max(1, number)))
+    most = max(1, room // cell)
+    band = math.ceil(number / math.ceil(number / most)) if number else 1
+    shares = heat_map.shares()
+    for start in range(0, number, band):
+        names = heat_map.columns[start : start + band]
+        printer.fresh_line()
+        if level:
+            printer.line(" " * (label + 1) + "".join(fitted(name, cell) for name in names).rstrip(), "dim")
+        else:
+            _downwards(printer, names, label, cell)
+        for name, row in zip(heat_map.rows, shares, strict=False):
+            printer.write(fitted(name, label) + " ")
+            for share in row[start : start + band]:
+                draw_cell(printer, share, cell)
+            printer.write("\n")
+    draw_legend(printer, heat_map.low, heat_map.high)
+
+
+def draw_cell(printer: Printer, share: float, width: int) -> None:
+    """A cell for a value between 0 and 1."""
+    shades: Sequence[int] | str = COLOURS if printer.colours == 256 else ASCII_SHADES
+    shade = shades[min(len(shades) - 1, int(share * len(shades)))]
+    if isinstance(shade, int):
+        printer.block(shade, width)
+    else:
+        printer.write(shade * width)
+
+
+def draw_legend(printer: Printer, low: float, high: float) -> None:
+    """Every shade between the two ends of the scale."""
+    printer.write(f"{low:.3g} ", "dim")
+    coloured = printer.colours == 256
+    printer.write("" if coloured else "[", "dim")
+    for index in range(len(ASCII_SHADES)):
+        draw_cell(printer, (index + 0.5) / len(ASCII_SHADES), 2 if coloured else 1)
+    printer.write(f"{'' if coloured else ']'} {high:.3g}\n", "dim")
+
+
+def fitted(name: str, width: int) -> str:
+    """The name in exactly `width` columns."""
+    while get_cwidth(name) > width:
+        name = name[:-2] + "…" if len(name) > 1 else ""
+    return name + " " * (width - get_cwidth(name))
+
+
+def _downwards(printer: Printer, names: Sequence[str], label: int, cell: int) -> None:
+    """Column labels written downwards, their ends on the cells."""
+    written = [_letters(name) for name in names]
+    written = [letters if len(letters) <= HIGHEST_LABEL else [*letters[: HIGHEST_LABEL - 1], "…"] for letters in written]
+    height = max(map(len, written), default=0)
+    before = " " * ((cell - 1) // 2)
+    for line in range(height):
+        row = ([" "] * (height - len(letters)) + letters for letters in written)
+        printer.line(" " * (label + 1) + "".join(fitted(before + letters[line], cell) for letters in row).rstrip(), "dim")
+
+
+def _letters(name: str) -> list[str]:
+    """The letters of a name, each with the marks that stand on it."""
+    found: list[str] = []
+    for character in name:
+        if found and not get_cwidth(character):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
