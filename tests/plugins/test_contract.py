@@ -1,14 +1,15 @@
 """The contract, held by every registered architecture and sampler; and that its checks see what breaks it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from seqshell import Architecture, Task, setting
+from seqshell import EOS, PAD, Architecture, Task, setting
+from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.host import Policy
 from seqshell.opening import load_registry
 from seqshell.testing import check_architecture, check_sampler, failed
@@ -32,6 +33,23 @@ def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
 def test_simple_recurrent_networks_keep_it_with_every_nonlinearity(nonlinearity):
     config = {"embed_size": 8, "hidden_size": 16, "nonlinearity": nonlinearity}
     assert failed(check_architecture(REGISTRY.architectures["rnn"], config)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("seq2seq", {"feed_context": True, "context": "mean"}),
+        ("seq2seq", {"reversed_source": True, "bidirectional": False, "cell": "gru"}),
+        ("seq2seq", {"tied": True, "shared_embedding": True, "source_vocab_size": 11, "cell": "rnn"}),
+        ("attention_seq2seq", {"attention": "dot", "hidden_size": 16, "input_feeding": True}),
+        ("attention_seq2seq", {"attention": "additive", "placement": "before", "cell": "gru"}),
+        ("attention_seq2seq", {"attention": "concat", "context": "max", "encoder_layers": 2}),
+        ("attention_seq2seq", {"tied": True, "shared_embedding": True, "source_vocab_size": 11}),
+    ],
+)
+def test_translation_models_keep_it_with_other_settings_too(name, settings):
+    config = {"embed_size": 8, "encoder_size": 8, "hidden_size": 12, "num_layers": 2} | settings
+    assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
 
 @pytest.mark.parametrize("name", REGISTRY.samplers)
@@ -136,6 +154,76 @@ def test_a_model_that_cannot_be_built_is_one_failed_check():
     broken = Architecture("broken", Task.GENERATE, config=Config, model="seqshell_recurrent.language_models:Missing")
     (line,) = failed(check_architecture(broken))
     assert "Missing" in line
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    source_vocab_size: int
+    target_vocab_size: int
+    fault: str = ""
+
+
+class PairState(NamedTuple):
+    hidden: Any
+    encoded: Any
+    mask: Any
+    attention: Any
+
+
+class MeanSeq2Seq(nn.Module):
+    """A sound translation model that attends to all tokens alike, unless its config asks for a fault."""
+
+    def __init__(self, config: PairConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.source, self.target = nn.Embedding(config.source_vocab_size, 6), nn.Embedding(config.target_vocab_size, 6)
+        self.readout = nn.Linear(6, config.target_vocab_size)
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        source = torch.full((batch_size, 1), PAD if self.config.fault == "starts from nothing" else EOS)
+        return self.encode(source, torch.ones(batch_size, dtype=torch.int64))
+
+    def encode(self, source: Any, lengths: Any) -> Any:
+        mask = torch.arange(source.shape[1]) < lengths[:, None]
+        if self.config.fault == "reads padding":
+            mask = torch.ones_like(mask)
+        return PairState(torch.zeros(len(source), 6), self.source(source), mask, torch.zeros(mask.shape))
+
+    def forward(self, tokens: Any, state: Any) -> Any:
+        fault = self.config.fault
+        hidden = state.hidden[:, None] + self.target(tokens).cumsum(1)
+        weights = state.mask / state.mask.sum(1, keepdim=True)
+        context = torch.einsum("bs,bse->be", weights, state.encoded)
+        if fault == "attends twice":
+            weights = 2 * weights
+        if fault == "hears the end of the target":
+            hidden = hidden + 0.1 * hidden[:, -1:]
+        encoded = state.encoded.clone() if fault == "copies the source" else state.encoded
+        return self.readout(torch.tanh(hidden + context[:, None])), PairState(hidden[:, -1], encoded, state.mask, weights)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("", ""),
+        ("starts from nothing", "module: initial_state is the encoding of EOS alone: state.encoded "),
+        ("reads padding", "module: padding of the source changes nothing: padded further: step 0: outputs "),
+        ("reads padding", "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: "),
+        ("reads padding", "module: padding of the target changes neither an earlier logit nor the loss: loss "),
+        ("attends twice", "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: its sums"),
+        ("copies the source", "module: what a step does not change is handed on as the same array: state.encoded never changes, but"),
+        ("hears the end of the target", "module: padding of the target changes neither an earlier logit nor the loss: logits "),
+    ],
+)
+def test_a_translation_model_with_a_fault_is_told_by_the_rule_it_breaks(fault, line):
+    stranger = Architecture("mean", Task.TRANSLATE, config=PairConfig, model=MeanSeq2Seq)
+    lines = failed(check_architecture(stranger, {"fault": fault}))
+    assert any(seen.startswith(line) for seen in lines) if fault else lines == []
+
+
+def test_a_beam_of_one_that_is_not_greedy_is_found(monkeypatch):
+    monkeypatch.setattr(Greedy, "search", Sample().search)
+    assert any("a beam of one is greedy: row 0: " in line for line in failed(check_architecture(elman())))
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ class Attention:
             scores = _products(keys, query)
         else:
             looked = query if self._query is None else self._query(query)
-            inner = keys + looked[..., None, :]  # [B, S, K]
+            inner: Floats = keys + looked[..., None, :]  # [B, S, K]
             np.tanh(inner, inner)
-            scores = inner @ self._vector
-        weights: Floats = np.where(mask, scores, np.float32(-np.inf))
-        weights -= weights.max(-1, keepdims=True)
-        np.exp(weights, weights)
+            scores = inner.dot(self._vector)
+        np.copyto(scores, -np.inf, where=~mask)
+        scores -= scores.max(-1, keepdims=True)
+        weights: Floats = np.exp(scores, scores)
         weights /= weights.sum(-1, keepdims=True)
         return _products(encoded.swapaxes(-1, -2), weights), weights
 

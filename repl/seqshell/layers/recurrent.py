@@ -54,7 +54,9 @@ class RecurrentStack:
             inputs, rows = inputs[0], 0
             beside = None if beside is None else beside[0]
         if table is not None:
-            products = self._beside(table[inputs], beside)
+            products = table[inputs]  # of a single token, the table's own row
+            if beside is not None:
+                products = products + beside.dot(self._beside_weight)
         elif self._vectors is not None:
             inputs = self._vectors[inputs] if beside is None else np.concatenate((self._vectors[inputs], beside), axis=-1)
         for index, layer in enumerate(self.layers):
@@ -105,14 +107,12 @@ class RecurrentStack:
 
     def _input_products(self, inputs: NDArray[Any], table: Floats | None, beside: Floats | None) -> Floats:
         """The first layer's input products [T, ..., G] of ids [T, ...] or of values [T, ..., F]; beside: [..., X]."""
+        products: Floats
         if table is not None:
-            return self._beside(table[inputs], beside)
-        products: Floats = (inputs if self._vectors is None else self._vectors[inputs]) @ self._token_weight
-        products += self.layers[0].bias
-        return self._beside(products, beside)
-
-    def _beside(self, products: Floats, beside: Floats | None) -> Floats:
-        """products [..., G] with those of what is read beside the tokens, [..., X]."""
+            products = table[inputs]
+        else:
+            products = (inputs if self._vectors is None else self._vectors[inputs]) @ self._token_weight
+            products += self.layers[0].bias
         if beside is not None:
             products += beside.dot(self._beside_weight)
         return products

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.decoder import Decoder
+from seqshell.decoding.beam import Beam
+from seqshell.decoding.strategies import Greedy
+from seqshell.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.testing.comparing import apart, moment_apart
 from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example, Ids
@@ -93,6 +96,23 @@ def replayed(decoder: Decoder, example: Example) -> str:
     return ""
 
 
+def beam_of_one(decoder: Decoder, example: Example) -> str:
+    outputs, state = decoder.feed(example.inputs[:, :1], example.start(decoder))
+    nothing: tuple[tuple[Any, ...], ...] = ((),) * BATCH
+    start = Batch(state, outputs, nothing, nothing, (1,) * BATCH, (0,) * BATCH)
+    request = Request(Stop(STEPS), keeps_states=False)
+    greedy: list[list[int]] = [[] for _ in range(BATCH)]
+    for step, _ in zip(Greedy().search(decoder, start, request), range(STEPS), strict=False):
+        assert isinstance(step, Advanced)
+        for ids, token in zip(greedy, step.tokens.tolist(), strict=True):
+            ids.append(token)
+    for found in Beam(width=1).search(decoder, start, request):
+        assert isinstance(found, Hypotheses)
+        if list(found.best[0].ids) != greedy[found.row]:
+            return f"row {found.row}: {list(found.best[0].ids)} instead of {greedy[found.row]}"
+    return ""
+
+
 DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind": shapes,
     "reading in pieces equals reading at once": pieces,
@@ -100,6 +120,7 @@ DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "permuted rows give permuted outputs and states": permuted,
     "a state is not written to after it was returned": unwritten,
     "a kept state that is read again gives the same bits": replayed,
+    "a beam of one is greedy": beam_of_one,
 }
 
 

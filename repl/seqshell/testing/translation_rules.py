@@ -67,7 +67,7 @@ def attention(decoder: Decoder, example: Example) -> str:
         if seen := apart("its sums", weights.sum(1), np.ones(BATCH)):
             return f"step {number}: {seen}"
         if weights.min() < 0 or weights[is_padding].any():
-            return f"step {number}: {weights[is_padding].tolist()} at padding, {weights.min()} at the least"
+            return f"step {number}: up to {weights[is_padding].max(initial=0):.2g} at padding, and {weights.min():.2g} at the least"
     return ""
 
 

@@ -1,0 +1,376 @@
+"""The encoder-decoders: the papers' equations written out, padding, and the decoders in numpy against their modules."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell import BOS, EOS, PAD, CheckpointError, UsageError
+from seqshell.layers import LSTMState
+from seqshell.offers import build
+from seqshell.state import attention_of, leaves, map_leaves, rows
+from seqshell.training.pair_loss import pair_loss
+from seqshell_seq2seq.attention_seq2seq import AttentionSeq2Seq
+from seqshell_seq2seq.config import AttentionConfig, Seq2SeqConfig
+from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Seq2SeqDecoder
+from seqshell_seq2seq.seq2seq import Seq2Seq
+from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
+
+E, N, H, A = 5, 4, 6, 3  # sizes: token vectors, each direction of the encoder, the decoder, the layer inside additive attention
+SOURCE_SIZE, TARGET_SIZE = 9, 11
+LENGTHS = np.array([3, 6, 1, 4])
+SOURCE = np.random.default_rng(0).integers(4, SOURCE_SIZE, (4, 6))
+SOURCE[np.arange(4), LENGTHS - 1] = EOS
+SOURCE[np.arange(6) >= LENGTHS[:, None]] = PAD
+TARGET = np.random.default_rng(1).integers(4, TARGET_SIZE, (4, 7))
+TARGET[:, 0] = BOS
+SIZES = {"embed_size": E, "encoder_size": N, "hidden_size": H, "attention_size": A}
+
+KINDS = ("dot", "general", "additive", "concat")
+PLAIN = [
+    {},
+    {"cell": "gru", "bidirectional": False},
+    {"cell": "rnn", "encoder_layers": 2, "num_layers": 2},
+    {"encoder_layers": 2, "num_layers": 3, "hidden_size": 2 * N},
+    {"hidden_size": 2 * N, "num_layers": 2, "encoder_layers": 2},
+    {"context": "mean", "num_layers": 2},
+    {"cell": "gru", "context": "max"},
+    {"feed_context": True},
+    {"feed_context": True, "cell": "gru", "context": "max", "num_layers": 2},
+    {"reversed_source": True, "bidirectional": False},
+    {"tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
+    {"tied": True, "embed_size": H},
+]
+ATTENTIVE = [
+    *({"attention": kind, "cell": cell, "hidden_size": 2 * N} for kind in KINDS for cell in ("rnn", "lstm", "gru")),
+    *({"attention": kind, "placement": "before"} for kind in ("general", "additive", "concat")),
+    *({"attention": kind, "input_feeding": True} for kind in ("general", "additive", "concat")),
+    {"attention": "dot", "input_feeding": True, "tied": True, "bidirectional": False, "encoder_size": H, "cell": "gru"},
+    {"placement": "before", "cell": "gru", "num_layers": 2, "encoder_layers": 3},
+    {"context": "mean", "num_layers": 2, "input_feeding": True},
+    {"context": "max", "tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
+]
+CASES = [("seq2seq", settings) for settings in PLAIN] + [("attention_seq2seq", settings) for settings in ATTENTIVE]
+FAMILIES = {
+    "seq2seq": (Seq2SeqConfig, Seq2Seq, Seq2SeqDecoder),
+    "attention_seq2seq": (AttentionConfig, AttentionSeq2Seq, AttentionSeq2SeqDecoder),
+}
+
+
+def made(name, settings, seed=1):
+    """A module with weights that are nowhere zero, and the decoder of the same weights."""
+    config_type, model_type, decoder_type = FAMILIES[name]
+    values = {"source_vocab_size": SOURCE_SIZE, "target_vocab_size": TARGET_SIZE} | SIZES | settings
+    if name == "seq2seq":
+        del values["attention_size"]
+    config = build(config_type, values)
+    torch.manual_seed(seed)
+    module = model_type(config).eval()
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight += 0.3 * torch.randn_like(weight)
+    return module, decoder_type(config, weights(module))
+
+
+def weights(module):
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+
+
+def encoded(module, source=SOURCE, lengths=LENGTHS):
+    with torch.inference_mode():
+        return module.encode(torch.from_numpy(source), torch.from_numpy(lengths))
+
+
+def logits_of(module, source=SOURCE, lengths=LENGTHS, target=TARGET):
+    """[B, T, V] and the state after."""
+    with torch.inference_mode():
+        outputs, state = module(torch.from_numpy(target), encoded(module, source, lengths))
+    return outputs.numpy(), map_leaves(lambda leaf: leaf.numpy(), state)
+
+
+def near(seen, wanted, atol=3e-6):
+    np.testing.assert_allclose(seen, wanted, atol=atol)
+
+
+def states_near(seen, expected):
+    assert type(seen) is type(expected)
+    for leaf, wanted in zip(leaves(seen), leaves(expected), strict=True):
+        assert (leaf.shape, leaf.dtype) == (wanted.shape, wanted.dtype)
+        near(leaf, wanted)
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_the_decoder_equals_the_module(name, settings):
+    """Encoded, stepped and fed, alone and together: logits and states, and their kinds."""
+    module, decoder = made(name, settings)
+    for which in (slice(None), slice(1), slice(2, 3)):
+        source, lengths, target = SOURCE[which], LENGTHS[which], TARGET[which]
+        state = decoder.encode(source, lengths)
+        states_near(state, map_leaves(lambda leaf: leaf.numpy(), encoded(module, source, lengths)))
+        expected, expected_state = logits_of(module, source, lengths, target)
+        outputs, fed = decoder.feed(target, state)
+        near(outputs, expected[:, -1])
+        states_near(fed, expected_state)
+        for step, column in enumerate(target.T):
+            outputs, state = decoder.step(column, state)
+            near(outputs, expected[:, step])
+        states_near(state, expected_state)
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_many_rows_give_what_the_module_gives(name, settings):
+    """Enough of them for the table of all tokens' products."""
+    module, decoder = made(name, settings)
+    many = np.arange(20) % 4
+    expected, _ = logits_of(module)
+    state = rows(decoder.encode(SOURCE, LENGTHS), many)
+    near(decoder.feed(TARGET[many], state)[0], expected[many, -1])
+    for step, column in enumerate(TARGET.T):
+        outputs, state = decoder.step(column[many], state)
+        near(outputs, expected[many, step])
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_padding_changes_neither_the_loss_nor_any_logit(name, settings):
+    """Not of the source and not of the target, whatever stands beside it in the batch."""
+    module, decoder = made(name, settings)
+    target = TARGET.copy()
+    ends = np.array([7, 4, 5, 6])
+    target[np.arange(7) >= ends[:, None]] = PAD
+    further = [np.pad(ids, ((0, 0), (0, 3))) for ids in (SOURCE, target)]
+    logits, longer = logits_of(module, target=target)[0], logits_of(module, further[0], target=further[1])[0]
+    near(longer[:, :7], logits)
+    losses = [loss(module, SOURCE, target), loss(module, *further)]
+    alone = 0.0
+    for row, (length, end) in enumerate(zip(LENGTHS, ends, strict=True)):
+        source, own = SOURCE[row : row + 1, :length], target[row : row + 1, :end]
+        near(logits_of(module, source, LENGTHS[row : row + 1], own)[0][0], logits[row, :end])
+        near(decoder.feed(own, decoder.encode(source, LENGTHS[row : row + 1]))[0][0], logits[row, end - 1])
+        alone += loss(module, source, own, LENGTHS[row : row + 1])
+    assert losses == pytest.approx([alone, alone], rel=1e-5)
+
+
+def loss(module, source, target, lengths=LENGTHS):
+    source, lengths, target = (torch.from_numpy(values) for values in (source, lengths, target))
+    with torch.inference_mode():
+        nats, count = pair_loss(module, source, lengths, target[:, :-1], target[:, 1:])
+    assert count == (target[:, 1:] != PAD).sum()
+    return float(nats)
+
+
+# What follows writes the equations out, one sentence at a time and in float64, with nothing of the modules but their weights.
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def cell_step(given, prefix, cell, x, h, c, suffix=""):
+    """One step of one layer."""
+    products = given[f"{prefix}weight_ih_l0{suffix}"] @ x + given[f"{prefix}bias_ih_l0{suffix}"]
+    recurrent = given[f"{prefix}weight_hh_l0{suffix}"] @ h + given[f"{prefix}bias_hh_l0{suffix}"]
+    if cell == "rnn":
+        return np.tanh(products + recurrent), c
+    if cell == "lstm":
+        i, f, g, o = np.split(products + recurrent, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+    (xr, xz, xn), (hr, hz, hn) = np.split(products, 3), np.split(recurrent, 3)
+    z = sigmoid(xz + hz)
+    return (1 - z) * np.tanh(xn + sigmoid(xr + hr) * hn) + z * h, c
+
+
+class Papers:
+    """One sentence: the encoder's states, the decoder's first state, and what each step of the decoder computes from it."""
+
+    def __init__(self, module, source):
+        self.config = config = module.config
+        self.given = {name: value.astype(np.float64) for name, value in weights(module).items()}
+        vectors = self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
+        ids = source[::-1] if getattr(config, "reversed_source", False) else source
+        states = [vectors[token] for token in ids]
+        hiddens, cells = [], []
+        for layer in range(config.encoder_layers):
+            directions = [self.run(layer, states, "")]
+            if config.bidirectional:
+                there = self.run(layer, states[::-1], "_reverse")
+                directions.append((there[0][::-1], *there[1:]))
+            states = [np.concatenate(parts) for parts in zip(*(outputs for outputs, _, _ in directions), strict=True)]
+            hiddens.append(np.concatenate([hidden for _, hidden, _ in directions]))
+            cells.append(np.concatenate([cell for _, _, cell in directions]))
+        self.states = np.stack(states)  # [S, M]
+        self.summary = {"last": hiddens[-1], "mean": self.states.mean(0), "max": self.states.max(0)}[config.context]
+        layers = config.num_layers
+        by_layer = config.context == "last" and config.encoder_layers == layers
+        self.h = [self.bridged("hidden", hiddens[layer] if by_layer else self.summary) for layer in range(layers)]
+        self.c = [np.zeros(config.hidden_size)] * layers
+        if config.context == "last" and config.cell == "lstm":
+            self.c = [self.bridged("cell", cells[layer] if by_layer else cells[-1]) for layer in range(layers)]
+        self.fed = np.zeros(config.readout_size)
+
+    def run(self, layer, values, suffix):
+        h = c = np.zeros(self.config.encoder_size)
+        outputs = []
+        for x in values:
+            h, c = cell_step(self.given, f"encoder.{layer}.", self.config.cell, x, h, c, suffix)
+            outputs.append(h)
+        return outputs, h, c
+
+    def bridged(self, part, m):
+        if self.config.encoded_size == self.config.hidden_size:
+            return m
+        value = self.linear(f"bridge.{part}", m)
+        return np.tanh(value) if part == "hidden" else value
+
+    def linear(self, name, x):
+        return self.given[f"{name}.weight"] @ x + self.given[f"{name}.bias"]
+
+    def scores(self, h):
+        given, kind = self.given, self.config.attention
+        for m in self.states:
+            if kind == "dot":
+                yield h @ m
+            elif kind == "general":
+                yield h @ given["attention.keys_of.weight"] @ m
+            elif kind == "additive":
+                yield given["attention.vector.weight"][0] @ np.tanh(given["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m))
+            else:
+                yield given["attention.vector.weight"][0] @ np.tanh(given["attention.joint.weight"] @ np.concatenate((h, m)))
+
+    def look(self):
+        scores = np.array(list(self.scores(self.h[-1])))
+        self.weights = np.exp(scores) / np.exp(scores).sum()
+        return self.weights @ self.states
+
+    def layers(self, x):
+        for layer in range(self.config.num_layers):
+            self.h[layer], self.c[layer] = cell_step(self.given, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer])
+            x = self.h[layer]
+        return x
+
+    def step(self, token):
+        """The logits after a token of the target."""
+        config, vector = self.config, self.given["target_embedding.weight"][token]
+        if not isinstance(config, AttentionConfig):
+            read = self.layers(np.concatenate((vector, self.summary)) if config.feed_context else vector)
+            if config.readout_size != config.hidden_size:
+                read = self.linear("projection", read)
+        else:
+            if config.placement == "before":
+                context = self.look()
+                hidden = self.layers(np.concatenate((vector, context)))
+            else:
+                hidden = self.layers(np.concatenate((vector, self.fed)) if config.input_feeding else vector)
+                context = self.look()
+            self.fed = read = np.tanh(self.linear("attended", np.concatenate((context, hidden))))
+        return self.given["target_embedding.weight" if config.tied else "readout.weight"] @ read + self.given["readout.bias"]
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_module_and_decoder_are_the_equations_of_the_papers(name, settings):
+    module, decoder = made(name, settings)
+    logits, _ = logits_of(module)
+    state = decoder.encode(SOURCE, LENGTHS)
+    papers = [Papers(module, source[:length]) for source, length in zip(SOURCE, LENGTHS, strict=True)]
+    for step, column in enumerate(TARGET.T):
+        outputs, state = decoder.step(column, state)
+        for row, (paper, token, length) in enumerate(zip(papers, column, LENGTHS, strict=True)):
+            expected = paper.step(token)
+            near(logits[row, step], expected, atol=1e-5)
+            near(outputs[row], expected, atol=1e-5)
+            if name == "attention_seq2seq":
+                near(state.attention[row, :length], paper.weights)
+                assert not state.attention[row, length:].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "kind"),
+    [
+        ("seq2seq", {}, LSTMState),
+        ("seq2seq", {"cell": "gru"}, np.ndarray),
+        ("seq2seq", {"feed_context": True}, ContextState),
+        ("attention_seq2seq", {}, AttentionState),
+        ("attention_seq2seq", {"input_feeding": True}, FeedingState),
+    ],
+)
+def test_states_are_of_their_kind_and_what_is_constant_is_handed_on(name, settings, kind):
+    _, decoder = made(name, settings)
+    first = decoder.encode(SOURCE, LENGTHS)
+    assert type(first) is kind
+    for _, after in (decoder.step(TARGET[:, 0], first), decoder.feed(TARGET, first), decoder.step(TARGET[:, 0], decoder.feed(TARGET, first)[1])):
+        for constant in {"context", "encoded", "keys", "mask"} & set(getattr(first, "_fields", ())):
+            assert getattr(after, constant) is getattr(first, constant)
+    assert (attention_of(first) is None) == (name == "seq2seq")
+
+
+def test_dot_attention_keeps_one_array_for_keys_and_encoded():
+    _, decoder = made("attention_seq2seq", {"attention": "dot", "hidden_size": 2 * N})
+    state = decoder.encode(SOURCE, LENGTHS)
+    assert state.keys is state.encoded
+
+
+def test_nothing_is_attended_to_before_the_first_step():
+    _, decoder = made("attention_seq2seq", {"input_feeding": True})
+    state = decoder.encode(SOURCE, LENGTHS)
+    assert not state.attention.any()
+    assert not state.attended.any()
+
+
+def test_a_reversed_source_is_read_from_its_eos_on():
+    """The same as reading the mirrored ids, each row within its own length."""
+    _, decoder = made("seq2seq", {"reversed_source": True, "bidirectional": False})
+    _, plain = made("seq2seq", {"bidirectional": False})
+    mirrored = SOURCE.copy()
+    for row, length in enumerate(LENGTHS):
+        mirrored[row, :length] = SOURCE[row, :length][::-1]
+    for seen, wanted in zip(decoder.encode(SOURCE, LENGTHS), plain.encode(mirrored, LENGTHS), strict=True):
+        assert np.array_equal(seen, wanted)
+
+
+def test_no_source_is_the_encoding_of_eos_alone():
+    for name in FAMILIES:
+        module, decoder = made(name, {})
+        state = decoder.initial_state(2)
+        states_near(state, decoder.encode(np.full((2, 1), EOS), np.ones(2, np.int64)))
+        states_near(state, map_leaves(lambda leaf: leaf.detach().numpy(), module.initial_state(2)))
+
+
+def test_weights_that_do_not_fit_the_settings_are_named():
+    module, _ = made("attention_seq2seq", {"attention": "additive"})
+    given = weights(module)
+    del given["attention.query_of.weight"]
+    with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor attention\.query_of\.weight"):
+        AttentionSeq2SeqDecoder(module.config, given)
+    with pytest.raises(CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\] but the settings ask for \[6, 8\]"):
+        AttentionSeq2SeqDecoder(module.config, weights(module) | {"bridge.hidden.weight": np.zeros((2, 2), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("attention_seq2seq", {"attention": "dotted"}, "attention must be dot, general, additive or concat, not 'dotted'"),
+        ("attention_seq2seq", {"attention": "dot"}, "dot attention needs hidden_size equal to what the encoder gives, but they are 6 and 8"),
+        ("attention_seq2seq", {"placement": "before", "input_feeding": True}, "input_feeding belongs to attention after the cell"),
+        ("seq2seq", {"shared_embedding": True}, "shared_embedding needs one vocabulary"),
+        ("seq2seq", {"cell": "sru"}, "cell must be rnn, lstm or gru, not 'sru'"),
+    ],
+)
+def test_settings_that_make_no_model_are_refused(name, settings, words):
+    with pytest.raises(UsageError, match=words):
+        made(name, settings)
+
+
+def test_offering_and_decoding_import_no_torch():
+    program = """
+import sys
+import numpy as np
+from seqshell_seq2seq import seqshell_architectures
+from seqshell.host import resolve
+for architecture in seqshell_architectures():
+    resolve(architecture.config), resolve(architecture.decoder)
+print("torch" in sys.modules)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"
