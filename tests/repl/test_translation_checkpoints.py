@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from seqshell.errors import CheckpointError
 from seqshell.host import Policy
 from seqshell.state import attention_of
 from seqshell.subwords import SPECIALS, WordTokenizer
+from seqshell.testing import tiny_translation_checkpoint
 from seqshell.testing.tiny import TinyState, TinyTranslator
 from seqshell.tokenizers import CharTokenizer
 
@@ -204,3 +207,16 @@ def test_a_wrapped_module_hands_on_the_leaves_that_do_not_change(module):
     assert second.encoded is first.encoded is start.encoded
     assert second.mask is start.mask
     assert second.hidden is not start.hidden
+
+
+def test_the_tiny_checkpoint_translates_without_torch(path):
+    tiny_translation_checkpoint(path, defaults={"strategy": "beam width=3"})
+    code = """
+import sys, seqshell
+session = seqshell.open(sys.argv[1])
+*_, finished = session.translate("the dog", 6, nbest=3)
+assert finished.answer == session.text().text != "" and len(finished.candidates) == 3
+assert session.attention().weights.shape == (finished.num_tokens, 3)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code, path], check=True, env={"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""})

@@ -17,6 +17,9 @@ from seqshell.state import State
 from seqshell.subwords import SPECIALS, WordTokenizer
 from seqshell.tokenizers import CharTokenizer, Tokenizer
 
+SOURCE = "i you love see the cat dog ."  # words
+TARGET = "je tu aime vois le la chat chien ."
+
 
 class TinyDecoder:
     """h = tanh(E[token] + U h); logits = R h (Elman 1990). State: one float32 array [B, H]."""
@@ -97,9 +100,7 @@ def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: i
     return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
 
 
-def tiny_translation_model(
-    source: str = "i you love see the cat dog .", target: str = "je tu aime vois le la chat chien .", *, seed: int = 0, hidden_size: int = 8
-) -> Model:
+def tiny_translation_model(source: str = SOURCE, target: str = TARGET, *, seed: int = 0, hidden_size: int = 8) -> Model:
     """A translation model over the words of `source` and `target`; it makes no sense of them."""
     reads, writes = (_words(text.split()) for text in (source, target))
     decoder = TinyTranslator(reads.size, writes.size, hidden_size, seed)
@@ -143,6 +144,53 @@ def tiny_checkpoint(
         "parameters": sum(values.size for values in weights.values()),
     }
     checkpoint.write(path, header, {name: values.astype(np.float32) for name, values in weights.items()})
+    return Path(path)
+
+
+def tiny_translation_checkpoint(
+    path: str | Path,
+    source: str = SOURCE,
+    target: str = TARGET,
+    *,
+    seed: int = 0,
+    hidden_size: int = 8,
+    defaults: Mapping[str, Any] | None = None,
+    about: str = "",
+    examples: Sequence[str] = (),
+) -> Path:
+    """Write the checkpoint of a small translation model (the architecture `attention_seq2seq` of the plugin `seq2seq`) without torch, and
+    return its path."""
+    random = np.random.default_rng(seed)
+    reads, writes, size = _words(source.split()), _words(target.split()), hidden_size
+    shapes = {"source_embedding.weight": (reads.size, size), "target_embedding.weight": (writes.size, size), "attended.weight": (size, 2 * size)}
+    shapes |= {f"{part}.0.weight_{kind}_l0": (size, size) for part in ("encoder", "decoder") for kind in ("ih", "hh")}
+    shapes |= {"readout.weight": (writes.size, size)}
+    weights = {name: random.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    biases = ["attended.bias", *(f"{part}.0.bias_{kind}_l0" for part in ("encoder", "decoder") for kind in ("ih", "hh"))]
+    weights |= {name: np.zeros(size, np.float32) for name in biases} | {"readout.bias": np.zeros(writes.size, np.float32)}
+    sizes = {"embed_size": size, "encoder_size": size, "hidden_size": size}
+    header = {
+        "kind": "model",
+        "architecture": "attention_seq2seq",
+        "owner": "seq2seq",
+        "task": str(Task.TRANSLATE),
+        "config": {
+            "source_vocab_size": reads.size,
+            "target_vocab_size": writes.size,
+            "cell": "rnn",
+            "bidirectional": False,
+            "attention": "dot",
+            **sizes,
+        },
+        "tokenizer": {"name": writes.name, **writes.to_json()},
+        "source_tokenizer": {"name": reads.name, **reads.to_json()},
+        "defaults": dict(defaults or {}),
+        "about": about,
+        "examples": list(examples),
+        "provenance": {"data": {"name": "random numbers"}},
+        "parameters": sum(values.size for values in weights.values()),
+    }
+    checkpoint.write(path, header, weights)
     return Path(path)
 
 
