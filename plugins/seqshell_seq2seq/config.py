@@ -39,6 +39,11 @@ class PairConfig:
             )
 
     @property
+    def embedding_scale(self) -> float:
+        """What token vectors are multiplied by where they are read, so that their elements are about 1 (Vaswani et al. 2017, section 3.4)."""
+        return self.embed_size**0.5
+
+    @property
     def encoded_size(self) -> int:
         """Size of what the encoder gives for each token of the source: M."""
         return self.encoder_size * (2 if self.bidirectional else 1)

@@ -33,11 +33,11 @@ class EncoderDecoder:
             hidden_size=config.encoder_size,
             num_layers=config.encoder_layers,
             bidirectional=config.bidirectional,
-            vectors=source,
+            vectors=source * config.embedding_scale,
         )
         self.bridge = Bridge(config, weights)
         sizes = {"input_size": config.embed_size + beside_size, "hidden_size": config.hidden_size, "num_layers": config.num_layers}
-        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target, table_rows=TABLE_ROWS)
+        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target * config.embedding_scale, table_rows=TABLE_ROWS)
         self.readout = Readout(weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None)
 
     def initial_state(self, batch_size: int = 1) -> State:

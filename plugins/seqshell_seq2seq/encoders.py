@@ -105,9 +105,9 @@ def reversed_rows(source: Tensor, lengths: Tensor) -> Tensor:
 
 
 def make_embedding(vocab_size: int, size: int) -> nn.Embedding:
-    """Token vectors within 0.1 of zero (Sutskever et al. 2014 begin with 0.08): a tied read-out must not begin with large logits."""
+    """Token vectors of length about 1, so that a tied read-out does not begin with large logits."""
     embedding = nn.Embedding(vocab_size, size)
-    nn.init.uniform_(embedding.weight, -0.1, 0.1)
+    nn.init.normal_(embedding.weight, std=size**-0.5)
     return embedding
 
 

@@ -41,7 +41,7 @@ class EncoderDecoder(nn.Module):
         return self._dropped(self.target_embedding(target))
 
     def _dropped(self, embedded: Tensor) -> Tensor:
-        return sequence_dropout(embedded, self.config.embed_dropout, self.training, self.config.locked)
+        return sequence_dropout(embedded * self.config.embedding_scale, self.config.embed_dropout, self.training, self.config.locked)
 
 
 class Seq2Seq(EncoderDecoder):

@@ -188,7 +188,7 @@ class Papers:
     def __init__(self, module, source):
         self.config = config = module.config
         self.given = {name: value.astype(np.float64) for name, value in weights(module).items()}
-        vectors = self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
+        vectors = self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"] * config.embed_size**0.5
         ids = source[::-1] if getattr(config, "reversed_source", False) else source
         states = [vectors[token] for token in ids]
         hiddens, cells = [], []
@@ -252,7 +252,7 @@ class Papers:
 
     def step(self, token):
         """The logits after a token of the target."""
-        config, vector = self.config, self.given["target_embedding.weight"][token]
+        config, vector = self.config, self.given["target_embedding.weight"][token] * self.config.embed_size**0.5
         if not isinstance(config, AttentionConfig):
             read = self.layers(np.concatenate((vector, self.summary)) if config.feed_context else vector)
             if config.readout_size != config.hidden_size:
