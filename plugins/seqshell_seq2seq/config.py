@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from seqshell import setting
@@ -41,7 +42,7 @@ class PairConfig:
     @property
     def embedding_scale(self) -> float:
         """What token vectors are multiplied by where they are read, so that their elements are about 1 (Vaswani et al. 2017, section 3.4)."""
-        return self.embed_size**0.5
+        return math.sqrt(self.embed_size)
 
     @property
     def encoded_size(self) -> int:

@@ -26,13 +26,13 @@ from seqshell.training.batches import Ids, Resplit, group, pair_arrays
 from seqshell.training.decoders import make_decoder
 from seqshell.training.forcing import teacher_forcing
 from seqshell.training.lessons import Figures, Piece
+from seqshell.training.pair_evaluation import teacher_forced, text_of
 from seqshell.training.pair_loss import pair_loss
 from seqshell.training.parallel import Pairs, read_pairs
 from seqshell.training.recipe import Recipe
 from seqshell.training.translation_figures import exact_match
 
 VALIDATION_SENTENCES = 1000  # that are translated after every epoch
-VALIDATION_TOKENS = 4000  # of the targets in a batch of the validation loss
 LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
 
 
@@ -152,11 +152,8 @@ class TranslatingLessons:
         """Teacher-forced nats of a token and perplexity. Of the first sentences, translated greedily: the share that is `exact`, the target
         but for its spaces; and BLEU, where sacrebleu is installed."""
         pairs = self._validation
-        nats, count = 0.0, 0
-        for numbers in group(pairs.sources, pairs.targets, sentences=0, tokens=VALIDATION_TOKENS, draws=np.random.default_rng(0)):
-            some, number = pair_loss(module, *_on_device(module, _arrays(pairs.sources, pairs.targets, numbers)))
-            nats, count = nats + some.item(), count + int(number)
-        figures = {"nats": nats / count, "perplexity": math.exp(min(700.0, nats / count))}
+        nats = teacher_forced(module, pairs.sources, pairs.targets)
+        figures = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
         wanted = pairs.texts.targets[:VALIDATION_SENTENCES]
         found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
         figures["exact"] = exact_match(found, wanted)
@@ -218,10 +215,10 @@ class TranslatingLessons:
         decoder: Any = make_decoder(self.architecture, self.config, module)  # one that encodes: its task is TRANSLATE
         unknown = () if self.tokenizer.unk is None else (self.tokenizer.unk,)
         stop = Stop(max_tokens=self.recipe.defaults.max_tokens, ids=frozenset((EOS,)))
-        request = Request(stop, tokenizer=self.tokenizer, excluded=frozenset((PAD, BOS, *unknown)))
+        request = Request(stop, tokenizer=self.tokenizer, excluded=frozenset((PAD, BOS, *unknown)), keeps_states=False)
         found = [""] * len(sources)
         for row, best in answers(decoder, [[*ids, EOS] for ids in sources], Greedy(), request):
-            found[row] = b"".join(map(self.tokenizer.piece, best[0].ids)).decode("utf-8", "replace").removeprefix(" ")
+            found[row] = text_of(self.tokenizer, best[0].ids)
         return found
 
 
