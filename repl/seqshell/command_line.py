@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SUMMARY = "A shell for sequence models: a live recurrent model in the terminal, with undo, rewind and branches."
 COMMANDS = """\
 subcommands, as the first word (each has its own --help):
-  train RECIPE|NAME|FILE   train a model; seqshell train mytext.txt needs no recipe
+  train RECIPE|NAME|FILE   train a model; seqshell train mytext.txt needs no recipe, nor do train pairs.tsv and train a.de a.en
   evaluate MODEL DATA      measure a model on a text, or on sentences and their translations
   models                   the models there are
   recipes [show NAME]      the recipes there are

@@ -238,8 +238,8 @@ def test_importing_the_commands_does_not_import_torch() -> None:
 
 def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registry: Registry) -> None:
     """The checkpoint stores float16, and its provenance tells of these weights."""
+    from seqshell.training.file_recipes import text_recipe
     from seqshell.training.loop import train
-    from seqshell.training.recipe import text_recipe
 
     data = tmp_path / "tune.txt"
     data.write_text(TEXT)

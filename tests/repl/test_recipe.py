@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqshell.errors import RecipeError
+from seqshell.training.file_recipes import load_recipe
 from seqshell.training.recipe import (
     DataSettings,
     DefaultSettings,
@@ -15,7 +16,6 @@ from seqshell.training.recipe import (
     TrainingSettings,
     defaults_text,
     describe_recipes,
-    load_recipe,
     read_recipe,
     recipe_from,
     recipe_text,

@@ -28,7 +28,7 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
 
 @command(
     "train",
-    usage="RECIPE|FILE [KEY=VALUE ...]",
+    usage="RECIPE|FILE [FILE] [KEY=VALUE ...]",
     options={"--out NAME|PATH": "where the model is written; else models/RECIPE", "--resume": "go on with a training that was interrupted"},
     complete=recipe_words,
     purpose="models",
@@ -36,19 +36,22 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
 def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
 
-    KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the best so far and opens that.
+    FILE.tsv, or two files line by line, are sentences and their translations. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the
+    best so far and opens that.
 
         >>> /train notes.txt training.epochs=1 model.hidden_size=8
         >>> The cat
     """
-    word, *overrides = words(arguments, train, 1)
+    first, *others = words(arguments, train, 1)
+    second = [word for word in others[:1] if "=" not in word]
+    overrides = others[len(second) :]
     for override in overrides:
         if "=" not in override:
-            raise UsageError(f"after the recipe come KEY=VALUE, such as training.epochs=3, not {override!r}")
-    from seqshell.training.recipe import load_recipe
+            raise UsageError(f"after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not {override!r}")
+    from seqshell.training.file_recipes import load_recipe
 
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
-    recipe = load_recipe(word, [*device, *overrides])
+    recipe = load_recipe([first, *second], [*device, *overrides])
     path = places.place(str(arguments.options.get("--out") or recipe.name), "models")
     from seqshell.training.loop import train as run
 
@@ -90,4 +93,4 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
     yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
     if shell.interactive:
-        yield Notice("/train NAME trains one, /train FILE a text of your own")
+        yield Notice("/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences")

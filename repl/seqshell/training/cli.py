@@ -31,7 +31,9 @@ EVERY = 5.0  # percent: how often a training tells its progress where no bar can
 
 def add_train_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell train`."""
-    parser.add_argument("recipe", nargs="?", metavar="RECIPE|NAME|FILE", help="a recipe, or a text file to train on")
+    parser.add_argument(
+        "recipe", nargs="*", metavar="RECIPE|NAME|FILE", help="a recipe; a text; pairs in two columns (FILE.tsv), or in two files, source and target"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="training.epochs=3, for instance")
     parser.add_argument("--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run of this recipe stopped")
@@ -44,12 +46,13 @@ def train_command(arguments: Namespace) -> int:
 
     With --json one object about the checkpoint is all that goes to stdout.
     """
-    from seqshell.training.recipe import defaults_text, load_recipe
+    from seqshell.training.file_recipes import load_recipe
+    from seqshell.training.recipe import defaults_text
 
     if arguments.defaults:
         print(defaults_text(), end="")
         return 0
-    if arguments.recipe is None:
+    if not arguments.recipe:
         raise UsageError("train what? A recipe or a text file: seqshell train mytext.txt; seqshell recipes lists the recipes")
     overrides = list(arguments.overrides)
     if arguments.device is not None and arguments.device != "auto":
@@ -179,8 +182,9 @@ def recipes_command(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"recipes": recipes}, ensure_ascii=False))
         return 0
+    widths = [max((len(recipe[key]) for recipe in recipes), default=0) for key in ("name", "architecture")]
     for recipe in recipes:
-        print(safe("{name:<16} {architecture:<8} {summary}".format(**recipe)))
+        print(safe(f"{recipe['name']:<{widths[0]}}  {recipe['architecture']:<{widths[1]}}  {recipe['summary']}"))
     return 0
 
 

@@ -54,6 +54,9 @@ class Lessons(Protocol):
     def validate(self, module: Any) -> Figures:
         """Figures of the validation data; the first one decides which weights are kept, and less is better."""
 
+    def remark(self, figures: Figures) -> str:
+        """The figures of `validate` in a few words."""
+
     def measure(self, module: Any) -> Figures:
         """The figures of the finished model, as `seqshell evaluate` has them."""
 

@@ -90,6 +90,9 @@ class ReadingLessons:
             return {"blocks256": evaluation.cold_blocks(module, ids)}
         return {"carry": evaluation.carried(module, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
 
+    def remark(self, figures: Figures) -> str:
+        return ", ".join(f"{value:.4f} nats ({name})" for name, value in figures.items())
+
     def measure(self, module: Any) -> Figures:
         return dict(evaluation.measure(module, self.tokenizer, self.text.validation))
 

@@ -26,7 +26,7 @@ class DataSettings:
     text: str = setting("", help="generate: a file, or python:pydoc_data.topics")
     source: str = setting("", help="translate: a file of sentences, one a line")
     target: str = setting("", help="translate: a file of their translations, line by line")
-    pairs: str = setting("", help="translate: one file instead, source TAB target in each line")
+    pairs: str = setting("", help="translate: one file instead, source TAB target in each line, or generated:numbers")
     source_language: str = setting("", help="translate: what the source is called")
     target_language: str = setting("", help="translate: what the target is called")
     validation: float | str | tuple[str, ...] = setting(
@@ -131,34 +131,27 @@ class Recipe:
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
 TASKS = (Task.GENERATE, Task.TRANSLATE)
-TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
 MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
-
-
-def load_recipe(word: str, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe of a name or TOML file; any other file is a text to train on. RecipeError when there is neither."""
-    path = places.find_recipe(word)
-    return read_recipe(path, overrides) if path.suffix == ".toml" else text_recipe(path, overrides)
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
-    tables = _tables(path)
+    tables = read_tables(path)
     return recipe_from(tables, name=path.stem, folder=path.parent, overrides=overrides, where=path.name)
 
 
-def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `text` with a text file for its data; a short text is read more often than a long one."""
+def read_tables(path: Path) -> dict[str, Any]:
+    """What a TOML file holds. RecipeError when it cannot be read or is no TOML."""
     try:
-        size = path.stat().st_size
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-    tables = _tables(places.shipped() / "recipes" / "text.toml")
-    tables["data"]["text"] = path.name
-    tables["training"]["epochs"] = max(1, min(100, TEXT_CHARACTERS // max(1, size)))
-    tables["defaults"]["about"] = f"It goes on with what you write, in the manner of {path.name}."
-    name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path.stem).lstrip("._-")
-    return recipe_from(tables, name=name[:64] or "text", folder=path.parent, overrides=overrides, where=path.name)
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
 
 
 def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe") -> Recipe:
@@ -245,20 +238,6 @@ def toml_value(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    """What a TOML file holds."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
 
 
 def _range(item: Setting) -> str:

@@ -273,10 +273,9 @@ class Run:
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
         self.write()
-        judged = ", ".join(f"{value:.4f} {'nats (' + name + ')' if name in ('carry', 'blocks256') else name}" for name, value in figures.items())
         trained = [item["loss"] for item in place.history if "loss" in item][-RECORDS_AN_EPOCH:]
         mark = ", the best so far" if place.best is record else ""
-        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {judged}{mark}")
+        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {self.lessons.remark(figures)}{mark}")
 
     def _progress(self, loss: float, speed: float) -> Progress:
         """speed: tokens a second."""

@@ -113,6 +113,8 @@ class TranslatingLessons:
         left_out = self.split["training"] - len(self._training.texts)
         if left_out:
             told += f"\n{left_out:,} pairs are left out: a side has more than {self.recipe.training.max_length} tokens, or nothing that is known"
+        if self.sentences.validation.sources == self.sentences.training.sources:
+            told += "\nthey are validated on themselves: the figures say whether they were learnt by heart"
         return told
 
     @cached_property
@@ -161,6 +163,10 @@ class TranslatingLessons:
             figures["bleu"] = bleu.bleu(found, wanted).value
         return figures
 
+    def remark(self, figures: Figures) -> str:
+        told = f"{figures['nats']:.4f} nats, perplexity {figures['perplexity']:.2f}, exact {100 * figures['exact']:.1f} %"
+        return told + (f", BLEU {figures['bleu']:.2f}" if "bleu" in figures else "")
+
     def measure(self, module: Any) -> Figures:
         return self.validate(module)
 
@@ -174,7 +180,8 @@ class TranslatingLessons:
             "exact": "share that is translated exactly, greedily",
             "bleu": "BLEU, translated greedily",
         }
-        return Table(("validation", "value"), tuple((told[name], f"{value:.4f}") for name, value in measured.items()))
+        forms = {"exact": "{:.2%}", "bleu": "{:.2f}"}
+        return Table(("validation", "value"), tuple((told[name], forms.get(name, "{:.4f}").format(value)) for name, value in measured.items()))
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first source."""

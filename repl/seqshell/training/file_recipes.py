@@ -1,0 +1,131 @@
+"""What a word after `train` means: a recipe by name or path, or files of data, for which a shipped recipe stands. Imports neither torch nor numpy.
+
+A file is a text. One that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files, line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqshell import places
+from seqshell.errors import RecipeError
+from seqshell.training.recipe import Recipe, read_recipe, read_tables, recipe_from
+
+TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
+PAIR_BYTES = 40_000_000  # the same of pairs, both sides together: a quarter of an hour on one core
+MOST_EPOCHS = 100
+BATCH_SHARE = 200  # so many batches of tokens there are bytes for: a small file is learnt in small batches
+LEAST_BATCH = 64  # tokens
+BY_HEART = 200  # fewer pairs than these are too few to leave some out
+LANGUAGE = re.compile(r"[a-z]{2}")  # what a file may end in when it is named after its language: test.fr
+
+
+def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of a name or TOML file; any other file, or two of them, are data to train on. RecipeError when there is no such thing."""
+    words = [words] if isinstance(words, str) else list(words)
+    if len(words) == 2:
+        return pair_recipe([_data_file(word) for word in words], overrides)
+    if len(words) > 2:
+        raise RecipeError(f"train takes one recipe, one file, or two files, a source and its translations; {words[2]!r} is too much")
+    path = places.find_recipe(words[0])
+    if path.suffix == ".toml":
+        return read_recipe(path, overrides)
+    return pair_recipe([path], overrides) if is_pairs(path) else text_recipe(path, overrides)
+
+
+def is_pairs(path: Path) -> bool:
+    """Whether a file says by its ending and its first line that it has a tab between source and target."""
+    if path.suffix.lower() != ".tsv" or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return b"\t" in file.readline()
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The shipped recipe `text` with a text file for its data; a short text is read more often than a long one."""
+    tables = _shipped("text")
+    tables["data"]["text"] = path.name
+    tables["training"]["epochs"] = _epochs(TEXT_CHARACTERS, _size(path))
+    tables["defaults"]["about"] = f"It goes on with what you write, in the manner of {path.name}."
+    return recipe_from(tables, name=_name(path.stem) or "text", folder=path.parent, overrides=overrides, where=path.name)
+
+
+def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
+    """The shipped recipe `pairs` with one file of two columns, or with a source and a target file, whose endings may name their languages.
+
+    A small file is read more often, in smaller batches. Fewer than 200 pairs are learnt by heart, and validated on themselves.
+    """
+    size, tables = sum(map(_size, paths)), _shipped("pairs")
+    folder = paths[0].parent
+    names = [path.name if path.parent == folder else str(path.absolute()) for path in paths]
+    data, training = tables["data"], tables["training"]
+    if len(paths) == 1:
+        del data["origin"]
+        data["pairs"] = names[0]
+    else:
+        del data["origin"], data["pairs"]
+        data["source"], data["target"] = names
+        endings = [path.suffix[1:].lower() for path in paths]
+        if all(map(LANGUAGE.fullmatch, endings)):
+            data["source_language"], data["target_language"] = endings
+    if _has_few_lines(paths[0]):
+        data["validation"] = names[0] if len(paths) == 1 else names
+    training["epochs"] = _epochs(PAIR_BYTES, size)
+    training["batch_tokens"] = max(LEAST_BATCH, min(training["batch_tokens"], size // BATCH_SHARE))
+    files = " and ".join(path.name for path in paths)
+    tables["defaults"]["about"] = f"It translates sentences like those of {files}."
+    return recipe_from(tables, name=_pair_name(paths), folder=folder, overrides=overrides, where=files)
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    return read_tables(places.shipped() / "recipes" / f"{name}.toml")
+
+
+def _data_file(word: str) -> Path:
+    """A file among two. RecipeError when it is none."""
+    path = Path(word).expanduser()
+    is_recipe = path.suffix == ".toml" or (not path.exists() and word in places.list_recipes())
+    if is_recipe or not path.exists():
+        what = f"{word!r} is a recipe, which is trained by itself" if is_recipe else f"there is no file {word!r}"
+        raise RecipeError(f"{what}; two words are two files, a source and its translations")
+    return path
+
+
+def _size(path: Path) -> int:
+    """In bytes."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _epochs(wanted: int, size: int) -> int:
+    return max(1, min(MOST_EPOCHS, wanted // max(1, size)))
+
+
+def _has_few_lines(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return all(number < BY_HEART for number, _ in enumerate(file, 1))
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _pair_name(paths: Sequence[Path]) -> str:
+    """train.de and train.en are train-de-en; mypairs.tsv is mypairs."""
+    if len(paths) == 1:
+        return _name(paths[0].stem) or "pairs"
+    stems, endings = [path.stem for path in paths], [path.suffix[1:] for path in paths]
+    parts = [*dict.fromkeys(stems), *(endings if stems[0] == stems[1] else [])]
+    return _name("-".join(filter(None, parts))) or "pairs"
+
+
+def _name(stem: str) -> str:
+    """A stem as the name of a checkpoint; "" when nothing is left of it."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in stem).lstrip("._-")[:64]
