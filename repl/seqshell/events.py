@@ -62,7 +62,7 @@ class Candidate:
 class Translation(Finished):
     """The end of an answer of TRANSLATE. Tokens of a strategy that streams are told before it, as Token events.
 
-    source: the text that was translated. candidates: the best ones, best first, when several were asked for; the first is the answer.
+    source: the text that was translated. candidates: what a search found, as many as were asked for, best first; the first is the answer.
     item: the number of the line, from 1, when a file is translated.
     """
 

@@ -11,7 +11,7 @@ import pexpect
 import pyte
 import pytest
 
-from seqshell.testing import tiny_checkpoint
+from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 STARTED = "Enter alone: more"
@@ -170,6 +170,30 @@ def test_an_answer_stops_at_a_token_and_goes_on(window):
     number = int(re.search(r"([\d,]+) tokens?, you stopped it", screen.text)[1].replace(",", ""))
     assert 0 < number < 5000
     screen.until(f"main at {number + 6}").enter("/set max_tokens 3").enter("").until(f"main at {number + 9}")
+
+
+def test_a_translation_and_what_it_looked_at_can_be_read_at_eighty_columns(window, home, tmp_path):
+    words = [f"word{number}" for number in range(40)]
+    told = {"about": "It makes no sense of words.", "examples": ["word1 word2"], "defaults": {"max_tokens": 6}}
+    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", " ".join(words), " ".join(words), seed=3, **told)
+    screen = window("--seed", "1", size=(40, 80)).until("main at 0").enter(f"/translate -m {path} {' '.join(words)}")
+    screen.until("words: word").until("/attention: what it looked at").until("shakespeare · sample").enter("/attention")
+    start = screen.lines.index(">>> /attention")
+    lines = screen.lines[start + 1 : screen.lines.index(next(line for line in screen.lines if line.startswith("0 ")))]
+    columns = ["".join(line.ljust(80)[column] for line in lines[:6]).strip() for column in range(7, 80)]
+
+    assert [label for label in columns if label] == words[:21]
+    assert all(len(line) < 80 for line in lines)
+    blocks = {screen.screen.buffer[row][column].bg for row in range(start, start + len(lines)) for column in range(80)}
+    assert len(blocks - {"default"}) > 1
+
+
+def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
+    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3, examples=["i love you"], defaults={"max_tokens": 6})
+    screen = window("-m", str(path)).until(">>> i love you").until("main at 0")
+    assert screen.lines[2] == "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
+    screen.enter("i love the cat .").until("/attention: what it looked at").enter("").enter("/undo").until("position 0 · main")
+    assert "english" not in screen.text
 
 
 def test_typing_during_an_answer_waits_for_the_prompt(window):

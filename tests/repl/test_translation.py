@@ -164,7 +164,7 @@ def test_a_found_translation_is_committed_from_the_states_of_the_search():
     done(again.translate("the dog", 9))
     assert again.ids() == session.ids()
     assert again.here.state.hidden.tobytes() == session.here.state.hidden.tobytes()
-    assert finished.candidates == ()
+    assert [each.text for each in finished.candidates] == [finished.answer]
 
 
 # Candidates and prefixes

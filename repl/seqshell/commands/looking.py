@@ -29,8 +29,6 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
     found = shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
-    eos = shell.session.model.tokenizer.eos
-    found = replace(found, tokens=tuple(replace(token, text=END) if token.id == eos else token for token in found.tokens))
     yield found
     shown = [{"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob} for token in found.tokens]
     yield Data({"top": shown})

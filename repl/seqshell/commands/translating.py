@@ -10,7 +10,7 @@ from seqshell import attention as reading
 from seqshell.commands.files import picture_place, text_place, write_picture, write_text
 from seqshell.commands.words import words
 from seqshell.errors import CheckpointError, UsageError
-from seqshell.events import Attention, Data, Event, Notice, Progress, Translation
+from seqshell.events import Attention, Data, Event, Notice, Translation
 from seqshell.models import Task
 from seqshell.offers import Arguments, command
 from seqshell.results import in_one_line, plain
@@ -111,7 +111,9 @@ def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: st
                 event = Translation("", 0, "error", 0.0, 0, 0, session.branch, source=sources[event.item - 1], item=event.item)
             if isinstance(event, Translation):
                 done.append(event)
-            if isinstance(event, Progress) or not file:
+                if not file:
+                    yield event
+            elif file or len(done) < len(sources):  # progress, of which the lines themselves tell the last
                 yield event
     except (GeneratorExit, KeyboardInterrupt):  # nothing can be yielded any more
         shell.notices.append(told())

@@ -114,7 +114,14 @@ def top(live: Live, samplers: tuple[Sampler, ...], excluded: frozenset[int], dra
     before = log_probs(outputs)
     after = log_probs(Chain(samplers, excluded=excluded).logits(outputs, live.context(draw), live.memories(samplers)))
     best = np.argsort(-before, kind="stable")[:k]
-    return Top(tuple(Likely(int(token), live.pieces.text([int(token)]), float(before[token]), float(after[token])) for token in best))
+    return Top(tuple(Likely(int(token), _name(live, int(token)), float(before[token]), float(after[token])) for token in best))
+
+
+def _name(live: Live, token: int) -> str:
+    """The text of a token; of one that stands for no text, what it is called."""
+    tokenizer = live.model.tokenizer
+    special = next((name for name in ("pad", "bos", "eos") if getattr(tokenizer, name) == token), "")
+    return f"<{special}>" if special else live.pieces.text([token])
 
 
 def score(live: Live, ids: list[int]) -> Score:
@@ -130,7 +137,7 @@ def score_after(live: Live, outputs: NDArray[Any], state: State, ids: list[int],
     for number, token in enumerate(ids):
         logs = log_probs(outputs)
         best = np.argsort(-logs, kind="stable")[:SHOWN_LIKELIEST]
-        likeliest = tuple((live.pieces.text([int(other)]), float(logs[other])) for other in best)
+        likeliest = tuple((_name(live, int(other)), float(logs[other])) for other in best)
         text, tail = live.pieces.read(token, tail)
         scored.append(Scored(text, float(logs[token]), rank(outputs, token), likeliest))
         if number + 1 < len(ids):

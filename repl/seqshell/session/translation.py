@@ -66,8 +66,8 @@ def translation(
                 told.append(text if any(told) else text.removeprefix(" "))
                 yield replace(event, text=told[-1])
             else:
-                several = plan.num_best > 1 and candidate is None  # else each is told as an answer of its own
-                best = tuple(as_candidate(live, hypothesis, unknown, start) for hypothesis in end.best) if several else ()
+                found = end.best if candidate is None else ()  # else each is told as an answer of its own
+                best = tuple(as_candidate(live, hypothesis, unknown, start) for hypothesis in found)
                 place = (event.start, event.end, event.branch, event.candidate, event.settings)
                 yield Translation("".join(told), event.num_tokens, event.stop, event.log_prob, *place, source.text, best)
 

@@ -107,5 +107,5 @@ def _result(session: Session, source: Source, best: tuple[Hypothesis, ...], plan
     first = best[0]
     size = len(first.ids)
     stop = "length" if size == plan.stop.max_tokens else "eos"
-    told = candidates if plan.num_best > 1 else ()
+    told = () if plan.strategy.streams else candidates
     return Translation(candidates[0].text, size, stop, first.log_prob, 0, size, session.branch, source=source.text, candidates=told, item=item)

@@ -84,7 +84,8 @@ class Answering:
             self._answers.token(event)
         elif isinstance(event, Translation) and event.item is not None:
             self._drawing.settle(erase=True)
-            self._printer.line(in_one_line(event.answer))
+            self._printer.fresh_line()
+            self._printer.write(in_one_line(event.answer) + "\n")
         elif isinstance(event, Finished):
             self._answers.finished(event)
             outcome.generated = True

@@ -98,7 +98,7 @@ class Answers:
     def _candidates(self, finished: Translation) -> None:
         """The best translations where there are several, numbered, with the scores that they are ranked by."""
         for number, best in enumerate(several(finished), 1):
-            self.printer.write(f"{number:>3}  {best.score:8.3f}  ", "dim")
+            self.printer.write(f"{number:>3}  {best.score:7.3f}  ", "dim")
             self.printer.write(in_one_line(best.text))
             self.printer.fresh_line()
 

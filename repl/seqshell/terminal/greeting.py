@@ -17,7 +17,7 @@ KEYS_SHORT = "Enter: more · Ctrl-C: stop · /tour · /help"
 THEN = "then /undo, /regen 3, /top"
 KEYS_TO_TRANSLATE = "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
 KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: many lines · /help"
-THEN_OF_TRANSLATION = "then /attention, /regen 3, /top"
+THEN_OF_TRANSLATION = "then /attention, /top"
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:

@@ -49,9 +49,10 @@ def draw(printer: Printer, heat_map: HeatMap) -> None:
     room = printer.width - label - 2
     widest = max([1, *map(get_cwidth, heat_map.columns)])
     level = bool(heat_map.columns) and number * (widest + 1) <= room
-    cell = widest + 1 if level else max(2 if heat_map.keeps_cells else 1, min(WIDEST_CELL if heat_map.keeps_cells else 2, room // max(1, number)))
-    most = max(1, room // cell)
-    band = math.ceil(number / math.ceil(number / most)) if number else 1
+    least, most = (widest + 1, widest + 1) if level else (2, WIDEST_CELL) if heat_map.keeps_cells else (1, 2)
+    num_bands = math.ceil(number / max(1, room // least))
+    band = math.ceil(number / max(1, num_bands)) or 1
+    cell = max(least, min(most, room // band))
     shares = heat_map.shares()
     for start in range(0, number, band):
         names = heat_map.columns[start : start + band]

@@ -77,12 +77,16 @@ def draw_score(printer: Printer, score: Score) -> None:
         rows = sorted(rows, key=lambda row: row[1].log_prob)[:SURPRISING]
         printer.line(f"the {len(rows)} most surprising of {len(score.tokens):,} tokens", "dim")
     grid = Grid(box=None, header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
-    for column in ("", "token", "prob", "nats", "rank"):
+    shown = [
+        (f"{index + 1}", token_name(token.text), percent(token.log_prob), f"{-token.log_prob:.2f}", f"{token.rank:,}") for index, token in rows
+    ]
+    room = printer.width
+    for place, column in enumerate(("", "token", "prob", "nats", "rank")):
         grid.add_column(printer.text(column), justify="left" if column == "token" else "right", no_wrap=True)
-    grid.add_column(printer.text("likeliest"), no_wrap=True, overflow="ellipsis")
-    for index, token in rows:
+        room -= 2 + max([len(column), *(get_cwidth(cells[place]) for cells in shown)])
+    grid.add_column(printer.text("likeliest"), no_wrap=True, overflow="ellipsis", max_width=max(10, room))
+    for cells, (_, token) in zip(shown, rows, strict=True):
         others = "  ".join(f"{token_name(text)}{percent(log_prob)}" for text, log_prob in token.likeliest)
-        cells = [f"{index + 1}", token_name(token.text), percent(token.log_prob), f"{-token.log_prob:.2f}", f"{token.rank:,}"]
         grid.add_row(*map(printer.text, cells), printer.text(others, "dim"))
     printer.draw(grid)
     printer.line(
