@@ -13,7 +13,7 @@ from seqshell.layers.packing import Floats, Weights
 from seqshell_seq2seq.config import CELLS, AttentionConfig, PairConfig, Seq2SeqConfig
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
-TABLE_ROWS = 16  # so many rows at a time are a file of sentences, and repay the products of the whole vocabulary; one sentence does not
+TABLE_ROWS = 64  # so many rows at a time are a file of sentences, which repays the products of the whole vocabulary; one sentence does not
 
 
 class EncoderDecoder:

@@ -123,7 +123,7 @@ def test_the_decoder_equals_the_module(name, settings):
 def test_many_rows_give_what_the_module_gives(name, settings):
     """Enough of them for the table of all tokens' products."""
     module, decoder = made(name, settings)
-    many = np.arange(20) % 4
+    many = np.arange(70) % 4
     expected, _ = logits_of(module)
     state = rows(decoder.encode(SOURCE, LENGTHS), many)
     near(decoder.feed(TARGET[many], state)[0], expected[many, -1])

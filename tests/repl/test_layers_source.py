@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from seqshell import CheckpointError
-from seqshell.layers import Linear, RecurrentStack, read_attention, read_encoder, read_layers, read_linear
+from seqshell.layers import Linear, RecurrentStack, products, read_attention, read_encoder, read_layers, read_linear
+from seqshell.layers.products import product
 
 V, E, H, M, K = 9, 5, 4, 6, 3
 LENGTHS = np.array([3, 7, 1, 7, 4])
@@ -143,6 +144,17 @@ def test_a_linear_layer_is_its_matrix_over_any_axes():
     for seen, wanted in ((values, expected), (values[0], expected[0]), (values[0, :1], expected[0, :1]), (values[0, 0], expected[0, 0])):
         near(linear(seen), wanted)
     near(Linear(weights["a.weight"])(values), values @ weights["a.weight"].T)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 5, 6, 7, 40])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_product_is_the_same_for_few_rows_and_many_in_blocks_or_not(num_rows, order, monkeypatch):
+    monkeypatch.setattr(products, "BLOCK", 40)
+    matrix = np.asarray(RANDOM.normal(size=(17, 23)).astype(np.float32), order=order)
+    rows = RANDOM.normal(size=(num_rows, 17)).astype(np.float32)
+    near(product(rows, matrix), rows.astype(np.float64) @ matrix)
+    near(product(rows[0], matrix), rows[0].astype(np.float64) @ matrix)
+    near(product(rows[None], matrix), rows[None].astype(np.float64) @ matrix)
 
 
 @pytest.mark.parametrize("cell", TORCH)

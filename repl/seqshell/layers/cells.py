@@ -21,6 +21,7 @@ from typing import Protocol
 import numpy as np
 
 from seqshell.layers.packing import Floats, Weights, packed, take
+from seqshell.layers.products import product
 
 HALF = np.float32(0.5)
 
@@ -52,12 +53,12 @@ class _Fused(ABC):
         self.hidden_size = weight_hh.shape[1]
 
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
-        gates: Floats = before[0].dot(self._hidden_weight)  # dot starts a microsecond sooner than @
+        gates = product(before[0], self._hidden_weight)
         gates += products
         self._finish(gates, before, after)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        gates: Floats = np.concatenate((inputs, before[0]), axis=-1).dot(self._weight)
+        gates = product(np.concatenate((inputs, before[0]), axis=-1), self._weight)
         gates += self.bias
         self._finish(gates, before, after)
 
@@ -146,7 +147,7 @@ class GRULayer:
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
         size = self.hidden_size
         (old,), (hidden,) = before, after
-        gates: Floats = old.dot(self._hidden_weight)
+        gates = product(old, self._hidden_weight)
         logistic, candidate = gates[..., : 2 * size], gates[..., 2 * size :]
         logistic += products[..., : 2 * size]
         np.tanh(logistic, logistic)
@@ -161,7 +162,7 @@ class GRULayer:
         hidden += candidate
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        products: Floats = inputs @ self.input_weight
+        products = product(inputs, self.input_weight)
         products += self.bias
         self.advance(products, before, after)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqshell.layers.packing import Floats, Weights, take
+from seqshell.layers.products import product
 
 
 class Linear:
@@ -15,9 +16,7 @@ class Linear:
 
     def __call__(self, inputs: Floats) -> Floats:
         """inputs: [..., I]. Returns [..., O]."""
-        if len(inputs) == 1 and inputs.ndim == 2:  # a product with a vector is faster than with a matrix of one row
-            return self(inputs[0])[None]
-        outputs: Floats = inputs.dot(self._weight) if inputs.ndim < 3 else inputs @ self._weight
+        outputs = product(inputs, self._weight)
         if self._bias is not None:
             outputs += self._bias
         return outputs
