@@ -181,7 +181,8 @@ class Strategy(Protocol):
     """A frozen dataclass that produces sequences; its fields are the user's settings.
 
     streams: it yields an Advanced for every token; else one Hypotheses for each row, at the end. A streaming search yields
-    without end: the caller stops reading at max_tokens, stop ids and stop texts.
+    without end: the caller stops reading at max_tokens, stop ids and stop texts. One that draws nothing adds the class attribute
+    `draws = False`: /sampler then tells which samplers are not in use.
     """
 
     name: ClassVar[str]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -516,8 +519,61 @@ def test_a_recording_gives_the_same_translations(shell, tmp_path):
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3)
     shell = shell_for()
     shell.open(path)
-    lines = ["/record one.seq", "/strategy beam", "/set nbest 2", "i love the cat .", f"/translate -m {path} the dog", "/record off"]
+    for line in ("/strategy beam", "/set nbest 2"):
+        send(shell, line)
+    lines = ["/record one.seq", "i love the cat .", f"/translate -m {path} the dog", "/record off"]
     found = [event for line in lines for event in send(shell, line) if isinstance(event, Translation)]
     again = shell_for()
     replayed = [event for event in send(again, "/source one.seq") if isinstance(event, Translation)]
-    assert [event.answer for event in replayed] == [event.answer for event in found]
+    assert [event.candidates for event in replayed] == [event.candidates for event in found]
+
+
+def test_settings_for_the_background_are_recorded_though_they_are_not_listed(shell):
+    shell.open(tiny_checkpoint("letters.safetensors"))
+    for line in ("/set nbest 4", "/record one.seq", "/record off"):
+        send(shell, line)
+    assert "/set nbest 4\n" in Path("one.seq").read_text()
+    assert "replace_unk" not in Path("one.seq").read_text()
+
+
+def test_a_translation_that_was_broken_off_is_recorded_as_short_as_it_came_out(shell, tmp_path):
+    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3)
+    shell.open(path)
+    send(shell, "/record one.seq")
+    for event in shell.handle("i love the cat ."):
+        if isinstance(event, Token) and event.position == 2:
+            shell.interrupt()
+    send(shell, "/record off")
+    cut = shell.session.ids()
+    again = shell_for()
+    send(again, "/source one.seq")
+    assert again.session.ids() == cut
+    assert 2 <= len(cut) < 8
+
+
+def test_sampler_says_what_a_search_leaves_out(translator):
+    translator.interactive = True
+    for line in ("/strategy beam", "/sampler top_k=3 temperature=0.5 repeat_penalty=1.2"):
+        events = send(translator, line)
+    assert events[-1] == Notice("beam draws nothing: top_k=3 temperature=0.5 not in use")
+    assert send(translator, "/sampler")[-1] == events[-1]
+    assert len(send(translator, "/strategy sample") + send(translator, "/sampler")) == 3
+
+
+def test_a_file_that_is_broken_off_by_ctrl_c_leaves_what_is_done(shell, tmp_path):
+    tiny_translation_checkpoint("words.safetensors", seed=3, defaults={"max_tokens": 100})
+    Path("a.en").write_text("the cat sees i you love .\n" * 20_000)
+    command = [sys.executable, "-m", "seqshell", "-m", "./words.safetensors", "--no-plugins", "-c", "/translate @a.en -o a.fr"]
+    environment = {**os.environ, "SEQSHELL_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    lines = Path("a.fr").read_text().splitlines()
+
+    assert (process.returncode, out) == (130, b"")
+    assert b"translating" in first
+    assert b"not reached" in err
+    assert b"Traceback" not in err
+    assert 0 < len(lines) < 20_000
+    assert len(set(lines)) == 1

@@ -90,14 +90,19 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /sampler
         min_p=0.05 temperature=0.8
     """
+    from seqshell.decoding.chain import is_about_chance
     from seqshell.decoding.words import format_chain, parse_chain
 
-    was = format_chain(shell.session.chain)
-    if not arguments.words:
+    session = shell.session
+    was = format_chain(session.chain)
+    if arguments.words:
+        session.chain = parse_chain(arguments.text, shell.registry.samplers, session.chain)
+        yield from changed("sampler", format_chain(session.chain), was)
+    else:
         yield Text(was)
-        return
-    shell.session.chain = parse_chain(arguments.text, shell.registry.samplers, shell.session.chain)
-    yield from changed("sampler", format_chain(shell.session.chain), was)
+    idle = [] if getattr(session.strategy, "draws", True) else list(filter(is_about_chance, session.chain))
+    if idle and shell.interactive:
+        yield Notice(f"{session.strategy.name} draws nothing: {format_chain(idle)} not in use")
 
 
 def strategy_words(shell: Shell, text: str) -> Iterable[str]:
@@ -110,10 +115,11 @@ def strategy_words(shell: Shell, text: str) -> Iterable[str]:
 
 @command("strategy", usage="[NAME NAME=VALUE ...]", complete=strategy_words, purpose="choosing")
 def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Choose how a sequence is made of single choices: sample, greedy, or a plugin's; the state is kept.
+    """Choose how a sequence is made of single choices: sample, greedy, beam, or a plugin's; the state is kept.
 
     Without a word it shows the one in force. /strategies lists what there is, with settings.
 
+        >>> /strategy beam width=4
         >>> /strategy greedy
         >>> /strategy
         greedy

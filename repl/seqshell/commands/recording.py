@@ -13,6 +13,7 @@ from seqshell.commands.scripts import file_name
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.events import Event, Finished, Notice
 from seqshell.offers import Arguments, command
+from seqshell.settings import BUILT_IN, CHECKPOINT
 from seqshell.shell_settings import SHELL_SETTINGS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def replayed(shell: Shell, line: str, cut: Finished | None) -> Iterator[str]:
     A script has no Ctrl-C: an answer is made as short as it came out instead.
     """
     script = lines.as_script(line)
-    if cut is None or shell.op not in ("generate", "/continue", "/regen"):
+    if cut is None or shell.op not in ("generate", "translate", "/continue", "/regen"):
         yield script
     elif shell.op == "/continue":
         yield from [f"/continue {cut.num_tokens}"] if cut.num_tokens else ()
@@ -92,8 +93,9 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     yield f"{FIRST_LINE} {seqshell.__version__}"
     yield f"/load {_loadable(session.model, shell)}"
     yield f"/seed {session.seed}"
-    for entry in shell.settings.table():
-        if entry.name in SHELL_SETTINGS and entry.name not in LEFT_OUT:
+    listed = {entry.name for entry in shell.settings.table()}
+    for entry in map(shell.settings.entry, SHELL_SETTINGS):
+        if entry.name not in LEFT_OUT and (entry.name in listed or entry.origin not in (BUILT_IN, CHECKPOINT)):
             yield f"/set {entry.name} {_written(entry.value)}"
     yield f"/strategy {format_strategy(session.strategy, registry.strategies)}"
     yield f"/sampler {format_chain(session.chain, registry.samplers)}"

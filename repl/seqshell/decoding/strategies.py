@@ -21,6 +21,7 @@ class Greedy:
 
     name: ClassVar[str] = "greedy"
     streams: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
         """An Advanced for every token, without end."""
