@@ -23,8 +23,9 @@ class EncoderDecoder:
         """beside_size: how many numbers the decoder reads beside the token's vector at every step."""
         self.config = config
         target = take(weights, "target_embedding.weight", config.target_vocab_size, config.embed_size)
-        shared = config.shared_embedding
-        source = target if shared else take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
+        target_vectors = source_vectors = target * config.embedding_scale
+        if not config.shared_embedding:
+            source_vectors = take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size) * config.embedding_scale
         cell = CELLS[config.cell]
         self.encoder = read_encoder(
             cell,
@@ -33,11 +34,11 @@ class EncoderDecoder:
             hidden_size=config.encoder_size,
             num_layers=config.encoder_layers,
             bidirectional=config.bidirectional,
-            vectors=source * config.embedding_scale,
+            vectors=source_vectors,
         )
         self.bridge = Bridge(config, weights)
         sizes = {"input_size": config.embed_size + beside_size, "hidden_size": config.hidden_size, "num_layers": config.num_layers}
-        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target * config.embedding_scale, table_rows=TABLE_ROWS)
+        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target_vectors, table_rows=TABLE_ROWS)
         self.readout = Readout(weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None)
 
     def initial_state(self, batch_size: int = 1) -> State:
