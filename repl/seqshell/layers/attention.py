@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.packing import Floats, Weights, take
 
-ATTENTION = ("dot", "general", "additive", "concat")
-
 
 class Attention:
     """Scores of source tokens m_s for a decoder state h, softmax over them, and the mean of the m_s with these weights, the context.
@@ -52,8 +50,9 @@ class Attention:
 
 
 def read_attention(kind: str, weights: Weights, *, hidden_size: int, encoded_size: int, attention_size: int, prefix: str = "attention.") -> Attention:
-    """One of ATTENTION from a checkpoint's tensors; CheckpointError when one is missing or has another shape.
+    """Attention of a kind from a checkpoint's tensors; CheckpointError when one is missing or has another shape.
 
+    dot        none
     general    weights[f"{prefix}keys_of.weight"] [H, M]
     additive   keys_of.weight [K, M], keys_of.bias [K], query_of.weight [K, H] and vector.weight [1, K]
     concat     joint.weight [K, H + M], of which the first H columns are the query's, and vector.weight
