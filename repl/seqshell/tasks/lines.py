@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -77,19 +77,22 @@ def _window(session: Session, window: list[tuple[int, str]], plan: Plan, unknown
         plan.prefix,
         session.model.tokenizer,
         plan.excluded,
-        keeps_states=session.replaces_unknown,
+        keeps_states=False,
     )
     told = window[0][0]
-    found = answers(Interruptible(session.live), [source.ids for _, source in waiting], plan.strategy, request)
+    decoder, unk = Interruptible(session.live), session.model.tokenizer.unk
+    found = answers(decoder, [source.ids for _, source in waiting], plan.strategy, request)
     while True:
         while told in ready:
             yield ready.pop(told)
             told += 1
         try:
             number, best = next(found)
+            item, source = waiting[number]
+            if session.replaces_unknown and any(unk in each.ids for each in best):  # what it looked at is in its states: find it again with them
+                ((_, best),) = answers(decoder, [source.ids], plan.strategy, replace(request, keeps_states=True))
         except (StopIteration, Interrupted):
             return
-        item, source = waiting[number]
         ready[item] = _result(session, source, best, plan, item)
         done = told - window[0][0] + len(ready)
         if done % PAUSE == 0:
