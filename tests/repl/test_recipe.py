@@ -120,19 +120,6 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
         read_recipe(path)
 
 
-def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    short, long = tmp_path / "my text é.txt", tmp_path / "long.txt"
-    short.write_text("abc " * 100)
-    long.write_text("abc " * 500_000)
-
-    made = load_recipe(str(short), ["training.batch_size=4"])
-
-    assert (made.name, made.architecture, made.tokenizer["name"]) == ("my-text--", "gru", "char")
-    assert (made.folder, made.data.text, made.training.batch_size) == (tmp_path, short.name, 4)
-    assert (made.training.epochs, load_recipe(str(long)).training.epochs) == (100, 5)
-
-
 def test_recipes_are_found_by_name_the_users_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     assert load_recipe("shakespeare").architecture == "lstm"

@@ -77,6 +77,7 @@ def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
     if _has_few_lines(paths[0]):
         data["validation"] = names[0] if len(paths) == 1 else names
     training["epochs"] = _epochs(PAIR_BYTES, size)
+    training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_tokens"] = max(LEAST_BATCH, min(training["batch_tokens"], size // BATCH_SHARE))
     files = " and ".join(path.name for path in paths)
     tables["defaults"]["about"] = f"It translates sentences like those of {files}."

@@ -279,10 +279,10 @@ class Run:
 
     def _progress(self, loss: float, speed: float) -> Progress:
         """speed: tokens a second."""
-        place = self.place
-        left = place.seconds / place.step * max(0, self.total_steps - place.step)
-        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(left)} left"
-        return Progress(place.step, self.total_steps, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
+        place, num_pieces = self.place, self.lessons.num_pieces
+        left = max(0, num_pieces - place.piece) + num_pieces * max(0, self.settings.epochs - place.epoch - 1)  # an epoch may have a few more or less
+        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(place.seconds / place.step * left)} left"
+        return Progress(place.step, place.step + left, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         piece = next(self.lessons.pieces(0))

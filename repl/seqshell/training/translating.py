@@ -180,8 +180,8 @@ class TranslatingLessons:
             "exact": "share that is translated exactly, greedily",
             "bleu": "BLEU, translated greedily",
         }
-        forms = {"exact": "{:.2%}", "bleu": "{:.2f}"}
-        return Table(("validation", "value"), tuple((told[name], forms.get(name, "{:.4f}").format(value)) for name, value in measured.items()))
+        values = {**{name: f"{value:.4f}" for name, value in measured.items()}, "exact": f"{100 * measured['exact']:.2f} %"}
+        return Table(("validation", "value"), tuple((told[name], values[name]) for name in measured))
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first source."""
@@ -191,7 +191,8 @@ class TranslatingLessons:
         """The first example with its translation, chosen greedily."""
         source = self.examples()[0]
         try:
-            return f"{source} -> {self._translated(module, [self.source_tokenizer.encode(source)])[0]}"
+            ids = self.source_tokenizer.encode(source)
+            return f"{source} -> {self._translated(module, [ids], longest=10 + 3 * len(ids))[0]}"  # before the training it would not end
         except VocabularyError:
             return f"{source} ->"
 
@@ -217,11 +218,12 @@ class TranslatingLessons:
         settings = self.recipe.training
         return group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
-    def _translated(self, module: Any, sources: Sequence[Ids]) -> list[str]:
-        """Each source translated greedily."""
+    def _translated(self, module: Any, sources: Sequence[Ids], longest: int | None = None) -> list[str]:
+        """Each source translated greedily, with `longest` tokens at most, or as many as the recipe allows."""
         decoder: Any = make_decoder(self.architecture, self.config, module)  # one that encodes: its task is TRANSLATE
         unknown = () if self.tokenizer.unk is None else (self.tokenizer.unk,)
-        stop = Stop(max_tokens=self.recipe.defaults.max_tokens, ids=frozenset((EOS,)))
+        most = self.recipe.defaults.max_tokens
+        stop = Stop(max_tokens=most if longest is None else min(longest, most), ids=frozenset((EOS,)))
         request = Request(stop, tokenizer=self.tokenizer, excluded=frozenset((PAD, BOS, *unknown)), keeps_states=False)
         found = [""] * len(sources)
         for row, best in answers(decoder, [[*ids, EOS] for ids in sources], Greedy(), request):

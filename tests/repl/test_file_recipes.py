@@ -1,0 +1,133 @@
+"""What follows `train`: recipes by name, and files of data that are recipes themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqshell.errors import RecipeError
+from seqshell.models import Task
+from seqshell.opening import load_registry
+from seqshell.training.file_recipes import load_recipe
+from seqshell.training.preparation import prepare
+
+LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+
+
+def written(path: Path, text: str) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def columns(folder: Path, endings: tuple[str, str] = (".en", ".fr")) -> list[str]:
+    """LINES as two files."""
+    rows = [line.split("\t") for line in LINES.splitlines()]
+    return [written(folder / f"test{ending}", "".join(row[side] + "\n" for row in rows)) for side, ending in enumerate(endings)]
+
+
+def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Path) -> None:
+    short, long = tmp_path / "my text é.txt", tmp_path / "long.txt"
+    short.write_text("abc " * 100)
+    long.write_text("abc " * 500_000)
+
+    made = load_recipe(str(short), ["training.batch_size=4"])
+
+    assert (made.name, made.architecture, made.tokenizer["name"]) == ("my-text--", "gru", "char")
+    assert (made.folder, made.data.text, made.training.batch_size) == (tmp_path, short.name, 4)
+    assert (made.training.epochs, load_recipe(str(long)).training.epochs) == (100, 5)
+
+
+def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
+    made = load_recipe(written(tmp_path / "my pairs.tsv", LINES), ["training.learning_rate=0.1", "model.attention=dot"])
+
+    assert (made.name, made.task, made.architecture) == ("my-pairs", Task.TRANSLATE, "attention_seq2seq")
+    assert (made.folder, made.data.pairs, made.data.source, made.data.validation) == (tmp_path, "my pairs.tsv", "", 0.05)
+    assert (made.training.learning_rate, made.model["attention"]) == (0.1, "dot")
+    assert made.defaults.about == "It translates sentences like those of my pairs.tsv."
+    prepared = prepare(load_recipe(str(tmp_path / "my pairs.tsv")), load_registry())
+    assert prepared.lessons.split == {"training": 285, "validation": 15}
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.tsv", "no tab here\nx\ty\n"), ("a.txt", "x\ty\nx\ty\n"), ("tsv", "x\ty\n")])
+def test_any_other_file_is_a_text(tmp_path: Path, name: str, text: str) -> None:
+    assert load_recipe(written(tmp_path / name, text)).task is Task.GENERATE
+
+
+def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path: Path) -> None:
+    made = load_recipe(columns(tmp_path))
+
+    assert (made.name, made.folder) == ("test-en-fr", tmp_path)
+    assert (made.data.pairs, made.data.source, made.data.target) == ("", "test.en", "test.fr")
+    assert (made.data.source_language, made.data.target_language) == ("en", "fr")
+    assert prepare(made, load_registry()).lessons.sentences.training.targets[0].startswith("nombre ")
+
+    other = load_recipe(columns(tmp_path, (".txt", ".fr")))
+    assert (other.name, other.data.source_language, other.data.target_language) == ("test-txt-fr", "", "")
+
+
+def test_two_files_may_lie_in_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = written(tmp_path / "one" / "a.txt", "x\n"), written(tmp_path / "two" / "b.txt", "y\n")
+    made = load_recipe([source, target])
+    assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", tmp_path / "one", "a.txt", target)
+
+    monkeypatch.chdir(tmp_path)
+    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).lessons.sentences.training.targets == ("y",)
+
+
+def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path: Path) -> None:
+    few = load_recipe(written(tmp_path / "few.tsv", LINES[:100]))
+    many = load_recipe(written(tmp_path / "many.tsv", LINES * 1000))
+
+    assert (few.training.epochs, few.training.batch_tokens, few.training.sample_every) == (100, 64, 10)
+    assert (many.training.epochs, many.training.batch_tokens, many.training.sample_every) == (6, 2000, 1)
+    assert (few.data.validation, many.data.validation) == ("few.tsv", 0.05)
+    assert "learnt by heart" in prepare(few, load_registry()).lessons.about
+    assert load_recipe(str(tmp_path / "few.tsv"), ["data.validation=0.2"]).data.validation == 0.2
+
+    source, target = written(tmp_path / "a.de", "x\nz\n"), written(tmp_path / "a.en", "y\nw\n")
+    sentences = prepare(load_recipe([source, target]), load_registry()).lessons.sentences
+    assert sentences.validation == sentences.training
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.txt", "nothing.txt"], "there is no file '.*nothing.txt'; two words are two files, a source and its translations"),
+        (["a.txt", "b.txt", "c.txt"], "train takes one recipe, one file, or two files, a source and its translations; '.*c.txt' is too much"),
+        (["a.txt", "a.toml"], "'.*a.toml' is a recipe, which is trained by itself"),
+        (["a.txt", "."], "cannot read .*: Is a directory|is not a regular file"),
+        (["nothing"], "no recipe or file '.*nothing'"),
+        (["a.txt", "longer.txt"], "a.txt has 2 lines and longer.txt has 3; line by line, one must translate the other"),
+        (["uneven.tsv"], "uneven.tsv, line 2: there is no tab between a source and its translation"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[str], message: str) -> None:
+    for name, text in {"a.txt": "x\ny\n", "b.txt": "x\ny\n", "c.txt": "", "a.toml": "", "longer.txt": "x\ny\nz\n", "uneven.tsv": "x\ty\nz\n"}.items():
+        written(tmp_path / name, text)
+    with pytest.raises(RecipeError, match=message):
+        prepare(load_recipe([str(tmp_path / word) for word in words]), load_registry())
+
+
+def test_a_recipe_is_no_half_of_a_pair(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="'numbers' is a recipe, which is trained by itself"):
+        load_recipe([written(tmp_path / "a.txt", "x"), "numbers"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.attention=sideways", "attention must be dot, general, additive or concat, not 'sideways'"),
+        ("model.atention=dot", "did you mean attention"),
+        ("tokenizer.vocab_size=2", "the tokenizer bpe cannot be trained with"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_told(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        prepare(load_recipe(written(tmp_path / "a.tsv", LINES), [override]), load_registry())
