@@ -81,7 +81,7 @@ def test_the_wheel_holds_every_module_the_checkpoints_and_no_stray_file(wheel):
             expected.add(f"seqshell/{name}" if top == "checkpoints" else rest)
     assert expected <= ours
     assert not [name for name in ours if name.endswith((".pyc", ".tmp")) or "/." in name]
-    assert not [name for name in ours if "checkpoints/" in name and not name.endswith((".safetensors", ".toml", ".md"))]
+    assert not [name for name in ours if "checkpoints/" in name and not name.endswith((".safetensors", ".toml", ".tsv", ".md"))]
 
 
 def test_license_command_and_type_marker_are_in_the_wheel(wheel, built):
