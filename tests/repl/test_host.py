@@ -330,7 +330,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(site):
     with pytest.raises(UsageError, match="no strategy 'gredy'; did you mean greedy") as error:
         registry.lookup("strategy", "gredy")
     assert (error.value.code, error.value.hint) == ("unknown_strategy", "greedy")
-    with pytest.raises(UsageError, match="no tokenizer 'zzz'; there is byte, char"):
+    with pytest.raises(UsageError, match="no tokenizer 'zzz'; there is bpe, byte, char, word"):
         registry.lookup("tokenizer", "zzz")
 
 
