@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
+import torch
 
-from seqshell.errors import RecipeError
+from seqshell.errors import RecipeError, UsageError
+from seqshell.events import ModelOpened, Text, Translation
 from seqshell.models import Task
 from seqshell.opening import load_registry
+from seqshell.testing.running import shell_for
+from seqshell.training import cli
 from seqshell.training.file_recipes import load_recipe
 from seqshell.training.preparation import prepare
 
 LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
+QUICK = ("training.epochs=1", "training.batch_tokens=2000", "training.precision=float32", "model.hidden_size=8", "model.encoder_size=4")
 
 
 @pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A training seeds torch; other tests must not notice."""
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    state = torch.get_rng_state()
+    yield
+    torch.set_rng_state(state)
 
 
 def written(path: Path, text: str) -> str:
@@ -131,3 +142,52 @@ def test_a_recipe_is_no_half_of_a_pair(tmp_path: Path) -> None:
 def test_what_a_setting_cannot_be_is_told(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         prepare(load_recipe(written(tmp_path / "a.tsv", LINES), [override]), load_registry())
+
+
+# In the shell and on the command line
+
+
+def test_the_shell_trains_on_two_files_and_opens_the_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    columns(tmp_path)
+    shell = shell_for()
+    events = list(shell.handle(f"/train test.en test.fr {' '.join(QUICK)} model.embed_size=8"))
+
+    assert events[-2] == Text("seqshell -m test-en-fr")
+    assert isinstance(events[-1], ModelOpened)
+    assert shell.session.model.header["languages"] == ["en", "fr"]
+    assert shell.session.model.header["provenance"]["split"] == {"training": 285, "validation": 15}
+    assert isinstance(list(shell.handle("number 7"))[-1], Translation)
+
+
+def test_the_shell_takes_a_recipe_by_name(tmp_path):
+    shell = shell_for()
+    events = list(shell.handle(f"/train phrases {' '.join(QUICK)} model.embed_size=8"))
+
+    assert events[-2] == Text("seqshell -m phrases")
+    assert [event.text.partition(" -> ")[0] for event in events if isinstance(event, Text)][1:3] == [
+        "before training:\ngood morning",
+        "after it:\ngood morning",
+    ]
+
+
+def train_arguments(*words: str, as_json: bool = False) -> Namespace:
+    parser = ArgumentParser()
+    cli.add_train_arguments(parser)
+    return parser.parse_args(words, Namespace(json=as_json, device="auto", seed=None, no_plugins=False, plugins=()))
+
+
+def test_the_command_line_trains_on_two_files(tmp_path, capsys):
+    quick = [word for override in (*QUICK, "model.embed_size=8") for word in ("--set", override)]
+
+    assert cli.train_command(train_arguments(*columns(tmp_path), *quick, as_json=True)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["task"], told["epoch"]) == ("test-en-fr", "translate", 1)
+    assert told.keys() >= {"nats", "perplexity", "exact"}
+
+
+def test_the_command_line_wants_one_or_two(tmp_path):
+    with pytest.raises(UsageError, match="train what"):
+        cli.train_command(train_arguments())
+    with pytest.raises(RecipeError, match="'c' is too much"):
+        cli.train_command(train_arguments("a", "b", "c"))

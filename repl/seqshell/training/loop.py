@@ -115,8 +115,8 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
     tables = recipe.tables()
-    for key in ("text", "source", "target", "pairs"):  # where they lay is nobody's business
-        tables["data"][key] = Path(tables["data"][key]).name if tables["data"][key] else ""
+    for key in ("text", "source", "target", "pairs", "validation"):
+        tables["data"][key] = _without_folder(tables["data"][key])
     provenance = {
         "data": dict(prepared.lessons.data),
         "split": dict(prepared.lessons.split),
@@ -146,6 +146,13 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         dtype=recipe.training.dtype,  # type: ignore[arg-type]  # its setting has these two choices
         registry=registry,
     )
+
+
+def _without_folder(value: Any) -> Any:
+    """The name of a file, or of each of several: where they lay is nobody's business. Other values stay as they are."""
+    if isinstance(value, list | tuple):
+        return [_without_folder(item) for item in value]
+    return Path(value).name if isinstance(value, str) and value else value
 
 
 def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:

@@ -180,8 +180,9 @@ class TranslatingLessons:
             "exact": "share that is translated exactly, greedily",
             "bleu": "BLEU, translated greedily",
         }
-        values = {**{name: f"{value:.4f}" for name, value in measured.items()}, "exact": f"{100 * measured['exact']:.2f} %"}
-        return Table(("validation", "value"), tuple((told[name], values[name]) for name in measured))
+        forms = {"exact": "{:.2%}", "bleu": "{:.2f}"}
+        values = [forms.get(name, "{:.4f}").format(value).replace("%", " %") for name, value in measured.items()]
+        return Table(("validation", "value"), tuple(zip(map(told.__getitem__, measured), values, strict=True)))
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first source."""
