@@ -259,7 +259,8 @@ def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
 @pytest.mark.parametrize("architecture", ["seq2seq", "attention_seq2seq"])
 def test_a_model_that_was_trained_translates(tmp_path, architecture):
     tables = recipe(tmp_path, epochs=30, ema=0).tables() | {"architecture": architecture}
-    tables["data"]["validation"] = 0.04
+    (tmp_path / "validation.tsv").write_text("deux et un\ttwo and one\n")
+    tables["data"]["validation"] = str(tmp_path / "validation.tsv")
     tables["data"] |= {"source_language": "french", "target_language": "english"}
     out = tmp_path / "numbers.safetensors"
     list(train(recipe_from(tables, name="numbers", folder=tmp_path), load_registry(), out))
@@ -270,4 +271,5 @@ def test_a_model_that_was_trained_translates(tmp_path, architecture):
     assert answer.answer == "three and two"
     assert session.model.header["languages"] == ["french", "english"]
     assert session.model.header["provenance"]["data"]["name"] == "pairs.tsv"
-    assert session.model.header["provenance"]["split"] == {"training": 24, "validation": 1}
+    assert str(tmp_path) not in session.model.header["provenance"]["recipe"]
+    assert session.model.header["provenance"]["split"] == {"training": 25, "validation": 1}
