@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seqshell.errors import RecipeError, UsageError
-from seqshell.events import ModelOpened, Text, Translation
+from seqshell.events import ModelOpened, Progress, Text, Translation
 from seqshell.models import Task
 from seqshell.opening import load_registry
 from seqshell.testing.running import shell_for
@@ -157,6 +157,9 @@ def test_the_shell_trains_on_two_files_and_opens_the_model(tmp_path, monkeypatch
     assert isinstance(events[-1], ModelOpened)
     assert shell.session.model.header["languages"] == ["en", "fr"]
     assert shell.session.model.header["provenance"]["split"] == {"training": 285, "validation": 15}
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert progress[-1].done == progress[-1].total == len(progress)  # though words are split anew, and batches differ
+    assert all(event.done <= event.total for event in progress)
     assert isinstance(list(shell.handle("number 7"))[-1], Translation)
 
 
