@@ -201,6 +201,27 @@ def test_a_prefix_that_cannot_be_is_refused(session, prefix, most, message):
     assert session.position == 0
 
 
+@dataclass(frozen=True)
+class Twice:
+    """A search that finds each of its answers twice, as subwords may spell one text in two ways."""
+
+    name: ClassVar[str] = "twice"
+    streams: ClassVar[bool] = False
+
+    def search(self, decoder, start, request):
+        for step in Firsts().search(decoder, start, request):
+            yield replace(step, best=tuple(each for found in step.best for each in (found, replace(found, score=found.score - 1))))
+
+
+def test_candidates_that_read_alike_are_one():
+    session = Session(MODEL)
+    once = done(session.translate("the dog", 6, strategy=Firsts(), nbest=3)).candidates
+    twice = done(session.translate("the dog", 6, strategy=Twice(), nbest=3)).candidates
+
+    assert len({candidate.text for candidate in once}) == 3
+    assert twice == once
+
+
 def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
     session = started()
     session.strategy = Beam(5)

@@ -67,13 +67,24 @@ def translation(
                 yield replace(event, text=told[-1])
             else:
                 found = end.best if candidate is None else ()  # else each is told as an answer of its own
-                best = tuple(as_candidate(live, hypothesis, unknown, start) for hypothesis in found)
+                best = as_candidates(live, found, unknown, start)
                 place = (event.start, event.end, event.branch, event.candidate, event.settings)
                 yield Translation("".join(told), event.num_tokens, event.stop, event.log_prob, *place, source.text, best)
 
 
-def as_candidate(live: Live, found: Hypothesis, unknown: Unknown, start: State = None) -> Candidate:
-    """An answer that a search found; start: the state it was found from, needed where its first token is UNK and gives way."""
+def as_candidates(live: Live, found: Iterable[Hypothesis], unknown: Unknown, start: State = None) -> tuple[Candidate, ...]:
+    """The answers that a search found, best first. Of those that are one text in other tokens, the best.
+
+    start: the state they were found from, needed where a first token is UNK and gives way.
+    """
+    best: dict[str, Candidate] = {}
+    for hypothesis in found:
+        candidate = _candidate(live, hypothesis, unknown, start)
+        best.setdefault(candidate.text, candidate)
+    return tuple(best.values())
+
+
+def _candidate(live: Live, found: Hypothesis, unknown: Unknown, start: State) -> Candidate:
     befores: Iterable[State] = (start, *found.states)
     parts: list[bytes] = []
     for token, before in zip_longest(found.ids, islice(befores, len(found.ids))):

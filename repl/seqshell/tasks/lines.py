@@ -100,13 +100,13 @@ def _window(session: Session, window: list[tuple[int, str]], plan: Plan, unknown
 
 
 def _result(session: Session, source: Source, best: tuple[Hypothesis, ...], plan: Plan, item: int) -> Translation:
-    from seqshell.session.translation import Unknown, as_candidate
+    from seqshell.session.translation import Unknown, as_candidates
 
     unknown = Unknown(session.model, source, session.replaces_unknown)
     start = None
     if session.replaces_unknown and any(found.ids[:1] == (session.model.tokenizer.unk,) for found in best):
         start = session.live.reader.begin(source.ids)[1]
-    candidates = tuple(as_candidate(session.live, found, unknown, start) for found in best)
+    candidates = as_candidates(session.live, best, unknown, start)
     first = best[0]
     size = len(first.ids)
     stop = "length" if size == plan.stop.max_tokens else "eos"
