@@ -144,13 +144,17 @@ def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
 
 
 def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry: Registry) -> tuple[Tokenizer, Tokenizer | None]:
-    """The tokenizer of what a model writes, and for TRANSLATE that of what it reads. CheckpointError when they do not fit the config."""
+    """The tokenizer of what a model writes, and for TRANSLATE that of what it reads, the same object where they are the same.
+
+    CheckpointError when they do not fit the config.
+    """
     tokenizer = read_tokenizer(header["tokenizer"], registry)
     if task is not Task.TRANSLATE:
         return tokenizer, None
     if "source_tokenizer" not in header:
         raise CheckpointError("it translates, and has no source_tokenizer for what it reads")
-    source_tokenizer = read_tokenizer(header["source_tokenizer"], registry)
+    is_same = header["source_tokenizer"] == header["tokenizer"]
+    source_tokenizer = tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry)
     for each, name in ((source_tokenizer, "source_vocab_size"), (tokenizer, "target_vocab_size")):
         if each.size != getattr(config, name, each.size):
             raise CheckpointError(f"its config has a {name} of {getattr(config, name)}, and its tokenizer {each.size} tokens")

@@ -269,6 +269,7 @@ def test_a_model_that_was_trained_translates(tmp_path, architecture):
 
     assert isinstance(answer, Finished)
     assert answer.answer == "three and two"
+    assert session.model.source_tokenizer is session.model.tokenizer
     assert session.model.header["languages"] == ["french", "english"]
     assert session.model.header["provenance"]["data"]["name"] == "pairs.tsv"
     assert str(tmp_path) not in session.model.header["provenance"]["recipe"]
