@@ -77,6 +77,7 @@ class _Search:
         num_rows = len(start.histories)
         self._start, self._request, self._plan = start, request, plan
         self._share = plan.width // plan.groups  # places of a group
+        self._stop_ids = np.array(sorted(request.stop.ids), np.int64)
         self._shaper = Shaper(request)
         self._endings = Endings(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
         self._trail = Trail(decoder, start, request.keeps_states)
@@ -166,7 +167,7 @@ class _Search:
     def _end(self, choice: Choice, coverage: Floats | None, length: int) -> None:
         """Take the hypotheses that end, with an id or a text, out of the choice. Only now are they compared with those of another length."""
         lives = np.isfinite(choice.sums)
-        at_ids = np.isin(choice.tokens, sorted(self._request.stop.ids)) & lives
+        at_ids = (choice.tokens[..., None] == self._stop_ids).any(-1) & lives  # few: isin sorts first, and takes longer
         for index, place in np.argwhere(lives if self._endings else at_ids).tolist():
             node = self._nodes[index * self._sums.shape[1] + int(choice.places[index, place])]
             assert node is not None  # only what lives goes on
