@@ -147,6 +147,21 @@ def test_words_are_split_anew_in_every_epoch_and_the_text_stays():
     assert next(Resplit(tokenizer, [text], 0.0, seed=0).sentences(np.random.default_rng(3))) == tokenizer.encode(text)
 
 
+def test_some_sources_are_read_as_people_type_them(tmp_path):
+    pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()]
+
+    def texts(share):
+        ready = prepared(tmp_path, [*pairs, *((source.lower().rstrip(" !"), target) for source, target in pairs)], plain_sources=share)
+        tokenizer, found = ready.source_tokenizer, set()
+        for piece in ready.lessons.pieces(0):
+            found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in piece[0].tolist()}
+        return found
+
+    assert any(text.startswith("Un") and text.endswith("!") for text in texts(0.0))
+    assert all(text.startswith("un et ") and not text.endswith("!") for text in texts(1.0))
+    assert {text[:1] for text in texts(0.5)} == {"U", "u"}
+
+
 # The loss
 
 

@@ -44,6 +44,9 @@ class TrainingSettings:
     batch_tokens: int = setting(0, low=0, high=10_000_000, help="translate: target tokens read side by side, padding too; 0: batch_size sentences")
     max_length: int = setting(100, low=1, high=65_536, help="translate: longer sentences, in tokens, are left out of the training")
     subword_dropout: float = setting(0.0, low=0, high=0.99, help="bpe: chance that two parts of a word are not joined, anew in every epoch")
+    plain_sources: float = setting(
+        0.0, low=0, high=1, help="translate: chance that a source is read in small letters and without its last mark, as people type"
+    )
     label_smoothing: float = setting(0.0, low=0, high=0.99, help="share of the probability that is wanted for all tokens alike")
     teacher_forcing: float = setting(1.0, low=0, high=1, help="translate: chance that the right token is read next, and not the model's own")
     teacher_forcing_by: str = setting("token", choices=("token", "batch"), help="what that chance is drawn for")

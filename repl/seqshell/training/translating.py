@@ -33,6 +33,7 @@ from seqshell.training.recipe import Recipe
 from seqshell.training.translation_figures import exact_match
 
 VALIDATION_SENTENCES = 1000  # that are translated after every epoch
+MARKS = " .!?\u2026\u202f\xa0"  # that end a sentence, and the spaces before them
 LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
 
 
@@ -128,10 +129,14 @@ class TranslatingLessons:
     def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
         """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
         draws = np.random.default_rng((self.recipe.training.seed, order))
+        settings = self.recipe.training
         sources: Sequence[Ids] = self._training.sources
         targets: Sequence[Ids] = self._training.targets
-        if self.recipe.training.subword_dropout:
+        if settings.subword_dropout:
             sources, targets = (list(side.sentences(draws)) for side in self._resplit)
+        if settings.plain_sources:
+            chosen = draws.random(len(sources)) < settings.plain_sources
+            sources = [plain if is_plain else ids for is_plain, plain, ids in zip(chosen, self._plain, sources, strict=True)]
         for numbers in self._batches(draws, sources, targets)[first:]:
             yield _arrays(sources, targets, numbers)
 
@@ -214,6 +219,17 @@ class TranslatingLessons:
         sides = (self.source_tokenizer, texts.sources), (self.tokenizer, texts.targets)
         first, second = (Resplit(tokenizer, lines, settings.subword_dropout, settings.seed) for tokenizer, lines in sides)
         return first, second
+
+    @cached_property
+    def _plain(self) -> list[Ids]:
+        """The sources in small letters and without their last mark; those of which nothing is known then stay as they are."""
+        plain: list[Ids] = []
+        for text, ids in zip(self._training.texts.sources, self._training.sources, strict=True):
+            try:
+                plain.append(self.source_tokenizer.encode(text.lower().rstrip(MARKS)) or ids)
+            except VocabularyError:
+                plain.append(ids)
+        return plain
 
     def _batches(self, draws: np.random.Generator, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Any]:
         settings = self.recipe.training
