@@ -14,11 +14,13 @@ class Attention(nn.Module):
     """Scores of source tokens m_s for a decoder state h (Luong et al. 2015, https://arxiv.org/abs/1508.04025, equation 8; additive:
     Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, appendix A.1.2):
 
-        dot        h . m_s
-        general    h . W m_s
+        dot        h . m_s / sqrt(H)
+        general    h . W m_s / sqrt(H)
         additive   v . tanh(W h + U m_s + b)
         concat     v . tanh(W [h; m_s]): the same without the bias, W and U one matrix
 
+    The division, which Luong et al. do not have, is that of Vaswani et al. 2017 (section 3.2.1): without it the weights come to be 1 for one
+    token, the end of the source, within some hundred updates, and may stay there.
     What depends on the source alone, the keys, is computed once for a sentence. Padding gets the weight 0.
     """
 
@@ -48,7 +50,7 @@ class Attention(nn.Module):
     def forward(self, queries: Tensor, keys: Tensor, encoded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """queries: [B, T, H]; keys: [B, S, K]; encoded: [B, S, M]; mask: [B, S]. Returns contexts [B, T, M] and weights [B, T, S]."""
         if self.vector is None:
-            scores = queries @ keys.transpose(1, 2)
+            scores = (queries * self.hidden_size**-0.5) @ keys.transpose(1, 2)
         else:
             looked = self.query_of(queries) if self.query_of is not None else self._joint_queries(queries)
             scores = self.vector(torch.tanh(looked.unsqueeze(2) + keys.unsqueeze(1))).squeeze(-1)  # [B, T, S] from [B, T, S, K]

@@ -231,9 +231,9 @@ class Papers:
         given, kind = self.given, self.config.attention
         for m in self.states:
             if kind == "dot":
-                yield h @ m
+                yield h @ m / np.sqrt(len(h))
             elif kind == "general":
-                yield h @ given["attention.keys_of.weight"] @ m
+                yield h @ given["attention.keys_of.weight"] @ m / np.sqrt(len(h))
             elif kind == "additive":
                 yield given["attention.vector.weight"][0] @ np.tanh(given["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m))
             else:

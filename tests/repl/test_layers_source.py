@@ -98,9 +98,9 @@ def score(kind, weights, h, m):
     """Of one token of the source, as the papers write it."""
     given = {name.removeprefix("attention."): value.astype(np.float64) for name, value in weights.items()}
     if kind == "dot":
-        return h @ m
+        return h @ m / np.sqrt(H)
     if kind == "general":
-        return h @ given["keys_of.weight"] @ m
+        return h @ given["keys_of.weight"] @ m / np.sqrt(H)
     if kind == "additive":
         return given["vector.weight"][0] @ np.tanh(given["query_of.weight"] @ h + given["keys_of.weight"] @ m + given["keys_of.bias"])
     return given["vector.weight"][0] @ np.tanh(given["joint.weight"] @ np.concatenate((h, m)))

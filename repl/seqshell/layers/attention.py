@@ -14,7 +14,8 @@ from seqshell.layers.packing import Floats, Weights, take
 class Attention:
     """Scores of source tokens m_s for a decoder state h, softmax over them, and the mean of the m_s with these weights, the context.
 
-        h . k_s              dot, general      (Luong et al. 2015, https://arxiv.org/abs/1508.04025, equation 8)
+        h . k_s / sqrt(H)    dot, general      (Luong et al. 2015, https://arxiv.org/abs/1508.04025, equation 8;
+                             divided as Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.1)
         v . tanh(W h + k_s)  additive, concat  (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, appendix A.1.2)
 
     The keys k_s depend on the source alone and are computed once for it: m_s itself, or U m_s + b. Padding gets the weight 0.
@@ -36,7 +37,7 @@ class Attention:
         All of them may lack the axis B.
         """
         if self._vector is None:
-            scores = _products(keys, query)
+            scores = _products(keys, query * np.float32(query.shape[-1] ** -0.5))
         else:
             looked = query if self._query is None else self._query(query)
             inner: Floats = keys + looked[..., None, :]  # [B, S, K]

@@ -20,6 +20,7 @@ from torch import Tensor
 from seqshell.checkpoint import write_atomically
 from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Progress
+from seqshell.offers import settings_of
 from seqshell.state import State, leaves, map_leaves, replace_leaves
 from seqshell.training import resume
 from seqshell.training.lessons import Figures, Piece
@@ -34,6 +35,7 @@ from seqshell.training.optimisation import (
     update_average,
 )
 from seqshell.training.preparation import Prepared
+from seqshell.training.recipe import TABLES
 
 RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
 
@@ -303,6 +305,8 @@ def _same_recipe(old: Figures, new: Figures, path: Path) -> None:
     new = json.loads(json.dumps(new))
     for table in ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training"):
         before, now = old.get(table), new.get(table)
+        if table in TABLES and isinstance(before, dict):  # settings that are newer than the file had their defaults
+            before = {item.name: item.default for item in settings_of(TABLES[table])} | before
         if isinstance(now, dict) and isinstance(before, dict):
             differing = [f"{table}.{key}" for key in sorted(before.keys() | now.keys()) if key not in free and before.get(key) != now.get(key)]
         else:

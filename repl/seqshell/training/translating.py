@@ -120,7 +120,7 @@ class TranslatingLessons:
 
     @cached_property
     def num_pieces(self) -> int:
-        return len(self._batches(np.random.default_rng(0), self._training.sources, self._training.targets))
+        return len(self._epoch(0)[2])
 
     def initial_state(self, module: Any) -> State:
         """Nothing is carried: each sentence has its own beginning."""
@@ -128,8 +128,14 @@ class TranslatingLessons:
 
     def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
         """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
-        draws = np.random.default_rng((self.recipe.training.seed, order))
+        sources, targets, batches = self._epoch(order)
+        for numbers in batches[first:]:
+            yield _arrays(sources, targets, numbers)
+
+    def _epoch(self, order: int) -> tuple[Sequence[Ids], Sequence[Ids], list[Any]]:
+        """The ids of sources and targets as this epoch has them, and the numbers of the pairs of each batch."""
         settings = self.recipe.training
+        draws = np.random.default_rng((settings.seed, order))
         sources: Sequence[Ids] = self._training.sources
         targets: Sequence[Ids] = self._training.targets
         if settings.subword_dropout:
@@ -137,8 +143,7 @@ class TranslatingLessons:
         if settings.plain_sources:
             chosen = draws.random(len(sources)) < settings.plain_sources
             sources = [plain if is_plain else ids for is_plain, plain, ids in zip(chosen, self._plain, sources, strict=True)]
-        for numbers in self._batches(draws, sources, targets)[first:]:
-            yield _arrays(sources, targets, numbers)
+        return sources, targets, group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
     def num_tokens(self, piece: Piece) -> int:
         return int(np.count_nonzero(piece[3]))
@@ -230,10 +235,6 @@ class TranslatingLessons:
             except VocabularyError:
                 plain.append(ids)
         return plain
-
-    def _batches(self, draws: np.random.Generator, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Any]:
-        settings = self.recipe.training
-        return group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
     def _translated(self, module: Any, sources: Sequence[Ids], longest: int | None = None) -> list[str]:
         """Each source translated greedily, with `longest` tokens at most, or as many as the recipe allows."""
