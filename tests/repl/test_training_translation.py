@@ -20,7 +20,7 @@ from seqshell.training.loop import train
 from seqshell.training.pair_loss import pair_loss
 from seqshell.training.preparation import prepare
 from seqshell.training.recipe import TrainingSettings, recipe_from
-from seqshell.training.run import Run
+from seqshell.training.run import Run, _same_recipe
 from seqshell.training.translating import read_sentences
 
 NUMBERS = {"un": "one", "deux": "two", "trois": "three", "quatre": "four", "cinq": "five"}
@@ -256,6 +256,24 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
     for name, tensor in whole.module.state_dict().items():
         assert torch.equal(tensor, again.module.state_dict()[name]), name
     assert len(again.last_weights) == settings.get("average_checkpoints", 0)
+
+
+def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_their_defaults(tmp_path):
+    path = tmp_path / "resume.safetensors"
+    older = recipe(tmp_path).tables()
+    del older["training"]["plain_sources"]
+
+    _same_recipe(older, recipe(tmp_path).tables(), path)
+    with pytest.raises(RecipeError, match="another training[.]plain_sources"):
+        _same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
+
+
+def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
+    tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {"tokenizer": {"name": "bpe", "vocab_size": 60}}
+    lessons = prepare(recipe_from(tables, name="parts", folder=tmp_path), load_registry()).lessons
+    whole = prepare(recipe_from(tables | {"training": tables["training"] | {"subword_dropout": 0.0}}, name="parts", folder=tmp_path), load_registry())
+
+    assert len(list(lessons.pieces(0))) == lessons.num_pieces > whole.lessons.num_pieces
 
 
 def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
