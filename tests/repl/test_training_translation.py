@@ -264,7 +264,7 @@ def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_thei
     del older["training"]["plain_sources"]
 
     _same_recipe(older, recipe(tmp_path).tables(), path)
-    with pytest.raises(RecipeError, match="another training[.]plain_sources"):
+    with pytest.raises(RecipeError, match=r"another training\.plain_sources"):
         _same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
 
 
