@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 TABLE_ROWS = 64  # so many rows at a time are a file of sentences, which repays the products of the whole vocabulary; one sentence does not
 
 
-class EncoderDecoder:
+class EncoderDecoder(ABC):
     """What both share: embeddings, encoder, bridge, the recurrent layers over the target and the read-out."""
 
     def __init__(self, config: PairConfig, weights: Weights, beside_size: int) -> None:
@@ -45,9 +46,9 @@ class EncoderDecoder:
         """The encoding of the empty source, EOS alone."""
         return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
 
+    @abstractmethod
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
-        raise NotImplementedError
 
 
 class Seq2SeqDecoder(EncoderDecoder):

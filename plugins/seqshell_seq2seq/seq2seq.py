@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,7 @@ from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, reversed_
 from seqshell_seq2seq.states import ContextState
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(nn.Module, ABC):
     """What both encoder-decoders have: two embeddings, which may be one, the encoder and the bridge."""
 
     def __init__(self, config: PairConfig) -> None:
@@ -28,9 +30,9 @@ class EncoderDecoder(nn.Module):
         source = self.target_embedding.weight.new_full((batch_size, 1), EOS, dtype=torch.int64)
         return self.encode(source, torch.ones(batch_size, dtype=torch.int64))
 
+    @abstractmethod
     def encode(self, source: Tensor, lengths: Tensor) -> State:
         """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
-        raise NotImplementedError
 
     def embed_source(self, source: Tensor) -> Tensor:
         """source: [B, S]. Returns [B, S, E], some of it dropped in training."""

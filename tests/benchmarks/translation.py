@@ -32,30 +32,20 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from seqshell import BOS, EOS, PAD, checkpoint
-from seqshell.building import find_architecture, read_config
+from seqshell import BOS, EOS, PAD
 from seqshell.decoding.rows import answers
 from seqshell.decoding.words import parse_strategy
-from seqshell.host import Registry, resolve
+from seqshell.host import Registry
 from seqshell.models import Model
 from seqshell.opening import load_registry, open_model, start_session
 from seqshell.sampling import Request, Stop
 from seqshell.state import State, rows
 from seqshell.training.batches import pair_arrays
+from seqshell.training.evaluation import module_of
 
 LONGEST = 100  # tokens of a translation
 WIDTH = 5
 BATCHED, SINGLE = 5.0, 3.0  # times the loop: what should be reached
-
-
-def module_of(model: Model, registry: Registry) -> Any:
-    """The torch module of an opened checkpoint, in eval mode."""
-    assert model.path is not None  # it was opened from a file
-    header, weights = checkpoint.read(model.path)
-    _, architecture = find_architecture(header, registry, model.path.name)
-    module = resolve(architecture.model)(read_config(architecture, header["config"]))
-    module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
-    return module.eval()
 
 
 @torch.inference_mode()

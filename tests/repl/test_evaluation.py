@@ -77,7 +77,7 @@ def test_both_protocols_are_what_reading_token_by_token_gives(checkpoint_path: P
 @pytest.mark.parametrize("length", [2, 256, 257, 258, 513])
 def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, registry: Registry, length: int) -> None:
     text = TEXT[:length]
-    module = evaluation._module(open_model(checkpoint_path, registry), registry)
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(text))
 
     assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(np.mean(surprisals(checkpoint_path, registry, text, 256)), abs=1e-5)
@@ -85,7 +85,7 @@ def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, regis
 
 
 def test_a_carried_state_goes_on_from_call_to_call(checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = evaluation._module(open_model(checkpoint_path, registry), registry)
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
     at_once = evaluation.carried(module, ids)
     monkeypatch.setattr(evaluation, "PIECE", 100)
@@ -94,7 +94,7 @@ def test_a_carried_state_goes_on_from_call_to_call(checkpoint_path: Path, regist
 
 
 def test_streams_side_by_side_start_cold_each(checkpoint_path: Path, registry: Registry) -> None:
-    module = evaluation._module(open_model(checkpoint_path, registry), registry)
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
 
     assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(evaluation.cold_blocks(module, ids, block=100), abs=1e-6)

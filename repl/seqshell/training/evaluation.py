@@ -155,10 +155,10 @@ def _on_device(model: Model, registry: Registry, device: str) -> nn.Module:
         where = find_device(device)
     except ValueError as error:
         raise RecipeError(f"--device: {error}") from None
-    return _module(model, registry).to(where)
+    return module_of(model, registry).to(where)
 
 
-def _module(model: Model, registry: Registry) -> nn.Module:
+def module_of(model: Model, registry: Registry) -> nn.Module:
     """The torch module of an opened checkpoint, in eval mode."""
     if isinstance(model.decoder, TorchDecoder):
         return model.decoder.module.eval()
