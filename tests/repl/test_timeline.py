@@ -54,16 +54,17 @@ def test_a_way_of_fifty_thousand_runs_is_walked_without_recursion():
     assert timeline.made_by_model(last) == 50_000
 
 
-def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_runs():
-    """Each step looks at the base of a run: counting these looks counts the steps."""
+class Counting(list):
+    """Each step of a search looks at the base of a run: counting these looks counts the steps."""
 
-    class Counting(list):
-        looks = 0
+    looks = 0
 
-        def __getitem__(self, index):
-            self.looks += 1
-            return super().__getitem__(index)
+    def __getitem__(self, index):
+        self.looks += 1
+        return super().__getitem__(index)
 
+
+def test_a_far_ancestor_is_found_at_once_where_nobody_went_back():
     timeline = grown()
     for turn in range(20_000):
         timeline.begin(turn, turn, Read.FED, Draw())
@@ -71,7 +72,20 @@ def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_runs():
     timeline.base = Counting(timeline.base)
 
     assert timeline.ancestor(20_000, 3) == 3
-    assert timeline.base.looks < 150
+    assert timeline.base.looks == 2
+
+
+def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_times_that_one_went_back():
+    """Of the two tokens of each turn the second is taken back."""
+    timeline = grown()
+    for turn in range(20_000):
+        timeline.begin(max(2 * turn - 1, 0), turn, Read.FED, Draw())
+        timeline.extend([1, 2])
+    timeline.base = Counting(timeline.base)
+
+    assert timeline.depth(timeline.ancestor(39_999, 3)) == 3
+    assert timeline.ancestor(39_999, 3) == 5
+    assert 10 < timeline.base.looks < 150
 
 
 def test_the_ids_from_a_depth_leave_out_what_was_read_before_it():

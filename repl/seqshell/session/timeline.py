@@ -2,7 +2,8 @@
 
 A node is a moment: what it was before plus one token. Nodes are numbers, counted from 0 in the order of committing, and are kept for
 ever. Those that one call committed, one after the other, form a run; only the id is stored for each node, everything else once
-for its run. Finding a node takes steps in the logarithm of the number of runs, whatever the number of tokens; nothing recurses.
+for its run. Finding the run of a node takes a binary search among the runs; finding an earlier moment, one step where nobody went back
+in between, else steps in the logarithm of the number of runs. Neither depends on the number of tokens, and nothing recurses.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Timeline:
     ids[node] is its token, -1 for a root. For each run: first node, parent (the node before its first, -1 for the first root),
     base (depth of the parent; -1 for a root), turn, read, seed, retry, made (tokens that the model made, before the run), and
     above, level, jump: the run of the parent, how many runs are above, and a far run above (the jump pointers of Myers 1983,
-    https://doi.org/10.1016/0020-0190(83)90106-0), so that any run above is found in few steps.
+    https://doi.org/10.1016/0020-0190(83)90106-0), so that any run above is found in few steps; straight: the first of the runs that led
+    here without going back. Their nodes follow each other as their depths do, so that one subtraction finds any moment among them.
     """
 
     def __init__(self) -> None:
@@ -79,7 +81,7 @@ class Timeline:
         self.first, self.parent, self.base = array("q"), array("q"), array("q")
         self.turn, self.read, self.made = array("q"), array("b"), array("q")
         self.seed, self.retry = array("Q"), array("Q")
-        self.above, self.level, self.jump = array("q"), array("q"), array("q")
+        self.above, self.level, self.jump, self.straight = array("q"), array("q"), array("q"), array("q")
         self.sources: dict[int, Source] = {}  # by node
         self.words: dict[int, str] = {}  # by node
 
@@ -95,7 +97,7 @@ class Timeline:
     def begin_root(self, parent: int, turn: int, draw: Draw, source: Source | None = None) -> int:
         """A moment at which nothing but a source was read; parent: the node that is left for it, -1 at the very start. Returns the node."""
         run = self.num_runs
-        self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run)
+        self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run, run)
         root = self.append(-1)
         if source is not None:
             self.sources[root] = source
@@ -110,11 +112,12 @@ class Timeline:
         jump = self.jump[above]
         level = self.level[above]
         even = level - self.level[jump] == self.level[jump] - self.level[self.jump[jump]]
-        self._begin(parent, self.depth(parent), turn, read, draw, made, above, level + 1, self.jump[jump] if even else above)
+        straight = self.straight[above] if parent == len(self.ids) - 1 else self.num_runs
+        self._begin(parent, self.depth(parent), turn, read, draw, made, above, level + 1, self.jump[jump] if even else above, straight)
 
     def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, *place: int) -> None:
-        """place: made, above, level, jump. A run is there once its first node is noted: KeyboardInterrupt before that leaves nothing."""
-        columns = (self.parent, self.base, self.turn, self.read, self.seed, self.retry, self.made, self.above, self.level, self.jump)
+        """place: made, above, level, jump, straight. A run is there once its first node is noted: KeyboardInterrupt before that leaves nothing."""
+        columns = (self.parent, self.base, self.turn, self.read, self.seed, self.retry, self.made, self.above, self.level, self.jump, self.straight)
         for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
             del column[self.num_runs :]
             column.append(value)
@@ -161,7 +164,7 @@ class Timeline:
 
     def ancestor(self, node: int, depth: int) -> int:
         """The moment on the way to `node` at which `depth` tokens were read; 0 <= depth <= depth(node)."""
-        run = self._run_at(self.run_of(node), depth)
+        run = self._run_at(self.straight[self.run_of(node)], depth)
         return self.first[run] + depth - self.base[run] - 1
 
     def _run_at(self, run: int, depth: int) -> int:
