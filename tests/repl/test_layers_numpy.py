@@ -127,6 +127,21 @@ def test_a_vocabulary_too_large_for_a_table_gives_the_same(cell, monkeypatch):
         near(plain.step(IDS[:batch, 0], state)[0], table.step(IDS[:batch, 0], state)[0])
 
 
+@pytest.mark.parametrize("cell", GATES)
+def test_tokens_that_were_read_before_change_no_bit_of_a_step(cell):
+    """A stack with table_rows keeps the products of the tokens that small steps have read."""
+    fresh, used = (RecurrentStack(layers(cell), EMBEDDING, table_rows=64) for _ in range(2))
+    table = RecurrentStack(layers(cell), EMBEDDING)
+    state = table.feed(IDS, table.initial_state(3))[1]
+    for time in range(20):
+        used.step(IDS[:, time], state)
+    for batch in (1, 3):
+        start = table.feed(IDS[:batch], table.initial_state(batch))[1]
+        again, now = used.step(IDS[:batch, 0], start)[0], fresh.step(IDS[:batch, 0], start)[0]
+        assert again.tobytes() == now.tobytes()
+        near(now, table.step(IDS[:batch, 0], start)[0])
+
+
 def test_a_long_text_is_fed_in_chunks_that_do_not_show(monkeypatch):
     stack = RecurrentStack(layers("lstm"), EMBEDDING)
     whole = stack.feed(IDS, stack.initial_state(3))

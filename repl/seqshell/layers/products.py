@@ -7,7 +7,7 @@ import numpy as np
 from seqshell.layers.packing import Floats
 
 FEW = 6  # rows up to which products with vectors take less time than one with a matrix
-BLOCK = 1 << 18  # numbers of a matrix that are read once for all of a few rows, from the second-level cache: 1 MiB
+BLOCK = 1 << 17  # numbers of a matrix that are read once for all of a few rows, from the second-level cache: 512 KiB
 
 
 def product(inputs: Floats, matrix: Floats) -> Floats:

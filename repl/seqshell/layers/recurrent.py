@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqshell.layers.cells import Layer, Parts
 from seqshell.layers.packing import Floats
+from seqshell.layers.products import product
 from seqshell.layers.states import LSTMState
 from seqshell.state import State
 
@@ -23,6 +24,7 @@ class RecurrentStack:
     vectors: the embedding [V, E] when the inputs are token ids. The first layer's product of every token with its input weights is then
     computed once, as a table [V, G], if that is not too large. one_hot: the ids are their own unit vectors.
     table_rows: a table of vectors serves calls with at least so many rows, and is made at the first of them; 0: every call, and it is made here.
+    Steps of fewer rows keep the product of each token that they read.
     """
 
     def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False, table_rows: int = 0) -> None:
@@ -32,6 +34,7 @@ class RecurrentStack:
         self._vectors = vectors
         fits = vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES
         self._table_rows = 0 if one_hot else table_rows if fits else None
+        self._read: dict[int, Floats] | None = {} if fits else None  # products [G] of the tokens that small steps have read
         # Columns of the input weights for the token, and for what is read beside it.
         size = len(first.input_weight) if vectors is None else vectors.shape[1]
         self._token_weight, self._beside_weight = np.split(first.input_weight, [size])
@@ -47,22 +50,20 @@ class RecurrentStack:
         """inputs: [B] ids or [B, F]; beside: [B, X], read with the ids' vectors. Returns the last layer's hidden states [B, H] and the state."""
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
-        table = self._table_for(len(inputs))
         # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
         rows: Any = slice(None)
         if len(inputs) == 1:
             inputs, rows = inputs[0], 0
             beside = None if beside is None else beside[0]
-        if table is not None:
-            products = table[inputs]  # of a single token, the table's own row
-            if beside is not None:
-                products = products + beside.dot(self._beside_weight)
-        elif self._vectors is not None:
+        products = self._known_products(inputs)
+        if products is not None and beside is not None:
+            products = products + product(beside, self._beside_weight)
+        elif products is None and self._vectors is not None:
             inputs = self._vectors[inputs] if beside is None else np.concatenate((self._vectors[inputs], beside), axis=-1)
         for index, layer in enumerate(self.layers):
             own_place = rows, index  # [H], or [B, H]
             old, own = [part[own_place] for part in parts], [part[own_place] for part in new]
-            if index == 0 and table is not None:
+            if index == 0 and products is not None:
                 layer.advance(products, old, own)
             else:
                 layer.step(inputs, old, own)
@@ -115,6 +116,26 @@ class RecurrentStack:
             products += self.layers[0].bias
         if beside is not None:
             products += beside.dot(self._beside_weight)
+        return products
+
+    def _known_products(self, ids: NDArray[Any]) -> Floats | None:
+        """The first layer's input products of ids [B] or of one id, which are not to be written to; None where none are kept.
+
+        Each is computed alone, so that it does not depend on what it is read with.
+        """
+        if (table := self._table_for(ids.size)) is not None:
+            known: Floats = table[ids]
+            return known
+        if self._read is None:
+            return None
+        return self._product_of(int(ids)) if ids.ndim == 0 else np.stack([self._product_of(each) for each in ids.tolist()])
+
+    def _product_of(self, token: int) -> Floats:
+        assert self._read is not None
+        assert self._vectors is not None
+        products = self._read.get(token)
+        if products is None:
+            self._read[token] = products = self._vectors[token].dot(self._token_weight) + self.layers[0].bias
         return products
 
     def _table_for(self, num_rows: int) -> Floats | None:
