@@ -124,6 +124,7 @@ BAD = {
     "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
     "/train notes.txt training.epochs=0": "epochs must be 1 to",
     "/translate": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
+    "/translate   ": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
     "/translate -m": "-m needs a value: -m MODEL",
     "/translate -m nothing i love you": "no model 'nothing'",
     "/translate -m tiny i love you": "tiny is no model to translate with, its task is to generate; /models tells the task of each",

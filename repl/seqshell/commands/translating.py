@@ -46,7 +46,7 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /translate --prefix je i love you
         >>> /translate @letters.txt -o letters-in-french.txt
     """
-    if not arguments.text and not arguments.file:
+    if not arguments.text.strip() and not arguments.file:
         words(arguments, translate, 1)
     file = str(arguments.options.get("-o", ""))
     if file:
