@@ -435,6 +435,21 @@ def test_the_limit_finishes_what_lives_with_the_score_it_has():
     assert [len(each.states) for each in found] == [0, 2, 2]
 
 
+def test_answers_that_read_alike_are_one_answer():
+    """`a a` and `a b` are the best two by the average; where both read the same, EOS alone takes the second place."""
+
+    class Alike:
+        size = 3
+
+        def piece(self, token):
+            return (b"a", b"a", b"")[token]
+
+    wanted = Request(AT_EOS, num_best=2, tokenizer=Alike())
+    (found,) = best(Beam(2, "average", early_stop=False), GARDEN.start(), wanted, GARDEN)
+    assert [each.ids for each in found] == [(0, 0), ()]
+    assert found[0].log_prob == pytest.approx(np.log(0.2025))
+
+
 def test_a_candidate_without_any_probability_is_no_hypothesis():
     certain = Scripted({}, [1.0, 0.0, 0.0])
     (found,) = best(Beam(3), certain.start(), Request(Stop(3), num_best=3), certain)

@@ -18,7 +18,8 @@ class Beam:
     """Go on with the `width` likeliest beginnings at once, and take the finished one with the best score.
 
     At each step the `width` likeliest continuations of all live hypotheses are chosen. Those that end, with EOS or a stop text,
-    leave the beam with their score and take no place in it any more. Samplers about chance are not in use. Width 1 is greedy.
+    leave the beam with their score and take no place in it any more; of two that read alike, in other tokens, the better one counts.
+    Samplers about chance are not in use. Width 1 is greedy.
     """
 
     name: ClassVar[str] = "beam"

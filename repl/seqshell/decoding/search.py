@@ -52,12 +52,16 @@ class Choice(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A hypothesis that ended: the last node of its way, and how many of the ids on it belong to the answer."""
+    """A hypothesis that ended: the last node of its way, how many of the ids on it belong to the answer, and what they read.
+
+    reads: the bytes of the answer; its ids where there is no tokenizer.
+    """
 
     score: float
     log_prob: float
     node: Node
     num_ids: int
+    reads: bytes | tuple[int, ...]
 
 
 def search(decoder: Decoder, start: Batch, request: Request, plan: Plan) -> Iterator[Hypotheses]:
@@ -179,7 +183,7 @@ class _Search:
                     continue
                 num_ids = self._endings.cut([*node.ids(), token], num_bytes)
             score = self._score(choice.sums, coverage, index, place, length)
-            self._pool(index, place).append(Finished(score, float(choice.log_probs[index, place]), node, num_ids))
+            self._finish(self._pool(index, place), score, float(choice.log_probs[index, place]), node, num_ids)
             choice.sums[index, place] = -np.inf
 
     def _close(self, choice: Choice) -> None:
@@ -198,7 +202,17 @@ class _Search:
         node, (index, place) = self._nodes[row], divmod(row, self._sums.shape[1])
         if node is not None:
             score = self._score(self._sums, self._coverage, index, place, length)
-            self._pool(index, place).append(Finished(score, float(self._log_probs[index, place]), node, length))
+            self._finish(self._pool(index, place), score, float(self._log_probs[index, place]), node, length)
+
+    def _finish(self, pool: list[Finished], score: float, log_prob: float, node: Node, num_ids: int) -> None:
+        """Add a hypothesis to a group's pool. Of two that read alike, in other tokens, the better one stays."""
+        ids, tokenizer = node.ids()[:num_ids], self._request.tokenizer
+        new = Finished(score, log_prob, node, num_ids, tuple(ids) if tokenizer is None else b"".join(map(tokenizer.piece, ids)))
+        for place, old in enumerate(pool):
+            if old.reads == new.reads:
+                pool[place] = min(old, new, key=_by_score)
+                return
+        pool.append(new)
 
     def _pool(self, index: int, place: int) -> list[Finished]:
         """The finished hypotheses of the group that has this place."""
@@ -220,12 +234,11 @@ class _Search:
                 yield Hypotheses(row, self._best(row))
 
     def _best(self, row: int) -> tuple[Hypothesis, ...]:
-        """The best finished hypotheses of all groups; of those with the same ids the best."""
-        found: dict[tuple[int, ...], Hypothesis] = {}
-        for score, log_prob, node, num_ids in sorted(chain.from_iterable(self._finished[row]), key=_by_score):
-            ids = tuple(node.ids()[:num_ids])
-            if ids not in found:
-                found[ids] = self._trail.hypothesis(node, num_ids, log_prob, score)
+        """The best finished hypotheses of all groups; of those that read alike the best."""
+        found: dict[bytes | tuple[int, ...], Hypothesis] = {}
+        for score, log_prob, node, num_ids, reads in sorted(chain.from_iterable(self._finished[row]), key=_by_score):
+            if reads not in found:
+                found[reads] = self._trail.hypothesis(node, num_ids, log_prob, score)
             if len(found) == self._request.num_best:
                 break
         for pool in self._finished[row]:
