@@ -162,10 +162,11 @@ def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):
     assert only(shell, '"""\ni love\nyou\n"""', Translation).answer == plain
 
 
-def test_a_blank_text_is_answered_by_nothing_and_moves_nothing(translator):
+def test_a_blank_text_is_refused_and_moves_nothing(translator):
     send(translator, "the cat")
     before = translator.session.ids(), translator.session.position
-    assert only(translator, '/translate "  "', Translation).answer == ""
+    with pytest.raises(UsageError, match="something is missing; write /translate"):
+        send(translator, '/translate "  "')
     assert (translator.session.ids(), translator.session.position) == before
 
 
