@@ -50,12 +50,16 @@ class RecurrentStack:
         """inputs: [B] ids or [B, F]; beside: [B, X], read with the ids' vectors. Returns the last layer's hidden states [B, H] and the state."""
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
+        table, products = self._table_for(len(inputs)), None
         # A product with a vector is faster than with a matrix of one row, so that a row on its own loses its batch axis.
         rows: Any = slice(None)
         if len(inputs) == 1:
             inputs, rows = inputs[0], 0
             beside = None if beside is None else beside[0]
-        products = self._known_products(inputs)
+        if table is not None:
+            products = table[inputs]  # of a single token, the table's own row
+        elif self._read is not None:
+            products = self._read_products(inputs)
         if products is not None and beside is not None:
             products = products + product(beside, self._beside_weight)
         elif products is None and self._vectors is not None:
@@ -118,16 +122,8 @@ class RecurrentStack:
             products += beside.dot(self._beside_weight)
         return products
 
-    def _known_products(self, ids: NDArray[Any]) -> Floats | None:
-        """The first layer's input products of ids [B] or of one id, which are not to be written to; None where none are kept.
-
-        Each is computed alone, so that it does not depend on what it is read with.
-        """
-        if (table := self._table_for(ids.size)) is not None:
-            known: Floats = table[ids]
-            return known
-        if self._read is None:
-            return None
+    def _read_products(self, ids: NDArray[Any]) -> Floats:
+        """The first layer's input products of ids [B] or of one id. Each is computed alone, so that it does not depend on what it is read with."""
         return self._product_of(int(ids)) if ids.ndim == 0 else np.stack([self._product_of(each) for each in ids.tolist()])
 
     def _product_of(self, token: int) -> Floats:
