@@ -72,6 +72,40 @@ class Translation(Finished):
 
 
 @dataclass(frozen=True)
+class Label(Event):
+    """The answer of CLASSIFY: the likeliest label of a text, and the probability of each, the likeliest first; they sum to 1.
+
+    moved: where the reader asked why, each token of the text and by how much it moved the log-odds of the answer.
+    item: the number of the line, from 1, when a file is classified.
+    """
+
+    text: str
+    answer: str
+    probs: tuple[tuple[str, float], ...]
+    moved: tuple[tuple[str, float], ...] = ()
+    start: int = 0
+    end: int = 0
+    branch: str = "main"
+    item: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast(Event):
+    """The answer of FORECAST: values [N, F] of the next steps as numbers of the data, and an interval around them [N, F], None without one.
+
+    columns: the names of the F series. history [M, F]: what was observed last, oldest first.
+    """
+
+    columns: tuple[str, ...]
+    history: Any = field(repr=False, compare=False)
+    values: Any = field(repr=False, compare=False)
+    low: Any = field(default=None, repr=False, compare=False)
+    high: Any = field(default=None, repr=False, compare=False)
+    position: int = 0
+    branch: str = "main"
+
+
+@dataclass(frozen=True)
 class Attention(Event):
     """How much each token of a translation looked at each token of its source: weights [T, S], rows of target sum to 1."""
 

@@ -66,11 +66,30 @@ class Seq2Seq(SequenceModel, Protocol):
         """source [B, S] int64, each ending with EOS and padded right; lengths [B] without the padding -> the state before BOS is read."""
 
 
+@dataclass(frozen=True)
+class Series:
+    """What a model for FORECAST was trained on: the names of its columns [F], and how the host normalises them.
+
+    A value x of column f is read as (x - mean[f]) / std[f]. time_column: of the table, "" where there was none. example: rows [M][F] of
+    its data, oldest first, to begin with. quantiles: of its outputs, in (0, 1), an odd number of them; empty where it gives the point alone.
+    horizon: how many steps it gives at once.
+    """
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    time_column: str = ""
+    example: tuple[tuple[float, ...], ...] = ()
+    quantiles: tuple[float, ...] = ()
+    horizon: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """An opened checkpoint: a decoder with its tokenizer and what the file says of itself. Shared by all sessions on it.
 
     tokenizer: of what it writes; source_tokenizer: of what it reads, where that is another text (TRANSLATE).
+    labels: the classes, by number (CLASSIFY). series: what it forecasts (FORECAST), whose tokenizer is of numbers and belongs to a session.
     header: the JSON text of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer; a saved session names its model by it.
     """
@@ -86,3 +105,5 @@ class Model:
     header: Mapping[str, Any] = field(default_factory=dict, repr=False)
     num_parameters: int = 0
     source_tokenizer: Tokenizer | None = None
+    labels: tuple[str, ...] = ()
+    series: Series | None = None

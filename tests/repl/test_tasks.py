@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from seqshell import Session, Task, UsageError, VocabularyError, tasks
+from seqshell import Session, VocabularyError, tasks
 from seqshell.events import Finished, Token
 from seqshell.testing import tiny_model
 
@@ -69,10 +67,3 @@ def test_an_answer_ends_before_a_stop_text(session):
 
     assert finished.answer == whole.answer[: whole.answer.index(wanted)]
     assert finished.stop == "stop"
-
-
-def test_a_task_without_an_answer_says_which_ones_have_one():
-    session = Session(replace(tiny_model(), task=Task.FORECAST))
-
-    with pytest.raises(UsageError, match="forecast are not answered here; this seqshell answers generate, translate"):
-        list(tasks.answer(session, "1 2 3", PLAIN))

@@ -7,7 +7,6 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from seqshell.errors import UsageError
 from seqshell.events import Event
 from seqshell.models import Task
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 # Each module has `answer(session, text, wishes)` and `go_on(session, wishes, number)`, and is imported with the first answer.
-HOMES: Mapping[Task, str] = MappingProxyType({Task.GENERATE: "seqshell.tasks.generate", Task.TRANSLATE: "seqshell.tasks.translate"})
+HOMES: Mapping[Task, str] = MappingProxyType({task: f"seqshell.tasks.{task.value}" for task in Task})
 
 
 class Wishes(Protocol):
@@ -26,7 +25,7 @@ class Wishes(Protocol):
 
 
 def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
-    """Answer one message of the user, verbatim, as the session's model has it. UsageError when its task has no answer here."""
+    """Answer one message of the user, verbatim, as the session's model has it."""
     return _home(session.model.task).answer(session, text, wishes)  # type: ignore[no-any-return]  # modules are not typed
 
 
@@ -36,6 +35,4 @@ def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterat
 
 
 def _home(task: Task) -> Any:
-    if task not in HOMES:
-        raise UsageError(f"messages to a model of the task {task.value} are not answered here; this seqshell answers {', '.join(HOMES)}")
     return import_module(HOMES[task])

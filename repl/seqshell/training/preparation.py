@@ -51,7 +51,7 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
         raise RecipeError(f"{recipe.name}: {architecture.name} is an architecture for {architecture.task}, the task is {recipe.task}")
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
-    return _translating(recipe, registry, architecture) if recipe.task is Task.TRANSLATE else _reading(recipe, registry, architecture)
+    return _HOMES[recipe.task](recipe, registry, architecture)
 
 
 def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
@@ -72,6 +72,17 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
     config = check_config(recipe, architecture, tokenizer.size, source_tokenizer.size)
     lessons = TranslatingLessons(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
     return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, lessons)
+
+
+def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    raise NotImplementedError  # room: classify-training
+
+
+def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    raise NotImplementedError  # room: forecast-training
+
+
+_HOMES = {Task.GENERATE: _reading, Task.TRANSLATE: _translating, Task.CLASSIFY: _classifying, Task.FORECAST: _forecasting}
 
 
 def check_config(recipe: Recipe, architecture: Architecture, vocab_size: int = 2, source_vocab_size: int | None = None) -> Any:

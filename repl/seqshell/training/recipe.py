@@ -29,6 +29,12 @@ class DataSettings:
     pairs: str = setting("", help="translate: one file instead, source TAB target in each line, or generated:numbers")
     source_language: str = setting("", help="translate: what the source is called")
     target_language: str = setting("", help="translate: what the target is called")
+    table: str = setting("", help="classify, forecast: a CSV or TSV file with a line of column names")
+    text_column: str = setting("text", help="classify: the column of the texts")
+    label_column: str = setting("label", help="classify: the column of the labels")
+    folder: str = setting("", help="classify: a folder instead, with a file LABEL.txt of examples, one a line, for each label")
+    time_column: str = setting("", help="forecast: the column of the time, which is not forecast")
+    columns: tuple[str, ...] = setting((), help="forecast: the columns to forecast; all others but the time if none is named")
     validation: float | str | tuple[str, ...] = setting(
         0.1, help="the share that is kept to validate on (generate: the end of the text), or a file, or two: source and target"
     )
@@ -133,8 +139,8 @@ class Recipe:
 
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
-TASKS = (Task.GENERATE, Task.TRANSLATE)
-MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
+TASKS = tuple(Task)
+MANY_KINDS = ("validation", "examples", "columns")  # their values are checked by _check_values
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -282,9 +288,13 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
     known = {item.name: item for item in settings_of(kind)}
     _known(values, known, where, name)
     try:
-        return kind(**{key: known[key].parse(value) if key not in MANY_KINDS else value for key, value in values.items()})
+        return kind(**{key: known[key].parse(value) if key not in MANY_KINDS else _frozen(value) for key, value in values.items()})
     except UsageError as error:
         raise RecipeError(f"{where}: {name}.{error.message}") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _tokenizers(task: Task, tables: Table, where: str) -> tuple[Table, Table | None]:

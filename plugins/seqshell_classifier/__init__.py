@@ -1,0 +1,1 @@
+"""Recurrent classifiers of texts, causal and bidirectional, with decoders in numpy."""

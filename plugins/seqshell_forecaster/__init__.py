@@ -1,0 +1,1 @@
+"""Recurrent forecasters of time series, with a decoder in numpy."""
