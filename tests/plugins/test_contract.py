@@ -52,6 +52,20 @@ def test_translation_models_keep_it_with_other_settings_too(name, settings):
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cell": "rnn", "horizon": 1},
+        {"cell": "lstm", "quantiles": 5, "num_layers": 2},
+        {"window": 6, "segment": 3, "horizon": 7, "quantiles": 3},
+        {"window": 12, "segment": 4, "cell": "lstm", "num_layers": 2, "subtract_last": False},
+        {"window": 5, "segment": 1, "cell": "rnn"},
+    ],
+)
+def test_forecasters_keep_it_with_other_settings_too(settings):
+    assert failed(check_architecture(REGISTRY.architectures["forecaster"], {"hidden_size": 12} | settings)) == []
+
+
 @pytest.mark.parametrize("name", REGISTRY.samplers)
 def test_every_sampler_keeps_the_contract(name):
     assert failed(check_sampler(REGISTRY.samplers[name])) == []
@@ -136,8 +150,8 @@ def test_a_sound_stranger_passes():
         ("counts its calls", "a kept state that is read again gives the same bits"),
         ("looks ahead", "its outputs at each step are those of reading up to there"),
         ("raises", "saving and loading change no output: RuntimeError: out of luck"),
-        ("grows", "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind"),
-        ("changes its kind", "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind"),
+        ("grows", "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind"),
+        ("changes its kind", "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind"),
     ],
 )
 def test_a_fault_is_found_and_told_by_the_rule_it_breaks(fault, rule):

@@ -16,7 +16,7 @@ from seqshell.decoder import Decoder
 from seqshell.host import resolve
 from seqshell.models import Architecture, Task
 from seqshell.offers import build, settings_of
-from seqshell.testing.decoder_rules import DECODER_RULES, EQUAL, equals
+from seqshell.testing.decoder_rules import DECODER_RULES, EQUAL, WRITING_RULES, equals
 from seqshell.testing.examples import SIZES, example_for
 from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.translation_rules import TRANSLATION_RULES
@@ -58,7 +58,11 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     offered = resolve(architecture.config)
     settings = build(offered, {**SIZES[architecture.task], **(_small(offered) if config is None else config)})
     example = example_for(architecture.task)
-    rules = {**DECODER_RULES, **(TRANSLATION_RULES if architecture.task is Task.TRANSLATE else {})}
+    rules = dict(DECODER_RULES)
+    if architecture.task in (Task.GENERATE, Task.TRANSLATE):
+        rules |= WRITING_RULES
+    if architecture.task is Task.TRANSLATE:
+        rules |= TRANSLATION_RULES
     module: Any = None
     own: Decoder | None = None
 
@@ -82,6 +86,8 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     }
     if architecture.task is Task.TRANSLATE:
         of_module["padding of the target changes neither an earlier logit nor the loss"] = partial(module_rules.target_padding, module, example)
+    if architecture.task is Task.FORECAST:
+        of_module["observing leaves the state that reading leaves"] = partial(module_rules.observes, module, wrapped, example)
     checks += [_try(f"module: {rule}", holds) for rule, holds in of_module.items()]
     if own is not None:
         checks += [_try(f"decoder: {rule}", partial(holds, own, example)) for rule, holds in rules.items()]

@@ -1,8 +1,9 @@
-"""The rules that hold for every Decoder of tokens: one of its own, or a torch module that the host wrapped."""
+"""The rules that hold for every Decoder of tokens or values: one of its own, or a torch module that the host wrapped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,19 @@ from seqshell.decoding.strategies import Greedy
 from seqshell.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.testing.comparing import apart, moment_apart
-from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example, Ids
+from seqshell.testing.examples import BATCH, STEPS, Example, Ids
 
 EQUAL = 1e-4  # a decoder against its module
 
 
 def shapes(decoder: Decoder, example: Example) -> str:
     state = first = example.start(decoder)
-    for column in example.inputs.T:
+    for column in example.columns:
         outputs, state = decoder.step(column, state)
-        if outputs.shape != (BATCH, VOCAB_SIZE) or not np.issubdtype(outputs.dtype, np.floating):
-            return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {[BATCH, VOCAB_SIZE]} of floats"
+        wanted = (BATCH, *example.output)
+        fits = outputs.ndim == len(wanted) and all(size in (None, seen) for seen, size in zip(outputs.shape, wanted, strict=True))
+        if not fits or not np.issubdtype(outputs.dtype, np.floating):
+            return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {['any' if size is None else size for size in wanted]} of floats"
         if type(state) is not type(first):
             return f"the state becomes a {type(state).__name__}"
         for (name, leaf), start in zip(named_leaves(state), leaves(first), strict=True):
@@ -44,7 +47,7 @@ def pieces(decoder: Decoder, example: Example) -> str:
         if seen := moment_apart((outputs, state), whole):
             return f"fed in two pieces: {seen}"
         state = start
-        for column in texts.T:
+        for column in part.columns:
             outputs, state = decoder.step(column, state)
         if seen := moment_apart((outputs, state), whole):
             return f"read step by step: {seen}"
@@ -90,9 +93,10 @@ def unwritten(decoder: Decoder, example: Example) -> str:
 def replayed(decoder: Decoder, example: Example) -> str:
     part = example.rows(slice(1))
     _, kept = decoder.feed(part.inputs, part.start(decoder))
-    for first, second in zip(_greedy(decoder, kept), _greedy(decoder, kept), strict=True):
+    read = _greedy if part.inputs.ndim == 2 else partial(_again, part)  # values are not drawn
+    for first, second in zip(read(decoder, kept), read(decoder, kept), strict=True):
         if seen := moment_apart(second, first, limit=0):
-            return f"greedy twice: {seen}"
+            return f"read twice: {seen}"
     return ""
 
 
@@ -114,14 +118,14 @@ def beam_of_one(decoder: Decoder, example: Example) -> str:
 
 
 DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
-    "the outputs are [B, V], and the leaves of a state [B, ...] and always of one kind": shapes,
+    "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind": shapes,
     "reading in pieces equals reading at once": pieces,
     "the rows of a batch do not mix": rows_apart,
     "permuted rows give permuted outputs and states": permuted,
     "a state is not written to after it was returned": unwritten,
     "a kept state that is read again gives the same bits": replayed,
-    "a beam of one is greedy": beam_of_one,
 }
+WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one is greedy": beam_of_one}  # of models whose outputs are drawn from
 
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
@@ -131,12 +135,18 @@ def equals(own: Decoder, module: Decoder, example: Example) -> str:
         state, expected_state = part.start(own), part.start(module)
         if seen := apart("outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL):
             return f"fed {batch} rows: {seen}"
-        for column in part.inputs.T:
+        for column in part.columns:
             outputs, state = own.step(column, state)
             expected, expected_state = module.step(column, expected_state)
             if seen := apart("outputs", outputs, expected, EQUAL):
                 return f"stepped with {batch} rows: {seen}"
     return ""
+
+
+def _again(example: Example, decoder: Decoder, state: State) -> Iterator[tuple[NDArray[Any], State]]:
+    for column in example.columns:
+        outputs, state = decoder.step(column, state)
+        yield outputs, state
 
 
 def _greedy(decoder: Decoder, state: State) -> Iterator[tuple[NDArray[Any], State]]:

@@ -1,8 +1,8 @@
-"""What the rules read: a few rows of ids, and for translations the sources that their first states come from."""
+"""What the rules read: a few rows of ids or values, and for translations the sources that their first states come from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +13,13 @@ from seqshell.models import BOS, EOS, PAD, UNK, Task
 from seqshell.state import State
 
 VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
+NUM_FEATURES = 2
 BATCH, STEPS = 3, 9
 LENGTHS = (4, 7, 1)  # of the sources, EOS counted
 SIZES = {  # what the host fills in
     Task.GENERATE: {"vocab_size": VOCAB_SIZE},
     Task.TRANSLATE: {"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
+    Task.FORECAST: {"num_features": NUM_FEATURES},
 }
 
 Ids = NDArray[np.int64]
@@ -25,11 +27,18 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Example:
-    """inputs: [B, T], what is read; for models that translate also sources: [B, S], padded right, and lengths: [B], else [B, 0] and zeros."""
+    """inputs: [B, T], or values [B, T, F], what is read; for models that translate also sources: [B, S], padded right, and lengths: [B],
+    else [B, 0] and zeros. output: the shape of a row's outputs at a step, None where a model chooses."""
 
-    inputs: Ids
+    inputs: NDArray[Any]
     sources: Ids
     lengths: Ids
+    output: tuple[int | None, ...] = (VOCAB_SIZE,)
+
+    @property
+    def columns(self) -> NDArray[Any]:
+        """What is read at each step: [T, B, ...]."""
+        return self.inputs.swapaxes(0, 1)
 
     @property
     def has_sources(self) -> bool:
@@ -51,12 +60,15 @@ class Example:
 
     def rows(self, which: Any) -> Example:
         """Some of the rows, as a slice or ids; sources stay padded as they are."""
-        return Example(self.inputs[which], self.sources[which], self.lengths[which])
+        return replace(self, inputs=self.inputs[which], sources=self.sources[which], lengths=self.lengths[which])
 
 
 def example_for(task: Task) -> Example:
-    """Random rows: BATCH rows of STEPS ids, for TRANSLATE from BOS on and with sources of LENGTHS."""
+    """Random rows: BATCH rows of STEPS ids, for TRANSLATE from BOS on and with sources of LENGTHS, for FORECAST of values."""
     random = np.random.default_rng(0)
+    if task is Task.FORECAST:
+        values = random.normal(size=(BATCH, STEPS, NUM_FEATURES)).astype(np.float32)
+        return Example(values, np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64), (None, NUM_FEATURES, None))
     if task is Task.GENERATE:
         return Example(random.integers(0, VOCAB_SIZE, (BATCH, STEPS)), np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64))
     inputs = random.integers(UNK, VOCAB_SIZE, (BATCH, STEPS))

@@ -18,7 +18,7 @@ from seqshell.decoder import Decoder
 from seqshell.host import resolve
 from seqshell.models import PAD, Architecture
 from seqshell.state import map_leaves
-from seqshell.testing.comparing import apart
+from seqshell.testing.comparing import apart, moment_apart
 from seqshell.testing.examples import BATCH, STEPS, Example
 from seqshell.training.pair_loss import pair_loss
 
@@ -72,6 +72,16 @@ def learns(module: nn.Module, example: Example) -> str:
     module.zero_grad()
     wild = [name for name, slope in slopes.items() if not bool(torch.isfinite(slope).all())]
     return f"NaN or inf in the gradient of {', '.join(wild)}" if wild else "" if slopes else "no weight has a gradient"
+
+
+def observes(module: Any, decoder: Decoder, example: Example) -> str:
+    """decoder: the module, wrapped. A module without `observe` reads instead."""
+    if not hasattr(module, "observe"):
+        return ""
+    with torch.inference_mode():
+        state = module.observe(torch.from_numpy(example.inputs), example.module_start(module))
+    seen = map_leaves(lambda leaf: leaf.numpy(), state)
+    return moment_apart((np.empty(0), seen), (np.empty(0), decoder.feed(example.inputs, example.start(decoder))[1]))
 
 
 def target_padding(module: nn.Module, example: Example) -> str:
