@@ -124,6 +124,12 @@ class Answering(Movable):
         if not self.model.causal:
             raise UsageError(f"{self.model.name} reads a text as a whole and cannot go on from a live state")
 
+    def _must_go_on(self) -> None:
+        """UsageError for a model that answers each text by itself: it neither feeds nor generates."""
+
+    def _must_tell_tokens(self) -> None:
+        """UsageError where the model does not tell what token comes next."""
+
     def _forget_interrupt(self) -> None:
         """Where nobody calls begin_turn, an interrupt that came while nothing ran is over."""
         if not self._has_lines:

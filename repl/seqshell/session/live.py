@@ -12,7 +12,7 @@ from seqshell.sampling import Draw, History, SampleContext, Sampler
 from seqshell.session.pieces import Pieces
 from seqshell.session.reading import Reader
 from seqshell.session.snapshots import Memories, Snapshot, Store
-from seqshell.session.timeline import STRIDE, Call, Read, Source, Timeline
+from seqshell.session.timeline import STRIDE, UNCUT, Call, Read, Source, Timeline
 from seqshell.state import State
 
 BEFORE_ALL = -1  # the turn of the first root
@@ -26,7 +26,7 @@ class Live:
         self.model = model
         self.reader = Reader(model)
         self.pieces = Pieces(model.tokenizer)
-        self.timeline = Timeline()
+        self.timeline = Timeline(STRIDE if model.causal else UNCUT)
         self.store = Store(self.timeline, budget)
         self.interrupted = False
         self.here = self.root(-1, BEFORE_ALL, Draw())
@@ -50,19 +50,19 @@ class Live:
         return self.reader.begin(source.ids) if source is not None else (self.no_outputs(), self.reader.initial_state(1))
 
     def no_outputs(self) -> NDArray[Any]:
-        """Zero logits [1, V] are the uniform distribution: before reading anything, nothing is favoured."""
-        return np.zeros((1, self.model.tokenizer.size), np.float32)
+        """Zero logits [1, V] are the uniform distribution: before reading anything, nothing is favoured. Zeros, too, of what else it tells."""
+        return np.zeros((1, *self.reader.shape), np.float32)
 
     def feed(self, ids: list[int], turn: int, draw: Draw) -> int:
-        """Read ids in pieces that end where the position is a multiple of STRIDE; returns how many.
+        """Read ids in pieces that end where the position is a multiple of the timeline's stride; returns how many.
 
         When the model fails nothing has changed; an interrupt keeps the pieces that were read.
         """
         here, position = self.here, self.position
-        state, start = here.state, 0
+        state, start, stride = here.state, 0, self.timeline.stride
         moments = []
         while start < len(ids) and not self.interrupted:
-            piece = ids[start : start + STRIDE - (position + start) % STRIDE]
+            piece = ids[start : start + stride - (position + start) % stride]
             outputs, state = self.reader.read(piece, Read.FED, state)
             moments.append((piece, state, outputs))
             start += len(piece)

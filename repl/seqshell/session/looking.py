@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from seqshell.decoding.chain import Chain
 from seqshell.decoding.measures import log_probs, rank
 from seqshell.errors import UsageError
 from seqshell.events import Likely, Score, Scored, Text, Top
+from seqshell.models import Task
 from seqshell.sampling import Draw, Sampler
 from seqshell.session.live import Live
 from seqshell.session.pieces import decoded
@@ -22,12 +23,13 @@ from seqshell.state import State, named_leaves
 SHOWN_LIKELIEST = 5  # beside each token of a score
 LONGEST_LINES = 256  # tokens of the last two lines that are shown at most
 FIRST_WORDS = 40  # characters
+BEFORE_FIRST = (" ", "\n")  # what a word's piece begins with, and a row's of several values
 
 
 def text_of(live: Live, node: int) -> Text:
     """The text up to a node, with the spans that the user fed. A last character that is incomplete is not in it.
 
-    The text of a translation begins with its first word, not with the space before it.
+    A text that a model writes or labels as a whole begins with its first word, not with the space before it.
     """
     text, tail = "", b""
     parts: list[str] = []
@@ -44,7 +46,9 @@ def text_of(live: Live, node: int) -> Text:
         parts.append(text)
         start = end
     whole = "".join(parts)
-    return Text(whole if live.timeline.source(node) is None else whole.removeprefix(" "), tuple(spans))
+    if live.model.task is Task.GENERATE or not whole.startswith(BEFORE_FIRST):
+        return Text(whole, tuple(spans))
+    return Text(whole[1:], tuple((max(0, start - 1), end - 1) for start, end in spans))
 
 
 def _bytes(live: Live, first: int, last: int) -> bytes:
@@ -65,6 +69,25 @@ def _bytes_to(live: Live, node: int, start: int) -> bytes:
     return b"".join(_bytes(live, first, last) for _, first, last in live.timeline.stretches(node, start))
 
 
+def pieces_of(live: Live, node: int) -> list[str]:
+    """The text of each token up to a node; a character that is spread over several tokens belongs to the last of them."""
+    nodes = [number for _, first, last in live.timeline.stretches(node) for number in range(first, last + 1)]
+    return _texts(_piece(live, number, live.timeline.ids[number]) for number in nodes)
+
+
+def texts_of(live: Live, ids: Iterable[int]) -> list[str]:
+    """The same of ids that were not committed."""
+    return _texts(map(live.pieces.piece, ids))
+
+
+def _texts(pieces: Iterable[bytes]) -> list[str]:
+    texts, tail = [], b""
+    for piece in pieces:
+        text, tail = decoded(tail + piece)
+        texts.append(text)
+    return texts
+
+
 def last_lines(live: Live, node: int) -> str:
     """The last two lines of the text up to a node; it takes as long as these lines are."""
     timeline, data = live.timeline, b""
@@ -74,8 +97,8 @@ def last_lines(live: Live, node: int) -> str:
         data = _bytes_to(live, timeline.ancestor(node, start), before) + data
         start = before
     text = decoded(data)[0]
-    if not start and timeline.source(node) is not None:
-        text = text.removeprefix(" ")
+    if not start and live.model.task is not Task.GENERATE:
+        text = text[text.startswith(BEFORE_FIRST) :]
     return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
 
 

@@ -12,19 +12,34 @@ from numpy.typing import NDArray
 
 from seqshell.decoder import SourceDecoder
 from seqshell.errors import PluginError, SeqshellError
-from seqshell.models import BOS, Model
+from seqshell.models import BOS, Model, Task
+from seqshell.session.series import decoder_of
 from seqshell.session.timeline import Read
 from seqshell.state import State, map_leaves
 
 
+def output_shape(model: Model) -> tuple[int, ...]:
+    """The shape of what the model tells after a token: V logits, C of labels, or the forecast [K, F, Q]."""
+    if model.task is Task.CLASSIFY:
+        return (len(model.labels),)
+    if model.task is Task.FORECAST and model.series is not None:
+        return (model.series.horizon, len(model.series.columns), max(1, len(model.series.quantiles)))
+    return (model.tokenizer.size,)
+
+
 class Reader:
-    """A model's Decoder that checks what it returns: outputs [B, V] without NaN or inf, at least one of each row finite."""
+    """A model's Decoder that checks what it returns: outputs [B, V] without NaN or inf, at least one of each row finite, and all
+    that are no logits of tokens.
+
+    shape: of one row of outputs, `output_shape` of the model; where [B, V] is written, it is [B, *shape].
+    """
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._step = model.decoder.step
-        self._feed = model.decoder.feed
-        self._size = model.tokenizer.size
+        decoder = decoder_of(model)
+        self._step = decoder.step
+        self._feed = decoder.feed
+        self.shape = output_shape(model)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...]."""
@@ -51,7 +66,7 @@ class Reader:
         except Exception as error:
             raise self._failed(error) from error
         try:  # the sum of squares is finite unless a logit is not: a quarter of the time of looking at each
-            sound = outputs.shape == (len(inputs), self._size) and math.isfinite(np.vdot(outputs, outputs))
+            sound = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
         except (TypeError, AttributeError):
             sound = False
         if not sound:
@@ -74,7 +89,7 @@ class Reader:
         return self.step(np.array(ids, np.int64), state)
 
     def _check(self, outputs: Any, num_rows: int) -> None:
-        shape = (num_rows, self._size)
+        shape = (num_rows, *self.shape)
         trouble = ""
         if not isinstance(outputs, np.ndarray) or not np.issubdtype(outputs.dtype, np.floating):
             trouble = f"returned {type(outputs).__name__} instead of an array of floats"
@@ -82,10 +97,14 @@ class Reader:
             trouble = f"returned outputs of the shape {list(outputs.shape)} instead of {list(shape)}"
         elif np.isnan(outputs).any():
             trouble = "returned NaN"
-        elif np.isposinf(outputs).any() or not np.isfinite(outputs).any(-1).all():
-            trouble = "returned infinite logits"
+        elif not self._is_sound(np.isfinite(outputs)) or np.isposinf(outputs).any():
+            trouble = f"returned infinite {'values' if self._model.task is Task.FORECAST else 'logits'}"
         if trouble:
             raise PluginError(f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", "")))
+
+    def _is_sound(self, finite: NDArray[np.bool_]) -> bool:
+        """A token may be impossible, a label or a forecast may not; finite [B, *shape]."""
+        return bool((finite.any(-1) if self._model.task in (Task.GENERATE, Task.TRANSLATE) else finite).all())
 
     def _failed(self, error: Exception) -> SeqshellError:
         if isinstance(error, SeqshellError):

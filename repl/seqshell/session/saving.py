@@ -115,6 +115,7 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     tensors["memories"] = np.frombuffer(text, np.uint8)
     if timeline.sources:
         tensors["sources"] = as_tensor([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
+    if timeline.sources or timeline.words:
         tensors["words"] = as_tensor(list(timeline.words.items()))
     if whole:
         tensors["outputs"] = np.concatenate([snapshot.outputs for snapshot in whole if snapshot.outputs is not None])
@@ -163,8 +164,9 @@ def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
 
 def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
     size = live.model.tokenizer.size
-    timeline = _timeline(tensors, size)
+    timeline = _timeline(tensors, size, live.timeline.stride)
     _read_sources(tensors, timeline, live)
+    _read_words(tensors, timeline)
     chains = [parse_chain(text, samplers) for text in header["chains"]]
     memories = {}
     for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
@@ -191,9 +193,9 @@ def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], liv
     return Saved(live, branches, chains[0], strategy, draw.seed, draw.retry, _whole(header["turn"], 2**62))
 
 
-def _timeline(tensors: Mapping[str, NDArray[Any]], size: int) -> Timeline:
+def _timeline(tensors: Mapping[str, NDArray[Any]], size: int, stride: int) -> Timeline:
     """All runs again, one after the other, so that what is derived from them is right whatever the file says."""
-    timeline = Timeline()
+    timeline = Timeline(stride)
     ids = tensors["ids"].tolist()
     columns = [tensors[f"runs.{name}"].tolist() for name in RUNS]
     firsts = columns[0]
@@ -227,7 +229,11 @@ def _read_sources(tensors: Mapping[str, NDArray[Any]], timeline: Timeline, live:
         if timeline.ids[_whole(node, len(timeline))] >= 0 or not ids or not isinstance(text, str):
             raise ValueError("a source does not stand at a root")
         timeline.sources[node] = Source(text, tuple(ids), tuple(prefix))
-    for node, text in json.loads(tensors["words"].tobytes()):
+
+
+def _read_words(tensors: Mapping[str, NDArray[Any]], timeline: Timeline) -> None:
+    """The words that stand for unknown ones, where there are any."""
+    for node, text in json.loads(tensors["words"].tobytes()) if "words" in tensors else ():
         if timeline.ids[_whole(node, len(timeline))] < 0 or not isinstance(text, str):
             raise ValueError("a word stands for no token")
         timeline.words[node] = text
@@ -245,10 +251,11 @@ def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeli
         raise ValueError("a snapshot belongs to no token")
     likes = list(_likes(kept, template, live, timeline))
     names = [name for name, _ in named_leaves(template)]
-    rows = zip(*(unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)), strict=True)
+    columns = [unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)]
+    rows = zip(*columns, strict=True) if columns else [()] * len(kept)  # a model that reads a text at once has no state
     outputs = {node: row.copy() for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)}
-    if any(row.shape != (1, live.model.tokenizer.size) for row in outputs.values()):
-        raise ValueError("the outputs do not fit the vocabulary")
+    if any(row.shape != (1, *live.reader.shape) for row in outputs.values()):
+        raise ValueError("the outputs do not fit the model")
     for node, row in zip(kept, rows, strict=True):
         state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
         yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))

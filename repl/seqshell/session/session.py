@@ -12,12 +12,13 @@ from seqshell.models import Model
 from seqshell.sampling import Draw, Strategy
 from seqshell.session import looking, saving
 from seqshell.session.answering import Answer
+from seqshell.session.classifying import Classifying
 from seqshell.session.translating import Translating
 
 MB = 1_000_000
 
 
-class Session(Translating):
+class Session(Translating, Classifying):
     """One model, live: it reads, answers, and goes back to any moment.
 
     samplers, strategies: what the words of settings mean. snapshot_mb: memory for the snapshots that going back lands on.
@@ -132,12 +133,12 @@ class Session(Translating):
 
     def top(self, k: int = 10) -> Top:
         """The k likeliest next tokens, for the model and after the chain; UsageError before the first translation."""
-        self._must_have_source()
+        self._must_tell_tokens()
         return looking.top(self.live, self._chain, self._undrawn(), self._draw, k)
 
     def score(self, text: str, unknown: str = "error") -> Score:
         """How likely a text would be if it came next; the state is not moved. UsageError before the first translation."""
-        self._must_have_source()
+        self._must_tell_tokens()
         return looking.score(self.live, self._encoded(text, unknown))
 
     def describe(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from enum import IntEnum
 from seqshell.sampling import Draw
 
 STRIDE = 32  # feeds are cut where the position is a multiple of it, so that no moment is further than this from a kept snapshot
+UNCUT = 1 << 62  # the stride where a text must be read at once
 
 
 class Read(IntEnum):
@@ -66,6 +67,7 @@ class Source:
 class Timeline:
     """All nodes and runs of a session. The root of a reset is a node of its own, whose parent is the moment before the reset.
 
+    stride: where feeds are cut, STRIDE or, for a model that must read a text at once, UNCUT.
     sources: of the roots that translations begin with; at such a root the source and BOS were read, and depths count target tokens.
     words: the texts of tokens that their pieces do not tell: the words that stand for an unknown one.
 
@@ -76,7 +78,8 @@ class Timeline:
     here without going back. Their nodes follow each other as their depths do, so that one subtraction finds any moment among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stride: int = STRIDE) -> None:
+        self.stride = stride
         self.ids = array("i")
         self.first, self.parent, self.base = array("q"), array("q"), array("q")
         self.turn, self.read, self.made = array("q"), array("b"), array("q")
@@ -211,7 +214,7 @@ class Timeline:
 
     def _start(self, run: int, depth: int) -> int:
         """The depth before the piece of a feed that holds the token at `depth`."""
-        return max(self.base[run], (depth - 1) // STRIDE * STRIDE)
+        return max(self.base[run], (depth - 1) // self.stride * self.stride)
 
     # Turns and answers
 

@@ -138,9 +138,11 @@ class Translating(Answering):
         return self.excluded - {self.model.tokenizer.unk} if self.replaces_unknown and self.has_attention else self.excluded
 
     def _must_go_on(self) -> None:
+        super()._must_go_on()
         if self.model.task is Task.TRANSLATE:
             raise UsageError(f"{self.model.name} translates whole texts and reads no other; write one, or /translate it")
 
-    def _must_have_source(self) -> None:
+    def _must_tell_tokens(self) -> None:
+        super()._must_tell_tokens()
         if self.model.task is Task.TRANSLATE and self.live.timeline.source(self.here.node) is None:
             raise UsageError("nothing was translated here yet, so nothing can come next; translate a text first", code="no_answer")

@@ -23,7 +23,7 @@ PAUSE = 16  # lines between two events of progress
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """A line that could not be translated; item: its number, from 1."""
+    """A line that could not be translated or labelled; item: its number, from 1."""
 
     item: int
     reason: str

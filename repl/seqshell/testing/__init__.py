@@ -2,7 +2,7 @@
 
 from seqshell.testing.contract import Check, check_architecture, check_sampler, failed
 from seqshell.testing.running import run, shell_for
-from seqshell.testing.tiny import tiny_checkpoint, tiny_model, tiny_translation_checkpoint, tiny_translation_model
+from seqshell.testing.tiny import tiny_checkpoint, tiny_classification_model, tiny_model, tiny_translation_checkpoint, tiny_translation_model
 
 __all__ = [
     "Check",
@@ -12,6 +12,7 @@ __all__ = [
     "run",
     "shell_for",
     "tiny_checkpoint",
+    "tiny_classification_model",
     "tiny_model",
     "tiny_translation_checkpoint",
     "tiny_translation_model",

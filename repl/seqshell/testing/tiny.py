@@ -1,5 +1,5 @@
-"""Real recurrent models that take microseconds, their weights drawn from a seed: an Elman network over a handful of characters, and an
-encoder-decoder with attention over a handful of words."""
+"""Real recurrent models that take microseconds, their weights drawn from a seed: an Elman network over a handful of characters, one that
+labels them, and an encoder-decoder with attention over a handful of words."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from seqshell.subwords import SPECIALS, WordTokenizer
 from seqshell.tokenizers import CharTokenizer, Tokenizer
 
 SOURCE = "i you love see the cat dog ."  # words
+LABELS = ("cat", "dog", "bird")
 TARGET = "je tu aime vois le la chat chien ."
 
 
@@ -44,6 +45,28 @@ class TinyDecoder:
         for column in range(inputs.shape[1]):
             outputs, state = self.step(inputs[:, column], state)
         return outputs, state
+
+
+class TinyClassifier(TinyDecoder):
+    """The same network with C labels in place of the vocabulary; logits = R h. causal=False: h is the mean of a network that reads the text
+    forwards and the same one that reads it backwards, and there is no state."""
+
+    def __init__(self, vocab_size: int, num_classes: int, hidden_size: int = 8, seed: int = 0, *, causal: bool = True) -> None:
+        super().__init__(vocab_size, hidden_size, seed)
+        self.readout = np.random.default_rng(seed + 1).normal(0, 1, (hidden_size, num_classes)).astype(np.float32)
+        self.causal = causal
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """[batch_size, H] zeros, or () where a text is read at once."""
+        return super().initial_state(batch_size) if self.causal else ()
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T]. Returns the logits [B, C] after the last, state."""
+        if self.causal:
+            return super().feed(inputs, state)
+        start = super().initial_state(len(inputs))
+        forwards, backwards = (super(TinyClassifier, self).feed(text, start)[1] for text in (inputs, inputs[:, ::-1]))
+        return (forwards + backwards) / 2 @ self.readout, ()
 
 
 class TinyState(NamedTuple):
@@ -98,6 +121,25 @@ def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: i
     decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
     return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
+
+
+def tiny_classification_model(
+    vocabulary: str = " abcdefgh",
+    labels: Sequence[str] = LABELS,
+    *,
+    seed: int = 0,
+    hidden_size: int = 8,
+    causal: bool = True,
+    tokenizer: Tokenizer | None = None,
+) -> Model:
+    """A model that labels texts of the characters of `vocabulary`, or of the ids of another tokenizer with specials; it makes no sense of them.
+
+    causal=False: it reads a text as a whole.
+    """
+    tokenizer = tokenizer or CharTokenizer(vocabulary, specials=True)
+    decoder = TinyClassifier(tokenizer.size, len(labels), hidden_size, seed, causal=causal)
+    fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {labels} {seed} {hidden_size} {causal}".encode()).hexdigest()
+    return Model("tiny", Task.CLASSIFY, "elman_classifier", decoder, tokenizer, fingerprint, causal, labels=tuple(labels))
 
 
 def tiny_translation_model(source: str = SOURCE, target: str = TARGET, *, seed: int = 0, hidden_size: int = 8) -> Model:
