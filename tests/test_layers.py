@@ -21,7 +21,7 @@ LAYERS = """
     starting
     shell bench settings commands.* shell_settings
     training
-    opening building builtin commands
+    opening building series_header builtin commands
     host
     tasks
     session

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.errors import CheckpointError, SeqshellError, UsageError
 from seqshell.host import Registry, resolve
-from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Task
+from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Series, Task
 from seqshell.offers import Setting, settings_of
 
 if TYPE_CHECKING:
@@ -148,6 +148,10 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
 
     CheckpointError when they do not fit the config.
     """
+    if task is Task.FORECAST:
+        from seqshell.session.series import Values
+
+        return Values.from_json(header["tokenizer"]), None
     tokenizer = read_tokenizer(header["tokenizer"], registry)
     if task is not Task.TRANSLATE:
         return tokenizer, None
@@ -163,7 +167,7 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
     return tokenizer, source_tokenizer
 
 
-def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer) -> None:
+def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer, series: Series | None = None) -> None:
     """One step from the first state: better an error now than in the middle of an answer."""
     import numpy as np
 
@@ -173,18 +177,24 @@ def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer)
             outputs, _ = decoder.step(np.array([BOS]), state)
         elif architecture.task is Task.GENERATE:
             outputs, _ = decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))
+        elif series is not None:
+            outputs, _ = decoder.step(np.zeros((1, len(series.columns)), np.float32), decoder.initial_state(1))
         else:
             return
     except Exception as error:
         raise CheckpointError(f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}") from error
-    if outputs.shape != (1, tokenizer.size):
+    if series is not None:
+        wanted = (1, series.horizon, len(series.columns), max(1, len(series.quantiles)))
+        if outputs.shape != wanted:
+            raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its series needs {wanted}: steps, columns, quantiles")
+    elif outputs.shape != (1, tokenizer.size):
         raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens")
     if not np.isfinite(outputs).all():
         raise CheckpointError("the model gives outputs that are no numbers")
 
 
 def difference(decoder: Decoder, reference: Decoder, architecture: Architecture, config: Any) -> float:
-    """The largest difference of a logit between two decoders of the same weights, read step by step and at once."""
+    """The largest difference of an output between two decoders of the same weights, read step by step and at once."""
     import numpy as np
 
     draws = np.random.default_rng(0)
@@ -193,12 +203,15 @@ def difference(decoder: Decoder, reference: Decoder, architecture: Architecture,
         states = [cast("SourceDecoder", each).encode(source, lengths) for each in (decoder, reference)]
         tokens = draws.integers(UNK, config.target_vocab_size, (len(lengths), NUM_STEPS))
         tokens[:, 0] = BOS
+    elif architecture.task is Task.FORECAST:
+        tokens = draws.normal(size=(NUM_ROWS, NUM_STEPS, config.num_features)).astype(np.float32)
+        states = [each.initial_state(NUM_ROWS) for each in (decoder, reference)]
     else:
         tokens = draws.integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS))
         states = [each.initial_state(NUM_ROWS) for each in (decoder, reference)]
     found, expected = (each.feed(tokens, state)[0] for each, state in zip((decoder, reference), states, strict=True))
     largest = np.abs(found - expected).max()
-    for column in tokens.T:
+    for column in tokens.swapaxes(0, 1):
         (found, own), (expected, other) = (each.step(column, state) for each, state in zip((decoder, reference), states, strict=True))
         largest, states = np.maximum(largest, np.abs(found - expected).max()), [own, other]  # which keeps NaN
     return float(largest)

@@ -4,7 +4,8 @@ The format is safetensors (https://github.com/huggingface/safetensors): 8 bytes,
 object of name -> {"dtype", "shape", "data_offsets"}; the data. Ours is the JSON text under "seqshell" in its "__metadata__":
 
     format 1 · kind "model" or "session" · architecture, owner, owner_version · task · config · tokenizer {"name", ...}
-    source_tokenizer (translate: of what is read; tokenizer is of what is written) · defaults · examples · about · provenance · parameters
+    source_tokenizer (translate: of what is read; tokenizer is of what is written) · series (forecast: Series)
+    defaults · examples · about · provenance · parameters
 
 Reading is done here rather than by the library because the limits below must hold before anything is believed.
 """
@@ -45,7 +46,7 @@ FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
     "owner": str, "owner_version": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
-    "provenance": dict, "parameters": int,
+    "provenance": dict, "parameters": int, "series": dict,
 }  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """A hex digest of architecture, config, tokenizers and weights as `read` gives them: what a saved session needs to be the same.
+    """A hex digest of architecture, config, tokenizers, series and weights as `read` gives them: what a saved session needs to be the same.
 
     Names of files, examples and provenance do not count.
     """
@@ -126,6 +127,8 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     described = {key: header.get(key) for key in ("architecture", "config", "tokenizer")}
     if "source_tokenizer" in header:
         described["source_tokenizer"] = header["source_tokenizer"]
+    if "series" in header:
+        described["series"] = {key: value for key, value in header["series"].items() if key != "example"}
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         values = np.asarray(tensors[name], order="C")

@@ -93,7 +93,8 @@ class Label(Event):
 class Forecast(Event):
     """The answer of FORECAST: values [N, F] of the next steps as numbers of the data, and an interval around them [N, F], None without one.
 
-    columns: the names of the F series. history [M, F]: what was observed last, oldest first.
+    columns: the names of the F series. history [M, F]: what was observed last, oldest first. interval: the quantiles that low and high are.
+    low and high are NaN where the model does not know them.
     """
 
     columns: tuple[str, ...]
@@ -103,6 +104,7 @@ class Forecast(Event):
     high: Any = field(default=None, repr=False, compare=False)
     position: int = 0
     branch: str = "main"
+    interval: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

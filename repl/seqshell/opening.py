@@ -14,7 +14,8 @@ from seqshell import __version__, builtin, checkpoint, places
 from seqshell.building import build_decoder, difference, find_architecture, read_config, read_tokenizers, try_step
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
-from seqshell.models import Architecture, Model, Task
+from seqshell.models import Architecture, Model, Series, Task
+from seqshell.series_header import read_series, series_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,8 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         config = read_config(architecture, header["config"])
         tokenizer, source_tokenizer = read_tokenizers(header, architecture.task, config, registry)
         decoder = build_decoder(architecture, config, weights)
-        try_step(decoder, architecture, tokenizer)
+        series = read_series(header, architecture.task, config)
+        try_step(decoder, architecture, tokenizer, series)
     except CheckpointError as error:
         raise CheckpointError(f"{path.name}: {error.message}") from None
     return Model(
@@ -79,6 +81,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         header=header,
         num_parameters=header.get("parameters", sum(values.size for values in weights.values())),
         source_tokenizer=source_tokenizer,
+        series=series,
     )
 
 
@@ -87,7 +90,7 @@ def save_checkpoint(
     *,
     architecture: str,
     module: Any,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None = None,
     source_tokenizer: Tokenizer | None = None,
     data: str = "",
     config: Any = None,
@@ -96,6 +99,7 @@ def save_checkpoint(
     about: str = "",
     provenance: Mapping[str, Any] | None = None,
     languages: Iterable[str] = (),
+    series: Series | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     registry: Registry | None = None,
 ) -> Path:
@@ -104,7 +108,8 @@ def save_checkpoint(
     path: a name goes to the user's models folder. architecture: its name, or owner/name. config: default, module.config.
     tokenizer, source_tokenizer: of what it writes and, for a model that translates, of what it reads.
     data: what it was trained on, in words. defaults: how the model wants to be used ("strategy", "sampler", "max_tokens").
-    languages: what source and target of a model that translates are called. dtype: how floating-point weights are stored.
+    languages: what source and target of a model that translates are called. series: what a model that forecasts was trained on; it
+    needs no tokenizer. dtype: how floating-point weights are stored.
     CheckpointError when the weights are not finite, when a tokenizer does not fit, when the file could not be opened again, or when
     the architecture's decoder differs from the module by more than 1e-4 in a logit.
     """
@@ -114,6 +119,12 @@ def save_checkpoint(
     owner = registry.owner("architecture", architecture)
     settings = dataclasses.asdict(module.config if config is None else config)
     weights = _weights(module, dtype)
+    if series is not None:
+        from seqshell.session.series import Values
+
+        tokenizer = Values(series.columns)
+    if tokenizer is None:
+        raise UsageError(f"a model for the task {offered.task} is saved with its {'series' if offered.task is Task.FORECAST else 'tokenizer'}")
     tokenizers = {"tokenizer": tokenizer, **({"source_tokenizer": source_tokenizer} if source_tokenizer else {})}
     header = {
         "kind": "model",
@@ -125,13 +136,15 @@ def save_checkpoint(
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
         "defaults": dict(defaults or {}),
         **({"languages": list(languages)} if (languages := tuple(languages)) else {}),
+        **({"series": series_json(series)} if series is not None else {}),
         "examples": list(examples),
         "about": about,
         "provenance": {**({"data": {"name": data}} if data else {}), "seqshell": __version__, **(provenance or {})},
-        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()) or sum(values.size for values in weights.values()),
     }
     read = read_config(offered, settings)
     read_tokenizers(header, offered.task, read, registry)
+    read_series(header, offered.task, read)
     _compare(offered, read, module)
     checkpoint.write(target, header, weights)
     return target
@@ -156,7 +169,7 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
     """CheckpointError when the architecture's own decoder and the module disagree over a few steps, both in float32."""
-    if architecture.decoder is None or architecture.task not in (Task.GENERATE, Task.TRANSLATE):
+    if architecture.decoder is None or architecture.task is Task.CLASSIFY:
         return
     import copy
 

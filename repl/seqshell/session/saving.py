@@ -12,6 +12,7 @@ all branches with what could be redone. The tensors:
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
     words [bytes]                 JSON: words that stand for UNK, [node, text] each
+    values [R, F] float64         the rows of a series, by the ids that stand for them
 
 Of the snapshots those are kept that nothing else can replace: every 32nd, where branches stand, and what a strategy found in a text that
 is no translation. Going back to another one reads at most 32 steps again, by the same calls. Sources are encoded again when one is wanted.
@@ -34,6 +35,7 @@ from seqshell.errors import CheckpointError, UsageError
 from seqshell.sampling import Draw, Sampler, Strategy
 from seqshell.session.branches import Branch, Branches, Return
 from seqshell.session.live import Live
+from seqshell.session.series import Values
 from seqshell.session.snapshots import Snapshot, Store
 from seqshell.session.tensors import array_of, as_tensor, plain, stacked, unstacked
 from seqshell.session.timeline import STRIDE, Read, Source, Timeline
@@ -117,6 +119,8 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
         tensors["sources"] = as_tensor([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
     if timeline.sources or timeline.words:
         tensors["words"] = as_tensor(list(timeline.words.items()))
+    if isinstance(model.tokenizer, Values):
+        tensors["values"] = model.tokenizer.table
     if whole:
         tensors["outputs"] = np.concatenate([snapshot.outputs for snapshot in whole if snapshot.outputs is not None])
     if kept:
@@ -163,6 +167,8 @@ def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
 
 
 def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
+    if isinstance(live.model.tokenizer, Values):
+        live.model.tokenizer.fill(tensors["values"])
     size = live.model.tokenizer.size
     timeline = _timeline(tensors, size, live.timeline.stride)
     _read_sources(tensors, timeline, live)

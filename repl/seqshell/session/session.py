@@ -13,12 +13,14 @@ from seqshell.sampling import Draw, Strategy
 from seqshell.session import looking, saving
 from seqshell.session.answering import Answer
 from seqshell.session.classifying import Classifying
+from seqshell.session.forecasting import Forecasting
+from seqshell.session.series import with_values
 from seqshell.session.translating import Translating
 
 MB = 1_000_000
 
 
-class Session(Translating, Classifying):
+class Session(Translating, Classifying, Forecasting):
     """One model, live: it reads, answers, and goes back to any moment.
 
     samplers, strategies: what the words of settings mean. snapshot_mb: memory for the snapshots that going back lands on.
@@ -34,7 +36,7 @@ class Session(Translating, Classifying):
         seed: int = 0,
         snapshot_mb: float = 256,
     ) -> None:
-        super().__init__(model, samplers or {}, strategies or {}, seed, snapshot_mb * MB)
+        super().__init__(with_values(model), samplers or {}, strategies or {}, seed, snapshot_mb * MB)
 
     @property
     def snapshot_mb(self) -> float:

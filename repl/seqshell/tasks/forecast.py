@@ -1,0 +1,53 @@
+"""FORECAST: a message is numbers, which are appended to the series, and the answer is how it may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seqshell import lines
+from seqshell.errors import UsageError, VocabularyError
+from seqshell.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seqshell.session import Session
+    from seqshell.tasks import Wishes
+
+
+def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
+    """Observe the values of the message, or those of the file that @FILE names, then forecast `horizon` steps; yields Forecast.
+
+    wishes: horizon. Nothing has changed when UsageError or VocabularyError is raised.
+    """
+    steps = session.check_steps(wishes.get("horizon"))
+    if text.lstrip().startswith("@"):
+        observe_file(session, text.strip()[1:])
+    elif text.strip():
+        session.observe(text)
+    else:
+        raise UsageError("a blank line holds no values; /forecast forecasts without any")
+    yield session.forecast(steps)
+
+
+def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterator[Event]:
+    """Forecast `number` steps (None: horizon) from what was observed."""
+    yield session.forecast(wishes.get("horizon") if number is None else number)
+
+
+def observe_file(session: Session, name: str, read_stdin: Callable[[], str] | None = None) -> int:
+    """Observe the values of a file: rows of numbers, or a table whose first line names its columns. Returns the number of rows.
+
+    UsageError and VocabularyError name the file, the line and the column.
+    """
+    name = lines.unquoted(name) or name
+    text = lines.read_file(name, read_stdin)
+    if not text.strip():
+        raise UsageError(f"{name} is empty: it holds no values")
+    try:
+        return session.observe(text)
+    except VocabularyError as error:
+        raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", hint=error.hint) from None

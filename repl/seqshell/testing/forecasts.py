@@ -1,0 +1,71 @@
+"""A real forecaster that takes microseconds, its weights drawn from a seed: an Elman network over values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.models import Model, Series, Task
+from seqshell.session.series import Values
+from seqshell.state import State
+
+EXAMPLE = (10.0, 10.5, 11.5, 11.0, 10.0, 9.5, 9.0, 9.5)  # observed, where the model has one column
+
+
+class TinyForecaster:
+    """h = tanh(E x + U h); the point is x + R h for each step and column, and the quantiles lie around it at a distance that grows with
+    the steps. State: one float32 array [B, H]."""
+
+    def __init__(self, num_features: int, horizon: int, num_quantiles: int = 1, hidden_size: int = 8, seed: int = 0) -> None:
+        random = np.random.default_rng(seed)
+        self.embedding = random.normal(0, 1, (num_features, hidden_size)).astype(np.float32)
+        self.recurrent = random.normal(0, 1 / np.sqrt(hidden_size), (hidden_size, hidden_size)).astype(np.float32)
+        self.readout = random.normal(0, 1 / hidden_size, (hidden_size, horizon * num_features)).astype(np.float32)
+        self.spread = 0.5 * np.sqrt(np.arange(1, horizon + 1, dtype=np.float32))[:, None, None] * (  # [K, 1, Q]
+            np.arange(num_quantiles, dtype=np.float32) - num_quantiles // 2
+        )
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """[batch_size, H] zeros."""
+        return np.zeros((batch_size, self.recurrent.shape[0]), np.float32)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, F]. Returns forecasts [B, K, F, Q], state [B, H]."""
+        hidden = np.tanh(inputs @ self.embedding + state @ self.recurrent)
+        points = inputs[:, None] + (hidden @ self.readout).reshape(len(inputs), -1, inputs.shape[1])  # [B, K, F]
+        return points[..., None] + self.spread, hidden
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last, state [B, H]."""
+        for step in range(inputs.shape[1]):
+            outputs, state = self.step(inputs[:, step], state)
+        return outputs, state
+
+
+def tiny_forecast_model(
+    columns: Sequence[str] = ("value",),
+    *,
+    horizon: int = 4,
+    quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+    seed: int = 0,
+    hidden_size: int = 8,
+    mean: float = 10.0,
+    std: float = 2.0,
+) -> Model:
+    """A model that forecasts the series `columns`, all normalised by one mean and one standard deviation; it makes no sense of them.
+
+    horizon: the steps that it gives at once; 1: it is stepped on its own forecasts. quantiles: empty for the point alone.
+    """
+    size = len(columns)
+    decoder = TinyForecaster(size, horizon, max(1, len(quantiles)), hidden_size, seed)
+    example = tuple(tuple(value + column for column in range(size)) for value in EXAMPLE)
+    series = Series(tuple(columns), (mean,) * size, (std,) * size, example=example, quantiles=tuple(quantiles), horizon=horizon)
+    fingerprint = hashlib.sha256(f"{series} {seed} {hidden_size}".encode()).hexdigest()
+    parameters = sum(weights.size for weights in (decoder.embedding, decoder.recurrent, decoder.readout))
+    return Model(
+        "tiny", Task.FORECAST, "elman_forecaster", decoder, Values(series.columns), fingerprint, num_parameters=parameters, series=series
+    )
