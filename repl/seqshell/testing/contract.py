@@ -22,7 +22,7 @@ from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.translation_rules import TRANSLATION_RULES
 
 # Instead of the defaults, for settings that are called so.
-SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8}
+SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8, "table_size": 1000}
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,11 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     of_module: dict[str, Callable[[], str]] = {
         "its outputs at each step are those of reading up to there": partial(module_rules.every_step, module, wrapped, example),
         "saving and loading change no output": partial(module_rules.saved, architecture, settings, module, example),
-        "a loss has finite gradients, and the detached state goes on": partial(module_rules.learns, module, example),
     }
+    if hasattr(module, "count"):
+        of_module["a text that it counts becomes likelier"] = partial(module_rules.counts, module, example)
+    else:
+        of_module["a loss has finite gradients, and the detached state goes on"] = partial(module_rules.learns, module, example)
     if architecture.task is Task.TRANSLATE:
         of_module["padding of the target changes neither an earlier logit nor the loss"] = partial(module_rules.target_padding, module, example)
     if architecture.task is Task.FORECAST:

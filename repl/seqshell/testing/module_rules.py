@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from seqshell import checkpoint
 from seqshell.decoder import Decoder
@@ -19,7 +21,7 @@ from seqshell.host import resolve
 from seqshell.models import PAD, Architecture
 from seqshell.state import map_leaves
 from seqshell.testing.comparing import apart, moment_apart
-from seqshell.testing.examples import BATCH, STEPS, Example
+from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example
 from seqshell.training.pair_loss import pair_loss
 
 
@@ -30,6 +32,8 @@ def example_module(architecture: Architecture, config: Any) -> nn.Module:
         module: nn.Module = resolve(architecture.model)(config)
         for weight in module.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
+        if hasattr(module, "count"):  # nothing counted, it would answer the same whatever it reads
+            module.count(torch.randint(VOCAB_SIZE, (100,)))  # type: ignore[operator]  # it is a method
     return module
 
 
@@ -84,6 +88,15 @@ def observes(module: Any, decoder: Decoder, example: Example) -> str:
     return moment_apart((np.empty(0), seen), (np.empty(0), decoder.feed(example.inputs, example.start(decoder))[1]))
 
 
+def counts(module: nn.Module, example: Example) -> str:
+    """A module without gradients learns by counting a text."""
+    before = _nats(module, example)
+    again = copy.deepcopy(module)
+    again.count(torch.from_numpy(example.inputs.ravel()))  # type: ignore[operator]  # a module that is counted has it
+    after = _nats(again, example)
+    return "" if after < before else f"{after:.3f} nats a token after counting, {before:.3f} before"
+
+
 def target_padding(module: nn.Module, example: Example) -> str:
     """Padding to the right of a target reaches neither an earlier logit nor the loss."""
     padded = replace(example, inputs=np.pad(example.inputs, ((0, 0), (0, 4)), constant_values=PAD))
@@ -111,6 +124,12 @@ def _loss(module: nn.Module, example: Example) -> float:
     sources, lengths, inputs = (torch.from_numpy(values) for values in (example.sources, example.lengths, example.inputs))
     with torch.inference_mode():
         return float(pair_loss(module, sources, lengths, inputs[:, :-1], inputs[:, 1:])[0])
+
+
+def _nats(module: nn.Module, example: Example) -> float:
+    """Mean nats of every token but the first of each row."""
+    outputs = torch.from_numpy(_outputs(module, example)[:, :-1])
+    return float(functional.cross_entropy(outputs.flatten(0, 1), torch.from_numpy(example.inputs[:, 1:]).flatten()))
 
 
 def _outputs(module: nn.Module, example: Example) -> NDArray[Any]:

@@ -10,12 +10,14 @@ from seqshell.decoder import Decoder
 from seqshell.decoding.torch_decoder import TorchDecoder
 from seqshell.host import resolve
 from seqshell.models import Architecture
+from seqshell.training.optimisation import device_of
 
 
 def make_decoder(architecture: Architecture, config: Any, module: nn.Module) -> Decoder:
     """The architecture's own decoder over a copy of the weights, else the module itself behind a decoder's face."""
-    if architecture.decoder is None or next(module.parameters()).device.type != "cpu":
+    if architecture.decoder is None or device_of(module).type != "cpu":
         return TorchDecoder(module)
-    weights = {name: tensor.detach().cpu().float().numpy().copy() for name, tensor in module.state_dict().items()}
+    tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+    weights = {name: (tensor.float() if tensor.is_floating_point() else tensor).numpy().copy() for name, tensor in tensors.items()}
     decoder: Decoder = resolve(architecture.decoder)(config, weights)
     return decoder

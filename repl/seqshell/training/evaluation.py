@@ -29,7 +29,7 @@ from seqshell.opening import open_model
 from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
 from seqshell.training.data import encode, read_text
-from seqshell.training.optimisation import find_device
+from seqshell.training.optimisation import device_of, find_device
 from seqshell.training.pair_evaluation import Evaluation, Wishes, evaluate_pairs
 from seqshell.training.parallel import read_pairs
 
@@ -172,7 +172,7 @@ def module_of(model: Model, registry: Registry) -> nn.Module:
 
 def _nats(module: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, state: State) -> tuple[float, Any]:
     """Summed nats of targets [B, T] and the state after them."""
-    device = next(module.parameters()).device
+    device = device_of(module)
     logits, state = module(inputs.to(device), state)  # [B, T, V]
     losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.to(device).flatten(), reduction="none")
     return losses.double().sum().item() if device.type != "mps" else losses.sum().item(), state

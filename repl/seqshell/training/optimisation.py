@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import ctypes
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -78,6 +79,11 @@ def find_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise ValueError(f"there is no device {name!r} here; auto takes the best there is") from None
     return device
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights are; those of a model that is counted are buffers."""
+    return next(itertools.chain(module.parameters(), module.buffers())).device
 
 
 def choose_precision(wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device) -> str:

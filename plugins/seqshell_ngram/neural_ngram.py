@@ -1,0 +1,39 @@
+"""The neural probabilistic language model of Bengio et al. 2003, in torch."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqshell_ngram.config import NeuralNGramConfig
+from seqshell_ngram.window import empty, windows
+
+
+class NeuralNGramLanguageModel(nn.Module):
+    """The vectors of the last n - 1 tokens side by side, x; logits = b + W x + U tanh(d + H x), without W x where it is not `direct`
+    (Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html, equation 1).
+
+    Weights: embedding.weight [V + 1, E], whose first row stands where there is no token; hidden.weight [H, (n - 1) E] and hidden.bias [H];
+    readout.weight [V, H] and readout.bias [V]; direct.weight [V, (n - 1) E]. State: one tensor [B, n - 1] int64, -1 where there are none.
+    """
+
+    def __init__(self, config: NeuralNGramConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = (config.order - 1) * config.embed_size
+        self.embedding = nn.Embedding(config.vocab_size + 1, config.embed_size)
+        self.hidden = nn.Linear(size, config.hidden_size)
+        self.readout = nn.Linear(config.hidden_size, config.vocab_size)
+        self.direct = nn.Linear(size, config.vocab_size, bias=False) if config.direct else None
+
+    def initial_state(self, batch_size: int = 1) -> Tensor:
+        """[batch_size, n - 1] of -1."""
+        return empty(batch_size, self.config.order, self.embedding.weight)
+
+    def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens: [B, T] int64; state: [B, n - 1]. Returns logits [B, T, V], state [B, n - 1]."""
+        contexts, state = windows(tokens, state)
+        vectors = functional.dropout(self.embedding(contexts + 1).flatten(2), self.config.embed_dropout, self.training)  # [B, T, (n - 1) E]
+        hidden = functional.dropout(self.hidden(vectors).tanh(), self.config.dropout, self.training)  # [B, T, H]
+        logits = self.readout(hidden)
+        return (logits if self.direct is None else logits + self.direct(vectors)), state
