@@ -1,4 +1,4 @@
-"""Batches of sentence pairs: of like length together, so that little is padding, and in an order of their own in every epoch."""
+"""Batches of sentence pairs, and of texts: of like length together, so that little is padding, and in an order of their own in every epoch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from seqshell.models import BOS, EOS, PAD
 
 Ids = Sequence[int]
+POOL = 16  # batches of texts that are sorted by length together
 VARIANTS = 8  # ways to split a word, from which each of its places in an epoch gets one
 
 
@@ -30,6 +31,28 @@ def group(sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tok
             batches.append(order[start:place])
             start = place
     batches.append(order[start:])
+    return [batches[number] for number in draws.permutation(len(batches))]
+
+
+def group_by_length(lengths: Sequence[int], *, rows: int, tokens: int, draws: np.random.Generator) -> list[NDArray[np.int64]]:
+    """The numbers of texts, as batches in random order. Texts of like length come together, but only of so many as were drawn for a few batches:
+    a length often goes with a label, and batches should not.
+
+    tokens: how many a batch may have, padding counted; 0: `rows` texts make a batch.
+    """
+    order = draws.permutation(len(lengths))
+    sizes = np.asarray(lengths)[order]
+    batches: list[NDArray[np.int64]] = []
+    pool = POOL * (max(1, tokens // max(1, round(float(sizes.mean())))) if tokens else rows)
+    for first in range(0, len(order), pool):
+        some = order[first : first + pool][np.argsort(sizes[first : first + pool], kind="stable")]
+        start = 0
+        for place, number in enumerate(some):
+            full = (place - start + 1) * lengths[number] > tokens if tokens else place - start >= rows
+            if full and place > start:
+                batches.append(some[start:place])
+                start = place
+        batches.append(some[start:])
     return [batches[number] for number in draws.permutation(len(batches))]
 
 

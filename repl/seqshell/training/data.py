@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,10 @@ def load_text(settings: DataSettings, folder: Path) -> TextData:
 
 
 def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file or of "python:MODULE.NAME"; CRLF becomes LF, a byte order mark is left out."""
+    """(name, text, sha256 of its bytes) of a file or of "python:MODULE.NAME"; CRLF becomes LF, a byte order mark is left out.
+
+    A file that ends in .gz is unpacked.
+    """
     if word.startswith("python:"):
         text = _python_text(word)
         return word, text, hashlib.sha256(text.encode()).hexdigest()
@@ -59,13 +64,22 @@ def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, 
         data = path.read_bytes()
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-    if not data:
+    content = _unpacked(data, path) if path.suffix == ".gz" else data
+    if not content:
         raise RecipeError(f"{path} is empty")
     try:
-        text = data.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}; convert it, or use another file") from None
+        raise RecipeError(f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}; convert it, or use another file") from None
     return path.name, text.replace("\r\n", "\n"), hashlib.sha256(data).hexdigest()
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """What a gzip file holds. RecipeError when it is none, or damaged."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecipeError(f"{path} cannot be unpacked: {error}") from None
 
 
 def _python_text(word: str) -> str:

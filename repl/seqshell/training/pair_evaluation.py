@@ -60,10 +60,10 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """values: the object that `seqshell evaluate --json` prints. translations: one a pair, where the model translates."""
+    """values: the object that `seqshell evaluate --json` prints. answers: a translation for each pair, or a label for each text."""
 
     values: dict[str, Any]
-    translations: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

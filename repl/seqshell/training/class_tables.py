@@ -1,0 +1,123 @@
+"""The figures of a classifier as people see them: beside the baselines, label by label, and the confusion matrix as a table and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqshell.checkpoint import write_atomically
+from seqshell.events import Table
+from seqshell.training import baselines
+from seqshell.training.class_figures import Counts
+
+WIDEST = 20  # labels of which the whole matrix is shown in a terminal; of more, the commonest confusions
+MOST = 20  # of these
+WRITTEN = 40  # labels of which the picture has numbers
+
+
+def tables(values: Mapping[str, Any]) -> list[Table]:
+    """Those of the figures of `evaluate_classes`."""
+    counts, labels = _matrix(values)
+    return [figures_table(values["model"], values, values["unit"]), labels_table(values["by_label"]), confusion_table(counts, labels)]
+
+
+def figures_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
+    """accuracy, macro recall and macro F1 of the model, called `name`, and of the baselines among the values. unit: of their n-grams."""
+    titles = baselines.titles(unit)
+    rows = {name: values, **{titles[key]: figures for key, figures in values["baselines"].items()}}
+    cells = ((title, *(_percent(figures[key]) for key in ("accuracy", "macro_recall", "macro_f1"))) for title, figures in rows.items())
+    return Table(("", "accuracy", "macro recall", "macro F1"), tuple(cells))
+
+
+def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
+    """What `label_figures` counted."""
+    rows = ((item["label"], item["items"], *(_percent(item[key]) for key in ("recall", "precision", "f1"))) for item in by_label)
+    return Table(("label", "examples", "recall", "precision", "F1"), tuple(rows))
+
+
+def confusion_table(counts: Counts, labels: Sequence[str]) -> Table:
+    """The matrix, a row for each right label that the data has, under the beginnings of the labels found; of many labels the commonest confusions."""
+    if len(labels) > WIDEST:
+        return _commonest(counts, labels)
+    has_unread = bool(counts[:, -1].any())
+    rows = [
+        (label, *(str(number) if number else "·" for number in counts[row, : len(labels) + has_unread].tolist()))
+        for row, label in enumerate(labels)
+        if counts[row].any()
+    ]
+    columns = ("right \\ found", *short(labels), *(["unread"] if has_unread else []))
+    return Table(columns, _to_the_right(columns, rows), "how often a label (row) was taken for another (column)")
+
+
+def short(labels: Sequence[str], least: int = 3) -> tuple[str, ...]:
+    """The shortest beginnings of `least` characters at least that are all different, else the labels themselves."""
+    for length in range(least, max(map(len, labels), default=0) + 1):
+        cut = tuple(label[:length] for label in labels)
+        if len(set(cut)) == len(labels):
+            return cut
+    return tuple(labels)
+
+
+def write_png(values: Mapping[str, Any], path: Path) -> None:
+    """The confusion matrix as a PNG by matplotlib: the darker, the larger the share of a row; with its numbers where they can be read."""
+    from io import BytesIO
+
+    from matplotlib.figure import Figure
+
+    counts, labels = _matrix(values)
+    present = counts.sum(axis=1) > 0
+    numbers = counts[present][:, : len(labels)]
+    shares = numbers / counts[present].sum(axis=1, keepdims=True)
+    side = min(24.0, 3 + 0.4 * len(labels))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    rows = [label for label, is_present in zip(labels, present, strict=True) if is_present]
+    axes.set_xticks(range(len(labels)), [_plain(label) for label in labels], rotation=90)
+    axes.set_yticks(range(len(rows)), [_plain(label) for label in rows])
+    axes.set(xlabel="found", ylabel="right", title=_plain(f"{values['model']}: accuracy {_percent(values['accuracy'])}"))
+    if len(labels) <= WRITTEN:
+        for (row, column), number in np.ndenumerate(numbers):
+            if number:
+                axes.text(column, row, str(number), ha="center", va="center", fontsize=7, color="white" if shares[row, column] > 0.5 else "black")
+    data = BytesIO()
+    figure.savefig(data, format="png", dpi=120)
+    write_atomically(path, data.getvalue())
+
+
+def _matrix(values: Mapping[str, Any]) -> tuple[Counts, list[str]]:
+    """The confusion matrix [C, C + 1] with the texts that were not read in the last column, and the labels."""
+    labels = list(values["confusion"]["labels"])
+    items = {item["label"]: item["items"] for item in values["by_label"]}
+    counts = np.array(values["confusion"]["counts"], np.int64)
+    unread = np.array([items.get(label, 0) for label in labels]) - counts.sum(axis=1)
+    return np.column_stack((counts, unread)), labels
+
+
+def _commonest(counts: Counts, labels: Sequence[str]) -> Table:
+    """The cells beside the diagonal with the largest numbers."""
+    wrong = [
+        (int(number), labels[row], labels[column] if column < len(labels) else "unread")
+        for (row, column), number in np.ndenumerate(counts)
+        if number and row != column
+    ]
+    rows = [(right, found, number) for number, right, found in sorted(wrong, key=lambda item: -item[0])[:MOST]]
+    return Table(("right", "found", "how often"), tuple(rows), "the commonest confusions")
+
+
+def _to_the_right(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """The rows with every cell but the first at the right end of its column: being texts, they would stand at the left."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return tuple((row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))) for row in rows)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _plain(text: str) -> str:
+    """A text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")
