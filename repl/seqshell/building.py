@@ -123,7 +123,7 @@ def _torch_decoder(architecture: Architecture, config: Any, weights: Weights) ->
             )
     module = build(config)
     module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
-    return TorchDecoder(module, causal=architecture.causal)
+    return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
 
 
 def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
@@ -153,6 +153,8 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
 
         return Values.from_json(header["tokenizer"]), None
     tokenizer = read_tokenizer(header["tokenizer"], registry)
+    if task is Task.CLASSIFY:
+        _check_tokenizer(tokenizer, config, "vocab_size", "a classification")
     if task is not Task.TRANSLATE:
         return tokenizer, None
     if "source_tokenizer" not in header:
@@ -160,14 +162,35 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
     is_same = header["source_tokenizer"] == header["tokenizer"]
     source_tokenizer = tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry)
     for each, name in ((source_tokenizer, "source_vocab_size"), (tokenizer, "target_vocab_size")):
-        if each.size != getattr(config, name, each.size):
-            raise CheckpointError(f"its config has a {name} of {getattr(config, name)}, and its tokenizer {each.size} tokens")
-        if (each.pad, each.bos, each.eos) != (PAD, BOS, EOS) or each.unk not in (None, UNK):
-            raise CheckpointError(f"its {each.name} tokenizer does not begin with PAD, BOS, EOS and UNK, which a translation needs")
+        _check_tokenizer(each, config, name, "a translation")
     return tokenizer, source_tokenizer
 
 
-def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer, series: Series | None = None) -> None:
+def _check_tokenizer(tokenizer: Tokenizer, config: Any, name: str, what: str) -> None:
+    """CheckpointError unless it has as many tokens as the config says under `name`, the specials first."""
+    if tokenizer.size != getattr(config, name, tokenizer.size):
+        raise CheckpointError(f"its config has a {name} of {getattr(config, name)}, and its tokenizer {tokenizer.size} tokens")
+    if (tokenizer.pad, tokenizer.bos, tokenizer.eos) != (PAD, BOS, EOS) or tokenizer.unk not in (None, UNK):
+        raise CheckpointError(f"its {tokenizer.name} tokenizer does not begin with PAD, BOS, EOS and UNK, which {what} needs")
+
+
+def read_labels(header: Mapping[str, Any], task: Task, config: Any) -> tuple[str, ...]:
+    """The labels of a model that classifies, by number; () for another task. CheckpointError when what the header says cannot be."""
+    if task is not Task.CLASSIFY:
+        return ()
+    labels = header.get("labels")
+    if not isinstance(labels, list | tuple) or len(labels) < 2 or not all(isinstance(label, str) and label.strip() for label in labels):
+        raise CheckpointError("it classifies, and does not say what its labels are called, two texts at least")
+    if len(set(labels)) < len(labels):
+        raise CheckpointError(f"it has two labels called {next(label for label in labels if labels.count(label) > 1)!r:.60}")
+    if len(labels) != getattr(config, "num_classes", len(labels)):
+        raise CheckpointError(f"its config has a num_classes of {config.num_classes}, and there are {len(labels)} labels")
+    return tuple(labels)
+
+
+def try_step(
+    decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer, series: Series | None = None, labels: tuple[str, ...] = ()
+) -> None:
     """One step from the first state: better an error now than in the middle of an answer."""
     import numpy as np
 
@@ -179,6 +202,8 @@ def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer,
             outputs, _ = decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))
         elif series is not None:
             outputs, _ = decoder.step(np.zeros((1, len(series.columns)), np.float32), decoder.initial_state(1))
+        elif labels:
+            outputs, _ = decoder.feed(np.array([[BOS, EOS]]), decoder.initial_state(1))
         else:
             return
     except Exception as error:
@@ -187,6 +212,9 @@ def try_step(decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer,
         wanted = (1, series.horizon, len(series.columns), max(1, len(series.quantiles)))
         if outputs.shape != wanted:
             raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its series needs {wanted}: steps, columns, quantiles")
+    elif labels:
+        if outputs.shape != (1, len(labels)):
+            raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and there are {len(labels)} labels")
     elif outputs.shape != (1, tokenizer.size):
         raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens")
     if not np.isfinite(outputs).all():
@@ -207,10 +235,16 @@ def difference(decoder: Decoder, reference: Decoder, architecture: Architecture,
         tokens = draws.normal(size=(NUM_ROWS, NUM_STEPS, config.num_features)).astype(np.float32)
         states = [each.initial_state(NUM_ROWS) for each in (decoder, reference)]
     else:
-        tokens = draws.integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS))
+        first = BOS if architecture.task is Task.CLASSIFY else 0  # no PAD within a text
+        tokens = draws.integers(first, config.vocab_size, (NUM_ROWS, NUM_STEPS))
         states = [each.initial_state(NUM_ROWS) for each in (decoder, reference)]
-    found, expected = (each.feed(tokens, state)[0] for each, state in zip((decoder, reference), states, strict=True))
-    largest = np.abs(found - expected).max()
+    texts = [tokens]
+    if architecture.task is Task.CLASSIFY:
+        texts.append(np.where(np.arange(NUM_STEPS) < np.array([[NUM_STEPS], [1]]), tokens, PAD))
+    largest = np.zeros(())
+    for text in texts:
+        found, expected = (each.feed(text, state)[0] for each, state in zip((decoder, reference), states, strict=True))
+        largest = np.maximum(largest, np.abs(found - expected).max())
     for column in tokens.swapaxes(0, 1):
         (found, own), (expected, other) = (each.step(column, state) for each, state in zip((decoder, reference), states, strict=True))
         largest, states = np.maximum(largest, np.abs(found - expected).max()), [own, other]  # which keeps NaN

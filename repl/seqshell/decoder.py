@@ -22,7 +22,10 @@ class Decoder(Protocol):
         """inputs [B] int64, or [B, F] float32 for values. Returns outputs [B, V] (or [B, C], ...), state."""
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+        """inputs [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state.
+
+        CLASSIFY: rows may be padded right with PAD; outputs and state are then those after a row's last token that is not PAD.
+        """
 
 
 class SourceDecoder(Decoder, Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell import __version__, builtin, checkpoint, places
-from seqshell.building import build_decoder, difference, find_architecture, read_config, read_tokenizers, try_step
+from seqshell.building import build_decoder, difference, find_architecture, read_config, read_labels, read_tokenizers, try_step
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
 from seqshell.models import Architecture, Model, Series, Task
@@ -66,7 +66,8 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         tokenizer, source_tokenizer = read_tokenizers(header, architecture.task, config, registry)
         decoder = build_decoder(architecture, config, weights)
         series = read_series(header, architecture.task, config)
-        try_step(decoder, architecture, tokenizer, series)
+        labels = read_labels(header, architecture.task, config)
+        try_step(decoder, architecture, tokenizer, series, labels)
     except CheckpointError as error:
         raise CheckpointError(f"{path.name}: {error.message}") from None
     return Model(
@@ -81,6 +82,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         header=header,
         num_parameters=header.get("parameters", sum(values.size for values in weights.values())),
         source_tokenizer=source_tokenizer,
+        labels=labels,
         series=series,
     )
 
@@ -99,6 +101,7 @@ def save_checkpoint(
     about: str = "",
     provenance: Mapping[str, Any] | None = None,
     languages: Iterable[str] = (),
+    labels: Iterable[str] = (),
     series: Series | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     registry: Registry | None = None,
@@ -108,8 +111,8 @@ def save_checkpoint(
     path: a name goes to the user's models folder. architecture: its name, or owner/name. config: default, module.config.
     tokenizer, source_tokenizer: of what it writes and, for a model that translates, of what it reads.
     data: what it was trained on, in words. defaults: how the model wants to be used ("strategy", "sampler", "max_tokens").
-    languages: what source and target of a model that translates are called. series: what a model that forecasts was trained on; it
-    needs no tokenizer. dtype: how floating-point weights are stored.
+    languages: what source and target of a model that translates are called. labels: the classes of a model that classifies, by number.
+    series: what a model that forecasts was trained on; it needs no tokenizer. dtype: how floating-point weights are stored.
     CheckpointError when the weights are not finite, when a tokenizer does not fit, when the file could not be opened again, or when
     the architecture's decoder differs from the module by more than 1e-4 in a logit.
     """
@@ -136,6 +139,7 @@ def save_checkpoint(
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
         "defaults": dict(defaults or {}),
         **({"languages": list(languages)} if (languages := tuple(languages)) else {}),
+        **({"labels": list(labels)} if (labels := tuple(labels)) else {}),
         **({"series": series_json(series)} if series is not None else {}),
         "examples": list(examples),
         "about": about,
@@ -145,6 +149,7 @@ def save_checkpoint(
     read = read_config(offered, settings)
     read_tokenizers(header, offered.task, read, registry)
     read_series(header, offered.task, read)
+    read_labels(header, offered.task, read)
     _compare(offered, read, module)
     checkpoint.write(target, header, weights)
     return target
@@ -169,13 +174,13 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
     """CheckpointError when the architecture's own decoder and the module disagree over a few steps, both in float32."""
-    if architecture.decoder is None or architecture.task is Task.CLASSIFY:
+    if architecture.decoder is None:
         return
     import copy
 
     from seqshell.decoding.torch_decoder import TorchDecoder
 
-    reference = TorchDecoder(copy.deepcopy(module).float().cpu())
+    reference = TorchDecoder(copy.deepcopy(module).float().cpu(), causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     decoder = build_decoder(architecture, config, _weights(module, "float32"))
     apart = difference(decoder, reference, architecture, config)
     if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqshell.layers.padding import read_padded
 from seqshell.state import State, leaves, map_leaves
 
 CHUNK = 1024  # time steps read in one call, so that the outputs of a long text need not be held at once
@@ -19,11 +20,13 @@ class TorchDecoder:
     """A Decoder over a module that is a SequenceModel; the module is put into eval mode and stays on its device.
 
     causal: False for models that must read a text at once; their feed is one call whatever its length.
+    is_padded: the rows of a feed may be padded right, as those of CLASSIFY; a causal module is then not shown the padding.
     """
 
-    def __init__(self, module: nn.Module, *, causal: bool = True) -> None:
+    def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
         self.module = module.eval()
         self.causal = causal
+        self.is_padded = is_padded
         first = next(module.parameters(), None)
         self.device = torch.device("cpu") if first is None else first.device
 
@@ -46,6 +49,9 @@ class TorchDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+        return read_padded(self._feed, inputs, state) if self.is_padded and self.causal else self._feed(inputs, state)
+
+    def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         length = inputs.shape[1]
         chunk = CHUNK if self.causal else length
         for start in range(0, length, chunk):

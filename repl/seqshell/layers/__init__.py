@@ -17,6 +17,7 @@ from seqshell.layers.cells import GRULayer, Layer, LSTMLayer, ReluLayer, Sigmoid
 from seqshell.layers.encoding import Encoded, Encoder, read_encoder
 from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.packing import packed, take
+from seqshell.layers.padding import read_padded
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
 from seqshell.layers.states import LSTMState
@@ -41,5 +42,6 @@ __all__ = [
     "read_layer",
     "read_layers",
     "read_linear",
+    "read_padded",
     "take",
 ]

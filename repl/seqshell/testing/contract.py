@@ -16,7 +16,8 @@ from seqshell.decoder import Decoder
 from seqshell.host import resolve
 from seqshell.models import Architecture, Task
 from seqshell.offers import build, settings_of
-from seqshell.testing.decoder_rules import DECODER_RULES, EQUAL, WRITING_RULES, equals
+from seqshell.testing.classification_rules import CLASSIFICATION_RULES
+from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, WRITING_RULES, equals
 from seqshell.testing.examples import SIZES, example_for
 from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.translation_rules import TRANSLATION_RULES
@@ -50,8 +51,6 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
 
     config: settings to build it with instead of small ones; sizes of vocabularies may only be larger than those of `examples.SIZES`. Imports torch.
     """
-    if architecture.task not in SIZES:
-        raise ValueError(f"there are no checks yet for models that {architecture.task}")
     from seqshell.decoding.torch_decoder import TorchDecoder
     from seqshell.testing import module_rules
 
@@ -59,10 +58,14 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     settings = build(offered, {**SIZES[architecture.task], **(_small(offered) if config is None else config)})
     example = example_for(architecture.task)
     rules = dict(DECODER_RULES)
+    if architecture.causal:
+        rules |= CAUSAL_RULES
     if architecture.task in (Task.GENERATE, Task.TRANSLATE):
         rules |= WRITING_RULES
     if architecture.task is Task.TRANSLATE:
         rules |= TRANSLATION_RULES
+    if architecture.task is Task.CLASSIFY:
+        rules |= CLASSIFICATION_RULES
     module: Any = None
     own: Decoder | None = None
 
@@ -76,11 +79,13 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     built = _try("it is built from its settings", build_both)
     if not built.passed:
         return [built]
-    wrapped = TorchDecoder(module, causal=architecture.causal)
+    wrapped = TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     checks = [built]
     checks += [_try(f"module: {rule}", partial(holds, wrapped, example)) for rule, holds in rules.items()]
+    steps = {"its outputs at each step are those of reading up to there": partial(module_rules.every_step, module, wrapped, example)}
+    whole = {"it has one output for a text, [B, 1, ...], and its state is ()": partial(module_rules.whole_texts, module, example)}
     of_module: dict[str, Callable[[], str]] = {
-        "its outputs at each step are those of reading up to there": partial(module_rules.every_step, module, wrapped, example),
+        **(steps if architecture.causal else whole),
         "saving and loading change no output": partial(module_rules.saved, architecture, settings, module, example),
     }
     if hasattr(module, "count"):

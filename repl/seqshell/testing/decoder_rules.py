@@ -15,7 +15,7 @@ from seqshell.decoding.strategies import Greedy
 from seqshell.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.testing.comparing import apart, moment_apart
-from seqshell.testing.examples import BATCH, STEPS, Example, Ids
+from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example, Ids
 
 EQUAL = 1e-4  # a decoder against its module
 
@@ -93,7 +93,7 @@ def unwritten(decoder: Decoder, example: Example) -> str:
 def replayed(decoder: Decoder, example: Example) -> str:
     part = example.rows(slice(1))
     _, kept = decoder.feed(part.inputs, part.start(decoder))
-    read = _greedy if part.inputs.ndim == 2 else partial(_again, part)  # values are not drawn
+    read = _greedy if part.output == (VOCAB_SIZE,) else partial(_again, part)  # labels and values are not read
     for first, second in zip(read(decoder, kept), read(decoder, kept), strict=True):
         if seen := moment_apart(second, first, limit=0):
             return f"read twice: {seen}"
@@ -119,12 +119,12 @@ def beam_of_one(decoder: Decoder, example: Example) -> str:
 
 DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind": shapes,
-    "reading in pieces equals reading at once": pieces,
     "the rows of a batch do not mix": rows_apart,
     "permuted rows give permuted outputs and states": permuted,
     "a state is not written to after it was returned": unwritten,
     "a kept state that is read again gives the same bits": replayed,
 }
+CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in pieces equals reading at once": pieces}
 WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one is greedy": beam_of_one}  # of models whose outputs are drawn from
 
 

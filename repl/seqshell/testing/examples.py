@@ -14,11 +14,13 @@ from seqshell.state import State
 
 VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
 NUM_FEATURES = 2
+NUM_CLASSES = 4
 BATCH, STEPS = 3, 9
 LENGTHS = (4, 7, 1)  # of the sources, EOS counted
 SIZES = {  # what the host fills in
     Task.GENERATE: {"vocab_size": VOCAB_SIZE},
     Task.TRANSLATE: {"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
+    Task.CLASSIFY: {"vocab_size": VOCAB_SIZE, "num_classes": NUM_CLASSES},
     Task.FORECAST: {"num_features": NUM_FEATURES},
 }
 
@@ -64,13 +66,17 @@ class Example:
 
 
 def example_for(task: Task) -> Example:
-    """Random rows: BATCH rows of STEPS ids, for TRANSLATE from BOS on and with sources of LENGTHS, for FORECAST of values."""
+    """Random rows: BATCH rows of STEPS ids, for TRANSLATE from BOS on and with sources of LENGTHS, for CLASSIFY without specials but UNK,
+    for FORECAST of values."""
     random = np.random.default_rng(0)
+    nothing = np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64)
     if task is Task.FORECAST:
         values = random.normal(size=(BATCH, STEPS, NUM_FEATURES)).astype(np.float32)
-        return Example(values, np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64), (None, NUM_FEATURES, None))
+        return Example(values, *nothing, (None, NUM_FEATURES, None))
+    if task is Task.CLASSIFY:
+        return Example(random.integers(UNK, VOCAB_SIZE, (BATCH, STEPS)), *nothing, (NUM_CLASSES,))
     if task is Task.GENERATE:
-        return Example(random.integers(0, VOCAB_SIZE, (BATCH, STEPS)), np.zeros((BATCH, 0), np.int64), np.zeros(BATCH, np.int64))
+        return Example(random.integers(0, VOCAB_SIZE, (BATCH, STEPS)), *nothing)
     inputs = random.integers(UNK, VOCAB_SIZE, (BATCH, STEPS))
     inputs[:, 0] = BOS
     lengths = np.array(LENGTHS)

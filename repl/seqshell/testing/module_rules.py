@@ -19,7 +19,7 @@ from seqshell import checkpoint
 from seqshell.decoder import Decoder
 from seqshell.host import resolve
 from seqshell.models import PAD, Architecture
-from seqshell.state import map_leaves
+from seqshell.state import leaves, map_leaves
 from seqshell.testing.comparing import apart, moment_apart
 from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example
 from seqshell.training.pair_loss import pair_loss
@@ -49,6 +49,15 @@ def every_step(module: nn.Module, decoder: Decoder, example: Example) -> str:
         if seen := apart("outputs", outputs[:, length - 1], expected):
             return f"step {length}: {seen}"
     return ""
+
+
+def whole_texts(module: nn.Module, example: Example) -> str:
+    start = example.module_start(module)
+    with torch.inference_mode():
+        outputs, state = module(torch.from_numpy(example.inputs), start)
+    if outputs.shape[:2] != (BATCH, 1):
+        return f"outputs {list(outputs.shape)} instead of [{BATCH}, 1, ...]"
+    return "there are arrays in its state" if list(leaves((start, state))) else ""
 
 
 def saved(architecture: Architecture, config: Any, module: nn.Module, example: Example) -> str:

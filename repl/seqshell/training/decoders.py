@@ -9,14 +9,14 @@ from torch import nn
 from seqshell.decoder import Decoder
 from seqshell.decoding.torch_decoder import TorchDecoder
 from seqshell.host import resolve
-from seqshell.models import Architecture
+from seqshell.models import Architecture, Task
 from seqshell.training.optimisation import device_of
 
 
 def make_decoder(architecture: Architecture, config: Any, module: nn.Module) -> Decoder:
     """The architecture's own decoder over a copy of the weights, else the module itself behind a decoder's face."""
     if architecture.decoder is None or device_of(module).type != "cpu":
-        return TorchDecoder(module)
+        return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
     weights = {name: (tensor.float() if tensor.is_floating_point() else tensor).numpy().copy() for name, tensor in tensors.items()}
     decoder: Decoder = resolve(architecture.decoder)(config, weights)
