@@ -15,16 +15,16 @@ Record = Mapping[str, Any]
 
 
 def training_losses(history: Sequence[Record]) -> list[tuple[int, float]]:
-    """(updates done, mean loss in nats) of the records of a training."""
+    """(updates done, mean loss) of the records of a training."""
     return [(record["step"], record["loss"]) for record in history if "loss" in record]
 
 
 def validations(history: Sequence[Record]) -> list[tuple[int, float]]:
-    """(updates done, nats) of its validations."""
+    """(updates done, the figure that decides) of its validations."""
     return [(record["step"], next(iter(record["validation"].values()))) for record in history if "validation" in record]
 
 
-def draw(history: Sequence[Record], *, width: int = 60, height: int = 8) -> str:
+def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, height: int = 8) -> str:
     """The training loss as a curve of columns, with the validation's first, best and last figures; empty when nothing was learnt yet."""
     points = training_losses(history)
     if not points:
@@ -40,7 +40,7 @@ def draw(history: Sequence[Record], *, width: int = 60, height: int = 8) -> str:
         label = f"{high:7.3f}" if row == height - 1 else f"{min(values):7.3f}" if row == 0 else " " * 7
         rows.append(f"{label} │" + "".join(BLOCKS[max(0, min(8, level - 8 * row))] for level in levels).rstrip())
     rows.append(" " * 8 + "└" + "─" * width)
-    rows.append(f"{'':9}training loss in nats over {points[-1][0]:,} updates")
+    rows.append(f"{'':9}training loss in {unit} over {points[-1][0]:,} updates")
     checks = validations(history)
     if checks:
         best = min(checks, key=lambda check: check[1])
@@ -58,7 +58,7 @@ def check_picture(path: Path) -> None:
         raise RecipeError(f"-o: there is no folder {path.parent}")
 
 
-def write_png(history: Sequence[Record], path: Path, title: str) -> None:
+def write_png(history: Sequence[Record], path: Path, title: str, unit: str = "nats") -> None:
     """Both curves over the updates, as a PNG."""
     from io import BytesIO
 
@@ -69,7 +69,7 @@ def write_png(history: Sequence[Record], path: Path, title: str) -> None:
     for points, label, style in ((training_losses(history), "training", "-"), (validations(history), "validation", "o-")):
         if points:
             axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set(xlabel="updates", ylabel="nats", title=title)
+    axes.set(xlabel="updates", ylabel=unit, title=title)
     axes.grid(alpha=0.3)
     axes.legend()
     data = BytesIO()
