@@ -179,7 +179,9 @@ class Settings:
 
     def _defaults(self, session: Session) -> dict[str, Any]:
         """The shell's settings that a session's checkpoint wishes for; what cannot be used is reported."""
-        found = {}
+        found: dict[str, Any] = {}
+        if session.model.series is not None and session.model.series.horizon > 1:
+            found["horizon"] = session.model.series.horizon  # that of a model which is stepped is a matter of taste
         for name, value in session.model.header.get("defaults", {}).items():
             if name in SHELL_SETTINGS:
                 try:

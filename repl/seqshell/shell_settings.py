@@ -45,13 +45,14 @@ ONLY_FOR: Mapping[str, frozenset[Task]] = MappingProxyType(
         "max_tokens": _WRITES,
         "stop": _WRITES,
         "horizon": frozenset({Task.FORECAST}),
+        "unknown": frozenset(Task) - {Task.FORECAST},
         "newline": frozenset({Task.GENERATE}),
         **dict.fromkeys(("nbest", "unk", "replace_unk"), frozenset({Task.TRANSLATE})),
     }
 )
 # Settings that a session holds itself, and what it calls them.
 ON_SESSION: Mapping[str, str] = MappingProxyType({"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"})
-OF_THE_MODEL = ("max_tokens", "stop")  # a model that stays in the background has its own, whatever was set for the current one
+OF_THE_MODEL = ("max_tokens", "stop", "horizon")  # a model that stays in the background has its own, whatever was set for the current one
 
 
 def unquoted(value: Any) -> Any:

@@ -60,6 +60,8 @@ def _figure(provenance: Mapping[str, Any]) -> str:
     metrics = metrics if isinstance(metrics, Mapping) else {}
     if _is_number(metrics.get("bleu")):
         return f"BLEU {metrics['bleu']:.1f}"
+    if isinstance(metrics.get("mse"), Mapping):
+        return next((f"MSE {value:.3f} at {horizon}" for horizon, value in reversed(metrics["mse"].items()) if _is_number(value)), "")
     nats = metrics.get("nats")
     if isinstance(nats, Mapping):
         nats = next((nats[protocol] for protocol in PROTOCOLS if protocol in nats), None)

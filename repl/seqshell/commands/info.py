@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.commands.words import words
 from seqshell.errors import SeqshellError
 from seqshell.events import Data, Event, Text
-from seqshell.models import Architecture, Model
+from seqshell.models import Architecture, Model, Series
 from seqshell.offers import Arguments, command
 from seqshell.state import named_leaves
 
@@ -58,7 +58,8 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
         "source": source_file(architecture) if architecture else "",
         "settings": _said(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
-        "tokenizer": _vocabulary(model.tokenizer),
+        "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
+        "series": _series(model.series) if model.series is not None else "",
         "parameters": f"{model.num_parameters:,}",
         "fingerprint": model.fingerprint[:16],
     }
@@ -66,6 +67,15 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
 
 def _vocabulary(tokenizer: Tokenizer) -> str:
     return f"{tokenizer.name}, vocabulary of {tokenizer.size:,}"
+
+
+def _series(series: Series) -> str:
+    """The columns with their scales, how far the model looks ahead, and its quantiles."""
+    scales = zip(series.columns, series.mean, series.std, strict=True)
+    columns = ", ".join(f"{name} (mean {mean:.4g}, deviation {std:.4g})" for name, mean, std in scales)
+    steps = f"{series.horizon} steps at once" if series.horizon > 1 else "stepped on its own forecasts"
+    shares = f", quantiles {', '.join(f'{share:g}' for share in series.quantiles)}" if series.quantiles else ""
+    return f"{columns}; {steps}{shares}"
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 
-@command("feed", usage="TEXT|@FILE", tasks={Task.GENERATE}, free_text=True, purpose="text")
+@command("feed", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
 def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Read a text without answering; the state moves on over it.
 
-    The text is read as it stands. In quotes it is one JSON string, so that \\n is a newline; @FILE reads a whole file.
+    The text is read as it stands. In quotes it is one JSON string, so that \\n is a newline; @FILE reads a whole file. A model
+    that forecasts observes the numbers in it.
 
         >>> /feed "ROMEO:\\n"
         >>> /continue 5
@@ -30,7 +31,7 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, feed, 1)
     number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
     if shell.interactive:
-        yield Notice(f"{number} tokens read · position {shell.session.position}")
+        yield Notice(f"{number} {'values' if shell.task == Task.FORECAST else 'tokens'} read · position {shell.session.position}")
 
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
@@ -47,7 +48,7 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from tasks.go_on(shell.session, shell.settings, number)
 
 
-@command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE}, free_text=True, purpose="text")
+@command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
 def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Forget everything, then read TEXT; the state is as if only TEXT had ever been read. /undo takes this back.
 
