@@ -1,0 +1,113 @@
+"""The contract of classifiers: held with other settings than the small ones too, and its checks see what breaks it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqshell import PAD, Architecture, Task
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.testing import check_architecture, failed
+
+REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cell": "gru", "pooling": "last"},
+        {"cell": "rnn", "pooling": "mean", "num_layers": 3},
+        {"pooling": "attention", "num_layers": 1},
+        {"pooling": "last+max", "dropout": 0.3, "word_dropout": 0.2, "embed_dropout": 0.1},
+        {"pooling": "mean+attention", "cell": "gru", "dropout": 0.3, "locked": False},
+    ],
+)
+@pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
+def test_classifiers_keep_it_with_other_settings_too(name, settings):
+    config = {"embed_size": 6, "hidden_size": 8, "num_layers": 2} | settings
+    assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
+
+
+@dataclass(frozen=True)
+class Config:
+    vocab_size: int
+    num_classes: int
+    fault: str = ""
+
+
+class Sum(nn.Module):
+    """A sound causal classifier, which knows nothing of padding, unless its config asks for a fault."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding, self.readout = nn.Embedding(config.vocab_size, 6), nn.Linear(6, config.num_classes)
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        return torch.zeros(batch_size, 6)
+
+    def forward(self, tokens: Any, state: Any) -> Any:
+        sums = state[:, None] + self.embedding(tokens).cumsum(1)
+        if self.config.fault == "hears the end of the text":
+            sums = sums + 0.1 * sums[:, -1:]
+        outputs = self.readout(torch.tanh(sums))
+        return outputs[:, -1:] if self.config.fault == "tells the last only" else outputs, sums[:, -1]
+
+
+class WholeSum(Sum):
+    """The same of whole texts."""
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        return ()
+
+    def forward(self, tokens: Any, state: Any) -> Any:
+        mask = torch.ones_like(tokens) if self.config.fault == "reads padding" else tokens != PAD
+        outputs = self.readout(torch.tanh((self.embedding(tokens) * mask.unsqueeze(-1)).sum(1, keepdim=True)))
+        if self.config.fault == "tells every token":
+            outputs = outputs.expand(-1, tokens.shape[1], -1)
+        return outputs, torch.zeros(len(tokens)) if self.config.fault == "has a state" else ()
+
+
+class WholeSumDecoder:
+    """WholeSum as a careless author would write it: padding is read."""
+
+    def __init__(self, config: Config, weights: Any) -> None:
+        self.weights = weights
+
+    def initial_state(self, batch_size: int = 1) -> Any:
+        return ()
+
+    def step(self, inputs: Any, state: Any) -> Any:
+        return self.feed(inputs[:, None], state)
+
+    def feed(self, inputs: Any, state: Any) -> Any:
+        hidden = np.tanh(self.weights["embedding.weight"][inputs].sum(1))
+        return hidden @ self.weights["readout.weight"].T + self.weights["readout.bias"], ()
+
+
+@pytest.mark.parametrize(
+    ("model", "fault", "line"),
+    [
+        (Sum, "", ""),
+        (Sum, "hears the end of the text", "module: its outputs at each step are those of reading up to there: step 1: outputs "),
+        (Sum, "tells the last only", "module: its outputs at each step are those of reading up to there: "),
+        (WholeSum, "", ""),
+        (WholeSum, "reads padding", "module: padding changes nothing: padded further: outputs "),
+        (WholeSum, "tells every token", "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [3, 9, 4] instead of"),
+        (WholeSum, "has a state", "module: it has one output for a text, [B, 1, ...], and its state is (): there are arrays in its state"),
+    ],
+)
+def test_a_classifier_with_a_fault_is_told_by_the_rule_it_breaks(model, fault, line):
+    stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=model, causal=model is Sum)
+    lines = failed(check_architecture(stranger, {"fault": fault}))
+    assert any(seen.startswith(line) for seen in lines) if fault else lines == []
+
+
+def test_a_decoder_that_reads_padding_is_found():
+    stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=WholeSum, decoder=WholeSumDecoder, causal=False)
+    (line,) = failed(check_architecture(stranger))
+    assert line.startswith("decoder: padding changes nothing: padded further: outputs ")
