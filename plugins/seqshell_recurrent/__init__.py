@@ -1,4 +1,4 @@
-"""Recurrent language models: the simple recurrent network, the LSTM and the GRU, with decoders in numpy."""
+"""Recurrent language models: the simple recurrent network, the LSTM and the GRU, each also written out from its equations; decoders in numpy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqshell import Architecture, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """rnn, lstm and gru; torch and numpy are imported when one of them is first used."""
+    """rnn, lstm and gru, and the same to read: elman, lstm_cell and gru_cell. torch and numpy are imported when one is first used."""
     for name, prefix, summary in (
         ("rnn", "RNN", "simple recurrent network (Elman 1990): tanh, relu or sigmoid"),
         ("lstm", "LSTM", "long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate"),
@@ -22,5 +22,18 @@ def seqshell_architectures() -> Iterator[Architecture]:
             config=f"seqshell_recurrent.config:{prefix}Config",
             model=f"seqshell_recurrent.language_models:{prefix}LanguageModel",
             decoder=f"seqshell_recurrent.decoders:{prefix}Decoder",
+            summary=summary,
+        )
+    for name, prefix, model, summary in (
+        ("elman", "Elman", "Elman", "the tutorials' recurrent network, i2h with h2h and h2o, or the older form with i2o"),
+        ("lstm_cell", "LSTMCell", "LSTMCellLanguageModel", "the LSTM written out from its equations, with W, U and b of each gate"),
+        ("gru_cell", "GRUCell", "GRUCellLanguageModel", "the GRU written out from its equations, with W, U and b of each gate"),
+    ):
+        yield Architecture(
+            name,
+            Task.GENERATE,
+            config=f"seqshell_recurrent.config:{prefix}Config",
+            model=f"seqshell_recurrent.cells:{model}",
+            decoder=f"seqshell_recurrent.cell_decoders:{prefix}Decoder",
             summary=summary,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.layers import Readout, RecurrentStack, read_layers, take
+from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take
 from seqshell.layers.packing import Weights
 from seqshell.state import State
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
@@ -19,7 +19,13 @@ class RecurrentDecoder:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
         embedding = take(weights, "embedding.weight", vocab_size, embed_size) if embed_size else None
         layers = read_layers(cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers)
-        self.recurrent = RecurrentStack(layers, embedding, one_hot=embedding is None)
+        if config.residual or config.layer_norm:
+            norms = read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers) if config.layer_norm else None
+            self.recurrent: RecurrentStack = ResidualStack(
+                layers, embedding, one_hot=embedding is None, norms=norms, residual=config.residual
+            )
+        else:
+            self.recurrent = RecurrentStack(layers, embedding, one_hot=embedding is None)
         self.readout = Readout(weights, hidden_size, vocab_size, borrowed=embedding if config.tied else None)
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import init
 
-from seqshell.layers.modules import OneHot, Readout, RecurrentStack, sequence_dropout
+from seqshell.layers.modules import OneHot, Readout, RecurrentStack, sequence_dropout, token_dropout
 from seqshell.state import State
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
@@ -13,8 +13,9 @@ from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RN
 class RecurrentLanguageModel(nn.Module):
     """What the three share. `cell` names the kind of layer, as in `seqshell.layers.modules.CELLS`.
 
-    Weights: embedding.weight [V, E], recurrent.{layer}.weight_ih_l0 and so on as torch names them, readout.weight [V, H] and
-    readout.bias [V]. One-hot models lack the first, tied ones the read-out's matrix.
+    Weights: embedding.weight [V, E], recurrent.{layer}.weight_ih_l0 and so on as torch names them, with layer_norm also
+    recurrent.{layer}.norm.weight and .bias [H], readout.weight [V, H] and readout.bias [V]. One-hot models lack the first, tied ones
+    the read-out's matrix.
     """
 
     def __init__(self, config: RecurrentConfig, cell: str) -> None:
@@ -22,8 +23,17 @@ class RecurrentLanguageModel(nn.Module):
         self.config = config
         size = config.embed_size or config.vocab_size
         self.embedding = nn.Embedding(config.vocab_size, size) if config.embed_size else OneHot(config.vocab_size)
-        dropouts = {"dropout": config.dropout, "weight_dropout": config.weight_dropout}
-        self.recurrent = RecurrentStack(cell, size, config.hidden_size, config.num_layers, locked=config.locked, **dropouts)
+        self.recurrent = RecurrentStack(
+            cell,
+            size,
+            config.hidden_size,
+            config.num_layers,
+            dropout=config.dropout,
+            locked=config.locked,
+            weight_dropout=config.weight_dropout,
+            residual=config.residual,
+            layer_norm=config.layer_norm,
+        )
         self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
         if isinstance(self.embedding, nn.Embedding) and config.tied:
             # As a read-out, a matrix of unit normals would start with logits of size sqrt(H).
@@ -36,7 +46,8 @@ class RecurrentLanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, V], state."""
         config = self.config
-        inputs = sequence_dropout(self.embedding(tokens), config.embed_dropout, self.training, config.locked)  # [B, T, E]
+        vectors = token_dropout(self.embedding(tokens), tokens, config.vocab_size, config.token_dropout, self.training)  # [B, T, E]
+        inputs = sequence_dropout(vectors, config.embed_dropout, self.training, config.locked)
         hidden, state = self.recurrent(inputs, state)
         return self.readout(hidden, self.embedding.weight if config.tied else None), state
 

@@ -22,11 +22,36 @@ def test_every_architecture_keeps_the_contract(name):
     assert failed(check_architecture(REGISTRY.architectures[name])) == []
 
 
-@pytest.mark.parametrize("settings", [{"embed_size": 0}, {"tied": True}, {"num_layers": 1, "embed_size": 5}, {"num_layers": 3}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"embed_size": 0},
+        {"tied": True},
+        {"num_layers": 1, "embed_size": 5},
+        {"num_layers": 3},
+        {"num_layers": 3, "residual": True, "layer_norm": True},
+        {"residual": True, "embed_size": 0},
+    ],
+)
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
     config = {"embed_size": 12, "hidden_size": 12, "num_layers": 2} | settings
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("elman", {"form": "i2o"}),
+        ("elman", {"form": "i2o", "embed_size": 0, "nonlinearity": "none"}),
+        ("elman", {"embed_size": 0, "nonlinearity": "sigmoid"}),
+        ("lstm_cell", {"num_layers": 2, "embed_size": 0}),
+        ("gru_cell", {"num_layers": 2}),
+        ("gru_cell", {"num_layers": 2, "reset": "before"}),
+    ],
+)
+def test_cells_written_out_keep_it_with_other_settings_too(name, settings):
+    assert failed(check_architecture(REGISTRY.architectures[name], {"embed_size": 8, "hidden_size": 12} | settings)) == []
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "sigmoid"])

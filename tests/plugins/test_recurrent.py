@@ -182,8 +182,45 @@ def test_settings_that_make_no_model_are_refused(settings, words):
         made("rnn", **settings)
 
 
+def test_residual_connections_add_what_a_layer_has_read_and_norms_come_before_them():
+    """Written out for two layers: the second adds what the first hands on; the state is the hidden states as they are."""
+    _, module, _ = made("gru", residual=True, layer_norm=True)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    first, second = module.recurrent
+    lower, last = first(module.embedding(TOKENS))
+    lower = torch.nn.functional.layer_norm(lower, (H,), first.norm.weight, first.norm.bias)
+    upper, last_upper = second(lower)
+    upper = lower + torch.nn.functional.layer_norm(upper, (H,), second.norm.weight, second.norm.bias)
+
+    outputs, state = module(TOKENS, module.initial_state(2))
+
+    torch.testing.assert_close(outputs, module.readout(upper))
+    torch.testing.assert_close(state, torch.cat((last, last_upper)).transpose(0, 1))
+    assert {"recurrent.0.norm.weight", "recurrent.1.norm.bias"} <= weights(module).keys()
+
+
+def test_token_dropout_reads_a_share_of_the_vocabulary_as_zeros_wherever_it_stands():
+    _, module, _ = made("lstm", embed_size=8, vocab_size=40, token_dropout=0.5)
+    tokens, seen = torch.arange(40).repeat(2, 3), []
+    module.recurrent[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    module(tokens, module.initial_state(2))
+    module.eval()
+    module(tokens, module.initial_state(2))
+    zero = (seen[0] == 0).all(-1)
+
+    assert torch.equal(zero, zero[:1, :40].repeat(2, 3))
+    assert 8 <= zero[0, :40].sum() <= 32
+    torch.testing.assert_close(seen[0][~zero], 2 * seen[1][~zero])
+    assert not (seen[1] == 0).all(-1).any()
+
+
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("settings", [{}, {"embed_size": 0}, {"embed_size": H, "tied": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"embed_size": 0}, {"embed_size": H, "tied": True}, {"residual": True}, {"layer_norm": True}, {"residual": True, "layer_norm": True}],
+)
 def test_the_decoder_equals_the_module_over_a_long_text(name, settings):
     config, module, decoder_type = made(name, **settings)
     with torch.no_grad():
@@ -216,7 +253,7 @@ def test_offering_and_decoding_import_no_torch():
 import sys
 import numpy as np
 from seqshell_recurrent import seqshell_architectures
-(_, lstm, _) = seqshell_architectures()
+(_, lstm, *_) = seqshell_architectures()
 from seqshell.host import resolve
 config = resolve(lstm.config)(vocab_size=3, embed_size=2, hidden_size=2, num_layers=1)
 weights = {"embedding.weight": (3, 2), "recurrent.0.weight_ih_l0": (8, 2), "recurrent.0.weight_hh_l0": (8, 2), "recurrent.0.bias_ih_l0": (8,),

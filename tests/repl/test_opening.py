@@ -71,7 +71,7 @@ class ElmanDecoder:
         return outputs, state
 
 
-ELMAN = seqshell.Architecture("elman", seqshell.Task.GENERATE, ElmanConfig, ElmanModel, ElmanDecoder)
+ELMAN = seqshell.Architecture("simple", seqshell.Task.GENERATE, ElmanConfig, ElmanModel, ElmanDecoder)
 CHARACTERS = CharTokenizer("\nabcdef")
 
 
@@ -103,7 +103,7 @@ def registry():
 
 
 def save(path, module, registry, **options):
-    return seqshell.save_checkpoint(path, architecture="elman", module=module, tokenizer=CHARACTERS, registry=registry, **options)
+    return seqshell.save_checkpoint(path, architecture="simple", module=module, tokenizer=CHARACTERS, registry=registry, **options)
 
 
 def logits(model, text="abc"):
@@ -133,7 +133,7 @@ def test_a_saved_module_is_opened_with_the_same_logits_and_says_what_it_is(modul
     model = opening.open_model(path, registry)
 
     np.testing.assert_allclose(logits(model), expected(module), atol=1e-6)
-    assert (model.name, model.task, model.architecture, model.path, model.causal) == ("mine", seqshell.Task.GENERATE, "elman", path, True)
+    assert (model.name, model.task, model.architecture, model.path, model.causal) == ("mine", seqshell.Task.GENERATE, "simple", path, True)
     assert model.num_parameters == 7 * 8 + 8 * 8 + 8 * 7  # the buffer is no parameter
     assert model.tokenizer.vocabulary == CHARACTERS.vocabulary
     header = checkpoint.read_header(path)
@@ -215,7 +215,7 @@ def test_a_session_opens_without_torch(tmp_path, module, home):
 
 def test_a_decoder_unlike_its_module_is_refused(module, registry, tmp_path):
     module = ElmanModel(ElmanConfig(CHARACTERS.size, offset=2e-4))
-    with pytest.raises(CheckpointError, match=r"the decoder of elman differs from its module by 0\.0002 in a logit; 0\.0001 is allowed"):
+    with pytest.raises(CheckpointError, match=r"the decoder of simple differs from its module by 0\.0002 in a logit; 0\.0001 is allowed"):
         save(tmp_path / "mine.safetensors", module, registry)
     assert not (tmp_path / "mine.safetensors").exists()
     save(tmp_path / "mine.safetensors", ElmanModel(ElmanConfig(CHARACTERS.size, offset=5e-5)), registry)
@@ -234,14 +234,14 @@ def test_weights_that_are_no_numbers_are_refused(registry, tmp_path):
 
 
 def test_an_unknown_architecture_or_tokenizer_is_refused(module, registry, tmp_path):
-    with pytest.raises(UsageError, match="no architecture 'elmann'; did you mean elman"):
-        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="elmann", module=module, tokenizer=CHARACTERS, registry=registry)
+    with pytest.raises(UsageError, match="no architecture 'simplee'; did you mean simple"):
+        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="simplee", module=module, tokenizer=CHARACTERS, registry=registry)
 
     class Foreign(CharTokenizer):
         name = "foreign"
 
     with pytest.raises(CheckpointError, match="needs the tokenizer 'foreign', which no plugin offers; installed: bpe, byte, char, word"):
-        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="elman", module=module, tokenizer=Foreign("ab"), registry=registry)
+        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="simple", module=module, tokenizer=Foreign("ab"), registry=registry)
 
 
 # What cannot be opened says why
@@ -261,13 +261,13 @@ def rewritten(path, weights=None, **changes):
 
 
 def test_an_architecture_that_no_plugin_offers_is_named_with_the_installed_ones(saved):
-    reason = r"mine\.safetensors needs the architecture 'elman' of the plugin mine, which no plugin offers; installed: .*gru, lstm, rnn, seq2seq$"
+    reason = r"mine\.safetensors needs the architecture 'simple' of the plugin mine, which no plugin offers; installed: .*gru, .*lstm, .*rnn, seq2seq$"
     with pytest.raises(CheckpointError, match=reason):
         opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
 
 
 def test_an_architecture_of_the_same_name_from_another_plugin_will_not_do(saved):
-    with pytest.raises(CheckpointError, match="needs the architecture 'elman' of the plugin mine"):
+    with pytest.raises(CheckpointError, match="needs the architecture 'simple' of the plugin mine"):
         opening.open_model(saved, registry_of(ELMAN, name="other"))
 
 
@@ -276,7 +276,7 @@ def test_where_two_plugins_offer_the_name_the_owner_decides(saved, module):
     registry = opening.load_registry(Policy(no_plugins=True), modules=[plugin(wrong, name="other"), plugin(ELMAN)])
     model = opening.open_model(saved, registry)
 
-    assert model.architecture == "mine/elman"
+    assert model.architecture == "mine/simple"
     np.testing.assert_allclose(logits(model), expected(module), atol=1e-6)
 
 
@@ -290,13 +290,13 @@ def test_a_plugin_that_failed_is_given_as_the_reason(saved):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"task": "classify"}, "was made for the task classify, but elman is for generate"),
+        ({"task": "classify"}, "was made for the task classify, but simple is for generate"),
         ({"config": {"vocab_size": 7, "hiden_size": 8}}, "has no setting 'hiden_size'"),
         ({"config": {"vocab_size": 7, "hidden_size": 65}}, "hidden_size must be 1 to 64, not 65"),
         ({"config": {"vocab_size": 7, "hidden_size": "8"}}, "the setting hidden_size cannot be '8'"),
         ({"config": {"vocab_size": 7, "hidden_size": True}}, "the setting hidden_size cannot be True"),
         ({"config": {"vocab_size": 7, "hidden_size": 8.0}}, r"the setting hidden_size cannot be 8\.0"),
-        ({"config": {}}, "the config does not fit the architecture elman: .*vocab_size"),
+        ({"config": {}}, "the config does not fit the architecture simple: .*vocab_size"),
         ({"tokenizer": {"name": "char", "vocabulary": "aa"}}, "needs a vocabulary of different characters"),
         ({"tokenizer": {"name": "char", "vocabulary": "ab"}}, r"outputs of the shape \(1, 7\), and its tokenizer has 2 tokens"),
         ({"tokenizer": {"name": "subprocess:run"}}, "needs the tokenizer 'subprocess:run', which no plugin offers"),
@@ -321,7 +321,7 @@ def test_an_import_path_in_a_file_is_never_imported(saved, registry):
 def test_weights_that_do_not_fit_the_config_are_refused(module, tmp_path, decoder):
     registry = registry_of(replace(ELMAN, decoder=decoder))
     path = save(tmp_path / "mine.safetensors", module, registry)
-    with pytest.raises(CheckpointError, match=r"mine\.safetensors: the (weights do not fit|architecture elman fails)"):
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors: the (weights do not fit|architecture simple fails)"):
         opening.open_model(rewritten(path, {"recurrent.weight": np.zeros((9, 9), np.float32)}), registry)
 
 
@@ -352,6 +352,6 @@ def test_wishes_that_cannot_be_had_are_told(saved, registry):
 def test_byte_models_open_too(tmp_path, registry):
     module = ElmanModel(ElmanConfig(256))
     path = tmp_path / "bytes.safetensors"
-    seqshell.save_checkpoint(path, architecture="mine/elman", module=module, tokenizer=ByteTokenizer(), registry=registry)
+    seqshell.save_checkpoint(path, architecture="mine/simple", module=module, tokenizer=ByteTokenizer(), registry=registry)
     assert opening.open_model(path, registry).tokenizer.size == 256
     assert json.loads(json.dumps(checkpoint.read_header(path)["tokenizer"])) == {"name": "byte"}

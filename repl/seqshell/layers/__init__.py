@@ -13,13 +13,14 @@
 """
 
 from seqshell.layers.attention import Attention, read_attention
-from seqshell.layers.cells import GRULayer, Layer, LSTMLayer, ReluLayer, SigmoidLayer, TanhLayer, read_layer, read_layers
+from seqshell.layers.cells import GRULayer, Layer, LinearLayer, LSTMLayer, ReluLayer, SigmoidLayer, TanhLayer, read_layer, read_layers
 from seqshell.layers.encoding import Encoded, Encoder, read_encoder
 from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.packing import packed, take
 from seqshell.layers.padding import read_padded
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
+from seqshell.layers.residual import LayerNorm, ResidualStack, read_norms
 from seqshell.layers.states import LSTMState
 
 __all__ = [
@@ -30,10 +31,13 @@ __all__ = [
     "LSTMLayer",
     "LSTMState",
     "Layer",
+    "LayerNorm",
     "Linear",
+    "LinearLayer",
     "Readout",
     "RecurrentStack",
     "ReluLayer",
+    "ResidualStack",
     "SigmoidLayer",
     "TanhLayer",
     "packed",
@@ -42,6 +46,7 @@ __all__ = [
     "read_layer",
     "read_layers",
     "read_linear",
+    "read_norms",
     "read_padded",
     "take",
 ]

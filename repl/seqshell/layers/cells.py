@@ -85,6 +85,13 @@ class ReluLayer(TanhLayer):
         np.maximum(gates, 0, out=after[0])
 
 
+class LinearLayer(TanhLayer):
+    """h = W x + U h + b."""
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+        np.copyto(after[0], gates)
+
+
 class SigmoidLayer(_Fused):
     """h = sigmoid(W x + U h + b)."""
 

@@ -38,6 +38,14 @@ def sequence_dropout(inputs: Tensor, p: float, training: bool, locked: bool = Tr
     return inputs * functional.dropout(torch.ones_like(inputs[:, :1]), p)  # [B, 1, F] over all T
 
 
+def token_dropout(vectors: Tensor, tokens: Tensor, vocab_size: int, p: float, training: bool) -> Tensor:
+    """vectors: [B, T, E] of tokens [B, T]. Returns [B, T, E] in which, while training, a share p of the vocabulary is zero wherever it stands
+    and the rest is scaled by 1 / (1 - p) (Gal & Ghahramani 2016; Merity et al. 2018, section 4.3, call it embedding dropout)."""
+    if not training or p == 0:
+        return vectors
+    return vectors * functional.dropout(vectors.new_ones(vocab_size, 1), p)[tokens]
+
+
 class SigmoidRNN(nn.Module):
     """The Elman cell with the logistic function, h = sigmoid(W x + U h + b), which nn.RNN lacks. Named and called as a one-layer nn.RNN."""
 
@@ -73,6 +81,10 @@ class RecurrentStack(nn.ModuleList):
     """Recurrent networks of one layer on top of each other, with dropout after every one and, with weight_dropout, of the recurrent
     weights: the same mask at every time step and in every sequence (Merity et al. 2018, https://arxiv.org/abs/1708.02182).
 
+    What a layer hands on is its hidden state h; with layer_norm, LayerNorm(h) (Ba et al. 2016, https://arxiv.org/abs/1607.06450); then comes the
+    dropout; with residual, every layer but the first adds what it has read (Wu et al. 2016, https://arxiv.org/abs/1609.08144, section 3.1).
+    The layer's own next step reads h as it is.
+
     cell: one of CELLS. State: LSTMState for "lstm", else one tensor [B, L, H]. The recurrent weights start orthogonal, each gate's on its
     own, and the biases at 0 but for the forget gate's, at 1 (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
     """
@@ -87,6 +99,8 @@ class RecurrentStack(nn.ModuleList):
         dropout: float = 0.0,
         locked: bool = True,
         weight_dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
         self.cell = cell
@@ -94,8 +108,12 @@ class RecurrentStack(nn.ModuleList):
         self.dropout = dropout
         self.locked = locked
         self.weight_dropout = weight_dropout
+        self.residual = residual
+        self.layer_norm = layer_norm
         for layer in self:
             initialise(layer, is_lstm=cell == "lstm")
+            if layer_norm:
+                layer.norm = nn.LayerNorm(hidden_size)  # a part of its layer, so that a stack's parts are its layers and nothing else
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
@@ -104,7 +122,7 @@ class RecurrentStack(nn.ModuleList):
         return LSTMState(zeros, torch.zeros_like(zeros)) if self.cell == "lstm" else zeros
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs: [B, T, F]. Returns the last layer's hidden states [B, T, H], after its dropout, and the state after the last step.
+        """inputs: [B, T, F]. Returns what the last layer hands on [B, T, H], and the state after the last step.
 
         The state keeps its float type in autocast too.
         """
@@ -112,11 +130,14 @@ class RecurrentStack(nn.ModuleList):
         for index, layer in enumerate(self):
             # nn.LSTM keeps its layers first even with batch_first=True; our states are batch-first.
             if isinstance(state, LSTMState):
-                inputs, final = self._run(layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
+                hidden, final = self._run(layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
             else:
-                inputs, final = self._run(layer, inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
+                hidden, final = self._run(layer, inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
             finals.append(final)
-            inputs = sequence_dropout(inputs, self.dropout, self.training, self.locked)
+            if self.layer_norm:
+                hidden = cast(nn.LayerNorm, layer.norm)(hidden)
+            hidden = sequence_dropout(hidden, self.dropout, self.training, self.locked)
+            inputs = hidden + inputs if self.residual and index else hidden
         if isinstance(state, LSTMState):
             return inputs, LSTMState(*(_batch_first(parts, old) for parts, old in zip(zip(*finals, strict=True), state, strict=True)))
         return inputs, _batch_first(finals, state)

@@ -86,7 +86,7 @@ class RecurrentStack:
     def read(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
         """inputs: [B, T] ids or [B, T, F]; beside: [B, X], read at every step.
 
-        Returns the last layer's hidden states after every step [B, T, H], and the state.
+        Returns the last layer's outputs after every step [B, T, H], here its hidden states, and the state.
         """
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
@@ -98,6 +98,7 @@ class RecurrentStack:
             steps = inputs.swapaxes(0, 1)  # [T, B, F]
             before, after = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]
         for index, layer in enumerate(self.layers):
+            read = steps
             products = _products(layer, steps) if index else self._input_products(steps, table, beside)  # [T, ..., G]
             steps = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
             old = [part[index] for part in before]
@@ -108,7 +109,12 @@ class RecurrentStack:
                 old = own
             for part, value in zip(after, old, strict=True):
                 part[index] = value
+            steps = self._handed_on(index, steps, read)
         return (steps[None] if len(inputs) == 1 else steps.swapaxes(0, 1)), _state(new)
+
+    def _handed_on(self, index: int, hidden: Floats, read: NDArray[Any]) -> Floats:
+        """hidden: [T, ..., H], of a layer that has read [T, ..., H]; the first may have read something else. Returns what it hands on [T, ..., H]."""
+        return hidden
 
     def _input_products(self, inputs: NDArray[Any], table: Floats | None, beside: Floats | None) -> Floats:
         """The first layer's input products [T, ..., G] of ids [T, ...] or of values [T, ..., F]; beside: [..., X]."""

@@ -1,0 +1,157 @@
+"""The written-out cells of `cells` in numpy. Gates that stand apart there are laid side by side here, and take one product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.layers import GRULayer, Layer, Linear, LinearLayer, LSTMLayer, Readout, RecurrentStack, ReluLayer, SigmoidLayer, TanhLayer, packed, take
+from seqshell.layers.cells import Parts
+from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.products import product
+from seqshell.state import State
+from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, WrittenConfig
+
+ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
+    "tanh": TanhLayer,
+    "relu": ReluLayer,
+    "sigmoid": SigmoidLayer,
+    "none": LinearLayer,
+}
+HALF = np.float32(0.5)
+
+
+class ElmanDecoder:
+    """The tutorials' recurrent network in both of its forms. State: one array [B, H]."""
+
+    def __init__(self, config: ElmanConfig, weights: Weights) -> None:
+        hidden_size, vocab_size = config.hidden_size, config.vocab_size
+        self._vectors = _vectors(config, weights)
+        size = config.embed_size or vocab_size
+        self._old_readout = None
+        if config.form == "h2o":
+            entering, recurrent = take(weights, "i2h.weight", hidden_size, size), take(weights, "h2h.weight", hidden_size, hidden_size)
+            bias = take(weights, "i2h.bias", hidden_size), take(weights, "h2h.bias", hidden_size)
+            self._readout = Readout(weights, hidden_size, vocab_size, prefix="h2o.")
+        else:
+            entering, recurrent = np.split(take(weights, "i2h.weight", hidden_size, size + hidden_size), [size], axis=1)
+            bias = take(weights, "i2h.bias", hidden_size), np.zeros(hidden_size, np.float32)
+            token, old = np.split(take(weights, "i2o.weight", vocab_size, size + hidden_size), [size], axis=1)
+            self._token_weight = packed(token.T)  # [I, V]
+            self._old_readout = Linear(old.copy(), take(weights, "i2o.bias", vocab_size))
+        layer = ELMAN_LAYERS[config.nonlinearity](entering, recurrent, *bias)
+        self._recurrent = RecurrentStack([layer], self._vectors, one_hot=self._vectors is None)
+        self._hidden_size = hidden_size
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """[batch_size, H] zeros."""
+        return np.zeros((batch_size, self._hidden_size), np.float32)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64; state: [B, H]. Returns logits [B, V], state."""
+        hidden, after = self._recurrent.step(inputs, state[:, None])
+        return self._logits(inputs, state, hidden), after[:, 0]
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T] int64; state: [B, H]. Returns the logits [B, V] after the last, state."""
+        if self._old_readout is not None and inputs.shape[1] > 1:  # whose logits come from the state before the last token
+            state = self._recurrent.feed(inputs[:, :-1], state[:, None])[1][:, 0]
+            inputs = inputs[:, -1:]
+        hidden, after = self._recurrent.feed(inputs, state[:, None])
+        return self._logits(inputs[:, -1], state, hidden), after[:, 0]
+
+    def _logits(self, inputs: NDArray[Any], old: Floats, hidden: Floats) -> Floats:
+        """inputs: [B], the token; old, hidden: [B, H], before and after it. Returns [B, V]."""
+        if self._old_readout is None:
+            return self._readout(hidden)
+        logits: Floats = self._old_readout(old)
+        logits += self._token_weight[inputs] if self._vectors is None else product(self._vectors[inputs], self._token_weight)
+        return logits
+
+
+class CellDecoder:
+    """What decoders of stacked cells share: embedding, layers, read-out."""
+
+    def __init__(self, config: CellConfig, weights: Weights, layers: Sequence[Layer]) -> None:
+        vectors = _vectors(config, weights)
+        self._recurrent = RecurrentStack(layers, vectors, one_hot=vectors is None)
+        self._readout = Readout(weights, config.hidden_size, config.vocab_size)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        return self._recurrent.initial_state(batch_size)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64. Returns logits [B, V], state."""
+        hidden, state = self._recurrent.step(inputs, state)
+        return self._readout(hidden), state
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        hidden, state = self._recurrent.feed(inputs, state)
+        return self._readout(hidden), state
+
+
+class LSTMCellDecoder(CellDecoder):
+    """LSTM cells. State: LSTMState(hidden, cell), [B, L, H] each."""
+
+    def __init__(self, config: LSTMCellConfig, weights: Weights) -> None:
+        layers = [LSTMLayer(*_side_by_side(weights, "ifgo", config, layer)) for layer in range(config.num_layers)]
+        super().__init__(config, weights, layers)
+
+
+class GRUCellDecoder(CellDecoder):
+    """GRU cells. State: one array [B, L, H]."""
+
+    def __init__(self, config: GRUCellConfig, weights: Weights) -> None:
+        layers: list[Layer] = []
+        for layer in range(config.num_layers):
+            entering, recurrent, bias, inner = _side_by_side(weights, "rzn", config, layer)
+            if config.reset == "after":
+                inner[2 * config.hidden_size :] = take(weights, f"cells.{layer}.a_n", config.hidden_size)
+                layers.append(GRULayer(entering, recurrent, bias, inner))
+            else:
+                layers.append(ResetBeforeLayer(entering, recurrent, bias))
+        super().__init__(config, weights, layers)
+
+
+class ResetBeforeLayer:
+    """A GRU whose candidate is tanh(W x + U (r * h) + b): two products in a step, one after the other. A `seqshell.layers.Layer`."""
+
+    num_parts = 1
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
+        """weight_ih: [3H, F], weight_hh: [3H, H], bias: [3H], the gates in the order r, z, n."""
+        size = self.hidden_size = weight_hh.shape[1]
+        scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
+        self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
+        self.bias = scale * bias
+        self._gate_weight = packed((HALF * weight_hh[: 2 * size]).T)  # [H, 2H]
+        self._candidate_weight = packed(weight_hh[2 * size :].T)  # [H, H]
+
+    def advance(self, products: Floats, before: Parts, after: Parts) -> None:
+        size, (old,), (hidden,) = self.hidden_size, before, after
+        gates = np.tanh(product(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
+        candidate = np.tanh(product(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
+        hidden[...] = candidate + gates[..., size:] * (old - candidate)
+
+    def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
+        self.advance(product(inputs, self.input_weight) + self.bias, before, after)
+
+
+def _vectors(config: WrittenConfig, weights: Weights) -> Floats | None:
+    """The embedding [V, E]; None where tokens are one-hot."""
+    return take(weights, "embedding.weight", config.vocab_size, config.embed_size) if config.embed_size else None
+
+
+def _side_by_side(weights: Weights, gates: str, config: CellConfig, layer: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """W [G, I], U [G, H], b [G] of all gates of a layer, and zeros [G] where torch has a second bias."""
+    size, prefix = config.hidden_size, f"cells.{layer}."
+    read = config.hidden_size if layer else config.embed_size or config.vocab_size
+    entering = np.concatenate([take(weights, f"{prefix}W_{gate}", size, read) for gate in gates])
+    recurrent = np.concatenate([take(weights, f"{prefix}U_{gate}", size, size) for gate in gates])
+    bias = np.concatenate([take(weights, f"{prefix}b_{gate}", size) for gate in gates])
+    return entering, recurrent, bias, np.zeros_like(bias)
