@@ -1,6 +1,7 @@
 """For tests, a plugin author's among them: a model that takes milliseconds, whole conversations, and the contract checks."""
 
 from seqshell.testing.contract import Check, check_architecture, check_sampler, failed
+from seqshell.testing.forecasts import tiny_forecast_checkpoint, tiny_forecast_model
 from seqshell.testing.running import run, shell_for
 from seqshell.testing.tiny import tiny_checkpoint, tiny_classification_model, tiny_model, tiny_translation_checkpoint, tiny_translation_model
 
@@ -13,6 +14,8 @@ __all__ = [
     "shell_for",
     "tiny_checkpoint",
     "tiny_classification_model",
+    "tiny_forecast_checkpoint",
+    "tiny_forecast_model",
     "tiny_model",
     "tiny_translation_checkpoint",
     "tiny_translation_model",

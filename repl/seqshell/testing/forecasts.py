@@ -1,15 +1,18 @@
-"""A real forecaster that takes microseconds, its weights drawn from a seed: an Elman network over values."""
+"""Real forecasters that take microseconds, their weights drawn from a seed: an Elman network over values, as a model and as a checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell import checkpoint
 from seqshell.models import Model, Series, Task
+from seqshell.series_header import series_json
 from seqshell.session.series import Values
 from seqshell.state import State
 
@@ -60,12 +63,63 @@ def tiny_forecast_model(
 
     horizon: the steps that it gives at once; 1: it is stepped on its own forecasts. quantiles: empty for the point alone.
     """
-    size = len(columns)
-    decoder = TinyForecaster(size, horizon, max(1, len(quantiles)), hidden_size, seed)
-    example = tuple(tuple(value + column for column in range(size)) for value in EXAMPLE)
-    series = Series(tuple(columns), (mean,) * size, (std,) * size, example=example, quantiles=tuple(quantiles), horizon=horizon)
+    decoder = TinyForecaster(len(columns), horizon, max(1, len(quantiles)), hidden_size, seed)
+    series = _series(columns, horizon, quantiles, mean, std)
     fingerprint = hashlib.sha256(f"{series} {seed} {hidden_size}".encode()).hexdigest()
     parameters = sum(weights.size for weights in (decoder.embedding, decoder.recurrent, decoder.readout))
     return Model(
         "tiny", Task.FORECAST, "elman_forecaster", decoder, Values(series.columns), fingerprint, num_parameters=parameters, series=series
     )
+
+
+def tiny_forecast_checkpoint(
+    path: str | Path,
+    columns: Sequence[str] = ("value",),
+    *,
+    horizon: int = 4,
+    quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+    seed: int = 0,
+    hidden_size: int = 8,
+    mean: float = 10.0,
+    std: float = 2.0,
+    defaults: Mapping[str, Any] | None = None,
+    about: str = "",
+    examples: Sequence[str] = (),
+) -> Path:
+    """Write the checkpoint of a small forecaster (the architecture `forecaster` of the plugin `forecaster`) without torch, and return its path."""
+    random = np.random.default_rng(seed)
+    num_features, num_quantiles, size = len(columns), max(1, len(quantiles)), hidden_size
+    outputs = horizon * num_features * num_quantiles
+    weights = {
+        "recurrent.0.weight_ih_l0": random.normal(0, 1, (size, num_features)),
+        "recurrent.0.weight_hh_l0": random.normal(0, 1 / np.sqrt(size), (size, size)),
+        "recurrent.0.bias_ih_l0": np.zeros(size),
+        "recurrent.0.bias_hh_l0": np.zeros(size),
+        "readout.weight": random.normal(0, 1 / size, (outputs, size)),
+        "readout.bias": np.zeros(outputs),
+    }
+    sizes = {"num_features": num_features, "hidden_size": size, "horizon": horizon, "quantiles": num_quantiles}
+    series = _series(columns, horizon, quantiles, mean, std)
+    values = Values(series.columns)
+    header = {
+        "kind": "model",
+        "architecture": "forecaster",
+        "owner": "forecaster",
+        "task": str(Task.FORECAST),
+        "config": {"cell": "rnn", **sizes},
+        "tokenizer": {"name": values.name, **values.to_json()},
+        "series": series_json(series),
+        "defaults": dict(defaults or {}),
+        "about": about,
+        "examples": list(examples),
+        "provenance": {"data": {"name": "random numbers"}},
+        "parameters": sum(each.size for each in weights.values()),
+    }
+    checkpoint.write(path, header, {name: each.astype(np.float32) for name, each in weights.items()})
+    return Path(path)
+
+
+def _series(columns: Sequence[str], horizon: int, quantiles: Sequence[float], mean: float, std: float) -> Series:
+    size = len(columns)
+    example = tuple(tuple(value + column for column in range(size)) for value in EXAMPLE)
+    return Series(tuple(columns), (mean,) * size, (std,) * size, example=example, quantiles=tuple(quantiles), horizon=horizon)
