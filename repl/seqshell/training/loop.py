@@ -14,11 +14,15 @@ from seqshell import places
 from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Text
 from seqshell.host import Registry
+from seqshell.models import Task
 from seqshell.opening import save_checkpoint
 from seqshell.training import curve
+from seqshell.training.counting import new_run
 from seqshell.training.preparation import prepare
 from seqshell.training.recipe import Recipe, to_toml
 from seqshell.training.run import Run, duration
+
+UNITS = {Task.FORECAST: "the error of the forecasts"}  # of the loss, where it is not nats
 
 
 def train(
@@ -41,7 +45,7 @@ def train(
     prepared = prepare(recipe, registry)
     out = places.place(recipe.name, "models") if out is None else out
     with _own(out.with_suffix(".run")) as folder:
-        run = Run(prepared, folder)
+        run = new_run(prepared, folder)
         yield from _opening_remarks(run, resume)
         if resume:
             run.restore()
@@ -86,7 +90,8 @@ def _ready(module: Any) -> Any:
 
 def _opening_remarks(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
-    what = f"{prepared.architecture.name} with {run.num_parameters:,} parameters, {prepared.num_tokens}"
+    size = f" with {run.num_parameters:,} parameters" if run.num_parameters else ""  # none before a model that is counted was
+    what = f"{prepared.architecture.name}{size}, {prepared.num_tokens}"
     first, *others = prepared.lessons.about.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
     yield from map(Notice, others)
@@ -115,7 +120,7 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
     tables = recipe.tables()
-    for key in ("text", "source", "target", "pairs", "validation"):
+    for key in ("text", "source", "target", "pairs", "table", "folder", "validation"):
         tables["data"][key] = _without_folder(tables["data"][key])
     provenance = {
         "data": dict(prepared.lessons.data),
@@ -143,7 +148,9 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         about=defaults.about,
         provenance=provenance,
         languages=filter(None, (recipe.data.source_language, recipe.data.target_language)),
+        series=prepared.series,
         dtype=recipe.training.dtype,  # type: ignore[arg-type]  # its setting has these two choices
+        labels=prepared.labels,
         registry=registry,
     )
 
@@ -157,7 +164,7 @@ def _without_folder(value: Any) -> Any:
 
 def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:
     """Keep the best, then tell figures, loss curve, a sample before and after, and the line that opens the model."""
-    prepared, place = run.prepared, run.place
+    prepared, place, recipe = run.prepared, run.place, run.prepared.recipe
     run.write()  # first: _keep puts the best weights in the place of the average
     path = _keep(run, registry, out, _validation_figures(run))
     if unfinished:
@@ -171,11 +178,12 @@ def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | No
         metrics = prepared.lessons.measure(_best_module(run))
         _keep(run, registry, out, metrics)
         yield prepared.lessons.table(metrics)
-    drawn = curve.draw(place.history)
+    unit = UNITS.get(recipe.task, "nats")
+    drawn = curve.draw(place.history, unit)
     if drawn:
         yield Text(drawn)
     if picture is not None:
-        curve.write_png(place.history, picture, prepared.recipe.name)
+        curve.write_png(place.history, picture, recipe.name, unit)
         yield Notice(f"the loss curve is in {picture}")
     yield Text(f"before training:\n{place.first_sample}")
     yield Text(f"after it:\n{prepared.lessons.sample(_ready(run.average), registry)}")

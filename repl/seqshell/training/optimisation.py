@@ -20,6 +20,7 @@ from seqshell.training.recipe import TrainingSettings
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
     """SGD, Adam or AdamW; its learning rate is set before every update."""
+    parameters = list(parameters) or [nn.Parameter(torch.zeros(0))]  # a model that is counted has none, and torch wants some
     common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.momentum, **common)

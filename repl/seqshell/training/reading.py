@@ -114,7 +114,7 @@ class ReadingLessons:
         try:
             ids = tokenizer.encode(self.examples()[0])
         except VocabularyError:
-            ids = tokenizer.encode(self.text.training[:1])
+            ids = [int(self.streams.ids[0])]
         samplers = parse_chain(defaults.sampler, registry.samplers)
         decoder = make_decoder(self.architecture, self.config, module)
         outputs, state = decoder.feed(np.asarray([ids], np.int64), decoder.initial_state(1))
