@@ -67,7 +67,8 @@ def test_a_shipped_recipe_can_be_followed_and_says_what_it_is(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_data_that_does_not_ship_is_said_to_come_from_somewhere(name):
     recipe = load_recipe(name)
-    files = [recipe.data.pairs or recipe.data.source if recipe.task is Task.TRANSLATE else recipe.data.text]
+    data = recipe.data
+    files = [data.pairs or data.source or data.table or data.folder or data.text]
     if files[0].startswith(("generated:", "python:")) or (FOLDER / files[0]).exists():
         return
     with pytest.raises(RecipeError, match=rf"there is no .*{files[0]}; the text comes from "):

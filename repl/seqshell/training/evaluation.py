@@ -1,7 +1,7 @@
 """How well a model does on data that it has not seen.
 
 A language model: how it predicts a text, carried on through all of it, and in cold blocks of 256 as fixed windows see it. A translation
-model is measured in pair_evaluation.
+model is measured in pair_evaluation, a classifier in class_evaluation, a forecaster in forecast_evaluation.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from torch.nn import functional
 from seqshell import checkpoint
 from seqshell.building import find_architecture, read_config
 from seqshell.decoding.torch_decoder import TorchDecoder
-from seqshell.errors import CheckpointError, RecipeError, UsageError, VocabularyError
-from seqshell.events import Progress, Table
+from seqshell.errors import RecipeError, UsageError, VocabularyError
+from seqshell.events import Notice, Progress, Table
 from seqshell.host import Registry, resolve
 from seqshell.models import Model, Task
 from seqshell.opening import open_model
 from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
+from seqshell.training.class_evaluation import ClassWishes, evaluate_classes
 from seqshell.training.data import encode, read_text
+from seqshell.training.forecast_evaluation import SeriesWishes, evaluate_series
 from seqshell.training.optimisation import device_of, find_device
 from seqshell.training.pair_evaluation import Evaluation, Wishes, evaluate_pairs
 from seqshell.training.parallel import read_pairs
@@ -36,6 +38,15 @@ from seqshell.training.parallel import read_pairs
 BLOCK = 256  # targets in a cold block: nanoGPT's window on characters
 PIECE = 1024  # tokens read in one call when a state is carried
 NO_WISHES = Wishes()
+NO_CLASS_WISHES = ClassWishes()
+NO_SERIES_WISHES = SeriesWishes()
+MODELS = {
+    Task.GENERATE: "a language model",
+    Task.TRANSLATE: "a translation model",
+    Task.CLASSIFY: "a classifier",
+    Task.FORECAST: "a forecaster",
+}
+DATA = {Task.GENERATE: "text file", Task.CLASSIFY: "table or folder", Task.FORECAST: "table"}
 
 
 @torch.inference_mode()
@@ -90,34 +101,58 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
 
 
 def evaluate_model(
-    word: str | Path, data: str | Sequence[str], registry: Registry, *, device: str = "auto", wishes: Wishes = NO_WISHES
+    word: str | Path,
+    data: str | Sequence[str],
+    registry: Registry,
+    *,
+    device: str = "auto",
+    wishes: Wishes = NO_WISHES,
+    labelled: ClassWishes = NO_CLASS_WISHES,
+    series: SeriesWishes = NO_SERIES_WISHES,
 ) -> dict[str, Any]:
     """How well a checkpoint (a name or path) does on `data`: the object that `seqshell evaluate --json` prints. Otherwise as `evaluate`."""
-    *_, last = evaluate(open_model(word, registry), (data,) if isinstance(data, str) else data, registry, device=device, wishes=wishes)
+    files = (data,) if isinstance(data, str) else data
+    *_, last = evaluate(open_model(word, registry), files, registry, device=device, wishes=wishes, labelled=labelled, series=series)
     assert isinstance(last, Evaluation)
     return last.values
 
 
 def evaluate(
-    model: Model, data: Sequence[str], registry: Registry, *, device: str = "auto", wishes: Wishes = NO_WISHES
-) -> Iterator[Progress | Evaluation]:
+    model: Model,
+    data: Sequence[str],
+    registry: Registry,
+    *,
+    device: str = "auto",
+    wishes: Wishes = NO_WISHES,
+    labelled: ClassWishes = NO_CLASS_WISHES,
+    series: SeriesWishes = NO_SERIES_WISHES,
+) -> Iterator[Progress | Notice | Evaluation]:
     """How far it has come, and at last the figures of an opened checkpoint.
 
-    data: a text file for a language model; a source and a target file, or one with a tab between the two, for a translation model,
-    which alone has `wishes`. Errors: CheckpointError of the model, RecipeError of the data, VocabularyError of characters that a language
-    model does not know, UsageError of wishes that cannot be.
+    data: a text file for a language model; a source and a target file, or one with a tab between the two, for a translation model, which
+    alone has `wishes`; a table or a folder for a classifier, which alone has `labelled`; a table for a forecaster, which alone has `series`.
+    Errors: CheckpointError of the model, RecipeError of the data, VocabularyError of characters that a language model does not know,
+    UsageError of wishes that cannot be.
     """
+    if (wishes.strategy or wishes.settings or wishes.language) and model.task is not Task.TRANSLATE:
+        what = "text" if model.task is Task.GENERATE else "data"
+        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured on the {what} itself, without --strategy, --set and --language")
+    if labelled != NO_CLASS_WISHES and model.task is not Task.CLASSIFY:
+        named = "--text-column, --label-column, --held-out and --training"
+        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured without {named}")
+    if series != NO_SERIES_WISHES and model.task is not Task.FORECAST:
+        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured without --rows, --horizons and --columns")
+    if len(data) != 1 and model.task is not Task.TRANSLATE:
+        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured on one {DATA[model.task]}, not on {len(data)}")
     if model.task is Task.TRANSLATE:
         pairs = read_pairs(data)
         yield from evaluate_pairs(model, _on_device(model, registry, device), pairs, registry, wishes)
-        return
-    if model.task is not Task.GENERATE:
-        raise CheckpointError(f"{model.name} is a model for {model.task}; only language models and translation models can be evaluated")
-    if wishes.strategy or wishes.settings or wishes.language:
-        raise UsageError(f"{model.name} is a language model: it is measured on the text itself, without --strategy, --set and --language")
-    if len(data) != 1:
-        raise UsageError(f"{model.name} is a language model: it is measured on one text file, not on {len(data)}")
-    yield Evaluation(_evaluate_text(model, data[0], registry, device))
+    elif model.task is Task.CLASSIFY:
+        yield from evaluate_classes(model, _on_device(model, registry, device), data[0], labelled)
+    elif model.task is Task.GENERATE:
+        yield Evaluation(_evaluate_text(model, data[0], registry, device))
+    else:
+        yield Evaluation(evaluate_series(model, _on_device(model, registry, device), data[0], series))
 
 
 def _evaluate_text(model: Model, data: str, registry: Registry, device: str) -> dict[str, Any]:

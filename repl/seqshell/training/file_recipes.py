@@ -1,6 +1,7 @@
 """What a word after `train` means: a recipe by name or path, or files of data, for which a shipped recipe stands. Imports neither torch nor numpy.
 
-A file is a text. One that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files, line by line.
+A file is a text. A table, CSV or TSV, whose first row names the columns text and label is labelled texts, and so is a folder of files LABEL.txt.
+Any other that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files, line by line.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from seqshell.training.recipe import Recipe, read_recipe, read_tables, recipe_fr
 TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
 PAIR_BYTES = 40_000_000  # the same of pairs, both sides together: a quarter of an hour on one core
 MOST_EPOCHS = 100
-BATCH_SHARE = 200  # so many batches of tokens there are bytes for: a small file is learnt in small batches
+BATCH_SHARE = 200  # so many batches of tokens there are bytes for, or of texts there are texts for: a small file is learnt in small batches
 LEAST_BATCH = 64  # tokens
+LEAST_TEXTS = 8  # labelled texts of a batch
+LABELLED_CHARACTERS = 100_000_000  # the same of labelled texts
+SHORT = 2  # words; texts that have fewer on the average are read by characters
 BY_HEART = 200  # fewer pairs than these are too few to leave some out
+TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 LANGUAGE = re.compile(r"[a-z]{2}")  # what a file may end in when it is named after its language: test.fr
 
 
@@ -33,7 +38,26 @@ def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
     path = places.find_recipe(words[0])
     if path.suffix == ".toml":
         return read_recipe(path, overrides)
+    overrides = list(overrides)
+    if is_labelled(path, overrides):
+        return class_recipe(path, overrides)
     return pair_recipe([path], overrides) if is_pairs(path) else text_recipe(path, overrides)
+
+
+def is_labelled(path: Path, overrides: Iterable[str] = ()) -> bool:
+    """Whether a path is a folder, or a file that says by its ending and its first row that it is a table of texts and labels.
+
+    overrides: those of the recipe, which may call the two columns by other names.
+    """
+    if path.is_dir():
+        return True
+    if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
+        return False
+    wanted = {"data.text_column": "text", "data.label_column": "label"}
+    wanted |= {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in overrides) if key.strip() in wanted}
+    from seqshell.training.tables import column_names
+
+    return set(wanted.values()) <= set(column_names(path))
 
 
 def is_pairs(path: Path) -> bool:
@@ -82,6 +106,34 @@ def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
     files = " and ".join(path.name for path in paths)
     tables["defaults"]["about"] = f"It translates sentences like those of {files}."
     return recipe_from(tables, name=_pair_name(paths), folder=folder, overrides=overrides, where=files)
+
+
+def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The shipped recipe `classes` with a table of texts and labels, or with a folder. Texts of about one word are read by characters.
+
+    Few texts are read more often, in smaller batches.
+    """
+    from seqshell.training.labelled import read_recipe_examples
+
+    overrides, tables = list(overrides), _shipped("classes")
+    path = path.absolute()
+    stem = path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0]
+    name = _name(stem) or "classes"
+    del tables["data"]["origin"], tables["data"]["table"]
+    tables["data"]["folder" if path.is_dir() else "table"] = path.name
+    tables["defaults"]["about"] = f"It tells which label of {path.name} a text has."
+
+    def recipe() -> Recipe:
+        return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
+
+    texts = read_recipe_examples(recipe()).texts
+    training = tables["training"]
+    training["epochs"] = _epochs(LABELLED_CHARACTERS, sum(map(len, texts)))
+    training["sample_every"] = max(1, training["epochs"] // 10)
+    training["batch_size"] = max(LEAST_TEXTS, min(training["batch_size"], len(texts) // BATCH_SHARE))
+    if sum(len(text.split()) for text in texts) < SHORT * len(texts):
+        tables["tokenizer"] = {"name": "char"}
+    return recipe()
 
 
 def _shipped(name: str) -> dict[str, Any]:

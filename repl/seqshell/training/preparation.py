@@ -8,18 +8,19 @@ from typing import Any
 from seqshell.decoding.words import parse_chain, parse_strategy
 from seqshell.errors import RecipeError, UsageError
 from seqshell.host import Registry, resolve
-from seqshell.models import Architecture, Task
+from seqshell.models import Architecture, Series, Task
 from seqshell.offers import build, settings_of
 from seqshell.tokenizers import Tokenizer
 from seqshell.training.lessons import Lessons
 from seqshell.training.recipe import Recipe, Table
 
-SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size")  # of a config, filled in from the data
+SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size", "num_classes", "num_features")  # of a config, filled in from the data
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that is decided before the first update. source_tokenizer: None for tasks without a source."""
+    """All that is decided before the first update. source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number;
+    series: of FORECAST."""
 
     recipe: Recipe
     architecture: Architecture
@@ -27,12 +28,16 @@ class Prepared:
     tokenizer: Tokenizer
     source_tokenizer: Tokenizer | None
     lessons: Lessons
+    labels: tuple[str, ...] = ()
+    series: Series | None = None
 
     @property
     def num_tokens(self) -> str:
-        """The vocabulary's size in words."""
+        """The vocabulary's size in words, or what there is instead of one."""
+        if self.series is not None:
+            return f"{len(self.series.columns)} columns" if len(self.series.columns) > 1 else "1 column"
         if self.source_tokenizer is None or self.source_tokenizer is self.tokenizer:
-            return f"vocabulary {self.tokenizer.size}"
+            return f"vocabulary {self.tokenizer.size}" + (f", {len(self.labels)} labels" if self.labels else "")
         return f"vocabularies {self.source_tokenizer.size} and {self.tokenizer.size}"
 
     def new_module(self) -> Any:
@@ -75,20 +80,42 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
 
 
 def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    raise NotImplementedError  # room: classify-training
+    from seqshell.training.classifying import ClassifyingLessons, read_lessons, train_tokenizer
+
+    split = read_lessons(recipe)
+    labels = tuple(sorted(set(split.training.labels)))
+    tokenizer = train_tokenizer(recipe, split.training.texts, _tokenizer_type(registry, recipe.tokenizer))
+    config = check_config(recipe, architecture, tokenizer.size, num_classes=len(labels))
+    return Prepared(recipe, architecture, config, tokenizer, None, ClassifyingLessons(recipe, architecture, config, tokenizer, labels, split), labels)
 
 
 def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    raise NotImplementedError  # room: forecast-training
+    from seqshell.session.series import Values
+    from seqshell.training.forecasting import make_lessons
+    from seqshell.training.series import read_series
+
+    data = recipe.data
+    source = read_series(data.table, data.columns, data.time_column, folder=recipe.folder, origin=data.origin)
+    config = check_config(recipe, architecture, num_features=len(source.columns))
+    lessons = make_lessons(recipe, architecture, config, source)
+    return Prepared(recipe, architecture, config, Values(source.columns), None, lessons, series=lessons.series)
 
 
 _HOMES = {Task.GENERATE: _reading, Task.TRANSLATE: _translating, Task.CLASSIFY: _classifying, Task.FORECAST: _forecasting}
 
 
-def check_config(recipe: Recipe, architecture: Architecture, vocab_size: int = 2, source_vocab_size: int | None = None) -> Any:
-    """The architecture's config with the recipe's [model] settings and the vocabularies' sizes."""
+def check_config(
+    recipe: Recipe,
+    architecture: Architecture,
+    vocab_size: int = 2,
+    source_vocab_size: int | None = None,
+    *,
+    num_classes: int = 2,
+    num_features: int = 1,
+) -> Any:
+    """The architecture's config with the recipe's [model] settings and the sizes that the data has."""
     config = resolve(architecture.config)
-    sizes = dict(zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size), strict=True))
+    sizes = dict(zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size, num_classes, num_features), strict=True))
     filled = {item.name: sizes[item.name] for item in settings_of(config) if item.name in sizes}
     for name in filled:
         if name in recipe.model:

@@ -18,6 +18,8 @@ from seqshell.offers import Setting, setting, settings_of
 
 Table = Mapping[str, Any]
 
+CRITERIA = ("nats", "accuracy", "macro_recall", "both")  # of a classifier's validation; both: the mean of accuracy and macro recall
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -33,11 +35,14 @@ class DataSettings:
     text_column: str = setting("text", help="classify: the column of the texts")
     label_column: str = setting("label", help="classify: the column of the labels")
     folder: str = setting("", help="classify: a folder instead, with a file LABEL.txt of examples, one a line, for each label")
+    label_names: tuple[str, ...] = setting((), help='classify: what labels are called, where the data has codes for them: ["0 = no", "1 = yes"]')
     time_column: str = setting("", help="forecast: the column of the time, which is not forecast")
     columns: tuple[str, ...] = setting((), help="forecast: the columns to forecast; all others but the time if none is named")
     validation: float | str | tuple[str, ...] = setting(
         0.1, help="the share that is kept to validate on (generate: the end of the text), or a file, or two: source and target"
     )
+    test: float = setting(0.0, low=0, high=0.99, help="forecast: the share after it that a finished model is measured on")
+    ends: tuple[int, ...] = setting((), help="forecast: instead of shares, the row numbers where training, validation and test end: [8640, 11520]")
     origin: str = setting("", help="where the data comes from, said when it is missing")
 
 
@@ -46,14 +51,21 @@ class TrainingSettings:
     """[training]: everything about the optimisation. A 0 switches off what can be switched off."""
 
     epochs: int = setting(30, low=1, high=1_000_000, help="passes through the training text")
-    batch_size: int = setting(48, low=1, high=65_536, help="streams of text, or sentences, read side by side")
-    batch_tokens: int = setting(0, low=0, high=10_000_000, help="translate: target tokens read side by side, padding too; 0: batch_size sentences")
+    batch_size: int = setting(48, low=1, high=65_536, help='streams of text, or sentences, read side by side; "all" is accumulate = 0')
+    accumulate: int = setting(1, low=0, high=1_000_000, help="so many batches, their gradients summed, make one update; 0: all of an epoch")
+    batch_tokens: int = setting(
+        0, low=0, high=10_000_000, help="translate, classify: tokens (of targets) read side by side, padding too; 0: batch_size sentences"
+    )
     max_length: int = setting(100, low=1, high=65_536, help="translate: longer sentences, in tokens, are left out of the training")
     subword_dropout: float = setting(0.0, low=0, high=0.99, help="bpe: chance that two parts of a word are not joined, anew in every epoch")
     plain_sources: float = setting(
         0.0, low=0, high=1, help="translate: chance that a source is read in small letters and without its last mark, as people type"
     )
-    label_smoothing: float = setting(0.0, low=0, high=0.99, help="share of the probability that is wanted for all tokens alike")
+    label_smoothing: float = setting(0.0, low=0, high=0.99, help="share of the probability that is wanted for all tokens, or labels, alike")
+    class_weights: float = setting(0.0, low=0, high=4, help="classify: an example counts (1 / frequency of its label) to this power; 0: all alike")
+    criterion: str = setting("nats", choices=CRITERIA, help="classify: the figure that decides which weights are kept")
+    point_loss: str = setting("mse", choices=("mse", "mae"), help="forecast: the error that the point is learnt by")
+    interval: float = setting(0.8, low=0.01, high=0.999, help="forecast: the share of values that is to lie between the outermost quantiles")
     teacher_forcing: float = setting(1.0, low=0, high=1, help="translate: chance that the right token is read next, and not the model's own")
     teacher_forcing_by: str = setting("token", choices=("token", "batch"), help="what that chance is drawn for")
     teacher_forcing_schedule: str = setting(
@@ -140,7 +152,7 @@ class Recipe:
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
 TASKS = tuple(Task)
-MANY_KINDS = ("validation", "examples", "columns")  # their values are checked by _check_values
+MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked by _check_values
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -165,7 +177,7 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe") -> Recipe:
     """Check the tables of a recipe, overrides applied, and fill in the defaults."""
-    tables = _overridden(tables, overrides)
+    tables = _whole_batch(_overridden(tables, overrides), where)
     _known(tables, TOP, where)
     for key in ("task", "architecture", "data"):
         if key not in tables:
@@ -274,6 +286,16 @@ def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
     return result
 
 
+def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
+    """The tables with `accumulate = 0` for `batch_size = "all"`: everything is learnt from before an update, in batches of the usual size."""
+    training = tables.get("training")
+    if not isinstance(training, dict) or training.get("batch_size") != "all":
+        return tables
+    if training.get("accumulate", 0) != 0:
+        raise RecipeError(f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out')
+    return {**tables, "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0}}
+
+
 def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
     known = tuple(known)
     for key in keys:
@@ -318,10 +340,29 @@ def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, whe
             raise RecipeError(f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line")
         if isinstance(share, list | tuple) and len(share) == (1 if data.pairs else 2) and all(isinstance(item, str) and item for item in share):
             share = share[0]
+    elif task is Task.CLASSIFY:
+        if bool(data.table) == bool(data.folder):
+            raise RecipeError(f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label")
+        _check_labels(data, where)
+    elif task is Task.FORECAST:
+        if not data.table:
+            raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
+        _check_texts("data.columns", data.columns, where)
     elif not data.text:
         raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
     if isinstance(share, bool) or not isinstance(share, int | float | str) or not share or (not isinstance(share, str) and not 0 < share < 1):
         raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
-    examples = defaults.examples
-    if not isinstance(examples, list | tuple) or not all(isinstance(item, str) and item for item in examples):
-        raise RecipeError(f"{where}: defaults.examples must be a list of texts, not {examples!r}")
+    _check_texts("defaults.examples", defaults.examples, where)
+
+
+def _check_texts(name: str, values: Any, where: str) -> None:
+    if not isinstance(values, list | tuple) or not all(isinstance(item, str) and item for item in values):
+        raise RecipeError(f"{where}: {name} must be a list of texts, not {values!r}")
+
+
+def _check_labels(data: DataSettings, where: str) -> None:
+    _check_texts("data.label_names", data.label_names, where)
+    for item in data.label_names:
+        code, _, name = item.partition("=")
+        if not code.strip() or not name.strip():
+            raise RecipeError(f'{where}: data.label_names has items such as "0 = negative", not {item!r}')
