@@ -86,8 +86,8 @@ def test_a_message_may_be_a_file(shell):
 @pytest.mark.parametrize(
     ("line", "kind", "message"),
     [
-        ("how warm will it be", VocabularyError, "'how' is no number (value 1); write values apart by spaces or commas, oldest first, such as 10 "),
-        ("9.8 nan 9.9", VocabularyError, "'nan' is a gap (value 2); a series has none; write values"),
+        ("how warm will it be", VocabularyError, "'how' is no number (value 1)"),
+        ("9.8 nan 9.9", VocabularyError, "'nan' is a gap (value 2); a series has none"),
         ("  ", UsageError, "a blank line holds no values; /forecast forecasts without any"),
         ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
         ("@empty.csv", UsageError, "empty.csv is empty: it holds no values"),
@@ -103,6 +103,7 @@ def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothi
 
     assert error.message.startswith(message)
     assert "\n" not in error.message
+    assert kind is UsageError or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
     assert shell.session.position == 0
     assert not shell.changed
 
@@ -322,4 +323,4 @@ def test_info_and_state_tell_of_the_series(shell):
 
 def test_the_title_of_a_forecaster_tells_its_error():
     header = {"architecture": "forecaster", "config": {"cell": "gru"}, "provenance": {"metrics": {"mse": {"24": 0.0271, "96": 0.05555}}}}
-    assert title("oil", header) == "oil: forecaster, MSE 0.056 at 96"
+    assert title("oil", header) == "oil: GRU forecaster, MSE 0.056 at 96"

@@ -134,7 +134,7 @@ class Forecasting(Answering):
         try:
             return self._values.encode(text)
         except VocabularyError as error:  # nothing of a series can be left out, whatever `unknown` says
-            raise VocabularyError(f"{error.message}; {self._advice()}", text=error.text, positions=error.positions) from None
+            raise VocabularyError(error.message, text=error.text, positions=error.positions, hint=self._advice()) from None
 
     def _plan(self, max_tokens: int | None, stop: str | Sequence[str], strategy: Strategy | str | None, settings: Mapping[str, Any]) -> Plan:
         if self.model.task is Task.FORECAST:
