@@ -16,13 +16,15 @@ from pathlib import Path
 import pytest
 
 from seqshell import Task, hookspecs, places
+from seqshell.commands import classifying
+from seqshell.commands.forecasting import DEFAULT_MODEL as FORECASTER
 from seqshell.commands.help import PURPOSES, WIDTH, describe
 from seqshell.commands.translating import DEFAULT_MODEL
 from seqshell.host import Policy
 from seqshell.opening import load_registry
 from seqshell.results import Shown
 from seqshell.shell import Shell
-from seqshell.testing import tiny_checkpoint, tiny_translation_model
+from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +53,8 @@ def shell(registry, monkeypatch, tmp_path):
     shell = Shell(registry)
     shell.open("tiny")
     shell.add(replace(tiny_translation_model(seed=3), name=DEFAULT_MODEL), beside=True)
+    shell.add(replace(tiny_forecast_model(), name=FORECASTER), beside=True)
+    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=classifying.DEFAULT_MODEL), beside=True)
     return shell
 
 

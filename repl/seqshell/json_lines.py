@@ -12,6 +12,8 @@ from seqshell.events import (
     Data,
     Event,
     Finished,
+    Forecast,
+    Label,
     ModelOpened,
     Moved,
     Notice,
@@ -27,7 +29,7 @@ from seqshell.events import (
 from seqshell.faults import Fault
 from seqshell.models import Task
 from seqshell.plain_text import tell
-from seqshell.results import Shown
+from seqshell.results import Shown, forecast_values
 
 DECIMALS = 6
 
@@ -68,6 +70,10 @@ class JsonLines:
                 self._result(Task.TRANSLATE, _translation(event))
             else:
                 self._result(task, _answer(event, self._input))
+        elif isinstance(event, Label):
+            self._result(Task.CLASSIFY, _label(event))
+        elif isinstance(event, Forecast):
+            self._result(Task.FORECAST, forecast_values(event))
         elif isinstance(event, Data):
             self._values.update(event.values)
         elif isinstance(event, SettingChanged):
@@ -146,6 +152,13 @@ def _translation(event: Translation) -> dict[str, Any]:
     if event.item is not None:  # moves no session, so it has no place there
         del told["pos"], told["branch"]
     return {**item, **told, "nbest": found or ([only] if event.answer else [])}
+
+
+def _label(event: Label) -> dict[str, Any]:
+    """The fields of an answer of CLASSIFY; its text is its input."""
+    item = {} if event.item is None else {"item": event.item}
+    why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
+    return {**item, "input": event.text, "label": event.answer, "probs": dict(event.probs), **why}
 
 
 def measures(token: Token) -> dict[str, float | int | None]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.door import safe
-from seqshell.events import Event, Finished, Notice, Progress, Token, Translation
+from seqshell.events import Event, Finished, Forecast, Label, Notice, Progress, Token, Translation
 from seqshell.faults import Fault
 from seqshell.models import Task
-from seqshell.results import in_one_line, numbered, plain
+from seqshell.results import in_one_line, labels, numbered, plain
 
 REST = 0.02  # seconds after which tokens that wait are flushed
 PARTS = 10  # of long work, one line on stderr for each
@@ -19,7 +19,7 @@ PARTS = 10  # of long work, one line on stderr for each
 class PlainText:
     """Prints the events of one line after another. BrokenPipeError when nobody reads stdout any more.
 
-    one_to_one: a translation is its line and nothing else, so that lines of input and output keep together.
+    one_to_one: a translation, a forecast, or the likeliest label, is its line and nothing else, so that lines of input and output keep together.
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False, one_to_one: bool = False) -> None:
@@ -60,6 +60,10 @@ class PlainText:
             tell(self._err, event.text)
         elif isinstance(event, Progress):
             self._progress(event)
+        elif isinstance(event, Label) and (self._one_to_one or event.item is not None):
+            self._write("".join(labels(event)[:1]) + "\n")
+        elif isinstance(event, Forecast) and self._one_to_one:
+            self._write(in_one_line(plain(event) or "") + "\n")
         elif (text := plain(event)) is not None:
             self._end_line()
             self._write(text)

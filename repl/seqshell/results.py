@@ -8,7 +8,9 @@ from functools import singledispatch
 from typing import Any
 
 from seqshell import attention
-from seqshell.events import Attention, Branches, Candidate, Event, Finished, Picture, Score, Table, Text, Token, Top, Translation
+from seqshell.events import Attention, Branches, Candidate, Event, Finished, Forecast, Label, Picture, Score, Table, Text, Token, Top, Translation
+
+LIKELY_LABEL = 0.01  # a label that is less likely is told in JSON alone
 
 
 @singledispatch
@@ -25,6 +27,17 @@ def _(event: Finished) -> str:
 @plain.register
 def _(event: Translation) -> str:
     return "\n".join([in_one_line(event.answer), *numbered(event)])
+
+
+@plain.register
+def _(event: Label) -> str:
+    why = [("token", "moved"), *((repr(token), f"{moved:+.3f}") for token, moved in event.moved)] if event.moved else []
+    return "\n".join([*(labels(event) or [""]), *_columns(why)])
+
+
+@plain.register
+def _(event: Forecast) -> str:
+    return "\n".join(forecast_rows(event)) if len(event.columns) > 1 else " ".join(forecast_rows(event))
 
 
 @plain.register
@@ -71,6 +84,33 @@ def _(event: Picture) -> str:
 def _(event: Attention) -> str:
     rows = [[name, *(f"{float(weight):.3f}" for weight in row)] for name, row in zip(attention.labels(event.target), event.weights, strict=True)]
     return "\n".join(_columns([["", *attention.labels(event.source)], *rows]))
+
+
+def labels(event: Label) -> list[str]:
+    """The labels that are likely enough to be told, the likeliest first, one a line: label, tab, probability. None of a blank text."""
+    told = [pair for rank, pair in enumerate(event.probs) if rank == 0 or pair[1] >= LIKELY_LABEL]
+    return [f"{in_one_line(label)}\t{prob:.4f}" for label, prob in told]
+
+
+def forecast_rows(event: Forecast) -> list[str]:
+    """The values of each step, apart by spaces, as a message may hold them."""
+    return [" ".join(f"{float(value):.6g}" for value in row) for row in event.values]
+
+
+def forecast_values(event: Forecast) -> dict[str, Any]:
+    """The fields of a forecast in JSON: a number for each step, or a row of them where the series has several columns; low and high are
+    None where the model gives no interval."""
+
+    values = {name: numbers_of(rows) for name, rows in (("values", event.values), ("low", event.low), ("high", event.high))}
+    return {**values, "columns": list(event.columns), "pos": event.position, "branch": event.branch}
+
+
+def numbers_of(rows: Any) -> list[Any] | None:
+    """Rows of numbers for JSON: a number for each where there is one column; None for what is not known."""
+    if rows is None:
+        return None
+    told = [[float(value) if math.isfinite(value) else None for value in row] for row in rows]
+    return [row[0] if len(row) == 1 else row for row in told]
 
 
 def in_one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from seqshell import __version__
 from seqshell.errors import CheckpointError, ExpectationError, PluginError, UsageError
-from seqshell.events import Event, Quit, Token, Translation
+from seqshell.events import Event, Label, Quit, Token, Translation
 from seqshell.faults import Fault, fault_of, is_debugging
 from seqshell.json_lines import JsonLines
 from seqshell.lines import Message, UnclosedBlock, parse
@@ -179,7 +179,7 @@ class Script:
                 break
             at_work, op = shell.number_of_lines, shell.op
             inside = at_work != own
-            if isinstance(event, Token | Translation):
+            if isinstance(event, Token | Translation | Label):
                 self._stopping.gently = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from seqshell import lines, results
 from seqshell.bench import Bench
 from seqshell.errors import PluginError, SeqshellError, UsageError
-from seqshell.events import Event, Finished, Notice, Quit, Token, Translation
+from seqshell.events import Event, Finished, Forecast, Label, Notice, Quit, Token, Translation
 from seqshell.models import Task
 from seqshell.offers import Arguments, Command
 from seqshell.settings import Settings
@@ -169,6 +169,8 @@ class Shell(Bench):
                     self.answered = self.answering
                     self.translated = self.answering if isinstance(event, Translation) else self.translated
                     cut = event if event.stop == "interrupt" else None
+                if isinstance(event, Forecast) or (isinstance(event, Label) and event.item is None):
+                    self.answered = self.answering
                 shown.add(event)
                 yield event
                 if isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token)):

@@ -15,6 +15,8 @@ _HOMES = {
     "looking": "top=top score=score state=state",
     "info": "info=info,show",
     "translating": "translate=translate attention=attention",
+    "classifying": "classify=classify",
+    "forecasting": "forecast=forecast",
     "models": "models=models,list load=load close=close",
     "training": "train=train recipes=recipes",
     "session": "save=save restore=restore",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?")  # of a usage; /help COMMAND tells them
+OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage, and that a text may be a file; /help COMMAND tells them
 JOINT = "\0"  # stands for a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line lets it go on."

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.cutting import Cut
 from seqshell.decoding.measures import log_probs
 from seqshell.errors import UsageError
 from seqshell.events import Label
@@ -30,6 +31,7 @@ class Classifying(Answering):
         interrupted before it was; nothing has changed then.
         """
         ids = self.read_text(text, unknown)
+        spoken = self._texts(text, unknown) if self.model.tokenizer.unk in ids else []
         self._forget_interrupt()
         if not ids:
             return Label(text, "", (), start=self.position, end=self.position, branch=self.branch)
@@ -44,7 +46,7 @@ class Classifying(Answering):
             self.live.here = before
             raise
         self._stand(self.here, 0)
-        self._note_unknown(text, ids)
+        self._note_unknown(ids, spoken)
         return self.label(text, explain=explain)
 
     def label(self, text: str | None = None, *, explain: bool = False) -> Label:
@@ -62,13 +64,13 @@ class Classifying(Answering):
         return Label(said, probs[0][0], probs, moved, 0, self.position, self.branch)
 
     def read_text(self, text: str, unknown: str = "error") -> list[int]:
-        """The ids of a text as the model reads it, all white space as single spaces; none where it is blank.
+        """The ids of a text as the model reads it, all white space as single spaces, cut where its config cuts; none where it is blank.
 
         UsageError when it is too long, VocabularyError when it is not known.
         """
         self._must_label()
         words = " ".join(text.split())
-        ids = self._encoded(words, unknown) if words else []
+        ids = self._cut(self._encoded(words, unknown)) if words else []
         if not self.model.causal and len(ids) > MOST_AT_ONCE:
             reads = f"{self.model.name} reads a text at once, and at most {MOST_AT_ONCE:,} tokens of it"
             raise UsageError(f"the text has {len(ids):,} tokens; {reads}", code="too_long")
@@ -86,7 +88,7 @@ class Classifying(Answering):
             return Label(text, "", ())
         outputs, _ = self.live.reader.feed(np.array([ids], np.int64), self.live.reader.initial_state(1))
         probs = self.probabilities(outputs[0])
-        return Label(text, probs[0][0], probs, self._moved_by(ids, self._texts(text, ids), probs[0][0]), 0, len(ids), self.branch)
+        return Label(text, probs[0][0], probs, self._moved_by(ids, self._texts(text, unknown), probs[0][0]), 0, len(ids), self.branch)
 
     # Inside
 
@@ -97,28 +99,27 @@ class Classifying(Answering):
         moved = explain(self.live.reader, ids, index, lambda: self.live.interrupted)
         return tuple(zip([texts[0].removeprefix(" "), *texts[1:]], moved, strict=True)) if moved is not None else ()
 
-    def _texts(self, text: str, ids: list[int]) -> list[str]:
-        """The text of each token; of an unknown one, what it stands for."""
+    def _cut(self, ids: list[int]) -> list[int]:
+        return Cut.of(self.model.header.get("config", {}))(ids)
+
+    def _texts(self, text: str, unknown: str) -> list[str]:
+        """The text of each token that is read of a text; of an unknown one, what it stands for."""
         tokenizer = self.model.tokenizer
         words = " ".join(text.split())
-        pieces = looking.texts_of(self.live, ids)
-        if tokenizer.unk not in ids:
-            return pieces
-        if len(ids) == len(words):  # a token is a character
-            return [word if token == tokenizer.unk else piece for token, piece, word in zip(ids, pieces, words, strict=True)]
-        space = " " if tokenizer.piece(tokenizer.unk).startswith(b" ") else ""
-        belongs = words_of(words, ids, tokenizer)
-        return [space + word if token == tokenizer.unk else piece for token, piece, word in zip(ids, pieces, belongs, strict=True)]
+        ids = self._encoded(words, unknown)
+        texts = looking.texts_of(self.live, ids)
+        if tokenizer.unk in ids:
+            space = " " if tokenizer.piece(tokenizer.unk).startswith(b" ") else ""
+            stands_for = list(words) if len(ids) == len(words) else [space + word for word in words_of(words, ids, tokenizer)]  # a character, a word
+            texts = [word if token == tokenizer.unk else text for token, text, word in zip(ids, texts, stands_for, strict=True)]
+        return [texts[place] for place in self._cut(list(range(len(ids))))]
 
-    def _note_unknown(self, text: str, ids: list[int]) -> None:
+    def _note_unknown(self, ids: list[int], texts: list[str]) -> None:
         """Remember what the unknown tokens that were just read stand for, so that the session's text is the user's."""
-        unk = self.model.tokenizer.unk
-        if unk is None or unk not in ids:
-            return
         first = self.here.node - len(ids) + 1
-        for place, (token, word) in enumerate(zip(ids, self._texts(text, ids), strict=True)):
-            if token == unk:
-                self.live.timeline.words[first + place] = word
+        for place, (token, text) in enumerate(zip(ids, texts, strict=bool(texts))):
+            if token == self.model.tokenizer.unk:
+                self.live.timeline.words[first + place] = text
 
     def _must_label(self) -> None:
         if self.model.task is not Task.CLASSIFY:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import groupby, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from seqshell.errors import UsageError, VocabularyError
 from seqshell.events import Label, Progress
+from seqshell.models import PAD
 from seqshell.tasks.lines import WINDOW, Failed
 
 if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.tasks import Wishes
 
-MOST_TOKENS = 16384  # that the lines read together have in all
+MOST_ROWS, MOST_TOKENS = 64, 16384  # of the lines that are read together, padding counted
 
 
 def classify_lines(session: Session, lines: Iterable[str], wishes: Wishes) -> Iterator[Progress | Label | Failed]:
@@ -31,11 +32,13 @@ def classify_lines(session: Session, lines: Iterable[str], wishes: Wishes) -> It
             found: dict[int, Label | Failed] = {}
             for size in _labelled(session, window, wishes.get("unknown"), found):
                 yield Progress(done + size, total, description="classifying")
+            for item, _ in window:
+                if item not in found:
+                    return
+                yield found[item]
             if session.live.interrupted:
                 return
-            yield from (found[item] for item, _ in window)
             done += len(window)
-            yield Progress(done, total, description="classifying")
     finally:
         session.live.interrupted = False
 
@@ -60,7 +63,10 @@ def explain_lines(session: Session, lines: Iterable[str], wishes: Wishes) -> Ite
 
 
 def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, found: dict[int, Label | Failed]) -> Iterator[int]:
-    """Fill in `found` for numbered lines; after each batch how many are there. Lines of one length are read together, so that none is padded."""
+    """Fill in `found` for numbered lines; before each batch, and at the end, how many are there.
+
+    Lines of similar length are read together, padded to the longest of them.
+    """
     import numpy as np
 
     waiting: list[tuple[int, str, list[int]]] = []
@@ -74,16 +80,20 @@ def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, fou
             waiting.append((item, line, ids))
         else:
             found[item] = Label(line, "", (), branch=session.branch, item=item)
+    waiting.sort(key=lambda line: -len(line[2]))
     reader = session.live.reader
-    for length, group in groupby(sorted(waiting, key=lambda line: len(line[2])), key=lambda line: len(line[2])):
-        same = list(group)
-        size = max(1, MOST_TOKENS // length)
-        for start in range(0, len(same), size):
-            if session.live.interrupted:
-                return
-            batch = same[start : start + size]
-            outputs, _ = reader.feed(np.array([ids for _, _, ids in batch], np.int64), reader.initial_state(len(batch)))
-            for (item, line, _), row in zip(batch, outputs, strict=True):
-                probs = session.probabilities(row)
-                found[item] = Label(line, probs[0][0], probs, end=length, branch=session.branch, item=item)
-            yield len(found)
+    while waiting:
+        yield len(found)
+        if session.live.interrupted:
+            return
+        longest = len(waiting[0][2])
+        size = max(1, min(MOST_ROWS, MOST_TOKENS // longest))
+        batch, waiting = waiting[:size], waiting[size:]
+        texts = np.full((len(batch), longest), PAD, np.int64)
+        for row, (_, _, ids) in zip(texts, batch, strict=True):
+            row[: len(ids)] = ids
+        outputs, _ = reader.feed(texts, reader.initial_state(len(batch)))
+        for (item, line, ids), told in zip(batch, outputs, strict=True):
+            probs = session.probabilities(told)
+            found[item] = Label(line, probs[0][0], probs, end=len(ids), branch=session.branch, item=item)
+    yield len(found)

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from seqshell.errors import SeqshellError
-from seqshell.events import Event, Finished, Notice, Quit, Steps, Token, Translation
+from seqshell.events import Event, Finished, Label, Notice, Quit, Steps, Token, Translation
 from seqshell.results import in_one_line
 from seqshell.shell import Shell
 from seqshell.terminal.answers import Answers
@@ -88,6 +88,12 @@ class Answering:
             self._printer.write(in_one_line(event.answer) + "\n")
         elif isinstance(event, Finished):
             self._answers.finished(event)
+            outcome.generated = True
+        elif isinstance(event, Label):
+            if event.item is not None:
+                self._drawing.settle(erase=True)
+            self._drawing.draw(event)
+            self._answers.labelled(event)
             outcome.generated = True
         elif isinstance(event, Quit):
             outcome.quit = event.code

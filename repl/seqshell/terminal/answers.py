@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from seqshell.events import Finished, Token, Translation
+from seqshell.events import Finished, Label, Token, Translation
 from seqshell.results import in_one_line, several
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
@@ -14,6 +14,7 @@ from seqshell.terminal.surprisal import TokenWriter, draw_legend
 REMARKS = 3  # so many answers are explained
 WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
 NEXT = ("Enter goes on, /regen another, /undo back", "Enter goes on, /undo back", "Enter goes on")  # the longest that fits
+NEXT_TO_LABEL = "/classify --explain TEXT: why, /undo back"
 NEXT_TO_TRANSLATION = ("/attention: what it looked at, /set nbest 5: the five best", "/attention: what it looked at", "/attention")
 Get = Callable[[str], Any]
 
@@ -77,6 +78,12 @@ class Answers:
         if self._get("surprisal") and not self._legend_told:
             self._legend_told = True
             draw_legend(self.printer)
+
+    def labelled(self, label: Label) -> None:
+        """A remark after a label while the user is new."""
+        if self._remarks and label.answer and label.item is None and not label.moved:
+            self._remarks -= 1
+            self.printer.line(NEXT_TO_LABEL, "dim")
 
     def broken(self) -> None:
         """The answer ended with an error, or without a word: leave its line."""

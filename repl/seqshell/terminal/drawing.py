@@ -10,6 +10,8 @@ from seqshell.events import (
     Branches,
     Data,
     Event,
+    Forecast,
+    Label,
     ModelOpened,
     Moved,
     Notice,
@@ -21,7 +23,7 @@ from seqshell.events import (
     Text,
     Top,
 )
-from seqshell.terminal import pictures
+from seqshell.terminal import belief_bars, chart, pictures
 from seqshell.terminal.answers import counted
 from seqshell.terminal.bar import ProgressBar
 from seqshell.terminal.printer import Printer
@@ -100,6 +102,14 @@ class Drawing:
     @_draw.register
     def _(self, event: Attention) -> None:
         pictures.draw_attention(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Label) -> None:
+        belief_bars.draw_label(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Forecast) -> None:
+        chart.draw_forecast(self.printer, event)
 
     @_draw.register
     def _(self, event: SettingChanged) -> None:

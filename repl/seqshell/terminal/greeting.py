@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.models import Task
@@ -18,6 +19,21 @@ THEN = "then /undo, /regen 3, /top"
 KEYS_TO_TRANSLATE = "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
 KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: many lines · /help"
 THEN_OF_TRANSLATION = "then /attention, /top"
+KEYS_TO_LABEL = "A line is labelled · /classify --explain TEXT: why · /classify @FILE: many lines · /help"
+KEYS_TO_LABEL_SHORT = "/classify --explain TEXT: why · /help"
+THEN_OF_LABEL = "then /classify --explain, /undo"
+KEYS_TO_FORECAST = "A line of numbers goes on with the series · /forecast --example · /forecast 24 -o a.png · /help"
+KEYS_TO_FORECAST_SHORT = "Numbers go on with the series · /forecast --example · /help"
+THEN_OF_FORECAST = "then /forecast, /undo"
+# For each task what to try after an example, and the keys, the longest that fits.
+WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        Task.GENERATE: (THEN, (KEYS, KEYS_SHORT)),
+        Task.TRANSLATE: (THEN_OF_TRANSLATION, (KEYS_TO_TRANSLATE, KEYS_TO_TRANSLATE_SHORT)),
+        Task.CLASSIFY: (THEN_OF_LABEL, (KEYS_TO_LABEL, KEYS_TO_LABEL_SHORT)),
+        Task.FORECAST: (THEN_OF_FORECAST, (KEYS_TO_FORECAST, KEYS_TO_FORECAST_SHORT)),
+    }
+)
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
@@ -26,11 +42,11 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
     figures = title(name, header).split(", ")
     yield _first_that_fits(width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name), "title"
     sentence, tried = about(header), next(iter(examples(header)), "")
-    translates = header.get("task") == Task.TRANSLATE
-    attempt = f"Try  {tried}  {THEN_OF_TRANSLATION if translates else THEN}" if tried and "\n" not in tried and len(tried) < 40 else ""
+    then, keys = WAYS.get(str(header.get("task", "")), WAYS[Task.GENERATE])
+    attempt = f"Try  {tried}  {then}" if tried and "\n" not in tried and len(tried) < 40 else ""
     if sentence or attempt:
         yield _first_that_fits(width, " ".join(filter(None, (sentence, attempt))), sentence or attempt), "dim"
-    yield _first_that_fits(width, *((KEYS_TO_TRANSLATE, KEYS_TO_TRANSLATE_SHORT) if translates else (KEYS, KEYS_SHORT))), "dim"
+    yield _first_that_fits(width, *keys), "dim"
 
 
 def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) -> None:

@@ -216,7 +216,7 @@ class Conversation:
         from seqshell.terminal.toolbar import toolbar_parts
 
         try:
-            return list(toolbar_parts(self._loading.built.shell, self._loading.built.tokens_per_second))
+            return list(toolbar_parts(self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.belief.shown))
         except Exception:  # a plugin's sampler that cannot even be written down must not take the prompt with it
             return [self._name]
 

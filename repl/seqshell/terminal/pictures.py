@@ -31,9 +31,9 @@ def token_name(text: str) -> str:
     return f"'{name}'" if not name or name != name.strip() or " " in name else name
 
 
-def bar(share: float, width: int, unicode: bool) -> str:
-    """A bar of `share` (0 to 1) of the width, padded to it."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+def bar(part: float, width: int, unicode: bool) -> str:
+    """A bar of `part` (0 to 1) of the width, padded to it."""
+    eighths = round(max(0.0, min(1.0, part)) * width * 8)
     if not unicode:
         return ("#" * round(eighths / 8)).ljust(width)
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()).ljust(width)
@@ -41,8 +41,13 @@ def bar(share: float, width: int, unicode: bool) -> str:
 
 def percent(log_prob: float) -> str:
     """A log-probability as per cent, right-justified in 6 places."""
-    share = 100 * math.exp(log_prob)
-    return f"{'<.01' if 0 < share < 0.01 else f'{share:.2f}' if share < 10 else f'{share:.1f}'}%".rjust(6)
+    return share(math.exp(log_prob))
+
+
+def share(probability: float) -> str:
+    """A probability as per cent, right-justified in 6 places."""
+    part = 100 * probability
+    return f"{'<.01' if 0 < part < 0.01 else f'{part:.2f}' if part < 10 else f'{part:.1f}'}%".rjust(6)
 
 
 def draw_top(printer: Printer, top: Top) -> None:
@@ -54,9 +59,9 @@ def draw_top(printer: Printer, top: Top) -> None:
     for token, name in zip(top.tokens, names, strict=True):
         printer.write(fitted(name, label))
         for log_prob, style, last in ((token.log_prob, "bar", False), (token.chain_log_prob, "chain", True)):
-            share = math.exp(log_prob)
-            printer.write(f"  {percent(log_prob)}  " if share else "       -  ", "" if share else "dim")
-            drawn = bar(share, room, printer.unicode)
+            part = math.exp(log_prob)
+            printer.write(f"  {percent(log_prob)}  " if part else "       -  ", "" if part else "dim")
+            drawn = bar(part, room, printer.unicode)
             printer.write(drawn.rstrip() if last else drawn, style)
         printer.write("\n")
 

@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 
 from seqshell.door import safe
 from seqshell.errors import UsageError
+from seqshell.terminal.belief import Belief
 from seqshell.terminal.keys import key_bindings
 from seqshell.terminal.suggester import LineStyle, Suggester
 from seqshell.terminal.toolbar import fit
@@ -93,6 +94,7 @@ class Prompt:
         self.application = self.session.app
         self._show_toolbar()
         self.suggester = Suggester(self.session.default_buffer, self.application, get_shell)
+        self.belief = Belief(self.session.default_buffer, self.application, get_shell)
         self.application.after_render += self._painted
 
     def _session(self, history: History, completer: Completer, colours: int, input: Input | None, output: Output | None) -> PromptSession[str]:
@@ -130,6 +132,7 @@ class Prompt:
             return self.session.prompt(default=default, pre_run=self.suggester.begin)
         finally:
             self.suggester.stop()
+            self.belief.forget()
 
     def send(self, event: KeyPressEvent, line: str) -> None:
         """Send a line in place of what is being typed, which comes back afterwards."""
@@ -172,6 +175,7 @@ class Prompt:
             event.app.layout.focus(buffer)
             buffer.reset()
             self.suggester.stop()
+            self.belief.forget()
         else:
             self._note = LEAVE
             buffer.suggestion = None

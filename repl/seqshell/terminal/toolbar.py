@@ -8,24 +8,30 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.door import safe
+from seqshell.models import Task
 
 if TYPE_CHECKING:
     from seqshell.shell import Shell
 
 BETWEEN = " · "
+DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
 
 
-def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0) -> Iterator[str]:
-    """What the shell stands at, the most important first."""
+def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: str = "") -> Iterator[str]:
+    """What the shell stands at, the most important first. belief: of the line that is being typed; without one, what was read is told of."""
     from seqshell.decoding.words import format_chain, format_strategy
+    from seqshell.terminal.belief import belief_here
 
     if shell.current is None:
         yield "no model"
     else:
         session = shell.session
         yield shell.current
-        yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
-        yield f"seed {session.seed}"
+        if session.model.task is Task.CLASSIFY:
+            yield belief or belief_here(session)
+        if session.model.task in DRAWS:
+            yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
+            yield f"seed {session.seed}"
         yield f"{session.branch} at {session.position:,}"
     if tokens_per_second:
         yield f"{tokens_per_second:,.0f} tokens/s"

@@ -3,7 +3,14 @@
 from seqshell.testing.contract import Check, check_architecture, check_sampler, failed
 from seqshell.testing.forecasts import tiny_forecast_checkpoint, tiny_forecast_model
 from seqshell.testing.running import run, shell_for
-from seqshell.testing.tiny import tiny_checkpoint, tiny_classification_model, tiny_model, tiny_translation_checkpoint, tiny_translation_model
+from seqshell.testing.tiny import (
+    tiny_checkpoint,
+    tiny_classification_checkpoint,
+    tiny_classification_model,
+    tiny_model,
+    tiny_translation_checkpoint,
+    tiny_translation_model,
+)
 
 __all__ = [
     "Check",
@@ -13,6 +20,7 @@ __all__ = [
     "run",
     "shell_for",
     "tiny_checkpoint",
+    "tiny_classification_checkpoint",
     "tiny_classification_model",
     "tiny_forecast_checkpoint",
     "tiny_forecast_model",

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import checkpoint
-from seqshell.models import EOS, Model, Task
+from seqshell.layers.padding import read_padded
+from seqshell.models import EOS, PAD, Model, Task
 from seqshell.state import State
 from seqshell.subwords import SPECIALS, WordTokenizer
 from seqshell.tokenizers import CharTokenizer, Tokenizer
@@ -61,7 +62,14 @@ class TinyClassifier(TinyDecoder):
         return super().initial_state(batch_size) if self.causal else ()
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T]. Returns the logits [B, C] after the last, state."""
+        """inputs: [B, T], padded right. Returns the logits [B, C] after each row's last token, state."""
+        if self.causal:
+            return read_padded(self._feed, inputs, state)
+        lengths = np.maximum((inputs != PAD).sum(1), 1)
+        return np.concatenate([self._feed(inputs[row : row + 1, :length], ())[0] for row, length in enumerate(lengths)]), ()
+
+    def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """The same without padding."""
         if self.causal:
             return super().feed(inputs, state)
         start = super().initial_state(len(inputs))
@@ -186,6 +194,51 @@ def tiny_checkpoint(
         "parameters": sum(values.size for values in weights.values()),
     }
     checkpoint.write(path, header, {name: values.astype(np.float32) for name, values in weights.items()})
+    return Path(path)
+
+
+def tiny_classification_checkpoint(
+    path: str | Path,
+    vocabulary: str = " abcdefgh",
+    labels: Sequence[str] = LABELS,
+    *,
+    seed: int = 0,
+    hidden_size: int = 8,
+    causal: bool = True,
+    about: str = "",
+    examples: Sequence[str] = (),
+) -> Path:
+    """Write the checkpoint of a small model that labels texts of these characters (the architecture `classifier` of the plugin `classifier`,
+    or `bidirectional_classifier`) without torch, and return its path."""
+    random = np.random.default_rng(seed)
+    tokenizer, size = CharTokenizer(vocabulary, specials=True), hidden_size
+    parts = ["recurrent.0"] if causal else ["recurrent.0.ahead.0", "recurrent.0.back.0"]
+    shapes = {f"{part}.weight_{kind}_l0": (size, size) for part in parts for kind in ("ih", "hh")}
+    shapes |= {"embedding.weight": (tokenizer.size, size), "readout.weight": (len(labels), size * len(parts))}
+    weights = {name: random.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights |= {f"{part}.bias_{kind}_l0": np.zeros(size, np.float32) for part in parts for kind in ("ih", "hh")}
+    weights["readout.bias"] = np.zeros(len(labels), np.float32)
+    header = {
+        "kind": "model",
+        "architecture": "classifier" if causal else "bidirectional_classifier",
+        "owner": "classifier",
+        "task": str(Task.CLASSIFY),
+        "config": {
+            "vocab_size": tokenizer.size,
+            "num_classes": len(labels),
+            "cell": "rnn",
+            "pooling": "last",
+            "embed_size": size,
+            "hidden_size": size,
+        },
+        "tokenizer": {"name": tokenizer.name, **tokenizer.to_json()},
+        "labels": list(labels),
+        "about": about,
+        "examples": list(examples),
+        "provenance": {"data": {"name": "random numbers"}},
+        "parameters": sum(values.size for values in weights.values()),
+    }
+    checkpoint.write(path, header, weights)
     return Path(path)
 
 
