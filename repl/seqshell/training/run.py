@@ -46,7 +46,10 @@ class Place:
 
     epoch: int = 0
     piece: int = 0  # of this epoch
+    done: int = 0  # pieces in all
     step: int = 0  # updates in all
+    gathered: int = 0  # pieces whose gradients wait for the next update
+    tokens: int = 0  # in them
     order: int = -1  # of this epoch's pieces; -1: not yet drawn
     scale: float = 1.0  # what the plateau schedule has come down to
     stale: int = 0  # epochs since the best validation
@@ -95,7 +98,9 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        return self.lessons.num_pieces * self.settings.epochs
+        """Updates of the whole training; where the pieces of an epoch may be a few more or less, about so many."""
+        size = self.settings.accumulate
+        return self.settings.epochs * (math.ceil(self.lessons.num_pieces / size) if size else 1)
 
     @property
     def num_parameters(self) -> int:
@@ -117,7 +122,7 @@ class Run:
                     return
                 start = time.perf_counter()
                 self.module.train()
-                loss = self._update(piece)
+                loss = self._learn(piece)
                 taken = time.perf_counter() - start
                 place.seconds += taken
                 if not math.isfinite(loss):
@@ -128,6 +133,8 @@ class Run:
                 yield self._progress(loss, self.lessons.num_tokens(piece) / max(taken, 1e-9))
                 if time.monotonic() - self._written > self.settings.resume_every:
                     self.write()
+            if place.gathered:
+                self._update()
             yield from self._end_epoch()
 
     @property
@@ -171,6 +178,8 @@ class Run:
         }
         tensors = resume.under("weights", self.module.state_dict()) | resume.under("optimizer", moments) | resume.under("random", states)
         tensors |= resume.under("best", self.best_weights)
+        if self.place.gathered:
+            tensors |= resume.under("gradient", {name: weight.grad for name, weight in self.module.named_parameters() if weight.grad is not None})
         for number, weights in enumerate(self.last_weights):
             tensors |= resume.under(f"last{number}", weights)
         tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(self.state))}
@@ -199,36 +208,58 @@ class Run:
         self.state = replace_leaves(self.state, iter(kept))
         self.best_weights = resume.within("best", tensors)
         self.last_weights = [found for number in range(self.settings.average_checkpoints) if (found := resume.within(f"last{number}", tensors))]
-        self.place = Place(**record["place"])
+        gradients = resume.within("gradient", tensors)
+        for name, weight in self.module.named_parameters():
+            weight.grad = gradients[name].to(self.device) if name in gradients else None
+        self.place = Place(**{"done": record["place"]["step"], **record["place"]})  # older files counted updates alone, which were pieces
         self.precision = record["precision"]
         self.draws.bit_generator.state = record["draws"]
         resume.restore_randomness(record["random"], resume.within("random", tensors), self.device)
 
-    def _update(self, piece: Piece) -> float:
-        """One update of the weights. Returns the loss in nats."""
+    def _learn(self, piece: Piece) -> float:
+        """The gradient of one piece, and an update as soon as `accumulate` of them are gathered. Returns the loss in nats."""
         place, settings = self.place, self.settings
-        rate = learning_rate(settings, place.step, self.total_steps, place.scale)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         if settings.state_zeroing and any(True for _ in leaves(self.state)):
             self._forget_some()
         with autocast(self.device, self.precision):
             loss, state = self.lessons.loss(self.module, piece, self.state, place.step)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        clip_gradients(self.module.parameters(), settings)
-        self.optimizer.step()
-        if self.average is not self.module:
-            update_average(self.average, self.module, settings.ema, place.step)
+        if not place.gathered:
+            self.optimizer.zero_grad()
+        if settings.accumulate == 1:
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+        else:  # summed over tokens, so that pieces of different sizes make the mean that one batch of them would have
+            tokens = self.lessons.num_tokens(piece)
+            (loss * tokens).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            place.tokens += tokens
         self.state = map_leaves(lambda leaf: leaf.detach(), state)
-        place.step += 1
+        place.gathered += 1
         place.piece += 1
+        place.done += 1
+        if place.gathered == settings.accumulate:
+            self._update()
         value = loss.item()
         place.summed += value
         place.counted += 1
         if place.piece % max(1, self.lessons.num_pieces // RECORDS_AN_EPOCH) == 0:
             self._record()
         return value
+
+    def _update(self) -> None:
+        """One update of the weights by the gradients that were gathered."""
+        place, settings = self.place, self.settings
+        rate = learning_rate(settings, place.step, self.total_steps, place.scale)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if settings.accumulate != 1:
+            for weight in self.module.parameters():
+                if weight.grad is not None:
+                    weight.grad /= place.tokens
+        clip_gradients(self.module.parameters(), settings)
+        self.optimizer.step()
+        if self.average is not self.module:
+            update_average(self.average, self.module, settings.ema, place.step)
+        place.step += 1
+        place.gathered = place.tokens = 0
 
     def _record(self) -> None:
         """Note the mean loss since the last time."""
@@ -283,8 +314,8 @@ class Run:
         """speed: tokens a second."""
         place, num_pieces = self.place, self.lessons.num_pieces
         left = max(0, num_pieces - place.piece) + num_pieces * max(0, self.settings.epochs - place.epoch - 1)  # an epoch may have a few more or less
-        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(place.seconds / place.step * left)} left"
-        return Progress(place.step, place.step + left, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
+        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(place.seconds / place.done * left)} left"
+        return Progress(place.done, place.done + left, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         piece = next(self.lessons.pieces(0))
