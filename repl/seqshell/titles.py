@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # what a token of each tokenizer is
-KINDS = {"attention_seq2seq": "attention {cell}", "seq2seq": "{cell} seq2seq", "forecaster": "{cell} forecaster"}  # architectures whose config tells the cell
+KINDS = {  # architectures whose config tells the cell
+    "attention_seq2seq": "attention {cell}",
+    "seq2seq": "{cell} seq2seq",
+    "forecaster": "{cell} forecaster",
+}
 PROTOCOLS = ("blocks256", "carry")  # of the figures that a language model was measured by; the first that is there is told
 
 
