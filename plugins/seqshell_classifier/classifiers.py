@@ -27,8 +27,8 @@ class Pooled(nn.Module):
         self.readout = Readout(size * len(config.poolings), config.num_classes)
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """tokens: [B, T]. Returns [B, T, E]; in training some tokens are read as UNK (Dai & Le 2015, https://arxiv.org/abs/1511.01432, section 4),
-        and some elements dropped."""
+        """tokens: [B, T]. Returns [B, T, E]; in training some tokens are read as UNK (word dropout, Bowman et al. 2016,
+        https://arxiv.org/abs/1511.06349, section 3.1), and some elements dropped."""
         config = self.config
         if self.training and config.word_dropout:
             tokens = tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < config.word_dropout, UNK)

@@ -47,12 +47,12 @@ class Mean(nn.Module):
     """The mean over time."""
 
     def initial_state(self, zeros: Tensor) -> State:
-        return MeanSoFar(zeros, zeros.new_zeros(len(zeros), dtype=torch.int64))
+        return MeanSoFar(zeros, zeros.new_zeros((len(zeros), 1), dtype=torch.int64))
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
-        counts = state.count.unsqueeze(1) + torch.arange(1, hidden.shape[1] + 1, device=hidden.device)  # [B, T]
-        means = (hidden.cumsum(1) + (state.mean * state.count.unsqueeze(-1)).unsqueeze(1)) / counts.unsqueeze(-1)
-        return means, MeanSoFar(means[:, -1], counts[:, -1])
+        counts = state.count + torch.arange(1, hidden.shape[1] + 1, device=hidden.device)  # [B, T]
+        means = (hidden.cumsum(1) + (state.mean * state.count).unsqueeze(1)) / counts.unsqueeze(-1)
+        return means, MeanSoFar(means[:, -1], counts[:, -1:])
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
         return (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
@@ -77,23 +77,24 @@ class Max(nn.Module):
 
 
 class Attention(nn.Module):
-    """The mean with the weights softmax over time of v . tanh(h), v being learned (Zhou et al. 2016, https://aclanthology.org/P16-2034)."""
+    """The mean with the weights softmax over time of v . tanh(h), v being learned (Zhou et al. 2016, https://aclanthology.org/P16-2034,
+    without the tanh of the mean)."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.vector = nn.Parameter(torch.empty(size).uniform_(-(size**-0.5), size**-0.5))
 
     def initial_state(self, zeros: Tensor) -> State:
-        return AttendedSoFar(zeros, zeros.new_full((len(zeros),), NOTHING))
+        return AttendedSoFar(zeros, zeros.new_full((len(zeros), 1), NOTHING))
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
         scores = self._scores(hidden)
-        peak = torch.maximum(state.log_total, scores.amax(1)).detach().unsqueeze(1)  # [B, 1]; no exponential is above 1
-        weights, before = (scores - peak).exp(), (state.log_total.unsqueeze(1) - peak).exp()
+        peak = torch.maximum(state.log_total, scores.amax(1, keepdim=True)).detach()  # [B, 1]; no exponential is above 1
+        weights, before = (scores - peak).exp(), (state.log_total - peak).exp()
         totals = before + weights.cumsum(1)  # [B, T]
         sums = (before * state.mean).unsqueeze(1) + (weights.unsqueeze(-1) * hidden).cumsum(1)
         means = sums / totals.unsqueeze(-1)
-        return means, AttendedSoFar(means[:, -1], peak[:, 0] + totals[:, -1].log())
+        return means, AttendedSoFar(means[:, -1], peak + totals[:, -1:].log())
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
         weights = self._scores(hidden).masked_fill(~mask, float("-inf")).softmax(1)  # [B, T]

@@ -40,12 +40,12 @@ class Mean:
         self.size = size
 
     def initial_state(self, batch_size: int) -> State:
-        return MeanSoFar(np.zeros((batch_size, self.size), np.float32), np.zeros(batch_size, np.int64))
+        return MeanSoFar(np.zeros((batch_size, self.size), np.float32), np.zeros((batch_size, 1), np.int64))
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         count = state.count + hidden.shape[1]
-        sums = hidden.sum(1) + state.mean * state.count[:, None].astype(np.float32)
-        sums /= count[:, None].astype(np.float32)
+        sums = hidden.sum(1) + state.mean * state.count.astype(np.float32)
+        sums /= count.astype(np.float32)
         return sums, MeanSoFar(sums, count)
 
 
@@ -72,15 +72,15 @@ class Attention:
         self.vector = vector
 
     def initial_state(self, batch_size: int) -> State:
-        return AttendedSoFar(np.zeros((batch_size, len(self.vector)), np.float32), np.full(batch_size, NOTHING, np.float32))
+        return AttendedSoFar(np.zeros((batch_size, len(self.vector)), np.float32), np.full((batch_size, 1), NOTHING, np.float32))
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         scores = np.clip(np.tanh(hidden) @ self.vector, -BOUND, BOUND)  # [B, T]
-        peak = np.maximum(state.log_total, scores.max(1))  # [B]; no exponential is above 1
-        weights, before = np.exp(scores - peak[:, None]), np.exp(state.log_total - peak)
-        total = before + weights.sum(1)
-        sums = (weights[:, None] @ hidden)[:, 0] + before[:, None] * state.mean
-        sums /= total[:, None]
+        peak = np.maximum(state.log_total, scores.max(1, keepdims=True))  # [B, 1]; no exponential is above 1
+        weights, before = np.exp(scores - peak), np.exp(state.log_total - peak)
+        total = before + weights.sum(1, keepdims=True)
+        sums = (weights[:, None] @ hidden)[:, 0] + before * state.mean
+        sums /= total
         return sums, AttendedSoFar(sums, peak + np.log(total))
 
 

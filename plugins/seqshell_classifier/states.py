@@ -25,14 +25,14 @@ class ClassifierState(NamedTuple):
 
 
 class MeanSoFar(NamedTuple):
-    """mean: [B, H] of the hidden states; count: [B] int64, how many there were."""
+    """mean: [B, H] of the hidden states; count: [B, 1] int64, how many there were."""
 
     mean: Any
     count: Any
 
 
 class AttendedSoFar(NamedTuple):
-    """mean: [B, H] of the hidden states, each with its weight; log_total: [B], the log of the sum of exp(score)."""
+    """mean: [B, H] of the hidden states, each with its weight; log_total: [B, 1], the log of the sum of exp(score)."""
 
     mean: Any
     log_total: Any

@@ -117,7 +117,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """A hex digest of architecture, config, tokenizers, series and weights as `read` gives them: what a saved session needs to be the same.
+    """A hex digest of architecture, config, tokenizers, labels, series and weights as `read` gives them: what a saved session needs to be the same.
 
     Names of files, examples and provenance do not count.
     """
@@ -125,8 +125,7 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
     digest = hashlib.sha256()
     described = {key: header.get(key) for key in ("architecture", "config", "tokenizer")}
-    if "source_tokenizer" in header:
-        described["source_tokenizer"] = header["source_tokenizer"]
+    described |= {key: header[key] for key in ("source_tokenizer", "labels") if key in header}
     if "series" in header:
         described["series"] = {key: value for key, value in header["series"].items() if key != "example"}
     digest.update(json.dumps(described, sort_keys=True).encode())

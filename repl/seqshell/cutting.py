@@ -12,7 +12,7 @@ ENDS = ("head", "tail", "both")
 @dataclass(frozen=True)
 class Cut:
     """What is kept of a text with more than `max_length` tokens (0: all of it): its head, its tail, or half of either
-    (Sun et al. 2019, https://arxiv.org/abs/1905.05583, section 5.3.1)."""
+    (Sun et al. 2019, https://arxiv.org/abs/1905.05583)."""
 
     max_length: int = 0
     keep: str = "head"

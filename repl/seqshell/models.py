@@ -56,7 +56,11 @@ class SequenceModel(Protocol):
         """Leaves [batch_size, ...], on the module's device."""
 
     def forward(self, inputs: Any, state: State) -> tuple[Any, State]:
-        """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last. TRANSLATE: the same over the target, from BOS on."""
+        """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last. TRANSLATE: the same over the target, from BOS on.
+
+        CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C], of which those of each row's last token count; an architecture
+        that is not causal gives [B, 1, C] for whole texts, and its states are ().
+        """
 
 
 class Seq2Seq(SequenceModel, Protocol):

@@ -230,7 +230,7 @@ def test_attention_of_scores_far_apart_stays_finite_and_the_same_however_it_is_r
 def test_before_any_token_attention_weighs_nothing():
     _, decoder = made("classifier", {"pooling": "attention"})
     (state,) = decoder.initial_state(2).pools
-    assert state.log_total.tolist() == [NOTHING, NOTHING]
+    assert state.log_total.tolist() == [[NOTHING], [NOTHING]]
     assert not state.mean.any()
 
 

@@ -159,6 +159,15 @@ def test_a_file_whose_labels_cannot_be_is_refused_with_its_name(path, labels):
         opening.open_model(path, registry)
 
 
+def test_the_same_weights_with_other_labels_are_another_model(path):
+    """A session that was saved on one is not restored on the other."""
+    registry = registry_of()
+    one = opening.open_model(save(path, module_of(), registry), registry)
+    other = opening.open_model(save(path, module_of(), registry, labels=LABELS[::-1]), registry)
+    again = opening.open_model(save(path, module_of(), registry, about="in other words"), registry)
+    assert one.fingerprint == again.fingerprint != other.fingerprint
+
+
 def test_a_decoder_that_reads_padding_is_refused(path):
     with pytest.raises(CheckpointError, match="the decoder of sum differs from its module by"):
         save(path, module_of(WholeSum, leak=0.1), registry_of(WholeSum, WholeSumDecoder))
