@@ -163,6 +163,18 @@ def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
     assert found == pytest.approx(series[-3:], abs=1e-5)
 
 
+def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_recipe_has(tmp_path):
+    (tmp_path / "made-up.csv").write_text("hour,x\n" + "".join(f"{row},{row}.123456\n" for row in range(20)))
+    plain = lessons_of(tmp_path)
+    other = lessons_of(tmp_path, data={"example": "made-up.csv"})
+
+    assert plain.series.example == pytest.approx(np.array(WAVE[72:80])[:, None], abs=0.01)  # as many as the window holds
+    assert plain.examples() == ("10 7.879 7 7.879 10 12.12 13 12.12",)
+    assert other.series.example[0] == (12.12,)
+    assert other.series.example[-1] == (19.12,)
+    assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(np.array(WAVE[68:80])[:, None], abs=0.01)
+
+
 # The loss
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqshell.errors import RecipeError, SeqshellError
+from seqshell.errors import RecipeError
 from seqshell.events import Table
 from seqshell.host import Registry, resolve
 from seqshell.models import Architecture, Series
-from seqshell.session.numbers import as_text, read_rows
+from seqshell.series_header import LONGEST_EXAMPLE
+from seqshell.session.numbers import as_text
 from seqshell.state import State
 from seqshell.training.forecast_baselines import find_season
 from seqshell.training.forecast_evaluation import forecasts, measure, observed
@@ -23,7 +24,7 @@ from seqshell.training.forecast_figures import errors, figures_table, quantile_l
 from seqshell.training.lessons import Figures, Piece
 from seqshell.training.optimisation import device_of
 from seqshell.training.recipe import Recipe
-from seqshell.training.series import Scale, SeriesData, Split, scale_of, split_rows
+from seqshell.training.series import Numbers, Scale, SeriesData, Split, read_series, scale_of, split_rows
 
 SHOWN = 8  # values of a sample, and of an example where the recipe has none
 DIGITS = 4  # to which an example's values are rounded
@@ -33,7 +34,7 @@ DIGITS = 4  # to which an example's values are rounded
 class ForecastingLessons:
     """A series, its rows split by time. Everything that is learnt, mean and standard deviation too, comes from the training rows alone.
 
-    horizon, num_quantiles: K and Q of the module's outputs.
+    beginning: [M, F], values to begin with. horizon, num_quantiles: K and Q of the module's outputs.
     """
 
     recipe: Recipe
@@ -41,6 +42,7 @@ class ForecastingLessons:
     config: Any
     source: SeriesData
     parts: Split
+    beginning: Numbers
     horizon: int
     num_quantiles: int
 
@@ -160,21 +162,14 @@ class ForecastingLessons:
         return figures_table(self.recipe.name, measured)
 
     def examples(self) -> tuple[str, ...]:
-        """The recipe's examples, else the last values of the training rows."""
+        """The recipe's examples, else the last values of the example."""
         return self.recipe.defaults.examples or (_as_line(self.example[-SHOWN:]),)
 
-    @cached_property
+    @property
     def example(self) -> tuple[tuple[float, ...], ...]:
-        """The rows of the recipe's first example, else the end of the training rows: as many as a window holds, or twice the horizon."""
-        written = self.recipe.defaults.examples
-        if written:
-            try:
-                return tuple(read_rows(written[0], self.source.columns))
-            except SeqshellError as error:
-                raise RecipeError(f"{self.recipe.name}: defaults.examples: {error.message}") from None
-        size = max(int(getattr(self.config, "window", 0)), 2 * self.horizon)
-        rows = self.source.values[: self.parts.training.stop][-size:]
-        return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in rows)
+        """As many rows as a window holds, or twice the horizon, of the values to begin with."""
+        size = min(LONGEST_EXAMPLE, max(int(getattr(self.config, "window", 0)), 2 * self.horizon))
+        return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in self.beginning[-size:].tolist())
 
     @property
     def series(self) -> Series:
@@ -216,7 +211,10 @@ def make_lessons(recipe: Recipe, architecture: Architecture, config: Any, source
     if len(shape) != 5 or shape[3] != width or shape[4] % 2 == 0:
         raise RecipeError(f"{architecture.name} gives outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q")
     parts = split_rows(recipe.data, source.name, len(source), shape[2])
-    return ForecastingLessons(recipe, architecture, config, source, parts, shape[2], shape[4])
+    beginning = source.values[: parts.training.stop]
+    if recipe.data.example:
+        beginning = read_series(recipe.data.example, source.columns, folder=recipe.folder).values
+    return ForecastingLessons(recipe, architecture, config, source, parts, beginning, shape[2], shape[4])
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:

@@ -120,7 +120,7 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
     tables = recipe.tables()
-    for key in ("text", "source", "target", "pairs", "table", "folder", "validation"):
+    for key in ("text", "source", "target", "pairs", "table", "folder", "example", "validation"):
         tables["data"][key] = _without_folder(tables["data"][key])
     provenance = {
         "data": dict(prepared.lessons.data),

@@ -43,6 +43,7 @@ class DataSettings:
     )
     test: float = setting(0.0, low=0, high=0.99, help="forecast: the share after it that a finished model is measured on")
     ends: tuple[int, ...] = setting((), help="forecast: instead of shares, the row numbers where training, validation and test end: [8640, 11520]")
+    example: str = setting("", help="forecast: a table of values to begin with, for newcomers; default: the end of those to train on")
     origin: str = setting("", help="where the data comes from, said when it is missing")
 
 
