@@ -1,6 +1,6 @@
 """Whole conversations: each tests/transcripts/NAME.seq is run on a tiny model and compared with NAME.txt, what a script prints
 with --echo (stdout, then stderr), and, where there is one, with NAME.jsonl, what it prints with --json. Other tiny models stand
-for those that /translate and /forecast take.
+for those that /translate, /classify and /forecast take.
 
 SEQSHELL_WRITE_TRANSCRIPTS=1 writes what was printed instead; read the difference before you keep it.
 """
@@ -15,7 +15,7 @@ import pytest
 
 from seqshell import script
 from seqshell.starting import Options
-from seqshell.testing import tiny_checkpoint, tiny_forecast_checkpoint, tiny_translation_checkpoint
+from seqshell.testing import tiny_checkpoint, tiny_classification_checkpoint, tiny_forecast_checkpoint, tiny_translation_checkpoint
 
 FOLDER = Path(__file__).with_name("transcripts")
 LETTERS = "\n " + "".join(map(chr, range(ord("a"), ord("z") + 1)))
@@ -26,6 +26,8 @@ def printed(lines, capsys, **options):
     tiny_checkpoint("tiny.safetensors", LETTERS, seed=3, hidden_size=12, defaults={"max_tokens": 20, "sampler": "temperature=0.7"})
     (Path("home") / "models").mkdir(parents=True)
     tiny_translation_checkpoint("home/models/english-french.safetensors", seed=3, defaults={"max_tokens": 8, "strategy": "beam width=4"})
+    tiny_classification_checkpoint("home/models/sentiment.safetensors", LETTERS[1:], ["bad", "good"], seed=3)
+    tiny_classification_checkpoint("home/models/names.safetensors", LETTERS[1:], ["Czech", "Irish", "Japanese"], seed=3, causal=False)
     tiny_forecast_checkpoint("home/models/oil-temperature.safetensors", ["OT"], seed=3)
     script.run(Options(model="./tiny.safetensors", scripts=(lines,), on_error="continue", no_plugins=True, **options))
     out, err = capsys.readouterr()

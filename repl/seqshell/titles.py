@@ -9,6 +9,8 @@ UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"} 
 KINDS = {  # architectures whose config tells the cell
     "attention_seq2seq": "attention {cell}",
     "seq2seq": "{cell} seq2seq",
+    "classifier": "{cell} classifier",
+    "bidirectional_classifier": "bidirectional {cell} classifier",
     "forecaster": "{cell} forecaster",
 }
 PROTOCOLS = ("blocks256", "carry")  # of the figures that a language model was measured by; the first that is there is told
@@ -66,6 +68,8 @@ def _figure(provenance: Mapping[str, Any]) -> str:
         return f"BLEU {metrics['bleu']:.1f}"
     if isinstance(metrics.get("mse"), Mapping):
         return next((f"MSE {value:.3f} at {horizon}" for horizon, value in reversed(metrics["mse"].items()) if _is_number(value)), "")
+    if _is_number(metrics.get("accuracy")):
+        return f"accuracy {metrics['accuracy']:.1%}"
     nats = metrics.get("nats")
     if isinstance(nats, Mapping):
         nats = next((nats[protocol] for protocol in PROTOCOLS if protocol in nats), None)

@@ -84,6 +84,16 @@ def test_a_moment_inside_a_text_is_believed_what_its_beginning_is(session, model
     assert list(believed(session).values()) == pytest.approx(sorted(expected / expected.sum(), reverse=True), abs=1e-5)
 
 
+def test_going_back_takes_back_whole_texts(session):
+    session.classify("abcdefgh")
+    session.classify("ab")
+    undone = session.undo()
+    assert (undone.was, undone.position, undone.removed, undone.way_back) == (2, 8, 2, "/redo brings them again")
+    redone = session.redo()
+    assert (redone.removed, redone.way_back) == (-2, "/undo takes it back again")
+    assert session.rewind(1).removed == 1
+
+
 def test_branches_hold_texts_of_their_own(session):
     first = session.classify("abc")
     session.branch_off("other")

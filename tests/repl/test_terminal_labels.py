@@ -22,6 +22,7 @@ from seqshell.terminal.signals import Signals
 from seqshell.terminal.toolbar import toolbar_parts
 from seqshell.testing import tiny_classification_model, tiny_model
 from seqshell.testing.running import shell_for
+from seqshell.titles import title
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 PROBS = (("Japanese", 0.9), ("Italian", 0.06), ("Polish", 0.02), ("Czech", 0.012), ("Irish", 0.005), ("Dutch", 0.003))
@@ -128,6 +129,17 @@ def test_the_greeting_tells_how_to_label():
         "Try  Yamamoto  then /classify --explain, /undo",
         "A line is labelled · /classify --explain TEXT: why · /classify @FILE: many lines · /help",
     ]
+
+
+def test_the_title_tells_cell_and_accuracy():
+    header = {
+        "architecture": "bidirectional_classifier",
+        "config": {"cell": "gru", "num_layers": 1, "hidden_size": 128},
+        "tokenizer": {"name": "char"},
+        "parameters": 200_000,
+        "provenance": {"metrics": {"accuracy": 0.8613, "macro_recall": 0.58}},
+    }
+    assert title("names", header) == "names: character bidirectional GRU classifier 1x128, 200.0k parameters, accuracy 86.1%"
 
 
 # While typing

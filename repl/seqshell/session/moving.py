@@ -7,7 +7,7 @@ from itertools import pairwise
 from seqshell.errors import UsageError
 from seqshell.events import Branch as BranchShown
 from seqshell.events import Moved
-from seqshell.models import Model
+from seqshell.models import Model, Task
 from seqshell.sampling import Draw
 from seqshell.session import looking
 from seqshell.session.branches import Branch, Branches
@@ -121,7 +121,7 @@ class Movable:
         snapshot, was = self.live.moment(node), self.position
         del returns[left:]
         self._stand(snapshot, retry)
-        if self.live.timeline.root(node) != self.live.timeline.root(start) and self.live.timeline.source(node) is not None:
+        if self.live.timeline.root(node) != self.live.timeline.root(start) and self._stands_alone(node):
             return self._moved(was, -self.position, "/undo takes it back again")
         forward = self.position > was
         return self._moved(was, was - self.position, f"/rewind {was} goes back" if forward else "/undo brings them again")
@@ -208,9 +208,13 @@ class Movable:
         self._stand(snapshot, retry)
         redo = "/redo" if len(nodes) == 2 else f"/redo {len(nodes) - 1}"
         removed = was - self.position
-        if timeline.source(nodes[0]) is not None and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
-            removed = was  # the whole translation
+        if self._stands_alone(nodes[0]) and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
+            removed = was  # the whole translation, or the whole text that was labelled
         return self._moved(was, removed, f"{redo} {'brings them again' if removed > 0 else 'forgets them again'}")
+
+    def _stands_alone(self, node: int) -> bool:
+        """Whether the text up to the node goes on with nothing that was before its root."""
+        return self.model.task is Task.CLASSIFY or self.live.timeline.source(node) is not None
 
     def _moved(self, was: int, removed: int = 0, way_back: str = "") -> Moved:
         return Moved(self.position, was, self.branch, removed=removed, way_back=way_back)
