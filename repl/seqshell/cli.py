@@ -135,6 +135,18 @@ def _evaluate(arguments: Namespace) -> int:
     return evaluate_command(arguments)
 
 
+def _add_compare(parser: ArgumentParser) -> None:
+    from seqshell.training.cli import add_compare_arguments
+
+    add_compare_arguments(parser)
+
+
+def _compare(arguments: Namespace) -> int:
+    from seqshell.training.cli import compare_command
+
+    return compare_command(arguments)
+
+
 def _add_recipes(parser: ArgumentParser) -> None:
     from seqshell.training.cli import add_recipes_arguments
 
@@ -186,6 +198,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
         "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
         "evaluate": Subcommand("Measure a model on a text, or on sentences and their translations.", _add_evaluate, _evaluate),
+        "compare": Subcommand("Measure language models on the same text, recipes trained first.", _add_compare, _compare),
         "models": Subcommand("List the models there are.", _add_nothing, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "plugins": Subcommand("List the plugins.", _add_plugins, _plugins),

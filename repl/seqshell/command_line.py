@@ -17,6 +17,7 @@ COMMANDS = """\
 subcommands, as the first word (each has its own --help):
   train RECIPE|NAME|FILE   train a model; seqshell train mytext.txt needs no recipe, nor do train pairs.tsv and train a.de a.en
   evaluate MODEL DATA      measure a model on a text, or on sentences and their translations
+  compare MODEL|RECIPE...  one table of language models on the same text; recipes are trained first
   models                   the models there are
   recipes [show NAME]      the recipes there are
   plugins list             the plugins, and what became of each
