@@ -124,10 +124,10 @@ def test_the_first_labels_have_a_remark():
 
 
 def test_the_greeting_tells_how_to_label():
-    lines = [line for line, _ in greeting("0.1.0", "names", {"task": "classify", "examples": ["Yamamoto"]}, 100)]
+    lines = [line for line, _ in greeting("0.1.0", "names", {"task": "classify", "examples": ["Yamamoto"]}, 80)]
     assert lines[1:] == [
         "Try  Yamamoto  then /classify --explain, /undo",
-        "A line is labelled · /classify --explain TEXT: why · /classify @FILE: many lines · /help",
+        "A line is labelled · /classify --explain TEXT: why · @FILE: many lines · /help",
     ]
 
 
