@@ -169,7 +169,7 @@ def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_reci
     other = lessons_of(tmp_path, data={"example": "made-up.csv"})
 
     assert plain.series.example == pytest.approx(np.array(WAVE[72:80])[:, None], abs=0.01)  # as many as the window holds
-    assert plain.examples() == ("10 7.879 7 7.879 10 12.12 13 12.12",)
+    assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
     assert other.series.example[0] == (12.12,)
     assert other.series.example[-1] == (19.12,)
     assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(np.array(WAVE[68:80])[:, None], abs=0.01)
