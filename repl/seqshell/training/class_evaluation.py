@@ -68,9 +68,11 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
     ids = [encoded(model.tokenizer, cut, text) for text in examples.texts]
     readable = [row for row, each in enumerate(ids) if each]
     logs = np.zeros((len(ids), len(model.labels)), np.float32)
-    for done, (rows, found) in enumerate(predictions(module, [ids[row] or [] for row in readable], causal=model.causal), 1):
+    done = 0
+    for rows, found in predictions(module, [ids[row] or [] for row in readable], causal=model.causal):
         logs[[readable[row] for row in rows]] = found
-        yield Progress(done, 0, f"{len(rows):,} texts", "labelling")
+        done += len(rows)
+        yield Progress(done, len(readable), f"{done / (time.perf_counter() - start):,.0f} texts/s", "labelling")
     seconds = max(time.perf_counter() - start, 1e-9)
 
     number = {label: index for index, label in enumerate(model.labels)}

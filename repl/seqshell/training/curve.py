@@ -20,8 +20,9 @@ def training_losses(history: Sequence[Record]) -> list[tuple[int, float]]:
 
 
 def validations(history: Sequence[Record]) -> list[tuple[int, float]]:
-    """(updates done, the figure that decides) of its validations."""
-    return [(record["step"], next(iter(record["validation"].values()))) for record in history if "validation" in record]
+    """(updates done, nats or, where a task has none, the figure that decides) of its validations."""
+    found = [(record["step"], record["validation"]) for record in history if "validation" in record]
+    return [(step, figures.get("nats", next(iter(figures.values())))) for step, figures in found]
 
 
 def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, height: int = 8) -> str:
