@@ -49,7 +49,13 @@ class Classifier(Pooled):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__(config, config.hidden_size)
         self.recurrent = RecurrentStack(
-            CELLS[config.cell], config.embed_size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked
+            CELLS[config.cell],
+            config.embed_size,
+            config.hidden_size,
+            config.num_layers,
+            dropout=config.dropout,
+            locked=config.locked,
+            forget_bias=config.forget_bias,
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -102,7 +108,9 @@ class BothWays(nn.Module):
     def __init__(self, config: ClassifierConfig, input_size: int) -> None:
         super().__init__()
         sizes = CELLS[config.cell], input_size, config.hidden_size
-        self.ahead, self.back = (RecurrentStack(*sizes, dropout=config.dropout, locked=config.locked) for _ in range(2))
+        self.ahead, self.back = (
+            RecurrentStack(*sizes, dropout=config.dropout, locked=config.locked, forget_bias=config.forget_bias) for _ in range(2)
+        )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """inputs: [B, T, F]; lengths: [B], each at least 1. Returns [B, T, 2H]; what stands at padding means nothing."""

@@ -21,6 +21,7 @@ class ClassifierConfig:
     embed_size: int = setting(128, low=1, high=65_536, help="size of a token's vector")
     hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, in each direction")
     num_layers: int = setting(1, low=1, high=64, help="recurrent layers on top of each other")
+    forget_bias: float = setting(1.0, low=-20, high=20, help="lstm: what the forget gates' biases start at; the larger, the longer it remembers")
     pooling: str = setting("max", help="what the read-out reads of the hidden states: last, mean, max or attention; last+max reads both")
     word_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the tokens that are read as unknown in training")
     embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the token vectors' elements set to zero in training")

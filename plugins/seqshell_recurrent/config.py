@@ -42,6 +42,8 @@ class RNNConfig(RecurrentConfig):
 class LSTMConfig(RecurrentConfig):
     """A long short-term memory."""
 
+    forget_bias: float = setting(1.0, low=-20, high=20, help="what the forget gates' biases start at; 7 keeps what was read for a thousand tokens")
+
 
 @dataclass(frozen=True)
 class GRUConfig(RecurrentConfig):

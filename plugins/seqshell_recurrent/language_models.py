@@ -18,7 +18,7 @@ class RecurrentLanguageModel(nn.Module):
     the read-out's matrix.
     """
 
-    def __init__(self, config: RecurrentConfig, cell: str) -> None:
+    def __init__(self, config: RecurrentConfig, cell: str, *, forget_bias: float = 1.0) -> None:
         super().__init__()
         self.config = config
         size = config.embed_size or config.vocab_size
@@ -33,6 +33,7 @@ class RecurrentLanguageModel(nn.Module):
             weight_dropout=config.weight_dropout,
             residual=config.residual,
             layer_norm=config.layer_norm,
+            forget_bias=forget_bias,
         )
         self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
         if isinstance(self.embedding, nn.Embedding) and config.tied:
@@ -69,7 +70,7 @@ class LSTMLanguageModel(RecurrentLanguageModel):
     """
 
     def __init__(self, config: LSTMConfig) -> None:
-        super().__init__(config, "lstm")
+        super().__init__(config, "lstm", forget_bias=config.forget_bias)
 
 
 class GRULanguageModel(RecurrentLanguageModel):

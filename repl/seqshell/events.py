@@ -211,6 +211,19 @@ class Score(Event):
 
 
 @dataclass(frozen=True)
+class Reach(Event):
+    """How much each of the last tokens mattered to what came after them: (text, norm of the gradient of log_prob), oldest first.
+
+    answer: the token that came, or the label, and log_prob how likely it was. half_life: tokens over which the norms halve; None where they do not fall.
+    """
+
+    tokens: tuple[tuple[str, float], ...]
+    answer: str
+    log_prob: float
+    half_life: float | None
+
+
+@dataclass(frozen=True)
 class Branch:
     """A branch: where it stands, its first words after it left its parent, and the parent's name and the position where it left."""
 

@@ -8,7 +8,23 @@ from functools import singledispatch
 from typing import Any
 
 from seqshell import attention
-from seqshell.events import Attention, Branches, Candidate, Event, Finished, Forecast, Label, Picture, Score, Table, Text, Token, Top, Translation
+from seqshell.events import (
+    Attention,
+    Branches,
+    Candidate,
+    Event,
+    Finished,
+    Forecast,
+    Label,
+    Picture,
+    Reach,
+    Score,
+    Table,
+    Text,
+    Token,
+    Top,
+    Translation,
+)
 
 LIKELY_LABEL = 0.01  # a label that is less likely is told in JSON alone
 
@@ -65,6 +81,13 @@ def _(event: Score) -> str:
     ]
     sums = f"{-event.log_prob:.3f} nats, {event.nats:.4f} a token, {event.bits_per_char:.4f} bits a character, perplexity {event.perplexity:.3f}"
     return "\n".join([*_columns([("token", "probability", "nats", "rank", "likeliest"), *rows]), sums])
+
+
+@plain.register
+def _(event: Reach) -> str:
+    rows = [(len(event.tokens) - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(event.tokens)]
+    falls = "half-life none: they do not fall" if event.half_life is None else f"half-life {event.half_life:.4g} tokens"
+    return "\n".join([*_columns([("back", "token", "|d log p / d embedding|"), *rows]), f"of {event.answer!r}, log p {event.log_prob:.4f}; {falls}"])
 
 
 @plain.register

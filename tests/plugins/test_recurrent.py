@@ -70,6 +70,11 @@ def test_recurrent_weights_start_orthogonal_gate_by_gate_and_the_forget_gate_ope
         assert (layer.bias_ih_l0 + layer.bias_hh_l0).tolist() == [0.0] * H + [1.0] * H + [0.0] * 2 * H
 
 
+def test_the_forget_gate_starts_as_open_as_the_config_wants_it():
+    _, module, _ = made("lstm", forget_bias=4)
+    assert module.recurrent[1].bias_ih_l0.tolist() == [0.0] * H + [4.0] * H + [0.0] * 2 * H
+
+
 @pytest.mark.parametrize("name", ["rnn", "gru"])
 def test_other_biases_start_at_zero(name):
     assert all(bias.abs().max() == 0 for key, bias in made(name)[1].named_parameters() if "bias" in key)

@@ -14,6 +14,7 @@ _HOMES = {
     "choosing": "set_value=set sampler=sampler strategy=strategy seed=seed",
     "looking": "top=top score=score state=state",
     "info": "info=info,show",
+    "reach": "reach=reach",
     "translating": "translate=translate attention=attention",
     "classifying": "classify=classify",
     "forecasting": "forecast=forecast",

@@ -86,7 +86,7 @@ class RecurrentStack(nn.ModuleList):
     The layer's own next step reads h as it is.
 
     cell: one of CELLS. State: LSTMState for "lstm", else one tensor [B, L, H]. The recurrent weights start orthogonal, each gate's on its
-    own, and the biases at 0 but for the forget gate's, at 1 (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
+    own, and the biases at 0 but for the forget gate's, at forget_bias (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class RecurrentStack(nn.ModuleList):
         weight_dropout: float = 0.0,
         residual: bool = False,
         layer_norm: bool = False,
+        forget_bias: float = 1.0,
     ) -> None:
         super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
         self.cell = cell
@@ -111,7 +112,7 @@ class RecurrentStack(nn.ModuleList):
         self.residual = residual
         self.layer_norm = layer_norm
         for layer in self:
-            initialise(layer, is_lstm=cell == "lstm")
+            initialise(layer, is_lstm=cell == "lstm", forget_bias=forget_bias)
             if layer_norm:
                 layer.norm = nn.LayerNorm(hidden_size)  # a part of its layer, so that a stack's parts are its layers and nothing else
 
@@ -166,7 +167,7 @@ class Readout(nn.Module):
         return functional.linear(hidden, cast(Tensor, self.weight if borrowed is None else borrowed), self.bias)
 
 
-def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "") -> None:
+def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias: float = 1.0) -> None:
     """Give a layer orthogonal recurrent weights and quiet biases; the input weights stay as torch drew them, uniform within 1 / sqrt(H).
 
     suffix: "_reverse" for the other direction of a bidirectional layer.
@@ -180,7 +181,7 @@ def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "") -> None:
         for bias in biases:
             bias.zero_()
         if is_lstm:
-            biases[0][size : 2 * size] = 1.0  # torch's order of gates: input, forget, cell, output
+            biases[0][size : 2 * size] = forget_bias  # torch's order of gates: input, forget, cell, output
 
 
 def _batch_first(parts: tuple[Tensor, ...] | list[Tensor], old: Tensor) -> Tensor:

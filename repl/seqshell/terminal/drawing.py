@@ -17,13 +17,14 @@ from seqshell.events import (
     Notice,
     Picture,
     Progress,
+    Reach,
     Score,
     SettingChanged,
     Table,
     Text,
     Top,
 )
-from seqshell.terminal import belief_bars, chart, pictures
+from seqshell.terminal import belief_bars, chart, pictures, reach_bars
 from seqshell.terminal.answers import counted
 from seqshell.terminal.bar import ProgressBar
 from seqshell.terminal.printer import Printer
@@ -90,6 +91,10 @@ class Drawing:
     @_draw.register
     def _(self, event: Score) -> None:
         pictures.draw_score(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Reach) -> None:
+        reach_bars.draw(self.printer, event)
 
     @_draw.register
     def _(self, event: Branches) -> None:
