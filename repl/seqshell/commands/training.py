@@ -36,8 +36,8 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
 def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
 
-    FILE.tsv, or two files line by line, are sentences and their translations. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the
-    best so far and opens that.
+    FILE.tsv, or two files line by line, are sentences and their translations; a CSV or TSV with columns text and label, or a folder of files
+    LABEL.txt, are texts to be told apart. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the best so far and opens that.
 
         >>> /train notes.txt training.epochs=1 model.hidden_size=8
         >>> The cat
@@ -93,4 +93,4 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
     yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
     if shell.interactive:
-        yield Notice("/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences")
+        yield Notice("/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences, or texts with labels")
