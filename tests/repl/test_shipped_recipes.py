@@ -12,7 +12,6 @@ import seqshell
 from seqshell import checkpoint
 from seqshell.errors import RecipeError
 from seqshell.events import Progress, Text, Translation
-from seqshell.models import Task
 from seqshell.opening import load_registry
 from seqshell.places import list_recipes, shipped
 from seqshell.training.evaluation import evaluate_model
