@@ -13,7 +13,7 @@ def places(contexts: Any, table_size: int) -> list[Any]:
 
     Returns n arrays [...]: for the last 0, 1, ... n - 1 tokens, the place of their feature for the token 0; that of token w is w further on.
     """
-    hashed = contexts.sum(-1) * 0 + 1
+    hashed = contexts[..., :0].sum(-1) + 1  # of no tokens: ones [...]
     found = [hashed % table_size]
     for back in range(1, contexts.shape[-1] + 1):
         hashed = (hashed + contexts[..., -back] + 2) * MULTIPLIER % MODULUS

@@ -16,6 +16,7 @@ class MaxEntLanguageModel(nn.Module):
     log-linear model, whose features find their weights by a hash, and may share them (the direct connections of Mikolov et al. 2011,
     https://doi.org/10.1109/ASRU.2011.6163930, section 5.2). Weight decay is its Gaussian prior.
 
+    Reading takes n numbers for each token of the vocabulary at every step, so that large vocabularies want small batches.
     Weights: table.weight [table_size, 1], zeros at first. State: one tensor [B, n - 1] int64, the last tokens, -1 where there are none.
     """
 

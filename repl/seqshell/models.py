@@ -50,7 +50,11 @@ class Architecture:
 
 
 class SequenceModel(Protocol):
-    """The torch face of a model: an nn.Module with these two methods. The shapes depend on the task."""
+    """The torch face of a model: an nn.Module with these two methods. The shapes depend on the task.
+
+    A model for GENERATE whose class has a method `count(ids)`, ids [N] int64, and no parameters is counted: its training is one call of it
+    with all of the text, in place of descent. What it counts is in buffers, which load_state_dict takes in whatever size they come.
+    """
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...], on the module's device."""

@@ -270,6 +270,28 @@ def test_the_neural_network_is_that_of_the_equation():
     assert state.tolist() == [[1, 3]]
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MaxEntLanguageModel(MaxEntConfig(5, order=3, table_size=1000)),
+        lambda: NeuralNGramLanguageModel(NeuralNGramConfig(5, order=3, embed_size=6, hidden_size=12, direct=False)),
+    ],
+    ids=["maxent", "neural_ngram"],
+)
+def test_they_learn_what_the_last_two_tokens_tell(make):
+    """Seven in ten tokens are the sum of the last two: no unigram knows, whose best is log 5 = 1.61 nats. The entropy of the habit is 1.0."""
+    torch.manual_seed(0)
+    ids, module = torch.tensor([draws(4, 5, 600)]), make()
+    optimizer = torch.optim.Adam(module.parameters(), 0.05)
+    for _ in range(60):
+        logits, _ = module(ids[:, :-1], module.initial_state(1))
+        loss = torch.nn.functional.cross_entropy(logits[0], ids[0, 1:])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 1.1
+
+
 def test_before_anything_is_counted_all_tokens_are_equally_likely():
     module = NGramLanguageModel(NGramConfig(8))
     with torch.inference_mode():
