@@ -1,8 +1,12 @@
-"""/reach as bars: one row a token, the oldest above; of many tokens, a row for every few of them."""
+"""/reach as bars: one row a token, the oldest above; of many tokens, a row for every few of them.
+
+The bars are logarithmic, so that what halves at every step is a straight slope.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from seqshell.terminal.printer import Printer
 
 MOST_ROWS = 40
+MOST_DECADES = 12  # powers of ten between no bar and the longest
 WIDEST = 20  # columns of a token's name
 
 
@@ -24,18 +29,25 @@ def draw(printer: Printer, reach: Reach) -> None:
     groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][::-1]  # whole ones next to the last token
     names = [token_name("".join(text for text, _ in group)) for group in groups]
     norms = [sum(norm for _, norm in group) / len(group) for group in groups]
-    largest = max(norms) or 1.0
+    length_of = _lengths(norms)
     label = min(max(5, *map(get_cwidth, names)), WIDEST)
     room = max(4, min(48, printer.width - label - 20))
     mean = f", mean of {size}" if size > 1 else ""
-    printer.line(f"{'back':>4}  {'token'.ljust(label)}  |d log p / d embedding|{mean}", "dim")
+    printer.line(f"{'back':>4}  {'token'.ljust(label)}  |d log p / d embedding|{mean}, log scale", "dim")
     back = len(reach.tokens)
     for group, name, norm in zip(groups, names, norms, strict=True):
         printer.write(f"{back:4}  {fitted(name, label)}  {norm:<9.3g} ")
-        printer.write(bar(norm / largest, room, printer.unicode).rstrip(), "bar")
+        printer.write(bar(length_of(norm), room, printer.unicode).rstrip(), "bar")
         printer.write("\n")
         back -= len(group)
     printer.line(summary(reach))
+
+
+def _lengths(norms: Sequence[float]) -> Callable[[float], float]:
+    """From a norm to the length of its bar, 0 to 1, over as many powers of ten as the norms cover."""
+    found = [norm for norm in norms if norm > 0] or [1.0]
+    decades = min(MOST_DECADES, max(1, math.ceil(math.log10(max(found) / min(found)))))
+    return lambda norm: max(0.0, 1 + math.log10(norm / max(found)) / decades) if norm > 0 else 0.0
 
 
 def summary(reach: Reach) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.errors import RecipeError
+from seqshell.training.generated import PREFIX, make_table
 from seqshell.training.recipe import DataSettings
 
 SMALLEST = 256  # characters to train on; below, nothing can be learnt and the pieces become too short to carry a state
@@ -48,10 +49,13 @@ def load_text(settings: DataSettings, folder: Path) -> TextData:
 
 
 def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file or of "python:MODULE.NAME"; CRLF becomes LF, a byte order mark is left out.
+    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME" or of the table "generated:NAME".
 
-    A file that ends in .gz is unpacked.
+    Of a file, CRLF becomes LF, a byte order mark is left out, and one that ends in .gz is unpacked.
     """
+    if word.startswith(PREFIX):
+        text = make_table(word)
+        return word, text, hashlib.sha256(text.encode()).hexdigest()
     if word.startswith("python:"):
         text = _python_text(word)
         return word, text, hashlib.sha256(text.encode()).hexdigest()

@@ -1,12 +1,15 @@
-"""Sentence pairs that are made and not read: numbers in digits and in English words. The same at every time, so that no file need ship."""
+"""Data that is made and not read: numbers in digits and in English words, and the exercises of `synthetic`. The same at every time, so that no
+file need ship."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from seqshell.errors import RecipeError
+from seqshell.training.synthetic import EXERCISES, Example, learnt_examples, unseen_examples
 
 PREFIX = "generated:"  # before the name, where a file could stand
 LIMIT = 1_000_000  # the numbers are below it
@@ -47,15 +50,26 @@ def unseen_numbers() -> list[int]:
     return _drawn()[NUM_LEARNT - FIRST :]
 
 
-MADE: Mapping[str, Callable[[], list[int]]] = MappingProxyType({"numbers": learnt_numbers, "unseen_numbers": unseen_numbers})
-
-
 def make_pairs(word: str) -> str:
     """The pairs of "generated:NAME" as text, source TAB target in each line. RecipeError for a name that is not known."""
+    return "".join(f"{source}\t{target}\n" for source, target in _made(word))
+
+
+def make_table(word: str) -> str:
+    """The same as a table for classifiers, with the columns text and label."""
+    return "text,label\n" + "".join(f"{text},{label}\n" for text, label in _made(word))
+
+
+def _made(word: str) -> list[Example]:
     name = word.removeprefix(PREFIX)
     if name not in MADE:
-        raise RecipeError(f"no pairs are made under the name {word!r}; there are {' and '.join(PREFIX + known for known in MADE)}")
-    return "".join(f"{_in_digits(number, place)}\t{in_words(number)}\n" for place, number in enumerate(MADE[name]()))
+        known = ", ".join(each for each in MADE if not each.startswith(UNSEEN))
+        raise RecipeError(f"nothing is made under the name {word!r}; {PREFIX}NAME and {PREFIX}{UNSEEN}NAME are, with the names {known}")
+    return MADE[name]()
+
+
+def _in_words(numbers: Callable[[], list[int]]) -> list[Example]:
+    return [(_in_digits(number, place), in_words(number)) for place, number in enumerate(numbers())]
 
 
 def _in_digits(number: int, place: int) -> str:
@@ -72,3 +86,11 @@ def _drawn() -> list[int]:
         number = draws.randrange(max(FIRST, 10 ** (digits - 1)), 10**digits)
         found[number] = None
     return list(found)
+
+
+UNSEEN = "unseen_"  # before a name: what is not learnt from
+MADE: Mapping[str, Callable[[], list[Example]]] = MappingProxyType(
+    {"numbers": partial(_in_words, learnt_numbers), f"{UNSEEN}numbers": partial(_in_words, unseen_numbers)}
+    | {name: partial(learnt_examples, name) for name in EXERCISES}
+    | {UNSEEN + name: partial(unseen_examples, name) for name in EXERCISES}
+)
