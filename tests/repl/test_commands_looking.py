@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from seqshell.commands.info import module_tree
 from seqshell.events import Data, Score, Table, Top
+from seqshell.host import resolve
+from seqshell.opening import save_checkpoint
 from seqshell.testing import tiny_checkpoint, tiny_model
 from seqshell.testing.running import shell_for
+from seqshell.tokenizers import CharTokenizer
 
 
 @pytest.fixture
@@ -83,6 +87,27 @@ def test_info_tells_the_parts_from_the_file_alone(tmp_path):
     assert "tokenizer char, vocabulary of 10" in lines
     assert "data name random numbers" in lines
     assert any(line.startswith("source") and line.endswith("language_models.py") for line in lines)
+
+
+def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are_written(tmp_path):
+    """Read off the lines of the recurrent layers, as a user does; the cells written out show the gates by name."""
+    tokenizer, found, source = CharTokenizer("\n abcdefgh"), {}, {}
+    for name in ("rnn", "lstm", "gru", "lstm_cell"):
+        shell = shell_for()
+        offered = shell.registry.architectures[name]
+        module = resolve(offered.model)(resolve(offered.config)(tokenizer.size, embed_size=6, hidden_size=8, num_layers=1))
+        path = tmp_path / f"{name}.safetensors"
+        shell.open(save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry))
+        text, _ = shell.handle("/info")
+        rows = [line.split() for line in text.text.splitlines() if line]
+        found[name] = {row[0]: int(row[-1].replace(",", "")) for row in rows if row[0].startswith(("recurrent", "cells", "W_", "U_", "b_"))}
+        source[name] = next(row[1] for row in rows if row[0] == "source")
+
+    assert found["lstm"]["recurrent.0"] == 4 * found["rnn"]["recurrent.0"] == 4 * (8 * 6 + 8 * 8 + 8 + 8)
+    assert found["gru"]["recurrent.0"] == 3 * found["rnn"]["recurrent.0"]
+    gates = {f"{part}_{gate}": size for gate in "ifgo" for part, size in (("W", 48), ("U", 64), ("b", 8))}
+    assert found["lstm_cell"] == {"cells.0": 4 * (48 + 64 + 8), **gates}
+    assert [Path(source[name]).name for name in ("lstm", "lstm_cell")] == ["language_models.py", "cells.py"]
 
 
 def test_info_of_a_model_without_a_file_tells_what_there_is(shell):

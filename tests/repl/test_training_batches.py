@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,19 @@ def translating(folder: Path, **training: Any) -> Recipe:
     return recipe_from(tables, name="small", folder=folder)
 
 
+def classifying(folder: Path, **training: Any) -> Recipe:
+    rows = ["the cat,cat", "a cat,cat", "the old cat sat,cat", "the dog,dog", "dogs sat on the log,dog"]
+    (folder / "table.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    tables = {
+        "task": "classify",
+        "architecture": "classifier",
+        "data": {"table": "table.csv", "validation": "table.csv"},
+        "model": {"embed_size": 5, "hidden_size": 6},
+        "training": {**SMALL, **PLAIN, **training},
+    }
+    return recipe_from(tables, name="small", folder=folder)
+
+
 def trained(recipe: Recipe, registry: Registry, folder: Path) -> Run:
     run = Run(prepare(recipe, registry), folder)
     list(run.epochs())
@@ -123,10 +136,11 @@ def test_an_epoch_has_as_many_updates_as_its_batches_make(tmp_path: Path, regist
     assert run.place.step == run.total_steps == updates
 
 
-def test_all_in_one_batch_is_all_of_them_one_after_the_other(tmp_path: Path, registry: Registry) -> None:
-    """Sentences of different lengths: every token counts alike, however they are put together."""
+@pytest.mark.parametrize("lessons", [translating, classifying])
+def test_all_in_one_batch_is_all_of_them_one_after_the_other(tmp_path: Path, registry: Registry, lessons: Callable[..., Recipe]) -> None:
+    """Texts of different lengths: every token of a translation, and every text with a label, counts alike, however they are put together."""
     results = [
-        trained(translating(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
+        trained(lessons(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
         for name, sizes in {"together": {"batch_size": 5}, "one by one": {"batch_size": 1, "accumulate": 5}, "all": {"batch_size": "all"}}.items()
     ]
 

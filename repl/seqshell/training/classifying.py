@@ -127,6 +127,10 @@ class ClassifyingLessons:
     def num_tokens(self, piece: Piece) -> int:
         return int(np.count_nonzero(piece[0]))
 
+    def num_losses(self, piece: Piece) -> int:
+        """Its texts."""
+        return len(piece[1])
+
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the labels, each example weighted by `weights`."""
         inputs, labels = (torch.from_numpy(part).to(device_of(module)) for part in piece)

@@ -134,6 +134,9 @@ class ForecastingLessons:
     def num_tokens(self, piece: Piece) -> int:
         return int(piece[1].shape[0] * piece[1].shape[1])
 
+    def num_losses(self, piece: Piece) -> int:
+        return self.num_tokens(piece)
+
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         """The point by its squared or absolute error, as the recipe has it, the other quantiles by their pinball losses beside it."""
         device = device_of(module)

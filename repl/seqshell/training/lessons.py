@@ -48,6 +48,9 @@ class Lessons(Protocol):
     def num_tokens(self, piece: Piece) -> int:
         """How many tokens are learnt from a piece, padding not counted."""
 
+    def num_losses(self, piece: Piece) -> int:
+        """How many losses the mean of `loss` is taken over, so that pieces of different sizes can be put together."""
+
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of a token, a scalar with its gradient, and the state after the piece. step: of the whole training."""
 

@@ -76,6 +76,9 @@ class ReadingLessons:
     def num_tokens(self, piece: Piece) -> int:
         return int(piece[0].size)
 
+    def num_losses(self, piece: Piece) -> int:
+        return self.num_tokens(piece)
+
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         device = next(module.parameters()).device
         inputs, targets = (torch.from_numpy(part).to(device) for part in piece)

@@ -49,7 +49,7 @@ class Place:
     done: int = 0  # pieces in all
     step: int = 0  # updates in all
     gathered: int = 0  # pieces whose gradients wait for the next update
-    tokens: int = 0  # in them
+    losses: int = 0  # in them
     order: int = -1  # of this epoch's pieces; -1: not yet drawn
     scale: float = 1.0  # what the plateau schedule has come down to
     stale: int = 0  # epochs since the best validation
@@ -227,10 +227,10 @@ class Run:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        else:  # summed over tokens, so that pieces of different sizes make the mean that one batch of them would have
-            tokens = self.lessons.num_tokens(piece)
-            (loss * tokens).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-            place.tokens += tokens
+        else:  # summed, so that pieces of different sizes make the mean that one batch of them would have
+            num_losses = self.lessons.num_losses(piece)
+            (loss * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            place.losses += num_losses
         self.state = map_leaves(lambda leaf: leaf.detach(), state)
         place.gathered += 1
         place.piece += 1
@@ -253,13 +253,13 @@ class Run:
         if settings.accumulate != 1:
             for weight in self.module.parameters():
                 if weight.grad is not None:
-                    weight.grad /= place.tokens
+                    weight.grad /= place.losses
         clip_gradients(self.module.parameters(), settings)
         self.optimizer.step()
         if self.average is not self.module:
             update_average(self.average, self.module, settings.ema, place.step)
         place.step += 1
-        place.gathered = place.tokens = 0
+        place.gathered = place.losses = 0
 
     def _record(self) -> None:
         """Note the mean loss since the last time."""

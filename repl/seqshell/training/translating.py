@@ -148,6 +148,9 @@ class TranslatingLessons:
     def num_tokens(self, piece: Piece) -> int:
         return int(np.count_nonzero(piece[3]))
 
+    def num_losses(self, piece: Piece) -> int:
+        return self.num_tokens(piece)
+
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         settings = self.recipe.training
         nats, count = pair_loss(
