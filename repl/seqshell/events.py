@@ -214,7 +214,8 @@ class Score(Event):
 class Reach(Event):
     """How much each of the last tokens mattered to what came after them: (text, norm of the gradient of log_prob), oldest first.
 
-    answer: the token that came, or the label, and log_prob how likely it was. half_life: tokens over which the norms halve; None where they do not fall.
+    answer: the token that came, or the label, and log_prob how likely it was. half_life: tokens over which the norms halve; None where
+    they do not fall.
     """
 
     tokens: tuple[tuple[str, float], ...]
