@@ -134,6 +134,7 @@ class Recipe:
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
 TASKS = (Task.GENERATE, Task.TRANSLATE)
+FILES = ("text", "source", "target", "pairs", "validation")  # the keys of [data] that may name files
 MANY_KINDS = ("validation", "examples")  # their values are checked by _check_values
 
 
@@ -264,8 +265,15 @@ def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
             table = result.setdefault(names[0], {})
             if not isinstance(table, dict):
                 raise RecipeError(f"--set {word}: {names[0]} is no table")
-        table[names[-1]] = parsed
+        table[names[-1]] = _from_here(parsed) if names[0] == "data" and names[-1] in FILES else parsed
     return result
+
+
+def _from_here(value: Any) -> Any:
+    """Files that are named beside a recipe, not in it: those of the current folder, where they are there."""
+    if isinstance(value, list):
+        return [_from_here(item) for item in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
 
 
 def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
