@@ -435,6 +435,21 @@ def test_the_limit_finishes_what_lives_with_the_score_it_has():
     assert [len(each.states) for each in found] == [0, 2, 2]
 
 
+def test_a_place_in_which_nothing_lives_is_not_stepped():
+    """EOS takes one of the two places at the first step; `a` alone goes on, and then `a a` and `a b`."""
+
+    class Watched(Scripted):
+        def step(self, inputs, state):
+            stepped.append(inputs.tolist())
+            return super().step(inputs, state)
+
+    stepped: list[list[int]] = []
+    model = Watched(GARDEN.table, GARDEN.default)
+    (found,) = best(Beam(2, "average", early_stop=False), model.start(), Request(AT_EOS, num_best=2), model)
+    assert [each.ids for each in found] == [(0, 0), (0, 1)]
+    assert stepped[:2] == [[0], [0, 1]]
+
+
 def test_answers_that_read_alike_are_one_answer():
     """`a a` and `a b` are the best two by the average; where both read the same, EOS alone takes the second place."""
 

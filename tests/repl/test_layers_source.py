@@ -148,13 +148,27 @@ def test_a_linear_layer_is_its_matrix_over_any_axes():
 
 @pytest.mark.parametrize("num_rows", [1, 2, 5, 6, 7, 40])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_product_is_the_same_for_few_rows_and_many_in_blocks_or_not(num_rows, order, monkeypatch):
-    monkeypatch.setattr(products, "BLOCK", 40)
+@pytest.mark.parametrize("limits", [{}, {"SMALL": False, "BLOCK": 40}, {"SMALL": True, "MOST_OUTPUTS": 30, "MOST_WORK": 250, "LEAST_PART": 1}])
+def test_a_product_is_the_same_for_few_rows_and_many_in_parts_or_not(num_rows, order, limits, monkeypatch):
+    for name, value in limits.items():
+        monkeypatch.setattr(products, name, value)
     matrix = np.asarray(RANDOM.normal(size=(17, 23)).astype(np.float32), order=order)
     rows = RANDOM.normal(size=(num_rows, 17)).astype(np.float32)
     near(product(rows, matrix), rows.astype(np.float64) @ matrix)
     near(product(rows[0], matrix), rows[0].astype(np.float64) @ matrix)
     near(product(rows[None], matrix), rows[None].astype(np.float64) @ matrix)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_equal_rows_are_multiplied_once(small, monkeypatch):
+    monkeypatch.setattr(products, "SMALL", small)
+    multiplied = []
+    monkeypatch.setattr(products, "_by_vectors", lambda rows, matrix: multiplied.append(len(rows)) or rows @ matrix)
+    monkeypatch.setattr(products, "_by_small_products", products._by_vectors)
+    matrix = RANDOM.normal(size=(17, 23)).astype(np.float32)
+    rows = RANDOM.normal(size=(3, 17)).astype(np.float32)[[0, 1, 0, 2, 1]]
+    near(product(rows, matrix), rows @ matrix)
+    assert multiplied == [3]
 
 
 @pytest.mark.parametrize("cell", TORCH)

@@ -248,13 +248,14 @@ class _Search:
     # What goes on
 
     def _go_on(self, choice: Choice, coverage: Floats | None, shaped: Shaped | None) -> None:
-        """Step what was chosen. Sentences that are done leave the batch; a place in which nothing lives is stepped along with the others."""
+        """Step what was chosen. Sentences that are done leave the batch, and so do places in which nothing lives, where no sentence needs them."""
         num_sentences, places = self._sums.shape
         kept = [index for index, row in enumerate(self._sentences) if not self._is_told[row]]
         if (num_sentences - len(kept)) * LEAVE < num_sentences:
             kept = list(range(num_sentences))
+        order = np.array(kept)[:, None], self._places_that_live(choice.sums[kept])
+        choice = Choice(*(part[order] for part in choice))
         stay = len(kept) == num_sentences and choice.sums.shape[1] == places
-        choice = Choice(choice.places[kept], choice.tokens[kept], choice.sums[kept], choice.log_probs[kept])
         parents = (np.array(kept)[:, None] * places + choice.places).ravel()
         tokens = choice.tokens.ravel()
         self._nodes = [
@@ -263,9 +264,17 @@ class _Search:
         ]
         self._sentences = [self._sentences[index] for index in kept]
         self._sums, self._log_probs = choice.sums, choice.log_probs
-        self._coverage = None if coverage is None else coverage[kept]
+        self._coverage = None if coverage is None else coverage[order]
         self._trail.advance(tokens, parents, stay=stay)
         self._trail.thin([*self._nodes, *(each.node for groups in self._finished for pool in groups for each in pool)])
+
+    def _places_that_live(self, sums: Floats) -> Ids:
+        """The places [M, P] to go on in: of each sentence those that live, and others where a sentence beside it has more; with groups all [1, W]."""
+        if self._plan.groups > 1:
+            return np.arange(sums.shape[1])[None]
+        lives = np.isfinite(sums)
+        found: Ids = np.argsort(~lives, axis=1, kind="stable")[:, : lives.sum(1).max()]
+        return found
 
     def _node(self, parent_row: int, token: int, row: int, shaped: Shaped | None) -> Node:
         """shaped: what the token was chosen from; None for one of the prefix, which no sampler remembers."""

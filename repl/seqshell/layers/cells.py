@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 
 from seqshell.layers.packing import Floats, Weights, packed, take
-from seqshell.layers.products import product
+from seqshell.layers.products import is_few, product
 
 HALF = np.float32(0.5)
 
@@ -58,7 +58,11 @@ class _Fused(ABC):
         self._finish(gates, before, after)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        gates = product(np.concatenate((inputs, before[0]), axis=-1), self._weight)
+        if is_few(inputs):  # whose states may be equal where their inputs are not
+            gates = product(before[0], self._hidden_weight)
+            gates += product(inputs, self.input_weight)
+        else:
+            gates = product(np.concatenate((inputs, before[0]), axis=-1), self._weight)
         gates += self.bias
         self._finish(gates, before, after)
 

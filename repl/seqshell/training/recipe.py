@@ -153,6 +153,7 @@ class Recipe:
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
 TASKS = tuple(Task)
+FILES = ("text", "source", "target", "pairs", "table", "folder", "example", "validation")  # the keys of [data] that may name files
 MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked by _check_values
 
 
@@ -283,7 +284,7 @@ def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
             table = result.setdefault(names[0], {})
             if not isinstance(table, dict):
                 raise RecipeError(f"--set {word}: {names[0]} is no table")
-        table[names[-1]] = parsed
+        table[names[-1]] = _from_here(parsed) if names[0] == "data" and names[-1] in FILES else parsed
     return result
 
 
@@ -295,6 +296,13 @@ def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
     if training.get("accumulate", 0) != 0:
         raise RecipeError(f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out')
     return {**tables, "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0}}
+
+
+def _from_here(value: Any) -> Any:
+    """Files that are named beside a recipe, not in it: those of the current folder, where they are there."""
+    if isinstance(value, list):
+        return [_from_here(item) for item in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and value and Path(value).exists() else value
 
 
 def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
