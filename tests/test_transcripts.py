@@ -41,7 +41,8 @@ def compare(found, expected):
         expected.write_text(found, encoding="utf-8")
     told = expected.read_text(encoding="utf-8")
     assert NUMBER.sub("NUMBER", found) == NUMBER.sub("NUMBER", told)
-    assert [float(number) for number in NUMBER.findall(found)] == pytest.approx([float(number) for number in NUMBER.findall(told)], rel=1e-5, abs=5e-6)
+    numbers, others = ([float(number) for number in NUMBER.findall(text)] for text in (found, told))
+    assert numbers == pytest.approx(others, rel=1e-5, abs=5e-6)
 
 
 @pytest.fixture(autouse=True)
