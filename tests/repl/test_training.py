@@ -264,6 +264,17 @@ def test_states_are_carried_and_now_and_then_forgotten(tmp_path: Path, registry:
     assert torch.equal(kept.state.hidden, before)  # states are never written to
 
 
+def test_a_state_of_another_dtype_than_the_initial_one_is_forgotten_too(tmp_path: Path, registry: Registry) -> None:
+    """With bf16, modules that call torch's own layers hand on states in bf16."""
+    run = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "run")
+    initial = run.module.initial_state(2)
+    run.state = initial._replace(hidden=torch.ones_like(initial.hidden, dtype=torch.bfloat16))
+    run._forget_some()
+    assert run.state.hidden.dtype == torch.bfloat16
+    assert not run.state.hidden.any()
+
+
+
 def test_a_resume_with_another_recipe_or_text_is_refused(tmp_path: Path, registry: Registry) -> None:
     run = started(recipe(tmp_path), registry, tmp_path / "run")
     run.write()

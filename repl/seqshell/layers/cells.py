@@ -58,7 +58,7 @@ class _Fused(ABC):
         self._finish(gates, before, after)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        if is_few(inputs):  # whose states may be equal where their inputs are not
+        if inputs.ndim == 2 and is_few(inputs):  # whose states may be equal where their inputs are not
             gates = product(before[0], self._hidden_weight)
             gates += product(inputs, self.input_weight)
         else:

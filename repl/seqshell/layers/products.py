@@ -22,18 +22,15 @@ def product(inputs: Floats, matrix: Floats) -> Floats:
     """
     if inputs.ndim > 2:
         return inputs @ matrix
-    if inputs.ndim == 2 and len(inputs) == 1:
-        alone: Floats = inputs[0].dot(matrix)
-        return alone[None]
-    if is_few(inputs):
-        return _few(inputs, matrix)
+    if inputs.ndim == 2 and len(inputs) <= FEW:
+        return inputs[0].dot(matrix)[None] if len(inputs) == 1 else _few(inputs, matrix)
     products: Floats = inputs.dot(matrix)  # which starts a microsecond sooner than @
     return products
 
 
 def is_few(inputs: Floats) -> bool:
-    """Whether inputs [..., I] are the rows of a small beam."""
-    return inputs.ndim == 2 and 1 < len(inputs) <= FEW
+    """Whether inputs [B, I] are the rows of a small beam."""
+    return 1 < len(inputs) <= FEW
 
 
 def _few(inputs: Floats, matrix: Floats) -> Floats:

@@ -275,7 +275,7 @@ class Run:
         if chosen.any():
             which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
             first = self.module.initial_state(len(which))
-            self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach()), self.state, first)
+            self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first)
 
     def _weights(self) -> resume.Tensors:
         """A copy of the averaged weights as they are now, on the CPU."""
