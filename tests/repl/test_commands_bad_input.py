@@ -10,7 +10,7 @@ from seqshell import SeqshellError
 from seqshell.host import Policy
 from seqshell.opening import load_registry
 from seqshell.shell import Shell
-from seqshell.testing import tiny_checkpoint, tiny_translation_model
+from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 # line -> what its error says
 BAD = {
@@ -26,6 +26,21 @@ BAD = {
     "/checkout": "something is missing; write /checkout NAME",
     "/checkout nowhere": "nowhere",
     "/checkout main other": "'other' is too much",
+    "/classify": "something is missing; write /classify [-m MODEL] TEXT|@FILE",
+    "/classify   ": "something is missing; write /classify [-m MODEL] TEXT|@FILE",
+    "/classify --explain": "something is missing",
+    "/classify -m": "-m needs a value: -m MODEL",
+    "/classify -m nothing good": "no model 'nothing'",
+    "/classify -m tiny good": "tiny is no model to classify with, its task is to generate; /models tells the task of each",
+    "/classify -m ./rubbish.safetensors good": "rubbish.safetensors is no checkpoint or was cut off",
+    "/classify -x good": "/classify has no option -x",
+    "/classify @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
+    "/classify @binary.en": "binary.en is not UTF-8 in line 1",
+    "/classify @notes.txt -o a.txt more": "after @notes.txt only options may follow, not 'more'",
+    "/classify @notes.txt -o nowhere/a.txt": "cannot write nowhere/a.txt: there is no folder nowhere",
+    "/classify -o . good": "cannot write .: it is a folder",
+    "/classify -o a.png good": "a text makes no picture: end a.png in .txt or .json",
+    "/classify \u4eca\u65e5": "sentiment knows nothing of '\u4eca\u65e5'; it reads abcdefgh",
     "/close": "something is missing; write /close NAME",
     "/close nothing": "'nothing' is not open; open: tiny",
     "/continue 0": "the number of tokens must be 1 to 1,000,000, not 0",
@@ -41,6 +56,23 @@ BAD = {
     "/feed Z9": "does not know 'Z', '9' (characters 1 to 2 of your text)",
     "/feed @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
     "/feed @/dev/zero": "/dev/zero is no plain file",
+    "/forecast": "oil-temperature has observed nothing yet; write values apart by spaces or commas, oldest first, such as 10 10.5",
+    "/forecast 0": "the number of steps must be 1 to 10,000, not 0",
+    "/forecast many": "the number of steps must be a whole number from 1 to 10,000, not 'many'",
+    "/forecast 99": "oil-temperature looks 1 to 4 steps ahead, not 99",
+    "/forecast 1 2": "'2' is too much; write /forecast [N] [@FILE]",
+    "/forecast 1 @a @b": "'@b' is too much",
+    "/forecast -m tiny": "tiny is no model to forecast with, its task is to generate; /models tells the task of each",
+    "/forecast -m nothing": "no model 'nothing'",
+    "/forecast -x": "/forecast has no option -x",
+    "/forecast @nowhere.csv": "cannot read nowhere.csv: No such file or directory",
+    "/forecast @gap.csv": "gap.csv: a value is missing (line 3, column value); a series has no gaps",
+    "/forecast @word.csv": "word.csv: 'warm' is no number (line 3, column value)",
+    "/forecast @other.csv": "other.csv: the table has no column 'value', which the model reads; it has when, what",
+    "/forecast @empty.csv": "empty.csv is empty: it holds no values",
+    "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
+    "/forecast --example -o a.gif": "end a.gif in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt",
+    "/forecast --example -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/help nothing": "there is no command /nothing",
     "/help undo redo": "'redo' is too much",
     "/history 5": "'5' is too much",
@@ -169,11 +201,17 @@ def shell(registry, monkeypatch, tmp_path):
         "self.seq": "/source self.seq\n",
         "failing.seq": "/state\n/lod\n",
         "open.seq": '"""\nabc\n',
+        "empty.csv": "",
+        "gap.csv": "date,value\n2020-01-01,1.5\n2020-01-02,\n",
+        "word.csv": "date,value\n2020-01-01,1.5\n2020-01-02,warm\n",
+        "other.csv": "when,what\n1,2\n",
     }.items():
         (tmp_path / name).write_text(text)
     shell = Shell(registry)
     shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
     shell.add(replace(tiny_translation_model(), name="english-french"), beside=True)
+    shell.add(replace(tiny_classification_model(), name="sentiment"), beside=True)
+    shell.add(replace(tiny_forecast_model(), name="oil-temperature"), beside=True)
     (tmp_path / "binary.en").write_bytes(b"i love\xff you\n")
     for line in ("/set max_tokens 4", "abc"):
         list(shell.handle(line))
@@ -206,8 +244,8 @@ def test_every_command_is_held_against_bad_input(shell):
 # The same for a model that translates; what stands there is "i love the cat ." and its translation.
 BAD_FOR_TRANSLATIONS = {
     "/continue": "/continue is for the task generate; english-french has the task translate",
-    "/feed i love you": "/feed is for the task generate",
-    "/reseed i love you": "/reseed is for the task generate",
+    "/feed i love you": "/feed is for the task forecast or generate",
+    "/reseed i love you": "/reseed is for the task forecast or generate",
     "/score i love you": "write /score SOURCE => TARGET",
     "/score => le chat": "write /score SOURCE => TARGET",
     "/score i love the cat =>": "write /score SOURCE => TARGET",
@@ -238,6 +276,45 @@ def test_bad_input_leaves_a_translation_as_it_was(shell, line):
     assert (session.text(), session.position, session.strategy, session.attention().source, shell.settings.get("nbest")) == before
 
 
+# model -> line -> what its error says; a text was labelled, or three values observed
+BAD_FOR_OTHER_TASKS = {
+    "sentiment": {
+        "/continue": "/continue is for the task generate; sentiment has the task classify",
+        "/feed good": "/feed is for the task forecast or generate",
+        "/regen": "/regen is for the task generate or translate",
+        "/strategy beam": "/strategy is for the task generate or translate",
+        "/top": "/top is for the task generate or translate",
+        "\u4eca": "sentiment knows nothing of '\u4eca'",
+        "/forecast": "oil-temperature has observed nothing yet",
+    },
+    "oil-temperature": {
+        "warm": "'warm' is no number (value 1)",
+        "1.0 warm": "'warm' is no number (value 2)",
+        "1 nan": "'nan' is a gap (value 2); a series has none",
+        "1e400": "1e400 is too large (value 1)",
+        "/forecast 99": "oil-temperature looks 1 to 4 steps ahead, not 99",
+        "/continue": "/continue is for the task generate; oil-temperature has the task forecast",
+        "/set horizon 0": "horizon must be 1 to 10,000, not '0'",
+        "/reach": "/reach is for the task classify or generate",
+        "/classify": "something is missing",
+    },
+}
+
+
+@pytest.mark.parametrize(("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines])
+def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
+    shell.use(model)
+    list(shell.handle("abc" if model == "sentiment" else "1 2 3"))
+    before = (shell.session.text(), shell.session.position, shell.session.strategy)
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    assert BAD_FOR_OTHER_TASKS[model][line] in caught.value.message
+    assert "\n" not in caught.value.message
+    assert (shell.session.text(), shell.session.position, shell.session.strategy) == before
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -261,7 +338,7 @@ def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason
 
 
 def test_commands_about_a_model_say_when_none_is_open(shell):
-    for name in ("tiny", "english-french"):
+    for name in ("tiny", "english-french", "sentiment", "oil-temperature"):
         shell.close(name)
     for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y"):
         with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):

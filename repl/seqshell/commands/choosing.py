@@ -113,7 +113,7 @@ def strategy_words(shell: Shell, text: str) -> Iterable[str]:
     return [f"{item.name}=" for item in settings_of(shell.registry.strategies[name])]
 
 
-@command("strategy", usage="[NAME NAME=VALUE ...]", complete=strategy_words, purpose="choosing")
+@command("strategy", usage="[NAME NAME=VALUE ...]", complete=strategy_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
 def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Choose how a sequence is made of single choices: sample, greedy, beam, or a plugin's; the state is kept.
 
