@@ -13,6 +13,7 @@ from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
 from seqshell_classifier.config import CELLS, ClassifierConfig
 from seqshell_classifier.pooling import Pool, make_pool
 from seqshell_classifier.states import ClassifierState
+from seqshell_classifier.wide import Wide
 
 
 class Pooled(nn.Module):
@@ -25,6 +26,8 @@ class Pooled(nn.Module):
         init.normal_(self.embedding.weight, std=config.embed_size**-0.5)  # vectors of length about 1: a rare token says little before it is learned
         self.pools = nn.ModuleDict({kind: make_pool(kind, config, size) for kind in config.poolings})
         self.readout = Readout(size * len(config.poolings), config.num_classes)
+        if config.ngrams:
+            self.wide = Wide(config)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """tokens: [B, T]. Returns [B, T, E]; in training some tokens are read as UNK (word dropout, Bowman et al. 2016,
@@ -61,14 +64,20 @@ class Classifier(Pooled):
     def initial_state(self, batch_size: int = 1) -> State:
         """Before any token."""
         zeros = self.embedding.weight.new_zeros(batch_size, self.config.hidden_size)
-        return ClassifierState(self.recurrent.initial_state(batch_size), tuple(pool.initial_state(zeros) for pool in self.pool_list()))
+        pools = tuple(pool.initial_state(zeros) for pool in self.pool_list())
+        ngrams = self.wide.initial_state(batch_size) if self.config.ngrams else ()
+        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, C], state."""
         hidden, recurrent = self.recurrent(self.embed(tokens), state.recurrent)
         hidden = hidden.float()
         pooled, states = zip(*(pool.running(hidden, before) for pool, before in zip(self.pool_list(), state.pools, strict=True)), strict=True)
-        return self.readout(torch.cat(pooled, -1)), ClassifierState(recurrent, states)
+        logits, ngrams = self.readout(torch.cat(pooled, -1)), state.ngrams
+        if self.config.ngrams:
+            told, ngrams = self.wide.running(tokens, ngrams)
+            logits = logits + told
+        return logits, ClassifierState(recurrent, states, ngrams)
 
 
 class BidirectionalClassifier(Pooled):
@@ -95,7 +104,10 @@ class BidirectionalClassifier(Pooled):
         hidden = hidden.float()
         mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
         pooled = torch.cat([pool.whole(hidden, mask) for pool in self.pool_list()], -1)
-        return self.readout(pooled).unsqueeze(1), ()
+        logits = self.readout(pooled)
+        if self.config.ngrams:
+            logits = logits + self.wide.whole(tokens, mask)
+        return logits.unsqueeze(1), ()
 
 
 class BothWays(nn.Module):

@@ -11,6 +11,7 @@ from seqshell import PAD, State
 from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take
 from seqshell.layers.packing import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.ngrams import Ngrams
 from seqshell_classifier.pools import Last, Pool, read_pool
 from seqshell_classifier.states import ClassifierState
 
@@ -28,16 +29,20 @@ class ClassifierDecoder:
         self.recurrent = RecurrentStack(layers, embedding, table_rows=TABLE_ROWS)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
+        self.ngrams = Ngrams(config, weights) if config.ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Before any token."""
-        return ClassifierState(self.recurrent.initial_state(batch_size), tuple(pool.initial_state(batch_size) for pool in self.pools))
+        pools = tuple(pool.initial_state(batch_size) for pool in self.pools)
+        ngrams = self.ngrams.initial_state(batch_size) if self.ngrams else ()
+        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64, none of them PAD. Returns logits [B, C], state."""
         hidden, recurrent = self.recurrent.step(inputs, state.recurrent)
         pooled, states = self._pooled(hidden[:, None], state.pools)
-        return self.readout(pooled), ClassifierState(recurrent, states)
+        told, ngrams = self._told(inputs[:, None], state.ngrams)
+        return self.readout(pooled) + told, ClassifierState(recurrent, states, ngrams)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64, padded right. Returns the logits [B, C] after each row's last token, and the state there."""
@@ -46,10 +51,16 @@ class ClassifierDecoder:
     def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """The same without padding."""
         for start in range(0, inputs.shape[1], CHUNK):
-            hidden, recurrent = self.recurrent.read(inputs[:, start : start + CHUNK], state.recurrent)
+            part = inputs[:, start : start + CHUNK]
+            hidden, recurrent = self.recurrent.read(part, state.recurrent)
             pooled, states = self._pooled(hidden, state.pools)
-            state = ClassifierState(recurrent, states)
-        return self.readout(pooled), state
+            told, ngrams = self._told(part, state.ngrams)
+            state = ClassifierState(recurrent, states, ngrams)
+        return self.readout(pooled) + told, state
+
+    def _told(self, tokens: NDArray[Any], state: State) -> tuple[Any, State]:
+        """tokens: [B, T]. Returns what the n-grams add to the logits after the last, [B, C] or nothing, and their state."""
+        return self.ngrams.read(tokens, state) if self.ngrams else (0, ())
 
     def _pooled(self, hidden: Floats, before: tuple[State, ...]) -> tuple[Floats, tuple[State, ...]]:
         """hidden: [B, T, H]. Returns what the read-out reads after the last, and the pools' states."""
@@ -76,6 +87,7 @@ class BidirectionalClassifierDecoder:
         self.encoder = Encoder(layers, embedding)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
+        self.ngrams = Ngrams(config, weights) if config.ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """()."""
@@ -96,7 +108,8 @@ class BidirectionalClassifierDecoder:
             else np.concatenate([pool.read(encoded.outputs[row : row + 1, :length], pool.initial_state(1))[0] for row, length in rows])
             for pool in self.pools
         ]
-        return self.readout(np.concatenate(pooled, axis=-1)), ()
+        logits = self.readout(np.concatenate(pooled, axis=-1))
+        return logits + self.ngrams.whole(inputs) if self.ngrams else logits, ()
 
 
 def _pools(config: ClassifierConfig, weights: Weights, size: int) -> list[Pool]:

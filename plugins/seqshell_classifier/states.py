@@ -1,4 +1,4 @@
-"""The states of the causal classifier: its recurrent layers, and what each kind of pooling remembers of the hidden states so far.
+"""The states of the causal classifier: its recurrent layers, what each kind of pooling remembers of the hidden states so far, and the n-grams.
 
     last        nothing: ()
     mean        MeanSoFar
@@ -18,10 +18,11 @@ NOTHING = -1e4  # the log of attention's weights of no token: finite, and exp(NO
 
 
 class ClassifierState(NamedTuple):
-    """recurrent: that of the layers, LSTMState or [B, L, H]; pools: a state for each kind of pooling."""
+    """recurrent: that of the layers, LSTMState or [B, L, H]; pools: a state for each kind of pooling; ngrams: NgramsSoFar, or ()."""
 
     recurrent: State
     pools: tuple[State, ...]
+    ngrams: State
 
 
 class MeanSoFar(NamedTuple):
@@ -36,3 +37,11 @@ class AttendedSoFar(NamedTuple):
 
     mean: Any
     log_total: Any
+
+
+class NgramsSoFar(NamedTuple):
+    """last: [B, n - 1] int64, the last tokens, -1 where there are none; total: [B, C], the weights of all n-grams; count: [B, 1] int64, tokens."""
+
+    last: Any
+    total: Any
+    count: Any

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqshell.layers.hashing import places
 from seqshell_ngram.config import MaxEntConfig
-from seqshell_ngram.hashing import places
 from seqshell_ngram.window import empty, windows
 
 

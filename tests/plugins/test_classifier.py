@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seqshell import PAD, UNK, CheckpointError, UsageError
+from seqshell.layers.hashing import places
 from seqshell.offers import build
 from seqshell.state import attention_of, leaves, map_leaves, rows
 from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
@@ -25,6 +26,8 @@ SETTINGS = [
     {"num_layers": 3, "pooling": "attention"},
     {"num_layers": 2, "cell": "gru", "pooling": "last+max"},
     {"pooling": "attention+mean+max+last", "dropout": 0.5},
+    {"ngrams": 1, "ngram_slots": 7},
+    {"ngrams": 3, "ngram_slots": 50, "ngram_dropout": 0.5, "cell": "gru"},
 ]
 FAMILIES = {"classifier": (Classifier, ClassifierDecoder), "bidirectional_classifier": (BidirectionalClassifier, BidirectionalClassifierDecoder)}
 EACH = pytest.mark.parametrize(("name", "settings"), [(name, settings) for name in FAMILIES for settings in SETTINGS])
@@ -85,6 +88,43 @@ def test_the_decoder_equals_the_module(name, settings):
     for row, length in enumerate(LENGTHS):
         alone = TEXTS[row : row + 1, :length]
         near(decoder.feed(alone, decoder.initial_state(1))[0], belief(module, alone))
+
+
+def told_by_ngrams(module, text):
+    """Their equation, place by place: the logits [C] that they add after a text."""
+    config, total, ending = module.config, 0, 0
+    known = [-1] * (config.ngrams - 1) + text.tolist()
+    for end in range(config.ngrams, len(known) + 1):
+        (found,) = np.stack(places(np.array([known[end - config.ngrams : end]]), config.ngram_slots)[1:], 1).tolist()
+        ending = sum(module.wide.ending.weight[place] for place in found)
+        total = total + sum(module.wide.inside.weight[place] for place in found)
+    return (total / len(text) ** 0.5 + ending).detach().numpy()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_ngrams_add_their_weights(name):
+    """Those within a text by the root of its length, those at its end whole."""
+    settings = {"ngrams": 3, "ngram_slots": 101}
+    module, _ = made(name, settings)
+    told = belief(module, TEXTS)
+    silent, _ = made(name, settings)
+    with torch.no_grad():
+        for weight in silent.wide.parameters():
+            weight.zero_()
+    heard, _ = made(name, settings)
+    near(told - belief(silent, TEXTS), np.stack([told_by_ngrams(heard, text[:length]) for text, length in zip(TEXTS, LENGTHS, strict=True)]), 1e-5)
+
+
+def test_ngrams_that_are_left_out_in_training_are_made_up_for():
+    """A half of them, the others twice: the mean over many passes is what all of them say."""
+    module, _ = made("classifier", {"ngrams": 2, "ngram_slots": 101, "ngram_dropout": 0.5})
+    tokens = torch.from_numpy(TEXTS[1:2]).expand(4000, -1)
+    with torch.no_grad():
+        (wanted, *_), _ = module.wide.running(tokens, module.wide.initial_state(4000))
+        module.train()
+        seen, _ = module.wide.running(tokens, module.wide.initial_state(4000))
+    assert seen[:, -1].std() > 0.1
+    near(seen.mean(0), wanted, 0.1)
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
