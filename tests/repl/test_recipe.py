@@ -9,18 +9,10 @@ import pytest
 
 from seqshell.errors import RecipeError
 from seqshell.training.file_recipes import load_recipe
-from seqshell.training.recipe import (
-    DataSettings,
-    DefaultSettings,
-    Recipe,
-    TrainingSettings,
-    defaults_text,
-    describe_recipes,
-    read_recipe,
-    recipe_from,
-    recipe_text,
-    to_toml,
-)
+from seqshell.training.recipe import Recipe, read_recipe, recipe_from
+from seqshell.training.recipe_listing import defaults_text, describe_recipes, recipe_text
+from seqshell.training.recipe_settings import DataSettings, DefaultSettings, TrainingSettings
+from seqshell.training.toml_text import to_toml
 
 TABLES = {"task": "generate", "architecture": "gru", "data": {"text": "a.txt"}}
 

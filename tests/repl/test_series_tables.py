@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqshell.errors import RecipeError
-from seqshell.training.recipe import DataSettings
+from seqshell.training.recipe_settings import DataSettings
 from seqshell.training.series import read_series, scale_of, split_rows
 
 HOURS = "date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n2016-07-01 01:00:00,5.7,27.8\n2016-07-01 02:00:00,5.1,27.7\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seqshell.errors import RecipeError
 from seqshell.training.data import Streams, fit_sizes, load_text, read_text
-from seqshell.training.recipe import DataSettings
+from seqshell.training.recipe_settings import DataSettings
 
 
 def test_the_last_tenth_validates_and_nothing_is_lost(tmp_path: Path) -> None:

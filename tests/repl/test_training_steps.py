@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from seqshell.training.optimisation import choose_precision, clip_gradients, find_device, learning_rate, make_optimizer, update_average
-from seqshell.training.recipe import TrainingSettings
+from seqshell.training.recipe_settings import TrainingSettings
 
 SETTINGS = TrainingSettings(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
 

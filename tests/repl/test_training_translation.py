@@ -19,7 +19,8 @@ from seqshell.training.forcing import forced_logits, teacher_forcing
 from seqshell.training.loop import train
 from seqshell.training.pair_loss import pair_loss
 from seqshell.training.preparation import prepare
-from seqshell.training.recipe import TrainingSettings, recipe_from
+from seqshell.training.recipe import recipe_from
+from seqshell.training.recipe_settings import TrainingSettings
 from seqshell.training.run import Run, _same_recipe
 from seqshell.training.translating import read_sentences
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def recipe_words(shell: Shell, text: str) -> Iterable[str]:
     """The names of the recipes, then the keys of a recipe that are often changed."""
-    from seqshell.training.recipe import TABLES
+    from seqshell.training.recipe_settings import TABLES
 
     if " " not in text.lstrip():
         return list(places.list_recipes())
@@ -88,7 +88,7 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /recipes
     """
     words(arguments, recipes, 0, 0)
-    from seqshell.training.recipe import describe_recipes
+    from seqshell.training.recipe_listing import describe_recipes
 
     rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
     yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)

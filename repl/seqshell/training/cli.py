@@ -50,7 +50,7 @@ def train_command(arguments: Namespace) -> int:
     With --json one object about the checkpoint is all that goes to stdout.
     """
     from seqshell.training.file_recipes import load_recipe
-    from seqshell.training.recipe import defaults_text
+    from seqshell.training.recipe_listing import defaults_text
 
     if arguments.defaults:
         print(defaults_text(), end="")
@@ -252,7 +252,7 @@ def add_recipes_arguments(parser: ArgumentParser) -> None:
 
 def recipes_command(arguments: Namespace) -> int:
     """List the recipes, or print one. Returns 0; SeqshellErrors are the caller's."""
-    from seqshell.training.recipe import describe_recipes, recipe_text
+    from seqshell.training.recipe_listing import describe_recipes, recipe_text
 
     if arguments.action == "show":
         if not arguments.name:

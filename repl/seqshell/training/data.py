@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seqshell.errors import RecipeError
 from seqshell.training.generated import PREFIX, make_table
-from seqshell.training.recipe import DataSettings
+from seqshell.training.recipe_settings import DataSettings
 
 SMALLEST = 256  # characters to train on; below, nothing can be learnt and the pieces become too short to carry a state
 

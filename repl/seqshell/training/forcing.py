@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqshell.state import State
-from seqshell.training.recipe import TrainingSettings
+from seqshell.training.recipe_settings import TrainingSettings
 
 
 def teacher_forcing(settings: TrainingSettings, step: int) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 
 from seqshell.errors import RecipeError
 from seqshell.training.data import read_text
-from seqshell.training.recipe import DataSettings, Recipe
+from seqshell.training.recipe import Recipe
+from seqshell.training.recipe_settings import DataSettings
 from seqshell.training.tables import read_table
 
 ENDING = ".txt"  # of the files of a folder

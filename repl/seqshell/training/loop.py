@@ -19,8 +19,10 @@ from seqshell.opening import save_checkpoint
 from seqshell.training import curve
 from seqshell.training.counting import new_run
 from seqshell.training.preparation import prepare
-from seqshell.training.recipe import Recipe, to_toml
+from seqshell.training.recipe import Recipe
+from seqshell.training.recipe_settings import FILES
 from seqshell.training.run import Run, duration
+from seqshell.training.toml_text import to_toml
 
 UNITS = {Task.FORECAST: "the error of the forecasts"}  # of the loss, where it is not nats
 
@@ -120,7 +122,7 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     module = _best_module(run).to(torch.device("cpu"))
     best = run.place.best or {}
     tables = recipe.tables()
-    for key in ("text", "source", "target", "pairs", "table", "folder", "example", "validation"):
+    for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])
     provenance = {
         "data": dict(prepared.lessons.data),

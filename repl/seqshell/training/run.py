@@ -35,7 +35,7 @@ from seqshell.training.optimisation import (
     update_average,
 )
 from seqshell.training.preparation import Prepared
-from seqshell.training.recipe import TABLES
+from seqshell.training.recipe_settings import TABLES
 
 RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.errors import RecipeError
-from seqshell.training.recipe import DataSettings
+from seqshell.training.recipe_settings import DataSettings
 from seqshell.training.tables import TableFile, read_table
 
 LONG = 1.5  # times the usual step of the time column is a gap: months and years differ by less

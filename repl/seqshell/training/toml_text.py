@@ -1,0 +1,25 @@
+"""Tables as TOML text: what checkpoints keep of their recipe. Reading is the standard library's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def to_toml(tables: Mapping[str, Any]) -> str:
+    """The tables as TOML text: plain keys first, then each table."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[{key}]", *(f"{name} = {toml_value(item)}" for name, item in value.items())]
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it; JSON's escapes of a text are TOML's."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
