@@ -19,7 +19,7 @@ from seqshell.terminal.greeting import greeting
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.signals import Signals
-from seqshell.terminal.toolbar import toolbar_parts
+from seqshell.terminal.toolbar import fit, toolbar_parts
 from seqshell.testing import tiny_classification_model, tiny_model
 from seqshell.testing.running import shell_for
 from seqshell.titles import title
@@ -156,7 +156,7 @@ def test_a_line_is_believed_what_its_answer_will_be():
     for text in ("a", "ab", "abc", "ab", "", "hab", "hab g"):
         found = reading.read(text, never)
         assert session.position == 0
-        assert found == (told(shell_for(session.model).session.classify(text).probs) if text else "")
+        assert found == (told(shell_for(session.model).session.classify(text).probs) if text else ())
 
 
 def test_only_new_letters_are_read(monkeypatch):
@@ -172,14 +172,14 @@ def test_only_new_letters_are_read(monkeypatch):
 
 def test_nothing_is_believed_of_what_cannot_be_read_or_is_not_waited_for():
     reading = LiveReading(shell_for(tiny_classification_model()).session)
-    assert reading.read("\u4e00", never) == ""
-    assert reading.read("a" * 3000, never) == ""
-    assert reading.read("abc", lambda: True) == ""
+    assert reading.read("\u4e00", never) == ()
+    assert reading.read("a" * 3000, never) == ()
+    assert reading.read("abc", lambda: True) is None
 
 
 def test_the_second_label_is_told_where_it_is_near():
-    assert told((("Czech", 0.51), ("Polish", 0.44), ("Irish", 0.05))) == "Czech 51%, Polish 44%"
-    assert told((("Japanese", 0.97), ("Italian", 0.03))) == "Japanese 97%"
+    assert told((("Czech", 0.51), ("Polish", 0.44), ("Irish", 0.05))) == ("Czech 51%", "Polish 44%")
+    assert told((("Japanese", 0.97), ("Italian", 0.03))) == ("Japanese 97%",)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,7 @@ def test_the_second_label_is_told_where_it_is_near():
         ("Yama", "Yama"),
         ("//x", "/x"),
         ("/classify  Yama", "Yama"),
+        ("/classify --explain Yama", "Yama"),
         ("/classify -m x Y", ""),
         ("/classify @f", ""),
         ("/undo", ""),
@@ -241,8 +242,39 @@ def test_the_toolbar_tells_what_is_believed_while_a_line_is_typed(keyboard):
     expected = told(shell_for(shell.session.model).session.classify("abc").probs)
 
     assert believed(asked, keyboard, "abc") == [expected]
-    assert asked.belief.shown == ""
-    assert list(toolbar_parts(shell, 0.0, expected)) == ["tiny", expected, "main at 0"]
+    assert asked.belief.shown is None
+    assert list(toolbar_parts(shell, 0.0, expected)) == ["tiny", *expected, "main at 0"]
+
+
+def test_a_belief_does_not_outlive_the_letters_it_was_of(keyboard):
+    """What is typed in their place cannot be read, and the toolbar says neither what was believed of them nor of the last message."""
+    shell = shell_for(tiny_classification_model())
+    list(shell.handle("hab"))
+    asked = prompt(keyboard, shell)
+    late = threading.Timer(5.0, lambda: keyboard.send_text("\r"))
+    late.start()
+    seen = []
+
+    def look(application):
+        if asked.belief.shown and not seen:
+            seen.append(asked.belief.shown)
+            keyboard.send_text("\x7f" * 3 + "\u4e00")
+        elif asked.belief.shown == () and len(seen) == 1:
+            seen.append(list(toolbar_parts(shell, 0.0, asked.belief.shown)))
+            late.cancel()
+            keyboard.send_text("\r")
+
+    asked.application.after_render += look
+    keyboard.send_text("abc")
+    assert asked.ask() == "\u4e00"
+    late.cancel()
+    assert seen[1:] == [["tiny", "main at 3"]]
+
+
+def test_in_a_narrow_window_the_likeliest_label_stays_longest():
+    parts = ["sentiment", "negative 52%", "positive 48%", "main at 0"]
+    assert fit(parts, 40) == "sentiment \u00b7 negative 52% \u00b7 positive 48%"
+    assert fit(parts, 30) == "sentiment \u00b7 negative 52%"
 
 
 @pytest.mark.parametrize("model", [tiny_classification_model(causal=False), tiny_model()], ids=["whole", "generates"])
@@ -254,6 +286,6 @@ def test_nothing_is_told_of_models_that_have_no_belief_on_the_way(keyboard, mode
 
 def test_the_toolbar_tells_what_is_believed_here():
     shell = shell_for(tiny_classification_model())
-    assert list(toolbar_parts(shell)) == ["tiny", "", "main at 0"]
+    assert list(toolbar_parts(shell)) == ["tiny", "main at 0"]
     (label,) = [event for event in shell.handle("abc") if not isinstance(event, Notice)]
-    assert list(toolbar_parts(shell)) == ["tiny", told(label.probs), "main at 3"]
+    assert list(toolbar_parts(shell)) == ["tiny", *told(label.probs), "main at 3"]

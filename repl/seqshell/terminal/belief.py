@@ -35,42 +35,42 @@ class LiveReading:
         self._ids: list[int] = []
         self._moments: list[tuple[Any, Any]] = []  # outputs [1, C] and the state after each of the ids
 
-    def read(self, text: str, stopped: Callable[[], bool]) -> str:
-        """What is believed after the text, in words; empty when there is nothing to read, or `stopped` says that nobody waits any more."""
+    def read(self, text: str, stopped: Callable[[], bool]) -> tuple[str, ...] | None:
+        """What is believed after the text, as `told`; nothing when nothing of it can be read, None when `stopped` says that nobody waits any more."""
         import numpy as np
 
         try:
             ids = self.session.read_text(text, "skip")
         except SeqshellError:
-            return ""
+            return ()
         if not ids or len(ids) > MOST_READ:
-            return ""
+            return ()
         same = next((place for place, (new, old) in enumerate(zip(ids, self._ids, strict=False)) if new != old), min(len(ids), len(self._ids)))
         del self._ids[same:], self._moments[same:]
         reader = self.session.live.reader
         for token in ids[same:]:
             if stopped():
-                return ""
+                return None
             state = self._moments[-1][1] if self._moments else reader.initial_state(1)
             self._moments.append(reader.step(np.array([token], np.int64), state))
             self._ids.append(token)
         return told(self.session.probabilities(self._moments[-1][0][0]))
 
 
-def told(probs: tuple[tuple[str, float], ...]) -> str:
-    """The likeliest label with its probability, and the second where it is near: `Japanese 97%`, `Czech 51%, Polish 44%`."""
-    return ", ".join(f"{label} {probability:.0%}" for rank, (label, probability) in enumerate(probs[:2]) if rank == 0 or probability >= SECOND)
+def told(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """The likeliest label with its probability, and the second where it is near: `Czech 51%`, `Polish 44%`."""
+    return tuple(f"{label} {probability:.0%}" for rank, (label, probability) in enumerate(probs[:2]) if rank == 0 or probability >= SECOND)
 
 
-def belief_here(session: Session) -> str:
-    """What is believed of what the session has read, in words; empty where it does not label, or has read nothing."""
-    return told(session.probabilities(session.live.outputs())) if session.model.task is Task.CLASSIFY and session.position else ""
+def belief_here(session: Session) -> tuple[str, ...]:
+    """What is believed of what the session has read, as `told`; nothing where it does not label, or has read nothing."""
+    return told(session.probabilities(session.live.outputs())) if session.model.task is Task.CLASSIFY and session.position else ()
 
 
 def typed_text(line: str) -> str:
     """The text to be labelled that a line holds as it is being typed; empty where it is another command or a file."""
     if line.startswith(TYPED_TO):
-        text = line.removeprefix(TYPED_TO).lstrip(" ")
+        text = line.removeprefix(TYPED_TO).lstrip(" ").removeprefix("--explain ").lstrip(" ")
         return "" if text.startswith(("-", "@")) else text
     if line.startswith("//"):
         return line[1:]
@@ -88,17 +88,17 @@ class Belief:
         self._lock = threading.Lock()
         self._wanted: str | None = None  # what has been typed and is not read yet
         self._works = False
-        self._found = ""
+        self._found: tuple[str, ...] | None = None
         buffer.on_text_changed += self._changed
 
     @property
-    def shown(self) -> str:
-        """What is believed of the line so far, in words; empty where nothing is."""
-        return self._found if self._buffer.text else ""
+    def shown(self) -> tuple[str, ...] | None:
+        """What is believed of the line so far, as `told`; nothing where nothing of it can be read, None where there is no line to be labelled."""
+        return self._found if self._buffer.text else None
 
     def forget(self) -> None:
         """The line was sent, or cleared."""
-        self._wanted, self._found = None, ""
+        self._wanted, self._found = None, None
 
     def _changed(self, buffer: Buffer) -> None:
         text, shell = typed_text(buffer.text), self._get_shell()
@@ -125,13 +125,14 @@ class Belief:
                 if text is None or reading is None:
                     self._works = False
                     return
-            found = ""
+            found: tuple[str, ...] | None = ()
             with suppress(Exception):  # the model's fault shows when it answers
                 found = reading.read(text, lambda: self._wanted is not None)
-            with suppress(RuntimeError):  # the prompt has ended
-                loop.call_soon_threadsafe(self._show, text, found)
+            if found is not None:
+                with suppress(RuntimeError):  # the prompt has ended
+                    loop.call_soon_threadsafe(self._show, text, found)
 
-    def _show(self, text: str, found: str) -> None:
-        if typed_text(self._buffer.text) == text and found:
+    def _show(self, text: str, found: tuple[str, ...]) -> None:
+        if typed_text(self._buffer.text) == text:
             self._found = found
             self._application.invalidate()

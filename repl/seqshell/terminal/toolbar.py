@@ -17,8 +17,8 @@ BETWEEN = " · "
 DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
 
 
-def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: str = "") -> Iterator[str]:
-    """What the shell stands at, the most important first. belief: of the line that is being typed; without one, what was read is told of."""
+def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: tuple[str, ...] | None = None) -> Iterator[str]:
+    """What the shell stands at, the most important first. belief: of the line that is being typed; without a line, what was read is told of."""
     from seqshell.decoding.words import format_chain, format_strategy
     from seqshell.terminal.belief import belief_here
 
@@ -28,7 +28,7 @@ def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: str = ""
         session = shell.session
         yield shell.current
         if session.model.task is Task.CLASSIFY:
-            yield belief or belief_here(session)
+            yield from belief_here(session) if belief is None else belief
         if session.model.task in DRAWS:
             yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
             yield f"seed {session.seed}"
