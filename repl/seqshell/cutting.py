@@ -25,7 +25,12 @@ class Cut:
 
     def __call__(self, ids: list[int]) -> list[int]:
         """The ids that are read, in their order; the odd one of both ends is the head's."""
-        if not self.max_length or len(ids) <= self.max_length:
-            return ids
+        gap = self.gap(len(ids))
+        return ids if gap is None else ids[: gap[1]] + ids[sum(gap) :]
+
+    def gap(self, length: int) -> tuple[int, int] | None:
+        """Of a text of `length` tokens, how many are left out and how many that are read stand before them; None where all are read."""
+        if not self.max_length or length <= self.max_length:
+            return None
         tail = {"head": 0, "tail": self.max_length, "both": self.max_length // 2}[self.keep]
-        return ids[: self.max_length - tail] + ids[len(ids) - tail :]
+        return length - self.max_length, self.max_length - tail

@@ -76,7 +76,8 @@ class Label(Event):
     """The answer of CLASSIFY: the likeliest label of a text, and the probability of each, the likeliest first; they sum to 1.
 
     moved: where the reader asked why, each token of the text and by how much it moved the log-odds of the answer.
-    item: the number of the line, from 1, when a file is classified.
+    item: the number of the line, from 1, when a file is classified. left_out: where the text was cut, how many of its tokens were not read
+    and how many that were stand before them.
     """
 
     text: str
@@ -87,6 +88,7 @@ class Label(Event):
     end: int = 0
     branch: str = "main"
     item: int | None = None
+    left_out: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,8 @@ def _label(event: Label) -> dict[str, Any]:
     """The fields of an answer of CLASSIFY; its text is its input."""
     item = {} if event.item is None else {"item": event.item}
     why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
-    return {**item, "input": event.text, "label": event.answer, "probs": dict(event.probs), **why}
+    cut = {"left_out": event.left_out[0]} if event.left_out else {}
+    return {**item, "input": event.text, "label": event.answer, "probs": dict(event.probs), **cut, **why}
 
 
 def measures(token: Token) -> dict[str, float | int | None]:

@@ -47,7 +47,10 @@ def _(event: Translation) -> str:
 
 @plain.register
 def _(event: Label) -> str:
-    why = [("token", "moved"), *((repr(token), f"{moved:+.3f}") for token, moved in event.moved)] if event.moved else []
+    why = [(repr(token), f"{moved:+.3f}") for token, moved in event.moved]
+    if why and event.left_out:
+        why.insert(event.left_out[1], ("...", f"{event.left_out[0]:,} not read"))
+    why = [("token", "moved"), *why] if why else []
     return "\n".join([*(labels(event) or [""]), *_columns(why)])
 
 

@@ -72,6 +72,28 @@ def test_a_message_is_labelled_as_the_command_labels_it(labeller):
     assert labeller.session.text().text == "abc"
 
 
+@pytest.mark.parametrize(
+    ("keep", "left_out", "row"),
+    [("head", (3, 4), "...    3 not read"), ("tail", (3, 0), "...    3 not read"), ("both", (3, 2), "...    3 not read"), ("none", None, "")],
+)
+def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, row):
+    model = labeller.session.model
+    config = {} if keep == "none" else {"max_length": 4, "cut": keep}
+    labeller.add(replace(model, name="short", header={**model.header, "config": config}))
+    Path("a.txt").write_text("abcdefg\nabc\n")
+
+    for line in ("abcdefg", "/classify abcdefg", "/classify --explain abcdefg"):
+        label = only(labeller, line, Label)
+        assert label.left_out == left_out
+    rows = plain(label).splitlines()
+    assert rows[-7 if keep == "none" else -5 + (left_out[1] if left_out else 0)].startswith(row)
+    for words in ("", "--explain "):
+        events = send(labeller, f"/classify {words}@a.txt")
+        assert [event.left_out for event in events if isinstance(event, Label)] == [left_out, None]
+        told = [event.text for event in events if isinstance(event, Notice)][-1]
+        assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them too long and cut")
+
+
 def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
     send(labeller, "abcabc")
     send(labeller, "/rewind 2")

@@ -93,6 +93,21 @@ def test_a_long_explanation_is_wrapped_with_its_marks(width):
     assert max(len(line) for line in lines if "most" not in line) < width
 
 
+@pytest.mark.parametrize(
+    ("left_out", "text", "remark"),
+    [
+        ((95, 5), "Yamamoto ...", "the last 95 of the 100 tokens were not read: the text is too long"),
+        ((95, 0), " ... Yamamoto", "the first 95 of the 100 tokens were not read: the text is too long"),
+        ((95, 2), "Ya ... mamoto", "after the first 2, 95 of the 100 tokens were not read: the text is too long"),
+    ],
+)
+def test_what_is_left_out_of_a_long_text_is_told(left_out, text, remark):
+    label = Label("Yamamoto", "Japanese", PROBS, MOVED, end=5, left_out=left_out)
+    for colours in (0, 256):
+        lines = drawn(label, colours=colours).splitlines()
+        assert (lines[0], lines[-1]) == (text, remark)
+
+
 def test_a_wide_character_keeps_the_marks_in_their_columns():
     lines = drawn(Label("x", "a", (("a", 0.5), ("b", 0.5)), (("\u4eca", 1.0), ("\u65e5", -1.0), ("a", 1.0)))).splitlines()
     assert lines[:2] == ["\u4eca\u65e5a", "9 i 9"]

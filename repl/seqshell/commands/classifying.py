@@ -40,7 +40,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     @FILE gives one line for each line, blank ones included.
 
     --explain: by how much each token moved ln(p/(1-p)) of the answer; by reading on, or, of a model that reads a text as a
-    whole, by leaving the token out.
+    whole, by leaving the token out. What is left out of a long text is told.
 
         >>> /classify what a wonderful film
         >>> /classify --explain what a wonderful film
@@ -93,8 +93,10 @@ def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: b
             write_text(file, "".join(map(_as_line, done)), {"lines": [*map(_as_json, done)]})
         missing = f", {num_failed:,} could not be" if num_failed else ""
         rest = f", {len(sources) - len(done):,} not reached" if len(done) < len(sources) else ""
+        num_cut = sum(label.left_out is not None for label in done)
+        cut = f", {num_cut:,} of them too long and cut" if num_cut else ""
         number = len(done) - num_failed
-        return Notice(f"{number:,} line{'' if number == 1 else 's'} labelled{missing}{rest}" + (f" · written to {file}" if file else ""))
+        return Notice(f"{number:,} line{'' if number == 1 else 's'} labelled{cut}{missing}{rest}" + (f" · written to {file}" if file else ""))
 
     try:
         for event in (explain_lines if explain else classify_lines)(session, sources, wishes):

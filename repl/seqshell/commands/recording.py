@@ -97,7 +97,8 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     for entry in map(shell.settings.entry, SHELL_SETTINGS):
         if entry.name not in LEFT_OUT and (entry.name in listed or entry.origin not in (BUILT_IN, CHECKPOINT)):
             yield f"/set {entry.name} {_written(entry.value)}"
-    yield f"/strategy {format_strategy(session.strategy, registry.strategies)}"
+    if session.model.task in shell.find_command("strategy").tasks:
+        yield f"/strategy {format_strategy(session.strategy, registry.strategies)}"
     if session.model.task in shell.find_command("sampler").tasks:
         yield f"/sampler {format_chain(session.chain, registry.samplers)}"
     if session.position or len(session.branches()) > 1:

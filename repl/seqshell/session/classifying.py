@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Classifying(Answering):
         each token moved the log-odds of the answer. UsageError or VocabularyError when the text cannot be read, or when the session is
         interrupted before it was; nothing has changed then.
         """
-        ids = self.read_text(text, unknown)
+        ids, left_out = self.read_text(text, unknown)
         spoken = self._texts(text, unknown) if self.model.tokenizer.unk in ids else []
         self._forget_interrupt()
         if not ids:
@@ -47,7 +48,7 @@ class Classifying(Answering):
             raise
         self._stand(self.here, 0)
         self._note_unknown(ids, spoken)
-        return self.label(text, explain=explain)
+        return replace(self.label(text, explain=explain), left_out=left_out)
 
     def label(self, text: str | None = None, *, explain: bool = False) -> Label:
         """The labels of what was read up to here; the state is not moved. text: what it is called in the event.
@@ -63,18 +64,19 @@ class Classifying(Answering):
         moved = self._moved_by(self.live.timeline.ids_to(node), looking.pieces_of(self.live, node), probs[0][0]) if explain else ()
         return Label(said, probs[0][0], probs, moved, 0, self.position, self.branch)
 
-    def read_text(self, text: str, unknown: str = "error") -> list[int]:
-        """The ids of a text as the model reads it, all white space as single spaces, cut where its config cuts; none where it is blank.
+    def read_text(self, text: str, unknown: str = "error") -> tuple[list[int], tuple[int, int] | None]:
+        """The ids of a text as the model reads it, all white space as single spaces, and what its config cuts out of them, as in Label.
 
-        UsageError when it is too long, VocabularyError when it is not known.
+        There are none where the text is blank. UsageError when it is too long, VocabularyError when it is not known.
         """
         self._must_label()
         words = " ".join(text.split())
-        ids = self._cut(self._encoded(words, unknown)) if words else []
+        whole = self._encoded(words, unknown) if words else []
+        ids = self._cut(whole)
         if not self.model.causal and len(ids) > MOST_AT_ONCE:
             reads = f"{self.model.name} reads a text at once, and at most {MOST_AT_ONCE:,} tokens of it"
             raise UsageError(f"the text has {len(ids):,} tokens; {reads}", code="too_long")
-        return ids
+        return ids, self._cut.gap(len(whole))
 
     def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
         """Each label with its probability, the likeliest first; outputs [C]."""
@@ -83,12 +85,13 @@ class Classifying(Answering):
 
     def explained(self, text: str, unknown: str = "error") -> Label:
         """As `classify` with `explain`, but nothing moves: for the lines of a file."""
-        ids = self.read_text(text, unknown)
+        ids, left_out = self.read_text(text, unknown)
         if not ids:
             return Label(text, "", ())
         outputs, _ = self.live.reader.feed(np.array([ids], np.int64), self.live.reader.initial_state(1))
         probs = self.probabilities(outputs[0])
-        return Label(text, probs[0][0], probs, self._moved_by(ids, self._texts(text, unknown), probs[0][0]), 0, len(ids), self.branch)
+        moved = self._moved_by(ids, self._texts(text, unknown), probs[0][0])
+        return Label(text, probs[0][0], probs, moved, 0, len(ids), self.branch, left_out=left_out)
 
     # Inside
 
@@ -99,8 +102,9 @@ class Classifying(Answering):
         moved = explain(self.live.reader, ids, index, lambda: self.live.interrupted)
         return tuple(zip([texts[0].removeprefix(" "), *texts[1:]], moved, strict=True)) if moved is not None else ()
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        return Cut.of(self.model.header.get("config", {}))(ids)
+    @property
+    def _cut(self) -> Cut:
+        return Cut.of(self.model.header.get("config", {}))
 
     def _texts(self, text: str, unknown: str) -> list[str]:
         """The text of each token that is read of a text; of an unknown one, what it stands for."""

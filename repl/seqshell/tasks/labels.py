@@ -70,9 +70,10 @@ def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, fou
     import numpy as np
 
     waiting: list[tuple[int, str, list[int]]] = []
+    left_out: dict[int, tuple[int, int] | None] = {}
     for item, line in window:
         try:
-            ids = session.read_text(line, unknown)
+            ids, left_out[item] = session.read_text(line, unknown)
         except (UsageError, VocabularyError) as error:
             found[item] = Failed(item, error.message)
             continue
@@ -95,5 +96,5 @@ def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, fou
         outputs, _ = reader.feed(texts, reader.initial_state(len(batch)))
         for (item, line, ids), told in zip(batch, outputs, strict=True):
             probs = session.probabilities(told)
-            found[item] = Label(line, probs[0][0], probs, end=len(ids), branch=session.branch, item=item)
+            found[item] = Label(line, probs[0][0], probs, end=len(ids), branch=session.branch, item=item, left_out=left_out[item])
     yield len(found)

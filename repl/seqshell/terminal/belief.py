@@ -40,7 +40,7 @@ class LiveReading:
         import numpy as np
 
         try:
-            ids = self.session.read_text(text, "skip")
+            ids, _ = self.session.read_text(text, "skip")
         except SeqshellError:
             return ()
         if not ids or len(ids) > MOST_READ:

@@ -15,6 +15,7 @@ from seqshell.terminal.printer import Printer
 
 MOST_BARS = 8  # the labels beyond are told as one sum
 WIDEST_NAME, WIDEST_BAR = 24, 40
+GAP = " ... "  # where a long text was cut
 STRENGTHS = 3  # of either colour
 TOWARD, AWAY = "123456789", "abcdefghi"  # under a token, where there are no colours
 
@@ -48,6 +49,15 @@ def draw_bars(printer: Printer, label: Label) -> None:
         printer.write("\n")
     if others:
         printer.line(f"{fitted(rest, width)}  {share(math.fsum(probability for _, probability in others))}", "dim")
+    if label.left_out:
+        printer.line(told_cut(label.left_out, label.end - label.start), "dim")
+
+
+def told_cut(left_out: tuple[int, int], num_read: int) -> str:
+    """What was not read of a text, in words. left_out: as in Label."""
+    number, before = left_out
+    where = "the first" if not before else "the last" if before == num_read else f"after the first {before:,},"
+    return f"{where} {number:,} of the {num_read + number:,} tokens were not read: the text is too long"
 
 
 def draw_moved(printer: Printer, label: Label) -> None:
@@ -56,7 +66,7 @@ def draw_moved(printer: Printer, label: Label) -> None:
     most = max(abs(moved) for _, moved in label.moved)
     printer.fresh_line()
     if printer.coloured:
-        for text, moved in label.moved:
+        for text, moved in _with_gap(label):
             strength = _level(moved, most, STRENGTHS)
             printer.write(text, f"{'toward' if moved > 0 else 'away'}-{strength}" if strength else "")
         printer.fresh_line()
@@ -80,7 +90,7 @@ def _write_with_marks(printer: Printer, label: Label, most: float) -> None:
         if marks.strip():
             printer.line(marks.rstrip(), "dim")
 
-    for text, moved in label.moved:
+    for text, moved in _with_gap(label):
         level = _level(moved, most, len(TOWARD))
         mark = (TOWARD if moved > 0 else AWAY)[level - 1] if level else " "
         for character in safe(text).replace("\n", " ").replace("\t", " "):
@@ -92,6 +102,14 @@ def _write_with_marks(printer: Printer, label: Label, most: float) -> None:
             line, marks = line + character, marks + (own + " " * (width - 1) if width else "")
             mark = " " if own == mark else mark
     put()
+
+
+def _with_gap(label: Label) -> list[tuple[str, float]]:
+    """The tokens, with dots where some were left out."""
+    tokens = list(label.moved)
+    if label.left_out:
+        tokens.insert(label.left_out[1], (GAP, 0.0))
+    return tokens
 
 
 def _level(moved: float, most: float, levels: int) -> int:
