@@ -21,7 +21,8 @@ from seqshell.training.pair_loss import pair_loss
 from seqshell.training.preparation import prepare
 from seqshell.training.recipe import recipe_from
 from seqshell.training.recipe_settings import TrainingSettings
-from seqshell.training.run import Run, _same_recipe
+from seqshell.training.run import Run
+from seqshell.training.run_folder import check_same_recipe
 from seqshell.training.translating import read_sentences
 
 NUMBERS = {"un": "one", "deux": "two", "trois": "three", "quatre": "four", "cinq": "five"}
@@ -262,11 +263,11 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
 def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_their_defaults(tmp_path):
     path = tmp_path / "resume.safetensors"
     older = recipe(tmp_path).tables()
-    del older["training"]["plain_sources"]
+    del older["training"]["plain_sources"], older["data"]["columns"]
 
-    _same_recipe(older, recipe(tmp_path).tables(), path)
+    check_same_recipe(older, recipe(tmp_path).tables(), path)
     with pytest.raises(RecipeError, match=r"another training\.plain_sources"):
-        _same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
+        check_same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
 
 
 def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):

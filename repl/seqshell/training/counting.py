@@ -5,7 +5,6 @@ Its module has a method `count(ids)`, ids [N] int64, the training text, and no p
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from seqshell.checkpoint import write_atomically
 from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Progress
 from seqshell.host import resolve
 from seqshell.training.preparation import Prepared
 from seqshell.training.reading import ReadingLessons
 from seqshell.training.run import Run
+from seqshell.training.run_folder import write_folder
 
 
 def new_run(prepared: Prepared, folder: Path) -> Run:
@@ -59,11 +58,7 @@ class CountingRun(Run):
 
     def write(self) -> None:
         """Write metrics.jsonl."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / "metrics.jsonl", "".join(json.dumps(figures) + "\n" for figures in self.place.history).encode())
-        except OSError as error:
-            raise RecipeError(f"cannot write to {self.folder}: {error.strerror or error}") from None
+        write_folder(self.folder, self.place.history)
 
     def restore(self) -> None:
         """RecipeError."""

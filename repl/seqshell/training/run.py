@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import json
 import math
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqshell.checkpoint import write_atomically
 from seqshell.errors import RecipeError
 from seqshell.events import Event, Notice, Progress
-from seqshell.offers import settings_of
-from seqshell.state import State, leaves, map_leaves, replace_leaves
-from seqshell.training import resume
+from seqshell.state import State, leaves, map_leaves
 from seqshell.training.lessons import Figures, Piece
 from seqshell.training.optimisation import (
     autocast,
@@ -34,32 +28,12 @@ from seqshell.training.optimisation import (
     make_optimizer,
     update_average,
 )
+from seqshell.training.place import Place
 from seqshell.training.preparation import Prepared
-from seqshell.training.recipe_settings import TABLES
+from seqshell.training.resume import Tensors
+from seqshell.training.run_folder import RESUME_FILE, restore_run, write_run
 
 RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
-
-
-@dataclass
-class Place:
-    """Where a training stands; all of it goes into the resume file. Counts are of what is done."""
-
-    epoch: int = 0
-    piece: int = 0  # of this epoch
-    done: int = 0  # pieces in all
-    step: int = 0  # updates in all
-    gathered: int = 0  # pieces whose gradients wait for the next update
-    losses: int = 0  # in them
-    order: int = -1  # of this epoch's pieces; -1: not yet drawn
-    scale: float = 1.0  # what the plateau schedule has come down to
-    stale: int = 0  # epochs since the best validation
-    since_drop: int = 0  # epochs since then or since the plateau schedule last came down
-    summed: float = 0.0  # losses since the last record
-    counted: int = 0
-    seconds: float = 0.0  # of work, validations included
-    best: Figures | None = None
-    first_sample: str = ""  # of the untrained model
-    history: list[Figures] = field(default_factory=list)
 
 
 class Run:
@@ -87,14 +61,14 @@ class Run:
         self.lessons = prepared.lessons
         self.state: State = self.lessons.initial_state(self.module)
         self.place = Place()
-        self.best_weights: resume.Tensors = {}
-        self.last_weights: list[resume.Tensors] = []  # of the last epochs, as many as average_checkpoints wants
+        self.best_weights: Tensors = {}
+        self.last_weights: list[Tensors] = []  # of the last epochs, as many as average_checkpoints wants
         self.precision = ""
         self._written = time.monotonic()
 
     @property
     def resume_file(self) -> Path:
-        return self.folder / "resume.safetensors"
+        return self.folder / RESUME_FILE
 
     @property
     def total_steps(self) -> int:
@@ -165,56 +139,12 @@ class Run:
 
     def write(self) -> None:
         """Write the resume file and metrics.jsonl: all of this training as it stands between two updates."""
-        groups, moments = resume.optimizer_parts(self.optimizer)
-        drawn, states = resume.randomness(self.device)
-        record = {
-            "recipe": self.prepared.recipe.tables(),
-            "sha256": self.lessons.data["sha256"],
-            "precision": self.precision,
-            "place": dataclasses.asdict(self.place),
-            "optimizer": groups,
-            "random": drawn,
-            "draws": self.draws.bit_generator.state,
-        }
-        tensors = resume.under("weights", self.module.state_dict()) | resume.under("optimizer", moments) | resume.under("random", states)
-        tensors |= resume.under("best", self.best_weights)
-        if self.place.gathered:
-            tensors |= resume.under("gradient", {name: weight.grad for name, weight in self.module.named_parameters() if weight.grad is not None})
-        for number, weights in enumerate(self.last_weights):
-            tensors |= resume.under(f"last{number}", weights)
-        tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(self.state))}
-        if self.average is not self.module:
-            tensors |= resume.under("average", self.average.state_dict())
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            resume.write_resume(self.resume_file, record, tensors)
-            lines = "".join(json.dumps(figures) + "\n" for figures in self.place.history)
-            write_atomically(self.folder / "metrics.jsonl", lines.encode())
-        except OSError as error:
-            raise RecipeError(f"cannot write to {self.folder}: {error.strerror or error}") from None
+        write_run(self)
         self._written = time.monotonic()
 
     def restore(self) -> None:
         """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
-        record, tensors = resume.read_resume(self.resume_file)
-        _same_recipe(record["recipe"], self.prepared.recipe.tables(), self.resume_file)
-        if record["sha256"] != self.lessons.data["sha256"]:
-            raise RecipeError(f"{self.lessons.data['name']} has changed since {self.resume_file} was written; leave --resume out to start anew")
-        self.module.load_state_dict(resume.within("weights", tensors))
-        if self.average is not self.module:
-            self.average.load_state_dict(resume.within("average", tensors))
-        resume.restore_optimizer(self.optimizer, record["optimizer"], resume.within("optimizer", tensors))
-        kept = [tensor.to(self.device) for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))]
-        self.state = replace_leaves(self.state, iter(kept))
-        self.best_weights = resume.within("best", tensors)
-        self.last_weights = [found for number in range(self.settings.average_checkpoints) if (found := resume.within(f"last{number}", tensors))]
-        gradients = resume.within("gradient", tensors)
-        for name, weight in self.module.named_parameters():
-            weight.grad = gradients[name].to(self.device) if name in gradients else None
-        self.place = Place(**{"done": record["place"]["step"], **record["place"]})  # older files counted updates alone, which were pieces
-        self.precision = record["precision"]
-        self.draws.bit_generator.state = record["draws"]
-        resume.restore_randomness(record["random"], resume.within("random", tensors), self.device)
+        restore_run(self)
 
     def _learn(self, piece: Piece) -> float:
         """The gradient of one piece, and an update as soon as `accumulate` of them are gathered. Returns the loss in nats."""
@@ -262,12 +192,7 @@ class Run:
         place.gathered = place.losses = 0
 
     def _record(self) -> None:
-        """Note the mean loss since the last time."""
-        place = self.place
-        if place.counted:
-            rate = self.optimizer.param_groups[0]["lr"]
-            place.history.append({"step": place.step, "loss": place.summed / place.counted, "learning_rate": rate})
-            place.summed, place.counted = 0.0, 0
+        self.place.record(self.optimizer.param_groups[0]["lr"])
 
     def _forget_some(self) -> None:
         """Set the state of a few streams, drawn by chance, back to the initial one."""
@@ -277,7 +202,7 @@ class Run:
             first = self.module.initial_state(len(which))
             self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first)
 
-    def _weights(self) -> resume.Tensors:
+    def _weights(self) -> Tensors:
         """A copy of the averaged weights as they are now, on the CPU."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
 
@@ -328,19 +253,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _same_recipe(old: Figures, new: Figures, path: Path) -> None:
-    """RecipeError unless two recipes train the same model in the same way; what is only shown or stored may differ."""
-    free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
-    new = json.loads(json.dumps(new))
-    for table in ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training"):
-        before, now = old.get(table), new.get(table)
-        if table in TABLES and isinstance(before, dict):  # settings that are newer than the file had their defaults
-            before = {item.name: item.default for item in settings_of(TABLES[table])} | before
-        if isinstance(now, dict) and isinstance(before, dict):
-            differing = [f"{table}.{key}" for key in sorted(before.keys() | now.keys()) if key not in free and before.get(key) != now.get(key)]
-        else:
-            differing = [table] if before != now else []
-        if differing:
-            raise RecipeError(f"{path} was written with another {differing[0]}; resume with the same recipe, or leave --resume out to start anew")
