@@ -34,7 +34,7 @@ LAYERS = """
 HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.hookspecs"),
-    "argparse": ("seqshell.command_line", "seqshell.cli", "seqshell.training.cli"),
+    "argparse": ("seqshell.command_line", "seqshell.cli", "seqshell.training.cli", "seqshell.training.measuring_cli"),
 }
 
 # Where torch may be imported outside a function: modules that somebody imports only when a torch module is wanted.

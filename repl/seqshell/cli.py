@@ -124,25 +124,25 @@ def _train(arguments: Namespace) -> int:
 
 
 def _add_evaluate(parser: ArgumentParser) -> None:
-    from seqshell.training.cli import add_evaluate_arguments
+    from seqshell.training.measuring_cli import add_evaluate_arguments
 
     add_evaluate_arguments(parser)
 
 
 def _evaluate(arguments: Namespace) -> int:
-    from seqshell.training.cli import evaluate_command
+    from seqshell.training.measuring_cli import evaluate_command
 
     return evaluate_command(arguments)
 
 
 def _add_compare(parser: ArgumentParser) -> None:
-    from seqshell.training.cli import add_compare_arguments
+    from seqshell.training.measuring_cli import add_compare_arguments
 
     add_compare_arguments(parser)
 
 
 def _compare(arguments: Namespace) -> int:
-    from seqshell.training.cli import compare_command
+    from seqshell.training.measuring_cli import compare_command
 
     return compare_command(arguments)
 

@@ -17,7 +17,7 @@ from seqshell.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.host import Policy, Registry, resolve
 from seqshell.opening import load_registry, open_model, save_checkpoint
 from seqshell.tokenizers import ByteTokenizer, CharTokenizer
-from seqshell.training import cli, evaluation
+from seqshell.training import cli, evaluation, measuring_cli
 
 TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207
 VOCABULARY = "\n abc"
@@ -129,7 +129,7 @@ def test_models_and_data_that_cannot_be_evaluated_say_why(checkpoint_path: Path,
 
 def arguments(kind: str, *words: str, as_json: bool = False) -> Namespace:
     parser = ArgumentParser()
-    getattr(cli, f"add_{kind}_arguments")(parser)
+    getattr(measuring_cli if kind == "evaluate" else cli, f"add_{kind}_arguments")(parser)
     return parser.parse_args(words, Namespace(json=as_json, device="auto", seed=None, no_plugins=True, plugins=()))
 
 
@@ -137,13 +137,13 @@ def test_the_command_prints_a_table_or_one_object(checkpoint_path: Path, tmp_pat
     data, written = tmp_path / "data.txt", tmp_path / "figures.json"
     data.write_text(TEXT)
 
-    assert cli.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data), "-o", str(written), as_json=True)) == 0
+    assert measuring_cli.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data), "-o", str(written), as_json=True)) == 0
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == ["model", "task", "data", "nats", "bits_per_char", "perplexity", "tokens_per_second"]
     assert printed["nats"]["carry"] == round(printed["nats"]["carry"], 6)
     assert json.loads(written.read_text()) == printed
 
-    assert cli.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data))) == 0
+    assert measuring_cli.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data))) == 0
     out = capsys.readouterr().out
     assert "tiny on data.txt, 720 characters" in out
     assert f"{printed['nats']['blocks256']:.4f}" in out
@@ -232,7 +232,8 @@ def test_importing_the_commands_does_not_import_torch() -> None:
     import subprocess
     import sys
 
-    code = "import sys, seqshell.training.cli, seqshell.training.recipe; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    modules = "seqshell.training.cli, seqshell.training.measuring_cli, seqshell.training.recipe"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

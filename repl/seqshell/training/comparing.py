@@ -11,7 +11,7 @@ from typing import Any
 
 from seqshell import places
 from seqshell.errors import RecipeError, UsageError, VocabularyError
-from seqshell.events import Event, Notice, Progress, Table
+from seqshell.events import Notice, Progress, Table
 from seqshell.host import Registry
 from seqshell.models import Model, Task
 from seqshell.opening import open_model
@@ -74,7 +74,7 @@ class Comparison:
         return Table(tuple(columns), tuple(map(tuple, rows)))
 
 
-def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event | Comparison]:
+def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Notice | Comparison]:
     """How far it has come, what is worth knowing, and at last the comparison; none when `stopped` became true.
 
     UsageError for words that cannot be compared, RecipeError of data and trainings, VocabularyError of a text that a model cannot read.
