@@ -115,10 +115,10 @@ def test_feed_observes_without_forecasting(shell):
     assert shell.session.text().text == "7"
 
 
-@pytest.mark.parametrize("line", ["/regen", "/top", "/score 1", "/continue", "/translate 1"])
+@pytest.mark.parametrize("line", ["/regen", "/top", "/score 1", "/continue", "/translate -m tiny 1"])
 def test_what_is_for_other_tasks_says_so(shell, line):
     error = fails(shell, line, (UsageError, CheckpointError))
-    assert re.search(r"is for the task|does not translate|no checkpoint|english-french", error.message)
+    assert re.search(r"is for the task|is no model to translate with", error.message)
 
 
 # /forecast
@@ -169,6 +169,19 @@ def test_without_the_shipped_model_another_one_can_be_named(shell):
     assert fails(lone, "/forecast -m nobody", CheckpointError).hint != "/forecast -m MODEL takes another"
     lone.add(replace(tiny_forecast_model(), name="mine"), beside=True)
     assert only(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
+
+
+def test_it_is_said_once_that_a_model_looks_back_further_than_it_knows(shell):
+    model = replace(tiny_forecast_model(), header={"config": {"window": 4}})
+    asked, messages, whole = shell_for(model), shell_for(model), shell_for(model)
+    send(whole, "9.8 9.9 10.2 11")
+
+    (remark,) = [event for event in send(messages, "9.8 9.9") if isinstance(event, Notice)]
+    assert remark.text.startswith("tiny looks back 4 steps and knows 2: ")
+    assert [type(event) for event in send(messages, "10.2")] == [Forecast]
+    send(asked, "/feed 9.8")
+    assert [type(event) for event in send(asked, "/forecast 1 -o f.txt")] == [Data, Notice]
+    assert [type(event) for event in send(whole, "/forecast 1")] == [Forecast]
 
 
 def test_a_file_is_appended_before_the_forecast(shell):

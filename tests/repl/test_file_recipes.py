@@ -15,8 +15,9 @@ from seqshell.models import Task
 from seqshell.opening import load_registry
 from seqshell.testing.running import shell_for
 from seqshell.training import cli
-from seqshell.training.file_recipes import load_recipe
+from seqshell.training.file_recipes import is_series, load_recipe
 from seqshell.training.preparation import prepare
+from seqshell.training.series import find_columns
 
 LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
 QUICK = ("training.epochs=1", "training.batch_tokens=2000", "training.precision=float32", "model.hidden_size=8", "model.encoder_size=4")
@@ -69,6 +70,109 @@ def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "text"), [("a.tsv", "no tab here\nx\ty\n"), ("a.txt", "x\ty\nx\ty\n"), ("tsv", "x\ty\n")])
 def test_any_other_file_is_a_text(tmp_path: Path, name: str, text: str) -> None:
     assert load_recipe(written(tmp_path / name, text)).task is Task.GENERATE
+
+
+def series(folder: Path, number: int = 120, season: int = 6, name: str = "my sales.csv", start: str = "month,sold\n") -> str:
+    """Months from 2000 on."""
+    rows = [f"{2000 + row // 12}-{row % 12 + 1:02},{10 + row % season + 0.1 * row}\n" for row in range(number)]
+    return written(folder / name, start + "".join(rows))
+
+
+def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_path: Path) -> None:
+    made = load_recipe(series(tmp_path), ["model.hidden_size=4"])
+    prepared = prepare(made, load_registry())
+
+    assert (made.name, made.task, made.architecture) == ("my-sales", Task.FORECAST, "forecaster")
+    assert (made.folder, made.data.table, made.data.time_column, made.data.columns) == (tmp_path, "my sales.csv", "month", ())
+    assert (made.model["horizon"], made.model["segment"], made.model["window"], made.model["hidden_size"]) == (6, 6, 12, 4)
+    assert (made.training.epochs, made.training.batch_size, made.training.sample_every) == (100, 4, 10)
+    assert made.defaults.about == "It forecasts 6 steps of sold; /forecast @my sales.csv reads your table."
+    assert prepared.series.columns == ("sold",)
+    assert prepared.lessons.split == {"training": 84, "validation": 18, "test": 18}
+    assert prepared.lessons.season == 6
+
+
+def test_many_rows_are_read_less_often_and_far_back(tmp_path: Path) -> None:
+    made = load_recipe(series(tmp_path, 10_000, season=24))
+
+    assert (made.training.epochs, made.training.batch_size) == (8, 64)
+    assert (made.model["horizon"], made.model["window"]) == (24, 336)
+
+
+def test_what_a_series_is_learnt_by_is_chosen_by_its_training_rows_alone(tmp_path: Path) -> None:
+    lines = Path(series(tmp_path)).read_text().splitlines()
+    other = written(tmp_path / "other.csv", "\n".join(lines[:85] + [f"{line.split(',')[0]},{5 * (row % 9)}" for row, line in enumerate(lines[85:])]))
+
+    assert load_recipe(other).model == load_recipe(series(tmp_path)).model
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "time"),
+    [
+        ("a.csv", "date,x\n2020-01-01 00:00,1\n", "date"),
+        ("a.csv", "x,when\n1,2020-01-01\n", "when"),
+        ("a.csv", "x;when\n1;31.12.2020\n", "when"),
+        ("a.csv", "\ufeffyear,x\r\n1990,1\r\n", "year"),
+        ("a.csv", "x,y\n1,2\n", ""),
+        ("a.tsv", "date\tx\n2020-01-01\t1\n", "date"),
+        ("a.csv", "date,x\n2020-01-01,\n", "date"),
+        ("a.csv", "date,x\n2020-01-01,5,6\n", "date"),
+        ("a.csv", "date;x\n2020-01-01;1,5\n", "date"),
+    ],
+)
+def test_a_series_is_known_by_its_first_two_rows(tmp_path: Path, name: str, text: str, time: str) -> None:
+    path = Path(written(tmp_path / name, text))
+    found = find_columns(path)
+
+    assert is_series(path)
+    assert found is not None
+    assert found[0] == time
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "date,x\n2020-01-01,1\n"),
+        ("a.csv", "Dear all,\nthis is a letter, no table\n"),
+        ("a.csv", "name,remark\nAnn,good\n"),
+        ("a.csv", "remark,stars\ngood,5\n"),
+        ("a.tsv", "one\tun\n2\tdeux\n"),
+        ("a.tsv", "1\tone\n2\ttwo\n"),
+        ("a.tsv", "hello\tbonjour\n"),
+        ("a.csv", ""),
+    ],
+)
+def test_other_tables_are_no_series(tmp_path: Path, name: str, text: str) -> None:
+    assert not is_series(Path(written(tmp_path / name, text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("date,x\n", r"a\.csv has no rows below the names of its columns"),
+        ("date\n2020-01-01\n", r"a\.csv, row 1: there is no column but 'date', the time"),
+        ("2020-01-01,5\n2020-01-02,6\n", r"a\.csv, row 1: '5' is a number; the first row names the columns, such as date,value"),
+        ("date,x\n2020-01-01,\n2020-01-02,6\n", r"a\.csv, row 2, column x: a value is missing"),
+        ("date;x\n2020-01-01;1,5\n", r"a\.csv, row 2, column x: '1,5' has a comma; a number is written with a point, 1\.5"),
+        ("date,city,x\n2020-01-01,Kew,6\n", r"a\.csv, row 2, column city: 'Kew' is no number; data\.columns names the columns that are numbers"),
+        ("date,x\n2020-01-01,5,6\n", r"a\.csv, row 2: it has 3 cells, and the first row names 2 columns"),
+        ("date,x\n2020-01-01,5\n", r"a\.csv is too short: 0 rows to train on"),
+        ("month,x\n2020-02,5\n2020-01,6\n", r"a\.csv, row 3, column month: '2020-01' is not later than '2020-02' in the row before"),
+        ("month,x\n2020-02,5\n2020-02,6\n", r"a\.csv, row 3, column month: '2020-02' is not later than '2020-02' in the row before"),
+        ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e200 is too large"),
+    ],
+)
+def test_a_series_that_cannot_be_learnt_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(written(tmp_path / "a.csv", text))
+
+
+def test_columns_and_time_of_a_series_can_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "city,day,x,y\n" + "".join(f"Kew,{row},{row % 5},2\n" for row in range(60)))
+    made = load_recipe(path, ["data.time_column=day", "data.columns=['x']"])
+
+    assert (made.data.time_column, made.data.columns) == ("day", ("x",))
+    assert prepare(made, load_registry()).series.columns == ("x",)
 
 
 def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path: Path) -> None:

@@ -50,9 +50,25 @@ def test_a_season_is_found_by_itself(season):
     assert find_season(series[:, None]) == season
 
 
+def test_a_season_is_found_in_the_level_where_changes_are_noise_and_not_at_a_multiple():
+    rows, draws = np.arange(900), np.random.default_rng(0)
+    series = np.sin(2 * np.pi * rows / 120) - 0.01 * rows + 0.5 * draws.normal(size=900)
+
+    assert find_season(series[:, None]) == pytest.approx(120, abs=6)
+    other = np.where(rows % 8 == 0, 5, 0) + 0.1 * np.sin(2 * np.pi * rows / 16)
+    assert find_season(np.stack([other, other], 1)) == 8
+
+
+@pytest.mark.parametrize("values", [np.arange(100.0), np.random.default_rng(1).normal(size=500), np.random.default_rng(1).normal(size=500).cumsum()])
+def test_what_does_not_come_again_has_no_season(values):
+    assert find_season(values[:, None]) == 1
+
+
 def test_a_series_that_is_too_short_has_no_season():
     assert find_season(np.arange(4.0)[:, None]) == 1
     assert find_season(np.ones((100, 1))) == 1
+    assert find_season(np.full((100, 1), 0.1)) == 1
+    assert find_season(np.ones((1, 1))) == 1
 
 
 def test_nlinear_finds_a_linear_rule():

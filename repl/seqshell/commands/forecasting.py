@@ -43,6 +43,8 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /forecast 3
         >>> /forecast 4 -o forecast.json
     """
+    from seqshell.tasks.forecast import told
+
     number, name = _read(arguments)
     file = str(arguments.options.get("-o", ""))
     if file:
@@ -52,11 +54,13 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     wishes: Wishes = shell.settings if model == shell.current else shell.settings.beside(session)
     steps = session.check_steps(wishes.get("horizon") if number is None else number)
     _observe(shell, session, name, bool(arguments.options.get("--example")))
-    found = session.forecast(steps)
+    found, *remarks = told(session, steps)
+    assert isinstance(found, Forecast)
     if shell.interactive and shell.answering != shell.current:
         yield Notice(f"{session.model.name}:", "label")
     if not file:
         yield found
+        yield from remarks
         return
     rows, values = "".join(f"{row}\n" for row in forecast_rows(found)), forecast_values(found)
     path = write_picture(file, partial(_draw, found), rows, {**values, "history": numbers_of(found.history)})
@@ -64,6 +68,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(values)
+    yield from remarks
 
 
 def _read(arguments: Arguments) -> tuple[int | None, str]:

@@ -37,7 +37,8 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
 
     FILE.tsv, or two files line by line, are sentences and their translations; a CSV or TSV with columns text and label, or a folder of files
-    LABEL.txt, are texts to be told apart. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps the best so far and opens that.
+    LABEL.txt, are texts to be told apart; one with a time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe.
+    Ctrl-C keeps the best so far and opens that.
 
         >>> /train notes.txt training.epochs=1 model.hidden_size=8
         >>> The cat

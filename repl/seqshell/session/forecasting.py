@@ -27,6 +27,8 @@ SHOWN = 6  # values of the example in a message
 class Forecasting(Answering):
     """Forecasts of numbers."""
 
+    _has_told_window = False
+
     def observe(self, values: Any) -> int:
         """Read values, oldest first, without forecasting: a text, or numbers [M] or [M, F]. Returns the number of rows.
 
@@ -73,6 +75,15 @@ class Forecasting(Answering):
             reason = f"{self.model.name} looks 1 to {counted(most, 'step')} ahead, not {steps:,}"
             raise UsageError(reason, hint=f"/forecast {near}, or /set horizon {near}", code="horizon")
         return steps
+
+    def take_window_remark(self) -> str:
+        """The first time that fewer rows stand before a forecast than the model was made to look back on: what it does about it; else ""."""
+        window = self.model.header.get("config", {}).get("window", 0)
+        if self._has_told_window or type(window) is not int or self.position >= window:
+            return ""
+        self._has_told_window = True
+        known = f"{self.model.name} looks back {window:,} steps and knows {self.position:,}"
+        return f"{known}: it takes those before the first to be like it, and forecasts better with more"
 
     def rewind_to(self, text: str) -> Moved:
         """Go back to just after the last occurrence of a text, or, in a series, of some values. UsageError when there is none."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seqshell import lines
 from seqshell.errors import UsageError, VocabularyError
-from seqshell.events import Event
+from seqshell.events import Event, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
-    """Observe the values of the message, or those of the file that @FILE names, then forecast `horizon` steps; yields Forecast.
+    """Observe the values of the message, or those of the file that @FILE names, then forecast `horizon` steps: yields what `told` does.
 
     wishes: horizon. Nothing has changed when UsageError or VocabularyError is raised.
     """
@@ -28,12 +28,19 @@ def answer(session: Session, text: str, wishes: Wishes) -> Iterator[Event]:
         session.observe(text)
     else:
         raise UsageError("a blank line holds no values; /forecast forecasts without any")
-    yield session.forecast(steps)
+    yield from told(session, steps)
 
 
 def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterator[Event]:
     """Forecast `number` steps (None: horizon) from what was observed."""
-    yield session.forecast(wishes.get("horizon") if number is None else number)
+    yield from told(session, wishes.get("horizon") if number is None else number)
+
+
+def told(session: Session, steps: int) -> Iterator[Event]:
+    """The forecast of so many steps, and once in a session a remark where the model knows too little for a good one."""
+    yield session.forecast(steps)
+    if remark := session.take_window_remark():
+        yield Notice(remark)
 
 
 def observe_file(session: Session, name: str, read_stdin: Callable[[], str] | None = None) -> int:

@@ -26,7 +26,7 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         "recipe",
         nargs="*",
         metavar="RECIPE|NAME|FILE",
-        help="a recipe; a text; pairs in two columns (FILE.tsv), or in two files, source and target; a table with columns text and label",
+        help="a recipe; a text; pairs in two columns (FILE.tsv), or in two files; a table with columns text and label, or with a time and numbers",
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="training.epochs=3, for instance")
     parser.add_argument("--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models")

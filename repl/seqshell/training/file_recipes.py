@@ -1,7 +1,8 @@
 """What a word after `train` means: a recipe by name or path, or files of data, for which a shipped recipe stands. Imports neither torch nor numpy.
 
 A file is a text. A table, CSV or TSV, whose first row names the columns text and label is labelled texts, and so is a folder of files LABEL.txt.
-Any other that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files, line by line.
+One with a time and numbers is a series. Any other that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files,
+line by line.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ LEAST_TEXTS = 8  # labelled texts of a batch
 LABELLED_CHARACTERS = 100_000_000  # the same of labelled texts
 SHORT = 2  # words; texts that have fewer on the average are read by characters
 BY_HEART = 200  # fewer pairs than these are too few to leave some out
+SERIES_ROWS = 60_000  # the same of rows of numbers
+SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in between is the horizon
+ROWS_PER_STEP = 12  # so many rows there are for each step ahead at least, and
+ROWS_PER_SEGMENT = 6  # times its size for each segment of a window
+LEAST_ROWS, ROWS_PER_PIECE = 4, 50  # a batch has so many pieces of the series at least, and one for so many rows
 TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 LANGUAGE = re.compile(r"[a-z]{2}")  # what a file may end in when it is named after its language: test.fr
 
@@ -41,6 +47,8 @@ def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
     overrides = list(overrides)
     if is_labelled(path, overrides):
         return class_recipe(path, overrides)
+    if is_series(path, overrides):
+        return series_recipe(path, overrides)
     return pair_recipe([path], overrides) if is_pairs(path) else text_recipe(path, overrides)
 
 
@@ -53,11 +61,19 @@ def is_labelled(path: Path, overrides: Iterable[str] = ()) -> bool:
         return True
     if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
         return False
-    wanted = {"data.text_column": "text", "data.label_column": "label"}
-    wanted |= {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in overrides) if key.strip() in wanted}
+    wanted = _overridden({"data.text_column": "text", "data.label_column": "label"}, overrides)
     from seqshell.training.tables import column_names
 
     return set(wanted.values()) <= set(column_names(path))
+
+
+def is_series(path: Path, overrides: Iterable[str] = ()) -> bool:
+    """Whether a file says by its ending and its first rows that it is a table of numbers."""
+    if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
+        return False
+    from seqshell.training.series import find_columns
+
+    return find_columns(path, _overridden({"data.time_column": ""}, overrides)["data.time_column"]) is not None
 
 
 def is_pairs(path: Path) -> bool:
@@ -134,6 +150,45 @@ def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     if sum(len(text.split()) for text in texts) < SHORT * len(texts):
         tables["tokenizer"] = {"name": "char"}
     return recipe()
+
+
+def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The shipped recipe `series` with a table of numbers. It looks a season ahead, where that is not long, and back as far as its rows allow.
+
+    Few rows are read more often, in smaller batches.
+    """
+    from seqshell.training.forecast_baselines import find_season
+    from seqshell.training.series import find_columns, read_series, split_rows
+
+    overrides, tables = list(overrides), _shipped("series")
+    path = path.absolute()
+    name = _name(path.name.removesuffix(".gz").rpartition(".")[0]) or "series"
+    data, model, training = tables["data"], tables["model"], tables["training"]
+    del data["origin"]
+    time_column = _overridden({"data.time_column": ""}, overrides)["data.time_column"]
+    data["table"], data["time_column"] = path.name, (find_columns(path, time_column) or ("", ()))[0]
+
+    def recipe() -> Recipe:
+        return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
+
+    wanted = recipe().data
+    source = read_series(wanted.table, wanted.columns, wanted.time_column, folder=path.parent)
+    rows = len(split_rows(wanted, source.name, len(source), 1).training)  # everything is chosen by these alone
+    season = find_season(source.values[:rows])
+    horizon = max(1, min(season if SHORTEST_SEASON <= season <= LONGEST_HORIZON else model["horizon"], len(source) // ROWS_PER_STEP))
+    model["horizon"] = model["segment"] = horizon
+    model["window"] = horizon * max(2, min(model["window"] // horizon, rows // (ROWS_PER_SEGMENT * horizon)))
+    training["epochs"] = _epochs(SERIES_ROWS, rows)
+    training["sample_every"] = max(1, training["epochs"] // 10)
+    training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_PIECE))
+    steps = "1 step" if horizon == 1 else f"{horizon} steps"
+    tables["defaults"]["about"] = f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name} reads your table."
+    return recipe()
+
+
+def _overridden(wanted: dict[str, str], overrides: Iterable[str]) -> dict[str, str]:
+    """Keys with their values, or those that overrides give them."""
+    return wanted | {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in overrides) if key.strip() in wanted}
 
 
 def _shipped(name: str) -> dict[str, Any]:

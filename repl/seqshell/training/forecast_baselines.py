@@ -6,6 +6,7 @@ p + 1 to p + H for each of P positions.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ WINDOW = 336  # values that the line is laid through: what NLinear was published
 PIECE = 4096  # windows that are held at once
 RIDGE = 1e-3  # added to the sums of squares, so that columns that never change do no harm
 LONGEST_SEASON = 1000
+LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # correlations from which on there is a season
+NOISE = 4.0  # standard deviations of the correlations of noise, each 1 / sqrt(N)
+NEARLY = 0.9  # of the best correlation
+FLAT = 1e-9  # of the largest value: less is rounding
 
 
 def last_value(values: Values, positions: Positions, horizon: int) -> Values:
@@ -34,17 +39,50 @@ def seasonal(values: Values, positions: Positions, horizon: int, season: int) ->
 
 
 def find_season(values: Values) -> int:
-    """After how many rows, 2 or more, a series changes most as it did before: where its differences correlate best with themselves, all
-    columns together. 1 where they nowhere do."""
-    changes = np.diff(values.astype(np.float64), axis=0)
-    longest = min(LONGEST_SEASON, len(changes) // 3)
+    """After how many rows, 2 or more, a series does again what it did; 1 where it has no season. values: [N, F], the rows to train on.
+
+    What changes from row to row tells of a season however the level drifts: the lag at which changes correlate best with themselves, on the average
+    of the columns, or an earlier one that is nearly as good, for a season comes again at its multiples. Where changes are mostly noise, a long season
+    shows in the level about its trend. Either way no lag within half of it is better.
+    """
+    changes, enough = _correlations(np.diff(values.astype(np.float64), axis=0)), max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values)))
+    peaks = _peaks(changes)
+    highest = max(peaks.values(), default=0.0)
+    if highest > enough:
+        return next(lag for lag, height in peaks.items() if height > NEARLY * highest)
+    peaks = _peaks(_correlations(_detrended(values.astype(np.float64))))
+    best = max(peaks, key=lambda lag: peaks[lag], default=1)
+    return best if peaks.get(best, 0.0) > LEAST_OF_LEVELS else 1
+
+
+def _peaks(correlations: NDArray[np.float64]) -> dict[int, float]:
+    """The lags, 2 or more, in order, that have no higher correlation within half of them on either side, and theirs."""
+    return {
+        lag: float(correlations[lag])
+        for lag in range(2, 1 + 2 * (len(correlations) - 1) // 3)
+        if lag == lag - lag // 2 + int(np.argmax(correlations[lag - lag // 2 : lag + lag // 2 + 1]))
+    }
+
+
+def _detrended(values: Values) -> Values:
+    """Values less the straight line through each column."""
+    times = np.arange(len(values)) - (len(values) - 1) / 2
+    centred = values - values.mean(0)
+    level: Values = centred - np.outer(times, times @ centred / max(1.0, float(times @ times)))
+    return level
+
+
+def _correlations(values: Values) -> NDArray[np.float64]:
+    """How rows [N, F] correlate with those 0, 1, 2, ... earlier, on the average of the columns; empty where they are too few to tell."""
+    longest = min(LONGEST_SEASON, len(values) // 3)
     if longest < 2:
-        return 1
-    changes = (changes - changes.mean(0)) / np.where(changes.std(0) > 0, changes.std(0), 1)
-    spectrum = np.fft.rfft(changes, 2 * len(changes), axis=0)
-    products = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + 1].sum(1)  # at each lag
-    best = 2 + int(np.argmax(products[2:]))
-    return best if products[best] > 0 else 1
+        return np.zeros(0)
+    centred = values - values.mean(0)
+    spread = centred.std(0)
+    centred = centred / np.where(spread > FLAT * np.abs(values).max(0), spread, np.inf)  # a column that does not move says nothing
+    spectrum = np.fft.rfft(centred, 2 * len(values), axis=0)
+    found: NDArray[np.float64] = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + longest // 2 + 1].mean(1) / len(values)
+    return found
 
 
 class NLinear:

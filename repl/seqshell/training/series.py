@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,16 @@ from numpy.typing import NDArray
 
 from seqshell.errors import RecipeError
 from seqshell.training.recipe_settings import DataSettings
-from seqshell.training.tables import TableFile, read_table
+from seqshell.training.tables import TableFile, first_rows, read_table
 
+LARGEST = 1e30  # of a value: its square is still a number of 64 bits, and so is a whole series of them
 LONG = 1.5  # times the usual step of the time column is a gap: months and years differ by less
+
+GAPS = ("nan", "na", "n/a", "null", "none", "?", "-", "")  # how tables write that there is no value
+TIMES = ("date", "time", "datetime", "timestamp", "ds", "year", "month", "week", "day", "hour")  # names of columns
+MONTH = re.compile(r"\d{4}-\d{2}")
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(\D.*)?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 Numbers = NDArray[np.float64]
 
@@ -91,6 +99,30 @@ def read_series(
     return SeriesData(table.name, table.digest, names, values, remark if time_column else "")
 
 
+def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...]] | None:
+    """The time column of a table, "" without one, and its other columns; None when its first two rows are no names and numbers below them.
+
+    The time is the named column, else the first one with a date in it, else the first one whose name tells a time. Beside a time some of the others
+    must be numbers, without one all of them. RecipeError for numbers without names above them, and names without numbers below.
+    """
+    names, cells = [*first_rows(path, 3), (), ()][:2]  # a blank row may stand between the two
+    if names and all(_is_number(cell) or _is_time(cell) for cell in names) and any(map(_is_number, names)):
+        number = next(filter(_is_number, names))
+        raise RecipeError(f"{path.name}, row 1: {number!r} is a number; the first row names the columns, such as date,value")
+    if len(names) > 1 and not cells and ".csv" in path.suffixes:
+        raise RecipeError(f"{path.name} has no rows below the names of its columns")
+    if not cells or any(map(_is_number, names)):
+        return None
+    below = dict(zip(names, cells, strict=False))  # rows of other lengths are told when the table is read
+    dates = [name for name, cell in below.items() if _is_time(cell)]
+    time = next(filter(None, [time_column, *dates, *(name for name in names if name.lower() in TIMES)]), "")
+    others = [cell for name, cell in below.items() if name != time]
+    if not others and time not in dates:
+        return None
+    fits = all(_is_number(cell) or cell.lower() in GAPS for cell in others)
+    return (time, tuple(name for name in names if name != time)) if fits or (time and any(map(_is_number, others))) else None
+
+
 def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Split:
     """The parts of a table of so many rows. RecipeError when one is too short for forecasts of `horizon` steps."""
     if data.ends:
@@ -125,10 +157,27 @@ def _number(table: TableFile, index: int, place: int, way_out: str) -> float:
     except ValueError:
         value = math.nan
     if "_" not in cell and math.isfinite(value):
+        if abs(value) > LARGEST:
+            raise RecipeError(f"{where}: {cell[:40]} is too large; {LARGEST:g} is the most")
         return value
-    if not cell or cell.lower().strip("+-") in ("nan", "na", "n/a", "null", "none", "?", ""):
+    if cell.lower().strip("+-") in GAPS:
         raise RecipeError(f"{where}: a value is missing; fill it in, or leave out the rows up to there")
+    if DECIMAL_COMMA.fullmatch(cell):
+        raise RecipeError(f"{where}: {cell!r} has a comma; a number is written with a point, {cell.replace(',', '.')}")
     raise RecipeError(f"{where}: {cell[:40]!r} is no number; {way_out} names the columns that are numbers")
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is meant to be a number."""
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return bool(DECIMAL_COMMA.fullmatch(cell))
+
+
+def _is_time(cell: str) -> bool:
+    """Whether a cell is a date, and no number."""
+    return not _is_number(cell) and (_moment(cell) is not None or bool(DATE.fullmatch(cell)))
 
 
 def _check_times(table: TableFile, column: str) -> str:
@@ -150,14 +199,14 @@ def _check_times(table: TableFile, column: str) -> str:
 
 
 def _moment(text: str) -> float | None:
-    """A time as a number: of itself, or of seconds. None for what is neither a number nor an ISO date."""
+    """A time as a number: of itself, or of seconds. None for what is neither a number nor an ISO date or month."""
     try:
         value = float(text)
         return value if math.isfinite(value) else None
     except ValueError:
         pass
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(f"{text}-01" if MONTH.fullmatch(text) else text)
     except ValueError:
         return None
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()

@@ -59,12 +59,17 @@ def read_table(word: str, folder: Path = Path(), origin: str = "") -> TableFile:
 
 def column_names(path: Path) -> tuple[str, ...]:
     """The names in the first row of a file, whatever follows it; empty when it cannot be read as a table."""
+    return next(iter(first_rows(path, 1)), ())
+
+
+def first_rows(path: Path, number: int) -> list[tuple[str, ...]]:
+    """The cells of the first rows that are not blank, as far as the first `number` lines of a file can be read as a table."""
     try:
         _, text, _ = read_text(str(path))
-        rows = _cells(path.name, text.partition("\n")[0])
+        rows = _cells(path.name, "\n".join(text.split("\n", number)[:number]))
     except RecipeError:
-        return ()
-    return tuple(cell.strip() for cell in rows[0][0]) if rows else ()
+        return []
+    return [tuple(cell.strip() for cell in row) for row, _ in rows]
 
 
 def _cells(name: str, text: str) -> list[tuple[list[str], int]]:
@@ -87,4 +92,5 @@ def _rows(name: str, text: str) -> Iterator[list[str]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise RecipeError(f"{name}, row {number}: {error}") from None
+            wrong = "a quotation mark is opened and never closed" if "end of data" in str(error) else str(error)
+            raise RecipeError(f"{name}, row {number}: {wrong}") from None
