@@ -63,6 +63,29 @@ def test_the_tables_are_readable():
     )
 
 
+def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
+    counts = confusion(RIGHT, FOUND, 3)
+
+    assert plain(confusion_table(counts, LABELS, 36)) == plain(confusion_table(counts, LABELS))
+    assert plain(confusion_table(counts, LABELS, 35)) == (
+        "how often a label (row) was taken for another (column)\n"
+        "     c d b u\n"
+        "     a o i n\n"
+        "     t g r r\n"
+        "           e\n"
+        "           a\n"
+        "           d\n"
+        "cat  2 1 1 1\n"
+        "dog  1 1 · ·"
+    )
+    assert confusion_table(counts, LABELS, 11).columns == ("right", "found", "how often")
+
+
+def test_a_matrix_under_long_names_that_begin_alike_is_told_by_its_commonest_confusions():
+    labels = [f"one of the labels, number {number}" for number in range(3)]
+    assert confusion_table(confusion(RIGHT, FOUND, 3), labels, 80).columns == ("right", "found", "how often")
+
+
 def test_of_many_labels_the_commonest_confusions_are_told():
     labels = [f"label {number}" for number in range(30)]
     counts = confusion([*range(30), 3, 3, 4, 5], [*range(30), 7, 7, 8, UNREAD], 30)

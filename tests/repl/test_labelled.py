@@ -26,6 +26,11 @@ def examples(*pairs: tuple[str, str]) -> Examples:
 # Tables
 
 
+def test_a_label_is_one_line(tmp_path):
+    found = read_examples(written(tmp_path / "a.csv", 'text,label\na," new\n york "\n'), Columns())
+    assert found.labels == ("new york",)
+
+
 def test_a_csv_has_quotes_and_a_tsv_has_none(tmp_path):
     told = 'text,label\n"a, b\nc",x\n\n"say ""no""",y\n'
     table = read_table(written(tmp_path / "a.csv", told))
@@ -55,7 +60,7 @@ def test_a_packed_table_is_unpacked(tmp_path):
     [
         ("a.csv", "text,label\na,x\nb\n", "a.csv, row 3: it has 1 cells, and the first row names 2 columns"),
         ("a.tsv", "text\tlabel\na\tx\ty\n", "a.tsv, row 2: it has 3 cells, and the first row names 2 columns"),
-        ("a.csv", 'text,label\n"a,x\n', "a.csv, row 2: unexpected end of data"),
+        ("a.csv", 'text,label\n"a,x\n', "a.csv, row 2: a quotation mark is opened and never closed"),
         ("a.csv", "text,label\n", "a.csv has no rows below the names of its columns"),
         ("a.csv", "", "a.csv is empty"),
         ("a.csv", "text,stars\na,3\n", "a.csv, row 1: there is no column 'label', but 'text', 'stars'; data.label_column names another"),

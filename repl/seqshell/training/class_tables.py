@@ -15,13 +15,14 @@ from seqshell.training.class_figures import Counts
 
 WIDEST = 20  # labels of which the whole matrix is shown in a terminal; of more, the commonest confusions
 MOST = 20  # of these
+TALLEST = 8  # characters of the names above the columns, where they are written downwards
 WRITTEN = 40  # labels of which the picture has numbers
 
 
-def tables(values: Mapping[str, Any]) -> list[Table]:
-    """Those of the figures of `evaluate_classes`."""
+def tables(values: Mapping[str, Any], width: int | None = None) -> list[Table]:
+    """Those of the figures of `evaluate_classes`. width: of the window, in characters; None where lines may have any length."""
     counts, labels = _matrix(values)
-    return [figures_table(values["model"], values, values["unit"]), labels_table(values["by_label"]), confusion_table(counts, labels)]
+    return [figures_table(values["model"], values, values["unit"]), labels_table(values["by_label"]), confusion_table(counts, labels, width)]
 
 
 def figures_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
@@ -38,8 +39,12 @@ def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
     return Table(("label", "examples", "recall", "precision", "F1"), tuple(rows))
 
 
-def confusion_table(counts: Counts, labels: Sequence[str]) -> Table:
-    """The matrix, a row for each right label that the data has, under the beginnings of the labels found; of many labels the commonest confusions."""
+def confusion_table(counts: Counts, labels: Sequence[str], width: int | None = None) -> Table:
+    """The matrix, a row for each right label that the data has, under the beginnings of the labels found; of many labels the commonest confusions.
+
+    width: as in `tables`. Where the matrix is wider, its columns are close together under names that are written downwards; where that is
+    too wide, too, the commonest confusions stand for it.
+    """
     if len(labels) > WIDEST:
         return _commonest(counts, labels)
     has_unread = bool(counts[:, -1].any())
@@ -49,7 +54,12 @@ def confusion_table(counts: Counts, labels: Sequence[str]) -> Table:
         if counts[row].any()
     ]
     columns = ("right \\ found", *short(labels), *(["unread"] if has_unread else []))
-    return Table(columns, _to_the_right(columns, rows), "how often a label (row) was taken for another (column)")
+    title = "how often a label (row) was taken for another (column)"
+    wide = Table(columns, _to_the_right(columns, rows), title)
+    if width is None or _width(wide) <= width:
+        return wide
+    close = Table(("", ""), _close_together(columns[1:], rows), title)
+    return close if _width(close) <= width and max(map(len, columns[1:])) <= TALLEST else _commonest(counts, labels)
 
 
 def short(labels: Sequence[str], least: int = 3) -> tuple[str, ...]:
@@ -112,6 +122,20 @@ def _to_the_right(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tu
     """The rows with every cell but the first at the right end of its column: being texts, they would stand at the left."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     return tuple((row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))) for row in rows)
+
+
+def _close_together(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    """The rows with one text for all their numbers, under the names of the columns from top to bottom."""
+    height = max(map(len, names))
+    heads = [("", *(letter or " " for letter in letters)) for letters in zip(*(name.ljust(height) for name in names), strict=True)]
+    lines = _to_the_right([""] + [" "] * len(names), [*heads, *rows])
+    return tuple((first, " ".join(cells)) for first, *cells in lines)
+
+
+def _width(table: Table) -> int:
+    """Of its longest line in a terminal, where columns are two spaces apart."""
+    lines = [row for row in (table.columns, *table.rows) if any(row)]
+    return sum(max(len(str(row[column])) for row in lines) for column in range(len(table.columns))) + 2 * (len(table.columns) - 1)
 
 
 def _percent(share: float | None) -> str:

@@ -34,6 +34,7 @@ from seqshell.training.recipe import Recipe
 
 NUM_EXAMPLES = 3  # texts shown to newcomers where the recipe names none
 SHOWN = 3  # labels of a sample
+TIE = 1e-6  # of nats, beside a share: where the shares are equal, the nats say which is better
 FIGURES = ("nats", "accuracy", "macro_recall", "macro_f1")
 
 
@@ -160,7 +161,7 @@ class ClassifyingLessons:
         if criterion == "nats":
             return figures
         parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
-        return {"wanting": 1 - sum(figures[part] for part in parts) / len(parts), **figures}
+        return {"wanting": 1 - sum(figures[part] for part in parts) / len(parts) + TIE * figures["nats"], **figures}
 
     def remark(self, figures: Figures) -> str:
         shares = ", ".join(f"{name.replace('_', ' ')} {100 * figures[name]:.2f} %" for name in FIGURES[1:3])

@@ -69,12 +69,12 @@ class Split:
 def read_examples(word: str, columns: Columns, folder: Path = Path(), origin: str = "") -> Examples:
     """The examples of a table or of a folder; relative paths start at `folder`, and `origin` says where a missing one comes from.
 
-    White space in a text is a single space, as it is when a text is typed. RecipeError, with row and column, for a label or column that is
+    White space in a text or label is a single space, as it is when a text is typed. RecipeError, with row and column, for a label or column that is
     missing, an empty file, nothing but blank texts.
     """
     path = folder / Path(word).expanduser()
     name, digest, rows = _folder(path) if path.is_dir() else _table(word, columns, folder, origin)
-    found = [(" ".join(text.split()), columns.names.get(label, label), place) for text, label, place in rows]
+    found = [(" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place) for text, label, place in rows]
     kept = [item for item in found if item[0]]
     if not kept:
         raise RecipeError(f"{name} has no texts")

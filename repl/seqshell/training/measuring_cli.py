@@ -5,6 +5,8 @@ The options that every subcommand has (--json, --device, --seed, -p, --no-plugin
 
 from __future__ import annotations
 
+import shutil
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +114,8 @@ def _tell_classes(measured: dict[str, Any]) -> None:
     data = measured["data"]
     which = " that were held out" if data.get("held_out") else ""
     print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} texts{which}; {measured['nats']:.4f} nats a text"))
-    for table in class_tables.tables(measured):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for table in class_tables.tables(measured, width):
         print(safe(plain(table) or ""))
     print(safe(f"the baselines learnt from {measured['baselines_from']}"))
     if measured["failed"]:
