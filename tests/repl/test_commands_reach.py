@@ -147,11 +147,42 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
     shell.add(tiny_model())
     list(shell.handle("/feed abc"))
     assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
-    saved(shell, tmp_path / "counted.safetensors", "neural_ngram", embed_size=4, hidden_size=8)
-    list(shell.handle("/feed abc"))
-    assert message("/reach") == "the architecture neural_ngram does not read its tokens one after the other, so that none is further back"
+    with pytest.raises(UsageError, match="the architecture pair does not read its tokens one after the other, so that none is further back"):
+        gradients(Pair(), "pair", [0, 1], 1, ())
     with pytest.raises(UsageError, match="the architecture bare has no embedding, so that no gradient leads back to its tokens"):
         gradients(torch.nn.Linear(2, 2), "bare", [0, 1], 1, np.zeros((1, 2), np.float32))
+
+
+class Pair(torch.nn.Module):
+    """It looks each token up together with the one before it, as the networks do whose state is the last tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(3, 4)
+
+    def forward(self, tokens, state):
+        return self.embedding(torch.stack((tokens, tokens.roll(1)), -1)).sum(2), state
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ngram", {"order": 3}),
+        ("ngram", {"order": 1}),
+        ("maxent", {"order": 3, "table_size": 64}),
+        ("neural_ngram", {"order": 3, "embed_size": 4, "hidden_size": 8}),
+    ],
+)
+def test_a_state_of_tokens_is_told_without_torch(shell, tmp_path, monkeypatch, name, settings):
+    saved(shell, tmp_path / "model.safetensors", name, **settings)
+    list(shell.handle("/feed abc"))
+    monkeypatch.delitem(sys.modules, "torch")
+    with pytest.raises(UsageError) as caught:
+        list(shell.handle("/reach"))
+    number = settings["order"] - 1
+    kept = f"its state is whole numbers, {number} of them, such as the last tokens; it reaches as far back as these do"
+    assert caught.value.message == f"model has no gradients to show: {kept}"
+    assert "torch" not in sys.modules
 
 
 class Screen(io.StringIO):

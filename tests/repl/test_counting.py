@@ -50,7 +50,8 @@ def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_g
     events = list(train(recipe(tmp_path, order=4), REGISTRY, out))
 
     assert [(event.done, event.total) for event in events if isinstance(event, Progress)] == [(0, 1), (1, 1)]
-    assert any(isinstance(event, Notice) and event.text.startswith("counted: ngram, vocabulary") for event in events)
+    remarks = [event.text for event in events if isinstance(event, Notice)]
+    assert remarks[0].startswith("counted: ngram, vocabulary")
     (table,) = [event for event in events if isinstance(event, Table)]
     texts = [event.text for event in events if isinstance(event, Text)]
     header = checkpoint.read_header(out)
@@ -61,6 +62,7 @@ def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_g
     assert table.rows[0][1] == f"{figures['nats']['carry']:.4f}"
     assert texts[-1] == f"seqshell -m {out}"
     assert texts[-2].startswith("after it:\nthe ")
+    assert texts[-2].removeprefix("after it:\n") not in remarks  # it is shown once
     assert (tmp_path / "counted.run" / "metrics.jsonl").exists()
     assert not (tmp_path / "counted.run" / "resume.safetensors").exists()
 

@@ -12,7 +12,7 @@ from seqshell.errors import UsageError
 from seqshell.events import Data, Event, Notice, Reach
 from seqshell.models import Task
 from seqshell.offers import Arguments, command
-from seqshell.state import State, map_leaves
+from seqshell.state import State, leaves, map_leaves
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -41,6 +41,7 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     texts, ids = _last_tokens(session, number)
     if session.model.path is None:
         raise UsageError(f"{session.model.name} has no file to read its torch module from, whose gradients /reach shows")
+    _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
     from seqshell.training.evaluation import module_of
@@ -54,6 +55,18 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield Reach(tokens, said, log_prob, halved)
     shown = [{"back": len(norms) - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(tokens)]
     yield Data({"token": said, "logprob": log_prob, "half_life": halved, "reach": shown})
+
+
+def _refuse_whole_numbers(session: Session) -> None:
+    """UsageError, before torch is loaded, for a state that no gradient passes: counted models and their kin keep the last tokens themselves."""
+    kept = list(leaves(session.here.state))
+    if kept and not any(leaf.dtype.kind == "f" for leaf in kept):
+        number = sum(leaf[0].size for leaf in kept)
+        raise UsageError(
+            f"{session.model.name} has no gradients to show: its state is whole numbers, {number} of them, such as the last tokens; "
+            "it reaches as far back as these do",
+            code="no_gradient",
+        )
 
 
 def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from seqshell.errors import RecipeError
-from seqshell.events import Event, Notice, Progress
+from seqshell.events import Event, Progress
 from seqshell.host import resolve
 from seqshell.training.preparation import Prepared
 from seqshell.training.reading import ReadingLessons
@@ -53,8 +53,8 @@ class CountingRun(Run):
         place.history.append(place.best)
         self.best_weights = self._weights()
         self.write()
-        yield Progress(1, 1, f"{ids.numel():,} tokens", "counting")
-        yield Notice(f"counted {ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.lessons.remark(figures)}")
+        # No Notice, after which trainings show a sample: the one that follows the figures is all there is to see.
+        yield Progress(1, 1, f"{ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.lessons.remark(figures)}", "counting")
 
     def write(self) -> None:
         """Write metrics.jsonl."""
