@@ -210,11 +210,11 @@ def test_the_curve_falls_from_left_to_right() -> None:
 
 
 def test_the_curve_as_a_picture(tmp_path: Path) -> None:
-    from seqshell.training import curve
+    from seqshell.training import curve, pictures
 
     pytest.importorskip("matplotlib")
     path = tmp_path / "curve.png"
-    curve.check_picture(path)
+    pictures.check_picture(path)
     curve.write_png([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"epoch": 1, "step": 2, "validation": {"carry": 1.0}}], path, "tune")
     assert path.read_bytes().startswith(b"\x89PNG")
 

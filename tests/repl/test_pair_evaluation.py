@@ -100,11 +100,11 @@ def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Mo
     found = evaluated(model, module, registry)
 
     nats, translations = one_by_one(module, model)
-    assert found.translations == (*translations[:4], "")  # a blank source has a blank translation
+    assert found.answers == (*translations[:4], "")  # a blank source has a blank translation
     values = found.values
     assert values["nats"] == pytest.approx(nats, abs=1e-5)
     assert values["perplexity"] == pytest.approx(math.exp(nats), rel=1e-5)
-    assert values["bleu"] == bleu.bleu(found.translations, TARGETS).value
+    assert values["bleu"] == bleu.bleu(found.answers, TARGETS).value
     assert values["data"] == {"name": ["test.en", "test.de"], "sha256": ["1" * 64, "2" * 64], "items": 5}
     assert (values["model"], values["task"], values["strategy"], values["failed"]) == ("tiny", "translate", "greedy", 0)
     assert "tok:moses-de" in values["signature"]["bleu_lc_tok"]
@@ -124,7 +124,7 @@ def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(mo
     found = evaluated(model, module, registry, more)
 
     assert found.values["failed"] == 1
-    assert found.translations[-1] == ""
+    assert found.answers[-1] == ""
     assert found.values["nats"] == pytest.approx(evaluated(model, module, registry).values["nats"], abs=1e-6)
     assert found.values["data"]["items"] == 6
 
@@ -191,7 +191,7 @@ def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at
     pairs = Pairs(("a.tsv",), ("1" * 64,), ("Anna sees Bob", "Bob sees Anna"), ("so so so", "not not not"))
 
     told = {
-        settings: evaluated(model, module, registry, pairs, Wishes(settings=settings)).translations
+        settings: evaluated(model, module, registry, pairs, Wishes(settings=settings)).answers
         for settings in ((), (("unk", "on"),), (("unk", "on"), ("replace_unk", "off")))
     }
 
@@ -216,7 +216,7 @@ def constant_module() -> nn.Module:
 
 
 def test_a_sampled_translation_is_the_seeds(model: Model, module: nn.Module, registry: Registry) -> None:
-    drawn = [evaluated(model, module, registry, wishes=Wishes("sample", seed=seed)).translations for seed in (1, 1, 2)]
+    drawn = [evaluated(model, module, registry, wishes=Wishes("sample", seed=seed)).answers for seed in (1, 1, 2)]
 
     assert drawn[0] == drawn[1] != drawn[2]
 

@@ -24,6 +24,7 @@ from seqshell.training.class_figures import UNREAD, class_figures, confusion, la
 from seqshell.training.labelled import Columns, Examples, check_seen, folds, read_examples, split_examples
 from seqshell.training.optimisation import device_of
 from seqshell.training.pair_evaluation import Evaluation
+from seqshell.training.provenance import provenance
 
 TOKENS = 16_384  # that are read in one call, padding too
 FOLDS = 5  # parts of the data, each of which the baselines label after learning from the others
@@ -51,7 +52,7 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
     """
     columns = columns_of(model, wishes)
     examples = read_examples(data, columns)
-    seen = _remembered(model)
+    seen = provenance(model, "data")
     is_own = seen.get("sha256") == examples.digest
     others: Examples | None = None
     if wishes.held_out:
@@ -89,7 +90,7 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
             "data": {"name": examples.name, "sha256": examples.digest, "items": len(examples), **({"held_out": True} if wishes.held_out else {})},
             **class_figures(counts),
             "nats": mean_nats(logs[readable], right[readable]),
-            "baselines": _baselines(examples, others, number, unit),
+            "baselines": baseline_figures(examples, others, number, unit),
             "baselines_from": _learnt_from(examples, others, wishes),
             "unit": unit,
             "by_label": label_figures(counts, model.labels),
@@ -103,7 +104,7 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
 
 def columns_of(model: Model, wishes: ClassWishes) -> Columns:
     """Where texts and labels stand, as it is wished or as the checkpoint remembers it, and what its labels are called in the data."""
-    seen = _remembered(model)
+    seen = provenance(model, "data")
     text, label, names = (seen.get(key) for key in ("text_column", "label_column", "label_names"))
     return Columns(
         wishes.text_column or (text if isinstance(text, str) and text else "text"),
@@ -155,32 +156,11 @@ def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
         return None
 
 
-def unit_of(tokenizer: Tokenizer) -> str:
-    """What the baselines make n-grams of: characters where the model reads them, else words."""
-    return "characters" if tokenizer.name in ("char", "byte") else "words"
+def baseline_figures(examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str) -> dict[str, dict[str, float]]:
+    """The figures of each baseline on the examples, after learning from the others, or by cross-validation where there are none.
 
-
-def _remembered(model: Model) -> Mapping[str, Any]:
-    """What the checkpoint says of the data that it was trained on; a stranger's may say nothing."""
-    provenance = model.header.get("provenance")
-    data = provenance.get("data") if isinstance(provenance, Mapping) else None
-    return data if isinstance(data, Mapping) else {}
-
-
-def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
-    """What the training learnt from, and what it kept to validate on, of its own data."""
-    seen = _remembered(model)
-    share = seen.get("held_out")
-    if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
-        raise UsageError(f"--held-out: {model.name} kept no share of its data to validate on; evaluate it on other data")
-    if seen.get("sha256") != examples.digest:
-        raise UsageError(f"--held-out: {examples.name} is not the data that {model.name} was trained on, {seen.get('name')}, or has changed since")
-    split = split_examples(examples, share)
-    return split.training, split.validation
-
-
-def _baselines(examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str) -> dict[str, dict[str, float]]:
-    """The figures of each baseline on the examples, after learning from the others, or by cross-validation where there are none."""
+    number: of each label. unit: of their n-grams.
+    """
     texts, labels = (examples.texts, examples.labels) if others is None else (others.texts + examples.texts, others.labels + examples.labels)
     bags = baselines.make_bags(texts, unit)
     right = np.array([number[label] for label in labels])
@@ -193,6 +173,23 @@ def _baselines(examples: Examples, others: Examples | None, number: Mapping[str,
     if not parts:
         raise RecipeError(f"{examples.name} has one text alone, from which no baseline learns; --training names what they learn from")
     return baselines.compare(bags, right, parts, len(number))
+
+
+def unit_of(tokenizer: Tokenizer) -> str:
+    """What the baselines make n-grams of: characters where the model reads them, else words."""
+    return "characters" if tokenizer.name in ("char", "byte") else "words"
+
+
+def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
+    """What the training learnt from, and what it kept to validate on, of its own data."""
+    seen = provenance(model, "data")
+    share = seen.get("held_out")
+    if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
+        raise UsageError(f"--held-out: {model.name} kept no share of its data to validate on; evaluate it on other data")
+    if seen.get("sha256") != examples.digest:
+        raise UsageError(f"--held-out: {examples.name} is not the data that {model.name} was trained on, {seen.get('name')}, or has changed since")
+    split = split_examples(examples, share)
+    return split.training, split.validation
 
 
 def _learnt_from(examples: Examples, others: Examples | None, wishes: ClassWishes) -> str:

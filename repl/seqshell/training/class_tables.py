@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seqshell.checkpoint import write_atomically
 from seqshell.events import Table
 from seqshell.training import baselines
 from seqshell.training.class_figures import Counts
+from seqshell.training.pictures import new_figure, write_figure
 
 WIDEST = 20  # labels of which the whole matrix is shown in a terminal; of more, the commonest confusions
 MOST = 20  # of these
@@ -73,16 +73,12 @@ def short(labels: Sequence[str], least: int = 3) -> tuple[str, ...]:
 
 def write_png(values: Mapping[str, Any], path: Path) -> None:
     """The confusion matrix as a PNG by matplotlib: the darker, the larger the share of a row; with its numbers where they can be read."""
-    from io import BytesIO
-
-    from matplotlib.figure import Figure
-
     counts, labels = _matrix(values)
     present = counts.sum(axis=1) > 0
     numbers = counts[present][:, : len(labels)]
     shares = numbers / counts[present].sum(axis=1, keepdims=True)
     side = min(24.0, 3 + 0.4 * len(labels))
-    figure = Figure(figsize=(side, side), layout="constrained")
+    figure = new_figure(side, side)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     rows = [label for label, is_present in zip(labels, present, strict=True) if is_present]
@@ -93,9 +89,7 @@ def write_png(values: Mapping[str, Any], path: Path) -> None:
         for (row, column), number in np.ndenumerate(numbers):
             if number:
                 axes.text(column, row, str(number), ha="center", va="center", fontsize=7, color="white" if shares[row, column] > 0.5 else "black")
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    write_atomically(path, data.getvalue())
+    write_figure(figure, path)
 
 
 def _matrix(values: Mapping[str, Any]) -> tuple[Counts, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,14 +22,13 @@ from seqshell.host import Registry
 from seqshell.models import Architecture
 from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
-from seqshell.training import baselines
 from seqshell.training.batches import Ids, group_by_length, pad
-from seqshell.training.class_evaluation import encoded, last_logits, mean_nats, predictions, unit_of
+from seqshell.training.class_evaluation import baseline_figures, encoded, last_logits, mean_nats, predictions, unit_of
 from seqshell.training.class_figures import UNREAD, class_figures, confusion
 from seqshell.training.class_tables import figures_table
 from seqshell.training.labelled import Examples, Split, check_labels, check_seen, label_names, read_recipe_examples, split_examples
 from seqshell.training.lessons import Figures, Piece
-from seqshell.training.optimisation import device_of
+from seqshell.training.optimisation import on_device
 from seqshell.training.recipe import Recipe
 
 NUM_EXAMPLES = 3  # texts shown to newcomers where the recipe names none
@@ -48,16 +47,6 @@ def read_lessons(recipe: Recipe) -> Split:
     others = read_recipe_examples(recipe, validation)
     check_seen(others, examples.labels)
     return Split(examples, others)
-
-
-def train_tokenizer(recipe: Recipe, texts: Sequence[str], kind: Any) -> Tokenizer:
-    """The tokenizer of a recipe for the texts that are trained on."""
-    settings = {key: value for key, value in recipe.tokenizer.items() if key != "name"}
-    try:
-        tokenizer: Tokenizer = kind.train(texts, specials=True, **settings)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}") from None
-    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -134,7 +123,7 @@ class ClassifyingLessons:
 
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the labels, each example weighted by `weights`."""
-        inputs, labels = (torch.from_numpy(part).to(device_of(module)) for part in piece)
+        inputs, labels = on_device(module, piece)
         logits = last_logits(module, inputs, causal=self.architecture.causal).float()
         nats = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none")
         weights = torch.from_numpy(self.weights).to(nats)[labels]
@@ -211,10 +200,7 @@ class ClassifyingLessons:
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
         training, validation = self.split_of.training, self.split_of.validation
-        bags = baselines.make_bags(training.texts + validation.texts, unit_of(self.tokenizer))
-        right = np.array(self._right(training) + self._right(validation))
-        parts = np.arange(len(training)), np.arange(len(training), len(right))
-        return baselines.compare(bags, right, [parts], len(self.labels))
+        return baseline_figures(validation, training, self._numbers, unit_of(self.tokenizer))
 
     def _encoded(self, examples: Examples) -> Encoded:
         ids = [encoded(self.tokenizer, self._cut, text) for text in examples.texts]
@@ -226,5 +212,8 @@ class ClassifyingLessons:
 
     def _right(self, examples: Examples) -> list[int]:
         """The numbers of the labels."""
-        number = {label: index for index, label in enumerate(self.labels)}
-        return [number[label] for label in examples.labels]
+        return [self._numbers[label] for label in examples.labels]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.labels)}

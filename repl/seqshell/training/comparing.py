@@ -16,10 +16,10 @@ from seqshell.host import Registry
 from seqshell.models import Model, Task
 from seqshell.opening import open_model
 from seqshell.training.data import encode, load_text, read_text
-from seqshell.training.evaluation import measure, module_of
+from seqshell.training.evaluation import measure, module_on
 from seqshell.training.file_recipes import load_recipe
 from seqshell.training.loop import train
-from seqshell.training.optimisation import find_device
+from seqshell.training.provenance import provenance
 from seqshell.training.recipe import Recipe, recipe_from
 
 SHARE = 0.1  # of a text that is kept to measure on, where no recipe says
@@ -149,8 +149,8 @@ def _held_out(wanted: Wanted, contestants: Sequence[Model | Recipe]) -> HeldOut:
     name, text, digest = read_text(wanted.data) if wanted.data else _own_text(contestants)
     learnt = [len(load_text(recipe.data, recipe.folder).training) for recipe in recipes]
     for model in contestants:
-        if isinstance(model, Model) and _provenance(model, "data").get("sha256") == digest:
-            learnt.append(int(_provenance(model, "split").get("training", 0)))
+        if isinstance(model, Model) and provenance(model, "data").get("sha256") == digest:
+            learnt.append(int(provenance(model, "split").get("training", 0)))
     rest = text[max(learnt, default=0) :]
     if len(rest) < 2:
         raise UsageError(f"all of {name} was trained on; name another text to measure on with --test")
@@ -180,7 +180,7 @@ def _own_text(contestants: Iterable[Model | Recipe]) -> tuple[str, str, str]:
 
 def _text_of(model: Model) -> tuple[str, str, str]:
     """Name, text and sha256 of what a model was trained on; the text is empty where it is not here, by the recipe of the model's name."""
-    data = _provenance(model, "data")
+    data = provenance(model, "data")
     name, digest = str(data.get("name", "")), str(data.get("sha256", ""))
     try:
         if name.startswith("python:"):
@@ -194,22 +194,15 @@ def _text_of(model: Model) -> tuple[str, str, str]:
     return name, "", digest
 
 
-def _provenance(model: Model, key: str) -> dict[str, Any]:
-    value = model.header.get("provenance", {}).get(key)
-    return value if isinstance(value, dict) else {}
-
-
 def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
     """A model's figures on the text."""
     try:
         ids = encode(model.tokenizer, held_out.text)
         if ids.size < 2:
             raise RecipeError(f"{held_out.name} is too short for {model.name}: {ids.size} tokens, 2 are the least")
-        module = module_of(model, registry).to(find_device(device))
     except VocabularyError as error:
         raise VocabularyError(f"{model.name}: {error.message}", text=error.text, positions=error.positions) from None
-    except ValueError as error:
-        raise RecipeError(f"--device: {error}") from None
+    module = module_on(device, model, registry)
     start = time.perf_counter()
     figures = measure(module, model.tokenizer, held_out.text)
     seconds = time.perf_counter() - start

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.checkpoint import write_atomically
-from seqshell.errors import RecipeError
+from seqshell.training.pictures import new_figure, write_figure
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 Record = Mapping[str, Any]
@@ -49,23 +47,9 @@ def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, heig
     return "\n".join(rows)
 
 
-def check_picture(path: Path) -> None:
-    """RecipeError when a PNG cannot be written there; said before the training, not after it."""
-    if path.suffix.lower() != ".png":
-        raise RecipeError(f"-o takes a file that ends .png, not {path}")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise RecipeError("-o needs matplotlib: pip install 'seqshell[plot]'")
-    if not path.absolute().parent.is_dir():
-        raise RecipeError(f"-o: there is no folder {path.parent}")
-
-
 def write_png(history: Sequence[Record], path: Path, title: str, unit: str = "nats") -> None:
     """Both curves over the updates, as a PNG."""
-    from io import BytesIO
-
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     for points, label, style in ((training_losses(history), "training", "-"), (validations(history), "validation", "o-")):
         if points:
@@ -73,6 +57,4 @@ def write_png(history: Sequence[Record], path: Path, title: str, unit: str = "na
     axes.set(xlabel="updates", ylabel=unit, title=title)
     axes.grid(alpha=0.3)
     axes.legend()
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    write_atomically(path, data.getvalue())
+    write_figure(figure, path)

@@ -54,11 +54,9 @@ def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, 
     Of a file, CRLF becomes LF, a byte order mark is left out, and one that ends in .gz is unpacked.
     """
     if word.startswith(PREFIX):
-        text = make_table(word)
-        return word, text, hashlib.sha256(text.encode()).hexdigest()
+        return made(word, make_table(word))
     if word.startswith("python:"):
-        text = _python_text(word)
-        return word, text, hashlib.sha256(text.encode()).hexdigest()
+        return made(word, _python_text(word))
     path = folder / Path(word).expanduser()
     if not path.exists():
         raise RecipeError(f"there is no {path}" + (f"; the text comes from {source}" if source else ""))
@@ -76,6 +74,11 @@ def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, 
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}; convert it, or use another file") from None
     return path.name, text.replace("\r\n", "\n"), hashlib.sha256(data).hexdigest()
+
+
+def made(word: str, text: str) -> tuple[str, str, str]:
+    """What `read_text` returns of a text that is in no file."""
+    return word, text, hashlib.sha256(text.encode()).hexdigest()
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:

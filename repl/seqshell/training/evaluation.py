@@ -146,13 +146,13 @@ def evaluate(
         raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured on one {DATA[model.task]}, not on {len(data)}")
     if model.task is Task.TRANSLATE:
         pairs = read_pairs(data)
-        yield from evaluate_pairs(model, _on_device(model, registry, device), pairs, registry, wishes)
+        yield from evaluate_pairs(model, module_on(device, model, registry), pairs, registry, wishes)
     elif model.task is Task.CLASSIFY:
-        yield from evaluate_classes(model, _on_device(model, registry, device), data[0], labelled)
+        yield from evaluate_classes(model, module_on(device, model, registry), data[0], labelled)
     elif model.task is Task.GENERATE:
         yield Evaluation(_evaluate_text(model, data[0], registry, device))
     else:
-        yield Evaluation(evaluate_series(model, _on_device(model, registry, device), data[0], series))
+        yield Evaluation(evaluate_series(model, module_on(device, model, registry), data[0], series))
 
 
 def _evaluate_text(model: Model, data: str, registry: Registry, device: str) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _evaluate_text(model: Model, data: str, registry: Registry, device: str) -> 
         raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
     if size < 2:
         raise RecipeError(f"{name} is too short to be evaluated: {size} tokens, 2 are the least")
-    module = _on_device(model, registry, device)
+    module = module_on(device, model, registry)
     start = time.perf_counter()
     measured = measure(module, model.tokenizer, text)
     read = (size - 1) * len(measured["nats"])
@@ -184,7 +184,7 @@ def figures_table(measured: dict[str, Any]) -> Table:
     return Table(("state", "nats", "bits per character", "perplexity"), rows)
 
 
-def _on_device(model: Model, registry: Registry, device: str) -> nn.Module:
+def module_on(device: str, model: Model, registry: Registry) -> nn.Module:
     """The torch module of an opened checkpoint, in eval mode. RecipeError for a device that is not there."""
     try:
         where = find_device(device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from seqshell.state import State, leaves, map_leaves
 from seqshell.training.forecast_baselines import NLinear, last_value, seasonal
 from seqshell.training.forecast_figures import covered, errors, num_windows, usual_horizons
 from seqshell.training.optimisation import device_of
+from seqshell.training.provenance import provenance
 from seqshell.training.series import Scale, SeriesData, Split, read_series
 from seqshell.training.tables import column_names
 
@@ -152,15 +153,14 @@ def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) 
     source = read_series(word, _words(wishes.columns) or series.columns, time_column, way_out="--columns")
     if len(source.columns) != len(series.columns):
         raise UsageError(f"--columns: {model.name} reads {len(series.columns)} of them ({', '.join(series.columns)}), not {len(source.columns)}")
-    provenance = model.header.get("provenance", {})
-    parts = _parts(provenance, source)
+    parts = _parts(model, source)
     judged = _rows(wishes.rows, len(source)) if wishes.rows else parts.judged if parts else range(len(source))
     values = Scale(np.array(series.mean), np.array(series.std)).normalised(source.values)
     wanted = find_horizons(module, values, judged, _horizons(wishes.horizons))
     start = time.perf_counter()
     outputs = forecasts(module, values, positions_before(judged), max(wanted))
     seconds = time.perf_counter() - start
-    season = provenance.get("data", {}).get("season", 1)
+    season = provenance(model, "data").get("season", 1)
     measured = figures(outputs, values, judged, wanted, training=parts.training if parts else range(0), season=season if type(season) is int else 1)
     return {
         "model": model.name,
@@ -172,11 +172,11 @@ def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) 
     }
 
 
-def _parts(provenance: Mapping[str, Any], source: SeriesData) -> Split | None:
+def _parts(model: Model, source: SeriesData) -> Split | None:
     """How the rows of a table were split where it is the one that a model was trained on."""
-    if provenance.get("data", {}).get("sha256") != source.sha256:
+    if provenance(model, "data").get("sha256") != source.sha256:
         return None
-    sizes = [provenance.get("split", {}).get(name, 0) for name in ("training", "validation", "test")]
+    sizes = [provenance(model, "split").get(name, 0) for name in ("training", "validation", "test")]
     if not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) > len(source) or not any(sizes[1:]):
         return None
     first, second, last = itertools.accumulate(sizes)

@@ -19,10 +19,10 @@ from seqshell.series_header import LONGEST_EXAMPLE
 from seqshell.session.numbers import as_text
 from seqshell.state import State
 from seqshell.training.forecast_baselines import find_season
-from seqshell.training.forecast_evaluation import forecasts, measure, observed
+from seqshell.training.forecast_evaluation import forecasts, measure, observed, positions_before
 from seqshell.training.forecast_figures import errors, figures_table, quantile_levels
 from seqshell.training.lessons import Figures, Piece
-from seqshell.training.optimisation import device_of
+from seqshell.training.optimisation import on_device
 from seqshell.training.recipe import Recipe
 from seqshell.training.series import Numbers, Scale, SeriesData, Split, read_series, scale_of, split_rows
 
@@ -139,8 +139,7 @@ class ForecastingLessons:
 
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
         """The point by its squared or absolute error, as the recipe has it, the other quantiles by their pinball losses beside it."""
-        device = device_of(module)
-        context, inputs, targets = (torch.from_numpy(part).to(device) for part in piece)
+        context, inputs, targets = on_device(module, piece)
         with torch.no_grad():
             before = observed(module, context, module.initial_state(len(context)))
         outputs, _ = module(inputs, before)  # [B, T, K, F, Q]
@@ -195,7 +194,7 @@ class ForecastingLessons:
         return f"{_as_line(rows[-SHOWN:])} -> {_as_line(coming)}"
 
     def _judge(self, module: Any, rows: range) -> Figures:
-        outputs = forecasts(module, self.values, range(rows.start - 1, rows.stop - 1), self.horizon)
+        outputs = forecasts(module, self.values, positions_before(rows), self.horizon)
         found = errors(outputs[..., self.num_quantiles // 2], self.values, rows, (self.horizon,))
         figures = {name: by_horizon[str(self.horizon)] for name, by_horizon in found.items()}
         first = self.recipe.training.point_loss

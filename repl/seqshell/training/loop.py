@@ -18,6 +18,7 @@ from seqshell.models import Task
 from seqshell.opening import save_checkpoint
 from seqshell.training import curve
 from seqshell.training.counting import new_run
+from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
 from seqshell.training.recipe import Recipe
 from seqshell.training.recipe_settings import FILES
@@ -43,7 +44,7 @@ def train(
     picture: where the loss curve goes as a PNG. RecipeError, of the data, the settings, or a loss that is no number.
     """
     if picture is not None:
-        curve.check_picture(picture)
+        check_picture(picture)
     prepared = prepare(recipe, registry)
     out = places.place(recipe.name, "models") if out is None else out
     with _own(out.with_suffix(".run")) as folder:

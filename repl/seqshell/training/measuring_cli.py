@@ -46,10 +46,10 @@ def evaluate_command(arguments: Namespace) -> int:
     """Measure a model on data, print tables or one JSON object, and return 0. SeqshellErrors are the caller's."""
     from seqshell.opening import open_model
     from seqshell.training.class_evaluation import ClassWishes
-    from seqshell.training.curve import check_picture
     from seqshell.training.evaluation import evaluate
     from seqshell.training.forecast_evaluation import SeriesWishes
     from seqshell.training.pair_evaluation import Wishes
+    from seqshell.training.pictures import check_picture
 
     registry = told_registry(arguments.no_plugins, arguments.plugins)
     wishes = Wishes(arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0)

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqshell.training.recipe_settings import TrainingSettings
@@ -85,6 +86,12 @@ def find_device(name: str) -> torch.device:
 def device_of(module: nn.Module) -> torch.device:
     """Where a module's weights are; those of a model that is counted are buffers."""
     return next(itertools.chain(module.parameters(), module.buffers())).device
+
+
+def on_device(module: nn.Module, arrays: Iterable[NDArray[Any]]) -> list[Tensor]:
+    """The arrays as tensors where a module's weights are."""
+    device = device_of(module)
+    return [torch.from_numpy(array).to(device) for array in arrays]
 
 
 def choose_precision(wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device) -> str:

@@ -29,6 +29,7 @@ from seqshell.session.translation import Unknown
 from seqshell.tokenizers import Tokenizer
 from seqshell.training import bleu
 from seqshell.training.batches import Ids, pair_arrays
+from seqshell.training.optimisation import device_of, on_device
 from seqshell.training.pair_loss import pair_loss
 from seqshell.training.parallel import Pairs
 from seqshell.training.translation_figures import text_figures
@@ -97,7 +98,7 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
     assert model.source_tokenizer is not None  # every model for TRANSLATE has one
     sources = [_encoded(model.source_tokenizer, text) for text in pairs.sources]
     targets = [_encoded(model.tokenizer, text) for text in pairs.targets]
-    decoder = cast(SourceDecoder, model.decoder) if next(module.parameters()).device.type == "cpu" else TorchDecoder(module)
+    decoder = cast(SourceDecoder, model.decoder) if device_of(module).type == "cpu" else TorchDecoder(module)
     found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
     readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
     for done, (row, text, length) in enumerate(_translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1):
@@ -136,13 +137,12 @@ def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[
 
     module: a Seq2Seq in eval mode, on any device. sources, targets: ids without specials.
     """
-    device = next(module.parameters()).device
     order = sorted(range(len(sources)), key=lambda row: (len(targets[row]), len(sources[row])))
     total, count = 0.0, 0
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
         arrays = pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
-        nats, number = pair_loss(module, *(torch.from_numpy(array).to(device) for array in arrays))
+        nats, number = pair_loss(module, *on_device(module, arrays))
         total, count = total + nats.item(), count + int(number)
     return total / count if count else math.nan
 

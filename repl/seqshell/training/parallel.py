@@ -1,14 +1,15 @@
-"""Pairs of sentences: two files whose lines belong together, or one with a tab between source and target."""
+"""Pairs of sentences: two files whose lines belong together, or one with a tab between source and target; and how they are split."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from seqshell.errors import RecipeError
-from seqshell.training.data import read_text
+from seqshell.training.data import made, read_text
 from seqshell.training.generated import PREFIX, make_pairs
 
 
@@ -26,6 +27,25 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    def at(self, rows: Iterable[int]) -> Pairs:
+        """Those of some rows."""
+        kept = list(rows)
+        sources, targets = (tuple(side[row] for row in kept) for side in (self.sources, self.targets))
+        return Pairs(self.names, self.digests, sources, targets)
+
+    def without_blank(self) -> Pairs:
+        """Those of which both sides have text."""
+        both = zip(self.sources, self.targets, strict=True)
+        return self.at(row for row, (source, target) in enumerate(both) if source.strip() and target.strip())
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Pairs cut in two: to train on and to validate on."""
+
+    training: Pairs
+    validation: Pairs
 
 
 def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") -> Pairs:
@@ -48,12 +68,20 @@ def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") ->
     return Pairs(names, digests, tuple(sources), tuple(targets))
 
 
+def split_pairs(pairs: Pairs, share: float) -> Sentences:
+    """A share of the sources for validation, drawn by chance, always the same; all pairs of one source are on one side."""
+    sources = list(dict.fromkeys(pairs.sources))
+    order = np.random.default_rng(0).permutation(len(sources))
+    chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
+    sides = [[row for row, source in enumerate(pairs.sources) if (source in chosen) == of_validation] for of_validation in (False, True)]
+    return Sentences(*map(pairs.at, sides))
+
+
 def _read(word: str, folder: Path, source: str) -> tuple[str, str, str]:
     """(name, text, sha256 of its bytes) of a file or of what is made."""
     if not word.startswith(PREFIX):
         return read_text(word, folder, source)
-    text = make_pairs(word)
-    return word, text, hashlib.sha256(text.encode()).hexdigest()
+    return made(word, make_pairs(word))
 
 
 def _columns(name: str, text: str) -> tuple[list[str], list[str]]:

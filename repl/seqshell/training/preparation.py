@@ -80,11 +80,12 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
 
 
 def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.classifying import ClassifyingLessons, read_lessons, train_tokenizer
+    from seqshell.training.classifying import ClassifyingLessons, read_lessons
+    from seqshell.training.vocabularies import train_tokenizer
 
     split = read_lessons(recipe)
     labels = tuple(sorted(set(split.training.labels)))
-    tokenizer = train_tokenizer(recipe, split.training.texts, _tokenizer_type(registry, recipe.tokenizer))
+    tokenizer = train_tokenizer(recipe, recipe.tokenizer, _tokenizer_type(registry, recipe.tokenizer), split.training.texts, specials=True)
     config = check_config(recipe, architecture, tokenizer.size, num_classes=len(labels))
     return Prepared(recipe, architecture, config, tokenizer, None, ClassifyingLessons(recipe, architecture, config, tokenizer, labels, split), labels)
 

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -26,7 +25,9 @@ from seqshell.training import evaluation
 from seqshell.training.data import Streams, TextData, encode, fit_sizes, load_text
 from seqshell.training.decoders import make_decoder
 from seqshell.training.lessons import Figures, Piece
+from seqshell.training.optimisation import on_device
 from seqshell.training.recipe import Recipe
+from seqshell.training.vocabularies import train_tokenizer
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ class ReadingLessons:
         return self.num_tokens(piece)
 
     def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
-        device = next(module.parameters()).device
-        inputs, targets = (torch.from_numpy(part).to(device) for part in piece)
+        inputs, targets = on_device(module, piece)
         logits, state = module(inputs, state)  # [B, T, V]
         smoothing = self.recipe.training.label_smoothing
         return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing), state
@@ -134,17 +134,14 @@ class ReadingLessons:
 
 def read_text_lessons(recipe: Recipe, tokenizer_type: Any) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
     """The tokenizer of a recipe's text, the text, and the ids of both of its parts. RecipeError for what cannot be learnt from."""
-    settings = {key: value for key, value in recipe.tokenizer.items() if key != "name"}
     text = load_text(recipe.data, recipe.folder)
     try:
-        tokenizer: Tokenizer = tokenizer_type.train([text.training], **settings)
+        tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training])
         if tokenizer.unk is None:  # it could not even read a validation text with a character of its own
-            tokenizer = tokenizer_type.train([text.training, text.validation], **settings)
+            tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training, text.validation])
         training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
     except VocabularyError as error:
         raise RecipeError(f"{text.name}: {error.message}") from None
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{recipe.name}: the tokenizer {tokenizer_type.name} cannot be trained with {settings}: {error}") from None
     if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
         raise RecipeError(f"{text.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}")
     return tokenizer, text, training_ids, validation_ids

@@ -26,23 +26,17 @@ from seqshell.training.batches import Ids, Resplit, group, pair_arrays
 from seqshell.training.decoders import make_decoder
 from seqshell.training.forcing import teacher_forcing
 from seqshell.training.lessons import Figures, Piece
+from seqshell.training.optimisation import on_device
 from seqshell.training.pair_evaluation import teacher_forced, text_of
 from seqshell.training.pair_loss import pair_loss
-from seqshell.training.parallel import Pairs, read_pairs
+from seqshell.training.parallel import Pairs, Sentences, read_pairs, split_pairs
 from seqshell.training.recipe import Recipe
 from seqshell.training.translation_figures import exact_match
+from seqshell.training.vocabularies import train_tokenizer
 
 VALIDATION_SENTENCES = 1000  # that are translated after every epoch
 MARKS = " .!?\u2026\u202f\xa0"  # that end a sentence, and the spaces before them
 LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Pairs cut in two: to train on and to validate on."""
-
-    training: Pairs
-    validation: Pairs
 
 
 def read_sentences(recipe: Recipe) -> Sentences:
@@ -51,11 +45,11 @@ def read_sentences(recipe: Recipe) -> Sentences:
     data = recipe.data
     pairs = read_pairs([data.pairs] if data.pairs else [data.source, data.target], recipe.folder, data.origin)
     if isinstance(data.validation, float | int):
-        sentences = _split(pairs, data.validation)
+        sentences = split_pairs(pairs, data.validation)
     else:
         files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
         sentences = Sentences(pairs, read_pairs(files, recipe.folder, data.origin))
-    sides = [_without_blank(side) for side in (sentences.training, sentences.validation)]
+    sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
     if min(map(len, sides)) < 1:
         raise RecipeError(f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate")
     return Sentences(*sides)
@@ -67,13 +61,8 @@ def train_tokenizers(recipe: Recipe, sentences: Sentences, kinds: Sequence[Any])
     source, target = recipe.source_tokenizer, recipe.tokenizer
     texts = [pairs.sources, pairs.targets] if source is not None else [(*pairs.sources, *pairs.targets)]
     tables = [source, target] if source is not None else [target]
-    found: list[Tokenizer] = []
-    for kind, table, some in zip(kinds[-len(tables) :], tables, texts, strict=True):
-        settings = {key: value for key, value in (table or {}).items() if key != "name"}
-        try:
-            found.append(kind.train(some, specials=True, **settings))
-        except (TypeError, ValueError) as error:
-            raise RecipeError(f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}") from None
+    of_each = zip(tables, kinds[-len(tables) :], texts, strict=True)
+    found = [train_tokenizer(recipe, table, kind, some, specials=True) for table, kind, some in of_each]
     return found[0], found[-1]
 
 
@@ -155,7 +144,7 @@ class TranslatingLessons:
         settings = self.recipe.training
         nats, count = pair_loss(
             module,
-            *_on_device(module, piece),
+            *on_device(module, piece),
             label_smoothing=settings.label_smoothing,
             teacher_forcing=teacher_forcing(settings, step),
             by_batch=settings.teacher_forcing_by == "batch",
@@ -266,34 +255,8 @@ def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, lon
             kept.append(number)
             sources.append(ids)
             targets.append(wanted)
-    texts = Pairs(pairs.names, pairs.digests, tuple(pairs.sources[number] for number in kept), tuple(pairs.targets[number] for number in kept))
-    return Encoded(texts, sources, targets)
-
-
-def _split(pairs: Pairs, share: float) -> Sentences:
-    """A share of the pairs for validation, all pairs of one source on one side."""
-    sources = list(dict.fromkeys(pairs.sources))
-    order = np.random.default_rng(0).permutation(len(sources))
-    chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
-
-    def side(of_validation: bool) -> Pairs:
-        both = zip(pairs.sources, pairs.targets, strict=True)
-        kept = [pair for pair in both if (pair[0] in chosen) == of_validation]
-        return Pairs(pairs.names, pairs.digests, tuple(pair[0] for pair in kept), tuple(pair[1] for pair in kept))
-
-    return Sentences(side(False), side(True))
-
-
-def _without_blank(pairs: Pairs) -> Pairs:
-    """The pairs of which both sides have text."""
-    kept = [pair for pair in zip(pairs.sources, pairs.targets, strict=True) if pair[0].strip() and pair[1].strip()]
-    return Pairs(pairs.names, pairs.digests, tuple(pair[0] for pair in kept), tuple(pair[1] for pair in kept))
+    return Encoded(pairs.at(kept), sources, targets)
 
 
 def _arrays(sources: Sequence[Ids], targets: Sequence[Ids], numbers: Any) -> Piece:
     return pair_arrays([sources[number] for number in numbers], [targets[number] for number in numbers])
-
-
-def _on_device(module: Any, piece: Piece) -> list[Tensor]:
-    device = next(module.parameters()).device
-    return [torch.from_numpy(part).to(device) for part in piece]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.checkpoint import write_atomically
 from seqshell.events import Table
 from seqshell.training import bleu
+from seqshell.training.pictures import new_figure, write_figure
 
 BAR = 30  # columns of the longest bar
 
@@ -58,19 +58,13 @@ def lengths_table(values: dict[str, Any]) -> Table:
 
 def write_png(values: dict[str, Any], path: Path) -> None:
     """The BLEU by length as bars, with the number of sentences on each, as a PNG by matplotlib."""
-    from io import BytesIO
-
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     bars = axes.bar([_words(group) for group in values["by_length"]], [group["bleu"] for group in values["by_length"]])
     axes.bar_label(bars, [f"{group['items']:,}" for group in values["by_length"]], padding=2)
     axes.set(xlabel="words of the source", ylabel="BLEU", title=f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars")
     axes.grid(axis="y", alpha=0.3)
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    write_atomically(path, data.getvalue())
+    write_figure(figure, path)
 
 
 def _words(group: dict[str, Any]) -> str:
