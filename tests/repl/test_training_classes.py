@@ -347,3 +347,15 @@ def test_the_shell_trains_on_a_table_and_opens_the_model(tmp_path):
     assert events[-2] == Text("seqshell -m names")
     assert isinstance(events[-1], ModelOpened)
     assert shell.session.model.labels == ("Italian", "Polish", "Russian")
+
+
+def test_a_training_that_is_stopped_at_once_says_so(tmp_path):
+    recipe(tmp_path)  # which writes the table
+    shell = shell_for()
+    shell.interactive = True
+    events = shell.handle(f"/train {tmp_path}/names.tsv")
+    next(events)
+    events.close()
+
+    assert [notice.text for notice in shell.notices] == ["stopped before anything was learnt; nothing is kept"]
+    assert shell.current is None

@@ -60,9 +60,11 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     try:
         yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
     except GeneratorExit:
+        told = "stopped before anything was learnt; nothing is kept"
         if _written(path) != before:
             _open_new(shell, path)
-            shell.notices.append(Notice(f"the best so far is kept and open: {opened(shell).title}"))  # nothing can be yielded any more
+            told = f"the best so far is kept and open: {opened(shell).title}"
+        shell.notices.append(Notice(told))  # nothing can be yielded any more
         raise
     if _written(path) != before:
         _open_new(shell, path)
