@@ -64,6 +64,9 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
     lines = list(_lines(text))
     if len(lines) > 1 and not any(_NUMBER.fullmatch(cell.text) for cell in _words(lines[0])):
         return _rows_of_table(text, lines, columns)
+    names = [cell.text for line in lines[:1] for cell in _cells(line, _mark(line))]
+    if len(lines) == 1 and set(columns) <= set(names) and (_mark(lines[0]) or len(names) == len(columns)):
+        raise UsageError(f"there are no rows below the names of the columns: {lines[0].text.strip():.200}")
     rows: list[Row] = []
     for line in lines:
         where = f"line {line.number}, " if len(lines) > 1 else ""
@@ -77,8 +80,8 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
 
 def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) -> list[Row]:
     """The columns of the series from a table whose first line names its own."""
-    comma = next((mark for mark in (",", ";", "\t") if mark in lines[0].text), None)  # without one, cells stand apart by spaces
-    names = [cell.text.strip('"') for cell in _cells(lines[0], comma)]
+    comma = _mark(lines[0])
+    names = [cell.text for cell in _cells(lines[0], comma)]
     for name in columns:
         if name not in names:
             raise UsageError(f"the table has no column {name!r}, which the model reads; it has {', '.join(names):.200}")
@@ -90,6 +93,11 @@ def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) ->
             raise UsageError(f"line {line.number} has {counted(len(cells), 'cell')}, and the first line names {len(names)} columns")
         rows.append(tuple(_value(cells[place], f"line {line.number}, column {names[place]}", text) for place in places))
     return rows
+
+
+def _mark(line: _Line) -> str | None:
+    """What stands between the cells of a table with this first line; None: spaces."""
+    return next((mark for mark in (",", ";", "\t") if mark in line.text), None)
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -117,10 +125,12 @@ def _cells(line: _Line, comma: str | None) -> list[_Cell]:
     """The cells of a row of a table."""
     if comma is None:
         return [_Cell(found[0], line.start + found.start()) for found in re.finditer(r"\S+", line.text)]
-    cells, start = [], line.start
-    for cell in line.text.split(comma):
-        cells.append(_Cell(cell.strip(), start + len(cell) - len(cell.lstrip())))
-        start += len(cell) + 1
+    cells = []
+    for found in re.finditer(rf'(?:^|{comma})(\s*"(?:[^"]|"")*"\s*(?={comma}|$)|[^{comma}]*)', line.text):
+        cell = found[1].strip()
+        quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+        place = line.start + found.end(1) - len(found[1].lstrip())
+        cells.append(_Cell(cell[1:-1].strip() if quoted else cell, place + quoted))
     return cells
 
 

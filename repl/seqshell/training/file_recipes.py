@@ -182,7 +182,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_PIECE))
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
-    tables["defaults"]["about"] = f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name} reads your table."
+    tables["defaults"]["about"] = f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name.removesuffix('.gz')} reads your table."
     return recipe()
 
 
