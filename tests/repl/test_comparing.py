@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
     assert compared("counted", anew=True)[0]["counted"]["architecture"] == "ngram"
 
 
+def test_a_text_that_a_model_cannot_read_is_refused_before_anything_is_trained(folder):
+    tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
+    (folder / "foreign.txt").write_text("the cat X")
+    with pytest.raises(VocabularyError, match="tiny: the model does not know 'X'"):
+        compared("counted", "tiny", data="text.txt", test="foreign.txt")
+    assert [path.name for path in (folder / "home" / "models").iterdir()] == ["tiny.safetensors"]
+
+
+def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
+    for name in ("first", "second"):
+        tiny_checkpoint(folder / "home" / "models" / f"{name}.safetensors", LETTERS)
+    asked = count()
+    events = list(compare(Wanted(("first", "second"), data="text.txt"), REGISTRY, stopped=lambda: next(asked) > 0))
+    assert [event.text for event in events if isinstance(event, Progress)] == ["first"]
+    assert not any(isinstance(event, Comparison) for event in events)
+
+
 def test_unknown_tokens_are_told_since_they_cost_nothing():
     rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.min_freq=10"))
     assert rows["counted"]["unknown"] < 0.1  # a word is cut in two where the text is
@@ -120,6 +138,8 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
     ("words", "wishes", "error", "said"),
     [
         (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
+        (["counted", "counted"], {}, UsageError, "two of them are called counted; name each once"),
+        (["tiny", "tiny"], {"data": "text.txt"}, UsageError, "two of them are called tiny"),
         (["english-french"], {"anew": True}, UsageError, "english-french is for translate; compare is for language models"),
         (["translator"], {}, UsageError, "translator is for translate"),
         (["tiny"], {}, UsageError, "random numbers is not here; name the text to measure on with --data"),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seqshell import places
 from seqshell.errors import RecipeError, UsageError, VocabularyError
 from seqshell.events import Notice, Progress, Table
@@ -80,8 +83,14 @@ def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] =
     UsageError for words that cannot be compared, RecipeError of data and trainings, VocabularyError of a text that a model cannot read.
     """
     contestants = [_found(word, wanted, registry) for word in wanted.words]
+    names = [each.name for each in contestants]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two of them are called {twice[0]}; name each once, and give recipes that are to differ files of their own")
     recipes = [each for each in contestants if isinstance(each, Recipe)]
     held_out = _held_out(wanted, contestants)
+    for each in contestants:
+        if isinstance(each, Model):  # before anything is trained
+            _read(each, held_out)
     where = held_out.name if held_out.whole else f"the last {len(held_out.text):,} characters of {held_out.name}"
     yield Notice(f"measured on {where}" + (f"; to be trained: {', '.join(each.name for each in recipes)}" if recipes else ""))
     for name in (each.name for each in contestants if isinstance(each, Model) and each.name in places.list_recipes()):
@@ -97,9 +106,11 @@ def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] =
         models.append(each)
     rows = []
     for index, model in enumerate(models):
+        if stopped():
+            return
         yield Progress(index, len(models), model.name, "measuring")
         rows.append(_measured(model, held_out, registry, wanted.device))
-    yield Progress(len(models), len(models), "", "measuring")
+    yield Progress(len(models), len(models), models[-1].name, "measuring")
     if len({json.dumps(model.tokenizer.to_json(), sort_keys=True) for model in models}) > 1:
         yield Notice("their vocabularies differ, so that nats and perplexities do not compare; bits per character do, but for unknown tokens")
     data = {"name": held_out.name, "sha256": held_out.sha256, "items": len(held_out.text), "whole": held_out.whole}
@@ -194,14 +205,20 @@ def _text_of(model: Model) -> tuple[str, str, str]:
     return name, "", digest
 
 
-def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
-    """A model's figures on the text."""
+def _read(model: Model, held_out: HeldOut) -> NDArray[np.int64]:
+    """[N] ids of the text. VocabularyError with the model's name, RecipeError for one that has nothing to predict."""
     try:
         ids = encode(model.tokenizer, held_out.text)
-        if ids.size < 2:
-            raise RecipeError(f"{held_out.name} is too short for {model.name}: {ids.size} tokens, 2 are the least")
     except VocabularyError as error:
         raise VocabularyError(f"{model.name}: {error.message}", text=error.text, positions=error.positions) from None
+    if ids.size < 2:
+        raise RecipeError(f"{held_out.name} is too short for {model.name}: {ids.size} tokens, 2 are the least")
+    return ids
+
+
+def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
+    """A model's figures on the text."""
+    ids = _read(model, held_out)
     module = module_on(device, model, registry)
     start = time.perf_counter()
     figures = measure(module, model.tokenizer, held_out.text)
