@@ -21,6 +21,7 @@ from seqshell.session.timeline import STRIDE, Read
 from seqshell.state import State, named_leaves
 
 SHOWN_LIKELIEST = 5  # beside each token of a score
+SHOWN_NUMBERS = 8  # of a state that is whole numbers
 LONGEST_LINES = 256  # tokens of the last two lines that are shown at most
 FIRST_WORDS = 40  # characters
 BEFORE_FIRST = (" ", "\n")  # what a word's piece begins with, and a row's of several values
@@ -189,7 +190,10 @@ def describe(live: Live, branch: str) -> Mapping[str, Any]:
 
 
 def _norms(leaf: Any) -> str:
-    """leaf: [L, H], one norm for each layer, or anything else, one norm."""
+    """leaf: [L, H], one norm for each layer, or anything else, one norm; of whole numbers, such as the last tokens, they themselves."""
+    if leaf.dtype.kind != "f":
+        numbers = leaf.ravel()
+        return ", ".join(map(str, numbers[:SHOWN_NUMBERS].tolist())) + (", ..." if numbers.size > SHOWN_NUMBERS else "")
     if leaf.ndim == 2:
         return "norm by layer " + ", ".join(f"{np.linalg.norm(layer.astype(np.float64)):.4g}" for layer in leaf)
     return f"norm {np.linalg.norm(leaf.astype(np.float64).ravel()):.4g}"
