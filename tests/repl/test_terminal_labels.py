@@ -221,9 +221,9 @@ def keyboard():
         yield pipe
 
 
-def prompt(keyboard, shell):
+def prompt(keyboard, shell, get_shell=None):
     return Prompt(
-        get_shell=lambda: shell,
+        get_shell=get_shell or (lambda: shell),
         history=InMemoryHistory(),
         completer=ShellCompleter(lambda: shell),
         toolbar=lambda: list(toolbar_parts(shell)),
@@ -259,6 +259,19 @@ def test_the_toolbar_tells_what_is_believed_while_a_line_is_typed(keyboard):
     assert believed(asked, keyboard, "abc") == [expected]
     assert asked.belief.shown is None
     assert list(toolbar_parts(shell, 0.0, expected)) == ["tiny", *expected, "main at 0"]
+
+
+def test_what_was_typed_before_the_model_was_there_is_believed_once_it_is(keyboard):
+    shell, standing = shell_for(tiny_classification_model()), []
+    asked = prompt(keyboard, shell, lambda: standing[0] if standing else None)
+    expected = told(shell_for(shell.session.model).session.classify("abc").probs)
+
+    def stand():
+        standing.append(shell)
+        asked.belief.look()
+
+    threading.Timer(0.3, stand).start()
+    assert believed(asked, keyboard, "abc") == [expected]
 
 
 def test_a_belief_does_not_outlive_the_letters_it_was_of(keyboard):

@@ -96,6 +96,13 @@ class Belief:
         """What is believed of the line so far, as `told`; nothing where nothing of it can be read, None where there is no line to be labelled."""
         return self._found if self._buffer.text else None
 
+    def look(self) -> None:
+        """Read what stands in the line already; from any thread. For the moment in which the shell stands."""
+        loop = self._application.loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the prompt has ended
+                loop.call_soon_threadsafe(self._changed, self._buffer)
+
     def forget(self) -> None:
         """The line was sent, or cleared."""
         self._wanted, self._found = None, None

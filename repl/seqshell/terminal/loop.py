@@ -194,6 +194,7 @@ class Conversation:
         if self._loading.failed:
             leave_prompt(self._prompt.application, LoadingFailed())
         else:
+            self._prompt.belief.look()
             self._prompt.application.invalidate()
 
     def _wait(self) -> Answering:
