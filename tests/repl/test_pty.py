@@ -196,6 +196,16 @@ def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
     assert "english" not in screen.text
 
 
+def test_an_empty_prompt_proposes_an_example_of_the_model_that_is_open(window, home):
+    """Until that model has read something."""
+    (home / "plays").mkdir()
+    tiny_checkpoint(home / "plays" / "tiny.safetensors", VOCABULARY, hidden_size=16, examples=["HAMLET:"])
+    opened = window().until("^>>> ROMEO:").enter("/load ./plays/tiny.safetensors").until("^>>> HAMLET:")
+    opened.enter("/feed To be").enter("/state")
+    assert opened.lines[opened.screen.cursor.y] == ">>>"
+    opened.enter("/undo").until("^>>> HAMLET:")
+
+
 def test_typing_during_an_answer_waits_for_the_prompt(window):
     screen = window("--set", "pace=20", "--set", "max_tokens=10").until(">>>").type("ROMEO:\r").until(r"ROMEO:\n\S")
     screen.type("/undo\r").until("/redo brings")

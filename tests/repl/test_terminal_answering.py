@@ -55,7 +55,6 @@ def test_a_message_is_answered_and_generates():
     answers = answering()
     outcome = answers.answer("abc")
     assert outcome.done
-    assert outcome.generated
     assert not outcome.put_back
     assert "200 tokens, the limit · Enter goes on" in seen(answers)
     assert answers.shell.session.position == 203
@@ -90,7 +89,7 @@ def test_a_line_that_showed_something_is_not_put_back():
 def test_words_that_are_commands_elsewhere_are_sent_with_a_note(word, command):
     answers = answering(vocabulary="?xitquhelpcar")
     answers.answer("/set max_tokens 1")
-    assert answers.answer(word).generated
+    assert answers.answer(word).done
     assert f"{word} goes to the model as text; the command is {command}\n" in seen(answers)
     assert answers.shell.session.position == len(word) + 1
 

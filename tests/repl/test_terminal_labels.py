@@ -133,7 +133,7 @@ def test_the_first_labels_have_a_remark():
     with Signals() as signals:
         answering = Answering(shell, on, signals)
         for _ in range(4):
-            assert answering.answer("abc").generated
+            assert answering.answer("abc").done
         answering.answer("/classify --explain abc")
     assert on.stream.getvalue().count("/classify --explain TEXT: why, /undo back") == 3
 

@@ -26,7 +26,6 @@ class Outcome:
 
     done: bool = False
     put_back: bool = False
-    generated: bool = False
     quit: int | None = None
     steps: Iterator[Step] | None = None
 
@@ -88,13 +87,11 @@ class Answering:
             self._printer.write(in_one_line(event.answer) + "\n")
         elif isinstance(event, Finished):
             self._answers.finished(event)
-            outcome.generated = True
         elif isinstance(event, Label):
             if event.item is not None:
                 self._drawing.settle(erase=True)
             self._drawing.draw(event)
             self._answers.labelled(event)
-            outcome.generated = True
         elif isinstance(event, Quit):
             outcome.quit = event.code
         elif isinstance(event, Steps):

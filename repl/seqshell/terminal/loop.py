@@ -139,8 +139,7 @@ class Conversation:
             return
         outcome = answering.answer(line)
         self._quit = outcome.quit
-        if outcome.generated:
-            self._prompt.suggester.example = ""
+        self._prompt.suggester.example = self._example(answering.shell)
         if outcome.put_back:
             self._default = line
         if outcome.steps is not None:
@@ -210,6 +209,12 @@ class Conversation:
 
     def _shell(self) -> Shell | None:
         return self._loading.built.shell if self._loading.built else None
+
+    def _example(self, shell: Shell) -> str:
+        """What an empty prompt proposes: an example of the current model, as long as that has read nothing."""
+        if shell.current is None or shell.session.position:
+            return ""
+        return next(iter(examples(shell.session.model.header)), "")
 
     def _toolbar(self) -> list[str]:
         if self._loading.built is None:
