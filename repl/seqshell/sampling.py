@@ -35,7 +35,8 @@ class Draw:
 
 
 def choose(weights: NDArray[np.float64], u: float) -> int:
-    """The first id whose cumulative weight exceeds u times the total; weights [V] >= 0 need not sum to 1."""
+    """The first id whose cumulative weight exceeds u times the total; weights [V] >= 0 need not sum to 1, only to more than a subnormal
+    number, whose share for a u below 1 may round to all of it."""
     cumulative = weights.cumsum()  # the methods: np.cumsum and np.searchsorted cost two microseconds more
     return int(cumulative.searchsorted(u * cumulative[-1], "right"))
 
