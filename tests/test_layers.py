@@ -15,7 +15,7 @@ import pytest
 import seqshell
 
 LAYERS = """
-    cli  __main__  testing
+    cli  __main__  testing authoring importing
     terminal | script reading json_lines plain_text stopping listing
     command_line completion
     starting
@@ -34,7 +34,7 @@ LAYERS = """
 HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.hookspecs"),
-    "argparse": ("seqshell.command_line", "seqshell.cli", "seqshell.training.cli", "seqshell.training.measuring_cli"),
+    "argparse": ("seqshell.command_line", "seqshell.cli", "seqshell.training.cli", "seqshell.training.measuring_cli", "seqshell.authoring.cli", "seqshell.importing.cli"),
 }
 
 # Where torch may be imported outside a function: modules that somebody imports only when a torch module is wanted.

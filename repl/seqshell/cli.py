@@ -171,14 +171,27 @@ def _models(arguments: Namespace) -> int:
 
 
 def _add_plugins(parser: ArgumentParser) -> None:
-    parser.add_argument("action", choices=["list"], help="what became of each plugin, whatever is broken")
+    from seqshell.authoring.cli import add_plugins_arguments
+
+    add_plugins_arguments(parser)
 
 
 def _plugins(arguments: Namespace) -> int:
-    from seqshell.listing import plugins
+    from seqshell.authoring.cli import plugins_command
 
-    sys.stdout.write(plugins(_with_plugins(arguments), as_json=bool(arguments.json)))
-    return 0
+    return plugins_command(arguments, lambda: _with_plugins(arguments))
+
+
+def _add_import(parser: ArgumentParser) -> None:
+    from seqshell.importing.cli import add_import_arguments
+
+    add_import_arguments(parser)
+
+
+def _import(arguments: Namespace) -> int:
+    from seqshell.importing.cli import import_command
+
+    return import_command(arguments, _with_plugins(arguments))
 
 
 def _with_plugins(arguments: Namespace) -> Registry:
@@ -201,6 +214,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "compare": Subcommand("Measure language models on the same text, recipes trained first.", _add_compare, _compare),
         "models": Subcommand("List the models there are.", _add_nothing, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
-        "plugins": Subcommand("List the plugins.", _add_plugins, _plugins),
+        "import": Subcommand("Make a checkpoint of a model that another program trained.", _add_import, _import),
+        "plugins": Subcommand("List the plugins, write a new one, or hold one to the contract.", _add_plugins, _plugins),
     }
 )

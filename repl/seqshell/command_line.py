@@ -20,7 +20,8 @@ subcommands, as the first word (each has its own --help):
   compare MODEL|RECIPE...  one table of language models on the same text; recipes are trained first
   models                   the models there are
   recipes [show NAME]      the recipes there are
-  plugins list             the plugins, and what became of each
+  import FILE              make a checkpoint of another program's weights
+  plugins list             the plugins, and what became of each; plugins new NAME writes one, plugins check NAME tests one
 
 exit codes: 0 every line succeeded, 1 a line failed, 2 bad usage, 3 no model, 4 /expect did not hold, n /quit n"""
 VALUED = ("-p", "--seed", "--device", "--color")  # common options that take a value; --json may, after =

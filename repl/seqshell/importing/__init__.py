@@ -1,0 +1,1 @@
+"""`seqshell import`: models of other programs become checkpoints."""
