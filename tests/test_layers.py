@@ -27,7 +27,7 @@ LAYERS = """
     session
     decoding | checkpoint
     places faults lines results door titles attention
-    state models decoder layers sampling tokenizers subwords cutting events errors hookspecs offers __init__
+    state models decoder layers sampling tokenizers subwords cutting events errors hookspecs offers foreign __init__
 """
 
 # Libraries that live in one place only: a prefix of modules may import them, inside functions or not.

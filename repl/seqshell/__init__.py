@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "seqshell.errors": "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError",
     "seqshell.events": "Event Token Finished Notice Text Table Picture Progress",
+    "seqshell.foreign": "ForeignModel",
     "seqshell.models": "PAD BOS EOS UNK Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.state": "State",
     "seqshell.decoder": "Decoder",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         VocabularyError,
     )
     from seqshell.events import Event, Finished, Notice, Picture, Progress, Table, Text, Token
+    from seqshell.foreign import ForeignModel
     from seqshell.hookspecs import hookimpl
     from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Model, Seq2Seq, SequenceModel, Task
     from seqshell.offers import Arguments, Command, Lazy, Option, command, setting
