@@ -1,0 +1,108 @@
+"""A fresh environment in which only wheels are installed: what somebody who installs seqshell and plugins with pip has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = Path(__file__).parent / "distributions"
+
+collect_ignore = ["distributions"]  # their own tests run where they are installed
+
+
+@dataclass(frozen=True)
+class Env:
+    """A virtual environment. folder: it, with the user's own folder (home) and a place to work in (work) beside it."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        """SEQSHELL_HOME."""
+        return self.folder / "home"
+
+    @property
+    def work(self) -> Path:
+        """Where programs are run."""
+        return self.folder / "work"
+
+    def run(self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment, "python" or "seqshell", in `cwd` (self.work if not given)."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))}
+        programs = self.folder / "venv" / "bin"
+        variables = {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{programs}{os.pathsep}{kept.get('PATH', '')}"}
+        command = [str(programs / words[0]), *map(str, words[1:])]
+        stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+        return subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", check=False, env=variables, cwd=cwd or self.work, timeout=timeout, **stdin
+        )
+
+    def seqshell(self, *words: str | Path, input: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return self.run("seqshell", *words, input=input, cwd=cwd)
+
+    def source(self, project: str | Path) -> Path:
+        """A copy of a distribution's folder among self.work, outside of this project and its settings for pytest."""
+        folder = DISTRIBUTIONS / project
+        copy = self.work / folder.name
+        if not copy.exists():
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+        return copy
+
+    def own_tests(self, project: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a distribution's own tests, unchanged, against what is installed."""
+        return self.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=self.source(project))
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
+    """`environment(*projects)`: an environment with seqshell and these installed, made once for all who ask for the same.
+
+    projects: names of folders in distributions/, or paths of folders with a pyproject.toml. Nothing comes from a network: the wheels are built with
+    the hatchling that is here, and what they depend on is found where this interpreter finds it.
+    """
+    wheels: dict[Path, Path] = {}
+    made: dict[tuple[Path, ...], Env] = {}
+
+    def wheels_of(folders: list[Path]) -> list[Path]:
+        for folder in folders:
+            if folder not in wheels:
+                out = tmp_path_factory.mktemp("wheel")
+                _succeed(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, folder)
+                (wheels[folder],) = out.glob("*.whl")
+        return [wheels[folder] for folder in folders]
+
+    def make(*projects: str | Path) -> Env:
+        folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # a path that is absolute stays as it is
+        if folders not in made:
+            env = Env(tmp_path_factory.mktemp("environment"))
+            for folder in (env.home, env.work):
+                folder.mkdir()
+            _install(env.folder / "venv", wheels_of(list(folders)))
+            made[folders] = env
+        return made[folders]
+
+    return make
+
+
+def _install(venv: Path, wheels: list[Path]) -> None:
+    _succeed(sys.executable, "-m", "venv", "--without-pip", venv)
+    options = ["--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]
+    _succeed(sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install", *options, *wheels)
+    (packages,) = venv.glob("lib/*/site-packages")
+    # After the installation, or pip would take what is installed here for installed there. It comes behind the environment's own packages, and
+    # .pth files in the folders that it names are not read: an editable seqshell is not found by way of it.
+    theirs = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (packages / "zz_dependencies.pth").write_text("".join(f"{path}\n" for path in theirs), "utf-8")
+
+
+def _succeed(*words: str | Path) -> None:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
