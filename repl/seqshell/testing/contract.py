@@ -28,17 +28,20 @@ SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2
 
 @dataclass(frozen=True)
 class Check:
-    """One rule that was tried. seen: what there was instead; empty when the rule held."""
+    """One rule that was tried. seen: what there was instead; empty when the rule held. case: the smallest one that shows it, where one was
+    looked for. is_warning: it passes all the same."""
 
     rule: str
     seen: str = ""
+    case: str = ""
+    is_warning: bool = False
 
     @property
     def passed(self) -> bool:
-        return not self.seen
+        return not self.seen or self.is_warning
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.seen or 'yes'}"
+        return f"{self.rule}: {self.seen or 'yes'}" + (f"; smallest case: {self.case}" if self.case else "")
 
 
 def failed(checks: Iterable[Check]) -> list[str]:
@@ -108,11 +111,19 @@ def check_sampler(sampler: type[Any]) -> list[Check]:
     return [_try(rule, holds) for rule, holds in sampler_rules(sampler)]
 
 
+def check_offer(kind: str, offered: Any) -> list[Check]:
+    """The rules for something that a plugin offers. kind: one of KINDS."""
+    return KINDS[kind](offered)
+
+
 def _try(rule: str, holds: Callable[[], str]) -> Check:
     try:
         return Check(rule, holds())
     except Exception as error:  # whatever a stranger's code raises is what was seen
         return Check(rule, f"{type(error).__name__}: {error}")
+
+
+KINDS: Mapping[str, Callable[[Any], list[Check]]] = {"architecture": check_architecture, "sampler": check_sampler}
 
 
 def _small(offered: type[Any]) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""`seqshell plugins check`: hold what a plugin offers to the contract, rule by rule. The rules themselves are in seqshell.testing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seqshell.door import safe
+from seqshell.errors import PluginError, UsageError
+from seqshell.host import PluginInfo, Policy, Registry, entry_points
+from seqshell.host.scanning import normalized
+from seqshell.json_lines import one_line
+from seqshell.opening import load_registry
+from seqshell.testing.contract import KINDS, Check, check_offer
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one thing that a plugin offers, or of the plugin itself (kind "plugin"). details: a traceback."""
+
+    kind: str
+    name: str
+    checks: tuple[Check, ...]
+    details: str = ""
+
+    @property
+    def num_failed(self) -> int:
+        return sum(not check.passed for check in self.checks)
+
+
+def check_command(word: str, extra: Sequence[str], *, as_json: bool) -> int:
+    """Try every rule that the offers of a plugin call for, and print what came of each. Returns 1 when one does not hold, else 0.
+
+    word: the name of an installed plugin or of its distribution, a module, or a path: a file, a package, the folder of a distribution.
+    extra: what -p names; it is loaded, not checked. UsageError when there is nothing of that name.
+    """
+    results: list[Checked] = []
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no result
+        for result in checked(word, extra):
+            results.append(result)
+            if not as_json:
+                out.write(safe(_lines(result)))
+    num_failed = sum(result.num_failed for result in results)
+    if as_json:
+        out.write(one_line({"plugin": word, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n")
+    else:
+        num_rules = sum(len(result.checks) for result in results)
+        out.write(f"all {num_rules} rules hold\n" if not num_failed else f"{num_failed} of {num_rules} rules do not hold\n")
+    return int(bool(num_failed))
+
+
+def checked(word: str, extra: Sequence[str] = ()) -> Iterator[Checked]:
+    """The results for each plugin that `word` means, first its own, then those of each thing it offers."""
+    words = meant(word)
+    registry = _load(words)
+    plugins = [info.name for info in registry.plugins if info.state != "disabled" and (not info.builtin or info.name in words)]
+    torch_ms = {info.name: info.import_ms for info in registry.plugins if any(f" {info.name} imports torch" in text for text in registry.warnings)}
+    if extra:
+        registry = _load((*words, *extra))
+    for name in plugins:
+        info = registry.plugin(name)
+        yield _plugin(registry, info, torch_ms.get(name))
+        if info.state == "loaded":
+            # Named first: an offer whose import fails takes the plugin out of the registry.
+            offers = [(kind, offered) for kind in KINDS for offered in _offered(registry, kind, name)]
+            yield from (_offer(registry, *offer) for offer in offers)
+
+
+def meant(word: str) -> tuple[str, ...]:
+    """What -p would have to name. The folders of a distribution that is meant by its path go to the front of the import path."""
+    known = [point for point in entry_points() if word in (point.name, point.target) or normalized(word) == point.distribution]
+    path = Path(word).expanduser()
+    if (known and "/" not in word and os.sep not in word) or not path.exists():
+        if not known and ("/" in word or word.endswith(".py")):
+            raise UsageError(f"there is no file {word}")
+        if not known and not _is_module(word):
+            raise UsageError(f"no plugin, distribution, module or file is called {word!r}", hint="seqshell plugins list")
+        return tuple(dict.fromkeys(point.name for point in known)) or (word,)
+    path = path.resolve()
+    if not (path / "pyproject.toml").is_file():
+        if path.is_dir() and not (path / "__init__.py").is_file():
+            raise UsageError(f"{word} is a folder with neither pyproject.toml nor __init__.py")
+        return (str(path),)
+    try:
+        project = tomllib.loads((path / "pyproject.toml").read_text("utf-8")).get("project", {})
+        targets = [str(target) for target in project.get("entry-points", {}).get("seqshell", {}).values()]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise UsageError(f"{word}/pyproject.toml: {error}") from None
+    if not targets:
+        raise UsageError(f"{word}/pyproject.toml has no entry point in the group seqshell", hint='[project.entry-points.seqshell] NAME = "MODULE"')
+    sys.path[:0] = [str(folder) for folder in (path, path / "src") if folder.is_dir()]
+    return tuple(target.partition("[")[0].strip() for target in targets)
+
+
+def _is_module(word: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(word) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _load(words: Sequence[str]) -> Registry:
+    return load_registry(replace(Policy.read(no_plugins=True, extra=words), strict=False))
+
+
+def _offered(registry: Registry, kind: str, plugin: str) -> list[str]:
+    offers = registry.offers(kind)
+    return [name for name in offers if offers.owner(name) == plugin]
+
+
+def _plugin(registry: Registry, info: PluginInfo, torch_ms: float | None) -> Checked:
+    problems = [problem for problem in registry.problems if problem.plugin == info.name]
+    checks = [Check("it is imported, and its hooks and what they offer fit", problems[0].message if problems else "")]
+    if info.state == "loaded":
+        seen = "" if torch_ms is None else f"{torch_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text"
+        checks.append(Check("torch is not imported at module level", seen, is_warning=True))
+    return Checked("plugin", info.name, tuple(checks), problems[0].details if problems else "")
+
+
+def _offer(registry: Registry, kind: str, name: str) -> Checked:
+    try:
+        thing: Any = registry.lookup(kind, name)
+    except PluginError as error:
+        return Checked(kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details)
+    return Checked(kind, name, tuple(check_offer(kind, thing)))
+
+
+def _lines(result: Checked) -> str:
+    lines = [f"{result.kind} {result.name}"]
+    for check in result.checks:
+        word = "pass" if not check.seen else "warning" if check.is_warning else "FAIL"
+        lines.append(f"  {word:<8}{check.rule}")
+        lines += [f"          seen: {check.seen}"] if check.seen else []
+        lines += [f"          smallest case: {check.case}"] if check.case else []
+    return "\n".join([*lines, *(f"    {line}" for line in result.details.splitlines()), ""])
+
+
+def _json(result: Checked) -> Mapping[str, Any]:
+    rules = [
+        {"rule": check.rule, "passed": check.passed, "warning": check.is_warning and bool(check.seen), "seen": check.seen, "case": check.case}
+        for check in result.checks
+    ]
+    return {"kind": result.kind, "name": result.name, "rules": rules, "details": result.details}
