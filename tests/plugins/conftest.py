@@ -34,15 +34,22 @@ class Env:
         """Where programs are run."""
         return self.folder / "work"
 
+    @property
+    def programs(self) -> Path:
+        return self.folder / "venv" / "bin"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What programs find in os.environ; their names are looked up here first."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))}
+        return {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{self.programs}{os.pathsep}{kept.get('PATH', '')}"}
+
     def run(self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment, "python" or "seqshell", in `cwd` (self.work if not given)."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))}
-        programs = self.folder / "venv" / "bin"
-        variables = {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{programs}{os.pathsep}{kept.get('PATH', '')}"}
-        command = [str(programs / words[0]), *map(str, words[1:])]
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+        command = [str(self.programs / words[0]), *map(str, words[1:])]  # a path that is absolute stays as it is
         return subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", check=False, env=variables, cwd=cwd or self.work, timeout=timeout, **stdin
+            command, capture_output=True, text=True, encoding="utf-8", check=False, env=self.variables, cwd=cwd or self.work, timeout=timeout, **stdin
         )
 
     def seqshell(self, *words: str | Path, input: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,6 +71,7 @@ class Env:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
     """`environment(*projects)`: an environment with seqshell and these installed, made once for all who ask for the same.
+    alone=True: for the caller alone, who may install more into it.
 
     projects: names of folders in distributions/, or paths of folders with a pyproject.toml. Nothing comes from a network: the wheels are built with
     the hatchling that is here, and what they depend on is found where this interpreter finds it.
@@ -79,13 +87,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
                 (wheels[folder],) = out.glob("*.whl")
         return [wheels[folder] for folder in folders]
 
-    def make(*projects: str | Path) -> Env:
+    def make(*projects: str | Path, alone: bool = False) -> Env:
         folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # a path that is absolute stays as it is
-        if folders not in made:
+        if alone or folders not in made:
             env = Env(tmp_path_factory.mktemp("environment"))
             for folder in (env.home, env.work):
                 folder.mkdir()
             _install(env.folder / "venv", wheels_of(list(folders)))
+            if alone:
+                return env
             made[folders] = env
         return made[folders]
 
