@@ -15,7 +15,7 @@ _HOMES = {
     "seqshell.decoder": "Decoder",
     "seqshell.offers": "Arguments Command Lazy Option command setting",
     "seqshell.sampling": "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose",
-    "seqshell.tokenizers": "Tokenizer",
+    "seqshell.tokenizers": "ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.measures": "log_probs",
     "seqshell.hookspecs": "hookimpl",
     "seqshell.session": "Session",
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from seqshell.session import Session
     from seqshell.state import State
-    from seqshell.tokenizers import Tokenizer
+    from seqshell.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 
 
 def __getattr__(name: str) -> Any:
