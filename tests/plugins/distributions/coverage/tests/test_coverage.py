@@ -1,0 +1,111 @@
+import pytest
+import seqshell_coverage
+import torch
+from seqshell_coverage import Config
+from seqshell_coverage.model import CoverageSeq2Seq
+
+import seqshell
+from seqshell.testing import check_architecture, failed, shell_for, tiny_translation_model
+
+(ARCHITECTURE,) = seqshell_coverage.seqshell_architectures()
+SMALL = {"embed_size": 6, "hidden_size": 8, "attention_size": 5}
+SENTENCE = "i love the cat ."
+SOURCE = torch.tensor([[5, 6, 6, 4, seqshell.EOS]])
+TARGET = torch.tensor([[seqshell.BOS, 7, 7, 5]])
+
+
+def untrained(sizes=(9, 11)):
+    torch.manual_seed(0)
+    return CoverageSeq2Seq(Config(*sizes, **SMALL)).eval()
+
+
+def read(module, lengths=(1, 1, 1, 1)):
+    """The states after pieces of the target of these lengths."""
+    state, states = module.encode(SOURCE, torch.tensor([SOURCE.shape[1]])), []
+    for piece in TARGET.split(lengths, 1):
+        _, state = module(piece, state)
+        states.append(state)
+    return states
+
+
+@pytest.fixture
+def model(tmp_path):
+    """An untrained one, saved as a checkpoint and opened again; it reads and writes a few words."""
+    registry = shell_for(plugins=[seqshell_coverage]).registry
+    words = tiny_translation_model()
+    path = seqshell.save_checkpoint(
+        tmp_path / "digits.safetensors",
+        architecture="coverage_seq2seq",
+        module=untrained((words.source_tokenizer.size, words.tokenizer.size)),
+        tokenizer=words.tokenizer,
+        source_tokenizer=words.source_tokenizer,
+        registry=registry,
+    )
+    return seqshell.open(path, registry=registry).model
+
+
+@pytest.mark.parametrize("config", [SMALL, {**SMALL, "dropout": 0.5, "hidden_size": 2}])
+def test_it_keeps_the_contract(config):
+    assert not failed(check_architecture(ARCHITECTURE, config))
+
+
+@torch.inference_mode()
+def test_coverage_is_the_sum_of_the_weights_so_far():
+    states = read(untrained())
+
+    torch.testing.assert_close(states[-1].coverage, sum(state.attention for state in states))
+    torch.testing.assert_close(states[-1].coverage.sum(1), torch.tensor([4.0]))
+
+
+@torch.inference_mode()
+def test_what_was_covered_is_looked_at_less_where_the_weights_say_so():
+    """v . tanh(w c) falls with c where v and w have opposite signs; with nothing else to go by, the first look is even."""
+    module = untrained()
+    for layer in (module.query, module.key):
+        torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.zeros_(module.key.bias)
+    torch.nn.init.ones_(module.covered.weight)
+    torch.nn.init.constant_(module.score.weight, -1)
+    start = module.encode(SOURCE, torch.tensor([5]))
+    seen = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]])
+
+    even = module(TARGET[:, :1], start)[1].attention
+    after = module(TARGET[:, :1], start._replace(coverage=seen))[1].attention
+
+    torch.testing.assert_close(even, torch.full((1, 5), 0.2))
+    # Five units, each -tanh(1) where the token was seen and 0 elsewhere.
+    torch.testing.assert_close(after, (-5 * torch.tanh(seen)).softmax(1))
+
+
+@torch.inference_mode()
+def test_the_state_says_the_same_however_the_target_is_cut():
+    module = untrained()
+    for seen, expected in zip(read(module, (4,))[-1], read(module, (1, 3))[-1], strict=True):
+        torch.testing.assert_close(seen, expected)
+
+
+def test_an_odd_hidden_size_is_refused():
+    with pytest.raises(ValueError, match="must be even"):
+        Config(9, 11, hidden_size=7)
+
+
+def looked(shell):
+    (event,) = (event for event in shell.handle("/attention") if hasattr(event, "weights"))
+    return event.target, event.weights
+
+
+def test_a_saved_session_comes_back_with_what_it_looked_at(model, tmp_path):
+    shell = shell_for(model, plugins=[seqshell_coverage])
+    talk = tmp_path / "talk.safetensors"
+    for line in ("/set max_tokens 6", SENTENCE, f"/save {talk}"):
+        list(shell.handle(line))
+    words, weights = looked(shell)
+
+    for line in ("see the dog", f"/restore {talk}"):
+        list(shell.handle(line))
+
+    again, weights_again = looked(shell)
+    assert again == words
+    assert (weights_again == weights).all()
+    assert weights.sum(1) == pytest.approx(1, abs=1e-5)
+    assert weights.shape[1] == len(SENTENCE.split()) + 1  # and the end of the source
