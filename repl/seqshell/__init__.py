@@ -16,6 +16,7 @@ _HOMES = {
     "seqshell.offers": "Arguments Command Lazy Option command setting",
     "seqshell.sampling": "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose",
     "seqshell.tokenizers": "ByteTokenizer CharTokenizer Tokenizer",
+    "seqshell.decoding.chain": "Chain",
     "seqshell.decoding.measures": "log_probs",
     "seqshell.hookspecs": "hookimpl",
     "seqshell.session": "Session",
@@ -27,6 +28,7 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from seqshell.decoder import Decoder
+    from seqshell.decoding.chain import Chain
     from seqshell.decoding.measures import log_probs
     from seqshell.errors import (
         CheckpointError,

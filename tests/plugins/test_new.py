@@ -1,0 +1,180 @@
+"""`seqshell plugins new`: what it writes installs from a wheel, passes its own tests unchanged and keeps the contract."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from seqshell.authoring.new import generated
+from seqshell.cli import main
+from seqshell.host import scanning
+
+KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "tally": "command"}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to write in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder with a distribution of each kind."""
+    folder = tmp_path_factory.mktemp("written")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for name, kind in KINDS.items():
+            assert main(["plugins", "new", name, "--kind", kind]) == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(environment, written):
+    """An environment in which they are installed from their wheels."""
+    return environment(*(written / name for name in KINDS))
+
+
+def test_their_own_tests_pass_unchanged_where_only_wheels_are_installed(installed, written):
+    """That of the architecture trains, talks, saves and restores. One pytest runs all, and spares the starts of three."""
+    folders = [installed.source(written / name) for name in KINDS]
+
+    done = installed.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *folders)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "18 passed" in done.stdout
+
+
+def test_each_passes_plugins_check(installed):
+    """All in one process, which imports torch once."""
+    code = "import sys; from seqshell.cli import main; print([main(['plugins', 'check', name]) for name in sys.argv[1:]])"
+
+    done = installed.run("python", "-c", code, *KINDS)
+
+    assert done.stdout.splitlines()[-1:] == ["[0, 0, 0, 0]"], done.stdout + done.stderr
+
+
+def test_they_are_listed_with_the_distribution_that_they_come_from(installed):
+    listed = json.loads(installed.seqshell("plugins", "list", "--json").stdout)["plugins"]
+
+    found = {each["name"]: (each["distribution"], each["version"], each["state"]) for each in listed}
+    assert {name: found.get(name) for name in KINDS} == {
+        name: (scanning.normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
+    }
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_torch_and_numpy_are_imported_in_the_modules_that_need_them_and_nowhere_else(written, name):
+    """In a fresh interpreter, for what a start imports: the package itself."""
+    module = f"seqshell_{name.replace('-', '_')}"
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=written / name, capture_output=True, text=True, check=True)
+
+    assert module in done.stdout.split()
+    assert not {"torch", "numpy"} & set(done.stdout.split())
+
+
+def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
+    ruff = Path(sys.executable).with_name("ruff")
+    if not ruff.exists():
+        pytest.skip("ruff is not installed")
+    config = Path(__file__).parents[2] / "pyproject.toml"
+    for name in KINDS:
+        rules = ["--isolated", "--line-length=150", f"--select={','.join(tomllib.loads(config.read_text())['tool']['ruff']['lint']['select'])}"]
+        done = subprocess.run([ruff, "check", "--no-cache", *rules, "."], cwd=written / name, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_every_blank_of_the_templates_is_filled_in(name, kind):
+    files = generated(name, kind)
+
+    assert not [path for path, text in files.items() if "{{" in path + text or "package" in path.split("/")]
+    assert tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]["seqshell"] == {name: f"seqshell_{name.replace('-', '_')}"}
+
+
+def test_it_tells_what_to_do_next(here, capsys):
+    assert main(["plugins", "new", "tide"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "tide: 8 files of a plugin that offers an architecture. Next:",
+        "  cd tide",
+        "  pip install -e '.[test]'",
+        "  python -m pytest",
+        "  seqshell plugins check tide",
+        "  seqshell train tide.toml",
+        "  seqshell -m tide",
+    ]
+    assert sorted(path.relative_to(here).as_posix() for path in here.glob("tide/**/*") if path.is_file()) == [
+        "tide/README.md",
+        "tide/pyproject.toml",
+        "tide/seqshell_tide/__init__.py",
+        "tide/seqshell_tide/config.py",
+        "tide/seqshell_tide/model.py",
+        "tide/tests/test_plugin.py",
+        "tide/tide.toml",
+        "tide/tide.txt",
+    ]
+
+
+def test_as_json_it_is_one_object(here, capsys):
+    assert main(["plugins", "new", "tide", "--kind", "sampler", "--json"]) == 0
+
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["name"], told["kind"], told["path"]) == ("tide", "sampler", str(here / "tide"))
+    assert "seqshell_tide/sampler.py" in told["files"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("9lives", "sampler", "cannot be the name"),
+        ("a/b", "sampler", "cannot be the name"),
+        ("..", "sampler", "cannot be the name"),
+        ("a--b", "sampler", "cannot be the name"),
+        ("tide.py", "sampler", "cannot be the name"),
+        ("é", "sampler", "cannot be the name"),
+        ("x" * 41, "sampler", "cannot be the name"),
+        ("seqshell-tide", "sampler", "the plugin's own name is enough"),
+        ("recurrent", "sampler", "the name of a built-in plugin"),
+        ("gru", "architecture", "the name of a built-in architecture"),
+        ("top-k", "sampler", "the name of a built-in sampler"),
+        ("beam", "strategy", "the name of a built-in strategy"),
+        ("undo", "command", "the name of a built-in command"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(here, capsys, name, kind, reason):
+    assert main(["plugins", "new", name, "--kind", kind]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert reason in line
+    assert not list(here.iterdir())
+
+
+def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(here, capsys):
+    (here / "tide").mkdir()
+
+    assert main(["plugins", "new", "tide"]) == 2
+
+    assert "tide is here already" in capsys.readouterr().err
+    assert not list((here / "tide").iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(here, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    assert main(["plugins", "new", "tide"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("tide cannot be made here: Permission denied")
