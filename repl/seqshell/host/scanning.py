@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class EntryPoint:
 def entry_points(folders: Iterable[str] | None = None, group: str = "seqshell") -> Iterator[EntryPoint]:
     """The entry points of one group; a distribution that stands in two folders counts in the first, as importlib.metadata has it."""
     seen: set[str] = set()
+    marker = group.encode()
     for folder in import_path() if folders is None else folders:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -38,10 +38,13 @@ def entry_points(folders: Iterable[str] | None = None, group: str = "seqshell") 
                 continue
             seen.add(distribution)
             try:
-                text = Path(entry.path, "entry_points.txt").read_text("utf-8", "replace")
+                with open(f"{entry.path}/entry_points.txt", "rb") as file:
+                    content = file.read()
             except OSError:
                 continue
-            for name, target in _section(text, group):
+            if marker not in content:  # nearly all of them: not even decoded
+                continue
+            for name, target in _section(content.decode("utf-8", "replace"), group):
                 yield EntryPoint(name, target, distribution, version)
 
 
