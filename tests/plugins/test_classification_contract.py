@@ -97,7 +97,7 @@ class WholeSumDecoder:
         (Sum, "tells the last only", "module: its outputs at each step are those of reading up to there: "),
         (WholeSum, "", ""),
         (WholeSum, "reads padding", "module: padding changes nothing: padded further: outputs "),
-        (WholeSum, "tells every token", "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [3, 9, 4] instead of"),
+        (WholeSum, "tells every token", "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of"),
         (WholeSum, "has a state", "module: it has one output for a text, [B, 1, ...], and its state is (): there are arrays in its state"),
     ],
 )

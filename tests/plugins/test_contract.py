@@ -292,7 +292,7 @@ class TopA:
     [
         ("moves at neutral", "a=0, its neutral value, changes nothing: logits"),
         ("leaves nothing", "a=1: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: nothing but -inf"),
-        ("writes", "by default: the same comes out twice, and what goes in is not written to: the given logits were written to"),
+        ("writes", "by default: what goes in is not written to: the given logits became"),
         ("revives", "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: -inf became possible"),
     ],
 )

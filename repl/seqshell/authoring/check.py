@@ -17,7 +17,8 @@ from seqshell.host import PluginInfo, Policy, Registry, entry_points
 from seqshell.host.scanning import normalized
 from seqshell.json_lines import one_line
 from seqshell.opening import load_registry
-from seqshell.testing.contract import KINDS, Check, check_offer
+from seqshell.testing.contract import KINDS, check_offer
+from seqshell.testing.trying import Check
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,17 @@ from seqshell.state import rows
 from seqshell.testing.comparing import moment_apart
 from seqshell.testing.examples import STEPS, Example, Ids
 
-LENGTHS = (4, STEPS, 1)  # of the texts
+LENGTHS = (4, STEPS, 1)  # of the texts, where they are long enough
 FURTHER = 5  # columns of padding more
+
+
+def _lengths(example: Example) -> list[int]:
+    return [min(length, example.steps) for length in LENGTHS[: example.batch]]
 
 
 def ragged(example: Example) -> Ids:
     """The texts cut to LENGTHS and padded: [B, T]."""
-    return np.where(np.arange(STEPS) < np.array(LENGTHS)[:, None], example.inputs, PAD)
+    return np.where(np.arange(example.steps) < np.array(_lengths(example))[:, None], example.inputs, PAD)
 
 
 def padding(decoder: Decoder, example: Example) -> str:
@@ -28,7 +32,7 @@ def padding(decoder: Decoder, example: Example) -> str:
     further = decoder.feed(np.pad(texts, ((0, 0), (0, FURTHER)), constant_values=PAD), example.start(decoder))
     if seen := moment_apart(further, (outputs, state)):
         return f"padded further: {seen}"
-    for index, length in enumerate(LENGTHS):
+    for index, length in enumerate(_lengths(example)):
         row = slice(index, index + 1)
         alone = replace(example.rows(row), inputs=texts[row, :length])
         if seen := moment_apart((outputs[row], rows(state, row)), decoder.feed(alone.inputs, alone.start(decoder))):

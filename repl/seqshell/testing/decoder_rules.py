@@ -15,36 +15,36 @@ from seqshell.decoding.strategies import Greedy
 from seqshell.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.testing.comparing import apart, moment_apart
-from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example, Ids
+from seqshell.testing.examples import STEPS, VOCAB_SIZE, Example, Ids
 
 EQUAL = 1e-4  # a decoder against its module
 
 
 def shapes(decoder: Decoder, example: Example) -> str:
     state = first = example.start(decoder)
+    for name, leaf in named_leaves(first):
+        if leaf.shape[:1] != (example.batch,):
+            return f"{name} is {list(leaf.shape)} at first, where [{example.batch}, ...] is needed: the batch comes first"
     for column in example.columns:
         outputs, state = decoder.step(column, state)
-        wanted = (BATCH, *example.output)
+        wanted = (example.batch, *example.output)
         fits = outputs.ndim == len(wanted) and all(size in (None, seen) for seen, size in zip(outputs.shape, wanted, strict=True))
         if not fits or not np.issubdtype(outputs.dtype, np.floating):
             return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {['any' if size is None else size for size in wanted]} of floats"
         if type(state) is not type(first):
             return f"the state becomes a {type(state).__name__}"
         for (name, leaf), start in zip(named_leaves(state), leaves(first), strict=True):
-            if leaf.shape[:1] != (BATCH,) or leaf.dtype != start.dtype:
+            if leaf.shape[:1] != (example.batch,) or leaf.dtype != start.dtype:
                 return f"{name} is {list(leaf.shape)} of {leaf.dtype} after a step, {list(start.shape)} of {start.dtype} at first"
     return moment_apart((outputs, rows(first, slice(1))), (outputs, example.rows(slice(1)).start(decoder)))
 
 
 def pieces(decoder: Decoder, example: Example) -> str:
-    for batch in (1, BATCH):
+    for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         texts, start = part.inputs, part.start(decoder)
         whole = decoder.feed(texts, start)
-        state = start
-        for piece in (texts[:, :4], texts[:, 4:]):
-            outputs, state = decoder.feed(piece, state)
-        if seen := moment_apart((outputs, state), whole):
+        if seen := moment_apart(_in_two(decoder, part), whole):
             return f"fed in two pieces: {seen}"
         state = start
         for column in part.columns:
@@ -55,28 +55,26 @@ def pieces(decoder: Decoder, example: Example) -> str:
 
 
 def rows_apart(decoder: Decoder, example: Example) -> str:
-    def read(part: Example) -> tuple[NDArray[Any], State]:
-        _, state = decoder.feed(part.inputs[:, :4], part.start(decoder))
-        return decoder.feed(part.inputs[:, 4:], state)
-
-    outputs, state = read(example)
-    for index in range(BATCH):
+    outputs, state = _in_two(decoder, example)
+    for index in range(example.batch):
         row = slice(index, index + 1)
-        if seen := moment_apart((outputs[row], rows(state, row)), read(example.rows(row))):
+        if seen := moment_apart((outputs[row], rows(state, row)), _in_two(decoder, example.rows(row))):
             return f"row {index} in the batch and alone: {seen}"
     return ""
 
 
 def permuted(decoder: Decoder, example: Example) -> str:
-    order = np.array([2, 0, 0, 1])
-    inputs = example.inputs
-    _, state = decoder.feed(inputs[:, :-1], example.start(decoder))
+    last = example.batch - 1
+    order = np.array([last, 0, 0, min(1, last)])
+    inputs, state = example.inputs, example.start(decoder)
+    if example.steps > 1:
+        _, state = decoder.feed(inputs[:, :-1], state)
     outputs, after = decoder.step(inputs[:, -1], state)
     return moment_apart(decoder.step(inputs[order, -1], rows(state, order)), (outputs[order], rows(after, order)))
 
 
 def unwritten(decoder: Decoder, example: Example) -> str:
-    for batch in (1, BATCH):
+    for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         start = part.start(decoder)
         moments = start, decoder.feed(part.inputs, start)
@@ -102,11 +100,11 @@ def replayed(decoder: Decoder, example: Example) -> str:
 
 def beam_of_one(decoder: Decoder, example: Example) -> str:
     outputs, state = decoder.feed(example.inputs[:, :1], example.start(decoder))
-    nothing: tuple[tuple[Any, ...], ...] = ((),) * BATCH
-    start = Batch(state, outputs, nothing, nothing, (1,) * BATCH, (0,) * BATCH)
-    request = Request(Stop(STEPS), keeps_states=False)
-    greedy: list[list[int]] = [[] for _ in range(BATCH)]
-    for step, _ in zip(Greedy().search(decoder, start, request), range(STEPS), strict=False):
+    nothing: tuple[tuple[Any, ...], ...] = ((),) * example.batch
+    start = Batch(state, outputs, nothing, nothing, (1,) * example.batch, (0,) * example.batch)
+    request = Request(Stop(example.steps), keeps_states=False)
+    greedy: list[list[int]] = [[] for _ in range(example.batch)]
+    for step, _ in zip(Greedy().search(decoder, start, request), range(example.steps), strict=False):
         assert isinstance(step, Advanced)
         for ids, token in zip(greedy, step.tokens.tolist(), strict=True):
             ids.append(token)
@@ -130,7 +128,7 @@ WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
     """The outputs of a decoder against those of its module; their states may be of different kinds."""
-    for batch in (1, BATCH):
+    for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         state, expected_state = part.start(own), part.start(module)
         if seen := apart("outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL):
@@ -141,6 +139,14 @@ def equals(own: Decoder, module: Decoder, example: Example) -> str:
             if seen := apart("outputs", outputs, expected, EQUAL):
                 return f"stepped with {batch} rows: {seen}"
     return ""
+
+
+def _in_two(decoder: Decoder, example: Example) -> tuple[NDArray[Any], State]:
+    """Read in two pieces, where there are two steps."""
+    state, middle = example.start(decoder), example.steps // 2
+    if middle:
+        _, state = decoder.feed(example.inputs[:, :middle], state)
+    return decoder.feed(example.inputs[:, middle:], state)
 
 
 def _again(example: Example, decoder: Decoder, state: State) -> Iterator[tuple[NDArray[Any], State]]:

@@ -38,6 +38,14 @@ class Example:
     output: tuple[int | None, ...] = (VOCAB_SIZE,)
 
     @property
+    def batch(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def steps(self) -> int:
+        return int(self.inputs.shape[1])
+
+    @property
     def columns(self) -> NDArray[Any]:
         """What is read at each step: [T, B, ...]."""
         return self.inputs.swapaxes(0, 1)
@@ -63,6 +71,24 @@ class Example:
     def rows(self, which: Any) -> Example:
         """Some of the rows, as a slice or ids; sources stay padded as they are."""
         return replace(self, inputs=self.inputs[which], sources=self.sources[which], lengths=self.lengths[which])
+
+    def cut(self, batch: int, steps: int, source: int) -> Example:
+        """The first rows, of at most so many steps and with sources of at most so many ids, EOS counted."""
+        smaller = replace(self.rows(slice(batch)), inputs=self.inputs[:batch, :steps])
+        if not self.has_sources:
+            return smaller
+        sources, lengths = smaller.sources[:, :source].copy(), smaller.lengths.clip(max=source)
+        sources[np.arange(batch), lengths - 1] = EOS
+        return replace(smaller, sources=sources[:, : lengths.max()], lengths=lengths)
+
+    def __str__(self) -> str:
+        """2 rows of 1 step [[9], [6]]."""
+        read = f"{_counted(self.batch, 'row')} of {_counted(self.steps, 'step')} {np.round(self.inputs, 2).tolist()}"
+        return f"{read}, sources {self.sources.tolist()}" if self.has_sources else read
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def example_for(task: Task) -> Example:

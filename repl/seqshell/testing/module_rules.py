@@ -21,7 +21,7 @@ from seqshell.host import resolve
 from seqshell.models import PAD, Architecture
 from seqshell.state import leaves, map_leaves
 from seqshell.testing.comparing import apart, moment_apart
-from seqshell.testing.examples import BATCH, STEPS, VOCAB_SIZE, Example
+from seqshell.testing.examples import VOCAB_SIZE, Example
 from seqshell.training.pair_loss import pair_loss
 
 
@@ -44,7 +44,7 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
 def every_step(module: nn.Module, decoder: Decoder, example: Example) -> str:
     """decoder: the module, wrapped."""
     outputs = _outputs(module, example)
-    for length in range(1, STEPS + 1):
+    for length in range(1, example.steps + 1):
         expected, _ = decoder.feed(example.inputs[:, :length], example.start(decoder))
         if seen := apart("outputs", outputs[:, length - 1], expected):
             return f"step {length}: {seen}"
@@ -55,8 +55,8 @@ def whole_texts(module: nn.Module, example: Example) -> str:
     start = example.module_start(module)
     with torch.inference_mode():
         outputs, state = module(torch.from_numpy(example.inputs), start)
-    if outputs.shape[:2] != (BATCH, 1):
-        return f"outputs {list(outputs.shape)} instead of [{BATCH}, 1, ...]"
+    if outputs.shape[:2] != (example.batch, 1):
+        return f"outputs {list(outputs.shape)} instead of [{example.batch}, 1, ...]"
     return "there are arrays in its state" if list(leaves((start, state))) else ""
 
 
@@ -108,15 +108,18 @@ def counts(module: nn.Module, example: Example) -> str:
 
 def target_padding(module: nn.Module, example: Example) -> str:
     """Padding to the right of a target reaches neither an earlier logit nor the loss."""
+    if example.steps == 1:
+        return ""  # nothing of it is predicted
     padded = replace(example, inputs=np.pad(example.inputs, ((0, 0), (0, 4)), constant_values=PAD))
-    if seen := apart("logits", _outputs(module, padded)[:, :STEPS], _outputs(module, example)):
+    if seen := apart("logits", _outputs(module, padded)[:, : example.steps], _outputs(module, example)):
         return seen
     losses = [_loss(module, each) for each in (padded, example)]
     # Each row alone is not padded at all.
-    alone = sum(_loss(module, replace(row, inputs=row.inputs[:, : STEPS - index])) for index, row in enumerate(_single_rows(example)))
+    lengths = [max(2, example.steps - index) for index in range(example.batch)]
+    alone = sum(_loss(module, replace(row, inputs=row.inputs[:, :length])) for length, row in zip(lengths, _single_rows(example), strict=True))
     ragged = example.inputs.copy()
-    for index in range(BATCH):
-        ragged[index, STEPS - index :] = PAD
+    for index, length in enumerate(lengths):
+        ragged[index, length:] = PAD
     together = _loss(module, replace(example, inputs=ragged))
     return apart("loss", np.array([losses[0], together]), np.array([losses[1], alone]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -15,24 +16,30 @@ from seqshell.offers import Setting, build, settings_of
 from seqshell.sampling import Draw, Logits, SampleContext, Sampler
 from seqshell.state import leaves
 from seqshell.testing.comparing import apart
+from seqshell.testing.trying import attempt
 from seqshell.tokenizers import CharTokenizer
 
 VOCABULARY = "abcdefghijk"
+REPEATS = 5
+
+Found = tuple[str, str]  # what was seen, and in which case
 
 
-def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Each rule in words, with the function that tries it and returns how it was broken, or nothing."""
+def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
+    """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     yield "it is a frozen dataclass with a name", partial(_declared, offered)
     for values in _variants(offered):
         words = " ".join(f"{name}={value}" for name, value in values.items()) or "by default"
-        yield f"{words}: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so", partial(_sound, offered, values)
-        yield f"{words}: the same comes out twice, and what goes in is not written to", partial(_pure, offered, values)
+        tries = partial(_first, offered, values)
+        yield f"{words}: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so", partial(tries, _sound)
+        yield f"{words}: what goes in is not written to", partial(tries, _unwritten)
+        yield f"{words}: the same context gives the same logits; there is no chance but context.uniform(name)", partial(tries, _repeated)
     neutral = {item.name: item.neutral for item in settings_of(offered) if item.neutral is not None}
     if neutral:
         words = " ".join(f"{name}={value!r}" for name, value in neutral.items())
-        yield f"{words}, its neutral value, changes nothing", partial(_neutral, offered, neutral)
+        yield f"{words}, its neutral value, changes nothing", partial(_first, offered, neutral, _neutral)
     if hasattr(offered, "update"):
-        yield "its memory is of JSON values or arrays, and an older one is not written to", partial(_memory, offered)
+        yield "its memory is of JSON values or arrays, and an older one is not written to", partial(_first, offered, {}, _memory)
 
 
 def _variants(offered: type[Any]) -> Iterator[Mapping[str, Any]]:
@@ -50,17 +57,26 @@ def _ends(item: Setting) -> tuple[Any, ...]:
 
 
 def _examples() -> Iterator[tuple[Logits, SampleContext]]:
-    """Logits of every kind, each with an empty history and with a long one."""
-    random = np.random.default_rng(0)
-    spread = random.normal(0, 3, len(VOCABULARY))
-    peaked = np.where(np.arange(len(VOCABULARY)) == 4, 60.0, -60.0)
-    holes = np.where(np.arange(len(VOCABULARY)) % 3 == 0, spread, -np.inf)
-    single = np.where(np.arange(len(VOCABULARY)) == 7, 1.5, -np.inf)
-    for logits in (spread, peaked, np.zeros(len(VOCABULARY)), holes, single, np.array([0.25])):
-        tokenizer = CharTokenizer(VOCABULARY[: logits.size])
-        yield logits, SampleContext(tokenizer=tokenizer)
-        tokens = tuple(random.integers(0, logits.size, 50).tolist())
-        yield logits, SampleContext(tokens=tokens, generated=20, position=50, tokenizer=tokenizer, draw=Draw(seed=1))
+    """Logits of every kind, with short and long histories, the smallest first."""
+    for size, length in sorted(itertools.product((1, 2, 3, len(VOCABULARY)), (0, 1, 3, 50)), key=sum):
+        random = np.random.default_rng(size)
+        ids = np.arange(size)
+        spread = random.normal(0, 3, size).round(2)
+        holes = np.where(ids % 3 == 0, spread, -np.inf)
+        tokens = tuple(random.integers(0, size, length).tolist())
+        context = SampleContext(tokens, min(length, 20), length, CharTokenizer(VOCABULARY[:size]), draw=Draw(seed=1))
+        for logits in (np.zeros(size), spread, np.where(ids == size // 2, 60.0, -60.0), holes, np.where(ids == size - 1, 1.5, -np.inf)):
+            yield logits, context
+
+
+def _first(offered: type[Any], values: Mapping[str, Any], holds: Callable[[Any, Logits, SampleContext], str]) -> Found:
+    """The first, smallest, of the examples for which a sampler with these settings does not do what it must."""
+    sampler = build(offered, values)
+    for logits, context in _examples():
+        seen = attempt(partial(holds, sampler, logits, context))
+        if seen:
+            return seen, f"logits {logits.tolist()} after the tokens {list(context.tokens)}"
+    return "", ""
 
 
 def _declared(offered: type[Any]) -> str:
@@ -71,12 +87,8 @@ def _declared(offered: type[Any]) -> str:
     return "" if offered.__dataclass_params__.frozen else "it is not frozen"  # type: ignore[attr-defined]  # every dataclass has it
 
 
-def _sound(offered: type[Any], values: Mapping[str, Any]) -> str:
-    sampler: Sampler = build(offered, values)
-    for logits, context in _examples():
-        if seen := _trouble(sampler(logits.copy(), context), logits):
-            return f"{seen}, from {logits.tolist()} after {len(context.tokens)} tokens"
-    return ""
+def _sound(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
+    return _trouble(sampler(logits.copy(), context), logits)
 
 
 def _trouble(seen: Any, logits: Logits) -> str:
@@ -89,45 +101,42 @@ def _trouble(seen: Any, logits: Logits) -> str:
     return "-inf became possible" if np.isfinite(seen[np.isneginf(logits)]).any() else ""
 
 
-def _pure(offered: type[Any], values: Mapping[str, Any]) -> str:
-    sampler: Sampler = build(offered, values)
-    for logits, context in _examples():
-        given = logits.copy()
-        first, second = np.copy(sampler(given, context)), sampler(given, context)
-        if not np.array_equal(given, logits):
-            return "the given logits were written to"
-        if not np.array_equal(first, second):
-            return f"{first.tolist()}, then {second.tolist()}"
+def _unwritten(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
+    given = logits.copy()
+    sampler(given, context)
+    return "" if np.array_equal(given, logits) else f"the given logits became {given.tolist()}"
+
+
+def _repeated(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
+    first = np.copy(sampler(logits.copy(), context))
+    for _ in range(REPEATS):
+        again = sampler(logits.copy(), context)
+        if not np.array_equal(first, again):
+            return f"{first.tolist()}, then {np.asarray(again).tolist()}"
     return ""
 
 
-def _neutral(offered: type[Any], values: Mapping[str, Any]) -> str:
-    sampler: Sampler = build(offered, values)
-    for logits, context in _examples():
-        possible = np.isfinite(logits)
-        seen = sampler(logits.copy(), context)
-        if not np.isfinite(seen[possible]).all():
-            return f"{int(np.isinf(seen[possible]).sum())} tokens became impossible"
-        if words := apart("logits", seen[possible], logits[possible], limit=1e-9):
-            return words
-    return ""
+def _neutral(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
+    possible = np.isfinite(logits)
+    seen = sampler(logits.copy(), context)
+    if not np.isfinite(seen[possible]).all():
+        return f"{int(np.isinf(seen[possible]).sum())} tokens became impossible"
+    return apart("logits", seen[possible], logits[possible], limit=1e-9)
 
 
-def _memory(offered: type[Any]) -> str:
-    sampler: Any = build(offered, {})
-    for logits, context in _examples():
-        memory: Any = None
-        for _ in range(5):
-            shaped = sampler(logits.copy(), context._replace(memory=memory))
-            if seen := _trouble(shaped, logits):
-                return seen
-            old, kept = memory, copy.deepcopy(memory)
-            drawn = int(np.flatnonzero(np.isfinite(shaped))[-1])
-            memory = sampler.update(memory, drawn, shaped - np.logaddexp.reduce(shaped))
-            if not _same(old, kept):
-                return "the memory that was given was written to"
-            if not all(isinstance(leaf, np.ndarray) or _is_json(leaf) for leaf in leaves(memory)):
-                return f"it remembers a {type(memory).__name__}"
+def _memory(sampler: Any, logits: Logits, context: SampleContext) -> str:
+    memory: Any = None
+    for _ in range(5):
+        shaped = sampler(logits.copy(), context._replace(memory=memory))
+        if seen := _trouble(shaped, logits):
+            return seen
+        old, kept = memory, copy.deepcopy(memory)
+        drawn = int(np.flatnonzero(np.isfinite(shaped))[-1])
+        memory = sampler.update(memory, drawn, shaped - np.logaddexp.reduce(shaped))
+        if not _same(old, kept):
+            return "the memory that was given was written to"
+        if not all(isinstance(leaf, np.ndarray) or _is_json(leaf) for leaf in leaves(memory)):
+            return f"it remembers a {type(memory).__name__}"
     return ""
 
 

@@ -13,13 +13,13 @@ from seqshell.decoder import Decoder
 from seqshell.models import EOS, PAD
 from seqshell.state import State, attention_of, leaves, named_leaves
 from seqshell.testing.comparing import SAME, apart, moment_apart
-from seqshell.testing.examples import BATCH, Example
+from seqshell.testing.examples import Example
 
 FURTHER = 5  # columns of padding more
 
 
 def empty_source(decoder: Decoder, example: Example) -> str:
-    for batch in (1, BATCH):
+    for batch in sorted({1, example.batch}):
         alone = replace(example.rows(slice(batch)), sources=np.full((batch, 1), EOS), lengths=np.ones(batch, np.int64))
         nothing = np.empty(0)
         if seen := moment_apart((nothing, decoder.initial_state(batch)), (nothing, alone.start(decoder))):
@@ -64,7 +64,7 @@ def attention(decoder: Decoder, example: Example) -> str:
         weights = attention_of(state)
         if weights.shape != sources.shape:
             return f"attention {list(weights.shape)} instead of {list(sources.shape)}"
-        if seen := apart("its sums", weights.sum(1), np.ones(BATCH)):
+        if seen := apart("its sums", weights.sum(1), np.ones(example.batch)):
             return f"step {number}: {seen}"
         if weights.min() < 0 or weights[is_padding].any():
             return f"step {number}: up to {weights[is_padding].max(initial=0):.2g} at padding, and {weights.min():.2g} at the least"

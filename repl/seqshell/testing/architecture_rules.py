@@ -1,0 +1,177 @@
+"""Which rules hold for an architecture, by its task and by whether it is causal, and the smallest case that breaks one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from seqshell.building import read_config
+from seqshell.decoder import Decoder
+from seqshell.errors import SeqshellError, UsageError
+from seqshell.host import resolve
+from seqshell.models import Architecture, Task
+from seqshell.offers import build, settings_of
+from seqshell.testing.classification_rules import CLASSIFICATION_RULES
+from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, WRITING_RULES, equals
+from seqshell.testing.examples import SIZES, Example
+from seqshell.testing.translation_rules import TRANSLATION_RULES
+from seqshell.testing.trying import attempt, raised
+
+# Instead of the defaults, for settings that are called so.
+SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8, "table_size": 1000}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model with seeded weights: its config, its torch module, the module as the host wraps it, and its own decoder if it has one."""
+
+    config: Any
+    module: Any
+    wrapped: Decoder
+    own: Decoder | None
+
+
+Rule = Callable[[Built, Example], str]
+
+
+def built(architecture: Architecture, config: Any) -> Built:
+    """Whatever the plugin raises."""
+    from seqshell.decoding.torch_decoder import TorchDecoder
+    from seqshell.testing import module_rules
+
+    module: Any = module_rules.example_module(architecture, config)
+    own = resolve(architecture.decoder)(config, module_rules.weights_of(module)) if architecture.decoder is not None else None
+    wrapped = TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
+    return Built(config, module, wrapped, own)
+
+
+def small_config(architecture: Architecture) -> Any:
+    """The config with the small sizes that it knows; with its own where those do not fit it. UsageError when neither can be."""
+    offered = resolve(architecture.config)
+    known = {item.name for item in settings_of(offered)}
+    sizes = SIZES[architecture.task]
+    try:
+        return build(offered, {**sizes, **{name: value for name, value in SMALL.items() if name in known}})
+    except UsageError:
+        return build(offered, sizes)
+
+
+def survives_json(architecture: Architecture, config: Any) -> str:
+    """A checkpoint keeps the config as JSON."""
+    values = dataclasses.asdict(config)
+    for name, value in values.items():
+        try:
+            kept = json.loads(json.dumps({name: value}, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            return f"{name}={value!r} cannot be written as JSON: {error}"
+        try:
+            back = getattr(read_config(architecture, {**values, **kept}), name)
+        except SeqshellError as error:
+            return f"{name}={value!r} is {kept[name]!r} in JSON, which is refused: {error.message}"
+        if back != getattr(config, name):
+            return f"{name}={getattr(config, name)!r} comes back as {back!r}"
+    return ""
+
+
+def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Rule]]:
+    """Each rule in words, with the function that tries it and returns how it was broken, or nothing."""
+    from seqshell.testing import module_rules
+
+    rules = dict(DECODER_RULES)
+    if architecture.causal:
+        rules |= CAUSAL_RULES
+    if architecture.task in (Task.GENERATE, Task.TRANSLATE):
+        rules |= WRITING_RULES
+    if architecture.task is Task.TRANSLATE:
+        rules |= TRANSLATION_RULES
+    if architecture.task is Task.CLASSIFY:
+        rules |= CLASSIFICATION_RULES
+    for rule, holds in rules.items():
+        yield f"module: {rule}", partial(_of_wrapped, holds)
+    if architecture.causal:
+        yield (
+            "module: its outputs at each step are those of reading up to there",
+            lambda model, example: module_rules.every_step(model.module, model.wrapped, example),
+        )
+    else:
+        yield "module: it has one output for a text, [B, 1, ...], and its state is ()", partial(_of_module, module_rules.whole_texts)
+    yield (
+        "module: saving and loading change no output",
+        lambda model, example: module_rules.saved(architecture, model.config, model.module, example),
+    )
+    if hasattr(model.module, "count"):
+        yield "module: a text that it counts becomes likelier", partial(_of_module, module_rules.counts)
+    else:
+        yield "module: a loss has finite gradients, and the detached state goes on", partial(_of_module, module_rules.learns)
+    if architecture.task is Task.TRANSLATE:
+        yield "module: padding of the target changes neither an earlier logit nor the loss", partial(_of_module, module_rules.target_padding)
+    if architecture.task is Task.FORECAST:
+        yield (
+            "module: observing leaves the state that reading leaves",
+            lambda model, example: module_rules.observes(model.module, model.wrapped, example),
+        )
+    if model.own is not None:
+        for rule, holds in rules.items():
+            yield f"decoder: {rule}", partial(_of_own, holds)
+        yield f"decoder: its outputs are the module's within {EQUAL:g}", _equals
+
+
+def smallest(architecture: Architecture, model: Built, rule: Rule, example: Example, seen: str) -> tuple[str, str]:
+    """What breaks a rule with the fewest rows, then steps, then source ids, then in the smallest config; and that case in words.
+
+    seen: how the example breaks it. A smaller one that raises, where that one did not, breaks something else.
+    """
+
+    def breaks(other: Built, smaller: Example) -> str:
+        found = attempt(partial(rule, other, smaller))
+        return found if raised(found) == raised(seen) else ""
+
+    size = [example.batch, example.steps, int(example.sources.shape[1])]
+    for axis, most in enumerate(size):
+        for less in range(1, most):
+            size[axis] = less
+            if found := breaks(model, example.cut(*size)):
+                seen = found
+                break
+        else:
+            size[axis] = most
+    example = example.cut(*size)
+    for config in _smaller(architecture, model.config):
+        try:
+            other = built(architecture, dataclasses.replace(model.config, **config))
+        except Exception:  # such a small one cannot be
+            continue
+        if found := breaks(other, example):
+            seen, model = found, other
+    return seen, f"{example}, {', '.join(f'{name}={value!r}' for name, value in dataclasses.asdict(model.config).items())}"
+
+
+def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:
+    """Smaller values for each size that the host does not fill in, one at a time, the smallest last."""
+    for item in settings_of(type(config)):
+        value = getattr(config, item.name)
+        if item.name not in SIZES[architecture.task] and item.kind is int and value > 0:
+            lowest = max(1, int(item.low or 0))
+            yield from ({item.name: less} for less in (2, 1) if lowest <= less < value)
+
+
+def _of_wrapped(holds: Callable[[Decoder, Example], str], model: Built, example: Example) -> str:
+    return holds(model.wrapped, example)
+
+
+def _of_own(holds: Callable[[Decoder, Example], str], model: Built, example: Example) -> str:
+    assert model.own is not None
+    return holds(model.own, example)
+
+
+def _of_module(holds: Callable[[Any, Example], str], model: Built, example: Example) -> str:
+    return holds(model.module, example)
+
+
+def _equals(model: Built, example: Example) -> str:
+    assert model.own is not None
+    return equals(model.own, model.wrapped, example)
