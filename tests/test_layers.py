@@ -19,14 +19,14 @@ LAYERS = """
     terminal | script reading json_lines plain_text stopping listing
     command_line completion
     starting
-    shell bench settings commands.* shell_settings
+    shell bench strangers settings commands.* shell_settings
     training
     opening building series_header builtin commands
     host
     tasks
     session
     decoding | checkpoint
-    places faults lines results door titles attention
+    places faults lines results printed door titles attention
     state models decoder layers sampling tokenizers subwords cutting events errors hookspecs offers foreign __init__
 """
 

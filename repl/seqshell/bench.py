@@ -34,6 +34,7 @@ class Bench:
         self.translated: str | None = None
         self.at_work: str | None = None
         self.notices: list[Notice] = []
+        self.interrupted = False
 
     @property
     def session(self) -> Session:
@@ -123,6 +124,12 @@ class Bench:
             self.current = next(reversed(self.sessions), None)
             self._attach()
 
+    def interrupt(self) -> None:
+        """Stop what runs at the next token boundary. Safe to call from a signal handler or another thread."""
+        self.interrupted = True
+        for session in list(self.sessions.values()):
+            session.interrupt()
+
     # Inside
 
     def _free_name(self, name: str) -> str:
@@ -153,4 +160,6 @@ class Bench:
     def _tell(self, hook: str, **arguments: Any) -> Iterator[Notice]:
         """Tell the plugins that listen; a Notice for each that failed and is left out from now on."""
         for problem in self.registry.notify(hook, **arguments):
+            if isinstance(problem.__cause__, KeyboardInterrupt):
+                self.interrupt()  # whoever pressed Ctrl-C wants the answer to end too
             yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")

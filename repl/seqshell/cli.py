@@ -201,10 +201,12 @@ def _with_plugins(arguments: Namespace) -> Registry:
 
     from seqshell.host import Policy
     from seqshell.opening import load_registry
+    from seqshell.plain_text import tell
 
     policy = Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins)
+    diagnostics = sys.stderr
     with contextlib.redirect_stdout(sys.stderr):
-        return load_registry(dataclasses.replace(policy, strict=False))
+        return load_registry(dataclasses.replace(policy, strict=False), on_slow=lambda text: tell(diagnostics, text))
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(

@@ -6,7 +6,7 @@ torch is imported only for models without a decoder of their own, and when a mod
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 MAX_DIFFERENCE = 1e-4  # between the logits of a module and of its decoder, in float32
 
 
-def load_registry(policy: Policy | None = None, *, modules: Iterable[Any] = ()) -> Registry:
-    """What seqshell itself, the built-in plugins and the user's plugins offer. `modules`: further plugins as objects."""
-    return build_registry([builtin], policy, modules=tuple(modules))
+def load_registry(
+    policy: Policy | None = None, *, modules: Iterable[Any] = (), on_slow: Callable[[str], None] | None = None
+) -> Registry:
+    """What seqshell itself, the built-in plugins and the user's plugins offer. `modules`: further plugins as objects. on_slow: as
+    `build_registry` has it."""
+    return build_registry([builtin], policy, modules=tuple(modules), on_slow=on_slow)
 
 
 def open(name: str | Path, *, registry: Registry | None = None, seed: int = 0) -> Session:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any, Protocol
 
 from seqshell import __version__
@@ -15,6 +16,7 @@ from seqshell.faults import Fault, fault_of, is_debugging
 from seqshell.json_lines import JsonLines
 from seqshell.lines import Message, UnclosedBlock, parse
 from seqshell.plain_text import PlainText, tell
+from seqshell.printed import Visible
 from seqshell.reading import ScriptLine, Source, read_lines, read_stdin, sources
 from seqshell.shell import Shell
 from seqshell.starting import Options, build_shell
@@ -55,7 +57,7 @@ def run(options: Options) -> tuple[int, Shell | None]:
         output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream")
     script = Script(options, output)
     try:
-        with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+        with redirect_stdout(Visible(sys.stderr)):  # what a plugin prints is no result
             return script.run()
     except BrokenPipeError:
         drop_stdout()
@@ -78,6 +80,7 @@ class Script:
         self._options = options
         self._output = output
         self._stopping = Stopping()
+        self._on_slow = partial(tell, sys.stderr)  # the one of now: what a plugin prints while it is imported goes elsewhere
         self._lines = self._failed = self._unmet = 0  # unmet: the failures that are /expect's
         self._refused = OK  # bad usage, or no model
         self._quit: int | None = None
@@ -108,7 +111,7 @@ class Script:
         """The shell with its model, and where the lines come from; no shell when that cannot be had."""
         try:
             found = sources(self._options.lines, self._options.scripts)
-            shell = build_shell(self._options, None if any(source.name == "-" for source in found) else read_stdin)
+            shell = build_shell(self._options, None if any(source.name == "-" for source in found) else read_stdin, self._on_slow)
         except Exception as error:
             self._refused = BAD_USAGE if isinstance(error, UsageError) else NO_MODEL if isinstance(error, CheckpointError | PluginError) else FAILED
             self._tell(error, "", "", None)

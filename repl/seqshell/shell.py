@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
 from seqshell import lines, results
 from seqshell.bench import Bench
-from seqshell.errors import PluginError, SeqshellError, UsageError
+from seqshell.errors import PluginError, UsageError
 from seqshell.events import Event, Finished, Forecast, Label, Notice, Quit, Token, Translation
 from seqshell.models import Task
 from seqshell.offers import Arguments, Command
 from seqshell.settings import Settings
+from seqshell.strangers import strangers_command
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
@@ -60,7 +60,6 @@ class Shell(Bench):
         self.interactive = interactive
         self.read_stdin = read_stdin
         self.device = device
-        self.interrupted = False
         self.changed = False  # whether the last line changed the session's place before it ended or failed
         self.last_result = ""
         self.history: list[str] = []
@@ -140,12 +139,6 @@ class Shell(Bench):
         found, self.notices = tuple(self.notices), []
         return found
 
-    def interrupt(self) -> None:
-        """Stop what runs at the next token boundary. Safe to call from a signal handler or another thread."""
-        self.interrupted = True
-        for session in list(self.sessions.values()):
-            session.interrupt()
-
     # Inside
 
     def _told(self, line: str, work: Work) -> Iterator[Event]:
@@ -162,7 +155,7 @@ class Shell(Bench):
         shown, cut = results.Shown(), None
         events = work()
         try:
-            for event in events:
+            for event in self._signed(events):
                 if listened and isinstance(event, Token):
                     yield from self._tell("seqshell_token", session=self.sessions[self.answering or ""], token=event)
                 if isinstance(event, Finished) and not (isinstance(event, Translation) and event.item):  # lines of a file move no session
@@ -194,6 +187,27 @@ class Shell(Bench):
                 self.recording = None
                 yield Notice(f"the recording ended: {error.strerror or error}", "warning")
 
+    def _signed(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events; a fault of a plugin that is raised meanwhile says which distribution it came with, and is kept for /plugins --errors."""
+        try:
+            yield from events
+        except PluginError as error:
+            plugin = self.registry.named(error.plugin)
+            if plugin is None or plugin.builtin:
+                raise
+            if error.distribution or not plugin.distribution:
+                self.registry.note(error)
+                raise
+            told = PluginError(
+                f"{error.message} ({plugin.distribution} {plugin.version})",
+                plugin=plugin.name,
+                distribution=plugin.distribution,
+                details=error.details,
+                hint=error.hint,
+            )
+            self.registry.note(told)
+            raise told from error
+
     def _place(self) -> tuple[str | None, int, str]:
         return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")
 
@@ -217,13 +231,5 @@ class Shell(Bench):
             wanted = " or ".join(sorted(task.value for task in found.tasks))
             raise UsageError(f"/{found.name} is for the task {wanted}; {self.session.model.name} has the task {self.task}", code="wrong_task")
         arguments = lines.read_arguments(found, line.rest, self.read_stdin)
-        owner = self.registry.owner("command", line.name)
-        try:
-            yield from found.run(self, arguments)
-        except SeqshellError:
-            raise
-        except Exception as error:
-            if owner == "seqshell":
-                raise
-            reason = f"/{found.name} of the plugin {owner} failed: {type(error).__name__}: {error}"
-            raise PluginError(reason, plugin=owner, details=traceback.format_exc()) from error
+        owner = self.registry.plugin(self.registry.owner("command", line.name))
+        yield from found.run(self, arguments) if owner.builtin else strangers_command(self, found, arguments, owner)

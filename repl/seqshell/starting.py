@@ -40,9 +40,12 @@ class Options:
     go_on: bool = False
 
 
-def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -> Shell:
+def build_shell(
+    options: Options, read_stdin: Callable[[], str] | None = None, on_slow: Callable[[str], None] | None = None
+) -> Shell:
     """Load the plugins, read the settings, and open the model or the saved session.
 
+    on_slow: hears of a plugin whose import takes long, as `host.build_registry` has it.
     The shell's `notices` hold what else is worth telling. UsageError for a wrong --set; CheckpointError for a model or session that
     is missing or refused; PluginError for a plugin that failed where SEQSHELL_STRICT_PLUGINS=1 makes that an error.
     """
@@ -53,7 +56,7 @@ def build_shell(options: Options, read_stdin: Callable[[], str] | None = None) -
     from seqshell.shell import Shell
     from seqshell.shell_settings import settings_of_config
 
-    registry = load_registry(Policy.read(no_plugins=options.no_plugins, extra=options.plugins))
+    registry = load_registry(Policy.read(no_plugins=options.no_plugins, extra=options.plugins), on_slow=on_slow)
     try:
         config, problems = settings_of_config(places.read_config())
     except UsageError as error:

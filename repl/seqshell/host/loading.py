@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -22,6 +23,7 @@ from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.resolving import guarded, import_file, locate
 from seqshell.host.scanning import entry_points, slow_entry_points
+from seqshell.host.watching import watched
 from seqshell.offers import Command
 
 HOST = "seqshell"  # our own distribution: its entry points are the built-in plugins
@@ -34,6 +36,7 @@ OFFERING = {  # hook -> the kind of thing it yields
     "seqshell_importers": "importer",
     "seqshell_checkpoints": "folder",
 }
+MAX_PRINTED = 200  # characters of what a plugin printed that are told
 MAX_OFFERS = 10_000  # of one hook of one plugin: an endless generator must not hang the start
 
 
@@ -61,13 +64,19 @@ class Found:
 
 
 def build_registry(
-    own: Sequence[Any] = (), policy: Policy | None = None, *, modules: Sequence[Any] = (), folders: Iterable[str] | None = None
+    own: Sequence[Any] = (),
+    policy: Policy | None = None,
+    *,
+    modules: Sequence[Any] = (),
+    folders: Iterable[str] | None = None,
+    on_slow: Callable[[str], None] | None = None,
 ) -> Registry:
     """Load what `policy` allows. A plugin that fails is in `problems` and takes nothing with it.
 
     own: the host's own modules; the owner of the first is "seqshell". policy: default, that of environment and config.toml.
     modules: further plugins as objects, for tests and notebooks; the owner is the last part of their __name__.
-    folders: where to look for distributions; default, the import path.
+    folders: where to look for distributions; default, the import path. on_slow: called, on a thread of its own, with a sentence that
+    names a stranger which has not been loaded after a second.
     PluginError under a strict policy when a plugin failed.
     """
     policy = Policy.read() if policy is None else policy
@@ -84,11 +93,15 @@ def build_registry(
             registry.admit(info, {}, ())
             continue
         had_torch = "torch" in sys.modules
-        _load(manager, registry, plugin)
+        title = PluginInfo(plugin.name, plugin.distribution).title
+        with nullcontext() if plugin.builtin else watched(title, on_slow) as printed:
+            _load(manager, registry, plugin)
+        if printed and (text := " ".join(printed.take().split())):
+            warnings.append(f"{title} printed while it was loaded: {text[:MAX_PRINTED]}")
         if not had_torch and "torch" in sys.modules:
             seconds = registry.plugin(plugin.name).import_ms / 1000
             warnings.append(f"the plugin {plugin.name} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own")
-    registry.warnings = tuple(warnings)
+    registry.warnings = (*warnings, *_overshadowed(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]
     return registry
@@ -172,7 +185,8 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
             raise PluginError(f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution)
         module = inside(found.load, doing="the import failed")
         version = found.version or str(getattr(module, "__version__", ""))
-        info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000)
+        inside_of = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
+        info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=inside_of)
         inside(partial(_check_module, module), doing="it does not fit this seqshell")
         inside(partial(manager.register, module, found.name), doing="its hooks do not fit")
         hooks = inside(partial(_hooks, manager, module), doing="its hooks do not fit")
@@ -191,6 +205,13 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
         registry.admit(info, offers, folders)
     except PluginError as error:
         registry.fail(info, error)
+
+
+def _overshadowed(registry: Registry) -> Iterator[str]:
+    """A sentence for each thing of a stranger that has the short name of a built-in one."""
+    for kind in sorted(set(OFFERING.values()) - {"folder"}):
+        for offer in registry.offers(kind).overshadowed():
+            yield f"{offer.plugin.title} offers the {kind} {offer.name}, which is built in: {offer.name} stays that one, {offer.full} is the plugin's"
 
 
 def _check_module(module: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ class PluginInfo:
     """A plugin that was found. state: loaded, disabled (nothing of it was imported) or failed (left out); reason: why not loaded.
 
     name: the owner of what it offers, as in `owner/name`. distribution: empty for a file. import_ms: how long its import took.
+    module: the first part of its module's name, by which faults name it whose place knows no plugins; empty until it was imported.
     """
 
     name: str
@@ -33,6 +35,12 @@ class PluginInfo:
     state: str = "loaded"
     reason: str = ""
     builtin: bool = False
+    module: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages: the plugin NAME (DISTRIBUTION)."""
+        return f"the plugin {self.name}{f' ({self.distribution})' if self.distribution else ''}"
 
 
 @dataclass
@@ -105,6 +113,11 @@ class Offers(Mapping[str, Any]):
         """`owner/name` of everything that has this short name."""
         return tuple(offer.full for offer in self._offers if offer.name == name)
 
+    def overshadowed(self) -> tuple[Offer, ...]:
+        """What strangers offer under the short name of something built in."""
+        built_in = {offer.name for offer in self._offers if offer.plugin.builtin}
+        return tuple(offer for offer in self._offers if not offer.plugin.builtin and offer.name in built_in)
+
     def add(self, offers: Iterable[Offer]) -> None:
         self._offers.extend(offers)
         self._list()
@@ -134,7 +147,8 @@ class Offers(Mapping[str, Any]):
 class Registry:
     """Everything that seqshell and its plugins offer.
 
-    problems: each plugin's fault, once. warnings: wishes about plugins that could not be met, and slow imports.
+    problems: each plugin's fault, once. warnings: wishes about plugins that could not be met, and what is odd about those that were loaded.
+    busy: the stranger whose code runs just now, so that Ctrl-C knows whom to stop and whom to name.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -142,6 +156,7 @@ class Registry:
         self._plugins: dict[str, PluginInfo] = {}
         self._problems: list[PluginError] = []
         self.warnings: tuple[str, ...] = ()
+        self.busy: PluginInfo | None = None
         self._folders: list[tuple[str, Path]] = []
         self.architectures = Offers("architecture", self._problems.append)
         self.samplers = Offers("sampler", self._problems.append)
@@ -185,6 +200,10 @@ class Registry:
         """What is known of a plugin. KeyError when there is none of that name."""
         return self._plugins[name]
 
+    def named(self, word: str) -> PluginInfo | None:
+        """The plugin that a fault names, by its own name or by its module's; None when there is none."""
+        return self._plugins.get(word) or next((info for info in self.plugins if word and info.module == word), None)
+
     def lookup(self, kind: str, name: str) -> Any:
         """The thing of this kind and name. UsageError (code unknown_KIND) with the nearest name, PluginError when its import fails."""
         offers = self.offers(kind)
@@ -205,17 +224,29 @@ class Registry:
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def notify(self, hook: str, **arguments: Any) -> tuple[PluginError, ...]:
-        """Tell every plugin that listens. One that raises is left out from then on; returns the new problems."""
+        """Tell every plugin that listens. One that raises, or that Ctrl-C had to stop, is left out from then on; returns the new problems.
+
+        The __cause__ of a problem is what was raised: KeyboardInterrupt where the user pressed Ctrl-C.
+        """
         failed = []
         for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
             call = partial(implementation.function, **{key: arguments[key] for key in implementation.argnames})
             info = self._plugins[name]
             try:
+                self.busy = info
                 guarded(call, plugin=name, distribution=info.distribution, doing=f"{hook} failed")
             except PluginError as error:
-                self.fail(info, error)
                 failed.append(error)
+            except KeyboardInterrupt as stop:
+                message = f"{info.title}: {hook} was stopped by Ctrl-C"
+                stopped = PluginError(message, plugin=name, distribution=info.distribution, details=traceback.format_exc())
+                stopped.__cause__ = stop
+                failed.append(stopped)
+            finally:
+                self.busy = None
+        for problem in failed:
+            self.fail(self._plugins[problem.plugin], problem)
         return tuple(failed)
 
     def admit(self, info: PluginInfo, offers: Mapping[str, Iterable[Offer]], folders: Iterable[Path]) -> None:
@@ -234,3 +265,8 @@ class Registry:
         self._folders = [(owner, folder) for owner, folder in self._folders if owner != info.name]
         self._plugins[info.name] = replace(info, state="failed", reason=error.message)
         self._problems.append(error)
+
+    def note(self, error: PluginError) -> None:
+        """Remember a fault of a plugin that stays, for /plugins --errors; the same one only once."""
+        if error.message not in (known.message for known in self._problems):
+            self._problems.append(error)

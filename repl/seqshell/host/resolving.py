@@ -64,13 +64,13 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
         raise
     except BaseException as error:
         where = f"the plugin {plugin}{f' ({distribution})' if distribution else ''}: " if plugin else ""
-        message = f"{where}{doing}: {_reason(error)}"
+        message = f"{where}{doing}: {reason(error)}"
         details = "".join(traceback.format_exception(error))
         raise PluginError(message, plugin=plugin, distribution=distribution, details=details) from error
 
 
-def _reason(error: BaseException) -> str:
-    """An exception in one line."""
+def reason(error: BaseException) -> str:
+    """An exception of someone else's code in one line."""
     try:
         text = " ".join(str(error).split())[:300]
     except Exception:  # an exception may fail even at telling what it is

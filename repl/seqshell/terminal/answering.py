@@ -54,7 +54,7 @@ class Answering:
         self._answers.begin()
         try:
             events = self.shell.handle(line)
-            with self._signals.answering(self.shell.interrupt), closing(events):  # type: ignore[type-var]  # a generator
+            with self._signals.answering(self.shell.interrupt, lambda: self.shell.registry.busy is not None), closing(events):  # type: ignore[type-var]  # a generator
                 for event in events:
                     drawn = drawn or not isinstance(event, Notice)
                     self._draw(event, outcome)

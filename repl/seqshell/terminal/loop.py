@@ -9,13 +9,14 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell import __version__, places, starting
 from seqshell.checkpoint import read_header
 from seqshell.errors import SeqshellError
+from seqshell.printed import Printed
 from seqshell.terminal.completer import ShellCompleter
 from seqshell.terminal.greeting import greet, greet_session
 from seqshell.terminal.history import LineHistory
@@ -47,7 +48,9 @@ def run(options: starting.Options, shell: Shell | None = None) -> int:
     """Greet, talk, leave; the exit status of the process. shell: the one to go on with, where there is one already."""
     printer = Printer(sys.stdout, colours=colours_wanted(options.color, os.environ))
     with Signals() as signals, quiet(sys.stdin.fileno()):
-        return Conversation(options, printer, signals, shell).run()
+        conversation = Conversation(options, printer, signals, shell)  # which takes the true stdout
+        with redirect_stdout(conversation.printed), redirect_stderr(conversation.printed):
+            return conversation.run()
 
 
 def first_header(word: str) -> dict[str, Any] | None:
@@ -71,6 +74,8 @@ class Conversation:
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
+        self.printed = Printed(sys.stdout)  # what plugins print; a prompt may stand meanwhile
+        self._slow = self._told_slow = ""  # a plugin whose import takes long
         self._options = options
         self._printer = printer
         self._signals = signals
@@ -135,9 +140,12 @@ class Conversation:
             answering = self._wait()
         except KeyboardInterrupt:
             self._printer.erase_line()
+            if self._slow:
+                self._printer.line(f"{self._slow}; Ctrl-D leaves, and seqshell --no-plugins does without it", "warning")
             self._default = line
             return
         outcome = answering.answer(line)
+        self._tell_printed()
         self._quit = outcome.quit
         self._prompt.suggester.example = self._example(answering.shell)
         if outcome.put_back:
@@ -180,7 +188,24 @@ class Conversation:
         """On the loading thread: import and open all that an answer needs."""
         from seqshell.terminal.answering import Answering
 
-        return Answering(shell or starting.build_shell(self._options), self._printer, self._signals)
+        return Answering(shell or starting.build_shell(self._options, on_slow=self._hear_slow), self._printer, self._signals)
+
+    def _hear_slow(self, text: str) -> None:
+        """A plugin's import takes long; called on a thread of its own."""
+        self._slow = text
+        self._prompt.application.invalidate()
+
+    def _tell_slow(self) -> None:
+        if self._slow != self._told_slow:
+            self._told_slow = self._slow
+            self._printer.erase_line()
+            self._printer.line(self._slow, "warning")
+
+    def _tell_printed(self) -> None:
+        """What plugins have printed since the last time."""
+        if text := self.printed.take().strip("\n"):
+            self._printer.fresh_line()
+            self._printer.line(text, "dim")
 
     def _painted(self) -> None:
         """The first prompt stands."""
@@ -202,7 +227,8 @@ class Conversation:
             self._loading.start()
             if not self._loading.is_done(UNANNOUNCED):
                 self._printer.write(f"loading {self._name} ...", "dim")
-                self._loading.is_done(1e9)
+                while not self._loading.is_done(UNANNOUNCED):
+                    self._tell_slow()
                 self._printer.erase_line()
             self._loading.wait().tell_notices()
         return self._loading.wait()
@@ -218,7 +244,7 @@ class Conversation:
 
     def _toolbar(self) -> list[str]:
         if self._loading.built is None:
-            return [self._name, "loading"]
+            return [self._name, self._slow or "loading"]
         from seqshell.terminal.toolbar import toolbar_parts
 
         try:
@@ -236,5 +262,8 @@ class Conversation:
         except (SeqshellError, OSError) as error:
             self._printer.line(f"the session could not be kept: {error}", "warning")
             return
+        if self._loading.built is not None:
+            self._loading.built.tell_notices()
+        self._tell_printed()
         if kept:
             self._printer.line("kept as last · seqshell --restore last goes on here", "dim")

@@ -10,7 +10,7 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
-PATIENCE = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end
+PATIENCE = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end, and a stranger's code after Ctrl-C
 
 
 class Leaving(BaseException):
@@ -27,6 +27,7 @@ class Signals:
     def __init__(self) -> None:
         self._prompting: Application[Any] | None = None
         self._interrupt: Callable[[], None] | None = None  # of the answer that is under way
+        self._is_stranger: Callable[[], bool] = lambda: False
         self._presses = 0
         self._leaving: int | None = None
         self._before: dict[int, Any] = {}
@@ -54,14 +55,18 @@ class Signals:
             self.check()
 
     @contextmanager
-    def answering(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt."""
-        self._interrupt, self._presses = interrupt, 0
+    def answering(self, interrupt: Callable[[], None], is_stranger: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt.
+
+        is_stranger: whether a plugin's code runs; where it still does PATIENCE after the first Ctrl-C, KeyboardInterrupt is raised too.
+        """
+        self._interrupt, self._is_stranger, self._presses = interrupt, is_stranger, 0
         try:
             yield
         finally:
             self._interrupt = None
             self.check()
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def check(self) -> None:
         """Raise Leaving when a signal asked for it meanwhile."""
@@ -76,6 +81,7 @@ class Signals:
         if self._interrupt is None or self._presses > 1:
             raise KeyboardInterrupt
         self._interrupt()
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
     def _on_leave(self, signum: int, frame: FrameType | None) -> None:
         again, self._leaving = self._leaving is not None, signum
@@ -92,6 +98,9 @@ class Signals:
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
         if self._leaving is not None:
             raise Leaving(self._leaving)
+        if self._interrupt is not None and self._presses == 1 and self._is_stranger():
+            self._presses += 1
+            raise KeyboardInterrupt
 
 
 def leave_prompt(application: Application[Any], error: BaseException) -> None:
