@@ -107,7 +107,7 @@ def test_seqshell_imports_it_and_the_model_says_what_the_gist_says(tmp_path):
     written(tmp_path, parts)
     (tmp_path / "map.toml").write_text('about = "It knows three letters."\n[defaults]\nsampler = "temperature=0.5"\n', "utf-8")
     variables = {**os.environ, "SEQSHELL_HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path(seqshell_json_rnn.__file__).parents[1])}
-    words = "import model.json --map map.toml --out ./mine.safetensors -p seqshell_json_rnn".split()
+    words = ["import", "model.json", "--map", "map.toml", "--out", "./mine.safetensors", "-p", "seqshell_json_rnn"]
     subprocess.run([sys.executable, "-m", "seqshell", *words], check=True, cwd=tmp_path, env=variables)
 
     session = seqshell.open(tmp_path / "mine.safetensors")
