@@ -315,6 +315,22 @@ def test_two_distributions_with_one_entry_point_name_are_both_found(site, tmp_pa
     assert states(site.registry(disabled=("dist-a",))) == {"dist-a.same": "disabled", "dist-b.same": "loaded", "file.same": "loaded"}
 
 
+def test_what_remembers_a_plugin_as_it_was_given_with_p_finds_it_when_it_is_installed(site):
+    """-p ./my_halves.py calls it my_halves, and so do checkpoints; the entry point of the distribution may be called otherwise."""
+    site.install("my_halves", SAMPLER.format(name="halve"), distribution="dist-of-halves", entry="halves")
+    registry = site.registry()
+
+    assert registry.owner("sampler", "halve") == "halves"
+    assert [registry.samplers.of(owner, "halve") for owner in ("halves", "my_halves", "dist-of-halves", "another")] == ["halve"] * 3 + [None]
+
+
+def test_a_plugins_own_name_goes_before_anothers_module(site):
+    site.install("one", SAMPLER.format(name="halve"), entry="other")
+    site.install("two", SAMPLER.format(name="halve"), entry="one")
+
+    assert site.registry().samplers.of("one", "halve") == "one/halve"
+
+
 def test_a_stranger_cannot_take_the_name_of_a_built_in_plugin(site):
     site.install("impostor", SAMPLER.format(name="halve"), entry="recurrent")
     site.install("another", SAMPLER.format(name="third"), entry="seqshell")

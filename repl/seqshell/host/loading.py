@@ -191,7 +191,8 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
         inside(partial(manager.register, module, found.name), doing="its hooks do not fit")
         hooks = inside(partial(_hooks, manager, module), doing="its hooks do not fit")
         info = replace(info, hooks=tuple(hooks))
-        also = tuple(name for name in found.names if name != found.name)
+        # By its module too: before it was installed, -p gave it, and checkpoints remember it as that.
+        also = tuple(dict.fromkeys(name for name in (*found.names, found.target, _last_name(module)) if name != found.name))
         offers: dict[str, list[Offer]] = {}
         folders: list[Path] = []
         for hook, kind in OFFERING.items():

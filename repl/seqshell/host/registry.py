@@ -103,8 +103,9 @@ class Offers(Mapping[str, Any]):
         return offer.plugin.name
 
     def of(self, owner: str, name: str) -> str | None:
-        """The name under which `name` of `owner` is to be asked for; the owner may be meant by its name or its distribution's."""
-        matches = [offer for offer in self._offers if offer.name == name and owner in (offer.plugin.name, *offer.also)]
+        """The name under which `name` of `owner` is to be asked for; the owner may be meant by its name, its distribution's or its module's."""
+        named = [offer for offer in self._offers if offer.name == name]
+        matches = [offer for offer in named if owner == offer.plugin.name] or [offer for offer in named if owner in offer.also]
         if len(matches) != 1:
             return None
         return name if self._find(name) is matches[0] else matches[0].full
