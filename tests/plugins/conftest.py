@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,28 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = Path(__file__).parent / "distributions"
+
+# The build backend of every project here, as pip and `build` call it, but once for all.
+BUILD = """
+import os, sys
+from hatchling.build import build_wheel
+for folder, out in zip(sys.argv[1::2], sys.argv[2::2]):
+    os.chdir(folder)
+    build_wheel(out)
+"""
+
+# Runs several command lines, as JSON on stdin, in one process, which imports torch once.
+TOGETHER = """
+import contextlib, io, json, sys
+from seqshell.cli import main
+told = []
+for words in json.load(sys.stdin):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    told.append([code, out.getvalue(), err.getvalue()])
+json.dump(told, sys.stdout)
+"""
 
 collect_ignore = ["distributions"]  # their own tests run where they are installed
 
@@ -55,6 +78,13 @@ class Env:
     def seqshell(self, *words: str | Path, input: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return self.run("seqshell", *words, input=input, cwd=cwd)
 
+    def together(self, commands: Sequence[Sequence[str | Path]]) -> list[subprocess.CompletedProcess[str]]:
+        """What `seqshell` with each of these words gives, all from one interpreter."""
+        lines = [list(map(str, words)) for words in commands]
+        done = self.run("python", "-c", TOGETHER, input=json.dumps(lines))
+        assert done.returncode == 0, done.stderr
+        return [subprocess.CompletedProcess(words, *told) for words, told in zip(lines, json.loads(done.stdout), strict=True)]
+
     def source(self, project: str | Path) -> Path:
         """A copy of a distribution's folder among self.work, outside of this project and its settings for pytest."""
         folder = DISTRIBUTIONS / project
@@ -63,9 +93,11 @@ class Env:
             shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
         return copy
 
-    def own_tests(self, project: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a distribution's own tests, unchanged, against what is installed."""
-        return self.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=self.source(project))
+    def own_tests(self, *projects: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run the distributions' own tests, unchanged, against what is installed; one pytest for all, a line for each test."""
+        folders = [self.source(project).name for project in projects]
+        options = ["-v", "--no-header", "-p", "no:cacheprovider", "--import-mode=importlib", f"--rootdir={self.work}"]
+        return self.run("python", "-m", "pytest", *options, *folders)
 
 
 @pytest.fixture(scope="session")
@@ -80,24 +112,22 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
     made: dict[tuple[Path, ...], Env] = {}
 
     def wheels_of(folders: list[Path]) -> list[Path]:
-        for folder in folders:
-            if folder not in wheels:
-                out = tmp_path_factory.mktemp("wheel")
-                _succeed(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, folder)
+        if missing := [folder for folder in folders if folder not in wheels]:
+            outs = [tmp_path_factory.mktemp("wheel") for _ in missing]
+            _succeed(sys.executable, "-c", BUILD, *(path for pair in zip(missing, outs, strict=True) for path in pair))
+            for folder, out in zip(missing, outs, strict=True):
                 (wheels[folder],) = out.glob("*.whl")
         return [wheels[folder] for folder in folders]
 
     def make(*projects: str | Path, alone: bool = False) -> Env:
         folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # a path that is absolute stays as it is
-        if alone or folders not in made:
-            env = Env(tmp_path_factory.mktemp("environment"))
-            for folder in (env.home, env.work):
-                folder.mkdir()
-            _install(env.folder / "venv", wheels_of(list(folders)))
-            if alone:
-                return env
-            made[folders] = env
-        return made[folders]
+        if folders in made and not alone:
+            return made[folders]
+        env = Env(tmp_path_factory.mktemp("environment"))
+        for folder in (env.home, env.work):
+            folder.mkdir()
+        _install(env.folder / "venv", wheels_of(list(folders)))
+        return env if alone else made.setdefault(folders, env)
 
     return make
 
