@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import seqshell
-from seqshell import Architecture, Task
+from seqshell import Architecture, Lazy, Task
 
 
 @seqshell.hookimpl
@@ -37,3 +37,9 @@ def seqshell_architectures() -> Iterator[Architecture]:
             decoder=f"seqshell_recurrent.cell_decoders:{prefix}Decoder",
             summary=summary,
         )
+
+
+@seqshell.hookimpl
+def seqshell_importers() -> Iterator[Lazy]:
+    """state_dict: weights of nn.RNN, nn.LSTM and nn.GRU as torch saves them."""
+    yield Lazy("state_dict", "seqshell_recurrent.importing:read_state_dict")

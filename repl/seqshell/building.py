@@ -6,13 +6,15 @@ the file's weights do not account for.
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.errors import CheckpointError, SeqshellError, UsageError
-from seqshell.host import Registry, resolve
+from seqshell.host import PluginInfo, Registry, resolve
 from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Series, Task
 from seqshell.offers import Setting, settings_of
 
@@ -24,29 +26,41 @@ if TYPE_CHECKING:
 
     Weights = Mapping[str, NDArray[Any]]
 
+PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")  # a name that may be told as one to install
 NUM_ROWS, NUM_STEPS = 2, 24  # over which two decoders are compared
 
 
 def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) -> tuple[str, Architecture]:
     """The architecture that a checkpoint (called `name`) was made with, of the plugin that made it, and what it is called here.
 
-    CheckpointError, with what is installed, when no plugin offers it.
+    CheckpointError, with what is installed and which package is missing, when no plugin offers it.
     """
-    wanted, owner = header["architecture"], header.get("owner", "")
+    wanted, owner, distribution = header["architecture"], header.get("owner", ""), header.get("owner_distribution", "")
     offers = registry.architectures
-    known = offers.of(owner, wanted) if owner else wanted
+    known = next(filter(None, (offers.of(each, wanted) for each in (distribution, owner) if each)), None) if owner else wanted
     if known is None or known not in offers:
-        whose = f" of the plugin {owner}" if owner else ""
-        failed = [error.message for error in registry.problems if owner and error.plugin == owner]
-        reason = f"; {failed[0]}" if failed else ""
+        here = registry.named(owner)
+        package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
+        whose = f" of {PluginInfo(owner, package).title}" if owner else ""
+        reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
+        if here is not None and here.state == "disabled":
+            reason = f"; the plugin {here.name} is not loaded: {here.reason}"
         raise CheckpointError(
             f"{name} needs the architecture {wanted!r}{whose}, which no plugin offers; installed: {', '.join(sorted(offers)) or 'none'}{reason}",
-            hint="seqshell plugins list",
+            hint=f"pip install {package} brings it" if package else "seqshell plugins list",
         )
     architecture: Architecture = offers[known]
     if architecture.task != header["task"]:
         raise CheckpointError(f"{name} was made for the task {header['task']}, but {known} is for {architecture.task}")
     return known, architecture
+
+
+def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
+    """What is to be added to the complaint about a checkpoint where its architecture's plugin had another version when it was made."""
+    made, here = header.get("owner_version", ""), registry.named(header.get("owner", ""))
+    if here is None or here.builtin or not made or here.version == made:
+        return ""
+    return f"; it was made with the version {made} of {here.title}, and {here.version or 'one without a number'} is installed"
 
 
 def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
@@ -92,38 +106,47 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry) -> Tokenizer:
 
 def build_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
     """The architecture's own decoder, else its torch module behind one."""
-    try:
+    with _fitting(architecture):
         if architecture.decoder is not None:
             decoder: Decoder = resolve(architecture.decoder)(config, weights)
             return decoder
-        return _torch_decoder(architecture, config, weights)
+        from seqshell.decoding.torch_decoder import TorchDecoder
+
+        module = build_module(architecture, config, weights)
+        return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
+
+
+def build_module(architecture: Architecture, config: Any, weights: Weights) -> Any:
+    """The torch module with these weights. It is measured on the meta device first: a config may claim any size, and there it costs nothing."""
+    import torch
+
+    with _fitting(architecture):
+        build = resolve(architecture.model)
+        held = {name: tuple(values.shape) for name, values in weights.items()}
+        try:
+            claimed = _shapes(partial(build, config))
+        except Exception:  # a module may need real numbers while it is built; load_state_dict checks the shapes of those
+            claimed = held
+        for name in sorted(claimed.keys() | held.keys()):
+            if claimed.get(name) != held.get(name):
+                raise CheckpointError(
+                    f"the weights do not fit the architecture {architecture.name}: {name} is {held.get(name, 'missing')}, "
+                    f"and the config means {claimed.get(name, 'none')}"
+                )
+        module = build(config)
+        module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+        return module
+
+
+@contextmanager
+def _fitting(architecture: Architecture) -> Iterator[None]:
+    """Whatever a plugin's module or decoder raises over its weights is a CheckpointError."""
+    try:
+        yield
     except SeqshellError:
         raise
     except Exception as error:
         raise CheckpointError(f"the weights do not fit the architecture {architecture.name}: {type(error).__name__}: {error}") from error
-
-
-def _torch_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
-    """The module with these weights. It is measured on the meta device first: a config may claim any size, and there it costs nothing."""
-    import torch
-
-    from seqshell.decoding.torch_decoder import TorchDecoder
-
-    build = resolve(architecture.model)
-    held = {name: tuple(values.shape) for name, values in weights.items()}
-    try:
-        claimed = _shapes(partial(build, config))
-    except Exception:  # a module may need real numbers while it is built; load_state_dict checks the shapes of those
-        claimed = held
-    for name in sorted(claimed.keys() | held.keys()):
-        if claimed.get(name) != held.get(name):
-            raise CheckpointError(
-                f"the weights do not fit the architecture {architecture.name}: {name} is {held.get(name, 'missing')}, "
-                f"and the config means {claimed.get(name, 'none')}"
-            )
-    module = build(config)
-    module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
-    return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
 
 
 def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:

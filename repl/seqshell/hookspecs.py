@@ -92,9 +92,13 @@ def seqshell_checkpoints() -> Iterable[Path]:  # type: ignore[empty-body]  # a s
 
 @hookspec
 def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer readers of foreign model files.
+    """Offer importers: readers of other programs' model files, which `seqshell import` asks in turn, built-in ones last.
 
-    Called once, when the registry is built.
+    An importer is called as read(path, options) and returns a seqshell.ForeignModel; None when the file is not one of its kind; a
+    SeqshellError, in one line, when it is one and cannot be used. options: the tables of MAP.toml, and under allow_pt whether the user
+    lets pickled weights be read. A ForeignModel whose tokenizer is None gets the one that [tokenizer] of MAP.toml describes.
+
+    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`.
 
         @seqshell.hookimpl
         def seqshell_importers():
