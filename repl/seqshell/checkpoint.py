@@ -3,7 +3,7 @@
 The format is safetensors (https://github.com/huggingface/safetensors): 8 bytes, little-endian, the header's length; the header, a JSON
 object of name -> {"dtype", "shape", "data_offsets"}; the data. Ours is the JSON text under "seqshell" in its "__metadata__":
 
-    format 1 · kind "model" or "session" · architecture, owner, owner_version · task · config · tokenizer {"name", ...}
+    format 1 · kind "model" or "session" · architecture, owner, owner_version, owner_distribution · task · config · tokenizer {"name", ...}
     source_tokenizer (translate: of what is read; tokenizer is of what is written) · series (forecast: Series)
     defaults · examples · about · provenance · parameters
 
@@ -45,7 +45,7 @@ FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".
 # What the header must and may say of a model; of a saved session only format and kind are looked at here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
-    "owner": str, "owner_version": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
+    "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
     "provenance": dict, "parameters": int, "series": dict,
 }  # fmt: skip
 

@@ -96,7 +96,7 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
 def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
     try:
         return list(command.complete(shell, rest)) if command.complete is not None else ()
-    except Exception:  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
+    except (Exception, SystemExit):  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
         return ()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell import __version__, builtin, checkpoint, places
-from seqshell.building import build_decoder, difference, find_architecture, read_config, read_labels, read_tokenizers, try_step
+from seqshell.building import build_decoder, difference, find_architecture, read_config, read_labels, read_tokenizers, try_step, versions_apart
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
 from seqshell.models import Architecture, Model, Series, Task
@@ -72,7 +72,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         labels = read_labels(header, architecture.task, config)
         try_step(decoder, architecture, tokenizer, series, labels)
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error.message}") from None
+        raise CheckpointError(f"{path.name}: {error.message}{versions_apart(header, registry)}", hint=error.hint) from None
     return Model(
         name=path.name.removesuffix(places.ENDING),
         task=architecture.task,
@@ -122,7 +122,7 @@ def save_checkpoint(
     registry = registry or load_registry()
     target = places.place(path, "models")
     offered: Architecture = registry.lookup("architecture", architecture)
-    owner = registry.owner("architecture", architecture)
+    owner = registry.plugin(registry.owner("architecture", architecture))
     settings = dataclasses.asdict(module.config if config is None else config)
     weights = _weights(module, dtype)
     if series is not None:
@@ -135,8 +135,9 @@ def save_checkpoint(
     header = {
         "kind": "model",
         "architecture": offered.name,
-        "owner": owner,
-        "owner_version": registry.plugin(owner).version,
+        "owner": owner.name,
+        "owner_version": owner.version,
+        **({"owner_distribution": owner.distribution} if owner.distribution and not owner.builtin else {}),
         "task": str(offered.task),
         "config": settings,
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},

@@ -10,7 +10,7 @@ import pytest
 
 from seqshell import builtin
 from seqshell.errors import PluginError, UsageError
-from seqshell.host import Policy, build_registry, entry_points, resolve
+from seqshell.host import Policy, build_registry, entry_points, resolve, watching
 from seqshell.host.loading import OFFERING
 
 SAMPLER = """
@@ -302,6 +302,17 @@ def test_the_short_name_of_a_built_in_stays_the_built_ins(site):
     assert registry.samplers["samplers/top_k"] is registry.samplers["top_k"] is not registry.samplers["one/top_k"]
 
 
+def test_a_stranger_that_offers_a_built_in_name_is_told_and_owner_name_chooses_it(site):
+    site.install("one", SAMPLER.format(name="top_k"), distribution="far-away")
+    site.install("two", SAMPLER.format(name="own"))
+    registry = build_registry([builtin], Policy())
+
+    assert registry.warnings == (
+        "the plugin one (far-away) offers the sampler top_k, which is built in: top_k stays that one, one/top_k is the plugin's",
+    )
+    assert registry.lookup("sampler", "one/top_k").__module__ == "one"
+
+
 def test_two_distributions_with_one_entry_point_name_are_both_found(site, tmp_path):
     site.install("module_a", SAMPLER.format(name="a"), distribution="dist-a", entry="same")
     site.install("module_b", SAMPLER.format(name="b"), distribution="dist_b", entry="same")
@@ -477,6 +488,26 @@ def test_a_plugin_that_imports_torch_at_module_level_is_told_so(site, monkeypatc
     assert registry.warnings[0].startswith("the plugin heavy imports torch at module level")
 
 
+def test_what_a_plugin_prints_while_it_is_loaded_goes_to_no_terminal(site, capfd):
+    site.install("loud", "import sys\nprint('hello\\x1b[2J')\nprint('there', file=sys.stderr)\n" + SAMPLER.format(name="halve"), distribution="lou-d")
+    registry = site.registry()
+
+    assert registry.warnings == ("the plugin loud (lou-d) printed while it was loaded: hello\x1b[2J there",)
+    assert capfd.readouterr() == ("", "")
+    assert states(registry) == {"loud": "loaded"}
+
+
+def test_a_slow_import_is_announced_while_it_lasts(site, monkeypatch):
+    monkeypatch.setattr(watching, "SLOW", 0.05)
+    site.install("slow", "import time, slow_told\nwhile not slow_told.told: time.sleep(0.01)\n")
+    (site.folder / "slow_told.py").write_text("told = []")
+    site.install("swift", SAMPLER.format(name="halve"))
+    import slow_told
+
+    build_registry([builtin], Policy(), folders=[str(site.folder)], on_slow=slow_told.told.append)
+    assert slow_told.told == ["the plugin slow (slow) takes more than a second to import"]
+
+
 # Lazy targets
 
 
@@ -564,6 +595,18 @@ def test_a_listener_that_raises_is_left_out_and_the_others_go_on(site, fault):
     assert states(registry) == {"a": "loaded", "bad": "failed", "z": "loaded"}
     assert sys.modules["a"].seen == sys.modules["z"].seen == [1, 2]
     assert "halve" not in registry.samplers
+
+
+def test_a_listener_that_ctrl_c_has_to_stop_is_named_and_left_out(site):
+    site.install("hangs", LISTENER.format(arguments="token", body="raise KeyboardInterrupt"), distribution="hang-on")
+    site.install("z", "seen = []\n" + LISTENER.format(arguments="token", body="seen.append(token)"))
+    registry = site.registry()
+    (problem,) = registry.notify("seqshell_token", session=None, token=1)
+
+    assert problem.message == "the plugin hangs (hang-on): seqshell_token was stopped by Ctrl-C"
+    assert isinstance(problem.__cause__, KeyboardInterrupt)
+    assert states(registry) == {"hangs": "failed", "z": "loaded"}
+    assert (sys.modules["z"].seen, registry.busy) == ([1], None)
 
 
 def test_a_plugins_folders_with_checkpoints_are_listed(site):

@@ -14,7 +14,7 @@ from torch import nn
 import seqshell
 from seqshell import checkpoint, opening
 from seqshell.errors import CheckpointError, PluginError, UsageError
-from seqshell.host import Policy
+from seqshell.host import PluginInfo, Policy
 from seqshell.tokenizers import ByteTokenizer, CharTokenizer
 
 
@@ -264,6 +264,41 @@ def test_an_architecture_that_no_plugin_offers_is_named_with_the_installed_ones(
     reason = r"mine\.safetensors needs the architecture 'simple' of the plugin mine, which no plugin offers; installed: .*gru, .*rnn, seq2seq$"
     with pytest.raises(CheckpointError, match=reason):
         opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+
+
+def test_a_missing_package_is_named_with_what_installs_it(saved):
+    rewritten(saved, owner="mine", owner_distribution="seqshell-mine")
+    with pytest.raises(CheckpointError, match=r"'simple' of the plugin mine \(seqshell-mine\), which no plugin offers") as error:
+        opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+    assert error.value.hint == "pip install seqshell-mine brings it"
+    rewritten(saved, owner_distribution="--index-url=https://elsewhere x")  # a file may lie, and people paste what they are told
+    with pytest.raises(CheckpointError, match=r"of the plugin mine, which") as error:
+        opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+    assert error.value.hint == "seqshell plugins list"
+
+
+def test_a_plugin_that_is_installed_and_not_loaded_is_told_so(saved):
+    disabled = PluginInfo("mine", "seqshell-mine", state="disabled", reason="disabled in config.toml")
+    registry = opening.load_registry(Policy(no_plugins=True))
+    registry.admit(disabled, {}, ())
+    with pytest.raises(CheckpointError, match="the plugin mine is not loaded: disabled in config"):
+        opening.open_model(saved, registry)
+
+
+def test_a_checkpoint_remembers_the_distribution_of_its_architecture(module, registry, tmp_path):
+    registry.admit(replace(registry.plugin("mine"), distribution="seqshell-mine"), {}, ())
+    path = save(tmp_path / "far.safetensors", module, registry)
+    header = checkpoint.read_header(path)
+
+    assert (header["owner"], header["owner_version"], header["owner_distribution"]) == ("mine", "0.3", "seqshell-mine")
+    assert opening.open_model(path, registry).architecture == "simple"
+
+
+def test_a_config_that_fits_another_version_tells_both(saved, registry):
+    rewritten(saved, owner_version="0.9", config={"vocab_size": 7, "hidden_size": 8, "gates": 3})
+    reason = r"has no setting 'gates'; .* it was made with the version 0\.9 of the plugin mine, and 0\.3 is installed"
+    with pytest.raises(CheckpointError, match=reason):
+        opening.open_model(saved, registry)
 
 
 def test_an_architecture_of_the_same_name_from_another_plugin_will_not_do(saved):

@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 SETTING_COLUMNS = ("setting", "default", "range", "neutral", "does")
 
 
-@command("plugins", options={"--errors": "show why plugins failed, with the tracebacks"}, purpose="plugins")
+@command("plugins", options={"--errors": "show what went wrong with plugins, with the tracebacks"}, purpose="plugins")
 def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the plugins with version, hooks and how each fared; the state is kept.
+
+    The first column is the owner: where two plugins offer one name, owner/name chooses.
 
         >>> /plugins
         >>> /plugins --errors
     """
     words(arguments, plugins, 0, 0)
     if arguments.options.get("--errors"):
-        yield Text("\n\n".join(f"{problem.plugin}: {problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems))
+        told = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
+        yield Text("\n\n".join([*told, *shell.registry.warnings]) or "nothing is wrong with the plugins")
         return
     yield Table(("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins)))
     if shell.registry.problems:

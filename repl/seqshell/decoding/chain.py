@@ -56,7 +56,7 @@ class Chain:
             sound = _is_sound(logits, outputs.shape)
         except SeqshellError:
             raise
-        except Exception:
+        except (Exception, SystemExit):
             sound = False
         if not sound:
             self._blame(outputs, context, memories)
@@ -73,7 +73,7 @@ class Chain:
                 new[index] = update(new[index], token, logs)
             except SeqshellError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise _fault(self.samplers[index], f"failed to remember a token: {_reason(error)}", error) from error
         return tuple(new)
 
@@ -91,7 +91,7 @@ class Chain:
         for index, sampler in self._stages:
             try:
                 logits = sampler(logits, _with_memory(context, memories[index]))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise _fault(sampler, f"failed: {_reason(error)}", error) from error
             if trouble := _trouble(logits, outputs.shape):
                 raise _fault(sampler, trouble)
@@ -126,11 +126,11 @@ def _trouble(logits: Any, shape: tuple[int, ...]) -> str:
     return "" if np.isfinite(logits).any() else "left no token"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception | SystemExit) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _fault(sampler: Sampler, reason: str, error: Exception | None = None) -> PluginError:
+def _fault(sampler: Sampler, reason: str, error: Exception | SystemExit | None = None) -> PluginError:
     kind = type(sampler)
     name = getattr(kind, "name", kind.__name__)
     owner = kind.__module__.partition(".")[0]

@@ -151,7 +151,7 @@ def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
                 yield from _passed(live, step.best[0], memories)
     except (SeqshellError, Interrupted):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         details = "".join(traceback.format_exception(error))
         owner = type(strategy).__module__.partition(".")[0]
         raise PluginError(f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details) from error

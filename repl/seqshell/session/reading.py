@@ -45,14 +45,14 @@ class Reader:
         """Leaves [batch_size, ...]."""
         try:
             return self._model.decoder.initial_state(batch_size)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from error
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read. PluginError when the model fails."""
         try:
             return cast(SourceDecoder, self._model.decoder).encode(source, lengths)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from error
 
     def begin(self, source: Sequence[int]) -> tuple[NDArray[Any], State]:
@@ -63,7 +63,7 @@ class Reader:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError when the model fails."""
         try:
             outputs, state = self._step(inputs, state)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from error
         try:  # the sum of squares is finite unless a logit is not: a quarter of the time of looking at each
             sound = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
@@ -77,7 +77,7 @@ class Reader:
         """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError when the model fails."""
         try:
             outputs, new = self._feed(inputs, state)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from error
         self._check(outputs, len(inputs))
         return alone(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else alone(leaf), new, state)
@@ -106,7 +106,7 @@ class Reader:
         """A token may be impossible, a label or a forecast may not; finite [B, *shape]."""
         return bool((finite.any(-1) if self._model.task in (Task.GENERATE, Task.TRANSLATE) else finite).all())
 
-    def _failed(self, error: Exception) -> SeqshellError:
+    def _failed(self, error: Exception | SystemExit) -> SeqshellError:
         if isinstance(error, SeqshellError):
             return error
         details = "".join(traceback.format_exception(error))
@@ -114,7 +114,7 @@ class Reader:
         return PluginError(f"the model {self._model.name} failed: {reason(error)}", plugin=owner, details=details)
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception | SystemExit) -> str:
     """An exception of someone else's code in a few words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
