@@ -46,8 +46,10 @@ class Dry:
         np.maximum.at(most, ids[1:][repeated], penalties)
         return logits - most
 
-    def update(self, memory: NDArray[np.int32] | None, token: int, log_probs: NDArray[np.float64]) -> NDArray[np.int32]:
+    def update(self, memory: NDArray[np.int32] | None, token: int, log_probs: NDArray[np.float64]) -> NDArray[np.int32] | None:
         """The memory after `token` was drawn; the given one is not written to."""
+        if self.multiplier == 0:
+            return None
         ids, runs = np.zeros((2, 0), np.int32) if memory is None else np.asarray(memory)
         before = np.concatenate(([0], runs[:-1]))[: ids.size]  # the run that ended one token earlier
         longer = np.where(ids == token, before + 1, 0)
