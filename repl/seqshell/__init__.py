@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "seqshell.errors": "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError",
-    "seqshell.events": "Event Token Finished Notice Text Table Picture Progress",
+    "seqshell.events": "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation",
     "seqshell.foreign": "ForeignModel",
     "seqshell.models": "PAD BOS EOS UNK Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.state": "State",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         UsageError,
         VocabularyError,
     )
-    from seqshell.events import Event, Finished, Notice, Picture, Progress, Table, Text, Token
+    from seqshell.events import Attention, Event, Finished, Forecast, Label, Notice, Picture, Progress, Table, Text, Token, Translation
     from seqshell.foreign import ForeignModel
     from seqshell.hookspecs import hookimpl
     from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Model, Seq2Seq, SequenceModel, Task

@@ -68,7 +68,7 @@ def test_a_text_without_any_token_has_finite_logits(module):
 
 
 def labels_of(events):
-    return [(event.answer, dict(event.probs)) for event in events if hasattr(event, "probs")]
+    return [(event.answer, dict(event.probs)) for event in events if isinstance(event, seqshell.Label)]
 
 
 def test_a_message_is_answered_with_the_softmax_of_the_logits(module, model):

@@ -90,7 +90,7 @@ def test_an_odd_hidden_size_is_refused():
 
 
 def looked(shell):
-    (event,) = (event for event in shell.handle("/attention") if hasattr(event, "weights"))
+    (event,) = (event for event in shell.handle("/attention") if isinstance(event, seqshell.Attention))
     return event.target, event.weights
 
 
