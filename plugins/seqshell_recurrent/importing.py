@@ -104,7 +104,7 @@ def _pickled(path: Path) -> Any:
             "it is damaged, or holds more than weights, which is not read; torch.save(model.state_dict(), ...) saves weights alone"
         ) from None
     except Exception as error:
-        raise CheckpointError(f"torch cannot read it: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
+        raise CheckpointError(f"torch cannot read it: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
 
 
 def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Tensor]:
