@@ -1,0 +1,272 @@
+"""A zoo of bad plugins: with each of them the shell starts, lists, answers, translates and quits, names the culprit, and keeps nothing of it.
+
+`pytest -rP -k table tests/plugins/test_zoo.py` runs nothing but the table of what ran before it; with the whole file it is complete.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from seqshell import listing
+from seqshell.door import safe
+from seqshell.errors import SeqshellError
+from seqshell.events import Finished, Notice, Quit, Text
+from seqshell.host import Policy
+from seqshell.opening import load_registry
+from seqshell.shell import Shell
+from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
+
+ACTIONS = ("start", "list", "use", "translate", "quit")
+OFFERS = ("architectures", "samplers", "strategies", "tokenizers", "commands", "importers", "checkpoints")
+EVENTS = {"session_started": "session", "session_ended": "session, reason", "model_loaded": "session", "token": "session, token"}
+HOOK = "@seqshell.hookimpl\ndef seqshell_{hook}({arguments}):\n    {body}\n"
+
+# What every animal registers besides being bad, so that it can be seen whether anything of it stays.
+COMPANY = """
+import dataclasses, os, sys, time
+import seqshell
+
+@dataclasses.dataclass(frozen=True)
+class Stray:
+    name = "stray"
+    def __call__(self, logits, context):
+        return logits
+
+@seqshell.hookimpl
+def seqshell_samplers():
+    yield Stray
+"""
+COMMAND = """
+@seqshell.command("growl")
+def growl(shell, arguments):
+    {body}
+@seqshell.hookimpl
+def seqshell_commands():
+    yield growl
+"""
+SAMPLER = """
+@dataclasses.dataclass(frozen=True)
+class Bite:
+    name = "bite"
+    def __call__(self, logits, context):
+        {body}
+@seqshell.hookimpl
+def seqshell_samplers():
+    yield Bite
+"""
+STRATEGY = """
+@dataclasses.dataclass(frozen=True)
+class Pounce:
+    name = "pounce"
+    streams = True
+    def search(self, decoder, start, request):
+        {body}
+@seqshell.hookimpl
+def seqshell_strategies():
+    yield Pounce
+"""
+
+
+@dataclass(frozen=True)
+class Animal:
+    """A bad plugin. said: what is told of it. stays: it is loaded and what it offers is listed. lines: what sets it off; each line fails."""
+
+    source: str
+    said: str
+    stays: bool = False
+    lines: tuple[str, ...] = ()
+    entry: str = ""  # the target of its entry point; the module itself otherwise
+    name: str = ""  # of its entry point; `animal` otherwise
+
+
+def hook(name, body, arguments=""):
+    return HOOK.format(hook=name, arguments=arguments, body=body)
+
+
+ZOO = {
+    "raises on import": Animal("raise RuntimeError('no')", "the import failed: RuntimeError: no"),
+    "calls sys.exit on import": Animal("import sys; sys.exit(3)", "it called sys.exit"),
+    "does not parse": Animal("def", "SyntaxError"),
+    "is no text": Animal("\0", "null bytes"),
+    "imports a missing module": Animal("import no_such_thing", "No module named 'no_such_thing'"),
+    "imports a missing name": Animal("from seqshell import Dreams", "cannot import name 'Dreams'"),
+    "has a missing module": Animal("", "No module named 'gone'", entry="gone.away"),
+    "has a missing attribute": Animal("", "has no attribute 'plugin'", entry="animal:plugin"),
+    "has a bad entry point": Animal("", "is not of the form package.module:Name", entry="animal; rm"),
+    "has a wrong signature": Animal(hook("commands", "return []", "shell"), "its hooks do not fit"),
+    "has an unknown hook": Animal(hook("smaplers", "return []"), "there is no hook seqshell_smaplers"),
+    "wants API 2": Animal("seqshell_api = '2'", "written for the plugin API 2 .* install seqshell>=2.0"),
+    "offers no names": Animal(hook("commands", "yield None"), "has no name of letters"),
+    "offers one name twice": Animal(hook("commands", "return [seqshell.Lazy('a', 'b:c')] * 2"), "offers the command a twice"),
+    "never stops offering": Animal(hook("commands", "while True: yield seqshell.Lazy('a', 'b:c')"), "more than 10,000 things"),
+    "recurses": Animal("def f(): f()\nf()", "RecursionError"),
+    "raises what cannot be shown": Animal("class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "the import failed: E"),
+    "has the name of a built-in sampler": Animal(
+        "Stray = dataclasses.make_dataclass('Stray', [], namespace={'name': 'top_k', '__call__': Stray.__call__}, frozen=True)",
+        "offers the sampler top_k, which is built in",
+        stays=True,
+    ),
+    "has the name of a built-in command": Animal(
+        COMMAND.replace('"growl"', '"undo"').format(body="yield seqshell.Text('mine')"), "offers the command undo, which is built in", stays=True
+    ),
+    "has the entry point of a built-in plugin": Animal("raise OSError('no')", "OSError: no", name="recurrent"),
+    "prints escape codes": Animal("print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", stays=True),
+    "raises in an exception's name": Animal("raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"),
+    "is slow to import": Animal("time.sleep(0.01)", "", stays=True),
+    "wraps the others": Animal("@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a wrapper around other plugins' hooks"),
+    **{f"raises in {name}": Animal(hook(name, "raise OSError('disk')"), f"seqshell_{name} failed: OSError: disk") for name in OFFERS},
+    **{f"exits in {name}": Animal(hook(name, "sys.exit()"), f"seqshell_{name} failed: it called sys.exit") for name in OFFERS},
+    **{f"returns garbage from {name}": Animal(hook(name, "return [object()]"), f"seqshell_{name} offers what it cannot") for name in OFFERS},
+    **{f"raises in {name}": Animal(hook(name, "raise OSError('disk')", args), f"seqshell_{name} failed: OSError") for name, args in EVENTS.items()},
+    **{f"exits in {name}": Animal(hook(name, "sys.exit()", args), f"seqshell_{name} failed: it called") for name, args in EVENTS.items()},
+    **{
+        f"a command that {what}": Animal(COMMAND.format(body=body), f"/growl of the plugin animal .* failed: {said}", stays=True, lines=("/growl",))
+        for what, body, said in [
+            ("raises", "raise OSError('disk')", "OSError: disk"),
+            ("exits", "yield sys.exit(5)", "it called sys.exit"),
+            ("returns nothing", "pass", "TypeError"),
+            ("yields garbage", "yield 'text'", "TypeError: it yields a str"),
+            ("yields a text that is none", "yield seqshell.Text(3)", "TypeError: the text of a Text is a int"),
+            ("yields a table that is none", "yield seqshell.Table(('a',), (3,))", "TypeError: the columns and rows"),
+        ]
+    },
+    **{
+        f"a sampler that {what}": Animal(SAMPLER.format(body=body), f"the sampler bite .*{said}", stays=True, lines=("/sampler bite", "abc"))
+        for what, body, said in [
+            ("raises", "raise OSError('disk')", "OSError: disk"),
+            ("exits", "sys.exit()", "SystemExit"),
+            ("returns nothing", "return None", "NoneType"),
+            ("leaves nothing", "return logits - float('inf')", "left no token"),
+        ]
+    },
+    **{
+        f"a strategy that {what}": Animal(STRATEGY.format(body=body), f"the strategy pounce .*{said}", stays=True, lines=("/strategy pounce", "abc"))
+        for what, body, said in [("raises", "raise OSError('disk')", "OSError: disk"), ("exits", "yield sys.exit()", "SystemExit")]
+    },
+    "a command that cannot be imported": Animal(
+        hook("commands", "yield seqshell.Lazy('growl', 'nowhere:growl')"), "nowhere:growl cannot be imported", stays=True, lines=("/growl",)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Animal -> action -> what became of the shell."""
+    return {}
+
+
+@pytest.fixture
+def cage(tmp_path, monkeypatch):
+    """A home with two models, and a folder on the import path for the animal."""
+    home, site = tmp_path / "home", tmp_path / "site"
+    (home / "models").mkdir(parents=True)
+    site.mkdir()
+    tiny_checkpoint(home / "models" / "letters.safetensors", defaults={"max_tokens": 6})
+    tiny_translation_checkpoint(home / "models" / "words.safetensors")
+    monkeypatch.setenv("SEQSHELL_HOME", str(home))
+    for name in ("SEQSHELL_STRICT_PLUGINS", "SEQSHELL_SLOW_SCAN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SEQSHELL_PLUGINS", "zoo-animal")
+    monkeypatch.syspath_prepend(site)
+    yield site
+    sys.modules.pop("animal", None)
+
+
+def let_in(site, animal):
+    (site / "animal.py").write_text(animal.source if animal.said.startswith("the import") else COMPANY + animal.source)
+    info = site / "zoo_animal-0.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-animal\nVersion: 0.7\n")
+    (info / "entry_points.txt").write_text(f"[seqshell]\n{animal.name or 'animal'} = {animal.entry or 'animal'}\n")
+
+
+def answers(shell, *lines):
+    """What lines answer, and the notices beside it."""
+    events = [event for line in lines for event in shell.handle(line)]
+    return [event.answer for event in events if isinstance(event, Finished)], [event.text for event in events if isinstance(event, Notice)]
+
+
+@pytest.fixture
+def expected(cage):
+    """What the models answer where there is no plugin."""
+    shell = Shell(load_registry(Policy(no_plugins=True)))
+    shell.open("letters")
+    return answers(shell, "abc", "/undo", "abc", "/translate -m words i love you")[0]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_shell_lives_and_names_the_animal(name, cage, expected, table):
+    animal, row = ZOO[name], table.setdefault(name, {})
+    let_in(cage, animal)
+
+    registry = load_registry()
+    shell = Shell(registry)
+    shell.open("letters")
+    row["start"] = "alive"
+
+    events = [*shell.handle("/plugins"), *shell.handle("/plugins --errors")]
+    assert any(isinstance(event, Text) for event in events)
+    assert "\x1b" not in listing.plugins(registry) + listing.plugins(registry, as_json=True)
+    row["list"] = "alive"
+
+    told = []
+    for line in animal.lines:
+        try:
+            answers(shell, line)
+        except SeqshellError as error:
+            told.append(error.message)
+    assert bool(told) == bool(animal.lines)
+    if animal.lines:
+        answers(shell, "/strategy sample", "/sampler none", "/reset")
+    found, notices = answers(shell, "abc", "/undo", "abc")
+    row["use"] = "alive"
+    translated, more = answers(shell, "/translate -m words i love you")
+    assert found + translated == expected
+    row["translate"] = "alive"
+    assert [event.code for event in shell.handle("/quit") if isinstance(event, Quit)] == [0]
+    shell.end()
+    row["quit"] = "alive"
+
+    told += [*(problem.message for problem in registry.problems), *registry.warnings, *notices, *more]
+    named = [text for text in told if "zoo-animal" in text]
+    assert not animal.said or any(re.search(animal.said, text) for text in named), told
+    row["named"] = safe(re.sub(r" \(zoo-animal( 0\.7)?\)", "", named[0])) if named else "-"
+    (info,) = [info for info in registry.plugins if info.distribution == "zoo-animal"]
+    assert info.state == ("loaded" if animal.stays else "failed")
+    left = [f"{kind} {offer}" for kind in OFFERS[:-1] for offer in registry.offers(kind) if registry.owner(kind, offer) == info.name]
+    assert bool(left) == animal.stays, left
+    assert not any(registry.listens(f"seqshell_{event}") for event in EVENTS)
+    row["left"] = ", ".join(left) or "nothing"
+
+
+LINES = ("/plugins", "abc", "/translate -m words i love you", "/quit")
+
+
+@pytest.mark.parametrize("name", ["calls sys.exit on import", "prints escape codes", "is slow to import"])
+def test_the_whole_program_lives_too(name, cage, expected, table):
+    """Here nothing of the test's own process can save it."""
+    animal = ZOO[name]
+    let_in(cage, Animal(animal.source.replace("0.01", "1.2"), animal.said))
+    environment = {**os.environ, "PYTHONPATH": str(cage), "OPENBLAS_NUM_THREADS": "1"}
+    words = [word for line in LINES for word in ("-c", line)]
+    done = subprocess.run([sys.executable, "-m", "seqshell", "-m", "letters", *words], capture_output=True, text=True, env=environment)
+
+    assert (done.returncode, done.stdout.splitlines()[-2:]) == (0, [expected[0], expected[-1]])
+    said = animal.said or "takes more than a second to import"
+    assert re.search(rf"the plugin animal \(zoo-animal\).*{said}", done.stderr), done.stderr
+    assert not re.search("[\x1b\x07\x9b]", done.stdout + done.stderr)
+    table[f"{name} (program)"] = {**dict.fromkeys(ACTIONS, "alive"), "named": "as above", "left": "-"}
+
+
+def test_the_table_of_the_zoo(table):
+    """Printed with -s or -rP."""
+    columns = (*ACTIONS, "left", "named")
+    rows = [("animal", *columns), *((name, *(row.get(column, "dead") for column in columns)) for name, row in table.items())]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
+    for row in rows:
+        print("  ".join([*(text.ljust(width) for text, width in zip(row[:-1], widths, strict=True)), row[-1][:100]]))
+    assert all(row.get(action) == "alive" for row in table.values() for action in ACTIONS)
