@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from seqshell.errors import CheckpointError, SeqshellError, UsageError
+from seqshell.errors import CheckpointError, PluginError, SeqshellError, UsageError
 from seqshell.host import PluginInfo, Registry, resolve
 from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Series, Task
 from seqshell.offers import Setting, settings_of
@@ -39,20 +39,26 @@ def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) 
     offers = registry.architectures
     known = next(filter(None, (offers.of(each, wanted) for each in (distribution, owner) if each)), None) if owner else wanted
     if known is None or known not in offers:
-        here = registry.named(owner)
-        package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
-        whose = f" of {PluginInfo(owner, package).title}" if owner else ""
-        reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
-        if here is not None and here.state == "disabled":
-            reason = f"; the plugin {here.name} is not loaded: {here.reason}"
+        whose, reason, hint = _missing(owner, distribution, registry)
         raise CheckpointError(
             f"{name} needs the architecture {wanted!r}{whose}, which no plugin offers; installed: {', '.join(sorted(offers)) or 'none'}{reason}",
-            hint=f"pip install {package} brings it" if package else "seqshell plugins list",
+            hint=hint,
         )
     architecture: Architecture = offers[known]
     if architecture.task != header["task"]:
         raise CheckpointError(f"{name} was made for the task {header['task']}, but {known} is for {architecture.task}")
     return known, architecture
+
+
+def _missing(owner: str, distribution: str, registry: Registry) -> tuple[str, str, str]:
+    """Of a plugin that a checkpoint needs: whose the thing is, why it is not here where that is known, and the way to it, in words."""
+    here = registry.named(owner)
+    package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
+    whose = f" of {PluginInfo(owner, package).title}" if owner else ""
+    reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
+    if here is not None and here.state == "disabled":
+        reason = f"; the plugin {here.name} is not loaded: {here.reason}"
+    return whose, reason, f"pip install {package} brings it" if package else "seqshell plugins list"
 
 
 def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
@@ -90,12 +96,35 @@ def _check_value(setting: Setting, hint: Any, value: Any) -> None:
             raise CheckpointError(error.message) from None
 
 
-def read_tokenizer(data: Mapping[str, Any], registry: Registry) -> Tokenizer:
-    values = dict(data)
+def tokenizer_owners(tokenizers: Mapping[str, Tokenizer], registry: Registry) -> dict[str, dict[str, str]]:
+    """Whose the tokenizers of a header are, as it remembers them: {key: {"owner", "distribution"}}, without the built-in ones."""
+    infos = {key: _owner(each, registry) for key, each in tokenizers.items()}
+    return {key: {"owner": info.name, "distribution": info.distribution} for key, info in infos.items() if info is not None and not info.builtin}
+
+
+def _owner(tokenizer: Tokenizer, registry: Registry) -> PluginInfo | None:
+    for name in registry.tokenizers:
+        with suppress(PluginError):  # another plugin's of that name, which cannot be imported
+            if name.rpartition("/")[2] == tokenizer.name and registry.tokenizers[name] is type(tokenizer):
+                return registry.plugin(registry.tokenizers.owner(name))
+    return None
+
+
+def read_tokenizer(data: Mapping[str, Any], registry: Registry, whose: Any = None) -> Tokenizer:
+    """The tokenizer of a header; `whose` is its entry of tokenizer_owners. Another plugin's tokenizer of that name does where that one is not here.
+
+    CheckpointError says which package is missing.
+    """
+    values, offers = dict(data), registry.tokenizers
     name = values.pop("name", None)
-    if not isinstance(name, str) or name not in registry.tokenizers:
-        raise CheckpointError(f"it needs the tokenizer {name!r}, which no plugin offers; installed: {', '.join(sorted(registry.tokenizers))}")
-    offered: type[Tokenizer] = registry.tokenizers[name]
+    said = whose if isinstance(whose, dict) else {}
+    owner, distribution = (str(said.get(key, "")) for key in ("owner", "distribution"))
+    known = next(filter(None, (offers.of(each, name) for each in (distribution, owner) if each and isinstance(name, str))), name)
+    if not isinstance(known, str) or known not in offers:
+        title, reason, hint = _missing(owner, distribution, registry) if owner else ("", "", "")
+        installed = ", ".join(sorted(offers))
+        raise CheckpointError(f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint)
+    offered: type[Tokenizer] = offers[known]
     try:
         return offered.from_json(values)
     except SeqshellError:
@@ -175,7 +204,8 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
         from seqshell.session.series import Values
 
         return Values.from_json(header["tokenizer"]), None
-    tokenizer = read_tokenizer(header["tokenizer"], registry)
+    owners = header.get("tokenizer_owners", {})
+    tokenizer = read_tokenizer(header["tokenizer"], registry, owners.get("tokenizer"))
     if task is Task.CLASSIFY:
         _check_tokenizer(tokenizer, config, "vocab_size", "a classification")
     if task is not Task.TRANSLATE:
@@ -183,7 +213,7 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
     if "source_tokenizer" not in header:
         raise CheckpointError("it translates, and has no source_tokenizer for what it reads")
     is_same = header["source_tokenizer"] == header["tokenizer"]
-    source_tokenizer = tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry)
+    source_tokenizer = tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry, owners.get("source_tokenizer"))
     for each, name in ((source_tokenizer, "source_vocab_size"), (tokenizer, "target_vocab_size")):
         _check_tokenizer(each, config, name, "a translation")
     return tokenizer, source_tokenizer

@@ -4,8 +4,8 @@ The format is safetensors (https://github.com/huggingface/safetensors): 8 bytes,
 object of name -> {"dtype", "shape", "data_offsets"}; the data. Ours is the JSON text under "seqshell" in its "__metadata__":
 
     format 1 · kind "model" or "session" · architecture, owner, owner_version, owner_distribution · task · config · tokenizer {"name", ...}
-    source_tokenizer (translate: of what is read; tokenizer is of what is written) · series (forecast: Series)
-    defaults · examples · about · provenance · parameters
+    source_tokenizer (translate: of what is read; tokenizer is of what is written) · tokenizer_owners (of those that plugins brought)
+    series (forecast: Series) · defaults · examples · about · provenance · parameters
 
 Reading is done here rather than by the library because the limits below must hold before anything is believed.
 """
@@ -46,7 +46,7 @@ FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
     "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
-    "provenance": dict, "parameters": int, "series": dict,
+    "provenance": dict, "parameters": int, "series": dict, "tokenizer_owners": dict,
 }  # fmt: skip
 
 

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell import __version__, builtin, checkpoint, places
-from seqshell.building import build_decoder, difference, find_architecture, read_config, read_labels, read_tokenizers, try_step, versions_apart
+from seqshell.building import (
+    build_decoder,
+    difference,
+    find_architecture,
+    read_config,
+    read_labels,
+    read_tokenizers,
+    tokenizer_owners,
+    try_step,
+    versions_apart,
+)
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
 from seqshell.models import Architecture, Model, Series, Task
@@ -141,6 +151,7 @@ def save_checkpoint(
         "task": str(offered.task),
         "config": settings,
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
+        **({"tokenizer_owners": owners} if (owners := tokenizer_owners(tokenizers, registry)) else {}),
         "defaults": dict(defaults or {}),
         **({"languages": list(languages)} if (languages := tuple(languages)) else {}),
         **({"labels": list(labels)} if (labels := tuple(labels)) else {}),

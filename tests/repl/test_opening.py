@@ -15,6 +15,7 @@ import seqshell
 from seqshell import checkpoint, opening
 from seqshell.errors import CheckpointError, PluginError, UsageError
 from seqshell.host import PluginInfo, Policy
+from seqshell.host.registry import Offer
 from seqshell.tokenizers import ByteTokenizer, CharTokenizer
 
 
@@ -292,6 +293,38 @@ def test_a_checkpoint_remembers_the_distribution_of_its_architecture(module, reg
 
     assert (header["owner"], header["owner_version"], header["owner_distribution"]) == ("mine", "0.3", "seqshell-mine")
     assert opening.open_model(path, registry).architecture == "simple"
+
+
+class Letters(CharTokenizer):
+    """Characters by another name."""
+
+    name = "letters"
+
+
+def with_letters(registry, name, distribution, kind=Letters):
+    """The registry with a plugin of this name that offers `kind` as `letters`."""
+    info = PluginInfo(name, distribution)
+    registry.admit(info, {"tokenizer": [Offer("letters", kind, info, (distribution,))]}, ())
+    return registry
+
+
+def test_a_checkpoint_remembers_whose_its_tokenizer_is(module, registry, saved, tmp_path):
+    with_letters(registry, "spelling", "seqshell-spelling")
+    path = seqshell.save_checkpoint(
+        tmp_path / "far.safetensors", architecture="simple", module=module, tokenizer=Letters(CHARACTERS.vocabulary), registry=registry
+    )
+
+    assert checkpoint.read_header(path)["tokenizer_owners"] == {"tokenizer": {"owner": "spelling", "distribution": "seqshell-spelling"}}
+    assert "tokenizer_owners" not in checkpoint.read_header(saved)  # the built-in ones are always here
+    assert type(opening.open_model(path, registry).tokenizer) is Letters
+    with pytest.raises(CheckpointError, match=r"needs the tokenizer 'letters' of the plugin spelling \(seqshell-spelling\), which no") as error:
+        opening.open_model(path, registry_of(ELMAN))
+    assert error.value.hint == "pip install seqshell-spelling brings it"
+    others = with_letters(with_letters(registry_of(ELMAN), "a", "x", CharTokenizer), "spelling", "seqshell-spelling")
+    assert type(opening.open_model(path, others).tokenizer) is Letters  # that of its own plugin, where two have one of that name
+    assert type(opening.open_model(path, with_letters(registry_of(ELMAN), "file", "")).tokenizer) is Letters
+    rewritten(path, tokenizer_owners={"tokenizer": ["spelling"]})  # a file may lie
+    assert type(opening.open_model(path, registry).tokenizer) is Letters
 
 
 def test_a_config_that_fits_another_version_tells_both(saved, registry):
