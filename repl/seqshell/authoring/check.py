@@ -70,8 +70,9 @@ def checked(word: str, extra: Sequence[str] = ()) -> Iterator[Checked]:
         yield _plugin(registry, info, torch_ms.get(name))
         if info.state == "loaded":
             # Named first: an offer whose import fails takes the plugin out of the registry.
-            offers = [(kind, offered) for kind in KINDS for offered in _offered(registry, kind, name)]
-            yield from (_offer(registry, *offer) for offer in offers)
+            named = [(kind, offered) for kind in KINDS for offered in registry.offers(kind) if registry.owner(kind, offered) == name]
+            for kind, offered in named:
+                yield from _offer(registry, kind, offered)
 
 
 def meant(word: str) -> tuple[str, ...]:
@@ -113,11 +114,6 @@ def _load(words: Sequence[str]) -> Registry:
     return load_registry(replace(Policy.read(no_plugins=True, extra=words), strict=False))
 
 
-def _offered(registry: Registry, kind: str, plugin: str) -> list[str]:
-    offers = registry.offers(kind)
-    return [name for name in offers if offers.owner(name) == plugin]
-
-
 def _plugin(registry: Registry, info: PluginInfo, torch_ms: float | None) -> Checked:
     problems = [problem for problem in registry.problems if problem.plugin == info.name]
     checks = [Check("it is imported, and its hooks and what they offer fit", problems[0].message if problems else "")]
@@ -127,12 +123,15 @@ def _plugin(registry: Registry, info: PluginInfo, torch_ms: float | None) -> Che
     return Checked("plugin", info.name, tuple(checks), problems[0].details if problems else "")
 
 
-def _offer(registry: Registry, kind: str, name: str) -> Checked:
+def _offer(registry: Registry, kind: str, name: str) -> Iterator[Checked]:
+    """The result for one thing; nothing for an alias of a command."""
     try:
         thing: Any = registry.lookup(kind, name)
     except PluginError as error:
-        return Checked(kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details)
-    return Checked(kind, name, tuple(check_offer(kind, thing)))
+        yield Checked(kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details)
+        return
+    if kind != "command" or name.rpartition("/")[2] == thing.name:
+        yield Checked(kind, name, tuple(check_offer(kind, thing)))
 
 
 def _lines(result: Checked) -> str:

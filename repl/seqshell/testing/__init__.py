@@ -1,6 +1,15 @@
 """For tests, a plugin author's among them: a model that takes milliseconds, whole conversations, and the contract checks."""
 
-from seqshell.testing.contract import Check, check_architecture, check_sampler, failed
+from seqshell.testing.contract import (
+    Check,
+    check_architecture,
+    check_command,
+    check_importer,
+    check_sampler,
+    check_strategy,
+    check_tokenizer,
+    failed,
+)
 from seqshell.testing.forecasts import tiny_forecast_checkpoint, tiny_forecast_model
 from seqshell.testing.running import run, shell_for
 from seqshell.testing.tiny import (
@@ -15,7 +24,11 @@ from seqshell.testing.tiny import (
 __all__ = [
     "Check",
     "check_architecture",
+    "check_command",
+    "check_importer",
     "check_sampler",
+    "check_strategy",
+    "check_tokenizer",
     "failed",
     "run",
     "shell_for",

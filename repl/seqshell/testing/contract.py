@@ -13,13 +13,28 @@ from typing import Any
 
 from seqshell.host import resolve
 from seqshell.models import Architecture
-from seqshell.offers import build
+from seqshell.offers import Command, build
 from seqshell.testing.architecture_rules import Built, built, rules_of, small_config, smallest, survives_json
+from seqshell.testing.command_rules import command_rules
 from seqshell.testing.examples import SIZES, example_for
+from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
+from seqshell.testing.strategy_rules import strategy_rules
+from seqshell.testing.tokenizer_rules import tokenizer_rules
 from seqshell.testing.trying import Check, attempt, tried
 
-__all__ = ["KINDS", "Check", "check_architecture", "check_offer", "check_sampler", "failed"]
+__all__ = [
+    "KINDS",
+    "Check",
+    "check_architecture",
+    "check_command",
+    "check_importer",
+    "check_offer",
+    "check_sampler",
+    "check_strategy",
+    "check_tokenizer",
+    "failed",
+]
 
 
 def failed(checks: Iterable[Check]) -> list[str]:
@@ -59,7 +74,34 @@ def check_sampler(sampler: type[Any]) -> list[Check]:
     return [tried(rule, holds) for rule, holds in sampler_rules(sampler)]
 
 
-KINDS: Mapping[str, Callable[[Any], list[Check]]] = {"architecture": check_architecture, "sampler": check_sampler}
+def check_strategy(strategy: type[Any]) -> list[Check]:
+    """Try the rules on a strategy's class, at its defaults."""
+    return [tried(rule, holds) for rule, holds in strategy_rules(strategy)]
+
+
+def check_tokenizer(tokenizer: type[Any]) -> list[Check]:
+    """Try the rules on a tokenizer's class, which learns from a small text."""
+    return [tried(rule, holds) for rule, holds in tokenizer_rules(tokenizer)]
+
+
+def check_command(command: Command) -> list[Check]:
+    """Try the rules on a command: the example in its help is run on a small model."""
+    return [tried(rule, holds) for rule, holds in command_rules(command)]
+
+
+def check_importer(importer: Any) -> list[Check]:
+    """Try the rules on an importer, which is given small files of rubbish."""
+    return [tried(rule, holds) for rule, holds in importer_rules(importer)]
+
+
+KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
+    "architecture": check_architecture,
+    "sampler": check_sampler,
+    "strategy": check_strategy,
+    "tokenizer": check_tokenizer,
+    "command": check_command,
+    "importer": check_importer,
+}
 
 
 def check_offer(kind: str, offered: Any) -> list[Check]:

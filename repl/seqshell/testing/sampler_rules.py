@@ -16,13 +16,12 @@ from seqshell.offers import Setting, build, settings_of
 from seqshell.sampling import Draw, Logits, SampleContext, Sampler
 from seqshell.state import leaves
 from seqshell.testing.comparing import apart
-from seqshell.testing.trying import attempt
+from seqshell.testing.trying import Found, attempt
 from seqshell.tokenizers import CharTokenizer
 
 VOCABULARY = "abcdefghijk"
 REPEATS = 5
 
-Found = tuple[str, str]  # what was seen, and in which case
 
 
 def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
@@ -75,8 +74,8 @@ def _first(offered: type[Any], values: Mapping[str, Any], holds: Callable[[Any, 
     for logits, context in _examples():
         seen = attempt(partial(holds, sampler, logits, context))
         if seen:
-            return seen, f"logits {logits.tolist()} after the tokens {list(context.tokens)}"
-    return "", ""
+            return Found(seen, f"logits {logits.tolist()} after the tokens {list(context.tokens)}")
+    return Found()
 
 
 def _declared(offered: type[Any]) -> str:

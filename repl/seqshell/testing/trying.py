@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,25 @@ class Check:
         return f"{self.rule}: {self.seen or 'yes'}" + (f"; smallest case: {self.case}" if self.case else "")
 
 
-def tried(rule: str, holds: Callable[[], str | tuple[str, str]]) -> Check:
-    """holds() says what was seen instead, or that and the case that shows it; nothing, when the rule holds."""
-    case = ""
+class Found(NamedTuple):
+    """What was seen instead, nothing when a rule held, and the rest of a Check."""
 
-    def without_case() -> str:
-        nonlocal case
-        found = holds()
-        if isinstance(found, str):
-            return found
-        case = found[1]
-        return found[0]
+    seen: str = ""
+    case: str = ""
+    is_warning: bool = False
 
-    seen = attempt(without_case)
-    return Check(rule, seen, case)
+
+def tried(rule: str, holds: Callable[[], str | Found]) -> Check:
+    """The check of a rule by a function that says what was seen instead."""
+    found = Found()
+
+    def seen() -> str:
+        nonlocal found
+        said = holds()
+        found = Found(said) if isinstance(said, str) else said
+        return found.seen
+
+    return Check(rule, attempt(seen), found.case, found.is_warning)
 
 
 def attempt(holds: Callable[[], str]) -> str:
