@@ -11,7 +11,7 @@ from seqshell_json_rnn.reading import read
 
 import seqshell
 from seqshell import SeqshellError, Task
-from seqshell.testing import shell_for
+from seqshell.testing import check_importer, failed, shell_for
 
 CHARS = ["b", "a", "\n", "ü"]  # in no order, as list(set(text)) gives them
 HIDDEN = 5
@@ -39,6 +39,10 @@ def written(folder, parts, name="model.json"):
     path = folder / name
     path.write_text(parts if isinstance(parts, str) else json.dumps(parts), "utf-8")
     return path
+
+
+def test_it_keeps_the_contract():
+    assert not failed(check_importer(read))
 
 
 def test_a_file_becomes_an_elman_network(tmp_path):

@@ -5,9 +5,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import seqshell_poem
+from seqshell_poem.command import poem
 
 from seqshell import Finished, Token, UsageError, hookimpl
-from seqshell.testing import run, shell_for, tiny_classification_model, tiny_model
+from seqshell.testing import check_command, failed, run, shell_for, tiny_classification_model, tiny_model
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ def lines_of(events):
     return [line for line in "".join(event.text for event in events).split("\n") if line.strip()]
 
 
+def test_it_keeps_the_contract():
+    assert not failed(check_command(poem))
+
+
 @pytest.mark.parametrize(("words", "number"), [("a bed", 4), ("2 a bed", 2), ("1 bad cafe", 1)])
 def test_it_writes_as_many_lines_as_it_is_asked_for(shell, words, number):
     events = list(shell.handle(f"/poem {words}"))
@@ -48,10 +53,10 @@ def test_it_writes_as_many_lines_as_it_is_asked_for(shell, words, number):
 
 
 def test_it_is_the_beginning_of_what_the_model_would_write_anyway(shell):
-    poem = "".join(event.text for event in shell.handle("/poem a bed"))
+    written = "".join(event.text for event in shell.handle("/poem a bed"))
 
     answer = run(['/feed "a bed\\n"', "/continue 300"], model=tiny_model("\n abcdefgh"))[-1].answer
-    assert answer.startswith(poem)
+    assert answer.startswith(written)
 
 
 def test_it_is_one_turn(shell):

@@ -5,9 +5,13 @@ import seqshell_syllables
 from seqshell_syllables.tokenizer import Syllables, split
 
 from seqshell import CheckpointError, VocabularyError
-from seqshell.testing import run, shell_for, tiny_classification_model, tiny_model
+from seqshell.testing import check_tokenizer, failed, run, shell_for, tiny_classification_model, tiny_model
 
 TEXT = "Row, row, row your boat, gently down the stream;\nmerrily, merrily, merrily, merrily, life is but a dream.\n"
+
+
+def test_it_keeps_the_contract():
+    assert not failed(check_tokenizer(Syllables))
 
 
 @pytest.mark.parametrize(
