@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -44,23 +45,52 @@ def installed(environment, written):
     return environment(*(written / name for name in KINDS))
 
 
-def test_their_own_tests_pass_unchanged_where_only_wheels_are_installed(installed, written):
-    """That of the architecture trains, talks, saves and restores. One pytest runs all, and spares the starts of three."""
+@pytest.fixture(scope="module")
+def tried(installed, written):
+    """What came of them where only wheels are installed: by the name of the trial, and all that was printed. One process imports torch once."""
     folders = [installed.source(written / name) for name in KINDS]
+    code = """if True:
+        import json, sys
+        from pathlib import Path
+        import pytest
+        from seqshell.cli import main
+        folders = [Path(word) for word in sys.argv[1:]]
+        found = {"own tests": pytest.main(["-q", "-p", "no:cacheprovider", "--import-mode=importlib", *sys.argv[1:]])}
+        found |= {f"check {folder.name}": main(["plugins", "check", folder.name]) for folder in folders}
+        for folder in folders[1:3]:  # the architecture's own tests train it
+            found[f"train {folder.name}"] = main(["train", str(folder / f"{folder.name}.toml"), "--set", "training.epochs=1"])
+            lines = ("/set max_tokens 9", "This", "/sampler", "/strategy")
+            found[f"talk {folder.name}"] = main(["-m", folder.name, *(word for line in lines for word in ("-c", line))])
+        print()
+        print(json.dumps(found))
+    """
+    done = installed.run("python", "-c", code, *folders)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    return json.loads(done.stdout.splitlines()[-1]), told
 
-    done = installed.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *folders)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "18 passed" in done.stdout
+def test_their_own_tests_pass_unchanged_where_only_wheels_are_installed(tried):
+    """That of the architecture trains, talks, saves and restores."""
+    found, told = tried
+
+    assert found["own tests"] == 0, told
+    assert "20 passed" in told
 
 
-def test_each_passes_plugins_check(installed):
-    """All in one process, which imports torch once."""
-    code = "import sys; from seqshell.cli import main; print([main(['plugins', 'check', name]) for name in sys.argv[1:]])"
+@pytest.mark.parametrize("name", KINDS)
+def test_each_passes_plugins_check(tried, name):
+    found, told = tried
 
-    done = installed.run("python", "-c", code, *KINDS)
+    assert found[f"check {name}"] == 0, told
 
-    assert done.stdout.splitlines()[-1:] == ["[0, 0, 0, 0]"], done.stdout + done.stderr
+
+@pytest.mark.parametrize(("name", "shown"), [("my_cut", "my_cut=1 temperature=0.6"), ("MyWay", "MyWay")])
+def test_the_recipes_of_sampler_and_strategy_train_a_model_that_talks_with_them(tried, name, shown):
+    found, told = tried
+
+    assert (found[f"train {name}"], found[f"talk {name}"]) == (0, 0), told
+    assert shown in told.splitlines()
 
 
 def test_they_are_listed_with_the_distribution_that_they_come_from(installed):
@@ -84,13 +114,13 @@ def test_torch_and_numpy_are_imported_in_the_modules_that_need_them_and_nowhere_
 
 
 def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
-    ruff = Path(sys.executable).with_name("ruff")
-    if not ruff.exists():
+    ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if ruff is None:
         pytest.skip("ruff is not installed")
-    config = Path(__file__).parents[2] / "pyproject.toml"
+    rules = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    options = ["--isolated", "--no-cache", f"--line-length={rules['line-length']}", f"--select={','.join(rules['lint']['select'])}"]
     for name in KINDS:
-        rules = ["--isolated", "--line-length=150", f"--select={','.join(tomllib.loads(config.read_text())['tool']['ruff']['lint']['select'])}"]
-        done = subprocess.run([ruff, "check", "--no-cache", *rules, "."], cwd=written / name, capture_output=True, text=True, check=False)
+        done = subprocess.run([ruff, "check", *options, "."], cwd=written / name, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 
@@ -124,6 +154,16 @@ def test_it_tells_what_to_do_next(here, capsys):
         "tide/tide.toml",
         "tide/tide.txt",
     ]
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_the_recipe_of_each_uses_it(name, kind):
+    recipe = tomllib.loads(generated(name, kind)[f"{name}.toml"])
+
+    found = {"architecture": recipe["architecture"], **recipe["defaults"]}
+    usual = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6"}
+    own = {"architecture": name, "strategy": name, "sampler": f"{name} temperature=0.6"}
+    assert {key: found[key] for key in usual} == {key: own[key] if key == kind else value for key, value in usual.items()}
 
 
 def test_as_json_it_is_one_object(here, capsys):
@@ -177,4 +217,4 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(here, monkeypatch, c
     monkeypatch.setattr(Path, "mkdir", refuse)
 
     assert main(["plugins", "new", "tide"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("tide cannot be made here: Permission denied")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("tide cannot be written here: Permission denied")

@@ -15,6 +15,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 ENDING = ".txt"  # of every template, so that no tool takes it for a module of seqshell
 PREFIX = "seqshell"  # the module and the distribution are called after it and NAME
 
+# What a recipe without the new thing would say.
+USUAL = {"{{architecture}}": "gru", "{{strategy}}": "sample", "{{sampler}}": "min_p=0.05 temperature=0.6"}
+
 
 def new_command(name: str, kind: str, *, as_json: bool) -> int:
     """Write ./NAME, tell what to do next, and return 0. UsageError, with nothing written, for a name that cannot be used or is taken."""
@@ -23,15 +26,22 @@ def new_command(name: str, kind: str, *, as_json: bool) -> int:
     files = generated(name, kind)
     try:
         folder.mkdir()
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text, encoding="utf-8")
     except FileExistsError:
         raise UsageError(f"{name} is here already; choose another name, or move it away") from None
     except OSError as error:
-        raise UsageError(f"{name} cannot be made here: {error.strerror}") from None
-    for path, text in files.items():
-        target = folder / path
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    commands = [f"cd {name}", "pip install -e '.[test]'", "python -m pytest", f"seqshell plugins check {name}", *_trials(name, kind)]
+        raise UsageError(f"{name} cannot be written here: {error.strerror}") from None
+    commands = [
+        f"cd {name}",
+        "pip install -e '.[test]'",
+        "python -m pytest",
+        f"seqshell plugins check {name}",
+        f"seqshell train {name}.toml",
+        f"seqshell -m {name}" + (f" -c 'This is' -c '/{name}'" if kind == "command" else ""),
+    ]
     if as_json:
         told = one_line({"name": name, "kind": kind, "path": str(folder.resolve()), "files": list(files), "next": commands})
     else:
@@ -44,6 +54,8 @@ def generated(name: str, kind: str) -> dict[str, str]:
     """The files of a distribution: the path of each in its folder, and its text."""
     module = f"{PREFIX}_{name.replace('-', '_')}"
     words = {
+        **USUAL,
+        f"{{{{{kind}}}}}": f"{name} temperature=0.6" if kind == "sampler" else name,
         "{{name}}": name,
         "{{module}}": module,
         "{{distribution}}": f"{PREFIX}-{name}",
@@ -78,15 +90,6 @@ def _check_name(name: str, kind: str) -> None:
         raise UsageError(f"{name} is the name of a built-in plugin; choose another")
     if plain in registry.offers(kind):
         raise UsageError(f"{name} is the name of a built-in {kind}; choose another")
-
-
-def _trials(name: str, kind: str) -> list[str]:
-    """What shows the new thing at work."""
-    if kind == "architecture":
-        return [f"seqshell train {name}.toml", f"seqshell -m {name}"]
-    word = {"sampler": f"/sampler {name}", "strategy": f"/strategy {name}", "command": f"/{name}"}[kind]
-    lines = ("ROMEO:", word) if kind == "command" else (word, "ROMEO:")
-    return ["seqshell " + " ".join(f"-c '{line}'" for line in lines)]
 
 
 def _with_article(kind: str) -> str:
