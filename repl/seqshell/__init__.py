@@ -26,42 +26,65 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 
 __all__ = sorted(_HOME)
 
-if TYPE_CHECKING:
-    from seqshell.decoder import Decoder
-    from seqshell.decoding.chain import Chain
-    from seqshell.decoding.measures import log_probs
-    from seqshell.errors import (
-        CheckpointError,
-        ExpectationError,
-        PluginError,
-        RecipeError,
-        SeqshellError,
-        UsageError,
-        VocabularyError,
-    )
-    from seqshell.events import Attention, Event, Finished, Forecast, Label, Notice, Picture, Progress, Table, Text, Token, Translation
-    from seqshell.foreign import ForeignModel
-    from seqshell.hookspecs import hookimpl
-    from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Model, Seq2Seq, SequenceModel, Task
-    from seqshell.offers import Arguments, Command, Lazy, Option, command, setting
-    from seqshell.opening import open, save_checkpoint
-    from seqshell.sampling import (
-        Advanced,
-        Batch,
-        Draw,
-        History,
-        Hypotheses,
-        Hypothesis,
-        Request,
-        SampleContext,
-        Sampler,
-        Stop,
-        Strategy,
-        choose,
-    )
-    from seqshell.session import Session
-    from seqshell.state import State
-    from seqshell.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
+    from seqshell.decoder import Decoder as Decoder
+    from seqshell.decoding.chain import Chain as Chain
+    from seqshell.decoding.measures import log_probs as log_probs
+    from seqshell.errors import CheckpointError as CheckpointError
+    from seqshell.errors import ExpectationError as ExpectationError
+    from seqshell.errors import PluginError as PluginError
+    from seqshell.errors import RecipeError as RecipeError
+    from seqshell.errors import SeqshellError as SeqshellError
+    from seqshell.errors import UsageError as UsageError
+    from seqshell.errors import VocabularyError as VocabularyError
+    from seqshell.events import Attention as Attention
+    from seqshell.events import Event as Event
+    from seqshell.events import Finished as Finished
+    from seqshell.events import Forecast as Forecast
+    from seqshell.events import Label as Label
+    from seqshell.events import Notice as Notice
+    from seqshell.events import Picture as Picture
+    from seqshell.events import Progress as Progress
+    from seqshell.events import Table as Table
+    from seqshell.events import Text as Text
+    from seqshell.events import Token as Token
+    from seqshell.events import Translation as Translation
+    from seqshell.foreign import ForeignModel as ForeignModel
+    from seqshell.hookspecs import hookimpl as hookimpl
+    from seqshell.models import BOS as BOS
+    from seqshell.models import EOS as EOS
+    from seqshell.models import PAD as PAD
+    from seqshell.models import UNK as UNK
+    from seqshell.models import Architecture as Architecture
+    from seqshell.models import Model as Model
+    from seqshell.models import Seq2Seq as Seq2Seq
+    from seqshell.models import SequenceModel as SequenceModel
+    from seqshell.models import Task as Task
+    from seqshell.offers import Arguments as Arguments
+    from seqshell.offers import Command as Command
+    from seqshell.offers import Lazy as Lazy
+    from seqshell.offers import Option as Option
+    from seqshell.offers import command as command
+    from seqshell.offers import setting as setting
+    from seqshell.opening import open as open
+    from seqshell.opening import save_checkpoint as save_checkpoint
+    from seqshell.sampling import Advanced as Advanced
+    from seqshell.sampling import Batch as Batch
+    from seqshell.sampling import Draw as Draw
+    from seqshell.sampling import History as History
+    from seqshell.sampling import Hypotheses as Hypotheses
+    from seqshell.sampling import Hypothesis as Hypothesis
+    from seqshell.sampling import Request as Request
+    from seqshell.sampling import SampleContext as SampleContext
+    from seqshell.sampling import Sampler as Sampler
+    from seqshell.sampling import Stop as Stop
+    from seqshell.sampling import Strategy as Strategy
+    from seqshell.sampling import choose as choose
+    from seqshell.session import Session as Session
+    from seqshell.state import State as State
+    from seqshell.tokenizers import ByteTokenizer as ByteTokenizer
+    from seqshell.tokenizers import CharTokenizer as CharTokenizer
+    from seqshell.tokenizers import Tokenizer as Tokenizer
 
 
 def __getattr__(name: str) -> Any:
