@@ -402,6 +402,21 @@ def test_the_folder_of_a_distribution_is_checked_as_it_stands(capsys, tmp_path, 
     assert capsys.readouterr().out.startswith("plugin wrong_thing\n")
 
 
+def test_what_p_names_is_loaded_and_not_checked(capsys, tmp_path):
+    other = tmp_path / "shared_parts.py"
+    other.write_text("import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    return []\n", "utf-8")
+    path = write(tmp_path, "import shared_parts\n" + SAMPLER)
+    assert check_command(path, (), as_json=False) == 1
+    capsys.readouterr()
+    assert check_command(path, (str(other),), as_json=False) == 0
+    assert "shared_parts" not in capsys.readouterr().out
+
+
+def test_an_example_that_needs_what_is_not_here_is_a_warning(capsys, tmp_path):
+    assert check_command(write(tmp_path, OTHERS, ("/echo be", "/echo \u732b")), (), as_json=False) == 0
+    assert "  warning its example runs on a small model and ends\n          seen: tiny does not know " in capsys.readouterr().out
+
+
 def test_a_built_in_plugin_is_checked_by_its_name(capsys):
     assert check_command("samplers", (), as_json=False) == 0
     assert "sampler min_p\n" in capsys.readouterr().out
@@ -431,3 +446,4 @@ def test_torch_at_module_level_is_a_warning_with_its_milliseconds_and_fails_noth
     done = subprocess.run([sys.executable, "-m", "seqshell", "plugins", "check", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"  warning torch is not imported at module level\n +seen: [\d,]+ ms at every start; ", done.stdout)
+    assert done.stdout.endswith("all 13 rules hold, 1 warning\n")

@@ -52,25 +52,24 @@ def check_command(word: str, extra: Sequence[str], *, as_json: bool) -> int:
     if as_json:
         out.write(one_line({"plugin": word, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n")
     else:
-        num_rules = sum(len(result.checks) for result in results)
-        out.write(f"all {num_rules} rules hold\n" if not num_failed else f"{num_failed} of {num_rules} rules do not hold\n")
+        checks = [check for result in results for check in result.checks]
+        num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)
+        warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
+        out.write(f"{f'{num_failed} of {len(checks)} rules do not hold' if num_failed else f'all {len(checks)} rules hold'}{warned}\n")
     return int(bool(num_failed))
 
 
 def checked(word: str, extra: Sequence[str] = ()) -> Iterator[Checked]:
     """The results for each plugin that `word` means, first its own, then those of each thing it offers."""
     words = meant(word)
-    registry = _load(words)
-    plugins = [info.name for info in registry.plugins if info.state != "disabled" and (not info.builtin or info.name in words)]
-    torch_ms = {info.name: info.import_ms for info in registry.plugins if any(f" {info.name} imports torch" in text for text in registry.warnings)}
-    if extra:
-        registry = _load((*words, *extra))
-    for name in plugins:
-        info = registry.plugin(name)
-        yield _plugin(registry, info, torch_ms.get(name))
+    extra = [each for each in extra if each not in words and os.path.realpath(each) not in words]
+    others = {info.name for info in _active(_load(extra))} if extra else set()
+    registry = _load((*extra, *words))  # in this order: what is checked may import the others
+    for info in [info for info in _active(registry, words) if info.name not in others]:
+        yield _plugin(registry, info)
         if info.state == "loaded":
             # Named first: an offer whose import fails takes the plugin out of the registry.
-            named = [(kind, offered) for kind in KINDS for offered in registry.offers(kind) if registry.owner(kind, offered) == name]
+            named = [(kind, offered) for kind in KINDS for offered in registry.offers(kind) if registry.owner(kind, offered) == info.name]
             for kind, offered in named:
                 yield from _offer(registry, kind, offered)
 
@@ -114,11 +113,17 @@ def _load(words: Sequence[str]) -> Registry:
     return load_registry(replace(Policy.read(no_plugins=True, extra=words), strict=False))
 
 
-def _plugin(registry: Registry, info: PluginInfo, torch_ms: float | None) -> Checked:
+def _active(registry: Registry, names: Sequence[str] = ()) -> list[PluginInfo]:
+    """The plugins of others that were asked for, and the built-in ones that are named."""
+    return [info for info in registry.plugins if info.state != "disabled" and (not info.builtin or info.name in names)]
+
+
+def _plugin(registry: Registry, info: PluginInfo) -> Checked:
     problems = [problem for problem in registry.problems if problem.plugin == info.name]
     checks = [Check("it is imported, and its hooks and what they offer fit", problems[0].message if problems else "")]
     if info.state == "loaded":
-        seen = "" if torch_ms is None else f"{torch_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text"
+        slow = any(f" {info.name} imports torch" in text for text in registry.warnings)
+        seen = f"{info.import_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text" if slow else ""
         checks.append(Check("torch is not imported at module level", seen, is_warning=True))
     return Checked("plugin", info.name, tuple(checks), problems[0].details if problems else "")
 

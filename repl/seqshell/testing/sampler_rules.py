@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqshell.errors import UsageError
 from seqshell.offers import Setting, build, settings_of
 from seqshell.sampling import Draw, Logits, SampleContext, Sampler
 from seqshell.state import leaves
@@ -45,8 +46,17 @@ def _variants(offered: type[Any]) -> Iterator[Mapping[str, Any]]:
     yield {}
     for item in settings_of(offered):
         for value in _ends(item):
-            if value is not None and value != item.default:
+            if value is not None and value != item.default and _can_be(offered, {item.name: value}):
                 yield {item.name: value}
+
+
+def _can_be(offered: type[Any], values: Mapping[str, Any]) -> bool:
+    """Whether a setting may be at the end of its range while the others are at their defaults: __post_init__ may refuse it."""
+    try:
+        build(offered, values)
+    except UsageError:
+        return False
+    return True
 
 
 def _ends(item: Setting) -> tuple[Any, ...]:
@@ -119,7 +129,7 @@ def _neutral(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
     possible = np.isfinite(logits)
     seen = sampler(logits.copy(), context)
     if not np.isfinite(seen[possible]).all():
-        return f"{int(np.isinf(seen[possible]).sum())} tokens became impossible"
+        return f"{int(np.isinf(seen[possible]).sum())} of {int(possible.sum())} possible tokens became impossible"
     return apart("logits", seen[possible], logits[possible], limit=1e-9)
 
 
