@@ -81,6 +81,7 @@ class Animal:
     lines: tuple[str, ...] = ()
     entry: str = ""  # the target of its entry point; the module itself otherwise
     name: str = ""  # of its entry point; `animal` otherwise
+    twin: str = ""  # the entry point of a second distribution with the same source
 
 
 def hook(name, body, arguments=""):
@@ -114,9 +115,14 @@ ZOO = {
         COMMAND.replace('"growl"', '"undo"').format(body="yield seqshell.Text('mine')"), "offers the command undo, which is built in", stays=True
     ),
     "has the entry point of a built-in plugin": Animal("raise OSError('no')", "OSError: no", name="recurrent"),
+    "has another's entry point": Animal(
+        "", "the sampler 'stray': choose zoo-animal.animal/stray or zoo-twin.animal/stray", stays=True, lines=("/sampler stray",), twin="animal"
+    ),
+    "offers what another offers": Animal(
+        COMMAND.format(body="yield"), "several plugins offer /growl: choose /animal/growl or /zoo/growl", stays=True, lines=("/growl",), twin="zoo"
+    ),
     "prints escape codes": Animal("print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", stays=True),
     "raises in an exception's name": Animal("raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"),
-    "is slow to import": Animal("time.sleep(0.01)", "", stays=True),
     "wraps the others": Animal("@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a wrapper around other plugins' hooks"),
     **{f"raises in {name}": Animal(hook(name, "raise OSError('disk')"), f"seqshell_{name} failed: OSError: disk") for name in OFFERS},
     **{f"exits in {name}": Animal(hook(name, "sys.exit()"), f"seqshell_{name} failed: it called sys.exit") for name in OFFERS},
@@ -170,18 +176,22 @@ def cage(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(home))
     for name in ("SEQSHELL_STRICT_PLUGINS", "SEQSHELL_SLOW_SCAN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SEQSHELL_PLUGINS", "zoo-animal")
     monkeypatch.syspath_prepend(site)
     yield site
-    sys.modules.pop("animal", None)
+    for name in ("animal", "twin"):
+        sys.modules.pop(name, None)
 
 
-def let_in(site, animal):
-    (site / "animal.py").write_text(animal.source if animal.said.startswith("the import") else COMPANY + animal.source)
-    info = site / "zoo_animal-0.7.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-animal\nVersion: 0.7\n")
-    (info / "entry_points.txt").write_text(f"[seqshell]\n{animal.name or 'animal'} = {animal.entry or 'animal'}\n")
+def let_in(site, animal, monkeypatch):
+    """Install the animal as zoo-animal 0.7, and its twin as zoo-twin."""
+    installed = [("animal", f"{animal.name or 'animal'} = {animal.entry or 'animal'}"), *([("twin", f"{animal.twin} = twin")] if animal.twin else [])]
+    for module, point in installed:
+        (site / f"{module}.py").write_text(animal.source if animal.said.startswith("the import") else COMPANY + animal.source)
+        info = site / f"zoo_{module}-0.7.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-{module}\nVersion: 0.7\n")
+        (info / "entry_points.txt").write_text(f"[seqshell]\n{point}\n")
+    monkeypatch.setenv("SEQSHELL_PLUGINS", ",".join(f"zoo-{module}" for module, _ in installed))
 
 
 def answers(shell, *lines):
@@ -199,9 +209,9 @@ def expected(cage):
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_the_shell_lives_and_names_the_animal(name, cage, expected, table):
+def test_the_shell_lives_and_names_the_animal(name, cage, expected, table, monkeypatch):
     animal, row = ZOO[name], table.setdefault(name, {})
-    let_in(cage, animal)
+    let_in(cage, animal, monkeypatch)
 
     registry = load_registry()
     shell = Shell(registry)
@@ -232,9 +242,9 @@ def test_the_shell_lives_and_names_the_animal(name, cage, expected, table):
     row["quit"] = "alive"
 
     told += [*(problem.message for problem in registry.problems), *registry.warnings, *notices, *more]
-    named = [text for text in told if "zoo-animal" in text]
-    assert not animal.said or any(re.search(animal.said, text) for text in named), told
-    row["named"] = safe(re.sub(r" \(zoo-animal( 0\.7)?\)", "", named[0])) if named else "-"
+    named = [text for text in told if "zoo-animal" in text or animal.twin]
+    assert any(re.search(animal.said, text) for text in named), told
+    row["named"] = safe(re.sub(r" \(zoo-animal( 0\.7)?\)", "", named[0]))
     (info,) = [info for info in registry.plugins if info.distribution == "zoo-animal"]
     assert info.state == ("loaded" if animal.stays else "failed")
     left = [f"{kind} {offer}" for kind in OFFERS[:-1] for offer in registry.offers(kind) if registry.owner(kind, offer) == info.name]
@@ -243,23 +253,31 @@ def test_the_shell_lives_and_names_the_animal(name, cage, expected, table):
     row["left"] = ", ".join(left) or "nothing"
 
 
-LINES = ("/plugins", "abc", "/translate -m words i love you", "/quit")
+# What may end or dirty a process is let loose on one of its own. Every line of these succeeds.
+OUTSIDE = {
+    "calls sys.exit on import": ZOO["calls sys.exit on import"],
+    "prints escape codes": ZOO["prints escape codes"],
+    "takes a second to import": Animal("time.sleep(1.2)", r"the plugin animal \(zoo-animal\) takes more than a second to import"),
+    "prints escape codes when it is used": Animal(
+        COMMAND.format(body="print('\\x1b[2J')\n    yield seqshell.Text('g')"), r"\^\[\[2J", lines=("/growl",)
+    ),
+}
 
 
-@pytest.mark.parametrize("name", ["calls sys.exit on import", "prints escape codes", "is slow to import"])
-def test_the_whole_program_lives_too(name, cage, expected, table):
-    """Here nothing of the test's own process can save it."""
-    animal = ZOO[name]
-    let_in(cage, Animal(animal.source.replace("0.01", "1.2"), animal.said))
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_the_whole_program_lives_too(name, cage, expected, table, monkeypatch):
+    animal = OUTSIDE[name]
+    let_in(cage, animal, monkeypatch)
+    lines = ("/plugins", *animal.lines, "abc", "/translate -m words i love you", "/quit")
     environment = {**os.environ, "PYTHONPATH": str(cage), "OPENBLAS_NUM_THREADS": "1"}
-    words = [word for line in LINES for word in ("-c", line)]
+    words = [word for line in lines for word in ("-c", line)]
     done = subprocess.run([sys.executable, "-m", "seqshell", "-m", "letters", *words], capture_output=True, text=True, env=environment)
 
     assert (done.returncode, done.stdout.splitlines()[-2:]) == (0, [expected[0], expected[-1]])
-    said = animal.said or "takes more than a second to import"
-    assert re.search(rf"the plugin animal \(zoo-animal\).*{said}", done.stderr), done.stderr
+    named = [line for line in done.stderr.splitlines() if re.search(animal.said, line)]
+    assert named, done.stderr
     assert not re.search("[\x1b\x07\x9b]", done.stdout + done.stderr)
-    table[f"{name} (program)"] = {**dict.fromkeys(ACTIONS, "alive"), "named": "as above", "left": "-"}
+    table[f"{name} (program)"] = {**dict.fromkeys(ACTIONS, "alive"), "named": named[0].removeprefix("seqshell: "), "left": "-"}
 
 
 def test_the_table_of_the_zoo(table):

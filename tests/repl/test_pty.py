@@ -267,7 +267,8 @@ def test_a_model_that_is_missing_ends_with_status_3(window):
     assert "no model 'shakespear'; did you mean shakespeare?" in screen.text
 
 
-def test_a_second_ctrl_c_gets_out_of_a_plugin_that_hangs(window, home):
+def test_ctrl_c_gets_out_of_a_plugin_that_hangs_and_names_it(window, home):
+    """A second one at once, or the first one after a while."""
     (home / "plugins").mkdir()
     (home / "plugins" / "sleepy.py").write_text(
         "import time, seqshell\n"
@@ -279,12 +280,40 @@ def test_a_second_ctrl_c_gets_out_of_a_plugin_that_hangs(window, home):
         "@seqshell.hookimpl\n"
         "def seqshell_commands():\n"
         "    yield sleep\n"
+        "@seqshell.hookimpl\n"
+        "def seqshell_token(token):\n"
+        "    while token.position > 8: time.sleep(0.1)\n"
     )
-    screen = window(SEQSHELL_PLUGINS="sleepy").until("main at 0").type("/sleep\r").until("asleep")
+    screen = window(SEQSHELL_PLUGINS="sleepy", size=(24, 100)).until("main at 0").type("/sleep\r").until("asleep")
+    time.sleep(0.3)
+    screen.process.sendintr()
+    screen.until("stopped at once").until("/sleep of the plugin sleepy was stopped by Ctrl-C").until("^>>>")
+    screen.type("ROMEO:\r").until(r"ROMEO:\n\S")
     for _ in range(2):
         time.sleep(0.3)
         screen.process.sendintr()
-    screen.until("stopped at once").enter("/state").until("position")
+    screen.until("the plugin sleepy: seqshell_token was stopped by Ctrl-C; the plugin is left out").until("you stopped it")
+    screen.enter("ROMEO:").until("30 tokens, the limit").enter("/state").until("position")
+
+
+def test_a_slow_import_is_announced_and_what_it_prints_does_not_reach_the_screen(window, home):
+    (home / "plugins").mkdir()
+    (home / "plugins" / "slow.py").write_text(
+        "import time, seqshell\n"
+        "print('\\x1b[2Jhere')\n"
+        "time.sleep(2)\n"
+        "@seqshell.command('loud')\n"
+        "def loud(shell, arguments):\n"
+        "    '''Print; the state is kept.'''\n"
+        "    print('\\x1b[2Jthere')\n"
+        "    yield seqshell.Text('said')\n"
+        "@seqshell.hookimpl\n"
+        "def seqshell_commands():\n"
+        "    yield loud\n"
+    )
+    screen = window(SEQSHELL_PLUGINS="slow", size=(24, 100)).until("the plugin slow takes more than a second to import").until("main at 0")
+    screen.enter("/loud").until("the plugin slow printed while it was loaded").until(r"^\^\[\[2Jthere")
+    assert "\x1b[2J" not in screen.output
 
 
 def test_a_plugin_that_fails_on_import_is_named_and_left_out(window, home):
@@ -293,6 +322,16 @@ def test_a_plugin_that_fails_on_import_is_named_and_left_out(window, home):
     screen = window(SEQSHELL_PLUGINS="peephole", size=(24, 120)).until("peephole failed: /plugins").enter("ROMEO:")
     assert "peephole" in screen.text.partition(">>> ROMEO:")[2]
     assert "no ^[[2J luck" in screen.output or "\x1b[2J" not in screen.output
+
+
+def test_ctrl_c_leaves_an_import_that_hangs_behind(window, home):
+    (home / "plugins").mkdir()
+    (home / "plugins" / "hung.py").write_text("import time\ntime.sleep(1000)\n")
+    screen = window(SEQSHELL_PLUGINS="hung", size=(24, 100)).until(">>> ROMEO:").type("ROMEO:\r")
+    screen.until("the plugin hung takes more than a second to import")
+    screen.process.sendintr()
+    screen.until("Ctrl-D leaves; seqshell --no-plugins does without it").until("^>>> ROMEO:$")
+    assert screen.type("\x03\x04").status() == 0
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])

@@ -306,3 +306,58 @@ def test_a_recording_holds_the_lines_that_did_not_fail(tmp_path):
     again = shell_for()
     assert said(again, "/source a.seq") == answer
     assert "xyz" not in (tmp_path / "a.seq").read_text()
+
+
+class Hanging:
+    """A plugin whose command and token hook are stopped by the user."""
+
+    __name__ = "hanging"
+
+    @seqshell.hookimpl
+    def seqshell_token(self, token):
+        raise KeyboardInterrupt
+
+    @seqshell.hookimpl
+    def seqshell_commands(self):
+        @seqshell.command("hang")
+        def hang(shell, arguments):
+            yield Text("before")
+            raise KeyboardInterrupt
+
+        yield hang
+
+
+def test_ctrl_c_in_a_token_hook_ends_the_answer_and_leaves_the_plugin_out():
+    shell = shell_for(tiny_model(), plugins=[Hanging()])
+    events = list(shell.handle("abc"))
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert (finished.stop, finished.num_tokens) == ("interrupt", 1)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "the plugin hanging: seqshell_token was stopped by Ctrl-C; the plugin is left out: /plugins --errors"
+    ]
+    assert "hang" not in shell.registry.commands
+    assert said(shell, "abc")
+
+
+def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
+    shell = shell_for(tiny_model(), plugins=[Hanging()])
+    with pytest.raises(KeyboardInterrupt):
+        list(shell.handle("/hang"))
+    assert [notice.text for notice in shell.take_notices()] == ["/hang of the plugin hanging was stopped by Ctrl-C"]
+    assert (shell.registry.busy, "hang" in shell.registry.commands) == (None, True)
+
+
+def test_a_fault_of_a_plugin_is_kept_with_its_traceback():
+    @seqshell.command("fall")
+    def fall(shell, arguments):
+        yield Text("before")
+        raise OSError("disk")
+
+    plugin = type("Falling", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [fall]))})
+    shell = shell_for(tiny_model(), plugins=[plugin])
+    for _ in range(2):
+        with pytest.raises(PluginError, match="/fall of the plugin Falling failed: OSError: disk"):
+            list(shell.handle("/fall"))
+    (text,) = [event.text for event in shell.handle("/plugins --errors") if isinstance(event, Text)]
+    assert text.count("/fall of the plugin Falling failed: OSError: disk") == 1
+    assert "Traceback" in text

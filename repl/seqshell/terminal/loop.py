@@ -141,7 +141,8 @@ class Conversation:
         except KeyboardInterrupt:
             self._printer.erase_line()
             if self._slow:
-                self._printer.line(f"{self._slow}; Ctrl-D leaves, and seqshell --no-plugins does without it", "warning")
+                self._tell_slow()
+                self._printer.line("Ctrl-D leaves; seqshell --no-plugins does without it", "dim")
             self._default = line
             return
         outcome = answering.answer(line)
