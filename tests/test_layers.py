@@ -26,7 +26,7 @@ LAYERS = """
     tasks
     session
     decoding | checkpoint
-    places faults lines results printed door titles attention
+    places faults lines results printed door titles attention tidying
     state models decoder layers sampling tokenizers subwords cutting events errors hookspecs offers foreign __init__
 """
 

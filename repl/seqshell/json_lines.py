@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -30,8 +29,7 @@ from seqshell.faults import Fault
 from seqshell.models import Task
 from seqshell.plain_text import tell
 from seqshell.results import Shown, forecast_values
-
-DECIMALS = 6
+from seqshell.tidying import tidy
 
 
 class JsonLines:
@@ -169,21 +167,6 @@ def measures(token: Token) -> dict[str, float | int | None]:
     from seqshell.decoding.measures import entropy, log_probs, rank
 
     return {"logprob": float(log_probs(token.outputs)[token.id]), "rank": rank(token.outputs, token.id), "entropy": entropy(token.outputs)}
-
-
-def tidy(value: Any) -> Any:
-    """A value as JSON has it: floats rounded to 6 decimals, non-finite ones null, arrays as lists; what is unknown as its text."""
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return round(value, DECIMALS) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus before a zero
-    if isinstance(value, Mapping):
-        return {str(key): tidy(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [tidy(inner) for inner in value]
-    if hasattr(value, "tolist"):  # arrays and numbers of numpy and torch
-        return tidy(value.tolist())
-    return str(value)
 
 
 def one_line(values: Mapping[str, Any]) -> str:

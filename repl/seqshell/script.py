@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from typing import Any, Protocol
 
@@ -57,7 +57,7 @@ def run(options: Options) -> tuple[int, Shell | None]:
         output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream")
     script = Script(options, output)
     try:
-        with redirect_stdout(Visible(sys.stderr)):  # what a plugin prints is no result
+        with redirect_stdout(Visible(sys.stderr)), redirect_stderr(Visible(sys.stderr)):  # what a plugin prints is no result
             return script.run()
     except BrokenPipeError:
         drop_stdout()

@@ -19,6 +19,7 @@ from seqshell.plain_text import PlainText
 from seqshell.results import plain
 from seqshell.starting import Options
 from seqshell.testing import shell_for, tiny_classification_checkpoint, tiny_classification_model, tiny_model
+from seqshell.tidying import tidy
 
 LINES = ["abc", "", "hgf", "  ", "\u4eca\u65e5\u306f", "abcabc", "abc"]
 
@@ -252,7 +253,7 @@ def test_one_answer_is_written_and_shown(shell):
     send(shell, "/classify -o out.json abc")
     assert Path("out.txt").read_text() == f"{label.answer}\t{label.probs[0][1]:.4f}\n"
     (line,) = json.loads(Path("out.json").read_text())["lines"]
-    assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, dict(label.probs))
+    assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, tidy(dict(label.probs)))
     with pytest.raises(UsageError, match="a text makes no picture"):
         send(shell, "/classify -o out.png abc")
 

@@ -17,6 +17,7 @@ from seqshell.json_lines import JsonLines
 from seqshell.plain_text import PlainText
 from seqshell.results import Shown
 from seqshell.testing import shell_for, tiny_forecast_model, tiny_model
+from seqshell.tidying import tidy
 from seqshell.titles import title
 
 CSV = "date,load,value\n2016-07-01 00:00,1,9.8\n2016-07-01 01:00,2,9.9\n2016-07-01 02:00,3,10.2\n"
@@ -236,9 +237,10 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     kept = json.loads(Path("f.json").read_text())
 
     assert shell.op == "forecast"
-    assert kept["values"] == values["values"] == told.values[:, 0].tolist()
-    assert kept["history"] == told.history[:, 0].tolist()
-    assert kept["low"] == told.low[:, 0].tolist()
+    assert values["values"] == told.values[:, 0].tolist()
+    assert kept["values"] == tidy(told.values[:, 0])
+    assert kept["history"] == tidy(told.history[:, 0])
+    assert kept["low"] == tidy(told.low[:, 0])
     assert [float(line) for line in Path("f.txt").read_text().splitlines()] == pytest.approx(told.values[:, 0].tolist(), rel=1e-5)
     assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in Path("f.svg").read_text()

@@ -26,9 +26,10 @@ from seqshell.events import (
     Token,
     Top,
 )
-from seqshell.json_lines import JsonLines, measures, one_line, tidy
+from seqshell.json_lines import JsonLines, measures, one_line
 from seqshell.plain_text import PlainText
 from seqshell.results import Shown, plain
+from seqshell.tidying import tidy
 
 FINISHED = Finished("ab", 2, "length", -1.0, 0, 2)
 

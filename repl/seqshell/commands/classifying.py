@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from seqshell.commands.files import text_place, write_text
+from seqshell.commands.tasks import Telling, answer_lines, lines_of, model_for
 from seqshell.commands.words import words
-from seqshell.errors import CheckpointError
-from seqshell.events import Data, Event, Label, Notice
+from seqshell.events import Event, Label, Notice
 from seqshell.models import Task
 from seqshell.offers import Arguments, command
 from seqshell.results import labels
@@ -53,7 +53,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, classify, 1)
     if file:
         text_place(file)
-    name = _classifier(shell, word)
+    name = model_for(shell, Task.CLASSIFY, word, DEFAULT_MODEL, "classify")
     session = shell.answer_with(name)
     wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
     if arguments.file:
@@ -69,53 +69,22 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield found
 
 
-def _classifier(shell: Shell, word: str) -> str:
-    """What the open model is called that is to label; CheckpointError and UsageError when the one that is meant cannot."""
-    if not word and shell.current is not None and shell.task == Task.CLASSIFY:
-        return shell.current
-    try:
-        return shell.open_beside(word or DEFAULT_MODEL, Task.CLASSIFY)
-    except CheckpointError as error:
-        raise error if word else CheckpointError(error.message, hint="/classify -m MODEL takes another") from None
-
-
 def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: bool, file: str) -> Iterator[Event]:
-    """One answer for each line; what is done is written even when it is broken off."""
+    """One label for each line of a text."""
     from seqshell.tasks.labels import classify_lines, explain_lines
-    from seqshell.tasks.lines import Failed
 
-    sources = text.removesuffix("\n").split("\n") if text else []
-    done: list[Label] = []
-    num_failed = 0
+    def empty(source: str, item: int) -> Label:
+        return Label(source, "", (), branch=session.branch, item=item)
 
-    def told() -> Notice:
-        if file:
-            write_text(file, "".join(map(_as_line, done)), {"lines": [*map(_as_json, done)]})
-        missing = f", {num_failed:,} could not be" if num_failed else ""
-        rest = f", {len(sources) - len(done):,} not reached" if len(done) < len(sources) else ""
-        num_cut = sum(label.left_out is not None for label in done)
-        cut = f", {num_cut:,} of them too long and cut" if num_cut else ""
-        number = len(done) - num_failed
-        return Notice(f"{number:,} line{'' if number == 1 else 's'} labelled{cut}{missing}{rest}" + (f" · written to {file}" if file else ""))
+    telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
+    sources = lines_of(text)
+    yield from answer_lines(shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, wishes), file)
 
-    try:
-        for event in (explain_lines if explain else classify_lines)(session, sources, wishes):
-            if isinstance(event, Failed):
-                num_failed += 1
-                yield Notice(f"line {event.item}: {event.reason}", "warning")
-                event = Label(sources[event.item - 1], "", (), branch=session.branch, item=event.item)
-            if isinstance(event, Label):
-                done.append(event)
-                if not file:
-                    yield event
-            elif file or len(done) < len(sources):  # progress, of which the lines themselves tell the last
-                yield event
-    except (GeneratorExit, KeyboardInterrupt):  # nothing can be yielded any more
-        shell.notices.append(told())
-        raise
-    yield told()
-    shell.op = Task.CLASSIFY.value
-    yield Data({"lines": len(done), "failed": num_failed, **({"file": file} if file else {})})
+
+def _cut(found: list[Label]) -> str:
+    """How many were too long for the model."""
+    number = sum(label.left_out is not None for label in found)
+    return f", {number:,} of them too long and cut" if number else ""
 
 
 def _as_line(event: Label) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from seqshell.checkpoint import write_atomically
 from seqshell.errors import UsageError
+from seqshell.tidying import tidy
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
 Draw = Callable[[Any], None]  # draws on a matplotlib Figure
@@ -39,7 +40,9 @@ def picture_place(word: str) -> Path:
 def write_text(word: str, text: str, as_json: Mapping[str, Any]) -> Path:
     """Write the text, or `as_json` where the name ends in .json, and return the path. UsageError names what stands against it."""
     path = text_place(word)
-    write_atomically(path, (json.dumps(as_json, ensure_ascii=False) + "\n" if path.suffix.lower() == ".json" else text).encode("utf-8", "replace"))
+    if path.suffix.lower() == ".json":
+        text = json.dumps(tidy(as_json), ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode("utf-8", "replace"))
     return path
 
 

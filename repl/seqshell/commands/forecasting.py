@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seqshell.commands.files import picture_place, write_picture
+from seqshell.commands.tasks import model_for
 from seqshell.commands.words import whole_number, words
-from seqshell.errors import CheckpointError, UsageError
+from seqshell.errors import UsageError
 from seqshell.events import Data, Event, Forecast, Notice
 from seqshell.models import Task
 from seqshell.offers import Arguments, command
@@ -49,7 +50,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         picture_place(file)
-    model = _forecaster(shell, str(arguments.options.get("-m", "")))
+    model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "forecast")
     session = shell.answer_with(model)
     wishes: Wishes = shell.settings if model == shell.current else shell.settings.beside(session)
     steps = session.check_steps(wishes.get("horizon") if number is None else number)
@@ -82,16 +83,6 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
         else:
             raise UsageError(f"{word!r} is too much; write /forecast {forecast.usage}")
     return number, name
-
-
-def _forecaster(shell: Shell, word: str) -> str:
-    """What the open model is called that is to forecast; CheckpointError and UsageError when the one that is meant cannot."""
-    if not word and shell.current is not None and shell.task == Task.FORECAST:
-        return shell.current
-    try:
-        return shell.open_beside(word or DEFAULT_MODEL, Task.FORECAST)
-    except CheckpointError as error:
-        raise error if word else CheckpointError(error.message, hint="/forecast -m MODEL takes another") from None
 
 
 def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:

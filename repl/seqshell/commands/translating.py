@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell import attention as reading
 from seqshell.commands.files import picture_place, text_place, write_picture, write_text
+from seqshell.commands.tasks import Telling, answer_lines, lines_of, model_for
 from seqshell.commands.words import words
-from seqshell.errors import CheckpointError, UsageError
+from seqshell.errors import UsageError
 from seqshell.events import Attention, Data, Event, Notice, Translation
 from seqshell.models import Task
 from seqshell.offers import Arguments, command
@@ -51,7 +52,7 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         text_place(file)
-    name = _translator(shell, str(arguments.options.get("-m", "")))
+    name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "translate")
     session = shell.answer_with(name)
     wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
     prefix = str(arguments.options.get("--prefix", ""))
@@ -59,16 +60,6 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield from _lines(shell, session, arguments.text, wishes, prefix, file)
     else:
         yield from _text(shell, session, arguments.text, wishes, prefix, file)
-
-
-def _translator(shell: Shell, word: str) -> str:
-    """What the open model is called that is to translate; CheckpointError and UsageError when the one that is meant cannot."""
-    if not word and shell.current is not None and shell.task == Task.TRANSLATE:
-        return shell.current
-    try:
-        return shell.open_beside(word or DEFAULT_MODEL, Task.TRANSLATE)
-    except CheckpointError as error:
-        raise error if word else CheckpointError(error.message, hint="/translate -m MODEL takes another") from None
 
 
 def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
@@ -81,46 +72,27 @@ def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str
             yield Notice(label, "label")
             label = ""
         if isinstance(event, Translation) and file:
-            path = write_text(file, in_one_line(event.answer) + "\n", {"lines": [_as_json(event)]})
+            path = write_text(file, _as_line(event), {"lines": [_as_json(event)]})
             if shell.interactive:
                 shell.notices.append(Notice(f"written to {path}"))
         yield event
 
 
 def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
-    """One translation for each line; what is done is written even when it is broken off."""
-    from seqshell.tasks.lines import Failed, translate_lines
+    """One translation for each line of a text."""
+    from seqshell.tasks.lines import translate_lines
 
-    sources = text.removesuffix("\n").split("\n") if text else []
-    done: list[Translation] = []
-    num_failed = 0
+    def empty(source: str, item: int) -> Translation:
+        return Translation("", 0, "error", 0.0, 0, 0, session.branch, source=source, item=item)
 
-    def told() -> Notice:
-        if file:
-            write_text(file, "".join(f"{in_one_line(event.answer)}\n" for event in done), {"lines": [*map(_as_json, done)]})
-        missing = f", {num_failed:,} could not be" if num_failed else ""
-        rest = f", {len(sources) - len(done):,} not reached" if len(done) < len(sources) else ""
-        number = len(done) - num_failed
-        return Notice(f"{number:,} line{'' if number == 1 else 's'} translated{missing}{rest}" + (f" · written to {file}" if file else ""))
+    telling = Telling(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
+    sources = lines_of(text)
+    yield from answer_lines(shell, telling, sources, translate_lines(session, sources, wishes, prefix), file)
 
-    try:
-        for event in translate_lines(session, sources, wishes, prefix):
-            if isinstance(event, Failed):
-                num_failed += 1
-                yield Notice(f"line {event.item}: {event.reason}", "warning")
-                event = Translation("", 0, "error", 0.0, 0, 0, session.branch, source=sources[event.item - 1], item=event.item)
-            if isinstance(event, Translation):
-                done.append(event)
-                if not file:
-                    yield event
-            elif file or len(done) < len(sources):  # progress, of which the lines themselves tell the last
-                yield event
-    except (GeneratorExit, KeyboardInterrupt):  # nothing can be yielded any more
-        shell.notices.append(told())
-        raise
-    yield told()
-    shell.op = Task.TRANSLATE.value
-    yield Data({"lines": len(done), "failed": num_failed, **({"file": file} if file else {})})
+
+def _as_line(event: Translation) -> str:
+    """A translation as -o FILE.txt has it."""
+    return in_one_line(event.answer) + "\n"
 
 
 def _as_json(event: Translation) -> dict[str, Any]:

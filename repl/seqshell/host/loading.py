@@ -205,7 +205,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
                 offers[kind] = inside(partial(_offers, kind, things, info, also), doing=f"{hook} offers what it cannot")
         registry.admit(info, offers, folders)
     except PluginError as error:
-        registry.fail(info, error)
+        registry.fail(replace(info, import_ms=info.import_ms or (time.perf_counter() - start) * 1000), error)
 
 
 def _overshadowed(registry: Registry) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from seqshell.door import safe
 from seqshell.events import Event, Notice, Progress
 from seqshell.results import plain
+from seqshell.tidying import tidy
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
@@ -84,18 +85,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 def json_text(values: Mapping[str, Any]) -> str:
     """The object on one line."""
-    return json.dumps(_rounded(values), ensure_ascii=False)
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to 6 decimals, as everywhere in JSON; what is not finite is null."""
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
+    return json.dumps(tidy(values), ensure_ascii=False)
 
 
 def told_registry(no_plugins: bool, plugins: Sequence[str]) -> Registry:
