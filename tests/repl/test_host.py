@@ -489,12 +489,12 @@ def test_a_plugin_that_imports_torch_at_module_level_is_told_so(site, monkeypatc
 
 
 def test_what_a_plugin_prints_while_it_is_loaded_goes_to_no_terminal(site, capfd):
-    site.install("loud", "import sys\nprint('hello\\x1b[2J')\nprint('there', file=sys.stderr)\n" + SAMPLER.format(name="halve"), distribution="lou-d")
+    site.install("chatty", "import sys\nprint('hello\\x1b[2J')\nprint('there', file=sys.stderr)\n" + SAMPLER.format(name="halve"), distribution="lou-d")
     registry = site.registry()
 
-    assert registry.warnings == ("the plugin loud (lou-d) printed while it was loaded: hello\x1b[2J there",)
+    assert registry.warnings == ("the plugin chatty (lou-d) printed while it was loaded: hello\x1b[2J there",)
     assert capfd.readouterr() == ("", "")
-    assert states(registry) == {"loud": "loaded"}
+    assert states(registry) == {"chatty": "loaded"}
 
 
 def test_a_slow_import_is_announced_while_it_lasts(site, monkeypatch):
