@@ -138,7 +138,7 @@ def seqshell_model_loaded(session: Any) -> None:
 
 @hookspec
 def seqshell_token(session: Any, token: Any) -> None:
-    """A token was committed; dispatched only when somebody implements it.
+    """A token was committed; dispatched only when somebody implements it. One that Ctrl-C had to stop is left out, and the answer ends.
 
         @seqshell.hookimpl
         def seqshell_token(session, token):

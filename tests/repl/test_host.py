@@ -489,7 +489,8 @@ def test_a_plugin_that_imports_torch_at_module_level_is_told_so(site, monkeypatc
 
 
 def test_what_a_plugin_prints_while_it_is_loaded_goes_to_no_terminal(site, capfd):
-    site.install("chatty", "import sys\nprint('hello\\x1b[2J')\nprint('there', file=sys.stderr)\n" + SAMPLER.format(name="halve"), distribution="lou-d")
+    printing = "import sys\nprint('hello\\x1b[2J')\nprint('there', file=sys.stderr)\n"
+    site.install("chatty", printing + SAMPLER.format(name="halve"), distribution="lou-d")
     registry = site.registry()
 
     assert registry.warnings == ("the plugin chatty (lou-d) printed while it was loaded: hello\x1b[2J there",)

@@ -200,6 +200,13 @@ def test_a_mistake_in_a_chain_is_told_with_the_way_out(text, message):
     assert caught.value.message == message
 
 
+def test_a_stage_is_taken_out_by_its_short_name_where_only_one_has_it():
+    """The error of a sampler that fails says /sampler -NAME, and does not know whose it is."""
+    offered = {"top_k": TopK, "theirs/top_k": TheirTopK}
+    assert parse_chain("-top_k", offered, (TheirTopK(),)) == ()
+    assert parse_chain("-top_k", offered, (TheirTopK(), TopK(3))) == (TheirTopK(),)
+
+
 def test_an_ambiguous_name_is_told_with_its_owners():
     offered = {"one/echo": TopK, "two/echo": TheirTopK}
     with pytest.raises(UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo") as caught:

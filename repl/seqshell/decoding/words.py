@@ -174,6 +174,9 @@ def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) 
     for index, sampler in enumerate(chain):
         if known_name(sampler, available) == name:
             return index
+    called = [index for index, sampler in enumerate(chain) if sampler.name == name]  # a stranger's, without its owner
+    if len(called) == 1:
+        return called[0]
     _find(name, available, "sampler")  # an unknown name has an error of its own
     raise UsageError(f"{name} is not in the chain, which is {format_chain(chain, available)}")
 
