@@ -481,7 +481,8 @@ def test_under_a_strict_policy_a_plugin_that_fails_ends_the_start(site):
 
 def test_a_plugin_that_imports_torch_at_module_level_is_told_so(site, monkeypatch):
     site.install("heavy", "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\n" + SAMPLER.format(name="halve"))
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)  # so that what stands there afterwards is what stood there before
+    monkeypatch.delitem(sys.modules, "torch")
     registry = site.registry()
 
     assert states(registry) == {"heavy": "loaded"}
