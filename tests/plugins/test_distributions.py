@@ -1,6 +1,6 @@
 """Strangers' plugins as proof: what is under distributions/ is installed from wheels, keeps the contract, passes its own tests, and works.
 
-A distribution with a recipe.toml is an architecture: it trains from it, chats with the recipe's examples, saves and restores.
+A model is trained from a distribution's recipe.toml, or imported from its example.json; lines.txt, or else the recipe's examples, are said to it.
 """
 
 import json
@@ -13,7 +13,9 @@ from seqshell.checkpoint import read_header
 
 FOLDER = Path(__file__).parent / "distributions"
 PROJECTS = sorted(path.parent.name for path in FOLDER.glob("*/pyproject.toml"))
-TRAINED = sorted(path.parent.name for path in FOLDER.glob("*/recipe.toml"))
+MADE_OF = {project: next(path for name in ("recipe.toml", "example.json") if (path := FOLDER / project / name).exists()) for project in PROJECTS}
+OFFERS = {"dry": "sampler", "xtc": "sampler", "poem": "command", "syllables": "tokenizer", "json_rnn": "importer"}  # the others: an architecture
+OFFERS |= {project: "architecture" for project in PROJECTS if project not in OFFERS}
 
 
 def plugins_of(project):
@@ -21,8 +23,11 @@ def plugins_of(project):
     return tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["seqshell"]
 
 
-def recipe_of(project):
-    return tomllib.loads((FOLDER / project / "recipe.toml").read_text("utf-8"))
+def lines_of(project):
+    """Two lines for its model."""
+    said = FOLDER / project / "lines.txt"
+    lines = said.read_text("utf-8").splitlines() if said.exists() else tomllib.loads(MADE_OF[project].read_text("utf-8"))["defaults"]["examples"]
+    return lines[0], lines[-1]
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +50,24 @@ def own_tests(installed):
 
 
 @pytest.fixture(scope="module")
-def trained(installed):
-    """Of each architecture its training, its chat, and what a program that was started later says from the saved session on."""
+def used(installed):
+    """Of each distribution how its model was made, a chat, and what a program that was started later says from the saved session on."""
     steps = []
-    for project in TRAINED:
-        first, *others = recipe_of(project)["defaults"]["examples"]
+    for project in PROJECTS:
+        first, second = lines_of(project)
         model = ["-m", installed.work / f"{project}.safetensors"]
-        further = ["-c", others[0] if others else first, "-c", "/state", "--seed", "3"]
+        further = ["-c", second, "-c", "/state", "--seed", "3"]
         saving = ["-c", first, "-c", f"/save {installed.work / project}-session.safetensors", *further]
         steps.append(
             (
-                ["train", installed.source(project) / "recipe.toml", "--out", model[1]],
+                ["train" if MADE_OF[project].suffix == ".toml" else "import", installed.source(project) / MADE_OF[project].name, "--out", model[1]],
                 [*model, *saving],
                 [*model, "--restore", installed.work / f"{project}-session.safetensors", *further],
             )
         )
     done = installed.together([words for step in steps for words in step[:2]])
     restored = installed.together([step[2] for step in steps])
-    return {project: (done[2 * place], done[2 * place + 1], restored[place]) for place, project in enumerate(TRAINED)}
+    return {project: (done[2 * place], done[2 * place + 1], restored[place]) for place, project in enumerate(PROJECTS)}
 
 
 def test_nothing_in_the_environment_is_this_checkout(installed):
@@ -96,18 +101,22 @@ def test_its_own_tests_pass_unchanged(own_tests, project):
     assert [line for line in lines if " PASSED" not in line] == [], own_tests
 
 
-@pytest.mark.parametrize("project", TRAINED)
-def test_it_trains(trained, installed, project):
-    training, _, _ = trained[project]
-    assert training.returncode == 0, training.stderr
+@pytest.mark.parametrize("project", PROJECTS)
+def test_its_model_is_made_and_says_whose_it_is(used, installed, project):
+    making, _, _ = used[project]
+    assert making.returncode == 0, making.stderr
     header = read_header(installed.work / f"{project}.safetensors")
     (plugin,) = plugins_of(project)
-    assert (header["architecture"], header["owner"]) == (recipe_of(project)["architecture"], plugin)
+    offers = OFFERS[project]
+    owner = header["owner"] if offers == "architecture" else header.get("tokenizer_owners", {}).get("tokenizer", {}).get("owner")
+    assert owner == (plugin if offers in ("architecture", "tokenizer") else None)
+    if offers == "sampler":
+        assert header["defaults"]["sampler"].startswith(plugin)
 
 
-@pytest.mark.parametrize("project", TRAINED)
-def test_it_chats_saves_and_goes_on_in_another_process_as_if_it_had_not_been_saved(trained, project):
-    _, chat, restored = trained[project]
+@pytest.mark.parametrize("project", PROJECTS)
+def test_it_chats_saves_and_goes_on_in_another_process_as_if_it_had_not_been_saved(used, project):
+    _, chat, restored = used[project]
     assert (chat.returncode, restored.returncode) == (0, 0), chat.stderr + restored.stderr
     before, after = ([line for line in done.stdout.splitlines() if not line.startswith("snapshots")] for done in (chat, restored))
     assert before[-len(after) :] == after
