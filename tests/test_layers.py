@@ -21,7 +21,7 @@ LAYERS = """
     starting
     shell bench strangers settings commands.* shell_settings
     training
-    opening building series_header builtin commands
+    opening building owners series_header builtin commands
     host
     tasks
     session

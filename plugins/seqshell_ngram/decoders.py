@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from seqshell_ngram.smoothing import interpolate
 Weights = Mapping[str, NDArray[Any]]
 
 
-class WindowDecoder:
+class WindowDecoder(ABC):
     """What the three share: only the last n - 1 tokens matter, however many are read."""
 
     def __init__(self, order: int) -> None:
@@ -39,9 +40,9 @@ class WindowDecoder:
         state = history[:, history.shape[1] - size :].copy()
         return self.logits(state), state
 
+    @abstractmethod
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1]. Returns [B, V]."""
-        raise NotImplementedError
 
 
 class NGramDecoder(WindowDecoder):

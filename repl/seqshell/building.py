@@ -6,17 +6,17 @@ the file's weights do not account for.
 
 from __future__ import annotations
 
-import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from seqshell.errors import CheckpointError, PluginError, SeqshellError, UsageError
-from seqshell.host import PluginInfo, Registry, resolve
+from seqshell.errors import CheckpointError, SeqshellError, UsageError
+from seqshell.host import Registry, resolve
 from seqshell.models import BOS, EOS, PAD, UNK, Architecture, Series, Task
 from seqshell.offers import Setting, settings_of
+from seqshell.owners import known_as, missing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,47 +26,7 @@ if TYPE_CHECKING:
 
     Weights = Mapping[str, NDArray[Any]]
 
-PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")  # a name that may be told as one to install
 NUM_ROWS, NUM_STEPS = 2, 24  # over which two decoders are compared
-
-
-def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) -> tuple[str, Architecture]:
-    """The architecture that a checkpoint (called `name`) was made with, of the plugin that made it, and what it is called here.
-
-    CheckpointError, with what is installed and which package is missing, when no plugin offers it.
-    """
-    wanted, owner, distribution = header["architecture"], header.get("owner", ""), header.get("owner_distribution", "")
-    offers = registry.architectures
-    known = next(filter(None, (offers.of(each, wanted) for each in (distribution, owner) if each)), None) if owner else wanted
-    if known is None or known not in offers:
-        whose, reason, hint = _missing(owner, distribution, registry)
-        raise CheckpointError(
-            f"{name} needs the architecture {wanted!r}{whose}, which no plugin offers; installed: {', '.join(sorted(offers)) or 'none'}{reason}",
-            hint=hint,
-        )
-    architecture: Architecture = offers[known]
-    if architecture.task != header["task"]:
-        raise CheckpointError(f"{name} was made for the task {header['task']}, but {known} is for {architecture.task}")
-    return known, architecture
-
-
-def _missing(owner: str, distribution: str, registry: Registry) -> tuple[str, str, str]:
-    """Of a plugin that a checkpoint needs: whose the thing is, why it is not here where that is known, and the way to it, in words."""
-    here = registry.named(owner)
-    package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
-    whose = f" of {PluginInfo(owner, package).title}" if owner else ""
-    reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
-    if here is not None and here.state == "disabled":
-        reason = f"; the plugin {here.name} is not loaded: {here.reason}"
-    return whose, reason, f"pip install {package} brings it" if package else "seqshell plugins list"
-
-
-def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
-    """What is to be added to the complaint about a checkpoint where its architecture's plugin had another version when it was made."""
-    made, here = header.get("owner_version", ""), registry.named(header.get("owner", ""))
-    if here is None or here.builtin or not made or here.version == made:
-        return ""
-    return f"; it was made with the version {made} of {here.title}, and {here.version or 'one without a number'} is installed"
 
 
 def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
@@ -96,20 +56,6 @@ def _check_value(setting: Setting, hint: Any, value: Any) -> None:
             raise CheckpointError(error.message) from None
 
 
-def tokenizer_owners(tokenizers: Mapping[str, Tokenizer], registry: Registry) -> dict[str, dict[str, str]]:
-    """Whose the tokenizers of a header are, as it remembers them: {key: {"owner", "distribution"}}, without the built-in ones."""
-    infos = {key: _owner(each, registry) for key, each in tokenizers.items()}
-    return {key: {"owner": info.name, "distribution": info.distribution} for key, info in infos.items() if info is not None and not info.builtin}
-
-
-def _owner(tokenizer: Tokenizer, registry: Registry) -> PluginInfo | None:
-    for name in registry.tokenizers:
-        with suppress(PluginError):  # another plugin's of that name, which cannot be imported
-            if name.rpartition("/")[2] == tokenizer.name and registry.tokenizers[name] is type(tokenizer):
-                return registry.plugin(registry.tokenizers.owner(name))
-    return None
-
-
 def read_tokenizer(data: Mapping[str, Any], registry: Registry, whose: Any = None) -> Tokenizer:
     """The tokenizer of a header; `whose` is its entry of tokenizer_owners. Another plugin's tokenizer of that name does where that one is not here.
 
@@ -119,9 +65,9 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, whose: Any = Non
     name = values.pop("name", None)
     said = whose if isinstance(whose, dict) else {}
     owner, distribution = (str(said.get(key, "")) for key in ("owner", "distribution"))
-    known = next(filter(None, (offers.of(each, name) for each in (distribution, owner) if each and isinstance(name, str))), name)
-    if not isinstance(known, str) or known not in offers:
-        title, reason, hint = _missing(owner, distribution, registry) if owner else ("", "", "")
+    known = (known_as(offers, name, owner, distribution) or name) if isinstance(name, str) else ""
+    if known not in offers:
+        title, reason, hint = missing(owner, distribution, registry) if owner else ("", "", "")
         installed = ", ".join(sorted(offers))
         raise CheckpointError(f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint)
     offered: type[Tokenizer] = offers[known]

@@ -11,20 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell import __version__, builtin, checkpoint, places
-from seqshell.building import (
-    build_decoder,
-    difference,
-    find_architecture,
-    read_config,
-    read_labels,
-    read_tokenizers,
-    tokenizer_owners,
-    try_step,
-    versions_apart,
-)
+from seqshell.building import build_decoder, difference, read_config, read_labels, read_tokenizers, try_step
 from seqshell.errors import CheckpointError, UsageError
 from seqshell.host import Policy, Registry, build_registry
 from seqshell.models import Architecture, Model, Series, Task
+from seqshell.owners import find_architecture, tokenizer_owners, versions_apart
 from seqshell.series_header import read_series, series_json
 
 if TYPE_CHECKING:

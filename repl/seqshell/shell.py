@@ -155,7 +155,7 @@ class Shell(Bench):
         shown, cut = results.Shown(), None
         events = work()
         try:
-            for event in self._signed(events):
+            for event in events:
                 if listened and isinstance(event, Token):
                     yield from self._tell("seqshell_token", session=self.sessions[self.answering or ""], token=event)
                 if isinstance(event, Finished) and not (isinstance(event, Translation) and event.item):  # lines of a file move no session
@@ -168,6 +168,11 @@ class Shell(Bench):
                 yield event
                 if isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token)):
                     break
+        except PluginError as error:
+            told = self._signed(error)
+            if told is error:
+                raise
+            raise told from error
         finally:
             events.close()
             self._depth -= 1
@@ -187,17 +192,13 @@ class Shell(Bench):
                 self.recording = None
                 yield Notice(f"the recording ended: {error.strerror or error}", "warning")
 
-    def _signed(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events; a fault of a plugin that is raised meanwhile says which distribution it came with, and is kept for /plugins --errors."""
-        try:
-            yield from events
-        except PluginError as error:
-            plugin = self.registry.named(error.plugin)
-            if plugin is None or plugin.builtin:
-                raise
-            if error.distribution or not plugin.distribution:
-                self.registry.note(error)
-                raise
+    def _signed(self, error: PluginError) -> PluginError:
+        """A plugin's fault, with the distribution that it came with; it is kept for /plugins --errors. Itself where nothing is to be added."""
+        plugin = self.registry.named(error.plugin)
+        if plugin is None or plugin.builtin:
+            return error
+        told = error
+        if plugin.distribution and not error.distribution:
             told = PluginError(
                 f"{error.message} ({plugin.distribution} {plugin.version})",
                 plugin=plugin.name,
@@ -205,8 +206,8 @@ class Shell(Bench):
                 details=error.details,
                 hint=error.hint,
             )
-            self.registry.note(told)
-            raise told from error
+        self.registry.note(told)
+        return told
 
     def _place(self) -> tuple[str | None, int, str]:
         return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")

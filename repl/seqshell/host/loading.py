@@ -21,7 +21,7 @@ from seqshell.errors import PluginError
 from seqshell.host import validation
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
-from seqshell.host.resolving import guarded, import_file, locate
+from seqshell.host.resolving import guarded, import_file, locate, title_of
 from seqshell.host.scanning import entry_points, slow_entry_points
 from seqshell.host.watching import watched
 from seqshell.offers import Command
@@ -93,14 +93,14 @@ def build_registry(
             registry.admit(info, {}, ())
             continue
         had_torch = "torch" in sys.modules
-        title = PluginInfo(plugin.name, plugin.distribution).title
+        title = title_of(plugin.name, plugin.distribution)
         with nullcontext() if plugin.builtin else watched(title, on_slow) as printed:
             _load(manager, registry, plugin)
         if printed and (text := " ".join(printed.take().split())):
             warnings.append(f"{title} printed while it was loaded: {text[:MAX_PRINTED]}")
         if not had_torch and "torch" in sys.modules:
             seconds = registry.plugin(plugin.name).import_ms / 1000
-            warnings.append(f"the plugin {plugin.name} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own")
+            warnings.append(f"{title} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own")
     registry.warnings = (*warnings, *_overshadowed(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]

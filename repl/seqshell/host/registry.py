@@ -14,7 +14,7 @@ from typing import Any
 import pluggy
 
 from seqshell.errors import PluginError, UsageError
-from seqshell.host.resolving import guarded, resolve
+from seqshell.host.resolving import guarded, resolve, title_of
 from seqshell.host.validation import check
 from seqshell.offers import Lazy
 
@@ -40,7 +40,7 @@ class PluginInfo:
     @property
     def title(self) -> str:
         """What it is called in messages: the plugin NAME (DISTRIBUTION)."""
-        return f"the plugin {self.name}{f' ({self.distribution})' if self.distribution else ''}"
+        return title_of(self.name, self.distribution)
 
 
 @dataclass

@@ -63,10 +63,15 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        where = f"the plugin {plugin}{f' ({distribution})' if distribution else ''}: " if plugin else ""
+        where = f"{title_of(plugin, distribution)}: " if plugin else ""
         message = f"{where}{doing}: {reason(error)}"
         details = "".join(traceback.format_exception(error))
         raise PluginError(message, plugin=plugin, distribution=distribution, details=details) from error
+
+
+def title_of(plugin: str, distribution: str) -> str:
+    """What a plugin is called in messages: the plugin NAME (DISTRIBUTION)."""
+    return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"
 
 
 def reason(error: BaseException) -> str:

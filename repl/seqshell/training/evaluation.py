@@ -19,13 +19,14 @@ from torch import nn
 from torch.nn import functional
 
 from seqshell import checkpoint
-from seqshell.building import find_architecture, read_config
+from seqshell.building import read_config
 from seqshell.decoding.torch_decoder import TorchDecoder
 from seqshell.errors import RecipeError, UsageError, VocabularyError
 from seqshell.events import Notice, Progress, Table
 from seqshell.host import Registry, resolve
 from seqshell.models import Model, Task
 from seqshell.opening import open_model
+from seqshell.owners import find_architecture
 from seqshell.state import State
 from seqshell.tokenizers import Tokenizer
 from seqshell.training.class_evaluation import ClassWishes, evaluate_classes
