@@ -15,15 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from seqshell import Task, hookspecs, places
-from seqshell.commands import classifying
-from seqshell.commands.forecasting import DEFAULT_MODEL as FORECASTER
-from seqshell.commands.help import PURPOSES, WIDTH, describe
-from seqshell.commands.translating import DEFAULT_MODEL
+from seqshell import Task
+from seqshell.core import hookspecs, paths
+from seqshell.core.text_output import Shown
 from seqshell.host import Policy
-from seqshell.opening import load_registry
-from seqshell.results import Shown
-from seqshell.shell import Shell
+from seqshell.models.opening import load_registry
+from seqshell.shell.commands import classify
+from seqshell.shell.commands.forecast import DEFAULT_MODEL as FORECASTER
+from seqshell.shell.commands.help import PURPOSES, WIDTH, describe
+from seqshell.shell.commands.translate import DEFAULT_MODEL
+from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def shell(registry, monkeypatch, tmp_path):
     """A shell on the model `tiny`, in a folder with the files that the examples name."""
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    models = places.folder("models")
+    models = paths.folder("models")
     models.mkdir(parents=True)
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
     Path("lesson.seq").write_text("/# What Romeo says.\nROMEO:\n/undo\n")
@@ -54,7 +55,7 @@ def shell(registry, monkeypatch, tmp_path):
     shell.open("tiny")
     shell.add(replace(tiny_translation_model(seed=3), name=DEFAULT_MODEL), beside=True)
     shell.add(replace(tiny_forecast_model(), name=FORECASTER), beside=True)
-    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=classifying.DEFAULT_MODEL), beside=True)
+    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=classify.DEFAULT_MODEL), beside=True)
     return shell
 
 

@@ -33,19 +33,19 @@ LAYERS = """
 # Libraries that live in one place only: a prefix of modules may import them, inside functions or not.
 HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
-    "pluggy": ("seqshell.host", "seqshell.hookspecs"),
+    "pluggy": ("seqshell.host", "seqshell.core.hookspecs"),
     "argparse": (
-        "seqshell.command_line",
+        "seqshell.cli.options",
         "seqshell.cli",
-        "seqshell.training.cli",
-        "seqshell.training.measuring_cli",
-        "seqshell.authoring.cli",
-        "seqshell.importing.cli",
+        "seqshell.cli.train",
+        "seqshell.cli.evaluate",
+        "seqshell.cli.plugins",
+        "seqshell.cli.import_weights",
     ),
 }
 
 # Where torch may be imported outside a function: modules that somebody imports only when a torch module is wanted.
-TORCH = ("seqshell.training", "seqshell.layers.modules", "seqshell.decoding.torch_decoder", "seqshell.testing.module_rules")
+TORCH = ("seqshell.training", "seqshell.layers.modules", "seqshell.models.torch_decoder", "seqshell.testing.module_rules")
 
 # What the first prompt and a script's first token do without.
 LATE = {"torch", "numba", "rich", "importlib.metadata", "matplotlib", "sacrebleu"}
@@ -164,7 +164,7 @@ def test_the_way_to_the_first_prompt_imports_none_of_the_slow_libraries(module):
     """In a fresh interpreter; for the host with every built-in plugin registered."""
     code = (
         f"import sys, seqshell.{module}\n"
-        "if sys.argv[1] == 'opening': sys.modules['seqshell.opening'].load_registry()\n"
+        "if sys.argv[1] == 'opening': sys.modules['seqshell.models.opening'].load_registry()\n"
         "print(*sys.modules)"
     )
     environ = {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}

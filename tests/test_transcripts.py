@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from seqshell import script
-from seqshell.starting import Options
+from seqshell.cli import script
+from seqshell.shell.startup import Options
 from seqshell.testing import tiny_checkpoint, tiny_classification_checkpoint, tiny_forecast_checkpoint, tiny_translation_checkpoint
 
 FOLDER = Path(__file__).with_name("transcripts")

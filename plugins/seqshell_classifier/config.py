@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqshell import setting
-from seqshell.cutting import ENDS
+from seqshell.core.truncation import ENDS
 
 CELLS = {"rnn": "rnn_tanh", "lstm": "lstm", "gru": "gru"}  # what `cell` may be, and its name among the layers
 POOLINGS = ("last", "mean", "max", "attention")

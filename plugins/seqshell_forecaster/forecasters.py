@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional, init
 
+from seqshell.core.state import State, map_leaves
 from seqshell.layers.modules import RecurrentStack
-from seqshell.state import State, map_leaves
 from seqshell_forecaster.config import ForecasterConfig
 from seqshell_forecaster.states import WindowState
 

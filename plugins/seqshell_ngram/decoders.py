@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.state import State
 from seqshell.layers import read_linear, take
 from seqshell.layers.hashing import places
-from seqshell.state import State
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
 from seqshell_ngram.counts import from_weights
 from seqshell_ngram.smoothing import interpolate

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.state import State
 from seqshell.layers import GRULayer, Layer, Linear, LinearLayer, LSTMLayer, Readout, RecurrentStack, ReluLayer, SigmoidLayer, TanhLayer, packed, take
 from seqshell.layers.cells import Parts
 from seqshell.layers.packing import Floats, Weights
 from seqshell.layers.products import product
-from seqshell.state import State
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, WrittenConfig
 
 ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+from seqshell.core.state import State
 from seqshell.layers.modules import OneHot
 from seqshell.layers.states import LSTMState
-from seqshell.state import State
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig
 
 SQUASH: Mapping[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "none": lambda value: value}

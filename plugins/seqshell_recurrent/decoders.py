@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from seqshell.core.state import State
 from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take
 from seqshell.layers.packing import Weights
-from seqshell.state import State
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 

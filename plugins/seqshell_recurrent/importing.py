@@ -40,7 +40,7 @@ TABLES = ("weights", "config", "tokenizer", "defaults", "importer", "about")
 
 
 def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
-    """An importer, see `seqshell.hookspecs`. A .pt, .pth, .ckpt or .bin is read only when options["allow_pt"] is true."""
+    """An importer, see `seqshell.core.hookspecs`. A .pt, .pth, .ckpt or .bin is read only when options["allow_pt"] is true."""
     if path.suffix != ".safetensors" and path.suffix not in PICKLED:
         return None
     names = _checked(options)

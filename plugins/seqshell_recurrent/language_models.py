@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import init
 
+from seqshell.core.state import State
 from seqshell.layers.modules import OneHot, Readout, RecurrentStack, sequence_dropout, token_dropout
-from seqshell.state import State
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 

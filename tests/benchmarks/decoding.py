@@ -25,10 +25,10 @@ import torch
 from torch import nn
 
 from seqshell import Model, Session, Task
-from seqshell.decoding.words import parse_chain
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.decoding.syntax import parse_chain
 from seqshell.host import Policy
-from seqshell.opening import load_registry
-from seqshell.tokenizers import CharTokenizer
+from seqshell.models.opening import load_registry
 from seqshell_recurrent.config import LSTMConfig
 from seqshell_recurrent.decoders import LSTMDecoder
 from seqshell_recurrent.language_models import LSTMLanguageModel

@@ -28,10 +28,10 @@ from typing import Any
 from startup import FIRST_TOKEN, compare, in_turn, until_output, until_prompt
 
 import seqshell
-from seqshell import shell as shell_module
 from seqshell.host import Policy
-from seqshell.opening import load_registry
-from seqshell.testing.tiny import tiny_model
+from seqshell.models.opening import load_registry
+from seqshell.shell import shell as shell_module
+from seqshell.testing.tiny_models import tiny_model
 
 DISTRIBUTIONS, PLUGINS = 300, 5
 TOKENS = 2_000  # of an answer: some hundredths of a second, so that what else the machine does falls on all alike

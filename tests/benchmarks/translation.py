@@ -33,15 +33,15 @@ import torch
 from torch.nn import functional
 
 from seqshell import BOS, EOS, PAD
-from seqshell.decoding.rows import answers
-from seqshell.decoding.words import parse_strategy
+from seqshell.core.model import Model
+from seqshell.core.sampling import Request, Stop
+from seqshell.core.state import State, rows
+from seqshell.decoding.batched import answers
+from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import Registry
-from seqshell.models import Model
-from seqshell.opening import load_registry, open_model, start_session
-from seqshell.sampling import Request, Stop
-from seqshell.state import State, rows
-from seqshell.training.batches import pair_arrays
-from seqshell.training.evaluation import module_of
+from seqshell.models.opening import load_registry, open_model, start_session
+from seqshell.training.data.batches import pair_arrays
+from seqshell.training.language.evaluation import module_of
 
 LONGEST = 100  # tokens of a translation
 WIDTH = 5

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seqshell.offers import build
-from seqshell.state import leaves, map_leaves
+from seqshell.core.plugin_api import build
+from seqshell.core.state import leaves, map_leaves
 from seqshell_recurrent.cell_decoders import ElmanDecoder, GRUCellDecoder, LSTMCellDecoder
 from seqshell_recurrent.cells import Elman, GRUCell, GRUCellLanguageModel, LSTMCellLanguageModel
 from seqshell_recurrent.config import ElmanConfig, GRUCellConfig, LSTMCellConfig

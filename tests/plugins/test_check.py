@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from seqshell.authoring.check import check_command
-from seqshell.errors import UsageError
+from seqshell.cli.plugins_check import check_command
+from seqshell.core.errors import UsageError
 
 MODEL = '''
 import numpy as np
@@ -198,7 +198,7 @@ from typing import ClassVar
 import numpy as np
 
 import seqshell
-from seqshell.sampling import Advanced, Hypotheses, Hypothesis
+from seqshell.core.sampling import Advanced, Hypotheses, Hypothesis
 
 FAULT = ""
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from seqshell import PAD, UNK, CheckpointError, UsageError
+from seqshell.core.plugin_api import build
+from seqshell.core.state import attention_of, leaves, map_leaves, rows
 from seqshell.layers.hashing import places
-from seqshell.offers import build
-from seqshell.state import attention_of, leaves, map_leaves, rows
 from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.decoders import BidirectionalClassifierDecoder, ClassifierDecoder

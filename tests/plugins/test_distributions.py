@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seqshell.checkpoint import read_header
+from seqshell.models.file import read_header
 
 FOLDER = Path(__file__).parent / "distributions"
 PROJECTS = sorted(path.parent.name for path in FOLDER.glob("*/pyproject.toml"))

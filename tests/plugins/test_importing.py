@@ -9,8 +9,8 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 import seqshell
-from seqshell import cli
-from seqshell.opening import load_registry
+from seqshell.cli import main
+from seqshell.models.opening import load_registry
 
 V, E, H = 7, 5, 6
 LETTERS = "abcdefg"
@@ -46,7 +46,7 @@ class Theirs(nn.Module):
 
 def run(capsys, *words):
     """Exit code, stdout, stderr."""
-    code = cli.main(["import", *words])
+    code = main.main(["import", *words])
     return code, *capsys.readouterr()
 
 
@@ -323,7 +323,7 @@ def test_a_name_that_is_taken_is_replaced_only_by_its_own_word(capsys):
 
 OTHER = """
 import json, numpy as np, seqshell
-from seqshell.tokenizers import CharTokenizer
+from seqshell.core.tokenizers import CharTokenizer
 
 def read(path, options):
     print("reading")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seqshell.authoring.new import generated
 from seqshell.cli import main
-from seqshell.host import scanning
+from seqshell.cli.plugins_new import generated
+from seqshell.host import entry_points
 
 KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "tally": "command"}
 
@@ -104,7 +104,7 @@ def test_they_are_listed_with_the_distribution_that_they_come_from(installed):
 
     found = {each["name"]: (each["distribution"], each["version"], each["state"]) for each in listed}
     assert {name: found.get(name) for name in KINDS} == {
-        name: (scanning.normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
+        name: (entry_points.normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
     }
 
 

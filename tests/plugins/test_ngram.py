@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from seqshell import CheckpointError
+from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
-from seqshell.opening import load_registry, open_model, save_checkpoint
+from seqshell.models.opening import load_registry, open_model, save_checkpoint
 from seqshell.testing import check_architecture, failed
-from seqshell.tokenizers import CharTokenizer
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
 from seqshell_ngram.counts import count_grams, from_weights, narrow, to_weights
 from seqshell_ngram.decoders import MaxEntDecoder, NGramDecoder

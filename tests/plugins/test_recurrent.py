@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from seqshell import CheckpointError, UsageError
-from seqshell.offers import build
-from seqshell.state import leaves, map_leaves
+from seqshell.core.plugin_api import build
+from seqshell.core.state import leaves, map_leaves
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RNNConfig
 from seqshell_recurrent.decoders import GRUDecoder, LSTMDecoder, RNNDecoder
 from seqshell_recurrent.language_models import GRULanguageModel, LSTMLanguageModel, RNNLanguageModel

@@ -13,10 +13,10 @@ from hypothesis import strategies as some
 import seqshell
 import seqshell_samplers
 from seqshell import SampleContext, UsageError
+from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.chain import Chain
-from seqshell.decoding.measures import log_probs
-from seqshell.offers import build, settings_of
-from seqshell.tokenizers import CharTokenizer
+from seqshell.decoding.probabilities import log_probs
 from seqshell_samplers.bias import Bias
 from seqshell_samplers.mirostat import Mirostat
 from seqshell_samplers.penalties import FrequencyPenalty, NoRepeatNgram, PresencePenalty, RepeatPenalty

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from seqshell import BOS, EOS, PAD, CheckpointError, UsageError
+from seqshell.core.plugin_api import build
+from seqshell.core.state import attention_of, leaves, map_leaves, rows
 from seqshell.layers import LSTMState
-from seqshell.offers import build
-from seqshell.state import attention_of, leaves, map_leaves, rows
-from seqshell.training.pair_loss import pair_loss
+from seqshell.training.translation.loss import pair_loss
 from seqshell_seq2seq.attention_seq2seq import AttentionSeq2Seq
 from seqshell_seq2seq.config import AttentionConfig, Seq2SeqConfig
 from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Seq2SeqDecoder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqshell.checkpoint import read_header
+from seqshell.models.file import read_header
 
 TUTORIAL = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)

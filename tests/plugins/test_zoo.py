@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from seqshell import listing
-from seqshell.door import safe
-from seqshell.errors import SeqshellError
-from seqshell.events import Finished, Notice, Quit, Text
+from seqshell.cli import listing
+from seqshell.core.errors import SeqshellError
+from seqshell.core.events import Finished, Notice, Quit, Text
+from seqshell.core.sanitize import safe
 from seqshell.host import Policy
-from seqshell.opening import load_registry
-from seqshell.shell import Shell
+from seqshell.models.opening import load_registry
+from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 ACTIONS = ("start", "list", "use", "translate", "quit")

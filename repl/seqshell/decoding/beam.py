@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seqshell.decoder import Decoder
-from seqshell.decoding.scoring import AVERAGE, GNMT, NONE, Scoring
-from seqshell.decoding.search import Plan, search
-from seqshell.offers import setting
-from seqshell.sampling import Batch, Request, Step
+from seqshell.core.decoder import Decoder
+from seqshell.core.plugin_api import setting
+from seqshell.core.sampling import Batch, Request, Step
+from seqshell.decoding.beam_search import Plan, search
+from seqshell.decoding.length_penalty import AVERAGE, GNMT, NONE, Scoring
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.sampling import Request, SampleContext
 from seqshell.decoding.chain import Chain, Memories, is_about_chance
-from seqshell.sampling import Request, SampleContext
 
 Floats = NDArray[np.float64]
 

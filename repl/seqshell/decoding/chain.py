@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.decoding.measures import log_probs
-from seqshell.errors import PluginError, SeqshellError
-from seqshell.sampling import Logits, SampleContext, Sampler
+from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.sampling import Logits, SampleContext, Sampler
+from seqshell.decoding.probabilities import log_probs
 
 Memories = tuple[Any, ...]
 

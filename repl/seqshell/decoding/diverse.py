@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from seqshell.core.plugin_api import setting
 from seqshell.decoding.beam import Beam
-from seqshell.decoding.search import Plan
-from seqshell.offers import setting
+from seqshell.decoding.beam_search import Plan
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from seqshell.decoder import Decoder
+from seqshell.core.decoder import Decoder
+from seqshell.core.sampling import Advanced, Batch, Draw, History, Logits, Request, SampleContext, Step, choose
 from seqshell.decoding.chain import Chain
-from seqshell.sampling import Advanced, Batch, Draw, History, Logits, Request, SampleContext, Step, choose
 
 Pick = Callable[[Logits, Draw, int], int]
 

@@ -4,10 +4,10 @@ A plugin is a module with hook implementations: an installed distribution's entr
 plugins folder, or what -p names. Plugins run with your rights: the isolation here is against faults, not against malice.
 """
 
+from seqshell.host.entry_points import entry_points
+from seqshell.host.imports import resolve
 from seqshell.host.loading import build_registry
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offers, PluginInfo, Registry
-from seqshell.host.resolving import resolve
-from seqshell.host.scanning import entry_points
 
 __all__ = ["Offers", "PluginInfo", "Policy", "Registry", "build_registry", "entry_points", "resolve"]

@@ -16,15 +16,16 @@ from typing import Any
 
 import pluggy
 
-from seqshell import __version__, hookspecs, places
-from seqshell.errors import PluginError
+from seqshell import __version__
+from seqshell.core import hookspecs, paths
+from seqshell.core.errors import PluginError
+from seqshell.core.plugin_api import Command
 from seqshell.host import validation
+from seqshell.host.entry_points import entry_points, slow_entry_points
+from seqshell.host.imports import guarded, import_file, locate, title_of
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
-from seqshell.host.resolving import guarded, import_file, locate, title_of
-from seqshell.host.scanning import entry_points, slow_entry_points
-from seqshell.host.watching import watched
-from seqshell.offers import Command
+from seqshell.host.slow_import import watched
 
 HOST = "seqshell"  # our own distribution: its entry points are the built-in plugins
 OFFERING = {  # hook -> the kind of thing it yields
@@ -125,7 +126,7 @@ def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[Found]
 def _files() -> Iterator[Found]:
     """The files and packages of the user's plugins folder."""
     try:
-        entries = sorted(os.scandir(places.folder("plugins")), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(paths.folder("plugins")), key=lambda entry: entry.name)
     except OSError:  # there is none
         return
     for entry in entries:
@@ -181,7 +182,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
     inside = partial(guarded, plugin=found.name, distribution=found.distribution)
     try:
-        if not places.NAME.fullmatch(found.name):
+        if not paths.NAME.fullmatch(found.name):
             raise PluginError(f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution)
         module = inside(found.load, doing="the import failed")
         version = found.version or str(getattr(module, "__version__", ""))

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from seqshell.errors import UsageError
-from seqshell.places import config_file, read_config
+from seqshell.core.errors import UsageError
+from seqshell.core.paths import config_file, read_config
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 import pluggy
 
-from seqshell.errors import PluginError, UsageError
-from seqshell.host.resolving import guarded, resolve, title_of
+from seqshell.core.errors import PluginError, UsageError
+from seqshell.core.plugin_api import Lazy
+from seqshell.host.imports import guarded, resolve, title_of
 from seqshell.host.validation import check
-from seqshell.offers import Lazy
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from seqshell.errors import PluginError
-from seqshell.host.resolving import TARGET
-from seqshell.models import Architecture, Task
-from seqshell.offers import Command, Lazy
+from seqshell.core.errors import PluginError
+from seqshell.core.model import Architecture, Task
+from seqshell.core.plugin_api import Command, Lazy
+from seqshell.host.imports import TARGET
 
 NAME = re.compile(r"[A-Za-z0-9?][A-Za-z0-9._-]{0,63}")
 NEEDED = {  # what a class that is offered must have

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional, init
 
+from seqshell.core.state import State
 from seqshell.layers.states import LSTMState
-from seqshell.state import State
 
 
 class OneHot(nn.Module):

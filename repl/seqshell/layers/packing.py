@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.errors import CheckpointError
+from seqshell.core.errors import CheckpointError
 
 CACHE_LINE = 64  # bytes; a matrix-vector product over rows that start on one takes about a tenth less time
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.state import State
 from seqshell.layers.cells import Layer, Parts
 from seqshell.layers.packing import Floats
 from seqshell.layers.products import product
 from seqshell.layers.states import LSTMState
-from seqshell.state import State
 
 CHUNK = 256  # time steps whose input products are computed, and held, at once
 TABLE_BYTES = 64 << 20  # the first layer's input products of a whole vocabulary are kept when they fit

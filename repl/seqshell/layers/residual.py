@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.state import State
 from seqshell.layers.cells import Layer
 from seqshell.layers.packing import Floats, Weights, take
 from seqshell.layers.recurrent import CHUNK, RecurrentStack
-from seqshell.state import State
 
 EPSILON = np.float32(1e-5)  # as torch has it
 

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.decoder import Decoder
-from seqshell.decoding.measures import log_probs
-from seqshell.errors import PluginError, SeqshellError, UsageError
-from seqshell.events import Finished, Token
-from seqshell.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
-from seqshell.session.live import Live
-from seqshell.session.pieces import StopTexts
-from seqshell.session.reading import alone, reason
+from seqshell.core.decoder import Decoder
+from seqshell.core.errors import PluginError, SeqshellError, UsageError
+from seqshell.core.events import Finished, Token
+from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
+from seqshell.core.state import State, map_leaves
+from seqshell.decoding.probabilities import log_probs
+from seqshell.session.checked_decoder import alone, reason
+from seqshell.session.cursor import Live
 from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
-from seqshell.state import State, map_leaves
+from seqshell.session.token_text import StopTexts
 
 Moment = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, the outputs [1, V] and the memories after it
 TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth of the time of one by one

@@ -29,17 +29,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import checkpoint
-from seqshell.decoding.words import format_chain, format_strategy, parse_chain, parse_strategy
-from seqshell.errors import CheckpointError, UsageError
-from seqshell.sampling import Draw, Sampler, Strategy
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.sampling import Draw, Sampler, Strategy
+from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
+from seqshell.decoding.syntax import format_chain, format_strategy, parse_chain, parse_strategy
+from seqshell.models import file
 from seqshell.session.branches import Branch, Branches, Return
-from seqshell.session.live import Live
-from seqshell.session.series import Values
+from seqshell.session.cursor import Live
+from seqshell.session.packing import array_of, as_tensor, plain, stacked, unstacked
 from seqshell.session.snapshots import Snapshot, Store
-from seqshell.session.tensors import array_of, as_tensor, plain, stacked, unstacked
+from seqshell.session.tasks.value_decoder import Values
 from seqshell.session.timeline import STRIDE, Read, Source, Timeline
-from seqshell.state import State, leaves, map_leaves, named_leaves, replace_leaves
 
 Available = Mapping[str, type[Any]]
 RUNS: Mapping[str, type[Any]] = {"first": np.int64, "parent": np.int64, "turn": np.int64, "read": np.int8, "seed": np.uint64, "retry": np.uint64}
@@ -69,7 +69,7 @@ class Saved:
 
 def saved_model(path: Path) -> SavedModel:
     """The model that a saved session names. CheckpointError when the file is none."""
-    header = checkpoint.read_header(path)
+    header = file.read_header(path)
     model = header.get("model")
     if header["kind"] != "session":
         raise CheckpointError(f"{path.name} is a model, not a saved session; /load opens it")
@@ -127,7 +127,7 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
         columns = zip(*(named_leaves(snapshot.state) for snapshot in kept), strict=True)
         for column in columns:
             tensors.update(stacked(column[0][0], [leaf for _, leaf in column]))
-    checkpoint.write(path, header, tensors)
+    file.write(path, header, tensors)
 
 
 def read(path: Path, live: Live, samplers: Available, strategies: Available) -> Saved:
@@ -139,7 +139,7 @@ def read(path: Path, live: Live, samplers: Available, strategies: Available) -> 
             f"and {live.model.name} has other weights ({live.model.fingerprint[:12]})",
             hint=f"open it with the model {wanted.path or wanted.name}",
         )
-    header, tensors = checkpoint.read(path)
+    header, tensors = file.read(path)
     try:
         return _rebuilt(header, tensors, live, samplers, strategies)
     except UsageError as error:

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.errors import UsageError
-from seqshell.events import Moved, Score, Text, Top
-from seqshell.models import Model
-from seqshell.sampling import Draw, Strategy
-from seqshell.session import looking, saving
-from seqshell.session.answering import Answer
-from seqshell.session.classifying import Classifying
-from seqshell.session.forecasting import Forecasting
-from seqshell.session.series import with_values
-from seqshell.session.translating import Translating
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Moved, Score, Text, Top
+from seqshell.core.model import Model
+from seqshell.core.sampling import Draw, Strategy
+from seqshell.session import inspection, saving
+from seqshell.session.answers import Answer
+from seqshell.session.tasks.classify import Classifying
+from seqshell.session.tasks.forecast import Forecasting
+from seqshell.session.tasks.translate import Translating
+from seqshell.session.tasks.value_decoder import with_values
 
 MB = 1_000_000
 
@@ -127,7 +127,7 @@ class Session(Translating, Classifying, Forecasting):
 
     def text(self, branch: str | None = None) -> Text:
         """The text of a branch as it is now, with the spans that the user wrote."""
-        return looking.text_of(self.live, self._node(branch))
+        return inspection.text_of(self.live, self._node(branch))
 
     def ids(self, branch: str | None = None) -> list[int]:
         """The tokens of a branch."""
@@ -136,16 +136,16 @@ class Session(Translating, Classifying, Forecasting):
     def top(self, k: int = 10) -> Top:
         """The k likeliest next tokens, for the model and after the chain; UsageError before the first translation."""
         self._must_tell_tokens()
-        return looking.top(self.live, self._chain, self._undrawn(), self._draw, k)
+        return inspection.top(self.live, self._chain, self._undrawn(), self._draw, k)
 
     def score(self, text: str, unknown: str = "error") -> Score:
         """How likely a text would be if it came next; the state is not moved. UsageError before the first translation."""
         self._must_tell_tokens()
-        return looking.score(self.live, self._encoded(text, unknown))
+        return inspection.score(self.live, self._encoded(text, unknown))
 
     def describe(self) -> Mapping[str, Any]:
         """The state's size and norms, where it stands and the snapshots in use, in words."""
-        return {**looking.describe(self.live, self.branch), "seed": self._seed, "retry": self._retry}
+        return {**inspection.describe(self.live, self.branch), "seed": self._seed, "retry": self._retry}
 
     # Files
 

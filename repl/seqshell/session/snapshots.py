@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.sampling import Sampler
+from seqshell.core.sampling import Sampler
+from seqshell.core.state import State, leaves
 from seqshell.session.timeline import STRIDE, Read, Timeline
-from seqshell.state import State, leaves
 
 Memories = tuple[Any, ...]
 

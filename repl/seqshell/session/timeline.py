@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from seqshell.sampling import Draw
+from seqshell.core.sampling import Draw
 
 STRIDE = 32  # feeds are cut where the position is a multiple of it, so that no moment is further than this from a kept snapshot
 UNCUT = 1 << 62  # the stride where a text must be read at once

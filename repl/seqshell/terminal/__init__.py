@@ -6,8 +6,8 @@ import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seqshell.shell import Shell
-    from seqshell.starting import Options
+    from seqshell.shell.shell import Shell
+    from seqshell.shell.startup import Options
 
 
 def run(options: Options, shell: Shell | None = None) -> int:
@@ -16,6 +16,6 @@ def run(options: Options, shell: Shell | None = None) -> int:
     shell: the one to go on with, where a script has run already (-i); otherwise it is built while the user types.
     """
     gc.disable()  # what is imported on the way to the first prompt stays; `loop` turns it on again when the prompt stands
-    from seqshell.terminal.loop import run as talk
+    from seqshell.terminal.repl import run as talk
 
     return talk(options, shell)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from seqshell.door import safe
+from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
-    from seqshell.shell import Shell
+    from seqshell.shell.shell import Shell
 
 
 class ShellCompleter(Completer):
@@ -22,7 +22,7 @@ class ShellCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """The possible words in place of the one before the cursor, each with its description."""
-        from seqshell.completion import complete
+        from seqshell.shell.completion import complete
 
         before = document.text_before_cursor
         found = complete(self._get_shell(), before)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from seqshell.models import Task
+from seqshell.core.model import Task
+from seqshell.models.summary import about, examples, title
 from seqshell.terminal.printer import Printer
-from seqshell.titles import about, examples, title
 
 if TYPE_CHECKING:
-    from seqshell.shell import Shell
+    from seqshell.shell.shell import Shell
 
 KEYS = "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
 KEYS_SHORT = "Enter: more · Ctrl-C: stop · /tour · /help"
@@ -57,8 +57,8 @@ def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) 
 
 def greet_session(printer: Printer, version: str, shell: Shell) -> None:
     """Draw the greeting of a shell that stands already; a session that was restored tells where instead of what to try."""
-    from seqshell.events import Moved
-    from seqshell.terminal.drawing import draw_moved
+    from seqshell.core.events import Moved
+    from seqshell.terminal.renderer import draw_moved
 
     if shell.current is None:
         printer.line(f"seqshell {version} · no model is open; /load NAME opens one and /models lists them", "title")

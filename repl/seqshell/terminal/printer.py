@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.door import safe
+from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -20,10 +20,10 @@ from prompt_toolkit.renderer import CPR_Support
 from prompt_toolkit.shortcuts import PromptSession
 from prompt_toolkit.styles import Style
 
-from seqshell.door import safe
-from seqshell.errors import UsageError
-from seqshell.terminal.belief import Belief
-from seqshell.terminal.keys import key_bindings
+from seqshell.core.errors import UsageError
+from seqshell.core.sanitize import safe
+from seqshell.terminal.key_bindings import key_bindings
+from seqshell.terminal.live_label import Belief
 from seqshell.terminal.suggester import LineStyle, Suggester
 from seqshell.terminal.toolbar import fit
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-    from seqshell.shell import Shell
+    from seqshell.shell.shell import Shell
 
 MARK, MORE = ">>> ", "... "
 LEAVE = "/quit or Ctrl-D leaves"

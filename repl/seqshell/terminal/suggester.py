@@ -13,12 +13,12 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
-from seqshell.door import safe
+from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
-    from seqshell.shell import Shell
+    from seqshell.shell.shell import Shell
 
 REST = 0.3  # seconds without a key before the model is asked
 
@@ -108,7 +108,7 @@ class Suggester:
         message = text.removeprefix("/") if text.startswith("//") else text
 
         def work() -> None:
-            from seqshell.terminal.continuation import continuation
+            from seqshell.terminal.model_suggestion import continuation
 
             with suppress(Exception):  # a suggestion that fails is none; the model's fault shows when it answers
                 found = continuation(session, message, stop.is_set)

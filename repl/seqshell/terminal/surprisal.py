@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.door import safe
+from seqshell.core.sanitize import safe
 from seqshell.terminal.printer import LEVELS, Printer
 
 NATS_PER_LEVEL = 0.5

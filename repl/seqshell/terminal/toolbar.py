@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.door import safe
-from seqshell.models import Task
+from seqshell.core.model import Task
+from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
-    from seqshell.shell import Shell
+    from seqshell.shell.shell import Shell
 
 BETWEEN = " · "
 DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
@@ -19,8 +19,8 @@ DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by
 
 def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: tuple[str, ...] | None = None) -> Iterator[str]:
     """What the shell stands at, the most important first. belief: of the line that is being typed; without a line, what was read is told of."""
-    from seqshell.decoding.words import format_chain, format_strategy
-    from seqshell.terminal.belief import belief_here
+    from seqshell.decoding.syntax import format_chain, format_strategy
+    from seqshell.terminal.live_label import belief_here
 
     if shell.current is None:
         yield "no model"

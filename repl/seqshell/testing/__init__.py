@@ -10,9 +10,9 @@ from seqshell.testing.contract import (
     check_tokenizer,
     failed,
 )
-from seqshell.testing.forecasts import tiny_forecast_checkpoint, tiny_forecast_model
-from seqshell.testing.running import run, shell_for
-from seqshell.testing.tiny import (
+from seqshell.testing.shell import run, shell_for
+from seqshell.testing.tiny_forecaster import tiny_forecast_checkpoint, tiny_forecast_model
+from seqshell.testing.tiny_models import (
     tiny_checkpoint,
     tiny_classification_checkpoint,
     tiny_classification_model,

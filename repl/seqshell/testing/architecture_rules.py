@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from seqshell.building import read_config
-from seqshell.decoder import Decoder
-from seqshell.errors import SeqshellError, UsageError
+from seqshell.core.decoder import Decoder
+from seqshell.core.errors import SeqshellError, UsageError
+from seqshell.core.model import Architecture, Task
+from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
-from seqshell.models import Architecture, Task
-from seqshell.offers import build, settings_of
+from seqshell.models.building import read_config
+from seqshell.testing.check import attempt, raised
 from seqshell.testing.classification_rules import CLASSIFICATION_RULES
 from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, WRITING_RULES, equals
 from seqshell.testing.examples import SIZES, Example
 from seqshell.testing.translation_rules import TRANSLATION_RULES
-from seqshell.testing.trying import attempt, raised
 
 # Instead of the defaults, for settings that are called so.
 SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8, "table_size": 1000}
@@ -40,7 +40,7 @@ Rule = Callable[[Built, Example], str]
 
 def built(architecture: Architecture, config: Any) -> Built:
     """Whatever the plugin raises."""
-    from seqshell.decoding.torch_decoder import TorchDecoder
+    from seqshell.models.torch_decoder import TorchDecoder
     from seqshell.testing import module_rules
 
     module: Any = module_rules.example_module(architecture, config)

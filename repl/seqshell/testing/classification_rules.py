@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from seqshell.decoder import Decoder
-from seqshell.models import PAD
-from seqshell.state import rows
-from seqshell.testing.comparing import moment_apart
+from seqshell.core.decoder import Decoder
+from seqshell.core.model import PAD
+from seqshell.core.state import rows
+from seqshell.testing.compare import moment_apart
 from seqshell.testing.examples import STEPS, Example, Ids
 
 LENGTHS = (4, STEPS, 1)  # of the texts, where they are long enough

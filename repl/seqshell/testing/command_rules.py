@@ -10,16 +10,16 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from seqshell.errors import PluginError, SeqshellError
-from seqshell.events import Event, Token
-from seqshell.hookspecs import hookimpl
-from seqshell.models import Model, Task
-from seqshell.offers import Command
-from seqshell.shell import Shell
-from seqshell.testing.forecasts import tiny_forecast_model
-from seqshell.testing.running import shell_for
-from seqshell.testing.tiny import tiny_classification_model, tiny_model, tiny_translation_model
-from seqshell.testing.trying import Found
+from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.events import Event, Token
+from seqshell.core.hookspecs import hookimpl
+from seqshell.core.model import Model, Task
+from seqshell.core.plugin_api import Command
+from seqshell.shell.shell import Shell
+from seqshell.testing.check import Found
+from seqshell.testing.shell import shell_for
+from seqshell.testing.tiny_forecaster import tiny_forecast_model
+from seqshell.testing.tiny_models import tiny_classification_model, tiny_model, tiny_translation_model
 
 PROMPT = ">>> "  # before each line of a help's example
 MOST_EVENTS = 10_000

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from seqshell.core.model import Architecture
+from seqshell.core.plugin_api import Command, build
 from seqshell.host import resolve
-from seqshell.models import Architecture
-from seqshell.offers import Command, build
 from seqshell.testing.architecture_rules import Built, built, rules_of, small_config, smallest, survives_json
+from seqshell.testing.check import Check, attempt, tried
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.examples import SIZES, example_for
 from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.strategy_rules import strategy_rules
 from seqshell.testing.tokenizer_rules import tokenizer_rules
-from seqshell.testing.trying import Check, attempt, tried
 
 __all__ = [
     "KINDS",

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.decoder import Decoder
+from seqshell.core.decoder import Decoder
+from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
+from seqshell.core.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.strategies import Greedy
-from seqshell.sampling import Advanced, Batch, Hypotheses, Request, Stop
-from seqshell.state import State, leaves, map_leaves, named_leaves, rows
-from seqshell.testing.comparing import apart, moment_apart
+from seqshell.testing.compare import apart, moment_apart
 from seqshell.testing.examples import STEPS, VOCAB_SIZE, Example, Ids
 
 EQUAL = 1e-4  # a decoder against its module

@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.decoder import Decoder, SourceDecoder
-from seqshell.models import BOS, EOS, PAD, UNK, Task
-from seqshell.state import State
+from seqshell.core.decoder import Decoder, SourceDecoder
+from seqshell.core.model import BOS, EOS, PAD, UNK, Task
+from seqshell.core.state import State
 
 VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
 NUM_FEATURES = 2

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqshell.errors import SeqshellError
-from seqshell.testing.trying import Found
+from seqshell.core.errors import SeqshellError
+from seqshell.testing.check import Found
 
 SAFETENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "  # without a tensor
 PICKLE, ZIP = b"\x80\x04K\x01.", b"PK\x03\x04"

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from seqshell import checkpoint
-from seqshell.decoder import Decoder
+from seqshell.core.decoder import Decoder
+from seqshell.core.model import PAD, Architecture
+from seqshell.core.state import leaves, map_leaves
 from seqshell.host import resolve
-from seqshell.models import PAD, Architecture
-from seqshell.state import leaves, map_leaves
-from seqshell.testing.comparing import apart, moment_apart
+from seqshell.models import file
+from seqshell.testing.compare import apart, moment_apart
 from seqshell.testing.examples import VOCAB_SIZE, Example
-from seqshell.training.pair_loss import pair_loss
+from seqshell.training.translation.loss import pair_loss
 
 
 def example_module(architecture: Architecture, config: Any) -> nn.Module:
@@ -64,8 +64,8 @@ def saved(architecture: Architecture, config: Any, module: nn.Module, example: E
     header = {"kind": "model", "architecture": architecture.name, "task": str(architecture.task), "config": {}, "tokenizer": {"name": "byte"}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
-        checkpoint.write(path, header, weights_of(module))
-        weights = checkpoint.read(path)[1]
+        file.write(path, header, weights_of(module))
+        weights = file.read(path)[1]
     again: nn.Module = resolve(architecture.model)(config).eval()
     again.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
     return apart("outputs", _outputs(again, example), _outputs(module, example), limit=0)

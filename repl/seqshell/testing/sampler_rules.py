@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from seqshell.errors import UsageError
-from seqshell.offers import Setting, build, settings_of
-from seqshell.sampling import Draw, Logits, SampleContext, Sampler
-from seqshell.state import leaves
-from seqshell.testing.comparing import apart
-from seqshell.testing.trying import Found, attempt
-from seqshell.tokenizers import CharTokenizer
+from seqshell.core.errors import UsageError
+from seqshell.core.plugin_api import Setting, build, settings_of
+from seqshell.core.sampling import Draw, Logits, SampleContext, Sampler
+from seqshell.core.state import leaves
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.testing.check import Found, attempt
+from seqshell.testing.compare import apart
 
 VOCABULARY = "abcdefghijk"
 REPEATS = 5

@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.offers import build
-from seqshell.sampling import Advanced, Batch, Draw, Hypotheses, Hypothesis, Logits, Request, SampleContext, Stop
-from seqshell.state import State, map_leaves, rows
-from seqshell.testing.comparing import moment_apart
-from seqshell.testing.tiny import TinyDecoder
-from seqshell.testing.trying import Found, attempt
-from seqshell.tokenizers import CharTokenizer
+from seqshell.core.plugin_api import build
+from seqshell.core.sampling import Advanced, Batch, Draw, Hypotheses, Hypothesis, Logits, Request, SampleContext, Stop
+from seqshell.core.state import State, map_leaves, rows
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.testing.check import Found, attempt
+from seqshell.testing.compare import moment_apart
+from seqshell.testing.tiny_models import TinyDecoder
 
 VOCABULARY = "abcdefgh"
 BANNED = 0  # an id that is never drawn, as PAD is

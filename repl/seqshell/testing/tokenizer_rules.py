@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from seqshell.errors import CheckpointError, VocabularyError
-from seqshell.testing.trying import Found, attempt
-from seqshell.tokenizers import SPECIALS
+from seqshell.core.errors import CheckpointError, VocabularyError
+from seqshell.core.tokenizers import SPECIALS
+from seqshell.testing.check import Found, attempt
 
 TEXT = "the cat sat on the mat; the dog sat on the log.\nIt was a caf\u00e9: the cat and the dog were friends, the mat and the log were not.\n"
 COMMON = "the"

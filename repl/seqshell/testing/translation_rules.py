@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.decoder import Decoder
-from seqshell.models import EOS, PAD
-from seqshell.state import State, attention_of, leaves, named_leaves
-from seqshell.testing.comparing import SAME, apart, moment_apart
+from seqshell.core.decoder import Decoder
+from seqshell.core.model import EOS, PAD
+from seqshell.core.state import State, attention_of, leaves, named_leaves
+from seqshell.testing.compare import SAME, apart, moment_apart
 from seqshell.testing.examples import Example
 
 FURTHER = 5  # columns of padding more

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from seqshell.errors import RecipeError
-from seqshell.events import Event, Progress
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Event, Progress
 from seqshell.host import resolve
+from seqshell.training.language.objective import ReadingLessons
 from seqshell.training.preparation import Prepared
-from seqshell.training.reading import ReadingLessons
 from seqshell.training.run import Run
-from seqshell.training.run_folder import write_folder
+from seqshell.training.run_files import write_folder
 
 
 def new_run(prepared: Prepared, folder: Path) -> Run:

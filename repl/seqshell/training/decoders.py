@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from seqshell.decoder import Decoder
-from seqshell.decoding.torch_decoder import TorchDecoder
+from seqshell.core.decoder import Decoder
+from seqshell.core.model import Architecture, Task
 from seqshell.host import resolve
-from seqshell.models import Architecture, Task
-from seqshell.training.optimisation import device_of
+from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.training.optimizer import device_of
 
 
 def make_decoder(architecture: Architecture, config: Any, module: nn.Module) -> Decoder:

@@ -10,20 +10,20 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from seqshell import places
-from seqshell.errors import RecipeError
-from seqshell.events import Event, Notice, Text
+from seqshell.core import paths
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Event, Notice, Text
+from seqshell.core.model import Task
 from seqshell.host import Registry
-from seqshell.models import Task
-from seqshell.opening import save_checkpoint
-from seqshell.training import curve
+from seqshell.models.opening import save_checkpoint
+from seqshell.training import loss_curve
 from seqshell.training.counting import new_run
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
-from seqshell.training.recipe import Recipe
-from seqshell.training.recipe_settings import FILES
+from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.recipes.settings import FILES
+from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run, duration
-from seqshell.training.toml_text import to_toml
 
 UNITS = {Task.FORECAST: "the error of the forecasts"}  # of the loss, where it is not nats
 
@@ -46,7 +46,7 @@ def train(
     if picture is not None:
         check_picture(picture)
     prepared = prepare(recipe, registry)
-    out = places.place(recipe.name, "models") if out is None else out
+    out = paths.place(recipe.name, "models") if out is None else out
     with _own(out.with_suffix(".run")) as folder:
         run = new_run(prepared, folder)
         yield from _opening_remarks(run, resume)
@@ -182,15 +182,15 @@ def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | No
         _keep(run, registry, out, metrics)
         yield prepared.lessons.table(metrics)
     unit = UNITS.get(recipe.task, "nats")
-    drawn = curve.draw(place.history, unit)
+    drawn = loss_curve.draw(place.history, unit)
     if drawn:
         yield Text(drawn)
     if picture is not None:
-        curve.write_png(place.history, picture, recipe.name, unit)
+        loss_curve.write_png(place.history, picture, recipe.name, unit)
         yield Notice(f"the loss curve is in {picture}")
     yield Text(f"before training:\n{place.first_sample}")
     yield Text(f"after it:\n{prepared.lessons.sample(_ready(run.average), registry)}")
-    word = path.name.removesuffix(places.ENDING) if path.parent == places.folder("models") else str(path)
+    word = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
     best = f" of epoch {place.best['epoch']} of {prepared.recipe.training.epochs}" if place.best else ""
     yield Notice(f"{path} holds the weights{best}, after {duration(place.seconds)}")
     yield Text(f"seqshell -m {word}")

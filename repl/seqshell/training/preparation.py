@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seqshell.decoding.words import parse_chain, parse_strategy
-from seqshell.errors import RecipeError, UsageError
+from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.model import Architecture, Series, Task
+from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry, resolve
-from seqshell.models import Architecture, Series, Task
-from seqshell.offers import build, settings_of
-from seqshell.tokenizers import Tokenizer
-from seqshell.training.lessons import Lessons
-from seqshell.training.recipe import Recipe, Table
+from seqshell.training.objective import Lessons
+from seqshell.training.recipes.recipe import Recipe, Table
 
 SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size", "num_classes", "num_features")  # of a config, filled in from the data
 
@@ -60,7 +60,7 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
 
 
 def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.reading import ReadingLessons, make_streams, read_text_lessons
+    from seqshell.training.language.objective import ReadingLessons, make_streams, read_text_lessons
 
     tokenizer, text, training_ids, validation_ids = read_text_lessons(recipe, _tokenizer_type(registry, recipe.tokenizer))
     config = check_config(recipe, architecture, tokenizer.size)
@@ -69,7 +69,7 @@ def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> 
 
 
 def _translating(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.translating import TranslatingLessons, read_sentences, train_tokenizers
+    from seqshell.training.translation.objective import TranslatingLessons, read_sentences, train_tokenizers
 
     sentences = read_sentences(recipe)
     kinds = [_tokenizer_type(registry, table) for table in (recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer)]
@@ -80,8 +80,8 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
 
 
 def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.classifying import ClassifyingLessons, read_lessons
-    from seqshell.training.vocabularies import train_tokenizer
+    from seqshell.training.classification.objective import ClassifyingLessons, read_lessons
+    from seqshell.training.data.vocabularies import train_tokenizer
 
     split = read_lessons(recipe)
     labels = tuple(sorted(set(split.training.labels)))
@@ -91,9 +91,9 @@ def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture)
 
 
 def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.session.series import Values
-    from seqshell.training.forecasting import make_lessons
-    from seqshell.training.series import read_series
+    from seqshell.session.tasks.value_decoder import Values
+    from seqshell.training.forecasting.data import read_series
+    from seqshell.training.forecasting.objective import make_lessons
 
     data = recipe.data
     source = read_series(data.table, data.columns, data.time_column, folder=recipe.folder, origin=data.origin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqshell.models import Model
+from seqshell.core.model import Model
 
 
 def provenance(model: Model, key: str) -> Mapping[str, Any]:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqshell.errors import RecipeError
-from seqshell.events import Event, Notice, Progress
-from seqshell.state import State, leaves, map_leaves
-from seqshell.training.lessons import Figures, Piece
-from seqshell.training.optimisation import (
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Event, Notice, Progress
+from seqshell.core.state import State, leaves, map_leaves
+from seqshell.training.objective import Figures, Piece
+from seqshell.training.optimizer import (
     autocast,
     choose_precision,
     clip_gradients,
@@ -28,10 +28,10 @@ from seqshell.training.optimisation import (
     make_optimizer,
     update_average,
 )
-from seqshell.training.place import Place
 from seqshell.training.preparation import Prepared
+from seqshell.training.progress import Place
 from seqshell.training.resume import Tensors
-from seqshell.training.run_folder import RESUME_FILE, restore_run, write_run
+from seqshell.training.run_files import RESUME_FILE, restore_run, write_run
 
 RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
 

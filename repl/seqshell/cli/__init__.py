@@ -1,0 +1,5 @@
+"""The command line: `seqshell` and its subcommands, scripts and pipes."""
+
+from seqshell.cli.main import main
+
+__all__ = ["main"]

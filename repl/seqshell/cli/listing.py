@@ -1,0 +1,73 @@
+"""What `seqshell --version`, `models` and `plugins list` print. Imports neither torch nor numpy."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seqshell import __version__
+from seqshell.cli.json_lines import one_line
+from seqshell.core.events import Table
+from seqshell.core.sanitize import safe
+from seqshell.core.text_output import plain
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+
+RUNS_ON = ("torch", "numpy", "safetensors", "tokenizers", "prompt_toolkit", "pluggy", "rich")
+
+
+def versions(verbose: bool = False) -> str:
+    """The version; verbose: and those of what it runs on, and where it keeps things."""
+    if not verbose:
+        return f"seqshell {__version__}\n"
+    from importlib.metadata import PackageNotFoundError, version
+
+    from seqshell.core import paths
+
+    found = []
+    for name in RUNS_ON:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} missing")
+    where = (f"home {paths.home()}", f"checkpoints {paths.shipped()}")
+    return "".join(f"{line}\n" for line in (f"seqshell {__version__}", f"Python {platform.python_version()}, {platform.platform()}", *found, *where))
+
+
+def models(registry: Registry, *, as_json: bool = False) -> str:
+    """The models there are, by name, with task and file."""
+    from seqshell.shell.commands.models import known_models
+
+    found = list(known_models(registry.checkpoint_folders, {}))
+    if as_json:
+        return one_line({"models": found}) + "\n"
+    return _table(("model", "task", "file"), [(model["name"], model["task"] or "refused", model["path"]) for model in found])
+
+
+def plugins(registry: Registry, *, as_json: bool = False) -> str:
+    """Every plugin that was found and what became of it, then why those that failed did."""
+    if as_json:
+        listed = [
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "hooks": plugin.hooks,
+                "state": plugin.state,
+                "reason": plugin.reason,
+            }
+            for plugin in registry.plugins
+        ]
+        return one_line({"plugins": listed, "problems": [problem.message for problem in registry.problems]}) + "\n"
+    rows = [
+        (plugin.name, plugin.distribution or "-", plugin.version or "-", f"{plugin.import_ms:.0f} ms", plugin.state, plugin.reason)
+        for plugin in registry.plugins
+    ]
+    told = [f"{safe(text)}\n" for text in (*registry.warnings, *(problem.message for problem in registry.problems))]
+    return _table(("plugin", "distribution", "version", "import", "state", "reason"), rows) + "".join(told)
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str | bool | None, ...]]) -> str:
+    return safe(plain(Table(columns, tuple(rows))) or "") + "\n"

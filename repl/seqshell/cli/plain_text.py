@@ -1,0 +1,114 @@
+"""What a script prints without --json: results on stdout, everything else on stderr, and no character of either can steer a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from seqshell.core.events import Event, Finished, Forecast, Label, Notice, Progress, Token, Translation
+from seqshell.core.model import Task
+from seqshell.core.sanitize import safe
+from seqshell.core.text_output import in_one_line, labels, numbered, plain
+from seqshell.shell.failures import Fault
+
+REST = 0.02  # seconds after which tokens that wait are flushed
+PARTS = 10  # of long work, one line on stderr for each
+
+
+class PlainText:
+    """Prints the events of one line after another. BrokenPipeError when nobody reads stdout any more.
+
+    one_to_one: a translation, a forecast, or the likeliest label, is its line and nothing else, so that lines of input and output keep together.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False, one_to_one: bool = False) -> None:
+        self._out = out
+        self._err = err
+        self._echo = echo
+        self._one_to_one = one_to_one
+        self._open = False  # whether stdout stands inside a line
+        self._told = False  # whether tokens of the answer at work were printed
+        self._flushed = 0.0
+        self._part = 0
+
+    def start(self, about: Mapping[str, Any]) -> None:
+        """The session began: nothing to print."""
+
+    def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
+        """A line is going to be run."""
+        self._told = False
+        if self._echo:
+            self._write("".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n"))))
+
+    def event(self, event: Event, op: str, task: str) -> None:
+        """Print what is a result."""
+        if isinstance(event, Token):
+            self._write(in_one_line(event.text) if Task.TRANSLATE in (task, op.removeprefix("/")) else event.text)
+            self._told = True
+            if (now := time.monotonic()) - self._flushed > REST:
+                self._flushed = now
+                self._out.flush()
+        elif isinstance(event, Finished):
+            if not self._told:
+                self._write(in_one_line(event.answer) if isinstance(event, Translation) else event.answer)
+            self._end_line(always=not event.answer)
+            self._told = False
+            if isinstance(event, Translation) and not self._one_to_one:
+                self._write("".join(f"{line}\n" for line in numbered(event)))
+        elif isinstance(event, Notice):
+            tell(self._err, event.text)
+        elif isinstance(event, Progress):
+            self._progress(event)
+        elif isinstance(event, Label) and (self._one_to_one or event.item is not None):
+            self._write("".join(labels(event)[:1]) + "\n")
+        elif isinstance(event, Forecast) and self._one_to_one:
+            self._write(in_one_line(plain(event) or "") + "\n")
+        elif (text := plain(event)) is not None:
+            self._end_line()
+            self._write(text)
+            self._end_line(always=not text)
+
+    def settle(self, op: str) -> None:
+        """A line, or one of a script that it runs, is done."""
+        self._end_line()
+        self._out.flush()
+
+    def empty(self, task: str) -> None:
+        """What stands for the answer to an empty message, or to one that failed where lines go one to one."""
+        self._write("\n")
+        self._out.flush()
+
+    def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
+        """A line failed; what was told of its answer stays."""
+        self.settle("")
+        tell(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
+
+    def finish(self, lines: int, failed: int, exit_code: int) -> None:
+        """All lines are done."""
+        self.settle("")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._out.write(safe(text))
+            self._open = not text.endswith("\n")
+
+    def _end_line(self, *, always: bool = False) -> None:
+        if self._open or always:
+            self._write("\n")
+
+    def _progress(self, event: Progress) -> None:
+        part = event.done * PARTS // event.total if event.total else 0
+        if part != self._part or event.done == event.total:
+            self._part = part
+            count = f"{event.done}/{event.total}" if event.total else str(event.done)
+            tell(self._err, " ".join(filter(None, (event.description, count, event.text))))
+
+
+def tell(err: TextIO, text: str) -> None:
+    """One line of diagnostics on stderr, which may be closed."""
+    try:
+        err.write(f"seqshell: {safe(text).rstrip()}\n")
+        err.flush()
+    except (OSError, ValueError):
+        pass

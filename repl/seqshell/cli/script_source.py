@@ -1,0 +1,114 @@
+"""The lines of scripts, stdin and -c, one as it arrives: UTF-8 whatever the locale, a block being one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from seqshell.core.errors import UsageError
+from seqshell.shell.syntax import UnclosedBlock, closes_block, decoded, opens_block
+
+LONGEST_LINE = 10_000_000  # bytes, as a message
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class ScriptLine:
+    """A line to be run, or, where it cannot be read, the error. number: where it starts, from 1."""
+
+    number: int
+    text: str
+    error: UsageError | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where lines come from. name: as it stands before the line number in diagnostics: a file, `-` for stdin, or `-c`."""
+
+    name: str
+    open: Callable[[], Iterable[bytes]]
+
+
+def sources(lines: Iterable[str], scripts: Iterable[str]) -> list[Source]:
+    """The -c lines, then the scripts; stdin where there is neither, or where a script is `-`. UsageError for a script that is missing."""
+    said = [os.fsencode(part) for line in lines for part in line.split("\n")]
+    found = [Source("-c", lambda: said)] if said else []
+    for name in scripts:
+        found.append(Source("-", stdin_lines) if name == "-" else _file(name))
+    return found or [Source("-", stdin_lines)]
+
+
+def _file(name: str) -> Source:
+    path = Path(name)
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder, not a script", code="no_script")
+    if not path.exists():
+        meant = f"; a model is opened with -m {name}, a line is sent with -c {name!r}"
+        raise UsageError(f"no script {name!r}{meant}", code="no_script")
+    return Source(name, lambda: _file_lines(path))
+
+
+def _file_lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from _lines(file)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", code="no_script") from None
+
+
+def stdin_lines() -> Iterator[bytes]:
+    """The lines of stdin; none where it is closed."""
+    if sys.stdin is not None:
+        yield from _lines(sys.stdin.buffer)
+
+
+def read_stdin() -> str:
+    """All of stdin as text, for @-."""
+    return decoded(sys.stdin.buffer.read(), "stdin") if sys.stdin is not None else ""
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines without their ends; of one that is too long only the beginning, so that it is refused and the next one is read right."""
+    while data := file.readline(LONGEST_LINE + 3):
+        if not data.endswith(b"\n"):
+            rest = data
+            while rest and not rest.endswith(b"\n"):
+                rest = file.readline(LONGEST_LINE)
+        yield data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
+
+
+def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine]:
+    """The lines of a source, each as soon as it has come. messages: no blocks, and no `#!` line is skipped.
+
+    UnclosedBlock, with its line, when the source ends inside a block.
+    """
+    block: list[str] = []
+    start, error = 0, None
+    for number, data in enumerate(source.open(), 1):
+        text, fault = _text(data.removeprefix(BOM) if number == 1 else data)
+        if messages or not (block or (fault is None and opens_block(text))):
+            if messages or number > 1 or not text.startswith("#!"):
+                yield ScriptLine(number, text, fault)
+            continue
+        start, error = (start, error or fault) if block else (number, fault)
+        block.append(text)
+        whole = "\n".join(block)
+        if closes_block(text if len(block) == 1 else whole):
+            yield ScriptLine(start, whole, error)
+            block = []
+    if block:
+        raise UnclosedBlock(start)
+
+
+def _text(data: bytes) -> tuple[str, UsageError | None]:
+    """A line as text, and what is wrong with it."""
+    if len(data) > LONGEST_LINE:
+        return "", UsageError(f"a line is at most {LONGEST_LINE // 1_000_000} MB; /feed @FILE reads more", code="too_long")
+    try:
+        return data.decode("utf-8"), None
+    except UnicodeDecodeError as error:
+        return "", UsageError(f"the line is not UTF-8 (byte {error.start + 1})", code="undecodable")

@@ -1,0 +1,221 @@
+"""What a plugin can offer besides an Architecture: lazy targets, settings with ranges, and commands. Imports no numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Event
+from seqshell.core.model import Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A sampler, strategy, tokenizer or command offered without importing it: target is "package.module:Name"."""
+
+    name: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a config, sampler or strategy: what the user may write for it. None: no limit."""
+
+    name: str
+    kind: type
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    neutral: Any = None
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words, e.g. "0 to 100", "at least 0", "tanh, relu or sigmoid"."""
+        if self.choices:
+            return " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
+        if self.kind is bool:
+            return "on or off"
+        if self.low is not None and self.high is not None:
+            return f"{_written(self.low)} to {_written(self.high)}"
+        if self.low is not None:
+            return f"at least {_written(self.low)}"
+        return f"at most {_written(self.high)}" if self.high is not None else ""
+
+    def parse(self, value: Any) -> Any:
+        """A word of the user, or a value from TOML or JSON, as this setting's type; UsageError when it does not fit."""
+        try:
+            parsed = _parse(self.kind, value)
+        except (ValueError, TypeError, OverflowError):
+            wanted = {bool: "on or off", int: "a whole number", float: "a number"}.get(self.kind, "a text")
+            raise UsageError(f"{self.name} must be {self.range or wanted}, not {value!r}") from None
+        outside = isinstance(parsed, int | float) and not isinstance(parsed, bool) and not (
+            (self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high)
+        )  # written so that NaN is outside
+        if outside or (self.choices and parsed not in self.choices):
+            raise UsageError(f"{self.name} must be {self.range}, not {value!r}")
+        return parsed
+
+
+def _written(limit: float) -> str:
+    """A limit as people read it: 0.5, 100, 1,000,000."""
+    return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
+
+
+def _parse(kind: type, value: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+        if not isinstance(value, str) or value.lower() not in words:
+            raise ValueError
+        return words[value.lower()]
+    if isinstance(value, bool):
+        raise TypeError
+    if kind is int:
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError
+        return int(value)
+    if kind is float:
+        number = float(value)
+        if number != number:
+            raise ValueError
+        return number
+    if kind is str and not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def setting(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    neutral: Any = None,
+    choices: Iterable[str] = (),
+    help: str = "",
+) -> Any:
+    """A dataclass field that the user may set: `k: int = seqshell.setting(40, low=0, neutral=0, help="...")`."""
+    extra = {"low": low, "high": high, "neutral": neutral, "choices": tuple(choices), "help": help}
+    return field(default=default, metadata={"seqshell": extra})
+
+
+def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
+    """The settings of a dataclass, in order. A plain field has no limits; a field without default has the default None."""
+    hints = typing.get_type_hints(offered)
+    found = []
+    for item in dataclasses.fields(offered):
+        default = None if item.default is dataclasses.MISSING else item.default
+        kind = hints.get(item.name, str)
+        found.append(Setting(item.name, kind if isinstance(kind, type) else str, default, **item.metadata.get("seqshell", {})))
+    return tuple(found)
+
+
+def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
+    """offered(**values) with every value parsed and checked. UsageError names the setting; `what` names the thing."""
+    name = what or getattr(offered, "name", offered.__name__)
+    known = {item.name: item for item in settings_of(offered)}
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            meant = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
+            raise UsageError(f"{name} has no setting {key!r}{meant}")
+    try:
+        return offered(**{key: known[key].parse(value) for key, value in values.items()})
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}") from None
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a command: `-o FILE` has the flag "-o" and takes a value, `--errors` does not."""
+
+    flag: str
+    takes: str = ""  # what the value is, e.g. FILE; empty: the option is a switch
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What stood after a command's name.
+
+    text: all that follows the options and one space, verbatim. words: text split at white space.
+    options: the declared options that were given, by flag; a switch is True. quoted: the text was written as one JSON string.
+    file: the name of the file that the text was read from ("-" for stdin), for commands that take it line by line.
+    """
+
+    text: str = ""
+    options: Mapping[str, str | bool] = field(default_factory=dict)
+    quoted: bool = False
+    file: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.text.split())
+
+
+# The first argument is the Shell, which lies above this module: .session, .settings, .registry and .open(name) are public.
+Run = Callable[[Any, Arguments], Iterator[Event]]
+Complete = Callable[[Any, str], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A word that starts with a slash. Its help is the docstring of `run`; the first line tells what happens to the state.
+
+    tasks: the tasks of the current model for which it means something; empty: all. complete(shell, text) gives what
+    may stand in place of the last word of `text`. free_text: what follows is the user's own text, so that options stand before it.
+    """
+
+    name: str
+    run: Run
+    usage: str = ""
+    aliases: tuple[str, ...] = ()
+    tasks: frozenset[Task] = frozenset()
+    options: tuple[Option, ...] = ()
+    complete: Complete | None = None
+    free_text: bool = False
+    purpose: str = ""  # the heading under which /help lists it
+    hidden: bool = False
+
+    @property
+    def help(self) -> str:
+        return (self.run.__doc__ or "").strip()
+
+
+def command(
+    name: str,
+    *,
+    usage: str = "",
+    aliases: Iterable[str] = (),
+    tasks: Iterable[Task] = (),
+    options: Mapping[str, str] | Iterable[Option] = (),
+    complete: Complete | None = None,
+    free_text: bool = False,
+    purpose: str = "",
+    hidden: bool = False,
+) -> Callable[[Run], Command]:
+    """Make a Command of `run(shell, arguments) -> Iterator[Event]`.
+
+    options: Option objects, or a mapping such as {"-o FILE": "write there", "--errors": "the tracebacks"}.
+    """
+    listed = (
+        tuple(Option(key.partition(" ")[0], key.partition(" ")[2], text) for key, text in options.items())
+        if isinstance(options, Mapping)
+        else tuple(options)
+    )
+
+    def make(run: Run) -> Command:
+        return Command(name, run, usage, tuple(aliases), frozenset(tasks), listed, complete, free_text, purpose, hidden)
+
+    return make

@@ -1,0 +1,211 @@
+"""Tokenizers whose tokens are words, or parts of words found by byte-pair encoding. Both know a token for what they do not know.
+
+A text is split so that nothing is lost: a word carries the space before it, and the first word of a text is given one. Their
+specials come first: PAD, BOS, EOS and UNK, or, without `specials`, UNK alone.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from seqshell.core.errors import CheckpointError
+from seqshell.core.tokenizers import Json, nothing_known
+
+SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
+SPACE = "\u2581"  # stands for a space inside the parts of words, as in SentencePiece (Kudo & Richardson 2018)
+LARGEST = 1_000_000  # tokens of a vocabulary
+WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l' and homme, don' and t; a mark is a word of its own
+
+
+class _Vocabulary:
+    """Tokens by id: the specials first, then words or parts of them."""
+
+    name: ClassVar[str]
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self.specials = len(SPECIALS) if self.tokens[: len(SPECIALS)] == SPECIALS else 1
+        has_all = self.specials == len(SPECIALS)
+        self.pad: int | None = 0 if has_all else None
+        self.bos: int | None = 1 if has_all else None
+        self.eos: int | None = 2 if has_all else None
+        self.unk: int | None = self.specials - 1
+        self.ids = {token: index for index, token in enumerate(self.tokens)}
+
+    @property
+    def size(self) -> int:
+        """The number of ids, specials counted."""
+        return len(self.tokens)
+
+    def _checked(self, ids: list[int], text: str) -> list[int]:
+        """The ids of a text; VocabularyError when none of its letters is among what they stand for."""
+        letters = tuple(index for index, character in enumerate(text) if character.isalnum())
+        if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
+            known = "".join(sorted({character for token in self.tokens[self.specials : 500] for character in token if character.isalpha()}))
+            raise nothing_known(text, letters, known)
+        return ids
+
+    @staticmethod
+    def _read_tokens(data: Json, name: str) -> tuple[str, ...]:
+        tokens = data.get("tokens")
+        if not isinstance(tokens, list) or not 1 <= len(tokens) <= LARGEST or not all(isinstance(token, str) and token for token in tokens):
+            raise CheckpointError(f"the {name} tokenizer needs a list of tokens")
+        if len(set(tokens)) != len(tokens) or "<unk>" not in (tokens[0], *tokens[3:4]):
+            raise CheckpointError(f"the {name} tokenizer's tokens must differ and begin with {', '.join(SPECIALS)} or with <unk>")
+        return tuple(tokens)
+
+
+class WordTokenizer(_Vocabulary):
+    """One token for each word of the training text that is frequent enough; every other word is UNK.
+
+    counts: how often each token stood in the training text, specials 0. lowercase: capitals are read as small letters.
+    """
+
+    name: ClassVar[str] = "word"
+
+    def __init__(self, tokens: Sequence[str], counts: Sequence[int], *, lowercase: bool = False) -> None:
+        super().__init__(tokens)
+        self.counts = tuple(counts)
+        self.lowercase = lowercase
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, UNK for words that it does not know. VocabularyError when it knows none of them."""
+        unknown = self.specials - 1
+        return self._checked([self.ids.get(word, unknown) for word in _words(text, lowercase=self.lowercase)], text)
+
+    def piece(self, token: int) -> bytes:
+        """A word with the space before it; empty for specials but UNK, which is shown as <unk>."""
+        if token < self.specials:
+            return b" <unk>" if token == self.unk else b""
+        return self.tokens[token].encode("utf-8", "surrogatepass")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tokens": list(self.tokens), "counts": list(self.counts), "lowercase": self.lowercase}
+
+    @classmethod
+    def from_json(cls, data: Json) -> WordTokenizer:
+        tokens, counts, lowercase = cls._read_tokens(data, "word"), data.get("counts"), data.get("lowercase", False)
+        if not isinstance(counts, list) or len(counts) != len(tokens) or not all(type(count) is int and count >= 0 for count in counts):
+            raise CheckpointError("the word tokenizer needs a count for each token")
+        return cls(tokens, counts, lowercase=bool(lowercase))
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 1, vocab_size: int = LARGEST, lowercase: bool = False
+    ) -> WordTokenizer:
+        """The words that stand at least min_freq times, the most frequent first, no more than vocab_size with the specials."""
+        if min_freq < 1 or vocab_size < len(SPECIALS) + 1:
+            raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 1}")
+        found: Counter[str] = Counter()
+        for text in texts:
+            found.update(_words(text, lowercase=lowercase))
+        first = SPECIALS if specials else SPECIALS[-1:]
+        kept = sorted(((word, count) for word, count in found.items() if count >= min_freq), key=lambda item: (-item[1], item[0]))
+        kept = kept[: vocab_size - len(first)]
+        return cls([*first, *(word for word, _ in kept)], [0] * len(first) + [count for _, count in kept], lowercase=lowercase)
+
+
+class BPETokenizer(_Vocabulary):
+    """Parts of words, joined from characters by the most frequent pairs first (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
+
+    merges: the pairs in the order in which they were learnt. Marks stand alone. A character that was not learnt is UNK.
+    """
+
+    name: ClassVar[str] = "bpe"
+
+    def __init__(self, tokens: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
+        from tokenizers import Tokenizer, models
+
+        super().__init__(tokens)
+        self.merges = tuple(merges)
+        self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
+        self._splitter = _splitter(Tokenizer(models.BPE(vocab=self.ids, merges=list(self.merges), unk_token=SPECIALS[-1], fuse_unk=True)))
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, UNK for characters that it does not know. VocabularyError when it knows no letter."""
+        return self._checked(list(self._splitter.encode(text, add_special_tokens=False).ids), text)
+
+    def split(self, text: str) -> list[str]:
+        """The words of a text, as `encode_word` takes them."""
+        normal = self._splitter.normalizer.normalize_str(text)
+        return [word for word, _ in self._splitter.pre_tokenizer.pre_tokenize_str(normal)]
+
+    def encode_word(self, word: str, dropout: float, draws: random.Random) -> list[int]:
+        """The ids of one word, each pair left apart with probability `dropout` at each step (BPE-dropout, Provilkov et al. 2020,
+        https://arxiv.org/abs/1910.13267, algorithm 1): with 0, the ids that encode gives."""
+        parts = [character if character in self.ids else SPECIALS[-1] for character in word]
+        while len(parts) > 1:
+            pairs = [(rank, place) for place in range(len(parts) - 1) if (rank := self._ranks.get((parts[place], parts[place + 1]))) is not None]
+            pairs = [pair for pair in pairs if draws.random() >= dropout] if dropout else pairs
+            if not pairs:
+                break
+            _, place = min(pairs)
+            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        fused = [part for place, part in enumerate(parts) if part != SPECIALS[-1] or place == 0 or parts[place - 1] != part]
+        return [self.ids[part] for part in fused]
+
+    def piece(self, token: int) -> bytes:
+        """A part of a word, with the space before it if it begins one; empty for specials but UNK, a replacement character."""
+        if token < self.specials:
+            return "\ufffd".encode() if token == self.unk else b""
+        return self.tokens[token].replace(SPACE, " ").encode("utf-8", "surrogatepass")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tokens": list(self.tokens), "merges": [f"{left} {right}" for left, right in self.merges]}
+
+    @classmethod
+    def from_json(cls, data: Json) -> BPETokenizer:
+        tokens, merges = cls._read_tokens(data, "bpe"), data.get("merges")
+        if not isinstance(merges, list) or not all(isinstance(merge, str) for merge in merges):
+            raise CheckpointError("the bpe tokenizer needs a list of merges")
+        known = set(tokens)
+        pairs = []
+        for merge in merges:
+            left, space, right = merge.partition(" ")
+            if not space or not {left, right, left + right} <= known:
+                raise CheckpointError(f"the bpe tokenizer has a merge {merge!r:.40} of tokens that it does not have")
+            pairs.append((left, right))
+        return cls(tokens, pairs)
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], *, specials: bool = False, vocab_size: int = 8000, min_freq: int = 2, characters: int = 1000
+    ) -> BPETokenizer:
+        """vocab_size: tokens, specials counted. min_freq: of a pair that is joined. characters: the most frequent ones that are kept."""
+        from tokenizers import Tokenizer, models, trainers
+
+        if not len(SPECIALS) < vocab_size <= LARGEST or min_freq < 1 or characters < 1:
+            raise ValueError(f"vocab_size must be {len(SPECIALS) + 1} to {LARGEST}, min_freq and characters at least 1")
+        first = list(SPECIALS if specials else SPECIALS[-1:])
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size, min_frequency=min_freq, special_tokens=first, limit_alphabet=characters, show_progress=False
+        )
+        learner = _splitter(Tokenizer(models.BPE(unk_token=SPECIALS[-1])))
+        learner.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
+        model = json.loads(learner.to_str())["model"]
+        tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
+        return cls(tokens, [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]])
+
+
+def _words(text: str, *, lowercase: bool) -> list[str]:
+    """The words of a text in NFC, each with the space before it; the first one always with one."""
+    text = unicodedata.normalize("NFC", text)
+    text = text.lower() if lowercase else text
+    return WORD.findall(text if text[:1].isspace() else f" {text}" if text else "")
+
+
+def _splitter(tokenizer: Any) -> Any:
+    """The same normal form and borders of words for learning and for encoding."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(SPACE, prepend_scheme="always"), pre_tokenizers.Punctuation("isolated")]
+    )
+    return tokenizer

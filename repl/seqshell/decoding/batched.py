@@ -1,0 +1,123 @@
+"""Answers to many sources at once, in batches of similar length: for files, evaluation and validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqshell.core.decoder import SourceDecoder
+from seqshell.core.errors import UsageError
+from seqshell.core.sampling import Advanced, Batch, Hypotheses, Hypothesis, Request, Strategy
+from seqshell.decoding.beam_search import LEAVE
+from seqshell.decoding.candidates import log_totals
+from seqshell.decoding.chain import Memories
+from seqshell.decoding.hypotheses import Node, Trail
+from seqshell.decoding.stop_texts import Endings
+
+SOURCE_TOKENS = 8192  # of a batch, padding counted: a search holds what the encoder made of each for every hypothesis
+
+
+def answers(
+    decoder: SourceDecoder,
+    sources: Sequence[Sequence[int]],
+    strategy: Strategy,
+    request: Request,
+    *,
+    bos: int = 1,
+    pad: int = 0,
+    batch_size: int = 64,
+) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+    """(number of the source, its answers, best first), in any order; short sources come first.
+
+    sources: ids that end with EOS, without padding. A strategy that streams gives one answer each, whose score is the model's
+    log-probability; UsageError when request.num_best asks for more. Every source is answered as it would be on its own.
+    """
+    if strategy.streams and request.num_best > 1:
+        raise UsageError(f"{strategy.name} finds one answer and not {request.num_best:,}; the strategy beam finds several")
+    for numbers in _batches([len(source) for source in sources], batch_size):
+        start = _started(decoder, [sources[number] for number in numbers], bos, pad)
+        found = _streamed(decoder, start, strategy, request) if strategy.streams else _searched(decoder, start, strategy, request)
+        for row, best in found:
+            yield numbers[row], best
+
+
+def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """The numbers of all sources, those of similar length together."""
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[number] > SOURCE_TOKENS):
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def _started(decoder: SourceDecoder, sources: Sequence[Sequence[int]], bos: int, pad: int) -> Batch:
+    """The moment before the first target token: the sources are encoded and BOS is read."""
+    lengths = tuple(map(len, sources))
+    source = np.full((len(sources), max(lengths)), pad, np.int64)
+    for row, ids in enumerate(sources):
+        source[row, : len(ids)] = ids
+    outputs, state = decoder.step(np.full(len(sources), bos, np.int64), decoder.encode(source, np.array(lengths, np.int64)))
+    nothing: tuple[tuple[Any, ...], ...] = ((),) * len(sources)
+    zeros = (0,) * len(sources)
+    return Batch(state, outputs, nothing, nothing, zeros, zeros, lengths)
+
+
+def _searched(decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+    for step in strategy.search(decoder, start, request):
+        if isinstance(step, Hypotheses):
+            yield step.row, step.best
+
+
+def _streamed(decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+    """Each row up to its end. Rows that are done leave the batch when they are an eighth of it, and the strategy begins anew with the others."""
+    stop = request.stop
+    endings = Endings(stop.texts, request.tokenizer) if stop.texts and request.tokenizer else None
+    trail = Trail(decoder, start, request.keeps_states)
+    log_probs = [0.0] * len(start.histories)
+    live = list(range(len(start.histories)))  # the rows of the start that are in the batch yet
+    nodes: list[Node | None] = [Node(None, -1, -1, row) for row in live]  # None where a row is done
+    steps = strategy.search(decoder, start, request)
+    for number in range(stop.max_tokens):
+        step = next(steps, None)
+        if not isinstance(step, Advanced):  # a strategy that ends of its own
+            break
+        gained = trail.outputs[np.arange(len(live)), step.tokens] - log_totals(trail.outputs)
+        trail.record(step.state, step.outputs)
+        for place, (node, token) in enumerate(zip(nodes, step.tokens.tolist(), strict=True)):
+            if node is None:
+                continue
+            row = live[place]
+            log_probs[row] += float(gained[place])
+            tail, num_bytes = endings.read(token, node.tail) if endings else (b"", 0)
+            if token not in stop.ids and not num_bytes:
+                nodes[place] = Node(node, token, number, place, (), tail)
+                continue
+            num_ids = endings.cut([*node.ids(), token], num_bytes) if endings and num_bytes else number
+            yield row, (trail.hypothesis(node, num_ids, log_probs[row], log_probs[row]),)
+            nodes[place] = None
+        kept = [place for place, node in enumerate(nodes) if node is not None]
+        if not kept:
+            return
+        if (len(nodes) - len(kept)) * LEAVE >= len(nodes):
+            trail.leave(np.array(kept))
+            live, nodes = [live[place] for place in kept], [nodes[place] for place in kept]
+            middle = _middle(start, trail, live, nodes, tuple(step.memories[place] for place in kept))
+            steps = strategy.search(decoder, middle, replace(request, prefix=request.prefix[number + 1 :]))
+        trail.thin(nodes)
+    for row, node in zip(live, nodes, strict=True):
+        if node is not None:
+            yield row, (trail.hypothesis(node, stop.max_tokens, log_probs[row], log_probs[row]),)
+
+
+def _middle(start: Batch, trail: Trail, live: list[int], nodes: list[Node | None], memories: tuple[Memories, ...]) -> Batch:
+    """Where the rows `live` of the start stand now."""
+    written = [[] if node is None else node.ids() for node in nodes]
+    positions, generated = ([counts[row] + len(ids) for row, ids in zip(live, written, strict=True)] for counts in (start.positions, start.generated))
+    lengths = tuple(start.source_lengths[row] for row in live)
+    return Batch(trail.state, trail.outputs, tuple(written), memories, tuple(positions), tuple(generated), lengths)

@@ -1,0 +1,162 @@
+"""What a search passes: batched states, step by step, and for each hypothesis the way through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.decoder import Decoder
+from seqshell.core.sampling import Batch, Hypothesis
+from seqshell.core.state import State, leaves, replace_leaves
+from seqshell.decoding.chain import Memories
+
+LIMIT = 256 << 20  # bytes of states and outputs; over it, what no hypothesis passed any more is let go of
+
+
+class Node:
+    """One token of a hypothesis, and where the moment after it is kept: a row of a record. A root has no token; its row is the start's.
+
+    memories: what the samplers remember here; tail: the bytes in which a stop text may have begun.
+    """
+
+    __slots__ = ("memories", "parent", "record", "row", "tail", "token")
+
+    def __init__(self, parent: Node | None, token: int, record: int, row: int, memories: Memories = (), tail: bytes = b"") -> None:
+        self.parent, self.token, self.record, self.row, self.memories, self.tail = parent, token, record, row, memories, tail
+
+    def path(self) -> list[Node]:
+        """The nodes from the root, which comes first, to this one."""
+        found, node = [], self
+        while node.parent is not None:
+            found.append(node)
+            node = node.parent
+        found.append(node)
+        return found[::-1]
+
+    def ids(self) -> list[int]:
+        """The tokens from the root to this one."""
+        return [node.token for node in self.path()[1:]]
+
+
+class Continued(Sequence[int]):
+    """A history and the ids of one hypothesis after it, without a copy of the history."""
+
+    __slots__ = ("_before", "_ids")
+
+    def __init__(self, before: Sequence[int], ids: list[int]) -> None:
+        self._before, self._ids = before, ids
+
+    def __len__(self) -> int:
+        return len(self._before) + len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        size = len(self._before)
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step == 1:
+                return [*self._before[start : min(stop, size)], *self._ids[max(0, start - size) : max(0, stop - size)]]
+            return [self[place] for place in range(start, stop, step)]
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError("position outside the history")
+        return self._before[place] if place < size else self._ids[place - size]
+
+
+class Trail:
+    """The batch of a search as it goes on: `state` and `outputs` [R, V] of its live rows, and what is needed of all that was before.
+
+    A leaf that every step so far handed on as the same object is constant: its rows are equal for all hypotheses that began in one row.
+    It is neither put in a new order while each row stays with its beginning, nor kept with every step; an answer has one object of it.
+    """
+
+    def __init__(self, decoder: Decoder, start: Batch, keeps_states: bool) -> None:
+        self.state: State = start.state
+        self.outputs: NDArray[Any] = start.outputs
+        self._decoder = decoder
+        self._keeps = keeps_states
+        self._roots = list(leaves(start.state))
+        self._of_row: dict[tuple[int, int], Any] = {}  # a root's row of a constant leaf
+        self._constant = [True] * len(self._roots)
+        self._records: list[tuple[list[Any], NDArray[Any]]] = []  # leaves, None for a constant one, and outputs
+        self._bytes = 0
+        self._limit = LIMIT
+        self.num_steps = 0
+
+    def advance(self, tokens: NDArray[np.int64], parents: NDArray[np.int64], *, stay: bool) -> None:
+        """Read tokens [R] after the rows `parents` [R]. stay: every row has the same beginning as the row that was in its place."""
+        if not (stay and np.array_equal(parents, np.arange(len(self.outputs)))):
+            self.state = self._rows(parents, stay)
+        outputs, state = self._decoder.step(tokens, self.state)
+        self.record(state, outputs)
+
+    def leave(self, kept: NDArray[np.int64]) -> None:
+        """Go on with some of the rows only."""
+        self.state, self.outputs = self._rows(kept, False), self.outputs[kept]
+
+    def _rows(self, which: NDArray[np.int64], stay: bool) -> State:
+        old = zip(leaves(self.state), self._constant, strict=True)
+        return replace_leaves(self.state, iter([leaf if stay and constant else leaf[which] for leaf, constant in old]))
+
+    def record(self, state: State, outputs: NDArray[Any]) -> None:
+        """Go on to what a step made of `self.state`."""
+        pairs = zip(leaves(state), leaves(self.state), self._constant, strict=True)
+        self._constant = [constant and new is old for new, old, constant in pairs]
+        self.state, self.outputs = state, outputs
+        self.num_steps += 1
+        if self._keeps:
+            kept = [None if constant else leaf for leaf, constant in zip(leaves(state), self._constant, strict=True)]
+            self._records.append((kept, outputs))
+            self._bytes += _size(kept, outputs)
+
+    def thin(self, ends: Iterable[Node | None]) -> None:
+        """Keep only what lies on the way to one of the ends, when it has become much."""
+        if self._bytes <= self._limit:
+            return
+        passed: list[dict[int, Node]] = [{} for _ in self._records]
+        for end in ends:
+            node = end
+            while node is not None and node.parent is not None and id(node) not in passed[node.record]:
+                passed[node.record][id(node)] = node
+                node = node.parent
+        self._bytes = 0
+        for index, (nodes, (kept, outputs)) in enumerate(zip(passed, self._records, strict=True)):
+            if len(nodes) < len(outputs):
+                rows = np.array([node.row for node in nodes.values()], np.int64)
+                kept, outputs = [None if leaf is None else leaf[rows] for leaf in kept], outputs[rows]
+                self._records[index] = kept, outputs
+                for row, node in enumerate(nodes.values()):
+                    node.row = row
+            self._bytes += _size(kept, outputs)
+        self._limit = max(LIMIT, 2 * self._bytes)
+
+    def hypothesis(self, end: Node, length: int, log_prob: float, score: float) -> Hypothesis:
+        """The first `length` tokens on the way to `end`, with the states and outputs after each where they are kept."""
+        root, *nodes = end.path()
+        nodes = nodes[:length]
+        moments = [self._moment(node, root.row) for node in nodes] if self._keeps else []
+        states, outputs = tuple(state for state, _ in moments), tuple(outputs for _, outputs in moments)
+        return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs)
+
+    def _moment(self, node: Node, root_row: int) -> tuple[State, NDArray[Any]]:
+        kept, outputs = self._records[node.record]
+        own = [self._root_leaf(index, root_row) if leaf is None else leaf[[node.row]] for index, leaf in enumerate(kept)]
+        return replace_leaves(self.state, iter(own)), outputs[[node.row]]
+
+    def _root_leaf(self, index: int, row: int) -> Any:
+        leaf = self._roots[index]
+        if len(leaf) == 1:
+            return leaf
+        if (index, row) not in self._of_row:
+            self._of_row[index, row] = leaf[[row]]
+        return self._of_row[index, row]
+
+
+def _size(kept: list[Any], outputs: NDArray[Any]) -> int:
+    return sum(array.nbytes for array in (outputs, *kept) if array is not None)

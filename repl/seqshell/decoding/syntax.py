@@ -1,0 +1,226 @@
+"""The words in which a user writes a sampler chain or a strategy, read and written.
+
+    /sampler repeat_penalty=1.1,window=64 top_k=40 temperature=0.8        the whole chain, in this order
+    /sampler +min_p=0.05 -top_k                                           add at the usual place (or replace), remove
+    /strategy beam width=5
+
+A stage is NAME[=VALUE][,FIELD=VALUE ...]; VALUE is the first field. A value with spaces, commas or quotes is written as a JSON string.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.plugin_api import build, settings_of
+
+if TYPE_CHECKING:
+    from seqshell.core.sampling import Sampler, Strategy  # numpy would slow down the first prompt
+
+Available = Mapping[str, type[Any]]
+
+PLUGINS = "*"  # where a plugin's sampler stands in the usual order
+USUAL_ORDER = (
+    "repeat_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "no_repeat_ngram",
+    "bias",
+    "top_k",
+    "typical_p",
+    "top_p",
+    "min_p",
+    PLUGINS,
+    "temperature",
+    "mirostat",  # it steers by what is finally drawn from, so that nothing comes after it
+)
+NO_SAMPLERS = "none"  # the word for an empty chain
+
+_VALUE = r'"(?:[^"\\]|\\.)*"|[^\s,"]*'
+_NAME = r'[^\s=,"+-][^\s=,"]*'
+_STAGE = re.compile(rf'\s*(?P<sign>[+-]?)(?P<name>{_NAME})(?:=(?P<value>{_VALUE}))?(?P<fields>(?:,{_NAME}=(?:{_VALUE}))*)(?=\s|$)')
+_FIELD = re.compile(rf",({_NAME})=({_VALUE})")
+_SETTING = re.compile(rf"\s*(?P<name>{_NAME})=(?P<value>{_VALUE})(?=\s|$)")
+
+
+def parse_chain(text: str, available: Available, current: Sequence[Sampler] = ()) -> tuple[Sampler, ...]:
+    """The samplers that `text` asks for: a whole chain, changes (+ and -) of the current one, or, when it is empty, the current one.
+
+    UsageError names the stage that cannot be read, the unknown name and the nearest known one, or the setting and its range.
+    """
+    chain = list(current)
+    words = _scan(text, _STAGE, "a stage of the chain is NAME=VALUE,FIELD=VALUE")
+    signs = {bool(word["sign"]) for word in words}
+    if len(signs) == 2:
+        raise UsageError("either write the whole chain, or change it with + and - before every stage")
+    if words and not words[0]["sign"]:
+        chain = []
+        if text.strip() == NO_SAMPLERS and NO_SAMPLERS not in available:
+            return ()
+    for word in words:
+        if word["sign"] == "-":
+            chain.pop(_index(word, chain, available))
+            continue
+        stage = _stage(word, available)
+        if word["sign"] == "+":
+            chain = _placed(chain, stage, available)
+        elif any(type(other) is type(stage) for other in chain):
+            raise UsageError(f"{word['name']} stands twice in the chain")
+        else:
+            chain.append(stage)
+    return tuple(chain)
+
+
+def format_chain(samplers: Sequence[Sampler], available: Available | None = None) -> str:
+    """The chain in the words that parse_chain reads back; `none` when it is empty. `available` finds owner/name where it is needed."""
+    return " ".join(_format_stage(sampler, available or {}) for sampler in samplers) or NO_SAMPLERS
+
+
+def with_setting(samplers: Sequence[Sampler], name: str, value: Any, available: Available) -> tuple[Sampler, ...]:
+    """The chain with one setting changed, its stage added at the usual place where it is missing.
+
+    name: a sampler, which means its first field (`temperature`), or a sampler and a field (`repeat_penalty.window`).
+    """
+    stage_name, field = (name, "") if name in available else name.rpartition(".")[::2]
+    kind = _find(stage_name or name, available, "sampler")
+    known = [item.name for item in settings_of(kind)]
+    if not known:
+        raise UsageError(f"{stage_name} has no settings")
+    now = next((sampler for sampler in samplers if type(sampler) is kind), None)
+    values = {item: getattr(now, item) for item in known} if now else {}
+    values[field or known[0]] = value
+    return tuple(_placed(list(samplers), build(kind, values, what=stage_name), available))
+
+
+def parse_strategy(text: str, available: Available) -> Strategy:
+    """The strategy that `NAME FIELD=VALUE ...` asks for; UsageError as parse_chain."""
+    name, _, rest = text.strip().partition(" ")
+    if not name:
+        raise UsageError(f"name a strategy: {', '.join(available)}")
+    kind = _find(name, available, "strategy")
+    words = _scan(rest, _SETTING, "after a strategy's name come settings, FIELD=VALUE")
+    strategy: Strategy = build(kind, {word["name"]: _value(word["value"]) for word in words}, what=name)
+    return strategy
+
+
+def format_strategy(strategy: Strategy, available: Available | None = None) -> str:
+    """The strategy in the words that parse_strategy reads back; settings at their defaults are left out."""
+    settings = [
+        f"{item.name}={_format_value(getattr(strategy, item.name))}"
+        for item in settings_of(type(strategy))
+        if getattr(strategy, item.name) != item.default
+    ]
+    return " ".join([known_name(strategy, available or {}), *settings])
+
+
+def _scan(text: str, pattern: re.Pattern[str], form: str) -> list[re.Match[str]]:
+    found: list[re.Match[str]] = []
+    start, text = 0, text.rstrip()
+    while start < len(text):
+        match = pattern.match(text, start)
+        if not match:
+            raise UsageError(f"cannot read {text[start:].split()[0]!r}: {form}")
+        found.append(match)
+        start = match.end()
+    return found
+
+
+def _stage(word: re.Match[str], available: Available) -> Sampler:
+    name = word["name"]
+    kind = _find(name, available, "sampler")
+    values: dict[str, Any] = {}
+    if word["value"] is not None:
+        known = settings_of(kind)
+        if not known:
+            raise UsageError(f"{name} has no settings")
+        values[known[0].name] = _value(word["value"])
+    for field, value in _FIELD.findall(word["fields"]):
+        if field in values:
+            raise UsageError(f"{name}: {field} is given twice")
+        values[field] = _value(value)
+    stage: Sampler = build(kind, values, what=name)
+    return stage
+
+
+def _value(word: str) -> str:
+    if not word.startswith('"'):
+        return word
+    try:
+        return str(json.loads(word, strict=False))
+    except ValueError:
+        raise UsageError(f"{word} is no JSON string") from None
+
+
+def _find(name: str, available: Available, kind: str) -> type[Any]:
+    if name in available:
+        return available[name]
+    code = f"unknown_{kind}"
+    owned = [known for known in available if known.endswith("/" + name)]
+    if owned:
+        raise UsageError(f"several plugins offer the {kind} {name!r}: choose {' or '.join(owned)}", code=code)
+    near = difflib.get_close_matches(name, available, 1)
+    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(available) or 'none'}"
+    raise UsageError(f"no {kind} {name!r}; {meant}", code=code)
+
+
+def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) -> int:
+    name = word["name"]
+    if word["value"] is not None or word["fields"]:
+        raise UsageError(f"-{name} removes a stage and takes no value")
+    for index, sampler in enumerate(chain):
+        if known_name(sampler, available) == name:
+            return index
+    called = [index for index, sampler in enumerate(chain) if sampler.name == name]  # a stranger's, without its owner
+    if len(called) == 1:
+        return called[0]
+    _find(name, available, "sampler")  # an unknown name has an error of its own
+    raise UsageError(f"{name} is not in the chain, which is {format_chain(chain, available)}")
+
+
+def _placed(chain: list[Sampler], stage: Sampler, available: Available) -> list[Sampler]:
+    """The chain with the stage in the place of one of its kind, else before the first that usually comes after it."""
+    for index, other in enumerate(chain):
+        if type(other) is type(stage):
+            return [*chain[:index], stage, *chain[index + 1 :]]
+    place = _place(stage, available)
+    index = next((index for index, other in enumerate(chain) if _place(other, available) > place), len(chain))
+    return [*chain[:index], stage, *chain[index:]]
+
+
+def _place(sampler: Sampler, available: Available) -> int:
+    name = known_name(sampler, available)
+    return USUAL_ORDER.index(name if name in USUAL_ORDER else PLUGINS)
+
+
+def known_name(offered: Sampler | Strategy, available: Available) -> str:
+    """The name under which the host knows it: its own, or owner/name where another has that."""
+    kind = type(offered)
+    name = str(getattr(kind, "name", kind.__name__))
+    if name in available and available[name] is kind:
+        return name
+    return next((known for known in available if known.endswith("/" + name) and available[known] is kind), name)
+
+
+def _format_stage(sampler: Sampler, available: Available) -> str:
+    word = known_name(sampler, available)
+    for number, item in enumerate(settings_of(type(sampler))):
+        value = getattr(sampler, item.name)
+        if number == 0:
+            word += f"={_format_value(value)}"
+        elif value != item.default:
+            word += f",{item.name}={_format_value(value)}"
+    return word
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    if isinstance(value, str):
+        return value if re.fullmatch(r'[^\s,"]+', value) else json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,87 @@
+"""From "package.module:Name", or a plugin's file, to the thing itself; every fault on the way becomes a PluginError."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqshell.core.errors import PluginError
+
+T = TypeVar("T")
+TARGET = re.compile(r"[^\W\d]\w*(\.\w+)*(:\w+(\.\w+)*)?")
+
+
+def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
+    """The thing that "package.module:Name" names, imported now; whatever is no text is itself. PluginError says what failed."""
+    if not isinstance(target, str):
+        return target
+    return guarded(partial(locate, target), plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported")
+
+
+def locate(target: str) -> Any:
+    """The module of "package.module", or what "package.module:Name" names; whatever the import raises."""
+    if not TARGET.fullmatch(target):
+        raise PluginError(f"{target!r} is not of the form package.module:Name")
+    module, _, attributes = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in filter(None, attributes.split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def import_file(path: Path) -> Any:
+    """A plugin that is a file or a folder with __init__.py, as a module. It is called as the file's stem where that name is free."""
+    source = path / "__init__.py" if path.is_dir() else path
+    name = path.stem
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
+        name = f"seqshell_file_{name}"
+    inside = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, source, submodule_search_locations=inside)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str) -> T:
+    """call(), with everything that a plugin may raise turned into a PluginError; sys.exit too, KeyboardInterrupt not."""
+    try:
+        return call()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        where = f"{title_of(plugin, distribution)}: " if plugin else ""
+        message = f"{where}{doing}: {reason(error)}"
+        details = "".join(traceback.format_exception(error))
+        raise PluginError(message, plugin=plugin, distribution=distribution, details=details) from error
+
+
+def title_of(plugin: str, distribution: str) -> str:
+    """What a plugin is called in messages: the plugin NAME (DISTRIBUTION)."""
+    return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"
+
+
+def reason(error: BaseException) -> str:
+    """An exception of someone else's code in one line."""
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:  # an exception may fail even at telling what it is
+        text = ""
+    if isinstance(error, PluginError):
+        return text
+    if isinstance(error, SystemExit):
+        return "it called sys.exit"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,28 @@
+"""A stranger while it is loaded: what it prints is caught, because a prompt may stand there, and it is announced when that takes long."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from seqshell.core.capture import Printed
+
+SLOW = 1.0  # seconds
+
+
+@contextmanager
+def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[Printed]:
+    """What is printed meanwhile. on_slow: called on a thread of its own, with a sentence, when this lasts longer than SLOW."""
+    printed = Printed(sys.stdout)
+    timer = threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        with redirect_stdout(printed), redirect_stderr(printed):
+            yield printed
+    finally:
+        if timer is not None:
+            timer.cancel()

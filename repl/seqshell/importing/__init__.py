@@ -1,1 +1,0 @@
-"""`seqshell import`: models of other programs become checkpoints."""

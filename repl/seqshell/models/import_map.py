@@ -1,0 +1,99 @@
+"""MAP.toml: what a file of weights does not say of itself. Here are the keys that hold for every importer; the others are the importers' own.
+
+    importer = "state_dict"         # only this one is asked
+    about = "..."                   # for /info
+
+    [tokenizer]                     # of what the model reads and writes, without the specials that a text may not hold
+    name = "char"                   # char, byte, or one of a plugin's; char when it is left out
+    vocabulary = "\n !',abc"        # char: the characters by their numbers; or instead of it
+    file = "vocab.json"             #   a JSON list of them, or object of character -> number
+    text = "input.txt"              #   the training text, whose characters in code point order are the vocabulary
+
+    [defaults]                      # how the model wants to be used
+    sampler = "temperature=0.8"
+
+Paths are relative to the map.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.models.building import read_tokenizer
+
+if TYPE_CHECKING:
+    from seqshell.core.tokenizers import Tokenizer
+    from seqshell.host import Registry
+
+DEFAULTS = {"sampler": str, "strategy": str, "max_tokens": int}
+
+
+def read_map(path: Path) -> dict[str, Any]:
+    """The tables of a MAP.toml, those that hold for every importer checked. UsageError names what is wrong."""
+    try:
+        tables = tomllib.loads(_text(path).removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path.name} is not TOML: {str(error)[:200]}") from None
+    for key, kind in {"importer": str, "about": str, "tokenizer": dict, "defaults": dict}.items():
+        if not isinstance(tables.get(key, kind()), kind):
+            wanted = "a text" if kind is str else f"a table, [{key}] with its keys below it"
+            raise UsageError(f"{path.name}: {key} is {wanted}, not {tables[key]!r:.60}")
+    for key, value in tables.get("defaults", {}).items():
+        if key not in DEFAULTS or type(value) is not DEFAULTS[key]:
+            raise UsageError(f"{path.name}: [defaults] {key} = {value!r:.60}; there is {', '.join(DEFAULTS)}: two texts and a whole number")
+    return tables
+
+
+def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) -> Tokenizer:
+    """The tokenizer that [tokenizer] describes. folder: in which its paths begin. UsageError says what it lacks."""
+    data = {"name": "char", **table}
+    sources = [key for key in ("vocabulary", "file", "text") if key in data]
+    if data["name"] == "char":
+        if len(sources) != 1:
+            raise UsageError('[tokenizer] of a map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"')
+        if sources == ["text"]:
+            data["vocabulary"] = "".join(sorted(set(_text(_path(folder, data.pop("text"))))))
+        if sources == ["file"]:
+            data["vocabulary"] = _characters(_path(folder, data.pop("file")))
+    try:
+        return read_tokenizer(data, registry)
+    except CheckpointError as error:
+        raise UsageError(f"[tokenizer] of a map: {error.message}") from None
+
+
+def _characters(path: Path) -> str:
+    """The characters of a JSON list or object by number."""
+    try:
+        found = json.loads(_text(path))
+    except (ValueError, RecursionError):
+        raise UsageError(f"{path.name} is no JSON: a list of characters, or an object of character -> number, is needed") from None
+    if isinstance(found, dict):
+        if sorted(found.values(), key=repr) != sorted(range(len(found)), key=repr):
+            raise UsageError(f"{path.name}: the characters' numbers must be 0 to {len(found) - 1}, each once")
+        found = sorted(found, key=found.__getitem__)
+    if not isinstance(found, list) or not found:
+        raise UsageError(f"{path.name} holds neither a list of characters nor an object of character -> number")
+    for number, token in enumerate(found):
+        if not isinstance(token, str) or len(token) != 1:
+            raise UsageError(f"{path.name}: the token {number} is {token!r:.40}, and char has single characters; a plugin may offer others")
+    return "".join(found)
+
+
+def _path(folder: Path, word: Any) -> Path:
+    if not isinstance(word, str) or not word:
+        raise UsageError(f"[tokenizer] of a map: {word!r:.60} is no path")
+    return folder / Path(word).expanduser()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 (byte {error.start})") from None

@@ -1,0 +1,155 @@
+"""From another program's file to a checkpoint: the importers are asked, and what one of them gives is built, compared and written."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core import paths
+from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
+from seqshell.core.imported_model import ForeignModel
+from seqshell.core.model import Architecture, Task
+from seqshell.host.imports import guarded
+from seqshell.models.building import build_module, read_config
+from seqshell.models.import_map import map_tokenizer, read_map
+from seqshell.models.opening import save_checkpoint
+
+if TYPE_CHECKING:
+    from seqshell.core.tokenizers import Tokenizer
+    from seqshell.host import Registry
+
+BYTES = 256  # so many tokens are bytes where nothing else is said
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A checkpoint that was written, whose importer read the file, and the model that it found there."""
+
+    path: Path
+    importer: str
+    model: ForeignModel
+
+
+def import_model(
+    path: Path, registry: Registry, *, map_path: Path | None = None, out: str | None = None, allow_pt: bool = False, warn: Callable[[str], None]
+) -> Imported:
+    """Write the checkpoint of a foreign file. out: a name or path; None: the file's own name, which must be free.
+
+    warn: told of importers that failed and were passed over. SeqshellErrors say what is wrong with the file, or what its map must say.
+    """
+    if not path.exists():
+        raise UsageError(f"no file {str(path)!r}")
+    target = _target(path, out)
+    tables = read_map(map_path) if map_path else {}
+    importer, model = _read(path, {**tables, "allow_pt": allow_pt}, registry, warn)
+    model = _with_map(model, tables, map_path.parent if map_path else Path(), registry)
+    architecture: Architecture = registry.lookup("architecture", model.architecture)
+    if architecture.task != model.task:
+        raise CheckpointError(f"the importer {importer} gives a model for the task {model.task}, and {model.architecture} is for {architecture.task}")
+    config = read_config(architecture, model.config)
+    _check_size(model.tokenizer, config, "target_vocab_size" if model.task is Task.TRANSLATE else "vocab_size")
+    _check_size(model.source_tokenizer, config, "source_vocab_size")
+    module = build_module(architecture, config, model.weights)
+    written = save_checkpoint(
+        target,
+        architecture=model.architecture,
+        module=module.eval(),
+        config=config,
+        tokenizer=model.tokenizer,
+        source_tokenizer=model.source_tokenizer,
+        labels=model.labels,
+        series=model.series,
+        defaults=model.defaults,
+        about=model.about,
+        provenance={"imported": {"file": path.name, "importer": importer}},
+        registry=registry,
+    )
+    return Imported(written, importer, model)
+
+
+def _target(path: Path, out: str | None) -> Path:
+    """Where to write. UsageError when it is the file that is read, or when nobody chose a name that is taken."""
+    if out is None and not paths.NAME.fullmatch(path.stem):
+        raise UsageError(f"{path.stem!r} cannot be the name of a model: --out NAME chooses one")
+    target = paths.place(out if out is not None else path.stem, "models")
+    if target.exists() and target.samefile(path):
+        raise UsageError(f"--out {out} is the file that is imported; a name puts the checkpoint among your models")
+    if out is None and target.exists():
+        raise UsageError(f"you have a model {path.stem} already: --out NAME chooses another name, --out {path.stem} replaces it")
+    return target
+
+
+def _read(path: Path, options: Mapping[str, Any], registry: Registry, warn: Callable[[str], None]) -> tuple[str, ForeignModel]:
+    """The first importer that knows the file, and what it made of it. Those of plugins are asked first, since they are the more particular."""
+    wanted = options.get("importer")
+    if wanted is not None:
+        registry.lookup("importer", wanted)
+    names = [wanted] if wanted is not None else sorted(registry.importers, key=lambda name: registry.plugin(registry.owner("importer", name)).builtin)
+    for name in names:
+        try:
+            found = _ask(name, path, options, registry)
+        except PluginError as error:
+            if wanted is not None:
+                raise
+            warn(error.message)
+            continue
+        if found is not None:
+            return name, found
+    asked = f"the importer {wanted} does" if wanted else f"no importer does ({', '.join(names) or 'there is none'})"
+    raise UsageError(f"{path.name} is no model file that seqshell knows: {asked}")
+
+
+def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) -> ForeignModel | None:
+    """What one importer says. Its SeqshellErrors are about the file; whatever else it raises is its own fault, a PluginError."""
+    info = registry.plugin(registry.owner("importer", name))
+    importer = registry.importers[name]
+
+    def read() -> Any:
+        try:
+            found = importer(path, options)
+        except SeqshellError as error:
+            return error
+        if found is not None and not isinstance(found, ForeignModel):
+            raise PluginError(f"it returned a {type(found).__name__}, not a seqshell.ForeignModel or None")
+        return found
+
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no part of the result
+        doing = f"the importer {name} failed at {path.name}"
+        answer: ForeignModel | SeqshellError | None = guarded(read, plugin=info.name, distribution=info.distribution, doing=doing)
+    if isinstance(answer, SeqshellError):
+        raise answer
+    return answer
+
+
+def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, registry: Registry) -> ForeignModel:
+    """The model with what the map says of it; the map's word counts."""
+    tokenizer = model.tokenizer
+    if "tokenizer" in tables:
+        tokenizer = map_tokenizer(tables["tokenizer"], folder, registry)
+    elif tokenizer is None and model.series is None:
+        tokenizer = _guessed_tokenizer(model, registry)
+    return replace(
+        model, tokenizer=tokenizer, defaults={**model.defaults, **tables.get("defaults", {})}, about=tables.get("about", model.about)
+    )
+
+
+def _guessed_tokenizer(model: ForeignModel, registry: Registry) -> Tokenizer:
+    """Bytes, where there are as many tokens as there are bytes."""
+    size = model.config.get("vocab_size")
+    if size == BYTES:
+        tokenizer: Tokenizer = registry.tokenizers["byte"]()
+        return tokenizer
+    raise UsageError(
+        f"the weights do not say which {size} tokens they are for: --map MAP.toml does, with [tokenizer] and below it "
+        'vocabulary = "abc...", file = "vocab.json" or text = "input.txt"'
+    )
+
+
+def _check_size(tokenizer: Tokenizer | None, config: Any, key: str) -> None:
+    size = getattr(config, key, None)
+    if tokenizer is not None and size is not None and tokenizer.size != size:
+        raise UsageError(f"the weights are for {size} tokens, and the {tokenizer.name} tokenizer has {tokenizer.size}")

@@ -1,0 +1,92 @@
+"""Any torch model as a Decoder: numpy in, numpy out, for architectures without a decoder of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqshell.core.state import State, leaves, map_leaves
+from seqshell.layers.padding import read_padded
+
+CHUNK = 1024  # time steps read in one call, so that the outputs of a long text need not be held at once
+
+
+class TorchDecoder:
+    """A Decoder over a module that is a SequenceModel; the module is put into eval mode and stays on its device.
+
+    causal: False for models that must read a text at once; their feed is one call whatever its length.
+    is_padded: the rows of a feed may be padded right, as those of CLASSIFY; a causal module is then not shown the padding.
+    """
+
+    def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
+        self.module = module.eval()
+        self.causal = causal
+        self.is_padded = is_padded
+        first = next(module.parameters(), None)
+        self.device = torch.device("cpu") if first is None else first.device
+
+    @torch.inference_mode()
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Leaves [batch_size, ...]."""
+        return map_leaves(_array, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
+
+    @torch.inference_mode()
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read, of a module that is a Seq2Seq."""
+        with _without_onednn():
+            state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
+        arrays: dict[int, NDArray[Any]] = {}  # a tensor that stands in two places is one array
+        return map_leaves(lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B] int64, or [B, F] float32. Returns outputs [B, V], state."""
+        return self._call(inputs[:, None], state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+        return read_padded(self._feed, inputs, state) if self.is_padded and self.causal else self._feed(inputs, state)
+
+    def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        length = inputs.shape[1]
+        chunk = CHUNK if self.causal else length
+        for start in range(0, length, chunk):
+            outputs, state = self._call(inputs[:, start : start + chunk], state)
+        return outputs, state
+
+    @torch.inference_mode()
+    def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
+        before = map_leaves(self._tensor, state)
+        with _without_onednn():
+            outputs, after = self.module(self._tensor(inputs), before)
+        # A leaf that the module handed on is the array that came in.
+        same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
+        return _array(outputs[:, -1]), map_leaves(lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after)
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        # torch warns of arrays that it could write to but must not.
+        return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    """oneDNN packs the weights anew at every call of nn.LSTM, which a step cannot pay for; training needs it, so it is off only here."""
+    enabled = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, which its stubs do not tell
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = enabled
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """The tensor as an array that keeps nothing else alive: a view of a larger tensor is copied."""
+    if tensor.untyped_storage().nbytes() > tensor.nbytes:
+        tensor = tensor.clone()
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array

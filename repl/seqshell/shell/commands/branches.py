@@ -1,0 +1,72 @@
+"""Several continuations side by side: /branch, /checkout, /branches and /drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from seqshell.core.events import Branches, Data, Event, Notice
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.history import told
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+
+def branch_names(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the current session's branches."""
+    return [] if " " in text.lstrip() else [branch.name for branch in shell.session.branches()]
+
+
+@command("branch", usage="[NAME]", purpose="back")
+def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Name this moment and go on there; the state is the same, and the branch you leave stays where it is.
+
+        >>> ROMEO:
+        >>> /branch other
+        >>> /continue 5
+        >>> /checkout main
+    """
+    (name,) = words(arguments, branch, 0, 1) or (None,)
+    yield from told(shell.session, shell.session.branch_off(name))
+
+
+@command("checkout", usage="NAME", complete=branch_names, purpose="back")
+def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Go to another branch; the state is the one where that branch stands.
+
+        >>> ROMEO:
+        >>> /branch other
+        >>> /checkout main
+    """
+    (name,) = words(arguments, checkout, 1, 1)
+    yield from told(shell.session, shell.session.checkout(name))
+
+
+@command("branches", purpose="back")
+def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the tree of branches with their first words; the state is kept.
+
+        >>> ROMEO:
+        >>> /regen 2
+        >>> /branches
+    """
+    words(arguments, branches, 0, 0)
+    found = shell.session.branches()
+    yield Branches(found)
+    yield Data({"branches": [{"name": item.name, "pos": item.position, "current": item.current} for item in found]})
+
+
+@command("drop", usage="NAME", complete=branch_names, purpose="back")
+def drop(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Forget a branch that you do not stand on; the state is kept.
+
+        >>> /branch other
+        >>> /checkout main
+        >>> /drop other
+    """
+    (name,) = words(arguments, drop, 1, 1)
+    shell.session.drop(name)
+    if shell.interactive:
+        yield Notice(f"{name} is forgotten")

@@ -1,0 +1,98 @@
+"""Labelling: /classify, for a text or for a file line by line, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.events import Event, Label, Notice
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import labels
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
+from seqshell.shell.commands.output_files import text_place, write_text
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.session.tasks import Wishes
+    from seqshell.shell.shell import Shell
+
+DEFAULT_MODEL = "sentiment"
+
+
+@command(
+    "classify",
+    usage="[-m MODEL] TEXT|@FILE",
+    options={
+        "-m MODEL": "the model that labels",
+        "--explain": "colour each token by how it moved the belief",
+        "-o FILE": "write labels and probabilities to FILE (.txt, or .json)",
+    },
+    free_text=True,
+    purpose="tasks",
+)
+def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Label a text, or a file line by line; the state of the current model is kept, unless it is the one that labels.
+
+    The current model labels if it can, else the one of -m, else sentiment, which stays open in the background; /load makes
+    it the current one. Without a TEXT it labels what the current model has read so far: after a /rewind, for example.
+    @FILE gives one line for each line, blank ones included.
+
+    --explain: by how much each token moved ln(p/(1-p)) of the answer; by reading on, or, of a model that reads a text as a
+    whole, by leaving the token out. What is left out of a long text is told.
+
+        >>> /classify what a wonderful film
+        >>> /classify --explain what a wonderful film
+        >>> /classify @letters.txt -o labels.txt
+    """
+    file, explain = str(arguments.options.get("-o", "")), bool(arguments.options.get("--explain"))
+    word = str(arguments.options.get("-m", ""))
+    is_here = not arguments.text and not arguments.quoted and not word and shell.task == Task.CLASSIFY and shell.session.position > 0
+    if not arguments.text.strip() and not arguments.file and not is_here:
+        words(arguments, classify, 1)
+    if file:
+        text_place(file)
+    name = model_for(shell, Task.CLASSIFY, word, DEFAULT_MODEL, "classify")
+    session = shell.answer_with(name)
+    wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
+    if arguments.file:
+        yield from _lines(shell, session, arguments.text, wishes, explain, file)
+        return
+    found = session.label(explain=explain) if is_here else session.classify(arguments.text, explain=explain, unknown=wishes.get("unknown"))
+    if shell.interactive and name != shell.current:
+        yield Notice(f"{session.model.name}:", "label")
+    if file:
+        path = write_text(file, _as_line(found), {"lines": [_as_json(found)]})
+        if shell.interactive:
+            shell.notices.append(Notice(f"written to {path}"))
+    yield found
+
+
+def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: bool, file: str) -> Iterator[Event]:
+    """One label for each line of a text."""
+    from seqshell.session.tasks.classify_file import classify_lines, explain_lines
+
+    def empty(source: str, item: int) -> Label:
+        return Label(source, "", (), branch=session.branch, item=item)
+
+    telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
+    sources = lines_of(text)
+    yield from answer_lines(shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, wishes), file)
+
+
+def _cut(found: list[Label]) -> str:
+    """How many were too long for the model."""
+    number = sum(label.left_out is not None for label in found)
+    return f", {number:,} of them too long and cut" if number else ""
+
+
+def _as_line(event: Label) -> str:
+    """The answer as -o FILE.txt has it: its label, a tab and its probability; an empty line for a blank text."""
+    return "".join(labels(event)[:1]) + "\n"
+
+
+def _as_json(event: Label) -> dict[str, Any]:
+    """An answer as -o FILE.json has it."""
+    why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
+    return {"text": event.text, "label": event.answer, "probs": dict(event.probs), **why}

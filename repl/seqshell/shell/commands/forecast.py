@@ -1,0 +1,116 @@
+"""Forecasting: /forecast, what may come after the numbers that were observed, drawn, or written to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Data, Event, Forecast, Notice
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import forecast_rows, forecast_values, numbers_of
+from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.commands.batch import model_for
+from seqshell.shell.commands.output_files import picture_place, write_picture
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.session.tasks import Wishes
+    from seqshell.shell.shell import Shell
+
+DEFAULT_MODEL = "oil-temperature"
+MOST_STEPS = 10_000
+
+
+@command(
+    "forecast",
+    usage="[N] [@FILE]",
+    options={
+        "-m MODEL": "the model that forecasts",
+        "--example": "observe the example that comes with the model before",
+        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json), or a row for each step (.txt)",
+    },
+    purpose="tasks",
+)
+def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Tell the next N steps of a series, or `horizon`, with the interval around them; the state is kept, but for what @FILE adds.
+
+    The current model forecasts if it can, else the one of -m, else oil-temperature, which stays open in the background. A line of
+    numbers appends to the series, and so does @FILE, rows of numbers or a table with named columns; /undo takes it back.
+
+        >>> /forecast --example
+        >>> /forecast 3
+        >>> /forecast 4 -o forecast.json
+    """
+    from seqshell.session.tasks.forecast_answer import told
+
+    number, name = _read(arguments)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        picture_place(file)
+    model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "forecast")
+    session = shell.answer_with(model)
+    wishes: Wishes = shell.settings if model == shell.current else shell.settings.beside(session)
+    steps = session.check_steps(wishes.get("horizon") if number is None else number)
+    _observe(shell, session, name, bool(arguments.options.get("--example")))
+    found, *remarks = told(session, steps)
+    assert isinstance(found, Forecast)
+    if shell.interactive and shell.answering != shell.current:
+        yield Notice(f"{session.model.name}:", "label")
+    if not file:
+        yield found
+        yield from remarks
+        return
+    rows, values = "".join(f"{row}\n" for row in forecast_rows(found)), forecast_values(found)
+    path = write_picture(file, partial(_draw, found), rows, {**values, "history": numbers_of(found.history)})
+    shell.op = Task.FORECAST.value
+    if shell.interactive:
+        yield Notice(f"written to {path}")
+    yield Data(values)
+    yield from remarks
+
+
+def _read(arguments: Arguments) -> tuple[int | None, str]:
+    """The number of steps, if there is one, and the name of a file, or nothing."""
+    number, name = None, ""
+    for word in words(arguments, forecast, 0, 2):
+        if word.startswith("@") and not name:
+            name = word[1:]
+        elif number is None and not word.startswith("@"):
+            number = whole_number(word, "the number of steps", 1, MOST_STEPS)
+        else:
+            raise UsageError(f"{word!r} is too much; write /forecast {forecast.usage}")
+    return number, name
+
+
+def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:
+    """Append the model's example and the values of a file, as far as they are wanted."""
+    from seqshell.session.tasks.forecast_answer import observe_file
+
+    if wants_example:
+        series = session.model.series
+        if series is None or not series.example:
+            raise UsageError(f"{session.model.name} comes without an example; write numbers")
+        session.observe(series.example)
+    if name:
+        observe_file(session, name, shell.read_stdin)
+
+
+def _draw(found: Forecast, figure: Any) -> None:
+    """The series on a matplotlib Figure, one column below the other, over the steps from now."""
+    size = len(found.columns)
+    figure.set_size_inches(8, min(40, 1 + 2.5 * size))
+    before, after = len(found.history), len(found.values)
+    for index, (axes, name) in enumerate(zip(figure.subplots(size, 1, sharex=True, squeeze=False)[:, 0], found.columns, strict=True)):
+        axes.plot(range(1 - before, 1), found.history[:, index], color="0.35", label="observed")
+        axes.plot(range(after + 1), [found.history[-1, index], *found.values[:, index]], color="C0", label="forecast")
+        if found.low is not None:
+            low, high = ([found.history[-1, index], *rows[:, index]] for rows in (found.low, found.high))
+            told = " to ".join(f"{100 * share:.3g}" for share in found.interval)
+            axes.fill_between(range(after + 1), low, high, color="C0", alpha=0.2, linewidth=0, label=f"{told} %")
+        axes.axvline(0, color="0.7", linewidth=0.8)
+        axes.set_ylabel(name, parse_math=False)
+    figure.axes[0].legend()
+    figure.axes[-1].set_xlabel("steps from now")

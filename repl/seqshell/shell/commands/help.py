@@ -1,0 +1,123 @@
+"""/help: one screen by purpose, made from the commands themselves; one command in full; the keys."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqshell.core.errors import PluginError
+from seqshell.core.events import Event, Text
+from seqshell.core.plugin_api import Arguments, Command, command
+from seqshell.shell.commands.arguments import words
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+    from seqshell.shell.shell import Shell
+
+PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
+OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage, and that a text may be a file; /help COMMAND tells them
+JOINT = "\0"  # stands for a space at which no line is broken
+WIDTH = 59  # a terminal of 60 columns shows it without wrapping
+BEGINNING = "A line goes to the model; an empty line lets it go on."
+END = "/help COMMAND tells more, /help keys the keys"
+KEYS = """\
+Enter              send; on an empty line: go on
+Alt-Enter, Ctrl-O  a new line
+Tab                complete commands, values, names, files
+Right, End         take the grey suggestion
+Alt-F              one word of it
+Up, Down, Ctrl-R   earlier lines
+Ctrl-C             stop at the next token; clear the line
+Ctrl-D             leave, on an empty line
+Ctrl-L             clear the screen, not the state
+Ctrl-X Ctrl-E      write the line in $EDITOR
+Alt-G              go on
+Alt-R              regenerate the last answer
+Alt-U              undo
+Alt-Left, -Right   the previous, the next candidate
+F1                 help
+F3                 several lines: then Alt-Enter sends
+F4                 vi or emacs keys"""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A command's docstring in its parts. summary: the first line, which tells what happens to the state. example: lines as typed."""
+
+    summary: str
+    details: str
+    example: str
+
+
+def describe(shown: Command) -> Description:
+    """The parts of a command's help: a line, paragraphs, and an example whose typed lines begin with `>>> `."""
+    summary, _, rest = inspect.cleandoc(shown.run.__doc__ or "").partition("\n")
+    paragraphs = [part for part in rest.strip("\n").split("\n\n") if part.strip()]
+    examples = [textwrap.dedent(part) for part in paragraphs if part.lstrip().startswith(">>> ")]
+    details = [" ".join(part.split()) for part in paragraphs if not part.lstrip().startswith(">>> ")]
+    return Description(summary, "\n\n".join(details), "\n".join(examples))
+
+
+def listed(registry: Registry) -> dict[str, list[Command]]:
+    """The commands of each purpose, each once and under its name; a plugin's without a purpose come last, broken ones not at all."""
+    groups: dict[str, list[Command]] = {purpose: [] for purpose in PURPOSES}
+    for name in registry.commands:
+        try:
+            found = registry.commands[name]
+        except PluginError:
+            continue
+        if not found.hidden and name.rpartition("/")[2] == found.name:
+            groups.setdefault(found.purpose or "plugins", []).append(found)
+    return groups
+
+
+def help_words(shell: Shell, text: str) -> Iterable[str]:
+    """Every command, and `keys`."""
+    return [*shell.registry.commands, "keys"]
+
+
+@command("help", usage="[COMMAND|keys]", aliases=("?",), complete=help_words, purpose="session")
+def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the commands by purpose, one command in full, or the keys; the state is kept.
+
+        >>> /help
+        >>> /help undo
+        >>> /help keys
+    """
+    (word,) = words(arguments, show_help, 0, 1) or ("",)
+    if word == "keys":
+        yield Text(KEYS)
+    elif word:
+        yield Text(_in_full(shell, word))
+    else:
+        yield Text(_overview(shell.registry))
+
+
+def _overview(registry: Registry) -> str:
+    lines = []
+    for purpose, commands in listed(registry).items():
+        whole = [f"/{item.name} {OPTIONS.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
+        if whole:
+            wrapped = textwrap.wrap("  ".join(whole), WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
+            lines += [line.replace(JOINT, " ") for line in wrapped]
+    return "\n".join([BEGINNING, *lines, "", END])
+
+
+def _in_full(shell: Shell, word: str) -> str:
+    found = shell.find_command(word)
+    described = describe(found)
+    parts = [f"/{found.name} {found.usage}".rstrip(), _wrapped(described.summary)]
+    parts += [_wrapped(part) for part in described.details.split("\n\n") if part]
+    options = [f"  {' '.join(filter(None, (option.flag, option.takes)))}  {option.help}" for option in found.options]
+    parts += ["\n".join(options)] if options else []
+    parts += [textwrap.indent(described.example, "  ")] if described.example else []
+    also = f"also {', '.join(f'/{name}' for name in found.aliases)} · " if found.aliases else ""
+    return "\n\n".join([*parts, f"{also}from {shell.registry.owner('command', word.removeprefix('/'))}"])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)

@@ -1,0 +1,118 @@
+"""Going back and forth in time: /undo, /redo, /rewind, /reset and /regen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Data, Event, Moved, Notice
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.shell.shell import Shell
+
+MOST_CANDIDATES = 100  # of one /regen
+
+
+def told(session: Session, moved: Moved) -> Iterator[Event]:
+    """A move to be drawn with the last lines of the text that it led to, and the fields of its JSON result."""
+    moved = replace(moved, tail=session.tail)
+    yield moved
+    yield Data({"pos": moved.position, "was": moved.was, "branch": moved.branch, "tail": moved.tail})
+
+
+@command("undo", usage="[N|Nt]", purpose="back")
+def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Take back the last turn, your line and its answer; the state is again what it was before.
+
+    N takes back so many turns, Nt so many tokens: /undo 12t. Nothing is lost: /redo brings it again, and the same
+    message gives the same text again.
+
+        >>> ROMEO:
+        >>> /undo
+    """
+    (word,) = words(arguments, undo, 0, 1) or ("1",)
+    if shell.answered not in (None, shell.current):
+        yield Notice(f"the last answer came from {shell.answered}; this takes back what {shell.current} read and said")
+    if word.endswith("t") and word[:-1].isdigit():
+        yield from told(shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS)))
+    else:
+        yield from told(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+
+
+@command("redo", usage="[N]", purpose="back")
+def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Bring again what /undo, /rewind or /reset took back, one turn or N; the state goes forward with it.
+
+        >>> ROMEO:
+        >>> /undo
+        >>> /redo
+    """
+    (word,) = words(arguments, redo, 0, 1) or ("1",)
+    yield from told(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+
+
+@command("rewind", usage="POS|-N|TEXT", free_text=True, purpose="back")
+def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Go back to a token position, N tokens back, or to just after the last TEXT; the state is the one of that moment.
+
+    A TEXT that is a number stands in quotes: /rewind "12". /redo brings again what was taken back.
+
+        >>> /feed ROMEO: What
+        >>> /rewind "ROMEO:"
+        >>> /rewind -2
+        >>> /rewind 0
+    """
+    text = arguments.text
+    if not text:
+        words(arguments, rewind, 1)
+    position = None if arguments.quoted else _position(text)
+    yield from told(shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
+
+
+def _position(text: str) -> int | None:
+    """The number that the text is; None where it is none."""
+    digits = text.strip().removeprefix("-")
+    return whole_number(text.strip(), "the position", -MOST_TOKENS * 1000, MOST_TOKENS * 1000) if digits.isascii() and digits.isdigit() else None
+
+
+@command("reset", aliases=("clear",), purpose="back")
+def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Forget everything that was read; the state is the initial one again. /undo takes this back.
+
+        >>> ROMEO:
+        >>> /reset
+    """
+    words(arguments, reset, 0, 0)
+    yield from told(shell.session, shell.session.reset())
+
+
+@command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")
+def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Answer again from before the last answer; the state goes on from the first new one, the old one stays a branch.
+
+    K makes so many numbered candidates, NAME=V1,V2,... one for each value of a setting. Each is a branch, main.2,
+    main.3, ...; /checkout goes to another. A search draws nothing: with beam, K are the K best.
+
+        >>> ROMEO:
+        >>> /regen
+        >>> /regen 2
+        >>> /regen temperature=0.5,1,1.5
+    """
+    (word,) = words(arguments, regen, 0, 1) or ("1",)
+    which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MOST_CANDIDATES)
+    yield from shell.session.regenerate(which, shell.settings.get("max_tokens"), stop=shell.settings.get("stop"))
+
+
+def _variants(word: str) -> list[dict[str, Any]]:
+    """`temperature=0.5,1` as the settings of each candidate."""
+    name, _, listed = word.partition("=")
+    values = [value for value in listed.split(",") if value]
+    if not values or len(values) > MOST_CANDIDATES:
+        raise UsageError(f"write the values after {name}=, separated by commas, 1 to {MOST_CANDIDATES} of them: /regen temperature=0.5,1,1.5")
+    return [{name: value} for value in values]

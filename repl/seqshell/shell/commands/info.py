@@ -1,0 +1,165 @@
+"""What a model is made of: /info, read from the checkpoint's header and the shapes of its tensors, without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import SeqshellError
+from seqshell.core.events import Data, Event, Text
+from seqshell.core.model import Architecture, Model, Series
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.state import named_leaves
+from seqshell.shell.commands.arguments import words
+
+if TYPE_CHECKING:
+    from seqshell.core.tokenizers import Tokenizer
+    from seqshell.shell.shell import Shell
+
+WIDTH = 79
+Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of parameters
+
+
+@command("info", aliases=("show",), purpose="looking")
+def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show what the current model is: its parts with shapes and parameters, state, tokenizer, training and source; the state is kept.
+
+        >>> /info
+    """
+    words(arguments, info, 0, 0)
+    model = shell.session.model
+    architecture = shell.registry.architectures.get(model.architecture)
+    owner = str(model.header.get("owner", ""))
+    trained = {key: _said(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
+    parts = (_facts(_described(model, architecture, owner)), _lines(module_tree(_shapes(model))), _lines(_state_rows(model)), _facts(trained))
+    yield Text("\n\n".join(filter(None, map("\n".join, parts))))
+    yield Data(
+        {
+            "model": model.name,
+            "task": model.task.value,
+            "architecture": model.architecture,
+            "owner": owner,
+            "parameters": model.num_parameters,
+            "vocabulary": model.tokenizer.size,
+            "fingerprint": model.fingerprint,
+        }
+    )
+
+
+def _described(model: Model, architecture: Architecture | None, owner: str) -> dict[str, str]:
+    """What the header tells of the model itself."""
+    return {
+        "model": f"{model.name} ({model.task.value})" + (f", {model.path}" if model.path else ""),
+        "about": model.header.get("about", ""),
+        "architecture": " ".join(filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))),
+        "source": source_file(architecture) if architecture else "",
+        "settings": _said(model.header.get("config", {})),
+        "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
+        "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
+        "series": _series(model.series) if model.series is not None else "",
+        "parameters": f"{model.num_parameters:,}",
+        "fingerprint": model.fingerprint[:16],
+    }
+
+
+def _vocabulary(tokenizer: Tokenizer) -> str:
+    return f"{tokenizer.name}, vocabulary of {tokenizer.size:,}"
+
+
+def _series(series: Series) -> str:
+    """The columns with their scales, how far the model looks ahead, and its quantiles."""
+    scales = zip(series.columns, series.mean, series.std, strict=True)
+    columns = ", ".join(f"{name} (mean {mean:.4g}, deviation {std:.4g})" for name, mean, std in scales)
+    steps = f"{series.horizon} steps at once" if series.horizon > 1 else "stepped on its own forecasts"
+    shares = f", quantiles {', '.join(f'{share:g}' for share in series.quantiles)}" if series.quantiles else ""
+    return f"{columns}; {steps}{shares}"
+
+
+def _facts(facts: Mapping[str, str]) -> Iterator[str]:
+    """One fact a line, or on more where it is long; empty ones are left out."""
+    width = max((len(name) for name, value in facts.items() if value), default=0) + 2
+    for name, value in facts.items():
+        if value:
+            yield textwrap.fill(value, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width, break_long_words=False)
+
+
+def _said(value: Any) -> str:
+    """A value of the header in words: of a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
+    if isinstance(value, Mapping):
+        nested = any(isinstance(inner, Mapping) for inner in value.values())
+        return ("; " if nested else ", ").join(f"{key}{':' if isinstance(inner, Mapping) else ''} {_said(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def source_file(architecture: Architecture) -> str:
+    """The file that an architecture's model is written in, found without importing it."""
+    if not isinstance(architecture.model, str):
+        return inspect.getsourcefile(inspect.unwrap(architecture.model)) or ""
+    try:
+        found = importlib.util.find_spec(architecture.model.partition(":")[0])
+    except (ImportError, ValueError):
+        return ""
+    return found.origin or "" if found else ""
+
+
+def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
+    """The tensors of the model's file; none when it never had one, or when the file has gone."""
+    from seqshell.models.file import read_shapes
+
+    try:
+        return read_shapes(model.path) if model.path else {}
+    except SeqshellError:
+        return {}
+
+
+def module_tree(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
+    """The parts of a module by the dots in its tensors' names, each with the parameters below it, tensors with their shapes.
+
+        {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
+    """
+    return _branches({tuple(name.split(".")): shape for name, shape in shapes.items()}, 0)
+
+
+def _branches(parts: Mapping[tuple[str, ...], tuple[int, ...]], depth: int) -> list[Row]:
+    found: list[Row] = []
+    for first in dict.fromkeys(path[0] for path in parts):
+        below = {path[1:]: shape for path, shape in parts.items() if path[0] == first}
+        name = first
+        while len({path[:1] for path in below}) == 1 and () not in below:  # a part with one part in it is one line
+            (step,) = {path[0] for path in below}
+            name, below = f"{name}.{step}", {path[1:]: shape for path, shape in below.items()}
+        shape = below.pop((), None)
+        count = _size(shape) if shape is not None else sum(map(_size, below.values()))
+        found.append(("  " * depth + name, _shape(shape) if shape is not None else "", f"{count:,}"))
+        found += _branches(below, depth + 1)
+    return found
+
+
+def _state_rows(model: Model) -> list[Row]:
+    """The leaves of the state, without their batch."""
+    leaves = [(name, leaf) for name, leaf in named_leaves(model.decoder.initial_state(1))]
+    return [(name, f"{_shape(tuple(leaf.shape[1:]))} {leaf.dtype}", f"{leaf.nbytes:,} bytes") for name, leaf in leaves]
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _lines(rows: list[Row]) -> Iterator[str]:
+    """The rows in columns."""
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return (f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}" for name, shape, size in rows)

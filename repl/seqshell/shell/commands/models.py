@@ -1,0 +1,124 @@
+"""The open models and the files there are: /models, /load and /close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import CheckpointError
+from seqshell.core.events import Data, Event, ModelOpened, Moved, Notice, Table
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.models.summary import about, title
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.history import told
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.shell.shell import Shell
+
+
+def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> Iterator[dict[str, str | bool | None]]:
+    """What there is to open, by name: its task (None: the file is refused), its path, and whether it is open. Open ones without a file follow."""
+    from seqshell.models.file import read_header
+
+    opened = {session.model.path.resolve() for session in sessions.values() if session.model.path}
+    for name, path in paths.list_checkpoints(folders).items():
+        try:
+            task = read_header(path).get("task")
+        except CheckpointError:
+            task = None
+        yield {"name": name, "task": task, "path": str(path), "open": path.resolve() in opened}
+        opened.discard(path.resolve())
+    for name, session in sessions.items():
+        model = session.model
+        if model.path is None or model.path.resolve() in opened:
+            yield {"name": name, "task": model.task.value, "path": str(model.path) if model.path else None, "open": True}
+
+
+@command("models", aliases=("list",), purpose="models")
+def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the models there are, with task and file, and the saved sessions; the state is kept.
+
+        >>> /models
+    """
+    words(arguments, models, 0, 0)
+    found = list(known_models(shell.registry.checkpoint_folders, shell.sessions))
+    current = shell.sessions[shell.current].model.path if shell.current else None
+    marks = ["current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found]
+    rows = tuple((item["name"], item["task"] or "refused", mark, item["path"]) for item, mark in zip(found, marks, strict=True))
+    yield Table(("model", "task", "", "file"), rows)
+    sessions = paths.list_checkpoints(kind="sessions")
+    if sessions:
+        yield Table(("saved session", "file"), tuple((name, str(path)) for name, path in sessions.items()))
+    yield Data({"models": found})
+
+
+def loadable_names(shell: Shell, text: str) -> Iterable[str]:
+    """The names of models and saved sessions."""
+    return [*paths.list_checkpoints(shell.registry.checkpoint_folders), *paths.list_checkpoints(kind="sessions")]
+
+
+@command("load", usage="NAME|PATH", complete=loadable_names, purpose="models")
+def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Open a model, or a saved session with its model; the state is then the new one's, and other models stay open.
+
+    A model that is open already goes on where it stands. A word with a slash or the ending .safetensors is a path.
+
+        >>> /load tiny
+        >>> ROMEO:
+    """
+    word = arguments.text.strip()
+    if not word:
+        words(arguments, load, 1)
+    if _means_session(shell, word):
+        yield from restored(shell, word)
+    else:
+        shell.open(word)
+        yield opened(shell)
+
+
+def _means_session(shell: Shell, word: str) -> bool:
+    """Whether a word is a saved session's: a path's header decides; of a model and a session of one name, the model is meant."""
+    if paths.is_path(word):
+        return is_session(paths.find_checkpoint(word))
+    return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(kind="sessions")
+
+
+def is_session(path: Path) -> bool:
+    """Whether a file is a saved session rather than a model; CheckpointError when it is neither."""
+    from seqshell.models.file import read_header
+
+    return bool(read_header(path)["kind"] == "session")
+
+
+def opened(shell: Shell) -> ModelOpened:
+    """The greeting of the current model."""
+    model = shell.session.model
+    return ModelOpened(shell.current or model.name, title(model.name, model.header), about(model.header))
+
+
+def restored(shell: Shell, word: str) -> Iterator[Event]:
+    """Restore the saved session that a name or path means, and tell where it stands."""
+    was = shell.session.position if shell.current else 0
+    session = shell.restore(word)
+    yield from told(session, Moved(session.position, was, session.branch))
+
+
+def open_names(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the open models."""
+    return list(shell.sessions)
+
+
+@command("close", usage="NAME", complete=open_names, purpose="models")
+def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Close a model and forget its state; the states of the other models are kept.
+
+        >>> /close tiny
+        >>> /load tiny
+    """
+    (name,) = words(arguments, close, 1, 1)
+    shell.close(name)
+    if shell.interactive:
+        yield Notice(f"{name} is closed · " + (f"{shell.current} is current" if shell.current else "no model is open; /load NAME opens one"))

@@ -1,0 +1,80 @@
+"""Files that commands write for `-o`: text, JSON or a picture, as the name says; whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.json_values import tidy
+from seqshell.models.file import write_atomically
+
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
+Draw = Callable[[Any], None]  # draws on a matplotlib Figure
+
+
+def text_place(word: str) -> Path:
+    """Where a text is to be written, said before the work whose result it is. UsageError names what stands against it."""
+    path = _place(word)
+    if path.suffix.lower() in PICTURES:
+        raise UsageError(f"a text makes no picture: end {word} in .txt or .json")
+    return path
+
+
+def picture_place(word: str) -> Path:
+    """Where a picture, its numbers or its text are to be written. UsageError: the name ends in nothing known, or matplotlib is missing."""
+    path = _place(word)
+    ending = path.suffix.lower()
+    if ending not in (*PICTURES, ".json", ".txt"):
+        raise UsageError(f"end {word} in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt")
+    if ending in PICTURES and importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("a picture needs matplotlib: pip install 'seqshell[plot]'; .json and .txt need nothing")
+    return path
+
+
+def write_text(word: str, text: str, as_json: Mapping[str, Any]) -> Path:
+    """Write the text, or `as_json` where the name ends in .json, and return the path. UsageError names what stands against it."""
+    path = text_place(word)
+    if path.suffix.lower() == ".json":
+        text = json.dumps(tidy(as_json), ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode("utf-8", "replace"))
+    return path
+
+
+def write_picture(word: str, draw: Draw, text: str, as_json: Mapping[str, Any]) -> Path:
+    """Write what `draw` draws, or its text or numbers, as the name ends, and return the path. UsageError names what stands against it."""
+    path = picture_place(word)
+    if path.suffix.lower() not in PICTURES:
+        return write_text(word, text, as_json)
+    import warnings
+
+    from matplotlib.figure import Figure
+
+    data = BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        figure = Figure(layout="constrained")
+        draw(figure)
+        figure.savefig(data, format=path.suffix.lower()[1:], dpi=120)
+    write_atomically(path, data.getvalue())
+    return path
+
+
+def _place(word: str) -> Path:
+    """The path of a word, in a folder that may be written to. UsageError otherwise, and for what is no plain file."""
+    try:
+        path = Path(word).expanduser()
+        if not path.parent.is_dir():
+            raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"cannot write {word}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+        if not os.access(path.parent, os.W_OK):
+            raise UsageError(f"cannot write {word}: you may not write into {path.parent.absolute()}")
+    except (OSError, ValueError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
+        raise UsageError(f"cannot write {word[:100]}: {getattr(error, 'strerror', None) or error}") from None
+    return path

@@ -1,0 +1,90 @@
+"""What there is to choose from and whose it is: /plugins, /samplers, /strategies and /architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import PluginError
+from seqshell.core.events import Event, Notice, Table, Text
+from seqshell.core.plugin_api import Arguments, command, settings_of
+from seqshell.shell.commands.arguments import words
+
+if TYPE_CHECKING:
+    from seqshell.host import PluginInfo
+    from seqshell.shell.shell import Shell
+
+SETTING_COLUMNS = ("setting", "default", "range", "neutral", "does")
+
+
+@command("plugins", options={"--errors": "show what went wrong with plugins, with the tracebacks"}, purpose="plugins")
+def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the plugins with version, hooks and how each fared; the state is kept.
+
+    The first column is the owner: where two plugins offer one name, owner/name chooses.
+
+        >>> /plugins
+        >>> /plugins --errors
+    """
+    words(arguments, plugins, 0, 0)
+    if arguments.options.get("--errors"):
+        told = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
+        yield Text("\n\n".join([*told, *shell.registry.warnings]) or "nothing is wrong with the plugins")
+        return
+    yield Table(("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins)))
+    if shell.registry.problems:
+        yield Notice(f"{len(shell.registry.problems)} failed: /plugins --errors", "warning")
+
+
+def _row(item: PluginInfo) -> tuple[str, ...]:
+    hooks = ", ".join(hook.removeprefix("seqshell_") for hook in item.hooks)
+    return (item.name, item.distribution, item.version, hooks, f"{item.import_ms:.0f} ms", item.state)
+
+
+@command("samplers", purpose="plugins")
+def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the samplers, whose they are, and their settings with ranges and neutral values; the state is kept.
+
+        >>> /samplers
+    """
+    words(arguments, samplers, 0, 0)
+    yield from _listed(shell, "sampler", shell.registry.samplers)
+
+
+@command("strategies", purpose="plugins")
+def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the strategies, whose they are, and their settings with ranges; the state is kept.
+
+        >>> /strategies
+    """
+    words(arguments, strategies, 0, 0)
+    yield from _listed(shell, "strategy", shell.registry.strategies)
+
+
+def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterator[Event]:
+    """One row for each setting of each class; one that fails to load is named with its fault."""
+    rows: list[tuple[Any, ...]] = []
+    for name in offered:
+        owner = shell.registry.owner(kind, name)
+        try:
+            found = settings_of(offered[name])
+        except PluginError as error:
+            rows.append((name, owner, "", "", "", "", f"failed: {error.message}"))
+            continue
+        described = [(item.name, item.default, item.range, item.neutral, item.help) for item in found]
+        rows += [(name, owner, *row) for row in described or [("", None, "", None, "")]]
+    yield Table((kind, "from", *SETTING_COLUMNS), tuple(rows))
+
+
+@command("architectures", purpose="plugins")
+def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the architectures, whose they are, and what each is for; the state is kept.
+
+        >>> /architectures
+    """
+    words(arguments, architectures, 0, 0)
+    found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
+    yield Table(
+        ("architecture", "from", "task", "summary"),
+        tuple((name, shell.registry.owner("architecture", name), item.task.value, item.summary) for name, item in found),
+    )

@@ -1,0 +1,123 @@
+"""/record: a script of what is done from here on, which gives the same text when it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import seqshell
+from seqshell.core import paths
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.events import Event, Finished, Notice
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.shell import syntax
+from seqshell.shell.commands.script import file_name
+from seqshell.shell.setting_specs import SHELL_SETTINGS
+from seqshell.shell.settings import BUILT_IN, CHECKPOINT
+
+if TYPE_CHECKING:
+    from seqshell.core.model import Model
+    from seqshell.shell.shell import Shell
+
+FIRST_LINE = "/# recorded by seqshell"
+# Settings that change no text: those of the prompt and the screen, and of what is kept.
+LEFT_OUT = ("pace", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
+
+
+@command("record", usage="FILE|off", purpose="session")
+def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Write a script of your lines from here on, until `off` or the end; running it gives the same text. The state is kept.
+
+    It begins with /load, /seed and the settings in force. Where the model has read something already, the session is
+    saved beside it, and the script restores that. Lines that fail are left out.
+
+        >>> /record lesson-one.seq
+        >>> ROMEO:
+        >>> /record off
+    """
+    word = file_name(arguments, record)
+    if word != "off":
+        path = _new_script(word)
+        beginning = list(_beginning(shell, path))  # may fail, and then the recording that runs goes on
+        try:
+            script = path.open("w", encoding="utf-8", errors="replace", newline="\n")
+            script.write("".join(f"{line}\n" for line in beginning))
+            script.flush()
+        except OSError as error:
+            raise UsageError(f"cannot write {word}: {error.strerror or error}") from None
+    elif shell.recording is None:
+        raise UsageError("nothing is recorded; /record FILE begins")
+    if shell.recording is not None:
+        shell.recording.close()
+    shell.recording = None if word == "off" else script
+    if shell.interactive:
+        yield Notice("the recording ended" if word == "off" else f"recording into {path} · /record off ends it")
+
+
+def replayed(shell: Shell, line: str, cut: Finished | None) -> Iterator[str]:
+    """The lines of a script that do what `line` did; cut: the answer of it that was interrupted.
+
+    A script has no Ctrl-C: an answer is made as short as it came out instead.
+    """
+    script = syntax.as_script(line)
+    if cut is None or shell.op not in ("generate", "translate", "/continue", "/regen"):
+        yield script
+    elif shell.op == "/continue":
+        yield from [f"/continue {cut.num_tokens}"] if cut.num_tokens else ()
+    else:
+        yield f"/set max_tokens {max(1, cut.num_tokens)}"
+        yield script
+        yield from () if cut.num_tokens else ["/undo 1t"]
+        yield f"/set max_tokens {shell.settings.get('max_tokens')}"
+
+
+def _new_script(word: str) -> Path:
+    """The path of a file that is not there yet, or is a recording; UsageError for what must not be lost."""
+    path = Path(word).expanduser()
+    if path.is_symlink() or path.exists():
+        try:
+            replaceable = path.is_file() and path.read_bytes()[: len(FIRST_LINE)] in (b"", FIRST_LINE.encode())
+        except OSError:
+            replaceable = False
+        if not replaceable:
+            raise UsageError(f"{word} is there already and is no recording; choose another name")
+    return path
+
+
+def _beginning(shell: Shell, path: Path) -> Iterator[str]:
+    """The lines that bring another shell to where this one is."""
+    from seqshell.decoding.syntax import format_chain, format_strategy
+
+    session, registry = shell.session, shell.registry
+    yield f"{FIRST_LINE} {seqshell.__version__}"
+    yield f"/load {_loadable(session.model, shell)}"
+    yield f"/seed {session.seed}"
+    listed = {entry.name for entry in shell.settings.table()}
+    for entry in map(shell.settings.entry, SHELL_SETTINGS):
+        if entry.name not in LEFT_OUT and (entry.name in listed or entry.origin not in (BUILT_IN, CHECKPOINT)):
+            yield f"/set {entry.name} {_written(entry.value)}"
+    if session.model.task in shell.find_command("strategy").tasks:
+        yield f"/strategy {format_strategy(session.strategy, registry.strategies)}"
+    if session.model.task in shell.find_command("sampler").tasks:
+        yield f"/sampler {format_chain(session.chain, registry.samplers)}"
+    if session.position or len(session.branches()) > 1:
+        saved = path.absolute().with_name(path.name + paths.ENDING)
+        session.save(saved)
+        yield f"/restore {saved}"
+
+
+def _loadable(model: Model, shell: Shell) -> str:
+    """The word that /load opens the model with: its name where that means the same file, else the path."""
+    if model.path is None:
+        raise CheckpointError(f"{model.name} has no file that a script could load; seqshell.save_checkpoint writes one")
+    named = paths.list_checkpoints(shell.registry.checkpoint_folders).get(model.name)
+    return model.name if named is not None and named.resolve() == model.path.resolve() else str(model.path.resolve())
+
+
+def _written(value: Any) -> str:
+    """A value as /set reads it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,127 @@
+"""How far back a model remembers: /reach, the gradient of what it expected with respect to each token that it had read."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Data, Event, Notice, Reach
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.state import State, leaves, map_leaves
+from seqshell.shell.commands.arguments import whole_number, words
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.shell.shell import Shell
+
+USUAL, MOST = 20, 1000  # tokens looked back at
+
+
+@command("reach", usage="[N]", tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
+def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show how far back the model remembers: what each of the last N tokens did to the last one; the state is kept.
+
+    The bars are |d log p(last token) / d embedding| of the N tokens before it, by one backward pass through the torch module.
+    The half-life is the number of tokens over which they halve, fitted to their logarithms. Of a classifier they are the
+    gradients of its answer, for the last N tokens of the text.
+
+        >>> /feed ROMEO:
+        >>> /reach 5
+    """
+    (word,) = words(arguments, reach, 0, 1) or (str(USUAL),)
+    number = whole_number(word, "the number of tokens", 1, MOST)
+    session = shell.session
+    if not session.model.causal:
+        raise UsageError(f"{session.model.name} reads a text from both ends, so that no token of it is further back than another")
+    is_label = session.model.task is Task.CLASSIFY
+    texts, ids = _last_tokens(session, number)
+    if session.model.path is None:
+        raise UsageError(f"{session.model.name} has no file to read its torch module from, whose gradients /reach shows")
+    _refuse_whole_numbers(session)
+    if "torch" not in sys.modules:
+        yield Notice("loading torch for the gradients")
+    from seqshell.training.language.evaluation import module_of
+
+    start = session.live.timeline.ancestor(session.here.node, session.position - len(texts))
+    state = session.live.moment(start).state
+    read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
+    log_prob, norms = gradients(module_of(session.model, shell.registry), session.model.architecture, read, target, state)
+    said = session.label().answer if is_label else texts[-1]
+    tokens, halved = tuple(zip(texts, norms, strict=False)), half_life(norms)
+    yield Reach(tokens, said, log_prob, halved)
+    shown = [{"back": len(norms) - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(tokens)]
+    yield Data({"token": said, "logprob": log_prob, "half_life": halved, "reach": shown})
+
+
+def _refuse_whole_numbers(session: Session) -> None:
+    """UsageError, before torch is loaded, for a state that no gradient passes: counted models and their kin keep the last tokens themselves."""
+    kept = list(leaves(session.here.state))
+    if kept and not any(leaf.dtype.kind == "f" for leaf in kept):
+        number = sum(leaf[0].size for leaf in kept)
+        raise UsageError(
+            f"{session.model.name} has no gradients to show: its state is whole numbers, {number} of them, such as the last tokens; "
+            "it reaches as far back as these do",
+            code="no_gradient",
+        )
+
+
+def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
+    """The texts and ids of the last `number` tokens and, of a text that goes on, of the token that they led to. UsageError where there are none."""
+    from seqshell.session.inspection import pieces_of
+
+    is_label = session.model.task is Task.CLASSIFY
+    if session.position < 2 - is_label:
+        what = "a text" if is_label else "two tokens, of which the first can have told of the second,"
+        raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
+    length = min(session.position, number + (not is_label))
+    return pieces_of(session.live, session.here.node)[-length:], session.ids()[-length:]
+
+
+def gradients(module: Any, name: str, ids: Sequence[int], target: int | None, state: State) -> tuple[float, list[float]]:
+    """log p(target) after the ids, read from `state`, and the norm of its gradient for the vector of each of them.
+
+    target: None for the likeliest there. module: in eval mode; its `embedding` turns ids [1, T] into vectors [1, T, E].
+    state: arrays [1, ...]. UsageError, with the architecture's `name`, for a module in which no gradient leads back to such vectors.
+    """
+    import torch
+
+    vectors: list[torch.Tensor] = []
+
+    def keep(_: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
+        vectors.append(output.detach().requires_grad_())
+        return vectors[-1]
+
+    embedding = getattr(module, "embedding", None)
+    if not isinstance(embedding, torch.nn.Module):
+        raise UsageError(f"the architecture {name} has no embedding, so that no gradient leads back to its tokens", code="no_gradient")
+    module.requires_grad_(False)
+    tokens = torch.tensor([list(ids)])
+    hook = embedding.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            outputs, _ = module(tokens, map_leaves(lambda leaf: torch.from_numpy(leaf.copy()), state))
+            log_probs = outputs[0, -1].float().log_softmax(-1)
+            log_prob = log_probs.max() if target is None else log_probs[target]
+    finally:
+        hook.remove()
+    if len(vectors) != 1 or vectors[0].shape[:-1] != tokens.shape:
+        raise UsageError(f"the architecture {name} does not read its tokens one after the other, so that none is further back", code="no_gradient")
+    (gradient,) = torch.autograd.grad(log_prob, vectors)
+    return float(log_prob.detach()), gradient[0].double().norm(dim=-1).tolist()
+
+
+def half_life(norms: Sequence[float]) -> float | None:
+    """The number of steps back over which the norms, oldest first, halve, by a line through their logarithms (least squares).
+
+    None for fewer than three that are not 0, and where they do not fall.
+    """
+    points = [(-index, math.log2(norm)) for index, norm in enumerate(reversed(norms)) if norm > 0]
+    if len(points) < 3:
+        return None
+    middle = sum(place for place, _ in points) / len(points)
+    rise = sum((place - middle) * height for place, height in points) / sum((place - middle) ** 2 for place, _ in points)
+    return 1 / rise if rise > 0 else None

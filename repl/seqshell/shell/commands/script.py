@@ -1,0 +1,116 @@
+"""Lines from files and into files: /source, /tour, /record, /history and /expect; and /quit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqshell.core.errors import ExpectationError, SeqshellError, UsageError
+from seqshell.core.events import Event, Quit, Steps, Text
+from seqshell.core.plugin_api import Arguments, Command, command
+from seqshell.shell import syntax
+from seqshell.shell.commands.arguments import whole_number, words
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+DEEPEST = 16  # scripts that run one another
+SHOWN = 60  # characters of a result in an error
+
+
+def file_name(arguments: Arguments, used: Command) -> str:
+    """All that stands after the command as the name of a file, in quotes or not."""
+    text = arguments.text.strip()
+    if not text:
+        words(arguments, used, 1)
+    return syntax.unquoted(text) or text
+
+
+@command("source", usage="[--step] FILE", options={"--step": "show the comments and take the lines one by one"}, purpose="session")
+def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Run the lines of a file as if they were typed, until one fails; each moves the state as it would by itself.
+
+    Each is a turn of its own. With --step the comments are shown as prose and each line is put into the prompt, where Enter sends it.
+
+        >>> /source lesson.seq
+    """
+    name = file_name(arguments, source)
+    yield from run_script(shell, name, syntax.read_file(name), step=bool(arguments.options.get("--step")))
+
+
+@command("tour", purpose="session")
+def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show in two minutes what can be done here, line by line; Enter sends each, and the state moves with them.
+
+        >>> /tour
+    """
+    words(arguments, tour, 0, 0)
+    yield from run_script(shell, "/tour", Path(__file__).with_name("tour.seq").read_text("utf-8"), step=True)
+
+
+def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Iterator[Event]:
+    """The events of a script's lines; taken one by one, where a person is there to do so. A line's error tells file and line."""
+    physical = text.removesuffix("\n").split("\n")
+    if physical[0].startswith("#!"):
+        physical[0] = ""
+    script = list(syntax.joined_blocks(physical))  # as a whole, so that nothing runs when a block is not closed
+    if step and shell.interactive:
+        yield Steps(name, tuple(physical))
+        return
+    if name in shell.scripts or len(shell.scripts) == DEEPEST:
+        raise UsageError(f"{' runs '.join((*shell.scripts[-2:], name))}: that would not end, or not within {DEEPEST} scripts that run one another")
+    recording, shell.recording = shell.recording, None  # the line that runs the script is recorded, not its lines
+    shell.scripts.append(name)
+    try:
+        for line in script:
+            if line.text:
+                try:
+                    yield from shell.handle(line.text)
+                except SeqshellError as error:
+                    error.message = f"{name}:{line.number}: {error.message}"
+                    error.args = (error.message,)
+                    raise
+            if shell.interrupted:
+                return
+    finally:
+        shell.scripts.pop()
+        shell.recording = shell.recording or recording
+
+
+@command("history", purpose="session")
+def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the lines that you sent so far; the state is kept.
+
+        >>> ROMEO:
+        >>> /history
+        ROMEO:
+    """
+    words(arguments, history, 0, 0)
+    yield Text("\n".join(map(syntax.as_script, shell.history[:-1])))
+
+
+@command("expect", usage="TEXT", free_text=True, purpose="session")
+def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Fail unless the last result contains TEXT, so that a script can test what a model does; the state is kept.
+
+        >>> /feed ROMEO:
+        >>> /text
+        >>> /expect "ROMEO:"
+    """
+    if not arguments.text:
+        words(arguments, expect, 1)
+    if arguments.text not in shell.last_result:
+        result = shell.last_result if len(shell.last_result) <= SHOWN else shell.last_result[:SHOWN] + "..."
+        raise ExpectationError(f"the last result does not contain {arguments.text!r}; it is {result!r}")
+    yield from ()
+
+
+@command("quit", usage="[CODE]", aliases=("exit", "bye"), purpose="session")
+def leave(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Leave with an exit code, 0 unless said; at the prompt the session is kept as `last`, unless autosave is off.
+
+        >>> /quit
+    """
+    (word,) = words(arguments, leave, 0, 1) or ("0",)
+    yield Quit(whole_number(word, "the exit code", 0, 255))

@@ -1,0 +1,61 @@
+"""The whole session in a file: /save and /restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import CheckpointError
+from seqshell.core.events import Event, Notice
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.models import is_session, restored
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+
+def session_names(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the saved sessions."""
+    return list(paths.list_checkpoints(kind="sessions"))
+
+
+@command("save", usage="NAME|PATH", complete=session_names, purpose="session")
+def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Write the whole session, branches and what could be redone included, to a file; the state is kept.
+
+    A word with a slash or the ending .safetensors is a path, another is a name in your sessions folder.
+
+        >>> ROMEO:
+        >>> /save lesson
+    """
+    word = arguments.text.strip()
+    if not word:
+        words(arguments, save, 1)
+    session = shell.session
+    path = paths.place(word, "sessions")
+    if path.is_file() and not is_session(path):
+        raise CheckpointError(f"{path} is a model, which a session must not replace; choose another name")
+    session.save(path)
+    if shell.interactive:
+        yield Notice(f"saved in {path} · /restore {word} brings it back")
+
+
+@command("restore", usage="NAME|PATH", complete=session_names, purpose="session")
+def restore(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Bring a saved session back; the state, the branches and the next token are those that were saved.
+
+    It takes the place of the session that is open on the same model.
+
+        >>> ROMEO:
+        >>> /save lesson
+        >>> /reset
+        >>> /restore lesson
+    """
+    word = arguments.text.strip()
+    if not word:
+        words(arguments, restore, 1)
+    if paths.is_path(word) and not is_session(paths.find_checkpoint(word, kind="sessions")):
+        raise CheckpointError(f"{word} is a model, not a saved session; /load {word} opens it")
+    yield from restored(shell, word)

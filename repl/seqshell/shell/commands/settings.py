@@ -1,0 +1,153 @@
+"""How the next token is chosen: /set, /sampler, /strategy and /seed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.events import Data, Event, Notice, SettingChanged, Table, Text
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command, settings_of
+from seqshell.shell.commands.arguments import whole_number, words
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
+
+
+def changed(name: str, value: Any, was: Any) -> Iterator[Event]:
+    """A setting's new value to be shown, and the fields of its JSON result."""
+    yield SettingChanged(name, value, was)
+    yield Data({"name": name, "value": value, "was": was})
+
+
+def setting_words(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the settings, then the values that one of them can take."""
+    name, space, _ = text.lstrip().partition(" ")
+    if not space:
+        return dict.fromkeys((*shell.settings.names(), *shell.registry.samplers))
+    setting = shell.settings.entry(name).setting
+    return [*setting.choices, *(("on", "off") if setting.kind is bool else ()), "default"]
+
+
+@command("set", usage="[NAME [VALUE|default]]", complete=setting_words, purpose="choosing")
+def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the settings with their ranges and where each value comes from, or give one another value; the state is kept.
+
+    The fields of the sampler chain are settings too: /set temperature 0.5 changes that stage alone, or adds it at its
+    usual place. The value `default` goes back to what the config file, the checkpoint or seqshell itself gives.
+    Settings are not undone.
+
+        >>> /set max_tokens 40
+        >>> /set temperature 0.5
+        >>> /set stop "\\n\\n"
+        >>> /set stop default
+        >>> /set max_tokens
+    """
+    name, separator, value = _name_and_value(arguments.text)
+    if separator:
+        new, was = shell.settings.reset(name) if value == "default" else shell.settings.set(name, value)
+        yield from changed(name, new, was)
+        return
+    entries = (shell.settings.entry(name),) if name else shell.settings.table()
+    rows = tuple((entry.name, shown(entry.value), entry.setting.range, entry.origin) for entry in entries)
+    yield Table(("setting", "value", "range", "from"), rows)
+    if name and shell.interactive and entries[0].setting.help:
+        yield Notice(entries[0].setting.help)
+
+
+def _name_and_value(text: str) -> tuple[str, str, str]:
+    """`NAME VALUE` or `NAME=VALUE`, the value verbatim; without a value the separator is empty."""
+    name, separator, value = text.lstrip().partition("=" if "=" in text.split(" ")[0] else " ")
+    return name.rstrip(), separator if value.strip() or separator == "=" else "", value if value.strip() else ""
+
+
+def shown(value: Any) -> Any:
+    """A setting's value as a cell: several texts as one JSON array, the rest as it is."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value
+
+
+def stage_words(shell: Shell, text: str) -> Iterable[str]:
+    """Samplers with their first fields, and with - those of the chain that runs."""
+    if text.rpartition(" ")[2].startswith("-"):
+        return [f"-{stage.name}" for stage in shell.session.chain]
+    sign = "+" if text.rpartition(" ")[2].startswith("+") else ""
+    return [f"{sign}{name}=" for name in shell.registry.samplers]
+
+
+@command("sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
+def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Choose how the next token's logits are reshaped, in this order; the state is kept.
+
+    Without a word it shows the chain that really runs. A STAGE is NAME[=VALUE][,FIELD=VALUE ...], VALUE being the first
+    field; the stages given replace all of it. +STAGE adds one, -NAME removes one. /samplers lists what there is.
+
+        >>> /sampler top_k=40 temperature=0.8
+        >>> /sampler +min_p=0.05 -top_k
+        >>> /sampler
+        min_p=0.05 temperature=0.8
+    """
+    from seqshell.decoding.chain import is_about_chance
+    from seqshell.decoding.syntax import format_chain, parse_chain
+
+    session = shell.session
+    was = format_chain(session.chain)
+    if arguments.words:
+        session.chain = parse_chain(arguments.text, shell.registry.samplers, session.chain)
+        yield from changed("sampler", format_chain(session.chain), was)
+    else:
+        yield Text(was)
+    idle = [] if getattr(session.strategy, "draws", True) else list(filter(is_about_chance, session.chain))
+    if idle and shell.interactive:
+        yield Notice(f"{session.strategy.name} draws nothing: {format_chain(idle)} not in use")
+
+
+def strategy_words(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the strategies, then the settings of the one named."""
+    name, space, _ = text.lstrip().partition(" ")
+    if not space or name not in shell.registry.strategies:
+        return list(shell.registry.strategies)
+    return [f"{item.name}=" for item in settings_of(shell.registry.strategies[name])]
+
+
+@command("strategy", usage="[NAME NAME=VALUE ...]", complete=strategy_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
+def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Choose how a sequence is made of single choices: sample, greedy, beam, or a plugin's; the state is kept.
+
+    Without a word it shows the one in force. /strategies lists what there is, with settings.
+
+        >>> /strategy beam width=4
+        >>> /strategy greedy
+        >>> /strategy
+        greedy
+    """
+    from seqshell.decoding.syntax import format_strategy, parse_strategy
+
+    was = format_strategy(shell.session.strategy)
+    if not arguments.words:
+        yield Text(was)
+        return
+    shell.session.strategy = parse_strategy(arguments.text, shell.registry.strategies)
+    yield from changed("strategy", format_strategy(shell.session.strategy), was)
+
+
+@command("seed", usage="[N|random]", complete=lambda shell, text: ["random"], purpose="choosing")
+def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Set the random seed, or draw one; the state is kept, and the tokens from here on follow the new seed.
+
+    After /undo the same message gives the same text again; /regen gives another. Without a word it shows the seed.
+
+        >>> /seed 7
+        >>> /seed
+        7
+    """
+    (word,) = words(arguments, seed, 0, 1) or ("",)
+    was = shell.session.seed
+    if not word:
+        yield Text(str(was))
+        return
+    shell.session.set_seed(secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED))
+    yield from changed("seed", shell.session.seed, was)

@@ -1,0 +1,79 @@
+"""Writing and reading on: /feed, /continue, /reseed and /text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seqshell.core.events import Event, Notice
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.session import tasks
+from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
+from seqshell.shell.commands.history import told
+from seqshell.shell.commands.output_files import write_text
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+
+@command("feed", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
+def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Read a text without answering; the state moves on over it.
+
+    The text is read as it stands. In quotes it is one JSON string, so that \\n is a newline; @FILE reads a whole file. A model
+    that forecasts observes the numbers in it.
+
+        >>> /feed "ROMEO:\\n"
+        >>> /continue 5
+    """
+    if not arguments.text:
+        words(arguments, feed, 1)
+    number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
+    if shell.interactive:
+        yield Notice(f"{number} {'values' if shell.task == Task.FORECAST else 'tokens'} read · position {shell.session.position}")
+
+
+@command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
+def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Generate N more tokens, or max_tokens, from the live state, which moves on with each of them.
+
+    An empty line at the prompt does the same.
+
+        >>> ROMEO:
+        >>> /continue 5
+    """
+    found = words(arguments, go_on, 0, 1)
+    number = whole_number(found[0], "the number of tokens", 1, MOST_TOKENS) if found else None
+    yield from tasks.go_on(shell.session, shell.settings, number)
+
+
+@command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
+def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Forget everything, then read TEXT; the state is as if only TEXT had ever been read. /undo takes this back.
+
+        >>> ROMEO:
+        >>> /reseed JULIET:
+        >>> /continue 5
+    """
+    yield from told(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
+
+
+@command("text", options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that are yours)"),), purpose="text")
+def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the text of this branch as it is now, yours in bold; the state is kept.
+
+        >>> ROMEO:
+        >>> /undo 1t
+        >>> /text
+        >>> /text -o romeo-and-more.txt
+    """
+    words(arguments, text, 0, 0)
+    whole = shell.session.text()
+    file = arguments.options.get("-o")
+    if not file:
+        yield whole
+        return
+    path = write_text(str(file), whole.text, {"text": whole.text, "spans": whole.spans})
+    if shell.interactive:
+        yield Notice(f"{len(whole.text):,} characters written to {path}")

@@ -1,0 +1,99 @@
+"""Training from inside the shell: /train and /recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Event, Notice, Table
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.models import opened
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+
+def recipe_words(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the recipes, then the keys of a recipe that are often changed."""
+    from seqshell.training.recipes.settings import TABLES
+
+    if " " not in text.lstrip():
+        return list(paths.list_recipes())
+    return [f"{table}.{key}=" for table, kind in TABLES.items() for key in kind.__dataclass_fields__]
+
+
+@command(
+    "train",
+    usage="RECIPE|FILE [FILE] [KEY=VALUE ...]",
+    options={"--out NAME|PATH": "where the model is written; else models/RECIPE", "--resume": "go on with a training that was interrupted"},
+    complete=recipe_words,
+    purpose="models",
+)
+def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
+
+    FILE.tsv, or two files line by line, are sentences and their translations; a CSV or TSV with columns text and label, or a folder of files
+    LABEL.txt, are texts to be told apart; one with a time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe.
+    Ctrl-C keeps the best so far and opens that.
+
+        >>> /train notes.txt training.epochs=1 model.hidden_size=8
+        >>> The cat
+    """
+    first, *others = words(arguments, train, 1)
+    second = [word for word in others[:1] if "=" not in word]
+    overrides = others[len(second) :]
+    for override in overrides:
+        if "=" not in override:
+            raise UsageError(f"after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not {override!r}")
+    from seqshell.training.recipes.from_files import load_recipe
+
+    device = [f"training.device={shell.device}"] if shell.device != "auto" else []
+    recipe = load_recipe([first, *second], [*device, *overrides])
+    path = paths.place(str(arguments.options.get("--out") or recipe.name), "models")
+    from seqshell.training.loop import train as run
+
+    before = _written(path)
+    try:
+        yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
+    except GeneratorExit:
+        told = "stopped before anything was learnt; nothing is kept"
+        if _written(path) != before:
+            _open_new(shell, path)
+            told = f"the best so far is kept and open: {opened(shell).title}"
+        shell.notices.append(Notice(told))  # nothing can be yielded any more
+        raise
+    if _written(path) != before:
+        _open_new(shell, path)
+        yield opened(shell)
+
+
+def _written(path: Path) -> tuple[int, int]:
+    """What tells one state of a file from another; zeros when it is not there."""
+    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else (0, 0)
+
+
+def _open_new(shell: Shell, path: Path) -> None:
+    """Open what was trained, in place of an older model of the same file."""
+    for name, session in list(shell.sessions.items()):
+        if session.model.path is not None and session.model.path.resolve() == path.resolve():
+            shell.close(name)
+    shell.open(path)
+
+
+@command("recipes", purpose="models")
+def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """List the recipes that /train takes by name; the state is kept.
+
+        >>> /recipes
+    """
+    words(arguments, recipes, 0, 0)
+    from seqshell.training.recipes.listing import describe_recipes
+
+    rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
+    yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
+    if shell.interactive:
+        yield Notice("/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences, or texts with labels")

@@ -1,0 +1,158 @@
+"""Translating: /translate, for a text or for a file line by line, and /attention, what the last translation looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core import attention_labels as reading
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Attention, Data, Event, Notice, Translation
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import in_one_line, plain
+from seqshell.models.summary import direction
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
+from seqshell.shell.commands.output_files import picture_place, text_place, write_picture, write_text
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.session.tasks import Wishes
+    from seqshell.shell.shell import Shell
+
+DEFAULT_MODEL = "english-french"
+
+
+@command(
+    "translate",
+    usage="[-m MODEL] TEXT|@FILE",
+    options={
+        "-m MODEL": "the model that translates",
+        "--prefix TEXT": "the first words of the answer",
+        "-o FILE": "write the translation to FILE (.txt, or .json)",
+    },
+    free_text=True,
+    purpose="tasks",
+)
+def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Translate a text, or a file line by line; the state of the current model is kept, unless it is the one that translates.
+
+    The current model translates if it can, else the one of -m, else english-french, which stays open in the background;
+    /load makes it the current one. A text of several lines is one text. @FILE gives one line for each line, blank ones
+    included; one that cannot be translated becomes an empty line and a warning.
+
+        >>> /translate i love you
+        >>> /translate --prefix je i love you
+        >>> /translate @letters.txt -o letters-in-french.txt
+    """
+    if not arguments.text.strip() and not arguments.file:
+        words(arguments, translate, 1)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        text_place(file)
+    name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "translate")
+    session = shell.answer_with(name)
+    wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
+    prefix = str(arguments.options.get("--prefix", ""))
+    if arguments.file:
+        yield from _lines(shell, session, arguments.text, wishes, prefix, file)
+    else:
+        yield from _text(shell, session, arguments.text, wishes, prefix, file)
+
+
+def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+    """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
+    from seqshell.session.tasks.translate_answer import answer
+
+    label = f"{direction(session.model.name, session.model.header)}:" if shell.interactive and shell.answering != shell.current else ""
+    for event in answer(session, text, wishes, prefix):
+        if label:
+            yield Notice(label, "label")
+            label = ""
+        if isinstance(event, Translation) and file:
+            path = write_text(file, _as_line(event), {"lines": [_as_json(event)]})
+            if shell.interactive:
+                shell.notices.append(Notice(f"written to {path}"))
+        yield event
+
+
+def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+    """One translation for each line of a text."""
+    from seqshell.session.tasks.translate_file import translate_lines
+
+    def empty(source: str, item: int) -> Translation:
+        return Translation("", 0, "error", 0.0, 0, 0, session.branch, source=source, item=item)
+
+    telling = Telling(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
+    sources = lines_of(text)
+    yield from answer_lines(shell, telling, sources, translate_lines(session, sources, wishes, prefix), file)
+
+
+def _as_line(event: Translation) -> str:
+    """A translation as -o FILE.txt has it."""
+    return in_one_line(event.answer) + "\n"
+
+
+def _as_json(event: Translation) -> dict[str, Any]:
+    """A translation as -o FILE.json has it."""
+    best = [{"text": item.text, "score": item.score, "logprob": item.log_prob} for item in event.candidates]
+    return {"source": event.source, "text": event.answer, "logprob": event.log_prob, "stop": event.stop, **({"nbest": best} if best else {})}
+
+
+@command(
+    "attention",
+    usage="[-o FILE]",
+    options={"-o FILE": "a picture (.png, .svg, .pdf), the numbers (.json) or a table (.txt)"},
+    purpose="tasks",
+)
+def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show which tokens of the source each token of the last translation looked at, as a heat map; the state is kept.
+
+    Columns are the source, rows the translation. A + stands before a part that goes on with a word.
+
+        >>> /translate i love you
+        >>> /attention
+        >>> /attention -o looked-at.json
+    """
+    words(arguments, attention, 0, 0)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        picture_place(file)
+    name = shell.translated if shell.translated in shell.sessions else shell.current
+    session = shell.sessions[name] if name is not None else shell.session
+    if session.model.task != Task.TRANSLATE:
+        raise UsageError("nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at", code="no_answer")
+    found = session.attention()
+    values = attention_values(found)
+    if not file:
+        yield found
+    else:
+        path = write_picture(file, partial(_draw, found), (plain(found) or "") + "\n", values)
+        if shell.interactive:
+            yield Notice(f"written to {path}")
+    yield Data(values)
+
+
+def attention_values(found: Attention) -> dict[str, Any]:
+    """The fields of /attention in JSON; alignment: for each token of the target the index of the one of the source that it looked at most."""
+    weights = [[float(weight) for weight in row] for row in found.weights]
+    return {
+        "source": list(reading.names(found.source)),
+        "target": list(reading.names(found.target)),
+        "weights": weights,
+        "alignment": list(reading.alignment(weights)),
+    }
+
+
+def _draw(found: Attention, figure: Any) -> None:
+    """The heat map on a matplotlib Figure, cells of a third of an inch; the source stands above it."""
+    source, target = reading.labels(found.source), reading.labels(found.target)
+    figure.set_size_inches(min(40, 2.5 + 0.33 * len(source)), min(40, 1.8 + 0.33 * len(target)))
+    axes = figure.subplots()
+    image = axes.imshow(found.weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=60, ha="left", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(target)), target, parse_math=False)
+    axes.xaxis.tick_top()
+    figure.colorbar(image, label="weight", fraction=0.05, pad=0.02)

@@ -1,0 +1,135 @@
+"""What may stand at the end of a line: commands, settings and values, names of models, sessions and branches, files. Draws nothing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import SeqshellError
+from seqshell.core.model import Task
+from seqshell.models.file import read_header
+from seqshell.shell import commands
+
+if TYPE_CHECKING:
+    from seqshell.core.plugin_api import Command
+    from seqshell.shell.shell import Shell
+
+MOST = 500  # offered at once
+
+
+@dataclass(frozen=True)
+class Completions:
+    """items: (text, description); each text may stand in place of what follows `start` in the line."""
+
+    start: int
+    items: tuple[tuple[str, str], ...] = ()
+
+
+def complete(shell: Shell | None, before: str) -> Completions:
+    """What may stand at the end of `before`, the line up to the cursor. Without a shell, what can be known without one."""
+    line = re.fullmatch(r"/(\S*)(?:\s(.*))?", before, re.DOTALL)
+    if line is None or before.startswith("//"):
+        return Completions(len(before))
+    name, rest = line.groups()
+    if rest is None:
+        return Completions(0, tuple((f"/{found}", about) for found, about in _commands(shell, name)))
+    start = len(before) - len(re.split(r"\s", rest)[-1])
+    word = before[start:]
+    found = _arguments(shell, name, rest, word)
+    return Completions(start, tuple(islice(dict(found).items(), MOST)))
+
+
+def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
+    """The commands that begin with the word, with the first line of their help; else those that are spelled like it."""
+    names = list(shell.registry.commands if shell else dict.fromkeys(offered.name for offered in commands.offered()))
+    wanted = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names)
+    for name in sorted(wanted):
+        found = _command(shell, name)
+        if found is None:
+            yield name, ""
+        elif not found.hidden and (not found.tasks or shell is None or shell.task is None or shell.task in found.tasks):
+            if name.rpartition("/")[2] == found.name:
+                yield name, found.help.partition("\n")[0]
+            elif word:
+                yield name, f"the same as /{found.name}"
+
+
+def _command(shell: Shell | None, name: str) -> Command | None:
+    """The command of that name; None without a shell, for a name that nobody has, and for a plugin's that fails."""
+    try:
+        return shell.registry.commands[name] if shell is not None and name in shell.registry.commands else None
+    except SeqshellError:
+        return None
+
+
+def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator[tuple[str, str]]:
+    """What may stand in place of the last word of what follows a command's name."""
+    command = _command(shell, name)
+    if word.startswith("@") and not word.startswith("@@"):
+        yield from _files(word[1:], "@")
+        return
+    before = rest[: len(rest) - len(word)].split()
+    option = next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
+    if option is not None and option.takes:
+        if "FILE" in option.takes:
+            yield from _files(word)
+        elif option.takes in ("MODEL", "NAME|PATH"):
+            yield from _models(shell, word, name)
+        return
+    if command is None or shell is None:
+        return
+    if word.startswith("-"):
+        yield from ((option.flag, option.help) for option in command.options if option.flag.startswith(word))
+    if command.complete is not None:
+        yield from ((text, "") for text in _offered(shell, command, rest) if text.startswith(word) and text != word)
+    if "FILE" in command.usage or ("PATH" in command.usage and ("/" in word or word.startswith((".", "~")))):
+        yield from _files(word)
+
+
+def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
+    try:
+        return list(command.complete(shell, rest)) if command.complete is not None else ()
+    except (Exception, SystemExit):  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
+        return ()
+
+
+def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str, str]]:
+    """The models whose name begins with the word; for a command that is called as a task is, those of that task."""
+    folders = shell.registry.checkpoint_folders if shell is not None else ()
+    for name, path in paths.list_checkpoints(folders).items():
+        if name.startswith(word) and (command not in set(Task) or _task(path) == command):
+            yield name, str(path)
+
+
+def _task(path: Path) -> str:
+    """What a checkpoint's header says that the model does; empty where the file is refused."""
+    try:
+        return str(read_header(path).get("task", ""))
+    except SeqshellError:
+        return ""
+
+
+def _files(word: str, sign: str = "") -> Iterator[tuple[str, str]]:
+    """The files and folders whose path begins with the word; hidden ones only where it asks for them."""
+    folder, beginning = os.path.split(word)
+    try:
+        entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.name.startswith(beginning) or (entry.name.startswith(".") and not beginning.startswith(".")):
+            continue
+        path = os.path.join(folder, entry.name)
+        try:
+            path += "/" if entry.is_dir() else ""
+        except OSError:
+            continue
+        yield sign + (json.dumps(path, ensure_ascii=False) if re.search(r'[\s"]', path) else path), ""

@@ -1,0 +1,82 @@
+"""From what the command line says to a Shell with its first model open. The shell itself is imported when it is built: a prompt need not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+DEFAULT_MODEL = "shakespeare"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of the shell itself. lines: each -c; scripts: files, `-` being stdin; settings: each --set.
+
+    interactive: a person types at a terminal, from the start or (go_on, for -i) after the scripts. json: "", "lines" or "stream".
+    """
+
+    model: str | None = None
+    lines: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    interactive: bool = False
+    messages: bool = False
+    json: str = ""
+    echo: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    seed: int | None = None
+    restore: str | None = None
+    on_error: str = "stop"
+    no_plugins: bool = False
+    plugins: tuple[str, ...] = ()
+    device: str = "auto"
+    color: str = "auto"
+    go_on: bool = False
+
+
+def build_shell(
+    options: Options, read_stdin: Callable[[], str] | None = None, on_slow: Callable[[str], None] | None = None
+) -> Shell:
+    """Load the plugins, read the settings, and open the model or the saved session.
+
+    on_slow: hears of a plugin whose import takes long, as `host.build_registry` has it.
+    The shell's `notices` hold what else is worth telling. UsageError for a wrong --set; CheckpointError for a model or session that
+    is missing or refused; PluginError for a plugin that failed where SEQSHELL_STRICT_PLUGINS=1 makes that an error.
+    """
+    from seqshell.core.events import Notice
+    from seqshell.host import Policy
+    from seqshell.models.opening import load_registry
+    from seqshell.shell.setting_specs import settings_of_config
+    from seqshell.shell.settings import Settings
+    from seqshell.shell.shell import Shell
+
+    registry = load_registry(Policy.read(no_plugins=options.no_plugins, extra=options.plugins), on_slow=on_slow)
+    try:
+        config, problems = settings_of_config(paths.read_config())
+    except UsageError as error:
+        config, problems = {}, [error.message]
+    settings = Settings(registry.samplers, registry.strategies, config=config, command_line=dict(options.settings))
+    seed = options.seed if options.seed is not None else _random_seed() if options.interactive else 0
+    shell = Shell(registry, settings=settings, seed=seed, interactive=options.interactive, read_stdin=read_stdin, device=options.device)
+    told = [*registry.warnings, *(f"{problem.message}; /plugins --errors" for problem in registry.problems), *problems]
+    shell.notices += [Notice(text, "warning") for text in dict.fromkeys(told)]
+    if options.model is not None or options.restore is None:
+        shell.open(options.model or DEFAULT_MODEL)
+    if options.restore is not None:
+        session = shell.restore(options.restore)
+        if options.seed is not None:
+            session.set_seed(options.seed)
+    return shell
+
+
+def _random_seed() -> int:
+    """A seed that a person can read aloud."""
+    import secrets
+
+    return secrets.randbelow(10**6)

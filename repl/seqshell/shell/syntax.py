@@ -1,0 +1,234 @@
+"""The line language: what a line means, whether typed at the prompt, or read from a file, stdin or -c.
+
+    ROMEO:              a message, verbatim; so is //text, which sends /text
+    /undo 2             a command and what stands after its name
+    /# why              a comment
+    \"\"\"                 opens a block, a line that ends with the same closes it: one message of many lines
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqshell.core.errors import UsageError
+from seqshell.core.plugin_api import Arguments, Command, Option
+
+QUOTES = '"""'
+LARGEST_FILE = 1_000_000_000  # bytes that @FILE reads
+_OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z0-9-]*")
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s|$)|\S+')
+_FILE = re.compile(r'@(?!@)("(?:[^"\\]|\\.)*"|\S+)(?:\s+|$)')
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text for the model."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command's name without the slash, and all that follows one white space after it."""
+
+    name: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A line of a script, a block being one line: where it starts, counted from 1."""
+
+    number: int
+    text: str
+
+
+class UnclosedBlock(UsageError):
+    """The script ended inside a block, which starts in the line `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f'the block is not closed: a line that ends with {QUOTES} closes it', code="unterminated_block")
+        self.number = number
+
+
+def parse(line: str) -> Message | CommandLine | None:
+    """What a line means; None for a comment. A block is one line with newlines in it."""
+    if opens_block(line):
+        return Message(_unwrapped(line)) if closes_block(line) else Message(line)
+    if line.startswith("//"):
+        return Message(line[1:])
+    if line.startswith("/#"):
+        return None
+    if line.startswith("/") and (line[1:2].isalpha() or line[1:2] == "?"):
+        name, rest = re.fullmatch(r"/(\S+)(?:\s(.*))?", line, re.DOTALL).groups(default="")  # type: ignore[union-attr]  # it matches what was just tested
+        return CommandLine(name, rest)
+    return Message(line)
+
+
+def opens_block(line: str) -> bool:
+    """Whether a line opens a block, which the same line may close."""
+    return line.startswith(QUOTES)
+
+
+def closes_block(block: str) -> bool:
+    """Whether a block, all its lines joined, is closed by its last line."""
+    return len(block) >= 2 * len(QUOTES) and block.endswith(QUOTES)
+
+
+def _unwrapped(block: str) -> str:
+    """The text between the quotes; quotes alone on their line are no line of the text."""
+    return block[len(QUOTES) : -len(QUOTES)].removeprefix("\n").removesuffix("\n")
+
+
+def joined_blocks(physical: Iterable[str]) -> Iterator[Numbered]:
+    """Lines without their ends -> lines in which a block is one; UnclosedBlock when they end inside of one."""
+    block: list[str] = []
+    start = 0
+    for number, line in enumerate(physical, 1):
+        if not block and not opens_block(line):
+            yield Numbered(number, line)
+            continue
+        start = start if block else number
+        block.append(line)
+        whole = "\n".join(block)
+        if line.endswith(QUOTES) and closes_block(whole):
+            yield Numbered(start, whole)
+            block = []
+    if block:
+        raise UnclosedBlock(start)
+
+
+def as_message(text: str) -> str:
+    """The line that sends `text` as a message, whatever it starts with."""
+    if "\n" in text or text.startswith(QUOTES):
+        return f"{QUOTES}\n{text}\n{QUOTES}"
+    return "/" + text if isinstance(parse(text), CommandLine) or text.startswith(("//", "/#")) else text
+
+
+def as_script(line: str) -> str:
+    """A line as a script has it: one of several lines, typed at the prompt, becomes a block or a command with a JSON string."""
+    parsed = parse(line)
+    if "\n" not in line or (opens_block(line) and closes_block(line)):
+        return line
+    if isinstance(parsed, CommandLine):
+        return f"/{parsed.name} {json.dumps(parsed.rest, ensure_ascii=False)}"
+    return as_message(parsed.text) if parsed else line.replace("\n", "\n/# ")
+
+
+def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | None = None) -> Arguments:
+    """What stands after a command's name, with its options taken out, @FILE read and a JSON string unquoted.
+
+    Before free text, and after an @FILE that is all of it, options are read; elsewhere they may stand anywhere. UsageError
+    for options that the command does not have, and files that cannot be read. read_stdin: what @- reads, if it may.
+    """
+    declared = {option.flag: option for option in command.options}
+    options: dict[str, str | bool] = {}
+    if not command.free_text:
+        words, ended, all_words = [], False, iter(_WORD.findall(rest))
+        for word in all_words:
+            if word == "--" and not ended:
+                ended = True
+            elif not ended and _take_option(command, declared, word, all_words, options):
+                pass
+            else:
+                words.append(word)
+        return Arguments(" ".join(words) if options or ended else rest, options)
+    text = _without_options(command, declared, rest, options)
+    if (quoted := unquoted(text)) is not None:
+        return Arguments(quoted, options, quoted=True)
+    if text.startswith("@@"):
+        return Arguments(text[1:], options)
+    if found := _FILE.match(text):
+        after = text[found.end() :]
+        if not after or _OPTION.fullmatch(after.split(None, 1)[0]):
+            words_after = iter(_WORD.findall(after))
+            for word in words_after:
+                if not _take_option(command, declared, word, words_after, options):
+                    raise UsageError(f"after @{found[1]} only options may follow, not {word[:40]!r}; @@ starts a text with @")
+            name = unquoted(found[1]) or found[1]
+            return Arguments(read_file(name, read_stdin), options, file=name)
+    return Arguments(text, options)
+
+
+def unquoted(text: str) -> str | None:
+    """The text that one JSON string means; None when the text as a whole is no such string."""
+    if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
+        return None
+    try:
+        value = json.loads(text, strict=False)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def read_file(name: str, read_stdin: Callable[[], str] | None = None) -> str:
+    """The text of a file, or of stdin for `-`: UTF-8, a byte order mark skipped, CRLF read as a newline. UsageError says what is wrong."""
+    if name == "-":
+        if read_stdin is None:
+            raise UsageError("@- reads stdin, which is the terminal or the script here; @FILE reads a file")
+        return read_stdin()
+    path = Path(name).expanduser()
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(f"{name} is no plain file")
+            if status.st_size > LARGEST_FILE:
+                raise UsageError(f"{name} has {status.st_size:,} bytes; @FILE reads at most {LARGEST_FILE:,}")
+            return decoded(file.read(), name)
+    except IsADirectoryError:
+        raise UsageError(f"{name} is a folder") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}; a text that starts with @ is written with @@") from None
+
+
+def decoded(data: bytes, name: str) -> str:
+    """UTF-8 as text, without byte order mark and carriage returns before newlines; UsageError names the line that is no UTF-8."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{name} is not UTF-8 in line {line}", code="undecodable") from None
+
+
+def _take_option(command: Command, declared: dict[str, Option], word: str, following: Iterator[str], options: dict[str, str | bool]) -> bool:
+    """Put an option and its value into `options`; False when the word is no option."""
+    if word not in declared:
+        if declared and _OPTION.fullmatch(word):
+            raise _unknown_option(command, declared, word)
+        return False
+    if not declared[word].takes:
+        options[word] = True
+        return True
+    value = next(following, None)
+    if value is None:
+        raise UsageError(f"{word} needs a value: {word} {declared[word].takes}")
+    options[word] = unquoted(value) or value
+    return True
+
+
+def _without_options(command: Command, declared: dict[str, Option], rest: str, options: dict[str, str | bool]) -> str:
+    """The text after the options that stand before it."""
+    while True:
+        word, _, after = rest.partition(" ")
+        if word == "--":
+            return after
+        value = _WORD.match(after)
+        if not _take_option(command, declared, word, iter([value[0]] if value else []), options):
+            return rest
+        rest = after[value.end() + 1 :] if value and declared[word].takes else after
+
+
+def _unknown_option(command: Command, declared: dict[str, Option], word: str) -> UsageError:
+    near = difflib.get_close_matches(word, declared, 1)
+    meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(declared)}"
+    after = "; after -- everything is text" if command.free_text else ""
+    return UsageError(f"/{command.name} has no option {word}; {meant}{after}", hint=near[0] if near else "", code="unknown_option")

@@ -1,0 +1,228 @@
+"""A series, its forecast and the interval around it, drawn with characters: dots of braille in colour, else letters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqshell.core.events import Forecast
+from seqshell.terminal.printer import Printer
+
+HEIGHTS = (12, 8, 6)  # rows of a chart, where there are one, two, or more
+MOST_CHARTS = 4  # columns of the data that are drawn
+WIDEST, NARROW = 120, 60  # columns of the terminal
+SAMPLES = 4  # looked at for each dot from left to right
+MARKS = "*o."  # observed, forecast, interval, where there is no colour
+LINES = "━━░"  # the same in the legend where there is
+BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # bits of the dots of a character, [column][row from the top]
+OBSERVED, FORECAST, INTERVAL = "", "chain", "bar"  # styles
+
+Points = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One column of a forecast: history [M], values [N], low and high [N], or empty; NaN where they are not known."""
+
+    history: Points
+    values: Points
+    low: Points = ()
+    high: Points = ()
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest value that is drawn, a little apart even where all are one."""
+        finite = [value for part in (self.history, self.values, self.low, self.high) for value in part if math.isfinite(value)]
+        low, high = min(finite, default=0.0), max(finite, default=0.0)
+        if high > low:
+            return low, high
+        return low - (abs(low) / 10 or 1.0), high + (abs(high) / 10 or 1.0)
+
+    def band(self) -> tuple[list[float], list[float]]:
+        """low and high from the last observation on, where both are its value."""
+        start = [float(self.history[-1])] if len(self.history) else []
+        return [*start, *map(float, self.low)], [*start, *map(float, self.high)]
+
+
+def draw_forecast(printer: Printer, forecast: Forecast) -> None:
+    """A chart for each column with the scale at its left, what the marks mean, and the first forecasts as numbers."""
+    number = len(forecast.columns)
+    height = HEIGHTS[min(number, len(HEIGHTS)) - 1]
+    for index, name in enumerate(forecast.columns[:MOST_CHARTS]):
+        low, high = ([] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high))
+        track = Track([float(row[index]) for row in forecast.history], [float(row[index]) for row in forecast.values], low, high)
+        if number > 1:
+            printer.line(name, "bold")
+        _draw_track(printer, track, height)
+        _draw_numbers(printer, track)
+    if number > MOST_CHARTS:
+        printer.line(f"{MOST_CHARTS} of {number} columns; /forecast -o FILE.json holds all", "dim")
+    _draw_legend(printer, forecast)
+
+
+def _draw_track(printer: Printer, track: Track, height: int) -> None:
+    low, high = track.scale
+    names = {0: f"{high:.4g}", height // 2: f"{high - (high - low) * (height // 2) / (height - 1):.4g}", height - 1: f"{low:.4g}"}
+    label = max(map(len, names.values()))
+    width = max(8, min(WIDEST, printer.width - 1) - label - 2)
+    rows = _coloured(track, width, height) if printer.coloured and printer.unicode else _letters(track, width, height)
+    for number, row in enumerate(rows):
+        printer.fresh_line()
+        printer.write(names.get(number, "").rjust(label) + (" ┤" if printer.unicode else " |"), "dim")
+        for text, style in _joined(row):
+            printer.write(text, style)
+        printer.write("\n")
+    _draw_times(printer, track, label + 2, width)
+
+
+def _draw_times(printer: Printer, track: Track, margin: int, width: int) -> None:
+    """Under the chart: the last step, now, and the first observation, as many of them as there is room for."""
+    before, after = len(track.history) - 1, len(track.values)
+    now = round(before * (width - 1) / max(1, before + after)) if before >= 0 else 0
+    line = " " * width
+    for place, text in ((width, f"+{after}"), (now, "now" if before >= 0 else ""), (0, f"-{before}" if before > 0 else "")):
+        start = min(place, width - len(text))
+        if line[max(0, start - 1) : start + len(text) + 1].isspace():
+            line = line[:start] + text + line[start + len(text) :]
+    printer.line(" " * margin + line.rstrip(), "dim")
+
+
+def _draw_numbers(printer: Printer, track: Track) -> None:
+    """As many of the forecasts as one line has room for, with the interval of each."""
+    line = ""
+    for step, value in enumerate(track.values, 1):
+        known = len(track.low) >= step and math.isfinite(track.low[step - 1]) and math.isfinite(track.high[step - 1])
+        between = f" ({track.low[step - 1]:.4g} to {track.high[step - 1]:.4g})" if known else ""
+        part = f"{'   ' if line else ''}+{step} {value:.5g}{between}"
+        if len(line) + len(part) + 6 > printer.width:
+            line += "   ..."
+            break
+        line += part
+    printer.line(line)
+
+
+def _draw_legend(printer: Printer, forecast: Forecast) -> None:
+    coloured = printer.coloured and printer.unicode
+    parts = [("observed", OBSERVED), ("forecast", FORECAST)]
+    if len(forecast.interval) == 2:
+        first, last = (f"{share * 100:.3g}" for share in forecast.interval)
+        parts.append((f"from the {first} to the {last} % quantile" if printer.width >= NARROW else f"{first} to {last} %", INTERVAL))
+    printer.fresh_line()
+    for mark, (name, style) in zip(LINES if coloured else MARKS, parts, strict=False):
+        if printer.column + len(name) + 5 > printer.width:
+            printer.write("\n")
+        printer.write("   " if printer.column else "")
+        printer.write(mark, style)
+        printer.write(f" {name}", "dim")
+    printer.write("\n")
+
+
+# Characters and their styles, [rows][columns]
+
+Row = list[tuple[str, str]]
+
+
+def _coloured(track: Track, width: int, height: int) -> list[Row]:
+    """Each character has 2 by 4 dots; the interval is shaded where there is no dot."""
+    observed, foretold = (_dots(part, track, 2 * width, 4 * height) for part in (_observed(track), _foretold(track)))
+    band = _band(track, width, height)
+    rows = []
+    for row in range(height):
+        cells: Row = []
+        for column in range(width):
+            bits = [
+                sum(BRAILLE[x][y] for x in range(2) for y in range(4) if (2 * column + x, 4 * row + y) in dots) for dots in (foretold, observed)
+            ]
+            if any(bits):
+                cells.append((chr(0x2800 + (bits[0] | bits[1])), FORECAST if bits[0] else OBSERVED))
+            else:
+                cells.append((LINES[2], INTERVAL) if (column, row) in band else (" ", ""))
+        rows.append(cells)
+    return rows
+
+
+def _letters(track: Track, width: int, height: int) -> list[Row]:
+    """One letter a character."""
+    layers = [_dots(_foretold(track), track, width, height), _dots(_observed(track), track, width, height), _band(track, width, height)]
+    marks = (MARKS[1], MARKS[0], MARKS[2])
+    return [
+        [(next((mark for mark, layer in zip(marks, layers, strict=True) if (column, row) in layer), " "), "") for column in range(width)]
+        for row in range(height)
+    ]
+
+
+def _observed(track: Track) -> tuple[int, Points]:
+    """Where the line begins, in steps from the first observation, and its values."""
+    return 0, track.history
+
+
+def _foretold(track: Track) -> tuple[int, Points]:
+    """The forecast, joined to the last observation."""
+    start = max(0, len(track.history) - 1)
+    return start, [*track.history[start:], *track.values]
+
+
+def _dots(line: tuple[int, Points], track: Track, width: int, height: int) -> set[tuple[int, int]]:
+    """The places (x, y) of a grid, y from the top, that a line through values goes through."""
+    found: set[tuple[int, int]] = set()
+    before: tuple[int, int] | None = None
+    for x, value in _samples(line, track, width):
+        y = _level(value, track.scale, height)
+        if before is not None and before[0] == x:
+            found.update((x, between) for between in range(min(y, before[1]), max(y, before[1]) + 1))
+        elif before is not None:
+            middle = (y + before[1]) // 2  # a steep line is unbroken
+            found.update((before[0], between) for between in range(min(before[1], middle), max(before[1], middle) + 1))
+            found.update((x, between) for between in range(min(y, middle), max(y, middle) + 1))
+        found.add((x, y))
+        before = x, y
+    return found
+
+
+def _band(track: Track, width: int, height: int) -> set[tuple[int, int]]:
+    """The characters between low and high."""
+    start = max(0, len(track.history) - 1)
+    lows, highs = track.band()
+    found: set[tuple[int, int]] = set()
+    for (x, low), (_, high) in zip(_samples((start, lows), track, width), _samples((start, highs), track, width), strict=True):
+        found.update((x, y) for y in range(_level(high, track.scale, height), _level(low, track.scale, height) + 1))
+    return found
+
+
+def _samples(line: tuple[int, Points], track: Track, width: int) -> list[tuple[int, float]]:
+    """Places from left to right with the value of a line there; a value that is not finite ends it."""
+    start, values = line
+    end = next((index for index, value in enumerate(values) if not math.isfinite(value)), len(values))
+    last = max(1, len(track.history) + len(track.values) - 1)
+    if end == 0:
+        return []
+    if end == 1:
+        return [(round(start * (width - 1) / last), values[0])]
+    number = max(end - 1, math.ceil((end - 1) * (width - 1) / last)) * SAMPLES
+    found = []
+    for index in range(number + 1):
+        place = index * (end - 1) / number
+        before = min(int(place), end - 2)
+        share = place - before
+        found.append((round((start + place) * (width - 1) / last), values[before] + (values[before + 1] - values[before]) * share))
+    return found
+
+
+def _level(value: float, scale: tuple[float, float], height: int) -> int:
+    """The row of a value, 0 at the top."""
+    low, high = scale
+    return min(height - 1, max(0, round((high - value) / (high - low) * (height - 1))))
+
+
+def _joined(row: Row) -> list[tuple[str, str]]:
+    """Neighbours of one style as one text, blanks at the end left out."""
+    while row and row[-1] == (" ", ""):
+        row.pop()
+    found: list[tuple[str, str]] = []
+    for text, style in row:
+        if found and found[-1][1] == style:
+            found[-1] = (found[-1][0] + text, style)
+        else:
+            found.append((text, style))
+    return found

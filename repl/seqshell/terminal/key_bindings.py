@@ -1,0 +1,92 @@
+"""The keys of the prompt that prompt_toolkit does not bind by itself, or binds otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
+from prompt_toolkit.filters import Condition, emacs_mode, has_focus
+from prompt_toolkit.key_binding.key_bindings import KeyBindings
+from prompt_toolkit.key_binding.key_processor import KeyPressEvent
+
+if TYPE_CHECKING:
+    from seqshell.terminal.prompt import Prompt
+
+
+def is_whole(text: str) -> bool:
+    """Whether Enter may send the text: it is no block, or a closed one."""
+    from seqshell.shell.syntax import closes_block, opens_block
+
+    return not opens_block(text) or closes_block(text)
+
+
+def key_bindings(prompt: Prompt) -> KeyBindings:
+    """The bindings of one prompt. Those that start with Escape are for emacs mode alone: in vi mode Escape is a key of its own."""
+    keys = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER)
+
+    @Condition
+    def suggested() -> bool:
+        buffer = get_app().current_buffer
+        return buffer.suggestion is not None and bool(buffer.suggestion.text) and buffer.document.is_cursor_at_the_end
+
+    @keys.add("enter", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        if prompt.multi_line or not is_whole(event.current_buffer.text):
+            event.current_buffer.newline(copy_margin=False)
+        else:
+            event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter", filter=typing & emacs_mode)
+    def _(event: KeyPressEvent) -> None:
+        if prompt.multi_line:
+            event.current_buffer.validate_and_handle()
+        else:
+            event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("c-o", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("end", filter=typing & suggested)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.suggestion:
+            buffer.insert_text(buffer.suggestion.text)
+
+    @keys.add("c-c", filter=typing)
+    @keys.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        prompt.interrupt(event)
+
+    @keys.add("c-x", "c-e", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.open_in_editor()
+
+    @keys.add("f1", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        prompt.send(event, "/help")
+
+    @keys.add("f3", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        prompt.multi_line = not prompt.multi_line
+
+    @keys.add("f4", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        to_vi = event.app.editing_mode == EditingMode.EMACS
+        prompt.choose_keys("vi" if to_vi else "emacs")
+
+    for key, line in (("g", "/continue"), ("r", "/regen"), ("u", "/undo")):
+
+        @keys.add("escape", key, filter=typing & emacs_mode)
+        def _(event: KeyPressEvent, line: str = line) -> None:
+            prompt.send(event, line)
+
+    for key, step in (("left", -1), ("right", 1)):
+
+        @keys.add("escape", key, filter=typing & emacs_mode)
+        def _(event: KeyPressEvent, step: int = step) -> None:
+            prompt.send_candidate(event, step)
+
+    return keys

@@ -1,0 +1,186 @@
+"""How each event but an answer's tokens looks. Computes nothing: what is drawn stands in the event."""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import Any
+
+from seqshell.core.events import (
+    Attention,
+    Branches,
+    Data,
+    Event,
+    Forecast,
+    Label,
+    ModelOpened,
+    Moved,
+    Notice,
+    Picture,
+    Progress,
+    Reach,
+    Score,
+    SettingChanged,
+    Table,
+    Text,
+    Top,
+)
+from seqshell.terminal import forecast_chart, label_bars, saliency_bars, tables
+from seqshell.terminal.printer import Printer
+from seqshell.terminal.progress_bar import ProgressBar
+from seqshell.terminal.token_stream import counted
+
+TAIL_ROWS = 4  # of the window, for the end of a text whose lines are long
+
+
+class Drawing:
+    """Draws events on a printer. A subclass of Event that is not known here (a plugin's, Data) has nothing to see."""
+
+    def __init__(self, printer: Printer) -> None:
+        self.printer = printer
+        self._bar = ProgressBar(printer)
+
+    def draw(self, event: Event) -> None:
+        """Draw one event."""
+        if not isinstance(event, Progress | Data):
+            self.settle()
+        self._draw(event)
+
+    def settle(self, *, erase: bool = False) -> None:
+        """End what is still moving on the screen; erase: and take it away."""
+        self._bar.close(erase=erase)
+
+    @singledispatchmethod
+    def _draw(self, event: Event) -> None:
+        pass
+
+    @_draw.register
+    def _(self, event: Notice) -> None:
+        if event.level == "label":
+            self.printer.fresh_line()
+            self.printer.write(f"{event.text} ", "dim")
+        else:
+            self.printer.line(event.text, "warning" if event.level == "warning" else "dim")
+
+    @_draw.register
+    def _(self, event: Text) -> None:
+        self.printer.fresh_line()
+        at = 0
+        for start, end in event.spans:
+            self.printer.write(event.text[at:start])
+            self.printer.write(event.text[start:end], "bold")
+            at = end
+        self.printer.write(event.text[at:])
+        self.printer.fresh_line()
+
+    @_draw.register
+    def _(self, event: Table) -> None:
+        draw_table(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Progress) -> None:
+        self._bar.show(event)
+
+    @_draw.register
+    def _(self, event: Moved) -> None:
+        draw_moved(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Top) -> None:
+        tables.draw_top(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Score) -> None:
+        tables.draw_score(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Reach) -> None:
+        saliency_bars.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Branches) -> None:
+        tables.draw_branches(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Picture) -> None:
+        tables.draw_picture(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Attention) -> None:
+        tables.draw_attention(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Label) -> None:
+        label_bars.draw_label(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Forecast) -> None:
+        forecast_chart.draw_forecast(self.printer, event)
+
+    @_draw.register
+    def _(self, event: SettingChanged) -> None:
+        was = "" if event.was == event.value else f" (was {shown(event.was)})"
+        self.printer.line(f"{event.name} {shown(event.value)}{was}", "dim")
+
+    @_draw.register
+    def _(self, event: ModelOpened) -> None:
+        self.printer.line(event.title or event.name, "title")
+        if event.about:
+            self.printer.line(event.about, "dim")
+
+
+def shown(value: Any) -> str:
+    """A value of a setting or a cell, as the user would write it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple | list):
+        return " ".join(shown(each) for each in value) or "none"
+    return "" if value is None else str(value) or "none"
+
+
+def draw_moved(printer: Printer, moved: Moved) -> None:
+    """The end of the text as it is now, with a mark where the session stands; below it where that is and how to get back."""
+    printer.fresh_line()
+    if moved.tail:
+        room = TAIL_ROWS * printer.width
+        printer.write(moved.tail if len(moved.tail) <= room else "… " + moved.tail[-room:])
+        printer.write("|", "dim")
+    parts = [f"position {moved.position:,}", moved.branch]
+    if moved.removed:
+        parts.append(f"{counted(abs(moved.removed))} {'taken back' if moved.removed > 0 else 'brought again'}")
+    told = " · ".join(parts)
+    if moved.way_back:
+        told += (", " if moved.removed else " · ") + moved.way_back
+    printer.line(told, "dim")
+
+
+def draw_table(printer: Printer, table: Table) -> None:
+    """Columns without lines between them, numbers to the right."""
+    from rich.table import Table as Grid
+
+    if not table.rows:
+        printer.line(f"{table.title or 'nothing'}: none" if table.title else "none", "dim")
+        return
+    if table.title:
+        printer.line(table.title, "bold")
+    grid = Grid(box=None, show_header=any(table.columns), header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
+    for index, column in enumerate(table.columns):
+        numbers = all(_is_number(row[index]) or row[index] is None for row in table.rows if index < len(row))
+        grid.add_column(printer.text(column), justify="right" if numbers else "left", overflow="fold")
+    for row in table.rows:
+        grid.add_row(*(printer.text(_cell(value)) for value in row))
+    printer.draw(grid)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
+

@@ -1,0 +1,1 @@
+"""Texts with labels: reading tables of them, the objective, evaluation and baselines."""

@@ -1,0 +1,219 @@
+"""The lessons of a classifier: texts with labels, in batches of like length."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Table
+from seqshell.core.model import Architecture
+from seqshell.core.state import State
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.truncation import Cut
+from seqshell.host import Registry
+from seqshell.training.classification.data import Examples, Split, check_labels, check_seen, label_names, read_recipe_examples, split_examples
+from seqshell.training.classification.evaluation import baseline_figures, encoded, last_logits, mean_nats, predictions, unit_of
+from seqshell.training.classification.figures import UNREAD, class_figures, confusion
+from seqshell.training.classification.tables import figures_table
+from seqshell.training.data.batches import Ids, group_by_length, pad
+from seqshell.training.objective import Figures, Piece
+from seqshell.training.optimizer import on_device
+from seqshell.training.recipes.recipe import Recipe
+
+NUM_EXAMPLES = 3  # texts shown to newcomers where the recipe names none
+SHOWN = 3  # labels of a sample
+TIE = 1e-6  # of nats, beside a share: where the shares are equal, the nats say which is better
+FIGURES = ("nats", "accuracy", "macro_recall", "macro_f1")
+
+
+def read_lessons(recipe: Recipe) -> Split:
+    """The examples of a recipe, cut in two by share or by file. RecipeError, with row and column, for what cannot be learnt."""
+    examples, validation = read_recipe_examples(recipe), recipe.data.validation
+    if isinstance(validation, float | int):
+        return split_examples(examples, validation)
+    assert isinstance(validation, str)  # the recipe was checked for it
+    check_labels(examples.labels, examples.name)
+    others = read_recipe_examples(recipe, validation)
+    check_seen(others, examples.labels)
+    return Split(examples, others)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The ids of texts as the model reads them, and the number of the label of each; those it cannot read are left out. rows: of the others."""
+
+    ids: list[Ids]
+    labels: NDArray[np.int64]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ClassifyingLessons:
+    """Texts with labels, to train on and to validate on. labels: by their numbers."""
+
+    recipe: Recipe
+    architecture: Architecture
+    config: Any
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    split_of: Split
+
+    num_orders = 2**31
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Also how to read data of its kind, which `seqshell evaluate` goes by."""
+        settings, examples = self.recipe.data, self.split_of.training
+        columns = {"text_column": settings.text_column, "label_column": settings.label_column} if settings.table else {}
+        names = {"label_names": label_names(settings)} if settings.label_names else {}
+        share = {"held_out": float(settings.validation)} if isinstance(settings.validation, float | int) else {}
+        return {"name": examples.name, "sha256": examples.digest, **columns, **names, **share}
+
+    @property
+    def split(self) -> dict[str, int]:
+        return {"training": len(self.split_of.training), "validation": len(self.split_of.validation)}  # examples
+
+    @property
+    def about(self) -> str:
+        told = f"{self.split['training']:,} examples to train on, {self.split['validation']:,} to validate"
+        counts = Counter(self.split_of.training.labels)
+        (most, many), *_, (least, few) = counts.most_common()
+        told += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
+        if self.split_of.training.num_blank:
+            told += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
+        unread = self.split["training"] - len(self._training.rows)
+        return told + (f"\n{unread:,} texts of which the vocabulary knows nothing are left out" if unread else "")
+
+    @cached_property
+    def num_pieces(self) -> int:
+        return len(self._batches(0))
+
+    def initial_state(self, module: Any) -> State:
+        """Nothing is carried: each text has its own beginning."""
+        return ()
+
+    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+        """(inputs [B, T] padded right, labels [B])."""
+        for rows in self._batches(order)[first:]:
+            yield pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
+
+    def _batches(self, order: int) -> list[NDArray[np.int64]]:
+        settings = self.recipe.training
+        draws = np.random.default_rng((settings.seed, order))
+        lengths = [len(ids) for ids in self._training.ids]
+        return group_by_length(lengths, rows=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
+
+    def num_tokens(self, piece: Piece) -> int:
+        return int(np.count_nonzero(piece[0]))
+
+    def num_losses(self, piece: Piece) -> int:
+        """Its texts."""
+        return len(piece[1])
+
+    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+        """Mean nats of the labels, each example weighted by `weights`."""
+        inputs, labels = on_device(module, piece)
+        logits = last_logits(module, inputs, causal=self.architecture.causal).float()
+        nats = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none")
+        weights = torch.from_numpy(self.weights).to(nats)[labels]
+        return (weights * nats).mean(), state
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """[C]: how much an example of each label counts, (1 / frequency)^class_weights, scaled so that the mean over all examples is 1."""
+        counts = np.bincount(self._training.labels, minlength=len(self.labels))
+        weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
+        return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+
+    def validate(self, module: Any) -> Figures:
+        """Nats, accuracy, macro recall and macro F1. Less of the first figure is better: what the recipe's criterion leaves to be wished."""
+        examples = self._validation
+        logs = np.zeros((len(examples.ids), len(self.labels)), np.float32)
+        for rows, found in predictions(module, examples.ids, causal=self.architecture.causal):
+            logs[rows] = found
+        found_labels = np.full(len(self.split_of.validation), UNREAD)
+        found_labels[list(examples.rows)] = logs.argmax(1)
+        counts = confusion(self._right(self.split_of.validation), found_labels.tolist(), len(self.labels))
+        figures = {"nats": mean_nats(logs, examples.labels), **class_figures(counts)}
+        criterion = self.recipe.training.criterion
+        if criterion == "nats":
+            return figures
+        parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
+        return {"wanting": 1 - sum(figures[part] for part in parts) / len(parts) + TIE * figures["nats"], **figures}
+
+    def remark(self, figures: Figures) -> str:
+        shares = ", ".join(f"{name.replace('_', ' ')} {100 * figures[name]:.2f} %" for name in FIGURES[1:3])
+        return f"{figures['nats']:.4f} nats, {shares}"
+
+    def measure(self, module: Any) -> Figures:
+        """With the figures of the baselines, which learn from the same examples."""
+        return {**self.figures_of(self.validate(module)), "baselines": self._baselines}
+
+    def figures_of(self, validation: Figures) -> Figures:
+        return {name: validation[name] for name in FIGURES}
+
+    def table(self, measured: Figures) -> Table:
+        return figures_table(self.recipe.name, measured, unit_of(self.tokenizer))
+
+    def examples(self) -> tuple[str, ...]:
+        """The recipe's examples, else the shortest text to train on of each of the commonest labels."""
+        if self.recipe.defaults.examples:
+            return self.recipe.defaults.examples
+        training = self.split_of.training
+        texts = {label: [text for text, other in zip(training.texts, training.labels, strict=True) if other == label] for label in self.labels}
+        common = sorted(self.labels, key=lambda label: -len(texts[label]))
+        return tuple(dict.fromkeys(min(texts[label], key=len) for label in common[:NUM_EXAMPLES]))
+
+    def sample(self, module: Any, registry: Registry) -> str:
+        """The first example and its likeliest labels."""
+        text = self.examples()[0]
+        ids = encoded(self.tokenizer, self._cut, text)
+        if not ids:
+            return f"{text} ->"
+        ((_, logs),) = predictions(module, [ids], causal=self.architecture.causal)
+        best = np.argsort(-logs[0], kind="stable")[:SHOWN]
+        return f"{text} -> " + ", ".join(f"{self.labels[label]} {np.exp(logs[0][label]):.2f}" for label in best)
+
+    @property
+    def _cut(self) -> Cut:
+        return Cut.of(dataclasses.asdict(self.config))
+
+    @cached_property
+    def _training(self) -> Encoded:
+        return self._encoded(self.split_of.training)
+
+    @cached_property
+    def _validation(self) -> Encoded:
+        return self._encoded(self.split_of.validation)
+
+    @cached_property
+    def _baselines(self) -> dict[str, dict[str, float]]:
+        training, validation = self.split_of.training, self.split_of.validation
+        return baseline_figures(validation, training, self._numbers, unit_of(self.tokenizer))
+
+    def _encoded(self, examples: Examples) -> Encoded:
+        ids = [encoded(self.tokenizer, self._cut, text) for text in examples.texts]
+        rows = [row for row, each in enumerate(ids) if each]
+        if not rows:
+            raise RecipeError(f"{examples.name} has no text of which the vocabulary knows something")
+        right = np.array(self._right(examples))
+        return Encoded([each for each in ids if each], right[rows], tuple(rows))
+
+    def _right(self, examples: Examples) -> list[int]:
+        """The numbers of the labels."""
+        return [self._numbers[label] for label in examples.labels]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.labels)}

@@ -1,0 +1,1 @@
+"""What a training reads: text files, tables, synthetic data, vocabularies and batches."""

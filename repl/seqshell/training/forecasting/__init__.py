@@ -1,0 +1,1 @@
+"""Number series: reading tables of them, the objective, evaluation and baselines."""

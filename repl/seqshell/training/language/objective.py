@@ -1,0 +1,152 @@
+"""The lessons of a language model: contiguous streams of a text, read in pieces with the state carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from seqshell.core.errors import RecipeError, VocabularyError
+from seqshell.core.events import Table
+from seqshell.core.model import Architecture
+from seqshell.core.sampling import Advanced, Batch, Draw, History, Request, Stop
+from seqshell.core.state import State
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.decoding.chain import Chain
+from seqshell.decoding.syntax import parse_chain, parse_strategy
+from seqshell.host import Registry
+from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
+from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.decoders import make_decoder
+from seqshell.training.language import evaluation
+from seqshell.training.objective import Figures, Piece
+from seqshell.training.optimizer import on_device
+from seqshell.training.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class ReadingLessons:
+    """A text cut in two, encoded. streams: of its first part; validation_ids: [N] int64, of its second."""
+
+    recipe: Recipe
+    architecture: Architecture
+    config: Any
+    tokenizer: Tokenizer
+    text: TextData
+    streams: Streams
+    validation_ids: NDArray[np.int64]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {"name": self.text.name, "sha256": self.text.sha256}
+
+    @property
+    def split(self) -> dict[str, int]:
+        return {"training": len(self.text.training), "validation": len(self.text.validation)}  # characters
+
+    @property
+    def about(self) -> str:
+        told = f"{self.streams.ids.size:,} tokens to train on, {self.validation_ids.size:,} to validate"
+        fitted, wanted = (self.streams.batch_size, self.streams.sequence_length), self.recipe.training
+        if fitted != (wanted.batch_size, wanted.sequence_length):
+            told += f"\nthe text is short: batches of {fitted[0]} x {fitted[1]} tokens fit it"
+        return told
+
+    @property
+    def num_orders(self) -> int:
+        """The ring of the text may be turned by any number of tokens."""
+        return int(self.streams.ids.size)
+
+    @property
+    def num_pieces(self) -> int:
+        return self.streams.num_pieces
+
+    def initial_state(self, module: Any) -> State:
+        return module.initial_state(self.streams.batch_size)
+
+    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+        """(inputs [B, T], targets [B, T]); row b of one goes on in row b of the next."""
+        return self.streams.pieces(order, first)
+
+    def num_tokens(self, piece: Piece) -> int:
+        return int(piece[0].size)
+
+    def num_losses(self, piece: Piece) -> int:
+        return self.num_tokens(piece)
+
+    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+        inputs, targets = on_device(module, piece)
+        logits, state = module(inputs, state)  # [B, T, V]
+        smoothing = self.recipe.training.label_smoothing
+        return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing), state
+
+    def validate(self, module: Any) -> Figures:
+        """Nats by the protocol that others publish: cold blocks of 256 for characters, else streams side by side."""
+        ids = self.validation_ids
+        if self.tokenizer.name == "char":
+            return {"blocks256": evaluation.cold_blocks(module, ids)}
+        return {"carry": evaluation.carried(module, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
+
+    def remark(self, figures: Figures) -> str:
+        return ", ".join(f"{value:.4f} nats ({name})" for name, value in figures.items())
+
+    def measure(self, module: Any) -> Figures:
+        return dict(evaluation.measure(module, self.tokenizer, self.text.validation))
+
+    def figures_of(self, validation: Figures) -> Figures:
+        return {"nats": validation}
+
+    def table(self, measured: Figures) -> Table:
+        return evaluation.figures_table(measured)
+
+    def examples(self) -> tuple[str, ...]:
+        """The recipe's examples, else the first words of the training text."""
+        first = self.text.training.lstrip().partition("\n")[0]
+        words = first if len(first) <= 40 else first[:40].rpartition(" ")[0] or first[:40]
+        return self.recipe.defaults.examples or (words or self.text.training[:1],)
+
+    def sample(self, module: Any, registry: Registry) -> str:
+        """The first example and what follows it."""
+        tokenizer, defaults, settings = self.tokenizer, self.recipe.defaults, self.recipe.training
+        try:
+            ids = tokenizer.encode(self.examples()[0])
+        except VocabularyError:
+            ids = [int(self.streams.ids[0])]
+        samplers = parse_chain(defaults.sampler, registry.samplers)
+        decoder = make_decoder(self.architecture, self.config, module)
+        outputs, state = decoder.feed(np.asarray([ids], np.int64), decoder.initial_state(1))
+        batch = Batch(state, outputs, (History(ids),), (Chain(samplers).first_memories(),), (len(ids),), (0,))
+        request = Request(Stop(settings.sample_length), samplers, Draw(settings.seed), tokenizer=tokenizer)
+        drawn = []
+        for step in islice(parse_strategy(defaults.strategy, registry.strategies).search(decoder, batch, request), settings.sample_length):
+            chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
+            drawn += chosen
+            if tokenizer.eos is not None and tokenizer.eos in chosen:
+                break
+        return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
+
+
+def read_text_lessons(recipe: Recipe, tokenizer_type: Any) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
+    """The tokenizer of a recipe's text, the text, and the ids of both of its parts. RecipeError for what cannot be learnt from."""
+    text = load_text(recipe.data, recipe.folder)
+    try:
+        tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training])
+        if tokenizer.unk is None:  # it could not even read a validation text with a character of its own
+            tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training, text.validation])
+        training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
+    except VocabularyError as error:
+        raise RecipeError(f"{text.name}: {error.message}") from None
+    if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
+        raise RecipeError(f"{text.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}")
+    return tokenizer, text, training_ids, validation_ids
+
+
+def make_streams(recipe: Recipe, ids: NDArray[np.int64]) -> Streams:
+    """The streams that a recipe wants, or fewer and shorter ones where the text is short."""
+    return Streams(ids, *fit_sizes(ids.size, recipe.training.batch_size, recipe.training.sequence_length))

@@ -1,0 +1,132 @@
+"""One update of the weights: optimizer, learning rate, clipping, the average of the weights, and the precision that is faster here."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import ctypes
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable
+from statistics import median
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqshell.training.recipes.settings import TrainingSettings
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """SGD, Adam or AdamW; its learning rate is set before every update."""
+    parameters = list(parameters) or [nn.Parameter(torch.zeros(0))]  # a model that is counted has none, and torch wants some
+    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, betas=(settings.beta1, settings.beta2), **common)
+
+
+def learning_rate(settings: TrainingSettings, step: int, total: int, scale: float = 1.0) -> float:
+    """The rate of update `step` (from 0) of `total`: a linear warm-up, then constant, or half a cosine down to final_fraction.
+
+    scale: what the plateau schedule has come down to.
+    """
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    if settings.schedule != "cosine":
+        return settings.learning_rate * scale
+    progress = (step - settings.warmup_steps) / max(1, total - settings.warmup_steps)
+    low = settings.final_fraction
+    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> None:
+    """Shorten the gradients in place: by value first, then all together by norm (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063)."""
+    parameters = list(parameters)
+    if settings.clip_value:
+        nn.utils.clip_grad_value_(parameters, settings.clip_value)
+    if settings.clip_norm:
+        nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, module: nn.Module, memory: float, step: int) -> None:
+    """Move `average` towards `module` in place; its memory grows over the first updates, so that the random start is soon forgotten."""
+    share = 1 - min(memory, (1 + step) / (10 + step))
+    for mean, new in zip(average.parameters(), module.parameters(), strict=True):
+        mean.lerp_(new, share)
+    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(buffer)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed tensors for the next ones, where it is glibc: for logits over large vocabularies, getting
+    fresh pages from the system takes longer than computing them (mallopt(3): M_MMAP_MAX = -4, M_TRIM_THRESHOLD = -1)."""
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(-4, 0)
+        library.mallopt(-1, 2**31 - 1)
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; auto is cuda, else mps, else cpu. ValueError when it is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):  # torch built without CUDA asserts
+        raise ValueError(f"there is no device {name!r} here; auto takes the best there is") from None
+    return device
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights are; those of a model that is counted are buffers."""
+    return next(itertools.chain(module.parameters(), module.buffers())).device
+
+
+def on_device(module: nn.Module, arrays: Iterable[NDArray[Any]]) -> list[Tensor]:
+    """The arrays as tensors where a module's weights are."""
+    device = device_of(module)
+    return [torch.from_numpy(array).to(device) for array in arrays]
+
+
+def choose_precision(wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device) -> str:
+    """float32 or bf16. auto times three updates' gradients of each, in turn, on a copy; float32 also where bf16 fails.
+
+    loss_of(module): the loss of one piece of text. The random state stays as it was.
+    """
+    if wanted != "auto":
+        return wanted
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        trial = copy.deepcopy(module)
+        try:
+            _timed(trial, loss_of, device, "bf16")
+        except RuntimeError:
+            return "float32"
+        _timed(trial, loss_of, device, "float32")
+        times: dict[str, list[float]] = {"bf16": [], "float32": []}
+        for _ in range(3):
+            for precision, taken in times.items():
+                taken.append(_timed(trial, loss_of, device, precision))
+    return min(times, key=lambda precision: median(times[precision]))
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which a forward pass computes in that precision; weights and losses stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def _timed(module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device, precision: str) -> float:
+    """Seconds of one forward and backward pass."""
+    start = time.perf_counter()
+    with autocast(device, precision):
+        loss = loss_of(module)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+    loss.item()  # waits for the device
+    module.zero_grad()
+    return time.perf_counter() - start

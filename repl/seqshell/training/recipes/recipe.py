@@ -1,0 +1,220 @@
+"""Recipes: what to train, on what, and how, read strictly from TOML. Imports neither torch nor numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import settings_of
+from seqshell.training.recipes.settings import FILES, TABLES, DataSettings, DefaultSettings, TrainingSettings
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe. tokenizer and model are left as tables: their settings belong to what the registry offers.
+
+    name: the stem of its file, and of the checkpoint it makes. folder: where its relative paths start.
+    """
+
+    name: str
+    task: Task
+    architecture: str
+    data: DataSettings
+    tokenizer: Table = field(default_factory=lambda: {"name": "char"})
+    source_tokenizer: Table | None = None  # None: one vocabulary for source and target
+    model: Table = field(default_factory=dict)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    defaults: DefaultSettings = field(default_factory=DefaultSettings)
+    folder: Path = Path()
+
+    def tables(self) -> dict[str, Any]:
+        """The recipe as TOML has it, every key spelt out."""
+        return {
+            "task": self.task.value,
+            "architecture": self.architecture,
+            "data": dataclasses.asdict(self.data),
+            **self._tokenizers(),
+            "model": dict(self.model),
+            "training": dataclasses.asdict(self.training),
+            "defaults": dataclasses.asdict(self.defaults),
+        }
+
+    def _tokenizers(self) -> dict[str, Any]:
+        if self.source_tokenizer is None:
+            return {"tokenizer": dict(self.tokenizer)}
+        return {"source_tokenizer": dict(self.source_tokenizer), "target_tokenizer": dict(self.tokenizer)}
+
+
+TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
+TASKS = tuple(Task)
+MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked by _check_values
+
+
+def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
+    tables = read_tables(path)
+    return recipe_from(tables, name=path.stem, folder=path.parent, overrides=overrides, where=path.name)
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """What a TOML file holds. RecipeError when it cannot be read or is no TOML."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
+
+
+def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe") -> Recipe:
+    """Check the tables of a recipe, overrides applied, and fill in the defaults."""
+    tables = _whole_batch(_overridden(tables, overrides), where)
+    _known(tables, TOP, where)
+    for key in ("task", "architecture", "data"):
+        if key not in tables:
+            raise RecipeError(f"{where} has no {key}; see seqshell train --defaults")
+    for key in ("task", "architecture"):
+        if not isinstance(tables[key], str):
+            raise RecipeError(f"{where}: {key} must be a text, not {tables[key]!r}")
+    for key in TOP[2:]:
+        if not isinstance(tables.get(key, {}), dict):
+            raise RecipeError(f"{where}: {key} is a table, written [{key}] with its settings below it")
+    if tables["task"] not in TASKS:
+        raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
+    parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
+    task = Task(tables["task"])
+    _check_values(task, parts["data"], parts["defaults"], where)
+    tokenizer, source_tokenizer = _tokenizers(task, tables, where)
+    return Recipe(
+        name=name,
+        task=task,
+        architecture=tables["architecture"],
+        tokenizer=tokenizer,
+        source_tokenizer=source_tokenizer,
+        model=tables.get("model", {}),
+        folder=folder,
+        **parts,
+    )
+
+
+def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
+    """The tables with every KEY=VALUE applied; a value is TOML, or else the text itself."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
+    for word in overrides:
+        key, equals, value = word.partition("=")
+        names = key.strip().split(".")
+        if not equals or len(names) > 2 or not all(names):
+            raise RecipeError(f"--set takes KEY=VALUE such as training.epochs=3, not {word!r}")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        table = result
+        if len(names) == 2:
+            table = result.setdefault(names[0], {})
+            if not isinstance(table, dict):
+                raise RecipeError(f"--set {word}: {names[0]} is no table")
+        table[names[-1]] = _from_here(parsed) if names[0] == "data" and names[-1] in FILES else parsed
+    return result
+
+
+def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
+    """The tables with `accumulate = 0` for `batch_size = "all"`: everything is learnt from before an update, in batches of the usual size."""
+    training = tables.get("training")
+    if not isinstance(training, dict) or training.get("batch_size") != "all":
+        return tables
+    if training.get("accumulate", 0) != 0:
+        raise RecipeError(f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out')
+    return {**tables, "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0}}
+
+
+def _from_here(value: Any) -> Any:
+    """Files that are named beside a recipe, not in it: those of the current folder, where they are there."""
+    if isinstance(value, list):
+        return [_from_here(item) for item in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and value and Path(value).exists() else value
+
+
+def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
+    known = tuple(known)
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            way_out = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise RecipeError(f"{where} has an unknown key {table + '.' if table else ''}{key}; {way_out}")
+
+
+def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
+    """`kind` built from one table, every value checked."""
+    known = {item.name: item for item in settings_of(kind)}
+    _known(values, known, where, name)
+    try:
+        return kind(**{key: known[key].parse(value) if key not in MANY_KINDS else _frozen(value) for key, value in values.items()})
+    except UsageError as error:
+        raise RecipeError(f"{where}: {name}.{error.message}") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _tokenizers(task: Task, tables: Table, where: str) -> tuple[Table, Table | None]:
+    """The tokenizer, of the target if there are two, and that of the source, None if it is the same."""
+    both = [key for key in ("source_tokenizer", "target_tokenizer") if key in tables]
+    if both and (task is not Task.TRANSLATE or len(both) == 1 or "tokenizer" in tables):
+        raise RecipeError(f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate")
+    default = {"name": "bpe" if task is Task.TRANSLATE else "char"}
+    found = {key: tables.get(key, default) for key in both or ["tokenizer"]}
+    for key, table in found.items():
+        if not isinstance(table.get("name"), str):
+            raise RecipeError(f"{where}: {key}.name is missing; {default['name']}, for instance")
+    source_tokenizer, *others = found.values()
+    return (others[0], source_tokenizer) if others else (source_tokenizer, None)
+
+
+def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, where: str) -> None:
+    share = data.validation
+    if task is Task.TRANSLATE:
+        if bool(data.pairs) == bool(data.source and data.target) or bool(data.source) != bool(data.target):
+            raise RecipeError(f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line")
+        if isinstance(share, list | tuple) and len(share) == (1 if data.pairs else 2) and all(isinstance(item, str) and item for item in share):
+            share = share[0]
+    elif task is Task.CLASSIFY:
+        if bool(data.table) == bool(data.folder):
+            raise RecipeError(f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label")
+        _check_labels(data, where)
+    elif task is Task.FORECAST:
+        if not data.table:
+            raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
+        _check_texts("data.columns", data.columns, where)
+    elif not data.text:
+        raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
+    if isinstance(share, bool) or not isinstance(share, int | float | str) or not share or (not isinstance(share, str) and not 0 < share < 1):
+        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
+    _check_texts("defaults.examples", defaults.examples, where)
+
+
+def _check_texts(name: str, values: Any, where: str) -> None:
+    if not isinstance(values, list | tuple) or not all(isinstance(item, str) and item for item in values):
+        raise RecipeError(f"{where}: {name} must be a list of texts, not {values!r}")
+
+
+def _check_labels(data: DataSettings, where: str) -> None:
+    _check_texts("data.label_names", data.label_names, where)
+    for item in data.label_names:
+        code, _, name = item.partition("=")
+        if not code.strip() or not name.strip():
+            raise RecipeError(f'{where}: data.label_names has items such as "0 = negative", not {item!r}')

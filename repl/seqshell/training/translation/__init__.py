@@ -1,0 +1,1 @@
+"""Pairs of sentences: reading them, the objective, evaluation and BLEU."""

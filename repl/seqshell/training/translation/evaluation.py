@@ -1,0 +1,230 @@
+"""How well a model translates sentence pairs: the loss of the right words, and BLEU and its like of what a strategy finds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqshell.core.decoder import SourceDecoder
+from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
+from seqshell.core.events import Progress
+from seqshell.core.model import BOS, EOS, PAD, UNK, Model
+from seqshell.core.plugin_api import Setting, build, settings_of
+from seqshell.core.sampling import Draw, Hypothesis, Request, Sampler, Stop, Strategy
+from seqshell.core.text_output import cell
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.decoding.batched import answers
+from seqshell.decoding.syntax import format_chain, known_name, parse_chain, parse_strategy, with_setting
+from seqshell.host import Registry
+from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.session.tasks.translation import Unknown
+from seqshell.session.timeline import Source
+from seqshell.training.data.batches import Ids, pair_arrays
+from seqshell.training.optimizer import device_of, on_device
+from seqshell.training.translation import bleu
+from seqshell.training.translation.data import Pairs
+from seqshell.training.translation.figures import text_figures
+from seqshell.training.translation.loss import pair_loss
+
+ROWS = 64  # sentences computed at once
+NO_WORDS: Mapping[int, str] = MappingProxyType({})
+# The settings of the shell that count here, each called as there.
+OWN = (
+    Setting("max_tokens", int, 200, low=1, high=1_000_000),
+    Setting("unk", bool, False),
+    Setting("replace_unk", bool, True),
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How the translations are to be found and counted.
+
+    strategy: as /strategy takes it; empty: the checkpoint's own, else greedy. settings: pairs as /set takes them: max_tokens, unk,
+    replace_unk, a field of the strategy or of a sampler. language: of the target, for its Moses tokens; None: the ending of its file (test.fr), else
+    what the checkpoint calls it, else English.
+    """
+
+    strategy: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+    language: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """values: the object that `seqshell evaluate --json` prints. answers: a translation for each pair, or a label for each text."""
+
+    values: dict[str, Any]
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a strategy needs besides the sentences. unk: UNK may be drawn; replace_unk: the source word looked at most then stands for it."""
+
+    strategy: Strategy
+    samplers: tuple[Sampler, ...]
+    max_tokens: int
+    unk: bool = False
+    replace_unk: bool = True
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether the states of an answer are looked at, for what they attended to."""
+        return self.unk and self.replace_unk
+
+
+def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Registry, wishes: Wishes) -> Iterator[Progress | Evaluation]:
+    """How far it has come, and at last the figures.
+
+    module: the model's own, in eval mode, on the device to compute on; on a CPU the translations are the model's own decoder's.
+    A sentence that the model cannot read, in an unknown script, gets an empty translation and is no part of the loss.
+    UsageError of a strategy or setting that cannot be, or a missing library.
+    """
+    bleu.check_available()
+    languages = model.header.get("languages")  # what source and target are called, where somebody said so
+    named = str(languages[1]) if isinstance(languages, list) and len(languages) == 2 else ""
+    language = bleu.find_language(wishes.language, pairs.names[-1].rpartition(".")[2], named)
+    search = find_search(model, registry, wishes)
+    assert model.source_tokenizer is not None  # every model for TRANSLATE has one
+    sources = [_encoded(model.source_tokenizer, text) for text in pairs.sources]
+    targets = [_encoded(model.tokenizer, text) for text in pairs.targets]
+    decoder = cast(SourceDecoder, model.decoder) if device_of(module).type == "cpu" else TorchDecoder(module)
+    found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
+    readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
+    for done, (row, text, length) in enumerate(_translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1):
+        found[row], num_tokens = text, num_tokens + length
+        yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
+    seconds = max(time.perf_counter() - start, 1e-9)
+
+    yield Progress(0, len(pairs), "of the right words", "loss")
+    both = [(source, target) for source, target in zip(sources, targets, strict=True) if source is not None and target is not None]
+    nats = teacher_forced(module, [source for source, _ in both], [target for _, target in both])
+
+    one = len(pairs.names) == 1
+    values = {
+        "model": model.name,
+        "task": model.task.value,
+        "data": {
+            "name": pairs.names[0] if one else list(pairs.names),
+            "sha256": pairs.digests[0] if one else list(pairs.digests),
+            "items": len(pairs),
+        },
+        "strategy": _spelt_out(search.strategy, registry),
+        "sampler": format_chain(search.samplers, registry.samplers),
+        "nats": nats,
+        "perplexity": math.exp(min(nats, 700.0)),
+        **text_figures(pairs.sources, found, pairs.targets, language),
+        "failed": sum(ids is None for ids in sources),
+        "sentences_per_second": readable / seconds,
+        "tokens_per_second": num_tokens / seconds,
+    }
+    yield Evaluation(values, tuple(found))
+
+
+@torch.inference_mode()
+def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[Ids]) -> float:
+    """Mean nats of a target's token, EOS counted, when the right ones stand before it; NaN of no pairs at all.
+
+    module: a Seq2Seq in eval mode, on any device. sources, targets: ids without specials.
+    """
+    order = sorted(range(len(sources)), key=lambda row: (len(targets[row]), len(sources[row])))
+    total, count = 0.0, 0
+    for start in range(0, len(order), ROWS):
+        rows = order[start : start + ROWS]
+        arrays = pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
+        nats, number = pair_loss(module, *on_device(module, arrays))
+        total, count = total + nats.item(), count + int(number)
+    return total / count if count else math.nan
+
+
+def find_search(model: Model, registry: Registry, wishes: Wishes) -> Search:
+    """The strategy, samplers and longest answer of the checkpoint, changed as it is wished. UsageError for what cannot be."""
+    defaults = model.header.get("defaults", {})
+    try:
+        strategy = parse_strategy(str(defaults.get("strategy") or "greedy"), registry.strategies)
+        samplers = parse_chain(str(defaults.get("sampler") or ""), registry.samplers)
+        max_tokens = OWN[0].parse(defaults.get("max_tokens") or OWN[0].default)
+    except UsageError as error:
+        raise CheckpointError(f"{model.name} wishes for a sampler or strategy that is not here: {error.message}") from None
+    search = Search(parse_strategy(wishes.strategy, registry.strategies) if wishes.strategy else strategy, samplers, max_tokens)
+    for name, value in wishes.settings:
+        search = _changed(search, name, value, registry)
+    return search
+
+
+def _changed(search: Search, name: str, value: str, registry: Registry) -> Search:
+    """The search with one setting changed: max_tokens, temperature, repeat_penalty.window, width or beam.width."""
+    for setting in OWN:
+        if name == setting.name:
+            return replace(search, **{name: setting.parse(value)})
+    stage, _, field = name.rpartition(".")
+    if name in registry.samplers or stage in registry.samplers:
+        return replace(search, samplers=with_setting(search.samplers, name, value, registry.samplers))
+    kind = type(search.strategy)
+    fields = {item.name: getattr(search.strategy, item.name) for item in settings_of(kind)}
+    wanted = field if stage == kind.name else name
+    if wanted not in fields:
+        known = ", ".join((*(setting.name for setting in OWN), *fields))
+        raise UsageError(f"--set: {name!r} is no setting of a translation by {kind.name}: there are {known} and the samplers", code="unknown_setting")
+    return replace(search, strategy=build(kind, {**fields, wanted: value}))
+
+
+def _spelt_out(strategy: Strategy, registry: Registry) -> str:
+    """The strategy with every setting, also those at their defaults: figures are quoted where the defaults are not known."""
+    settings = [f"{item.name}={cell(getattr(strategy, item.name))}" for item in settings_of(type(strategy))]
+    return " ".join([known_name(strategy, registry.strategies), *settings])
+
+
+def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] = NO_WORDS) -> str:
+    """The text of an answer on one line: the joined pieces before EOS, without the space that stands before a first word.
+
+    words: what stands for the ids at some places.
+    """
+    end = ids.index(EOS) if EOS in ids else len(ids)
+    pieces = [words[place].encode() if place in words else tokenizer.piece(token) for place, token in enumerate(ids[:end])]
+    return b"".join(pieces).decode("utf-8", "replace").removeprefix(" ").replace("\n", " ")
+
+
+def _translated(
+    model: Model, decoder: SourceDecoder, texts: Sequence[str], sources: Sequence[Ids | None], search: Search, seed: int
+) -> Iterator[tuple[int, str, int]]:
+    """(row, translation, its tokens) of every source that has ids, in any order. texts: of the sources, as they were written."""
+    request = Request(
+        Stop(search.max_tokens, frozenset((EOS,))),
+        search.samplers,
+        Draw(seed),
+        tokenizer=model.tokenizer,
+        excluded=frozenset((PAD, BOS) if search.unk else (PAD, BOS, UNK)),
+        keeps_states=search.keeps_states,
+    )
+    rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]
+    for number, best in answers(decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS):
+        row, ids = rows[number]
+        words = _replacements(model, decoder, texts[row], ids, best[0]) if search.keeps_states and UNK in best[0].ids else {}
+        yield row, text_of(model.tokenizer, best[0].ids, words), len(best[0].ids)
+
+
+def _replacements(model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis) -> dict[int, str]:
+    """For each place of an UNK, the word of the source (text and ids) that was looked at most, with a space before it."""
+    unknown = Unknown(model, Source(text, tuple(source), ()), True)
+    _, first = decoder.step(np.array([BOS]), decoder.encode(np.array([source]), np.array([len(source)])))
+    words = {place: unknown.word(token, before) for place, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))}
+    return {place: word for place, word in words.items() if word is not None}
+
+
+def _encoded(tokenizer: Tokenizer, text: str) -> Ids | None:
+    """The ids of a text without specials; None of one that the model cannot read."""
+    try:
+        return tokenizer.encode(text)
+    except VocabularyError:
+        return None

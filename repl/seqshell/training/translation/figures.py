@@ -1,0 +1,73 @@
+"""The figures of a set of translations: BLEU and its like, as tables with bars by length, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqshell.core.events import Table
+from seqshell.training.pictures import new_figure, write_figure
+from seqshell.training.translation import bleu
+
+BAR = 30  # columns of the longest bar
+
+
+def text_figures(sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str) -> dict[str, Any]:
+    """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length of translations. language: of the target."""
+    scores = {
+        "bleu": bleu.bleu(found, references),
+        "chrf": bleu.chrf(found, references),
+        "bleu_lc_tok": bleu.bleu_lc_tok(found, references, language),
+    }
+    return {
+        **{name: score.value for name, score in scores.items()},
+        "signature": {name: score.signature for name, score in scores.items()},
+        "exact_match": exact_match(found, references),
+        "by_length": [
+            {"words": [group.low, group.high], "items": group.items, "bleu": group.bleu} for group in bleu.bleu_by_length(sources, found, references)
+        ],
+    }
+
+
+def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
+    """The share of translations that are their reference, however many spaces stand between the words: 0 to 1."""
+    same = sum(" ".join(one.split()) == " ".join(other.split()) for one, other in zip(found, references, strict=True))
+    return same / max(1, len(references))
+
+
+def figures_table(values: dict[str, Any]) -> Table:
+    """The figures of `evaluate_pairs`, or those of them that were counted, one a row."""
+    counted = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
+    signatures = values.get("signature", {})
+    rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in counted if name in values]
+    if "exact_match" in values:
+        rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations that are the reference"))
+    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats a token, the right ones before it"))
+    return Table(("figure", "value", "how it is counted"), tuple(rows))
+
+
+def lengths_table(values: dict[str, Any]) -> Table:
+    """The BLEU by length as bars."""
+    best = max((group["bleu"] for group in values["by_length"]), default=0.0) or 1.0
+    rows = [
+        (_words(group), group["items"], f"{group['bleu']:.2f}", "█" * round(BAR * group["bleu"] / best)) for group in values["by_length"]
+    ]
+    return Table(("source words", "sentences", "BLEU", ""), tuple(rows))
+
+
+def write_png(values: dict[str, Any], path: Path) -> None:
+    """The BLEU by length as bars, with the number of sentences on each, as a PNG by matplotlib."""
+    figure = new_figure(8, 5)
+    axes = figure.subplots()
+    bars = axes.bar([_words(group) for group in values["by_length"]], [group["bleu"] for group in values["by_length"]])
+    axes.bar_label(bars, [f"{group['items']:,}" for group in values["by_length"]], padding=2)
+    axes.set(xlabel="words of the source", ylabel="BLEU", title=f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars")
+    axes.grid(axis="y", alpha=0.3)
+    write_figure(figure, path)
+
+
+def _words(group: dict[str, Any]) -> str:
+    """A group's lengths as people write them: 1-4, 30+."""
+    low, high = group["words"]
+    return f"{low}+" if high is None else f"{low}-{high}"

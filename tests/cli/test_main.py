@@ -1,0 +1,157 @@
+"""The command line: what its words mean, its exit codes, and what a start imports."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from seqshell.cli import main
+from seqshell.cli import options as command_line
+from seqshell.testing import tiny_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SEQSHELL_PLUGINS", "")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return str(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+
+
+def run(capsys, *words):
+    """Exit code, stdout, stderr."""
+    code = main.main(words)
+    return code, *capsys.readouterr()
+
+
+def test_a_first_argument_that_is_no_file_is_told_what_else_it_could_be(capsys):
+    message = "seqshell: no script 'shakespeare'; a model is opened with -m shakespeare, a line is sent with -c 'shakespeare'\n"
+    assert run(capsys, "shakespeare") == (2, "", message)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-c"], "-c needs a line"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--mess"], "unrecognized arguments: --mess"),
+        (["--seed", "-1"], "--seed"),
+        (["--seed=x"], "must be a whole number from 0 to 18,446,744,073,709,551,615, not 'x'"),
+        (["--json=lots"], "invalid choice: 'lots'"),
+        (["--set", "temperature"], "--set needs NAME=VALUE, not 'temperature'"),
+        (["--set", "max_tokens=0", "-c", "a"], "max_tokens must be 1 to 1,000,000, not '0'"),
+        (["-i", "-c", "a"], "-i needs a terminal"),
+        (["."], ". is a folder, not a script"),
+        (["plugins", "check"], "plugins check what? NAME or PATH is missing"),
+        (["plugins"], "the following arguments are required: action"),
+        (["--on-error=never"], "invalid choice: 'never'"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(capsys, words, message):
+    code, out, err = run(capsys, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("words", [["-m", "nope", "-c", "a"], ["--restore", "nope", "-c", "a"], ["-m", "./no.safetensors", "-c", "a"]])
+def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
+    code, out, err = run(capsys, *words)
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "seqshell: no " in err
+
+
+def test_a_subcommand_is_one_only_as_the_first_word(capsys, model, tmp_path):
+    (tmp_path / "models").write_text("/set max_tokens 1\n")
+    assert command_line.find_subcommand(["models"], main.SUBCOMMANDS) == 0
+    assert command_line.find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], main.SUBCOMMANDS) == 7
+    assert command_line.find_subcommand(["-m", "x", "models"], main.SUBCOMMANDS) is None
+    assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
+    assert run(capsys, "-m", model, "./models") == (0, "", "")
+
+
+@pytest.mark.parametrize("words", [["--json", "models"], ["models", "--json"], ["--no-plugins", "models", "--json", "--seed", "1"]])
+def test_common_options_are_taken_before_and_after_a_subcommand(capsys, words):
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert out.startswith('{"models":[')
+
+
+def test_a_line_may_begin_with_anything(capsys, model):
+    assert run(capsys, "-m", model, "-c", "--help") == (1, "", run(capsys, "-m", model, "-c--help")[2])
+    assert run(capsys, "-m", model, "-c", "/feed abc", "-c", "/text")[:2] == (0, "abc\n")
+
+
+def test_json_takes_no_word_of_its_own(capsys, model, tmp_path):
+    (tmp_path / "a.seq").write_text("/feed abc\n/text\n")
+    code, out, _ = run(capsys, "--json", "a.seq", "-m", model)
+    assert code == 0
+    assert '"op":"/text","text":"abc"}' in out
+
+
+def test_the_version_says_what_it_runs_on_when_asked(capsys):
+    code, out, _ = run(capsys, "--version")
+    assert (code, out.split()[0]) == (0, "seqshell")
+    assert "\ntorch " in run(capsys, "--version", "--verbose")[1]
+
+
+def test_help_shows_every_option_and_subcommand(capsys):
+    with pytest.raises(SystemExit) as left:
+        main.main(["--help"])
+    shown = capsys.readouterr().out
+    assert left.value.code == 0
+    options = ["-m", "-c", "-i", "-p", "--messages", "--json", "--echo", "--set", "--seed", "--restore", "--on-error", "--no-plugins", "--color"]
+    for word in options:
+        assert f" {word}" in shown
+    for name in main.SUBCOMMANDS:
+        assert f"\n  {name}" in shown
+
+
+def test_plugins_are_listed_whatever_is_broken(capsys, tmp_path, monkeypatch):
+    folder = tmp_path / "home" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "leaving.py").write_text("import sys; sys.exit(5)")
+    (tmp_path / "home" / "config.toml").write_text("[[[")
+    monkeypatch.setenv("SEQSHELL_STRICT_PLUGINS", "1")
+    monkeypatch.delenv("SEQSHELL_PLUGINS")
+    code, out, _ = run(capsys, "plugins", "list")
+    assert code == 0
+    assert "recurrent" in out
+    assert "config.toml" in out
+    (tmp_path / "home" / "config.toml").unlink()
+    code, out, _ = run(capsys, "plugins", "list", "--json")
+    assert code == 0
+    assert '"name":"leaving"' in out
+    assert "it called sys.exit" in out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["plugins", "list"], ["models"]])
+def test_what_asks_no_model_imports_neither_torch_nor_numpy(words):
+    code = f"""
+import sys
+from seqshell.cli import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+heavy = [name for name in ("torch", "numpy", "numba", "rich", "prompt_toolkit") if name in sys.modules]
+sys.exit(", ".join(heavy) or 0)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_text_is_answered_without_torch_rich_or_prompt_toolkit(model):
+    code = f"""
+import os, sys
+from seqshell.cli import main
+assert main(["-m", {model!r}, "-c", "abc", "--set", "max_tokens=3"]) == 0
+assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+sys.exit(", ".join(name for name in ("torch", "numba", "rich", "prompt_toolkit", "importlib.metadata") if name in sys.modules) or 0)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")

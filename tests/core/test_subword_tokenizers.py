@@ -1,0 +1,142 @@
+"""Word and BPE tokenizers: what is a token, what is unknown, and that no text is lost."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from seqshell.core.errors import CheckpointError, VocabularyError
+from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
+
+TEXT = 'The cat sat, "there". The cats sat there.\nA man\'s hat (red) is the hat of the man.\n' * 3
+
+
+def tokens(tokenizer, text):
+    return [tokenizer.tokens[token] for token in tokenizer.encode(text)]
+
+
+def joined(tokenizer, text):
+    return b"".join(map(tokenizer.piece, tokenizer.encode(text))).decode()
+
+
+@pytest.fixture(scope="module")
+def bpe():
+    return BPETokenizer.train([TEXT], specials=True, vocab_size=60)
+
+
+def test_words_carry_their_space_and_marks_stand_alone():
+    tokenizer = WordTokenizer.train([TEXT], specials=True)
+
+    assert tokens(tokenizer, "The man's hat (red).") == [" The", " man'", "s", " hat", " (", "red", ")", "."]
+    assert tokenizer.tokens[:4] == ("<pad>", "<bos>", "<eos>", "<unk>")
+    assert (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) == (0, 1, 2, 3)
+
+
+def test_words_are_ordered_by_how_often_they_stand_and_rare_ones_are_unknown():
+    tokenizer = WordTokenizer.train(["b a a c a b"], specials=True, min_freq=2)
+
+    assert tokenizer.tokens[4:] == (" a", " b")
+    assert tokenizer.counts == (0, 0, 0, 0, 3, 2)
+    assert tokenizer.encode("a c b") == [4, 3, 5]
+    assert joined(tokenizer, "a c b") == " a <unk> b"
+
+
+def test_a_vocabulary_size_counts_the_specials():
+    assert WordTokenizer.train(["b a a c a b"], specials=True, vocab_size=5).tokens[4:] == (" a",)
+    assert BPETokenizer.train([TEXT], specials=True, vocab_size=50).size == 50
+
+
+def test_without_specials_there_is_unk_alone():
+    tokenizer = WordTokenizer.train(["b a a"])
+
+    assert (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) == (None, None, None, 0)
+    assert tokenizer.encode("a x") == [1, 0]
+
+
+def test_small_letters_can_be_asked_for():
+    assert WordTokenizer.train(["The the THE"], lowercase=True).tokens == ("<unk>", " the")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *((kind, text) for kind in (WordTokenizer, BPETokenizer) for text in ("The cat sat.", 'A man\'s "hat" (red), there', "cats  sat")),
+        (WordTokenizer, "The\ncat"),  # parts of words are learnt and read line by line
+    ],
+)
+def test_joined_pieces_are_the_text_behind_a_space(kind, text):
+    tokenizer = kind.train([TEXT, text], specials=True)
+
+    assert joined(tokenizer, text) == " " + text
+
+
+@pytest.mark.parametrize("kind", [WordTokenizer, BPETokenizer])
+def test_a_tokenizer_survives_json(kind):
+    tokenizer = kind.train([TEXT], specials=True)
+    again = kind.from_json(json.loads(json.dumps(tokenizer.to_json())))
+
+    assert again.encode("The cats sat on hats") == tokenizer.encode("The cats sat on hats")
+    assert again.tokens == tokenizer.tokens
+
+
+def test_an_accent_is_the_same_however_it_is_typed():
+    for kind in (WordTokenizer, BPETokenizer):
+        tokenizer = kind.train(["caf\u00e9 caf\u00e9"], specials=True)
+        assert tokenizer.encode("cafe\u0301") == tokenizer.encode("caf\u00e9")
+
+
+def test_a_text_of_which_nothing_is_known_is_refused_and_one_unknown_character_is_not(bpe):
+    with pytest.raises(VocabularyError, match="the model knows nothing of '我爱你'") as caught:
+        bpe.encode("我爱你")
+    assert caught.value.positions == (0, 1, 2)
+    assert "\ufffd" in joined(bpe, "The 爱 cat")
+    assert joined(bpe, "The 爱 cat").replace("\ufffd", "爱") == " The 爱 cat"
+
+
+def test_frequent_words_become_one_token(bpe):
+    assert "\u2581the" in bpe.tokens
+    assert tokens(bpe, "the hat.")[0] == "\u2581the"
+    assert tokens(bpe, "the hat.")[-1] == "."
+
+
+def test_a_word_on_its_own_has_the_parts_that_it_has_in_a_text(bpe):
+    text = "The cats' hat, \"A 爱爱 man\""
+    parts = [token for word in bpe.split(text) for token in bpe.encode_word(word, 0.0, random.Random(0))]
+
+    assert parts == bpe.encode(text)
+
+
+def test_dropped_merges_change_the_parts_but_not_the_text(bpe):
+    draws = random.Random(0)
+    word = bpe.split("there")[0]
+    found = {tuple(bpe.encode_word(word, 0.3, draws)) for _ in range(50)}
+
+    assert len(found) > 3
+    assert {b"".join(map(bpe.piece, parts)) for parts in found} == {b" there"}
+    assert len(bpe.encode_word(word, 1.0, draws)) == len(word)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (WordTokenizer, {"tokens": []}),
+        (WordTokenizer, {"tokens": ["<unk>", "a", "a"], "counts": [0, 1, 1]}),
+        (WordTokenizer, {"tokens": ["a", "b"], "counts": [0, 1]}),
+        (WordTokenizer, {"tokens": ["<unk>", "a"], "counts": [0]}),
+        (BPETokenizer, {"tokens": ["<unk>", "a", "b"]}),
+        (BPETokenizer, {"tokens": ["<unk>", "a", "b"], "merges": ["a b"]}),
+        (BPETokenizer, {"tokens": ["<unk>", "a", "b"], "merges": [["a", "b"]]}),
+    ],
+)
+def test_a_file_with_nonsense_is_refused(kind, data):
+    with pytest.raises(CheckpointError):
+        kind.from_json(data)
+
+
+@pytest.mark.parametrize("settings", [{"vocab_size": 2}, {"min_freq": 0}])
+def test_sizes_that_make_no_sense_are_refused(settings):
+    for kind in (WordTokenizer, BPETokenizer):
+        with pytest.raises(ValueError, match="at least"):
+            kind.train([TEXT], specials=True, **settings)

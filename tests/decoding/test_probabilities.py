@@ -1,0 +1,42 @@
+"""Log-probabilities, rank and entropy of a row of outputs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from seqshell.decoding.probabilities import entropy, log_probs, rank
+
+rows = some.lists(some.floats(-50, 50) | some.just(-math.inf), min_size=1, max_size=9).filter(lambda row: max(row) > -math.inf)
+
+
+@given(rows)
+def test_log_probs_are_the_logits_less_the_logarithm_of_their_sum(row):
+    total = math.log(math.fsum(math.exp(value) for value in row))
+    np.testing.assert_allclose(log_probs(np.array(row)), [value - total for value in row], atol=1e-9)
+
+
+def test_log_probs_are_float64_over_the_last_axis_and_change_nothing():
+    logits = np.array([[1000, 1000], [0, 1]], np.float32)
+    found = log_probs(logits)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found[0], [-math.log(2)] * 2)
+    np.testing.assert_allclose(np.exp(found).sum(-1), 1)
+    assert logits[0, 0] == 1000
+
+
+@given(rows)
+def test_ranks_are_the_places_in_falling_order_small_ids_first(row):
+    falling = sorted(range(len(row)), key=lambda token: (-row[token], token))
+    assert [rank(np.array(row), token) for token in falling] == list(range(len(row)))
+
+
+def test_entropy_of_a_fair_die_and_of_a_certain_token():
+    assert entropy(np.zeros(6, np.float32)) == pytest.approx(math.log(6))
+    assert entropy(np.array([5, -np.inf])) == 0
+    assert math.copysign(1, entropy(np.array([5, -np.inf]))) == 1
+    assert entropy(np.log([0.5, 0.25, 0.25])) == pytest.approx(1.5 * math.log(2))

@@ -1,0 +1,182 @@
+"""Forecasters as checkpoints: what the header says of the series, what is refused, and a script from a file to its forecasts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.cli import script
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.model import Series, Task
+from seqshell.host import Policy
+from seqshell.models import file, opening
+from seqshell.models.building import difference
+from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.shell.startup import Options
+from seqshell.testing import tiny_checkpoint, tiny_forecast_checkpoint
+
+SERIES = Series(("load", "OT"), (1.0, 20.0), (0.5, 3.0), "date", ((1.0, 20.0), (1.5, 23.0)), (0.1, 0.5, 0.9), 4)
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return opening.load_registry(Policy(plugins=()))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tiny_forecast_checkpoint(tmp_path / "tiny.safetensors")
+
+
+def new_module(registry, **settings):
+    from seqshell.host import resolve
+
+    torch.manual_seed(0)
+    architecture = registry.architectures["forecaster"]
+    return resolve(architecture.model)(resolve(architecture.config)(num_features=2, horizon=4, quantiles=3, hidden_size=5, **settings))
+
+
+@pytest.mark.parametrize("settings", [{"cell": "lstm"}, {"window": 4, "segment": 2}])
+def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry, tmp_path, settings):
+    module = new_module(registry, **settings)
+    path = opening.save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry)
+    session = seqshell.open(path, registry=registry)
+    session.observe("1 20 1.5 23 0.5 17")
+    inputs = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [-1.0, -1.0]]])
+    with torch.inference_mode():
+        outputs = module.eval()(inputs, module.initial_state(1))[0][0, -1].numpy()  # [K, F, Q]
+
+    assert session.model.series == SERIES
+    np.testing.assert_allclose(session.forecast().values, outputs[..., 1] * [0.5, 3] + [1, 20], atol=1e-5)
+    np.testing.assert_allclose(session.forecast().low, outputs[..., 0] * [0.5, 3] + [1, 20], atol=1e-5)
+
+
+def test_a_forecaster_is_not_saved_without_its_series(registry, tmp_path):
+    with pytest.raises(UsageError, match="a model for the task forecast is saved with its series"):
+        opening.save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry)
+
+
+def test_decoder_and_module_are_compared_on_values(registry):
+    module = new_module(registry)
+    architecture = registry.architectures["forecaster"]
+    from seqshell.models.building import build_decoder
+
+    decoder = build_decoder(architecture, module.config, {name: each.numpy() for name, each in module.state_dict().items()})
+    reference = TorchDecoder(module)
+    assert difference(decoder, reference, architecture, module.config) < 1e-5
+    wrong = SimpleNamespace(
+        initial_state=decoder.initial_state, step=decoder.step, feed=lambda *given: (decoder.feed(*given)[0] + 0.5, decoder.feed(*given)[1])
+    )
+    assert difference(wrong, reference, architecture, module.config) == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"series": None}, "the header's 'series' is of a wrong type"),
+        ({"columns": []}, "its series has no names of columns"),
+        ({"columns": ["OT"]}, "its series has the columns OT, which do not fit its config and its tokenizer"),
+        ({"columns": ["value", "OT"]}, "its series has the columns value, OT, which do not fit"),
+        ({"std": [0.0]}, "needs a mean and a standard deviation above 0 for each column"),
+        ({"mean": ["10"]}, "the mean of its series must be numbers"),
+        ({"mean": []}, "needs a mean and a standard deviation above 0"),
+        ({"quantiles": [0.1, 0.9]}, "must be an odd number of shares between 0 and 1"),
+        ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of shares between 0 and 1"),
+        ({"quantiles": []}, r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 4, 1, 1\)"),
+        ({"horizon": 3}, r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 3, 1, 3\)"),
+        ({"horizon": True}, "the horizon of its series cannot be True"),
+        ({"example": [[1.0, 2.0]]}, "a row of the example of its series has other than 1 values"),
+        ({"example": 5}, "the example of its series must be at most 10,000 rows"),
+    ],
+)
+def test_a_series_that_cannot_be_is_refused(registry, path, change, reason):
+    header, tensors = file.read(path)
+    series = change["series"] if "series" in change else {**header["series"], **change}
+    if series is None:
+        with pytest.raises(CheckpointError, match=reason):
+            file.write(path, {**header, "series": series}, tensors)
+        return
+    file.write(path, {**header, "series": series}, tensors)
+    with pytest.raises(CheckpointError, match=rf"^tiny\.safetensors: .*{reason}"):
+        opening.open_model(path, registry)
+
+
+def test_a_header_without_a_series_is_refused(registry, path):
+    header, tensors = file.read(path)
+    del header["series"]
+    file.write(path, header, tensors)
+    with pytest.raises(CheckpointError, match="it forecasts, and does not say what series"):
+        opening.open_model(path, registry)
+
+
+def test_the_fingerprint_tells_how_values_are_normalised_and_not_the_example(registry, path):
+    header, tensors = file.read(path)
+    same = file.fingerprint({**header, "series": {**header["series"], "example": []}}, tensors)
+    other = file.fingerprint({**header, "series": {**header["series"], "mean": [11.0]}}, tensors)
+
+    assert opening.open_model(path, registry).fingerprint == same != other
+
+
+def test_a_forecaster_opens_without_torch(path):
+    import subprocess
+
+    code = (
+        f"import sys, seqshell; s = seqshell.open({str(path)!r}); s.observe('9.8 9.9'); s.forecast(); "
+        "assert 'torch' not in sys.modules; assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
+    model = opening.open_model(path, registry)
+    session = opening.start_session(model, registry)
+    session.observe(model.series.example)
+    assert (model.tokenizer.size, session.model.tokenizer.size) == (0, 6)
+    assert model.task is Task.FORECAST
+
+
+def test_messages_give_one_line_for_each_line(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    (tmp_path / "lines").write_text("9.8 9.9\n\nwarm\n10.2\n")
+    code, _ = script.run(Options(model=str(path), scripts=(str(tmp_path / "lines"),), messages=True, on_error="continue", no_plugins=True))
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+
+    assert code == 1
+    assert [len(line.split()) for line in lines] == [4, 0, 0, 4]
+    assert "lines:3: 'warm' is no number (value 1); write values apart by spaces or commas" in err
+
+
+def test_a_script_in_json_has_numbers_for_every_line(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    lines = ("9.8 9.9 10.2", "/forecast 2", "/undo", "/forecast", "/set horizon 1", "9.8 9.9 10.2")
+    code, _ = script.run(Options(model=str(path), lines=lines, json="lines", on_error="continue", no_plugins=True))
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert code == 1
+    assert [each["type"] for each in found] == ["session", "result", "result", "result", "error", "result", "result", "end"]
+    assert found[0]["task"] == "forecast"
+    assert found[1]["values"][:2] == found[2]["values"]
+    assert found[1]["values"][:1] == found[6]["values"]
+    assert (found[4]["op"], found[4]["code"]) == ("/forecast", "empty_series")
+    assert all(math.isfinite(value) for value in found[1]["low"] + found[1]["high"])
+
+
+def test_forecast_beside_a_language_model_opens_the_one_that_is_named(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    tiny_checkpoint(tmp_path / "letters.safetensors")
+    lines = (f"/forecast 2 --example -m {path}", f"/forecast 2 -m {path}", "/state")
+    code, _ = script.run(Options(model=str(tmp_path / "letters.safetensors"), lines=lines, no_plugins=True))
+    first, second, *state = capsys.readouterr().out.splitlines()
+
+    assert code == 0
+    assert first == second
+    assert len(first.split()) == 2
+    assert state[0].split() == ["position", "0"]

@@ -1,0 +1,88 @@
+"""The weights that ship: each has its card and its recipe, tells no path of a machine, and answers a newcomer's first lines."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import seqshell
+from seqshell.models.file import read_header
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "checkpoints"
+SHIPPED = sorted(FOLDER.glob("*.safetensors"))
+CARDS = (FOLDER / "README.md").read_text("utf-8")
+MOST_BYTES = {
+    "shakespeare": 10_000_000,
+    "english-french": 12_000_000,
+    "german-english": 20_000_000,
+    "names": 8_000_000,
+    "sentiment": 8_000_000,
+    "oil-temperature": 1_000_000,
+    "python-docs": 4_000_000,
+}
+
+
+def test_what_is_opened_by_default_ships():
+    assert {path.stem for path in SHIPPED} == MOST_BYTES.keys()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_model_has_a_card_a_recipe_and_a_size_that_can_be_shipped(path):
+    assert f"\n## {path.stem}\n" in CARDS
+    assert (FOLDER / "recipes" / f"{path.stem}.toml").is_file()
+    assert path.stat().st_size < MOST_BYTES[path.stem]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_header_tells_no_place_on_somebodys_machine(path):
+    text = repr(read_header(path))
+    assert not re.search(r"(?<![\w:/])/\w+/\w+|(?<!\w)[A-Z]:\\\\|~/", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "answer"),
+    [
+        ("english-french", "i love you", "Je t'aime."),
+        ("english-french", "Where is the station?", "Où est la gare ?"),
+        ("german-english", "Ein Mann spielt Gitarre.", "A man is playing a guitar."),
+    ],
+)
+def test_a_shipped_model_translates(name, text, answer, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    *_, translation = seqshell.open(name).translate(text)
+    assert translation.answer == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "label"),
+    [
+        ("names", "Yamamoto", "Japanese"),
+        ("names", "Dostoevsky", "Russian"),
+        ("sentiment", "what a wonderful film", "positive"),
+        ("sentiment", "A dull and predictable film; I want my two hours back.", "negative"),
+    ],
+)
+def test_a_shipped_model_labels(name, text, label, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    assert seqshell.open(name).classify(text).answer == label
+
+
+def test_the_shipped_forecaster_forecasts_its_example(tmp_path, monkeypatch):
+    """A day ahead it follows the time of day: the example is warmest in the afternoon, and so is what is told."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    session = seqshell.open("oil-temperature")
+    session.observe(session.model.series.example)
+    told = session.forecast(24)
+
+    assert told.values.shape == told.low.shape == told.high.shape == (24, 1)
+    assert (told.low <= told.values).all()
+    assert (told.values <= told.high).all()
+    assert 12 <= told.values[:, 0].argmax() <= 19  # the example ends with a whole day
+
+
+def test_the_shipped_model_of_words_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    session = seqshell.open("python-docs")
+    session.feed("If the class")
+    assert len("".join(event.text for event in session.generate(20)).split()) >= 5

@@ -1,0 +1,406 @@
+"""Whatever is done to a session, it stands where computing everything again from the start would have come, to the last bit."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from seqshell import UsageError, choose, setting
+from seqshell.core.sampling import Draw
+from seqshell.decoding.probabilities import log_probs
+from seqshell.decoding.strategies import Sample
+from seqshell.session import Session
+from seqshell.testing import tiny_model
+from seqshell.testing.tiny_models import TinyDecoder
+
+
+class Uneven(TinyDecoder):
+    """Its feed differs from its steps in the last bits, and with the length, as a matrix product over many rows does. Counts what it reads."""
+
+    num_read = 0
+
+    def step(self, inputs, state):
+        self.num_read += 1
+        return super().step(inputs, state)
+
+    def feed(self, inputs, state):
+        outputs, state = super().feed(inputs, state)
+        scale = np.float32(1 + inputs.shape[1] * 2.0**-20)
+        return outputs * scale, state * scale
+
+
+LETTERS = "\n abcdefgh"
+DECODER = Uneven(len(LETTERS))
+MODEL = replace(tiny_model(LETTERS), decoder=DECODER)
+
+
+@dataclass(frozen=True)
+class Weary:
+    """Tires of what it drew: a token loses logits each time, the more the likelier it was. Remembers an array and a number."""
+
+    name: ClassVar[str] = "weary"
+    strength: float = setting(1.0, low=0, neutral=0)
+
+    def __call__(self, logits, context):
+        if context.memory is None:
+            return logits
+        return logits - self.strength * context.memory[0]
+
+    def update(self, memory, token, log_probs):
+        tired, drawn = memory or (np.zeros(len(log_probs)), 0)
+        tired = tired.copy()
+        tired[token] += np.exp(log_probs[token])
+        return [tired, drawn + 1]
+
+
+SAMPLERS = {"weary": Weary}
+STRATEGIES = {"sample": Sample}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Tokens that one call read. ids: what was fed; None: `count` tokens were drawn by this chain and draw."""
+
+    turn: int
+    retry: int
+    ids: tuple[int, ...] | None = None
+    count: int = 0
+    chain: tuple = ()
+    seed: int = 0
+
+    def first(self, count):
+        return replace(self, ids=self.ids[:count]) if self.ids is not None else replace(self, count=count)
+
+    def __len__(self):
+        return self.count if self.ids is None else len(self.ids)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A way from an initial state; left: the place that a reset in that turn left."""
+
+    left: Place | None = None
+    turn: int = -1
+    stretches: tuple[Stretch, ...] = ()
+
+    def __len__(self):
+        return sum(map(len, self.stretches))
+
+    def until(self, position):
+        kept = []
+        for stretch in self.stretches:
+            if position > 0:
+                kept.append(stretch.first(min(len(stretch), position)))
+            position -= len(stretch)
+        return replace(self, stretches=tuple(kept))
+
+    def last_turn(self):
+        return self.stretches[-1].turn if self.stretches else self.turn
+
+    def before_turn(self):
+        turn, place = self.last_turn(), self
+        while place is not None and place.last_turn() == turn:
+            if place.stretches:
+                place = replace(place, stretches=place.stretches[:-1])
+            else:
+                place = place.left
+        return place
+
+    def retry(self):
+        return self.stretches[-1].retry if self.stretches else 0
+
+
+@dataclass(frozen=True)
+class Computed:
+    ids: tuple[int, ...]
+    state: np.ndarray
+    outputs: np.ndarray
+    memory: tuple = ()
+    chain: tuple = ()
+    generated: int = 0
+
+
+def compute(stretches, known):
+    """From the initial state through all stretches, by the same calls; `known` saves time only."""
+    if not stretches:
+        return Computed((), DECODER.initial_state(1), np.zeros((1, len(LETTERS)), np.float32))
+    if stretches in known:
+        return known[stretches]
+    now, last = compute(stretches[:-1], known), stretches[-1]
+    if last.ids is not None:
+        ids = list(last.ids)
+        while ids:
+            piece = ids[: 32 - len(now.ids) % 32]
+            del ids[: len(piece)]
+            outputs, state = DECODER.feed(np.array([piece]), now.state)
+            now = replace(now, ids=now.ids + tuple(piece), state=state, outputs=outputs)
+    else:
+        if now.chain != last.chain:
+            now = replace(now, chain=last.chain, memory=(None,) * len(last.chain))
+        for _ in range(last.count):
+            logits = now.outputs[0].astype(np.float64)
+            for sampler, memory in zip(last.chain, now.memory, strict=True):
+                logits = logits if memory is None else logits - sampler.strength * memory[0]
+            token = choose(np.exp(logits - logits.max()), Draw(last.seed, last.retry).uniform(len(now.ids)))
+            memory = tuple(s.update(m, token, log_probs(logits)) for s, m in zip(last.chain, now.memory, strict=True))
+            outputs, state = DECODER.step(np.array([token]), now.state)
+            now = Computed((*now.ids, token), state, outputs, memory, last.chain, now.generated + 1)
+    known[stretches] = now
+    return now
+
+
+@dataclass
+class Line:
+    """A branch in the reference: where it stands, and the places that redo brings back: (from, to, retry)."""
+
+    place: Place
+    retry: int = 0
+    returns: tuple = ()
+    point: Place | None = None
+
+
+class Against(RuleBasedStateMachine):
+    """A session beside a reference that keeps only what was read and computes the rest again each time."""
+
+    @initialize(budget=st.sampled_from([0.0, 0.0005, 0.003, 256.0]), chain=st.sampled_from([(), (Weary(),)]))
+    def begin(self, budget, chain):
+        self.session = Session(MODEL, samplers=SAMPLERS, strategies=STRATEGIES, snapshot_mb=budget)
+        self.session.chain = self.chain = chain
+        self.budget = budget
+        self.lines = {"main": Line(Place())}
+        self.current = "main"
+        self.seed = self.turn = 0
+        self.used = {}  # retries by place: what was ever drawn from there
+        self.known = {}
+
+    @property
+    def line(self):
+        return self.lines[self.current]
+
+    def next_turn(self):
+        self.turn += 1
+        self.session.begin_turn()
+
+    def read(self, stretch):
+        if len(stretch):
+            place = self.line.place
+            self.line.place = replace(place, stretches=(*place.stretches, stretch))
+            for position in range(len(place), len(self.line.place)):
+                self.used.setdefault(self.line.place.until(position), set()).add(stretch.retry)
+
+    def drawn(self, count, chain=None):
+        return Stretch(self.turn, self.line.retry, None, count, self.chain if chain is None else chain, self.seed)
+
+    def go(self, places):
+        line = self.line
+        for place in places:
+            if place == line.place:
+                continue
+            returns = line.returns
+            while returns and returns[-1][0] != line.place:
+                returns = returns[:-1]
+            line.returns = (*returns, (place, line.place, line.retry))
+            line.place, line.retry = place, place.retry()
+
+    def move(self, action, *arguments):
+        """Going to any moment reads at most 32 tokens again."""
+        before = DECODER.num_read
+        moved = action(*arguments)
+        assert DECODER.num_read - before <= 32
+        return moved
+
+    # What users do
+
+    @rule(ids=st.text(LETTERS, max_size=70))
+    def feed(self, ids):
+        self.next_turn()
+        assert self.session.feed(ids) == len(ids)
+        self.read(Stretch(self.turn, self.line.retry, tuple(map(LETTERS.index, ids))))
+
+    @rule(count=st.integers(1, 45))
+    def generate(self, count):
+        self.next_turn()
+        *tokens, finished = self.session.generate(count)
+        assert finished.num_tokens == len(tokens) == count
+        self.read(self.drawn(count))
+
+    @rule(text=st.text(LETTERS, max_size=5), count=st.integers(1, 9), more=st.integers(1, 5))
+    def respond_and_go_away(self, text, count, more):
+        self.next_turn()
+        answer = self.session.respond(text, count + more)
+        for _ in range(count):
+            next(answer)
+        answer.close()
+        self.read(Stretch(self.turn, self.line.retry, tuple(map(LETTERS.index, text))))
+        self.read(self.drawn(count))
+
+    @rule(count=st.integers(1, 5), strength=st.sampled_from([0.5, 2.0]))
+    def generate_otherwise(self, count, strength):
+        self.next_turn()
+        list(self.session.generate(count, weary=strength))
+        self.read(self.drawn(count, (Weary(strength),)))
+
+    @rule(chain=st.sampled_from([(), (Weary(),), (Weary(3.0),)]))
+    def change_the_chain(self, chain):
+        self.session.chain = self.chain = chain
+
+    @rule(seed=st.integers(0, 3))
+    def change_the_seed(self, seed):
+        self.session.set_seed(seed)
+        self.seed, self.line.retry = seed, 0
+
+    @rule(turns=st.integers(1, 3))
+    def undo(self, turns):
+        places, place = [], self.line.place
+        for _ in range(turns):
+            place = place.before_turn()
+            places.append(place)
+            if place is None:
+                with pytest.raises(UsageError):
+                    self.session.undo(turns)
+                return
+        self.move(self.session.undo, turns)
+        self.go(places)
+
+    @rule(share=st.floats(0, 1))
+    def undo_tokens(self, share):
+        count = round(share * len(self.line.place))
+        self.move(self.session.undo_tokens, count)
+        self.go([self.line.place.until(len(self.line.place) - count)])
+
+    @rule(share=st.floats(0, 1))
+    def rewind(self, share):
+        position = round(share * len(self.line.place))
+        assert self.move(self.session.rewind, position).position == position
+        self.go([self.line.place.until(position)])
+
+    @rule(text=st.text(LETTERS, min_size=1, max_size=2))
+    def rewind_to_a_text(self, text):
+        whole = "".join(LETTERS[token] for token in self.computed().ids)
+        if text not in whole:
+            with pytest.raises(UsageError, match="does not stand"):
+                self.session.rewind_to(text)
+            return
+        self.session.rewind_to(text)
+        self.go([self.line.place.until(whole.rindex(text) + len(text))])
+
+    @rule(turns=st.integers(1, 2))
+    def redo(self, turns):
+        line, place, retry, returns = self.line, self.line.place, self.line.retry, self.line.returns
+        for _ in range(turns):
+            if not returns or returns[-1][0] != place:
+                with pytest.raises(UsageError):
+                    self.session.redo(turns)
+                return
+            _, place, retry = returns[-1]
+            returns = returns[:-1]
+        self.move(self.session.redo, turns)
+        line.place, line.retry, line.returns = place, retry, returns
+
+    @rule(text=st.text(LETTERS, max_size=40))
+    def reseed(self, text):
+        self.next_turn()
+        if len(self.line.place) or text:
+            self.line.place, self.line.retry = Place(self.line.place, self.turn), 0
+            self.read(Stretch(self.turn, 0, tuple(map(LETTERS.index, text))))
+        self.session.reseed(text) if text else self.session.reset()
+
+    @precondition(lambda self: len(self.lines) < 6)
+    @rule()
+    def branch(self):
+        name = f"b{len(self.lines)}{self.turn}"
+        if name not in self.lines:
+            self.session.branch_off(name)
+            self.lines[name] = Line(self.line.place, self.line.retry)
+            self.current = name
+
+    @rule(data=st.data())
+    def checkout(self, data):
+        self.current = data.draw(st.sampled_from(sorted(self.lines)))
+        self.move(self.session.checkout, self.current)
+
+    @rule(data=st.data())
+    def drop(self, data):
+        name = data.draw(st.sampled_from(sorted(self.lines)))
+        if name == self.current:
+            with pytest.raises(UsageError, match="you stand on"):
+                self.session.drop(name)
+        else:
+            self.session.drop(name)
+            del self.lines[name]
+
+    @precondition(lambda self: len(self.lines) < 6)
+    @rule(strengths=st.lists(st.sampled_from([0.0, 1.0, 2.0]), max_size=2), count=st.integers(1, 40))
+    def regenerate(self, strengths, count):
+        self.next_turn()
+        place = self.line.place
+        while place.stretches and place.stretches[-1].ids is not None:
+            place = replace(place, stretches=place.stretches[:-1])
+        if not place.stretches:
+            with pytest.raises(UsageError, match="no answer"):
+                self.session.regenerate()
+            return
+        answer = place.stretches[-1]
+        point = replace(place, stretches=place.stretches[:-1])
+        events = list(self.session.regenerate([{"weary": value} for value in strengths] or 1, count))
+        made = [event for event in events if hasattr(event, "stop")]
+        left = self.current
+        for finished, strength in zip(made, strengths or [None], strict=True):
+            self.current = finished.branch
+            used = self.used[point]
+            retry = min(set(range(len(used) + 1)) - used)
+            assert finished.branch not in self.lines
+            self.lines[finished.branch] = Line(point, retry)
+            chain = self.chain if strength is None else (Weary(strength),)
+            self.read(replace(self.drawn(count, chain), turn=answer.turn))
+        self.current = made[0].branch
+        assert self.session.branch == self.current != left
+
+    @rule()
+    def save_and_restore(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "saved.safetensors"
+            self.session.save(path)
+            self.session = Session.restore(path, MODEL, samplers=SAMPLERS, strategies=STRATEGIES, snapshot_mb=self.budget)
+        self.session.begin_turn()
+        self.turn += 1
+
+    # What must hold
+
+    def computed(self, line=None):
+        return compute((line or self.line).place.stretches, self.known)
+
+    @invariant()
+    def it_stands_where_computing_again_comes(self):
+        wanted, here = self.computed(), self.session.here
+        assert self.session.ids() == list(wanted.ids)
+        assert (self.session.position, self.session.branch) == (len(wanted.ids), self.current)
+        assert (self.session.seed, self.session.retry) == (self.seed, self.line.retry)
+        assert here.state.tobytes() == wanted.state.tobytes()
+        assert here.outputs.tobytes() == wanted.outputs.tobytes()
+        assert self.session.live.context(Draw()).generated == wanted.generated
+        memory = wanted.memory if wanted.chain == self.chain else (None,) * len(self.chain)
+        for mine, theirs in zip(self.session.live.memories(self.chain), memory, strict=True):
+            assert (mine is None) == (theirs is None)
+            assert mine is None or (mine[1] == theirs[1] and mine[0].tobytes() == theirs[0].tobytes())
+
+    @invariant()
+    def every_branch_stands_where_it_was_left(self):
+        for branch in self.session.branches():
+            line = self.lines[branch.name]
+            assert branch.position == len(line.place)
+            assert self.session.ids(branch.name) == list(self.computed(line).ids)
+
+
+Against.TestCase.settings = settings(
+    max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+test_a_session_stands_where_computing_again_from_the_start_comes = Against.TestCase

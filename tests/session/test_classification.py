@@ -1,0 +1,350 @@
+"""Labels of texts: a causal model that is stepped and one that reads a text as a whole, back and forth in time, saved, and explained."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqshell.core.errors import PluginError, UsageError, VocabularyError
+from seqshell.core.model import Task
+from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
+from seqshell.core.tokenizers import ByteTokenizer
+from seqshell.decoding.strategies import Sample
+from seqshell.session import Session
+from seqshell.session.attribution import log_odds
+from seqshell.session.checked_decoder import output_shape
+from seqshell.testing import tiny_classification_model, tiny_model, tiny_translation_model
+
+LETTERS = "abcdefgh"
+
+
+@pytest.fixture(params=[True, False], ids=["causal", "whole"])
+def model(request):
+    return tiny_classification_model(causal=request.param, seed=1)
+
+
+@pytest.fixture
+def session(model):
+    return Session(model, strategies={"sample": Sample})
+
+
+def logits(model, text):
+    """What the model makes of a text that is read at once."""
+    ids = model.tokenizer.encode(text)
+    return model.decoder.feed(np.array([ids]), model.decoder.initial_state(1))[0][0]
+
+
+def believed(session):
+    return dict(session.label().probs)
+
+
+def test_the_labels_are_the_softmax_of_what_the_model_tells_of_the_whole_text(session, model):
+    label = session.classify("abcab")
+    expected = np.exp(logits(model, "abcab").astype(float))
+    expected /= expected.sum()
+
+    assert label.text == "abcab"
+    assert label.answer == label.probs[0][0]
+    assert [p for _, p in label.probs] == sorted((p for _, p in label.probs), reverse=True)
+    assert dict(label.probs) == pytest.approx(dict(zip(model.labels, expected, strict=True)), abs=1e-6)
+    assert (label.start, label.end, label.branch, label.moved) == (0, 5, "main", ())
+    assert session.text().text == "abcab"
+    assert session.text().spans == ((0, 5),)
+
+
+def test_each_message_starts_afresh_and_undo_brings_the_one_before_back(session):
+    first = session.classify("abc")
+    second = session.classify("ddd")
+    assert (session.position, session.text().text) == (3, "ddd")
+    assert session.classify("abc").probs == first.probs
+
+    session.undo()
+    assert session.label().probs == second.probs
+    session.undo()
+    assert (session.label().probs, session.text().text) == (first.probs, "abc")
+    session.redo()
+    assert session.label().probs == second.probs
+    session.undo(2)
+    assert session.position == 0
+    with pytest.raises(UsageError, match="tiny has read nothing here yet"):
+        session.label()
+
+
+@pytest.mark.parametrize("length", [1, 5, 31, 32, 33, 70])
+def test_a_moment_inside_a_text_is_believed_what_its_beginning_is(session, model, length):
+    text = (LETTERS * 10)[:71]
+    session.classify(text)
+    session.rewind(length)
+
+    assert session.text().text == text[:length]
+    expected = np.exp(logits(model, text[:length]).astype(float))
+    assert list(believed(session).values()) == pytest.approx(sorted(expected / expected.sum(), reverse=True), abs=1e-5)
+
+
+def test_going_back_takes_back_whole_texts(session):
+    session.classify("abcdefgh")
+    session.classify("ab")
+    undone = session.undo()
+    assert (undone.was, undone.position, undone.removed, undone.way_back) == (2, 8, 2, "/redo brings them again")
+    redone = session.redo()
+    assert (redone.removed, redone.way_back) == (-2, "/undo takes it back again")
+    assert session.rewind(1).removed == 1
+
+
+def test_branches_hold_texts_of_their_own(session):
+    first = session.classify("abc")
+    session.branch_off("other")
+    second = session.classify("hgf")
+    session.checkout("main")
+    assert session.label().probs == first.probs
+    session.checkout("other")
+    assert session.label().probs == second.probs
+    session.rewind_to("hg")
+    assert session.text().text == "hg"
+
+
+def test_a_saved_session_goes_on_where_it_was(session, model, tmp_path):
+    first = session.classify("abc" * 15)
+    session.classify("h\u4e00f")
+    session.rewind(2)
+    before = believed(session)
+    session.save(tmp_path / "s.safetensors")
+    again = Session.restore(tmp_path / "s.safetensors", model, strategies={"sample": Sample})
+
+    assert believed(again) == before
+    assert again.text().text == "h\u4e00"
+    again.redo()
+    assert again.text().text == "h\u4e00f"
+    again.undo()
+    assert dict(again.label().probs) == pytest.approx(dict(first.probs), abs=1e-6)
+    assert again.classify("abc" * 15).probs == first.probs
+
+
+def test_a_model_that_reads_at_once_is_given_the_whole_text_however_long_it_is(monkeypatch):
+    model = tiny_classification_model(causal=False)
+    calls = []
+    feed = model.decoder.feed
+    monkeypatch.setattr(model.decoder, "feed", lambda inputs, state: calls.append(inputs.shape) or feed(inputs, state))
+    session = Session(model)
+    session.classify("ab" * 50)
+    session.rewind(70)
+    session.rewind(33)
+    assert calls == [(1, 100), (1, 70), (1, 33)]
+
+
+def test_moments_are_computed_again_when_the_memory_for_snapshots_is_small(model):
+    session = Session(model, snapshot_mb=0.0001)
+    label = session.classify("abcdefgh" * 20)
+    for _ in range(30):
+        session.classify("hgfedcba" * 10)
+    session.undo(30)
+    assert dict(session.label().probs) == pytest.approx(dict(label.probs), abs=1e-6)
+
+
+def test_a_blank_text_is_answered_without_the_model(session):
+    session.classify("abc")
+    for text in ("", "  ", "\n\t"):
+        label = session.classify(text)
+        assert (label.text, label.answer, label.probs) == (text, "", ())
+    assert (session.position, session.text().text) == (3, "abc")
+
+
+def test_white_space_is_read_as_single_spaces(session):
+    assert session.classify("  ab \n c ").probs == session.classify("ab c").probs
+
+
+# Why
+
+
+def test_what_the_tokens_of_a_causal_model_moved_adds_up_to_what_is_believed(session, model):
+    label = session.classify("abcdab", explain=True)
+    odds = log_odds(logits(model, "abcdab"), model.labels.index(label.answer))
+
+    assert [text for text, _ in label.moved] == list("abcdab")
+    if model.causal:
+        assert math.fsum(change for _, change in label.moved) == pytest.approx(odds + math.log(len(model.labels) - 1), abs=1e-5)
+    else:
+        for place, (_, change) in enumerate(label.moved):
+            without = log_odds(logits(model, "abcdab"[:place] + "abcdab"[place + 1 :]), model.labels.index(label.answer))
+            assert change == pytest.approx(odds - without, abs=1e-5)
+
+
+def test_why_does_not_move_the_session(session):
+    label = session.classify("abcdab")
+    here, position = session.here, session.position
+    explained = session.label(explain=True)
+    assert session.here is here
+    assert session.position == position
+    assert (explained.answer, explained.probs) == (label.answer, label.probs)
+    assert session.explained("abcdab").moved == explained.moved
+    assert session.here is here
+
+
+def test_a_single_token_moved_the_belief_from_all_being_alike(session, model):
+    ((text, change),) = session.classify("a", explain=True).moved
+    label = session.label()
+    odds = math.log(label.probs[0][1] / (1 - label.probs[0][1]))
+    assert text == "a"
+    assert change == pytest.approx(odds + math.log(2), abs=1e-5)
+
+
+def test_long_texts_are_explained_in_batches(monkeypatch):
+    model = tiny_classification_model(causal=False)
+    session = Session(model)
+    text = "abcdefgh" * 20
+    whole = session.classify(text, explain=True)
+    monkeypatch.setattr("seqshell.session.attribution.MOST_ROWS", 7)
+    parts = session.classify(text, explain=True)
+    assert [change for _, change in parts.moved] == pytest.approx([change for _, change in whole.moved], abs=1e-5)
+
+
+def test_log_odds_are_of_p_against_all_others():
+    row = np.log(np.array([0.7, 0.2, 0.1]))
+    assert log_odds(row, 0) == pytest.approx(math.log(0.7 / 0.3))
+    assert log_odds(np.array([1000.0, 0.0]), 0) == pytest.approx(1000)
+    assert log_odds(np.array([1000.0, 0.0]), 1) == pytest.approx(-1000)
+
+
+# What is not known
+
+
+def test_unknown_characters_stand_in_the_text_as_they_were_written(session):
+    label = session.classify("a\u4e00b", explain=True)
+    assert [text for text, _ in label.moved] == ["a", "\u4e00", "b"]
+    assert session.text().text == "a\u4e00b"
+    session.rewind(2)
+    assert session.text().text == "a\u4e00"
+
+
+def words(*known, causal=True):
+    tokenizer = WordTokenizer([*SPECIALS, *(f" {word}" for word in known)], [0] * (len(known) + 4))
+    return Session(tiny_classification_model(tokenizer=tokenizer, causal=causal))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_unknown_words_too(causal):
+    session = words("a", "good", "movie", "!", causal=causal)
+    label = session.classify("a dreadfully good movie!", explain=True)
+    assert [text for text, _ in label.moved] == ["a", " dreadfully", " good", " movie", " !"]
+    assert session.text().text == "a dreadfully good movie !"
+    assert session.text().spans == ((0, 25),)
+
+
+def test_a_character_of_several_tokens_is_explained_by_its_last():
+    session = Session(tiny_classification_model(tokenizer=ByteTokenizer(specials=True)))
+    label = session.classify("a\xe9", explain=True)
+    assert [text for text, _ in label.moved] == ["a", "", "\xe9"]
+
+
+def test_a_text_of_which_no_letter_is_known_is_refused_and_moves_nothing(session):
+    session.classify("abc")
+    with pytest.raises(VocabularyError, match="tiny knows nothing of"):
+        session.classify("\u4e00\u4e01")
+    assert session.text().text == "abc"
+    assert session.classify("\u4e00\u4e01", unknown="skip").answer == ""
+
+
+# Bad input
+
+
+def test_a_model_that_labels_does_nothing_else(session):
+    for ask in (lambda: session.feed("abc"), lambda: list(session.generate(3)), lambda: session.respond("abc"), lambda: session.reseed("abc")):
+        with pytest.raises(UsageError, match="tiny labels texts as a whole and writes none"):
+            ask()
+    session.classify("abc")
+    for ask in (session.top, lambda: session.score("abc")):
+        with pytest.raises(UsageError, match="tiny tells the labels of a text and not what comes next in it"):
+            ask()
+    with pytest.raises(UsageError, match="tiny draws nothing"):
+        list(session.regenerate())
+    with pytest.raises(UsageError, match="tiny does not translate"):
+        session.translate("abc")
+    assert session.text().text == "abc"
+    session.reset()
+    assert session.position == 0
+
+
+@pytest.mark.parametrize("other", [tiny_model(), tiny_translation_model()], ids=["generates", "translates"])
+def test_other_models_label_nothing(other):
+    with pytest.raises(UsageError, match="tiny does not label texts; /models tells which models do"):
+        Session(other).classify("abc")
+
+
+def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
+    monkeypatch.setattr("seqshell.session.tasks.classify.MOST_AT_ONCE", 10)
+    session = Session(tiny_classification_model(causal=False))
+    with pytest.raises(UsageError, match="the text has 11 tokens; tiny reads a text at once, and at most 10 tokens of it"):
+        session.classify("abcdefghabc")
+    Session(tiny_classification_model()).classify("abcdefghabc")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "trouble"),
+    [
+        (np.zeros((1, 9), np.float32), r"returned outputs of the shape \[1, 9\] instead of \[1, 3\]"),
+        (np.full((1, 3), np.nan), "returned NaN"),
+        (np.array([[0, -np.inf, 0]]), "returned infinite logits"),
+    ],
+)
+def test_a_model_that_returns_nonsense_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
+    session = Session(model)
+    before = session.classify("abc")
+    monkeypatch.setattr(session.live.reader, "_feed", lambda inputs, state: (outputs, state))
+    with pytest.raises(PluginError, match=trouble):
+        session.classify("ab")
+    assert (session.text().text, session.label().probs) == ("abc", before.probs)
+
+
+def test_outputs_have_the_shape_of_the_task():
+    assert output_shape(tiny_classification_model(labels="abcde")) == (5,)
+    language = tiny_model()
+    assert output_shape(language) == (language.tokenizer.size,)
+
+
+def test_an_interrupt_while_a_long_text_is_read_leaves_all_as_it_was(monkeypatch):
+    session = Session(tiny_classification_model())
+    session.classify("abc")
+    feed = session.live.reader._feed
+
+    def interrupted(inputs, state):
+        session.interrupt()
+        return feed(inputs, state)
+
+    monkeypatch.setattr(session.live.reader, "_feed", interrupted)
+    with pytest.raises(UsageError, match="stopped before the text was read"):
+        session.classify("ab" * 100)
+    assert session.text().text == "abc"
+
+
+STEPS = st.one_of(st.text(LETTERS, min_size=1, max_size=40), st.just("/undo"), st.just("/redo"), st.integers(0, 40))
+
+
+@given(st.lists(STEPS, max_size=12), st.booleans())
+def test_wherever_it_goes_a_session_believes_what_a_new_one_does(steps, causal):
+    model = tiny_classification_model(causal=causal)
+    session = Session(model)
+    for step in steps:
+        try:
+            if step == "/undo":
+                session.undo()
+            elif step == "/redo":
+                session.redo()
+            elif isinstance(step, int):
+                session.rewind(min(step, session.position))
+            else:
+                session.classify(step)
+        except UsageError:
+            continue
+    text = session.text().text
+    assert len(text) == session.position
+    if text:
+        assert believed(session) == pytest.approx(dict(Session(model).classify(text).probs), abs=1e-5)
+
+
+def test_tiny_models_are_models_of_the_task():
+    model = tiny_classification_model()
+    assert (model.task, model.causal, model.labels) == (Task.CLASSIFY, True, ("cat", "dog", "bird"))
+    assert replace(model, name="x").labels == model.labels

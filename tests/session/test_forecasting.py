@@ -1,0 +1,342 @@
+"""Sessions that forecast: what is observed, what is told, and how time travel treats values like any tokens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seqshell.core.errors import CheckpointError, PluginError, UsageError, VocabularyError
+from seqshell.core.number_text import read_rows
+from seqshell.decoding.strategies import Greedy, Sample
+from seqshell.session import Session
+from seqshell.testing import tiny_forecast_model, tiny_model
+
+STRATEGIES = {"sample": Sample, "greedy": Greedy}
+VALUES = (9.8, 9.9, 10.2)
+
+
+def session_on(model=None, **options):
+    return Session(model or tiny_forecast_model(**options), strategies=STRATEGIES)
+
+
+def expected(model, rows):
+    """The quantiles [K, F, Q] after these rows, computed by the decoder itself."""
+    series = model.series
+    mean, std = np.array(series.mean), np.array(series.std)
+    inputs = ((np.array(rows, np.float64).reshape(1, -1, len(mean)) - mean) / std).astype(np.float32)
+    outputs, _ = model.decoder.feed(inputs, model.decoder.initial_state(1))
+    return outputs[0].astype(np.float64) * std[:, None] + mean[:, None]
+
+
+def test_a_forecast_is_what_the_decoder_makes_of_the_normalised_values():
+    model = tiny_forecast_model()
+    session = session_on(model)
+    assert session.observe("9.8, 9.9 10.2") == 3
+    told = session.forecast()
+    quantiles = expected(model, VALUES)
+
+    np.testing.assert_allclose(told.low, quantiles[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(told.values, quantiles[..., 1], rtol=1e-6)
+    np.testing.assert_allclose(told.high, quantiles[..., 2], rtol=1e-6)
+    assert told.history.tolist() == [[9.8], [9.9], [10.2]]
+    assert (told.columns, told.interval, told.position, told.branch) == (("value",), (0.1, 0.9), 3, "main")
+
+
+def test_fewer_steps_are_the_first_of_all_steps_and_nothing_moves():
+    session = session_on()
+    session.observe(VALUES)
+    before = session.here
+    assert session.forecast(2).values.tolist() == session.forecast().values[:2].tolist()
+    assert session.here is before
+    assert session.ids() == [0, 1, 2]
+
+
+def test_several_columns_are_normalised_each_by_its_own_scale():
+    model = tiny_forecast_model(("load", "OT"), quantiles=())
+    model = replace(model, series=replace(model.series, mean=(10.0, 100.0), std=(2.0, 30.0)))
+    session = session_on(model)
+    rows = [[9.0, 120.0], [11.0, 80.0]]
+    session.observe(rows)
+    told = session.forecast()
+
+    np.testing.assert_allclose(told.values, expected(model, rows)[..., 0], rtol=1e-6)
+    assert told.low is told.high is None
+    assert told.interval == ()
+
+
+def test_a_model_of_one_step_is_stepped_on_its_own_forecasts():
+    model = tiny_forecast_model(horizon=1, quantiles=())
+    session = session_on(model)
+    session.observe(VALUES)
+    told = session.forecast(5)
+    rows = [[value] for value in VALUES]
+    for value in told.values:
+        np.testing.assert_allclose(value, expected(model, rows)[0, :, 0], rtol=1e-5)
+        rows.append(value)
+    assert session.position == 3
+
+
+def test_the_interval_of_a_stepped_forecast_is_known_for_the_first_step_alone():
+    session = session_on(horizon=1)
+    session.observe(VALUES)
+    told = session.forecast(3)
+
+    assert np.isfinite(told.low[0]).all()
+
+    assert np.isfinite(told.high[0]).all()
+    assert np.isnan(told.low[1:]).all()
+    assert np.isnan(told.high[1:]).all()
+
+
+def test_a_session_looks_no_further_than_its_model():
+    session = session_on()
+    session.observe(VALUES)
+    for steps in (0, 5, -1):
+        with pytest.raises(UsageError, match=f"tiny looks 1 to 4 steps ahead, not {steps}$") as raised:
+            session.forecast(steps)
+        assert raised.value.hint.startswith(f"/forecast {4 if steps == 5 else 1},")
+    with pytest.raises(UsageError, match=r"looks 1 to 10,000 steps ahead, not 10,001$"):
+        session_on(horizon=1).check_steps(10_001)
+
+
+def test_quantiles_that_cross_still_make_an_interval_around_the_point():
+    model = tiny_forecast_model()
+    model.decoder.spread = -model.decoder.spread
+    session = session_on(model)
+    session.observe(VALUES)
+    told = session.forecast()
+    assert (told.low < told.values).all()
+    assert (told.values < told.high).all()
+
+
+def test_the_history_told_is_long_enough_to_see_where_the_forecast_comes_from():
+    session = session_on(horizon=20)
+    session.observe(range(200))
+    assert session.forecast(4).history[:, 0].tolist() == list(range(152, 200))
+    assert session.forecast(20).history[:, 0].tolist() == list(range(140, 200))
+
+
+def test_an_empty_series_says_what_to_type_and_shows_the_example():
+    with pytest.raises(UsageError) as raised:
+        session_on().forecast()
+    assert raised.value.message == (
+        "tiny has observed nothing yet; write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+    )
+    assert raised.value.hint == "/forecast --example begins with the 8 values of the model's example"
+    with pytest.raises(UsageError, match=r"2 for each step \(load, OT\), oldest first, such as 10 11 10.5 11.5 11.5 12.5$"):
+        session_on(columns=("load", "OT")).forecast()
+
+
+@pytest.mark.parametrize("wrong", ["9.8 warm", "9.8,,9.9", [1.0, float("nan")], "1e30"])
+def test_nothing_has_changed_after_values_that_cannot_be_read(wrong):
+    session = session_on()
+    session.observe("9.8")
+    with pytest.raises((UsageError, VocabularyError)):
+        session.observe(wrong)
+    assert session.position == 1
+    assert session.text().text == "9.8"
+
+
+def test_a_value_far_outside_of_the_data_is_refused():
+    with pytest.raises(UsageError, match=r"1e\+30 is too far from what the model was trained on: value has the mean 10 and the standard deviation 2"):
+        session_on().observe("9.8 1e30")
+
+
+# Time
+
+
+def test_undo_redo_and_another_value_at_the_same_place():
+    session = session_on()
+    session.observe(VALUES)
+    first = session.forecast()
+    session.observe("30")
+    other = session.forecast()
+    session.undo()
+    assert session.forecast().values.tolist() == first.values.tolist()
+    session.redo()
+    assert session.forecast().values.tolist() == other.values.tolist()
+
+
+def test_branches_hold_other_observations():
+    session = session_on()
+    session.observe(VALUES)
+    session.branch_off("cold")
+    session.observe("5")
+    cold = session.forecast()
+    session.checkout("main")
+    session.observe("15")
+    warm = session.forecast()
+    session.checkout("cold")
+
+    assert session.forecast().values.tolist() == cold.values.tolist()
+    assert (warm.values > cold.values).all()
+    assert [(branch.name, branch.text) for branch in session.branches()] == [("main", "9.8 9.9 10.2 15"), ("cold", "5")]
+    assert session.text("main").text == "9.8 9.9 10.2 15"
+    assert session.text().spans == ((0, 14),)
+
+
+def test_rewind_finds_values_and_not_parts_of_their_texts():
+    session = session_on()
+    session.observe("9.5 10 19.5 10 109.5 7")
+
+    assert session.rewind_to("10").position == 4
+    assert session.rewind_to("9.5 10.0").position == 2
+    assert session.rewind_to("9.5").position == 1
+    with pytest.raises(UsageError, match=r"'19.5' does not stand in the series"):
+        session.rewind_to("19.5")
+    with pytest.raises(VocabularyError, match="'warm' is no number"):
+        session.rewind_to("warm")
+
+
+def test_a_moment_between_two_snapshots_is_computed_again_as_it_was():
+    session = session_on()
+    values = np.sin(np.arange(100)).tolist()
+    session.observe(values)
+    session.rewind(41)
+    again = session.forecast()
+    straight = session_on()
+    straight.observe(values[:41])
+    np.testing.assert_allclose(again.values, straight.forecast().values, rtol=1e-5)
+
+
+def test_a_session_that_was_saved_goes_on_where_it_was(tmp_path):
+    session = session_on(columns=("load", "OT"))
+    session.observe("1 2 3 4 5 6 1 2")
+    session.branch_off("other")
+    session.observe("7 8")
+    session.undo()
+    session.save(tmp_path / "kept.safetensors")
+    back = Session.restore(tmp_path / "kept.safetensors", session.model, strategies=STRATEGIES)
+
+    assert back.forecast().values.tolist() == session.forecast().values.tolist()
+    assert back.text().text == "1 2\n3 4\n5 6\n1 2"
+    assert back.model.tokenizer is not session.model.tokenizer
+    back.redo()
+    assert back.text().text == "1 2\n3 4\n5 6\n1 2\n7 8"
+    back.observe("9 9")
+    assert session.model.tokenizer.size == 4
+
+
+@pytest.mark.parametrize("table", [np.zeros((4, 3)), np.zeros((2, 1)), np.full((3, 1), np.nan), np.array([[9.8], [9.9]])])
+def test_a_saved_series_with_a_damaged_table_is_refused(tmp_path, table):
+    from seqshell.models import file
+
+    session = session_on()
+    session.observe(VALUES)
+    path = tmp_path / "kept.safetensors"
+    session.save(path)
+    header, tensors = file.read(path)
+    file.write(path, header, {**tensors, "values": table})
+    with pytest.raises(CheckpointError, match="damaged"):
+        Session.restore(path, session.model, strategies=STRATEGIES)
+
+
+def test_two_sessions_on_one_model_have_tables_of_their_own():
+    model = tiny_forecast_model()
+    first, second = session_on(model), session_on(model)
+    first.observe("1 2")
+    second.observe("3 4")
+
+    assert (first.text().text, second.text().text) == ("1 2", "3 4")
+    assert model.tokenizer.size == 0
+
+
+def test_reseed_begins_another_series():
+    session = session_on()
+    session.observe(VALUES)
+    session.reseed("20 21")
+    fresh = session_on()
+    fresh.observe("20 21")
+    assert session.forecast().values.tolist() == fresh.forecast().values.tolist()
+    session.undo()
+    assert session.text().text == "9.8 9.9 10.2"
+
+
+# What does not fit
+
+
+def test_a_model_that_forecasts_writes_no_text_and_one_that_writes_forecasts_nothing():
+    session = session_on()
+    session.observe(VALUES)
+    with pytest.raises(UsageError, match="tiny forecasts numbers and writes no text"):
+        next(session.generate(5))
+    with pytest.raises(UsageError, match="forecasts numbers and knows no likeliest tokens"):
+        session.top()
+    with pytest.raises(UsageError, match="forecasts numbers and knows no likeliest tokens"):
+        session.score("1")
+    for call in (lambda other: other.forecast(), lambda other: other.observe("1")):
+        with pytest.raises(UsageError, match="tiny does not forecast; /models tells which models do"):
+            call(Session(tiny_model()))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        (np.zeros((1, 4, 1)), r"returned outputs of the shape \[1, 4, 1\] instead of \[1, 4, 1, 3\]"),
+        (np.full((1, 4, 1, 3), np.nan), "returned NaN"),
+        (np.full((1, 4, 1, 3), -np.inf), "returned infinite values"),
+    ],
+)
+def test_a_model_whose_outputs_are_no_forecasts_is_named(outputs, reason):
+    model = tiny_forecast_model()
+    model.decoder.feed = lambda inputs, state: (outputs, state)
+    session = session_on(model)
+    with pytest.raises(PluginError, match=f"the model tiny {reason}"):
+        session.observe(VALUES)
+    assert session.position == 0
+
+
+def test_an_interrupt_ends_a_stepped_forecast_early():
+    model = tiny_forecast_model(horizon=1)
+    session = session_on(model)
+    session.begin_turn("1")
+    session.observe(VALUES)
+    step, calls = model.decoder.step, []
+
+    def interrupting(inputs, state):
+        calls.append(len(inputs))
+        if len(calls) == 3:
+            session.interrupt()
+        return step(inputs, state)
+
+    session.live.reader._step = interrupting
+    assert len(session.forecast(100).values) == 4
+
+
+# Tables
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('d,x\n"a, b",5\n', [(5.0,)]),
+        ('"d","x"\n"2020","5"\n', [(5.0,)]),
+        ('x,d\n5,"he said ""no"", so"\n6,\n', [(5.0,), (6.0,)]),
+        ("d;x\n1;2\n", [(2.0,)]),
+        ("d,x\n,2\n", [(2.0,)]),
+        ("d\tx\n1\t7\n", [(7.0,)]),
+        ("x\n5\n6\n", [(5.0,), (6.0,)]),
+    ],
+)
+def test_the_columns_of_the_series_are_taken_from_a_table(text, rows):
+    assert read_rows(text, ("x",)) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"Month","x"\n', 'there are no rows below the names of the columns: "Month","x"'),
+        ("x", "there are no rows below the names of the columns: x"),
+        ("d,x\n1,2,3\n", "line 2 has 3 cells, and the first line names 2 columns"),
+        ('d,x\n"5\n', "line 2 has 1 cell, and the first line names 2 columns"),
+        ('d,x\n1,"1,234"\n', "'1,234' is no number (line 2, column x)"),
+    ],
+)
+def test_a_table_that_holds_no_rows_of_the_series_is_told(text, message):
+    with pytest.raises((UsageError, VocabularyError)) as raised:
+        read_rows(text, ("x",))
+    assert raised.value.message == message
+    positions = getattr(raised.value, "positions", ())
+    assert "".join(text[place] for place in positions or ()) in message

@@ -1,0 +1,275 @@
+"""Saved sessions: all of it comes back, and files that are damaged or another model's are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import pytest
+
+from seqshell import CheckpointError, setting
+from seqshell.core.events import Finished, Token
+from seqshell.core.sampling import Draw
+from seqshell.decoding.strategies import Greedy, Sample
+from seqshell.models import file
+from seqshell.session import Session
+from seqshell.session.timeline import Read
+from seqshell.testing import tiny_model
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Pushes up the token whose number it has counted to; remembers a number and an array."""
+
+    name: ClassVar[str] = "counting"
+    push: float = setting(1.0)
+
+    def __call__(self, logits, context):
+        count = context.memory["count"] if context.memory else 0
+        return logits + self.push * (np.arange(len(logits)) == count % len(logits))
+
+    def update(self, memory, token, log_probs):
+        return {"count": (memory["count"] if memory else 0) + token, "seen": log_probs.astype(np.float32)}
+
+
+OFFERS = {"samplers": {"counting": Counting}, "strategies": {"greedy": Greedy, "sample": Sample}}
+
+
+def told(events):
+    return "".join(event.text for event in events if isinstance(event, Token))
+
+
+def saved(session, path, model=None, **options):
+    session.save(path)
+    return Session.restore(path, model or session.model, **OFFERS, **options)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "one.safetensors"
+
+
+@pytest.fixture
+def session():
+    """A session with all there can be: turns, branches, candidates, a reset, something to redo, and a chain that remembers."""
+    session = Session(tiny_model(), **OFFERS)
+    session.chain = (Counting(2.0),)
+    session.set_seed(2**64 - 1)
+    for line in ("abc", "de\n", "h" * 50):
+        session.begin_turn()
+        list(session.respond(line, 30))
+    session.begin_turn()
+    list(session.regenerate(2, 40))
+    session.branch_off("other")
+    session.begin_turn()
+    session.reseed("fgh")
+    list(session.generate(5))
+    session.undo()
+    session.checkout("main.3")
+    session.rewind(70)
+    return session
+
+
+def test_a_restored_session_stands_in_the_same_moment(session, path):
+    restored = saved(session, path)
+
+    assert restored.here.node == session.here.node
+    assert restored.here.state.tobytes() == session.here.state.tobytes()
+    assert restored.here.outputs.tobytes() == session.here.outputs.tobytes()
+    assert (restored.position, restored.branch, restored.seed, restored.retry) == (70, "main.3", 2**64 - 1, session.retry)
+    assert (restored.chain, restored.strategy) == (session.chain, session.strategy)
+    assert restored.branches() == session.branches()
+    assert restored.text() == session.text()
+
+
+def test_the_same_tokens_come_next(session, path):
+    restored = saved(session, path)
+
+    assert told(restored.generate(60)) == told(session.generate(60))
+    assert restored.here.state.tobytes() == session.here.state.tobytes()
+
+
+def test_whatever_is_done_next_has_the_same_result(session, path):
+    restored = saved(session, path)
+    for each in (session, restored):
+        each.moves = [each.redo(), each.undo(), each.undo(2), each.redo(2), each.checkout("other"), each.redo(), each.undo(), each.undo()]
+        each.moves += [each.rewind(33), each.next_candidate() if each.branch != "other" else each.checkout("main.2"), each.next_candidate()]
+        each.begin_turn()
+        each.ends = [event for event in each.regenerate(2, 9) if isinstance(event, Finished)]
+
+    assert restored.moves == session.moves
+    assert restored.ends == session.ends
+    assert [restored.text(each.name) for each in restored.branches()] == [session.text(each.name) for each in session.branches()]
+
+
+def test_a_session_that_was_saved_thinned_goes_on_alike(session, path):
+    session.snapshot_mb = 0
+    restored = saved(session, path, snapshot_mb=0)
+    for each in (session, restored):
+        each.rewind(41)
+
+    assert restored.here.state.tobytes() == session.here.state.tobytes()
+    assert told(restored.generate(20)) == told(session.generate(20))
+
+
+def test_saving_again_gives_the_same_file(session, path, tmp_path):
+    restored = saved(session, path)
+    restored.save(tmp_path / "two.safetensors")
+
+    assert (tmp_path / "two.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_a_fresh_session_is_saved_and_restored(path):
+    restored = saved(Session(tiny_model(), **OFFERS), path)
+
+    assert (restored.position, restored.text().text) == (0, "")
+    assert told(restored.generate(9)) == told(Session(tiny_model()).generate(9))
+
+
+def test_a_session_in_which_an_answer_was_broken_off_is_saved(session, path):
+    session.live.timeline.begin(session.here.node, 99, Read.DRAWN, Draw())
+
+    assert told(saved(session, path).generate(9)) == told(session.generate(9))
+
+
+def test_the_file_says_which_model_it_needs(session, path):
+    session.save(path)
+    wanted = Session.saved_model(path)
+
+    assert (wanted.name, wanted.path, wanted.fingerprint) == ("tiny", None, session.model.fingerprint)
+
+
+def test_another_models_session_is_refused(session, path):
+    with pytest.raises(CheckpointError, match="was saved with the model tiny"):
+        saved(session, path, tiny_model(seed=1))
+
+
+def test_a_model_is_no_saved_session(path):
+    header = {"kind": "model", "architecture": "elman", "task": "generate", "config": {}, "tokenizer": {"name": "char"}}
+    file.write(path, header, {"weight": np.zeros(3, np.float32)})
+
+    with pytest.raises(CheckpointError, match="is a model, not a saved session"):
+        Session.restore(path, tiny_model())
+
+
+def test_a_sampler_that_is_not_here_is_named(session, path):
+    session.save(path)
+    with pytest.raises(CheckpointError, match="no sampler 'counting'"):
+        Session.restore(path, session.model, strategies=OFFERS["strategies"])
+
+
+class Both(NamedTuple):
+    hidden: np.ndarray
+    source: np.ndarray
+    steps: np.ndarray
+
+
+class Attending:
+    """A state of several kinds: a NamedTuple with a constant leaf, whole numbers, and one that grows."""
+
+    def __init__(self, decoder):
+        self.decoder = decoder
+
+    def initial_state(self, batch_size=1):
+        hidden = self.decoder.initial_state(batch_size)
+        return Both(hidden, np.arange(12).reshape(1, 3, 4) > 5, np.zeros((batch_size, 0), np.int16)), np.ones((batch_size, 1), np.float64)
+
+    def step(self, inputs, state):
+        both, number = state
+        outputs, hidden = self.decoder.step(inputs, both.hidden)
+        steps = np.concatenate([both.steps, inputs[:, None].astype(np.int16)], 1)
+        return outputs, (Both(hidden, both.source, steps), number / 3)
+
+    def feed(self, inputs, state):
+        for column in range(inputs.shape[1]):
+            outputs, state = self.step(inputs[:, column], state)
+        return outputs, state
+
+
+def test_a_state_comes_back_with_its_types_its_kinds_and_its_shared_arrays(path):
+    model = tiny_model()
+    session = Session(replace(model, decoder=Attending(model.decoder)), **OFFERS)
+    list(session.respond("abc" * 20, 80))
+    restored = saved(session, path)
+    both, number = restored.here.state
+
+    assert type(both) is Both
+    assert both.steps.tolist() == [session.ids()]
+    assert (both.steps.dtype, both.source.dtype, number.dtype) == (np.int16, np.bool_, np.float64)
+    assert number.tobytes() == session.here.state[1].tobytes()
+    assert restored.rewind(130).position == 130
+    assert restored.here.state[0].source is both.source
+    assert told(restored.generate(9)) == session.text().text[130:139]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "change"),
+    [
+        ("ids", lambda ids: ids + 20),
+        ("runs.parent", lambda parents: parents + 100_000),
+        ("runs.parent", lambda parents: parents - 100_000),
+        ("runs.first", lambda firsts: firsts + 1),
+        ("runs.read", lambda reads: reads + 9),
+        ("runs.retry", lambda retries: retries[:-1]),
+        ("kept", lambda kept: kept - 1000),
+        ("kept", lambda kept: kept[:-1]),
+        ("whole", lambda whole: whole[:-1]),
+        ("state", lambda state: state[:, 1:]),
+        ("outputs", lambda outputs: outputs[:, 1:]),
+        ("memories", lambda memories: memories[:-1]),
+        ("memories", lambda memories: memories[:0]),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(session, path, tensor, change):
+    session.save(path)
+    header, tensors = file.read(path)
+    file.write(path, header, {**tensors, tensor: change(tensors[tensor])})
+
+    with pytest.raises(CheckpointError, match=r"^one\.safetensors is damaged: ") as caught:
+        Session.restore(path, session.model, **OFFERS)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"branch": "nowhere"},
+        {"branches": []},
+        {"branches": [{"name": "main", "node": 10**9, "retry": 0, "parent": None, "fork": 0, "point": -1, "turn": 0, "returns": []}]},
+        {"branches": [{"name": "main", "surprise": 1, "returns": []}]},
+        {"here": 10**9},
+        {"here": None},
+        {"seed": -1},
+        {"seed": "0"},
+        {"turn": True},
+        {"chains": [7]},
+        {"strategy": None},
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(session, path, change):
+    session.save(path)
+    header, tensors = file.read(path)
+    file.write(path, {**header, **change}, tensors)
+
+    with pytest.raises(CheckpointError):
+        Session.restore(path, session.model, **OFFERS)
+
+
+def test_a_memory_that_is_neither_json_nor_arrays_is_refused(path):
+    @dataclass(frozen=True)
+    class Odd:
+        name = "odd"
+
+        def __call__(self, logits, context):
+            return logits
+
+        def update(self, memory, token, log_probs):
+            return {1, 2}
+
+    session = Session(tiny_model(), **OFFERS)
+    session.chain = (Odd(),)
+    list(session.generate(3))
+    with pytest.raises(CheckpointError, match="neither JSON values nor arrays"):
+        session.save(path)
+    assert not path.exists()

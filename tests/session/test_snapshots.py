@@ -1,0 +1,123 @@
+"""The store of snapshots: what is counted, and what goes first when there is no room."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seqshell.core.sampling import Draw
+from seqshell.session.snapshots import Snapshot, Store
+from seqshell.session.timeline import Read, Timeline
+
+STATE, OUTPUTS = 400, 100  # bytes
+
+
+def filled(count, budget=1e9, *, read=Read.DRAWN, state=lambda node: np.zeros((1, 100), np.float32), memories=()):
+    """A store with snapshots of a root and of so many tokens after it."""
+    timeline = Timeline()
+    store = Store(timeline, budget)
+    store.add(Snapshot(timeline.begin_root(-1, -1, Draw()), state(0), np.zeros((1, 25), np.float32)))
+    if count:
+        timeline.begin(0, 0, read, Draw())
+    for node in range(1, count + 1):
+        store.add(Snapshot(timeline.append(3), state(node), np.zeros((1, 25), np.float32), memories and memories(node)))
+    return store
+
+
+def kept(store, count):
+    return [node for node in range(count + 1) if store.get(node) is not None]
+
+
+def whole(store, count):
+    return [node for node in kept(store, count) if store.get(node).outputs is not None]
+
+
+def test_every_array_counts_once_whoever_holds_it():
+    constant = np.zeros((1, 1000), np.float32)
+    store = filled(9, state=lambda node: (constant, np.zeros((1, 100), np.float32)))
+
+    assert store.bytes == constant.nbytes + 10 * (STATE + OUTPUTS)
+
+
+def test_a_view_counts_with_the_array_that_it_keeps_alive():
+    together = np.zeros((2, 50), np.float32)
+    store = filled(0, state=lambda node: (together[:1], together[1:]))
+
+    assert store.bytes == together.nbytes + OUTPUTS
+
+
+def test_within_the_budget_every_snapshot_stays_whole():
+    store = filled(200, budget=201 * (STATE + OUTPUTS))
+
+    assert whole(store, 200) == list(range(201))
+    assert (store.kept, store.whole, store.is_thinned) == (201, 201, False)
+
+
+def test_over_the_budget_old_snapshots_lose_their_outputs_first():
+    store = filled(200, budget=201 * (STATE + OUTPUTS) - 30 * OUTPUTS)
+
+    assert store.bytes <= store.budget
+    assert kept(store, 200) == list(range(201))
+    assert whole(store, 200) == [0, *range(65, 201)]  # 64 tokens at a time
+    assert not store.is_thinned
+
+
+def test_then_old_ones_thin_out_to_every_32nd_and_recent_ones_stay():
+    store = filled(1000, budget=300_000)
+    nodes = kept(store, 1000)
+
+    assert nodes[:5] == [0, 32, 64, 96, 128]
+    assert nodes[-100:] == list(range(901, 1001))
+    assert whole(store, 1000)[-20:] == list(range(981, 1001))
+    assert store.bytes <= store.budget * 17 / 16
+
+
+@pytest.mark.parametrize("budget", [0, 3000])
+def test_every_32nd_stays_whatever_the_budget(budget):
+    store = filled(320, budget=budget)
+    store.count()
+
+    assert [node for node in kept(store, 320) if node % 32 == 0] == list(range(0, 321, 32))
+    assert store.get(0).outputs is not None
+
+
+def test_what_a_strategy_found_stays_whole_for_nothing_could_compute_it_again():
+    store = filled(100, budget=0, read=Read.FOUND)
+
+    assert whole(store, 100) == list(range(101))
+
+
+def test_what_samplers_remember_survives_their_snapshot():
+    store = filled(40, budget=0, memories=lambda node: (None, {"mu": node}))
+
+    assert store.get(7) is None
+    assert store.memories(7) == ((None, {"mu": 7}), ())
+    assert store.get(32).memories == (None, {"mu": 32})
+    assert sorted(node for node, _, _ in store.remembered()) == list(range(1, 41))
+
+
+def test_a_smaller_budget_takes_effect_at_once():
+    store = filled(320)
+    store.budget = 0
+
+    assert kept(store, 320) == list(range(0, 321, 32))
+    assert store.bytes == 11 * STATE + OUTPUTS
+
+
+def test_counting_comes_to_the_same_as_looking_at_all_arrays():
+    store = filled(777, budget=200_000)
+    arrays = {id(array): array for node in kept(store, 777) for array in (store.get(node).state, store.get(node).outputs) if array is not None}
+
+    assert store.bytes == sum(array.nbytes for array in arrays.values())
+    assert (store.kept, store.whole) == (len(kept(store, 777)), len(whole(store, 777)))
+
+
+def test_a_snapshot_is_frozen_and_compares_by_identity():
+    one, two = (Snapshot(1, np.zeros((1, 2)), np.zeros((1, 2))) for _ in range(2))
+
+    assert one != two
+    assert "array" not in repr(one)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.node = 2

@@ -1,0 +1,126 @@
+"""Many lines at once: one result for each, in their order, as each would be translated alone; the session does not move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seqshell import UNK, UsageError
+from seqshell.core.errors import PluginError
+from seqshell.core.events import Progress, Translation
+from seqshell.decoding.beam import Beam
+from seqshell.decoding.strategies import Greedy, Sample
+from seqshell.session import Session
+from seqshell.session.tasks import translate_file as many
+from seqshell.session.tasks.translate_file import Failed, translate_lines
+from seqshell.testing import tiny_model, tiny_translation_model
+from seqshell.testing.tiny_models import TinyTranslator
+
+MODEL = tiny_translation_model()
+WISHES = {"max_tokens": 8, "stop": (), "unknown": "error", "nbest": 1}
+LINES = ["the dog", "", "i love you", "  ", "i see the cat and Schmidt .", "the cat", "i love the dog", "you love the cat"]
+
+
+def started(strategy=None, model=MODEL):
+    session = Session(model)
+    session.strategy = strategy or Greedy()
+    return session
+
+
+def results(events):
+    return [event for event in events if not isinstance(event, Progress)]
+
+
+def alone(session, line, **options):
+    *_, finished = session.translate(line, 8, **options)
+    return finished
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Sample(), Beam(3)])
+def test_every_line_has_the_result_that_it_has_alone_and_nothing_moves(strategy):
+    session = started(strategy)
+    list(session.translate("the dog", 4))
+    here, found = session.here, results(translate_lines(session, LINES, WISHES))
+
+    assert session.here is here
+    assert [(each.item, each.source) for each in found] == list(enumerate(LINES, 1))
+    assert [each.answer for each in found] == [alone(started(strategy), line).answer for line in LINES]
+    assert found[1] == Translation("", 0, "eos", 0.0, 0, 0, "main", source="", item=2)
+
+
+def test_lines_are_told_in_their_order_whatever_the_window_and_progress_comes_to_the_total(monkeypatch):
+    lines = [line for count in range(40) for line in (LINES[count % 8],)]
+    expected = [each.answer for each in results(translate_lines(started(), lines, WISHES))]
+    monkeypatch.setattr(many, "WINDOW", 7)
+    monkeypatch.setattr(many, "PAUSE", 3)
+    events = list(translate_lines(started(), iter(lines), WISHES))
+    counts = [event.done for event in events if isinstance(event, Progress)]
+
+    assert [each.answer for each in results(events)] == expected
+    assert counts == sorted(counts)
+    assert events[-1] == Progress(40, 0, description="translating")
+
+
+def test_a_line_that_cannot_be_translated_is_told_with_its_number_and_the_others_go_on():
+    found = results(translate_lines(started(), ["the dog", "привет", "cat " * 5000, "the cat"], WISHES))
+
+    assert [type(each) for each in found] == [Translation, Failed, Failed, Translation]
+    assert (found[1].item, found[2].item) == (2, 3)
+    assert "tiny knows nothing of 'привет'" in found[1].reason
+    assert "the text has 5,000 tokens" in found[2].reason
+
+
+def test_several_candidates_and_a_prefix_hold_for_every_line():
+    found = results(translate_lines(started(Beam(3)), LINES, WISHES | {"nbest": 2}, prefix="vois"))
+
+    assert all(each.answer.startswith("vois") and len(each.candidates) == 2 for each in found if each.answer)
+    assert [each.candidates[0].text for each in found if each.answer] == [each.answer for each in found if each.answer]
+
+
+def test_wishes_that_cannot_be_had_are_an_error_before_the_first_line():
+    with pytest.raises(UsageError, match="greedy makes one answer"):
+        list(translate_lines(started(), LINES, WISHES | {"nbest": 2}))
+    with pytest.raises(UsageError, match="tiny does not translate"):
+        list(translate_lines(Session(tiny_model()), LINES, WISHES))
+
+
+def test_an_interrupt_ends_it_and_leaves_the_session_ready(monkeypatch):
+    monkeypatch.setattr(many, "WINDOW", 3)
+    session = started()
+    seen = []
+    for event in translate_lines(session, LINES, WISHES):
+        seen.append(event)
+        session.interrupt()
+
+    assert len(results(seen)) <= 3
+    assert not session.live.interrupted
+    assert len(results(translate_lines(session, LINES, WISHES))) == len(LINES)
+
+
+def test_unknown_words_give_way_as_they_do_alone():
+    class Eager(TinyTranslator):
+        def step(self, inputs, state):
+            outputs, state = super().step(inputs, state)
+            return outputs + np.float32(9) * (np.arange(outputs.shape[1]) == UNK), state
+
+    model = replace(MODEL, decoder=Eager(MODEL.source_tokenizer.size, MODEL.tokenizer.size))
+    for strategy in (Greedy(), Beam(2)):
+        session = started(strategy, model)
+        session.replaces_unknown = True
+        expected = [alone(session, line).answer for line in LINES]
+        found = [each.answer for each in results(translate_lines(session, LINES, WISHES))]
+        assert found == expected
+        assert len(found[0].split()) == 8
+        assert "<unk>" not in " ".join(found)
+
+
+def test_a_fault_of_the_model_names_it():
+    class Broken(TinyTranslator):
+        def step(self, inputs, state):
+            raise RuntimeError("broken")
+
+    session = started(model=replace(MODEL, decoder=Broken(MODEL.source_tokenizer.size, MODEL.tokenizer.size)))
+    with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
+        list(translate_lines(session, LINES, WISHES))

@@ -1,0 +1,331 @@
+"""Whatever is done to a session that translates, it stands where encoding and stepping again would have come, to the last bit."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from seqshell import BOS, EOS, UNK, Hypotheses, Hypothesis, UsageError, choose
+from seqshell.core.events import Translation
+from seqshell.core.sampling import Draw
+from seqshell.core.state import attention_of, leaves
+from seqshell.decoding.strategies import Sample
+from seqshell.session import Session
+from seqshell.session.word_alignment import most_attended, words_of
+from seqshell.testing import tiny_translation_model
+from seqshell.testing.tiny_models import TinyTranslator
+
+
+class Counted(TinyTranslator):
+    """Counts what it is asked for."""
+
+    num_steps = num_encoded = 0
+
+    def encode(self, source, lengths):
+        self.num_encoded += 1
+        return super().encode(source, lengths)
+
+    def step(self, inputs, state):
+        self.num_steps += 1
+        return super().step(inputs, state)
+
+
+MODEL = tiny_translation_model()
+DECODER = Counted(MODEL.source_tokenizer.size, MODEL.tokenizer.size)
+MODEL = replace(MODEL, decoder=DECODER)
+TEXTS = ("the dog", "i see the cat", "Schmidt love the dog .", "you see Anna and Berta .")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search that finds what the draws of its own seed give, one row at a time."""
+
+    name: ClassVar[str] = "found"
+    streams: ClassVar[bool] = False
+
+    def search(self, decoder, start, request):
+        best = []
+        for seed in range(100, 100 + request.num_best):
+            ids, passed, now = [], [], (start.outputs, start.state)
+            while len(ids) < request.stop.max_tokens and (token := drawn(now[0], request.excluded, Draw(seed), len(ids))) != EOS:
+                ids.append(token)
+                passed.append(now := decoder.step(np.array([token]), now[1]))
+            states, outputs = tuple(state for _, state in passed), tuple(outputs for outputs, _ in passed)
+            best.append(Hypothesis(tuple(ids), 0.0, -float(seed), states, outputs))
+        yield Hypotheses(0, tuple(best))
+
+
+STRATEGIES = {"sample": Sample, "found": Found}
+
+
+def drawn(outputs, excluded, draw, position):
+    logits = outputs[0].astype(np.float64)
+    logits[list(excluded)] = -np.inf
+    return choose(np.exp(logits - logits.max()), draw.uniform(position))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A root, with what it is a translation of, and the tokens after it; left: the place that was left for it."""
+
+    left: Place | None = None
+    turn: int = -1
+    source: str | None = None
+    ids: tuple[int, ...] = ()
+    text: tuple[str, ...] = ()  # of each token
+    retry: int = 0
+
+    def until(self, position):
+        return replace(self, ids=self.ids[:position], text=self.text[:position], retry=self.retry if position else 0)
+
+
+def compute(place, known):
+    """The state and outputs at a place; `known` saves time only."""
+    key = place.source, place.ids
+    if key not in known:
+        if place.source is None:
+            known[key] = DECODER.initial_state(1), np.zeros((1, MODEL.tokenizer.size), np.float32)
+        elif not place.ids:
+            ids = [*MODEL.source_tokenizer.encode(place.source), EOS]
+            known[key] = DECODER.step(np.array([BOS]), DECODER.encode(np.array([ids]), np.array([len(ids)])))[::-1]
+        else:
+            state, _ = compute(place.until(len(place.ids) - 1), known)
+            known[key] = DECODER.step(np.array([place.ids[-1]]), state)[::-1]
+    return known[key]
+
+
+@dataclass
+class Line:
+    """A branch in the reference: where it stands, and the places that redo brings back: (from, to, retry)."""
+
+    place: Place
+    retry: int = 0
+    returns: tuple = ()
+
+
+class Against(RuleBasedStateMachine):
+    """A session beside a reference that keeps only the tokens and computes the rest again each time."""
+
+    @initialize(budget=st.sampled_from([0.0, 0.002, 0.02, 256.0]), replaces=st.booleans())
+    def begin(self, budget, replaces):
+        self.session = Session(MODEL, strategies=STRATEGIES, snapshot_mb=budget)
+        self.session.strategy = Sample()
+        self.session.replaces_unknown = self.replaces = replaces
+        self.budget = budget
+        self.lines = {"main": Line(Place())}
+        self.current = "main"
+        self.seed = self.turn = 0
+        self.used = {}  # retries by root: what was ever drawn from there
+        self.known = {}
+
+    @property
+    def line(self):
+        return self.lines[self.current]
+
+    def next_turn(self):
+        self.turn += 1
+        self.session.begin_turn()
+
+    def answer(self, root, count, found=None):
+        """The place after an answer of so many tokens at most, drawn again; found: the rank of what a search found."""
+        draw = Draw(self.seed, self.line.retry) if found is None else Draw(100 + found)
+        excluded = {0, BOS} if self.replaces else {0, BOS, UNK}
+        words = words_of(root.source, [*MODEL.source_tokenizer.encode(root.source), EOS], MODEL.source_tokenizer)
+        place = root
+        while len(place.ids) < count:
+            state, outputs = compute(place, self.known)
+            token = drawn(outputs, excluded, draw, len(place.ids))
+            if token == EOS:
+                break
+            text = " " + most_attended(attention_of(state)[0], words) if token == UNK else MODEL.tokenizer.piece(token).decode()
+            place = replace(place, ids=(*place.ids, token), text=(*place.text, text), retry=self.line.retry)
+        if place.ids:
+            self.used.setdefault((root.turn, root.left), set()).add(self.line.retry)
+        return place
+
+    # What users do
+
+    @rule(text=st.sampled_from(TEXTS), count=st.integers(1, 40), found=st.booleans())
+    def translate(self, text, count, found):
+        self.next_turn()
+        *tokens, finished = self.session.translate(text, count, strategy="found" if found else "sample")
+        root = Place(self.line.place, self.turn, text)
+        self.line.retry = 0
+        self.line.place = self.answer(root, count, 0 if found else None)
+        assert finished.answer == "".join(token.text for token in tokens) == "".join(self.line.place.text).removeprefix(" ")
+        assert tuple(token.id for token in tokens) == self.line.place.ids
+
+    @rule(text=st.sampled_from(TEXTS), count=st.integers(1, 5))
+    def translate_and_go_away(self, text, count):
+        self.next_turn()
+        answer = self.session.translate(text, count + 1)
+        told = [event for _, event in zip(range(count), answer, strict=False) if not isinstance(event, Translation)]
+        answer.close()
+        self.line.retry = 0
+        self.line.place = self.answer(Place(self.line.place, self.turn, text), len(told))
+        assert len(self.line.place.ids) == len(told)
+
+    @rule()
+    def translate_nothing(self):
+        self.next_turn()
+        assert len(list(self.session.translate(" "))) == 1
+
+    @rule(seed=st.integers(0, 3))
+    def change_the_seed(self, seed):
+        self.session.set_seed(seed)
+        self.seed, self.line.retry = seed, 0
+
+    @rule()
+    def reset(self):
+        self.next_turn()
+        if self.line.place.source is not None:
+            self.line.place, self.line.retry = Place(self.line.place, self.turn), 0
+        self.session.reset()
+
+    @rule(turns=st.integers(1, 3))
+    def undo(self, turns):
+        places, place = [], self.line.place
+        for _ in range(turns):
+            turn = place.turn
+            while place is not None and place.turn == turn:
+                place = place.left
+            places.append(place)
+            if place is None:
+                with pytest.raises(UsageError):
+                    self.session.undo(turns)
+                return
+        self.move(self.session.undo, turns)
+        self.go(places)
+
+    @rule(share=st.floats(0, 1))
+    def rewind(self, share):
+        position = round(share * len(self.line.place.ids))
+        assert self.move(self.session.rewind, position).position == position
+        self.go([self.line.place.until(position)])
+
+    @rule(turns=st.integers(1, 2))
+    def redo(self, turns):
+        line, place, retry, returns = self.line, self.line.place, self.line.retry, self.line.returns
+        for _ in range(turns):
+            if not returns or returns[-1][0] != place:
+                with pytest.raises(UsageError):
+                    self.session.redo(turns)
+                return
+            _, place, retry = returns[-1]
+            returns = returns[:-1]
+        self.move(self.session.redo, turns)
+        line.place, line.retry, line.returns = place, retry, returns
+
+    def move(self, action, *arguments):
+        """Going to any moment encodes a source once at most, and reads at most 32 tokens and BOS again."""
+        before = DECODER.num_steps, DECODER.num_encoded
+        moved = action(*arguments)
+        assert DECODER.num_steps - before[0] <= 33
+        assert DECODER.num_encoded - before[1] <= 1
+        return moved
+
+    def go(self, places):
+        line = self.line
+        for place in places:
+            if place == line.place:
+                continue
+            returns = line.returns
+            while returns and returns[-1][0] != line.place:
+                returns = returns[:-1]
+            line.returns = (*returns, (place, line.place, line.retry))
+            line.place, line.retry = place, place.retry
+
+    @precondition(lambda self: len(self.lines) < 6)
+    @rule()
+    def branch(self):
+        name = f"b{len(self.lines)}{self.turn}"
+        if name not in self.lines:
+            self.session.branch_off(name)
+            self.lines[name] = Line(self.line.place, self.line.retry)
+            self.current = name
+
+    @rule(data=st.data())
+    def checkout(self, data):
+        self.current = data.draw(st.sampled_from(sorted(self.lines)))
+        self.move(self.session.checkout, self.current)
+
+    @precondition(lambda self: len(self.lines) < 6)
+    @rule(number=st.integers(1, 2), count=st.integers(1, 40), found=st.booleans())
+    def regenerate(self, number, count, found):
+        self.next_turn()
+        place = self.line.place
+        if place.source is None:
+            with pytest.raises(UsageError, match="no answer"):
+                self.session.regenerate()
+            return
+        root, first = place.until(0), None
+        used = self.used.setdefault((root.turn, root.left), set())
+        taken = {line.retry for name, line in self.lines.items() if name in self.candidates_at(root) and not line.place.ids}
+        events = self.session.regenerate(number, count, strategy="found" if found else "sample")
+        for rank, finished in enumerate(event for event in events if isinstance(event, Translation)):
+            free = used | taken
+            retry = min(set(range(len(free) + 1)) - free)
+            taken.add(retry)
+            self.lines[finished.branch] = Line(root, retry)
+            self.current = finished.branch
+            first = first or finished.branch
+            self.line.place = self.answer(root, count, rank if found else None)
+            assert finished.answer == "".join(self.line.place.text).removeprefix(" ")
+        self.current = first
+
+    def candidates_at(self, root):
+        """The branches that hold an answer which came out empty."""
+        nodes = {branch.name: branch for branch in self.session._branches}
+        return {name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root}
+
+    @rule()
+    def save_and_restore(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "saved.safetensors"
+            self.session.save(path)
+            self.session = Session.restore(path, MODEL, strategies=STRATEGIES, snapshot_mb=self.budget)
+        self.session.replaces_unknown = self.replaces
+        self.next_turn()
+
+    # What must hold
+
+    @invariant()
+    def it_stands_where_computing_again_comes(self):
+        place, here = self.line.place, self.session.here
+        state, outputs = compute(place, self.known)
+        assert self.session.ids() == list(place.ids)
+        assert (self.session.position, self.session.branch) == (len(place.ids), self.current)
+        assert (self.session.seed, self.session.retry) == (self.seed, self.line.retry)
+        assert [leaf.tobytes() for leaf in leaves(here.state)] == [leaf.tobytes() for leaf in leaves(state)]
+        assert here.outputs.tobytes() == outputs.tobytes()
+        assert self.session.text().text == "".join(place.text).removeprefix(" ")
+        assert self.session.live.context(Draw()).generated == len(place.ids)
+
+    @invariant()
+    def the_attention_is_that_of_every_step(self):
+        place = self.line.place
+        if place.source is not None:
+            expected = [attention_of(compute(place.until(count), self.known)[0])[0].tolist() for count in range(len(place.ids))]
+            assert self.session.attention().weights.tolist() == expected
+
+    @invariant()
+    def every_branch_stands_where_it_was_left(self):
+        shown = {branch.name: branch for branch in self.session.branches()}
+        assert shown.keys() == self.lines.keys()
+        for name, line in self.lines.items():
+            assert (shown[name].position, shown[name].current) == (len(line.place.ids), name == self.current)
+            assert self.session.text(name).text == "".join(line.place.text).removeprefix(" ")
+
+
+Against.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+test_a_translating_session_stands_where_computing_again_comes = Against.TestCase

@@ -1,0 +1,345 @@
+"""Every command answers bad input with one clear line, and leaves the session where it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seqshell import SeqshellError
+from seqshell.host import Policy
+from seqshell.models.opening import load_registry
+from seqshell.shell.shell import Shell
+from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
+
+# line -> what its error says
+BAD = {
+    "/architectures all": "'all' is too much; write /architectures",
+    "/attention now": "'now' is too much; write /attention [-o FILE]",
+    "/attention": "nothing was translated yet; /translate TEXT does",
+    "/attention -o picture.gif": "end picture.gif in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt",
+    "/attention -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
+    "/branch a b": "'b' is too much; write /branch [NAME]",
+    "/branch -x": "'-x' cannot be a name",
+    "/branch main": "main",
+    "/branches all": "'all' is too much",
+    "/checkout": "something is missing; write /checkout NAME",
+    "/checkout nowhere": "nowhere",
+    "/checkout main other": "'other' is too much",
+    "/classify": "something is missing; write /classify [-m MODEL] TEXT|@FILE",
+    "/classify   ": "something is missing; write /classify [-m MODEL] TEXT|@FILE",
+    "/classify --explain": "something is missing",
+    "/classify -m": "-m needs a value: -m MODEL",
+    "/classify -m nothing good": "no model 'nothing'",
+    "/classify -m tiny good": "tiny is no model to classify with, its task is to generate; /models tells the task of each",
+    "/classify -m ./rubbish.safetensors good": "rubbish.safetensors is no checkpoint or was cut off",
+    "/classify -x good": "/classify has no option -x",
+    "/classify @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
+    "/classify @binary.en": "binary.en is not UTF-8 in line 1",
+    "/classify @notes.txt -o a.txt more": "after @notes.txt only options may follow, not 'more'",
+    "/classify @notes.txt -o nowhere/a.txt": "cannot write nowhere/a.txt: there is no folder nowhere",
+    "/classify -o . good": "cannot write .: it is a folder",
+    "/classify -o a.png good": "a text makes no picture: end a.png in .txt or .json",
+    "/classify \u4eca\u65e5": "sentiment knows nothing of '\u4eca\u65e5'; it reads abcdefgh",
+    "/close": "something is missing; write /close NAME",
+    "/close nothing": "'nothing' is not open; open: tiny",
+    "/continue 0": "the number of tokens must be 1 to 1,000,000, not 0",
+    "/continue 1000001": "the number of tokens must be 1 to 1,000,000, not 1000001",
+    "/continue many": "the number of tokens must be a whole number from 1 to 1,000,000, not 'many'",
+    "/continue 3 4": "'4' is too much",
+    "/drop": "something is missing; write /drop NAME",
+    "/drop main": "main",
+    "/drop nowhere": "nowhere",
+    "/expect": "something is missing; write /expect TEXT",
+    "/expect never": "the last result does not contain 'never'",
+    "/feed": "something is missing; write /feed TEXT|@FILE",
+    "/feed Z9": "does not know 'Z', '9' (characters 1 to 2 of your text)",
+    "/feed @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
+    "/feed @/dev/zero": "/dev/zero is no plain file",
+    "/forecast": "oil-temperature has observed nothing yet; write values apart by spaces or commas, oldest first, such as 10 10.5",
+    "/forecast 0": "the number of steps must be 1 to 10,000, not 0",
+    "/forecast many": "the number of steps must be a whole number from 1 to 10,000, not 'many'",
+    "/forecast 99": "oil-temperature looks 1 to 4 steps ahead, not 99",
+    "/forecast 1 2": "'2' is too much; write /forecast [N] [@FILE]",
+    "/forecast 1 @a @b": "'@b' is too much",
+    "/forecast -m tiny": "tiny is no model to forecast with, its task is to generate; /models tells the task of each",
+    "/forecast -m nothing": "no model 'nothing'",
+    "/forecast -x": "/forecast has no option -x",
+    "/forecast @nowhere.csv": "cannot read nowhere.csv: No such file or directory",
+    "/forecast @gap.csv": "gap.csv: a value is missing (line 3, column value); a series has no gaps",
+    "/forecast @word.csv": "word.csv: 'warm' is no number (line 3, column value)",
+    "/forecast @other.csv": "other.csv: the table has no column 'value', which the model reads; it has when, what",
+    "/forecast @empty.csv": "empty.csv is empty: it holds no values",
+    "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
+    "/forecast --example -o a.gif": "end a.gif in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt",
+    "/forecast --example -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
+    "/help nothing": "there is no command /nothing",
+    "/help undo redo": "'redo' is too much",
+    "/history 5": "'5' is too much",
+    "/info tiny": "'tiny' is too much",
+    "/load": "something is missing; write /load NAME|PATH",
+    "/load nothing": "no model 'nothing'",
+    "/load ./nothing.safetensors": "no file './nothing.safetensors'",
+    "/load weights.pt": "no model 'weights.pt'",
+    "/load ./weights.pt": "write it with seqshell.save_checkpoint",
+    "/load ./rubbish.safetensors": "rubbish.safetensors is no checkpoint or was cut off",
+    "/load /dev/null": "/dev/null is a special file, not a checkpoint",
+    "/models all": "'all' is too much",
+    "/plugins --everything": "/plugins has no option --everything",
+    "/plugins all": "'all' is too much",
+    "/quit now": "the exit code must be a whole number from 0 to 255, not 'now'",
+    "/quit 256": "the exit code must be 0 to 255, not 256",
+    "/reach 0": "the number of tokens must be 1 to 1,000, not 0",
+    "/reach far": "the number of tokens must be a whole number from 1 to 1,000, not 'far'",
+    "/reach 3 4": "'4' is too much",
+    "/recipes all": "'all' is too much",
+    "/record": "something is missing; write /record FILE|off",
+    "/record off": "nothing is recorded; /record FILE begins",
+    "/record nowhere/lesson.seq": "cannot write",
+    "/record notes.txt": "notes.txt is there already and is no recording",
+    "/redo 0": "the number of turns must be 1 to 1,000,000, not 0",
+    "/redo 2t": "the number of turns must be a whole number",
+    "/regen 0": "the number of candidates must be 1 to 100, not 0",
+    "/regen 101": "the number of candidates must be 1 to 100, not 101",
+    "/regen temperature=": "write the values after temperature=, separated by commas",
+    "/regen temperature=0.5,-1": "temperature",
+    "/regen tempo=1,2": "tempo",
+    "/reseed Z9": "does not know 'Z', '9'",
+    "/reset now": "'now' is too much",
+    "/restore": "something is missing; write /restore NAME|PATH",
+    "/restore nothing": "no saved session 'nothing'",
+    "/restore ./rubbish.safetensors": "rubbish.safetensors is no checkpoint or was cut off",
+    "/rewind": "something is missing; write /rewind POS|-N|TEXT",
+    "/rewind 99": "99",
+    "/rewind -99": "99",
+    "/rewind 99999999999999999999": "the position must be",
+    '/rewind "Zebra"': "Zebra",
+    "/sampler top_q=3": "no sampler 'top_q'; did you mean top_",
+    "/sampler top_k=-3": "top_k: k must be at least 0, not '-3'",
+    "/sampler temperature=nan": "temperature",
+    "/sampler top_k=3 +min_p=0.1": "either write the whole chain, or change it with + and -",
+    "/samplers all": "'all' is too much",
+    "/save": "something is missing; write /save NAME|PATH",
+    "/save ..": "'..' cannot be a name",
+    "/save nowhere/lesson.safetensors": "cannot write nowhere/lesson.safetensors",
+    "/save /dev/null": "/dev/null",
+    "/score": "something is missing; write /score TEXT|@FILE",
+    "/score Z9": "does not know 'Z', '9'",
+    "/seed seven": "the seed must be a whole number from 0 to 18,446,744,073,709,551,615, not 'seven'",
+    "/seed -1": "the seed must be 0 to 18,446,744,073,709,551,615, not -1",
+    "/set max_token": "there is no setting 'max_token'; did you mean max_tokens?",
+    "/set max_tokens 0": "max_tokens must be 1 to 1,000,000, not '0'",
+    "/set max_tokens many": "max_tokens must be 1 to 1,000,000, not 'many'",
+    "/set top_k 1.5": "k must be at least 0, not '1.5'",
+    "/set unknown maybe": "unknown must be error or skip, not 'maybe'",
+    "/set temperature -1": "temperature",
+    "/source": "something is missing; write /source [--step] FILE",
+    "/source nowhere.seq": "cannot read nowhere.seq",
+    "/source self.seq": "self.seq:1: self.seq runs self.seq",
+    "/source failing.seq": "failing.seq:2: there is no command /lod",
+    "/source open.seq": "the block is not closed",
+    "/source --slowly self.seq": "/source has no option --slowly",
+    "/state now": "'now' is too much",
+    "/strategies all": "'all' is too much",
+    "/strategy greddy": "no strategy 'greddy'; did you mean greedy?",
+    "/strategy greedy width=3": "greedy has no setting",
+    "/text all": "'all' is too much; write /text",
+    "/text -o": "-o needs a value: -o FILE",
+    "/text -o nowhere/a.txt": "cannot write nowhere/a.txt",
+    "/text -o picture.png": "a text makes no picture: end picture.png in .txt or .json",
+    "/text -o /dev/null": "cannot write /dev/null",
+    "/top 0": "the number of tokens must be 1 to 1,000, not 0",
+    "/top all": "the number of tokens must be a whole number from 1 to 1,000, not 'all'",
+    "/tour now": "'now' is too much",
+    "/train": "something is missing; write /train RECIPE|FILE [FILE] [KEY=VALUE ...]",
+    "/train nothing": "no recipe or file 'nothing'",
+    "/train notes.txt fast": "there is no file 'fast'; two words are two files, a source and its translations",
+    "/train notes.txt notes.txt fast": "after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not 'fast'",
+    "/train numbers notes.txt": "'numbers' is a recipe, which is trained by itself; two words are two files",
+    "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
+    "/train notes.txt training.epochs=0": "epochs must be 1 to",
+    "/translate": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
+    "/translate   ": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
+    "/translate -m": "-m needs a value: -m MODEL",
+    "/translate -m nothing i love you": "no model 'nothing'",
+    "/translate -m tiny i love you": "tiny is no model to translate with, its task is to generate; /models tells the task of each",
+    "/translate -m ./tiny.safetensors i love you": "./tiny.safetensors is no model to translate with",
+    "/translate -m ./rubbish.safetensors i": "rubbish.safetensors is no checkpoint or was cut off",
+    "/translate -x i love you": "/translate has no option -x",
+    "/translate @nowhere.en": "cannot read nowhere.en: No such file or directory",
+    "/translate @binary.en": "binary.en is not UTF-8 in line 1",
+    "/translate @notes.txt -o a.fr more": "after @notes.txt only options may follow, not 'more'",
+    "/translate @notes.txt -o nowhere/a.fr": "cannot write nowhere/a.fr: there is no folder nowhere",
+    "/translate -o . i love you": "cannot write .: it is a folder",
+    "/translate -o a.png i love you": "a text makes no picture: end a.png in .txt or .json",
+    "/translate \u4eca\u65e5\u306f": "english-french knows nothing of '\u4eca\u65e5\u306f'",
+    f"/translate {'love ' * 10_000}": "the text has 10,000 tokens; at most 3,999 are translated at once",
+    "/translate --prefix zebra i love you": "english-french knows nothing of 'zebra'",
+    '/translate --prefix "je zebra" i love you': "english-french does not know 'zebra', so an answer cannot begin with it",
+    "/undo 0": "the number of turns must be 1 to 1,000,000, not 0",
+    "/undo 0t": "the number of tokens must be 1 to 1,000,000, not 0",
+    "/undo 99": "only 1 turn can be taken back",
+    "/undo 99t": "99",
+    "/undo last": "the number of turns must be a whole number from 1 to 1,000,000, not 'last'",
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return load_registry(Policy(plugins=()))
+
+
+@pytest.fixture
+def shell(registry, monkeypatch, tmp_path):
+    """A shell on a tiny model that has answered once, in a folder with files that are not what they seem."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "weights.pt": "no weights",
+        "rubbish.safetensors": "rubbish",
+        "notes.txt": "abc " * 200,
+        "self.seq": "/source self.seq\n",
+        "failing.seq": "/state\n/lod\n",
+        "open.seq": '"""\nabc\n',
+        "empty.csv": "",
+        "gap.csv": "date,value\n2020-01-01,1.5\n2020-01-02,\n",
+        "word.csv": "date,value\n2020-01-01,1.5\n2020-01-02,warm\n",
+        "other.csv": "when,what\n1,2\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    shell = Shell(registry)
+    shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+    shell.add(replace(tiny_translation_model(), name="english-french"), beside=True)
+    shell.add(replace(tiny_classification_model(), name="sentiment"), beside=True)
+    shell.add(replace(tiny_forecast_model(), name="oil-temperature"), beside=True)
+    (tmp_path / "binary.en").write_bytes(b"i love\xff you\n")
+    for line in ("/set max_tokens 4", "abc"):
+        list(shell.handle(line))
+    return shell
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, line):
+    before = (shell.session.position, shell.session.branch, shell.session.text(), shell.session.seed, shell.session.chain, shell.session.strategy)
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    message = caught.value.message
+    assert BAD[line] in message
+    assert "\n" not in message
+    assert len(message) < 400
+    assert not message.removesuffix("...").endswith(".")
+    assert message == str(caught.value)
+    session = shell.session
+    assert (session.position, session.branch, session.text(), session.seed, session.chain, session.strategy) == before
+
+
+def test_every_command_is_held_against_bad_input(shell):
+    tried = {shell.find_command(line.split()[0]).name for line in BAD}
+
+    assert tried == {shell.registry.commands[name].name for name in shell.registry.commands}
+
+
+# The same for a model that translates; what stands there is "i love the cat ." and its translation.
+BAD_FOR_TRANSLATIONS = {
+    "/continue": "/continue is for the task generate; english-french has the task translate",
+    "/feed i love you": "/feed is for the task forecast or generate",
+    "/reseed i love you": "/reseed is for the task forecast or generate",
+    "/score i love you": "write /score SOURCE => TARGET",
+    "/score => le chat": "write /score SOURCE => TARGET",
+    "/score i love the cat =>": "write /score SOURCE => TARGET",
+    "/score \u4eca => le chat": "knows nothing of '\u4eca'",
+    "/strategy beam width=1001": "width must be 1 to 1,000, not '1001'",
+    "/regen 101": "the number of candidates must be 1 to 100, not 101",
+    "/set nbest 0": "nbest must be 1 to 100, not '0'",
+    "/set unk maybe": "unk must be on or off, not 'maybe'",
+    "\u4eca\u65e5\u306f": "english-french knows nothing of",
+    "/translate": "something is missing",
+    "love " * 10_000: "the text has 10,000 tokens",
+    "/attention -o /dev/null": "cannot write /dev/null: it is no plain file",
+}
+
+
+@pytest.mark.parametrize("line", BAD_FOR_TRANSLATIONS, ids=lambda line: line[:40])
+def test_bad_input_leaves_a_translation_as_it_was(shell, line):
+    shell.use("english-french")
+    list(shell.handle("i love the cat ."))
+    before = (shell.session.text(), shell.session.position, shell.session.strategy, shell.session.attention().source, shell.settings.get("nbest"))
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    assert BAD_FOR_TRANSLATIONS[line] in caught.value.message
+    assert "\n" not in caught.value.message
+    session = shell.session
+    assert (session.text(), session.position, session.strategy, session.attention().source, shell.settings.get("nbest")) == before
+
+
+# model -> line -> what its error says; a text was labelled, or three values observed
+BAD_FOR_OTHER_TASKS = {
+    "sentiment": {
+        "/continue": "/continue is for the task generate; sentiment has the task classify",
+        "/feed good": "/feed is for the task forecast or generate",
+        "/regen": "/regen is for the task generate or translate",
+        "/strategy beam": "/strategy is for the task generate or translate",
+        "/top": "/top is for the task generate or translate",
+        "\u4eca": "sentiment knows nothing of '\u4eca'",
+        "/forecast": "oil-temperature has observed nothing yet",
+    },
+    "oil-temperature": {
+        "warm": "'warm' is no number (value 1)",
+        "1.0 warm": "'warm' is no number (value 2)",
+        "1 nan": "'nan' is a gap (value 2); a series has none",
+        "1e400": "1e400 is too large (value 1)",
+        "/forecast 99": "oil-temperature looks 1 to 4 steps ahead, not 99",
+        "/continue": "/continue is for the task generate; oil-temperature has the task forecast",
+        "/set horizon 0": "horizon must be 1 to 10,000, not '0'",
+        "/reach": "/reach is for the task classify or generate",
+        "/classify": "something is missing",
+    },
+}
+
+
+@pytest.mark.parametrize(("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines])
+def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
+    shell.use(model)
+    list(shell.handle("abc" if model == "sentiment" else "1 2 3"))
+    before = (shell.session.text(), shell.session.position, shell.session.strategy)
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle(line))
+
+    assert BAD_FOR_OTHER_TASKS[model][line] in caught.value.message
+    assert "\n" not in caught.value.message
+    assert (shell.session.text(), shell.session.position, shell.session.strategy) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (["/strategy beam width=14"], "width"),  # the vocabulary has 13 tokens
+        (["/strategy greedy", "/set nbest 5"], "greedy makes one answer; to choose among the 5 best, use a search: /strategy beam"),
+        (["/strategy beam width=2", "/set nbest 5"], "5"),
+    ],
+)
+def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason):
+    shell.use("english-french")
+    for line in ("i love the cat .", *settings):
+        list(shell.handle(line))
+    before = shell.session.text()
+
+    with pytest.raises(SeqshellError) as caught:
+        list(shell.handle("i see the dog ."))
+
+    assert reason in caught.value.message
+    assert "\n" not in caught.value.message
+    assert shell.session.text() == before
+
+
+def test_commands_about_a_model_say_when_none_is_open(shell):
+    for name in ("tiny", "english-french", "sentiment", "oil-temperature"):
+        shell.close(name)
+    for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y"):
+        with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):
+            list(shell.handle(line))

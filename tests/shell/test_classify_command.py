@@ -1,0 +1,402 @@
+"""/classify beside another model and as the current one, files line by line, why, and labels in scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seqshell.cli import script
+from seqshell.cli.json_lines import JsonLines
+from seqshell.cli.plain_text import PlainText
+from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
+from seqshell.core.events import Data, Event, Label, Notice, Progress, SettingChanged, Table
+from seqshell.core.json_values import tidy
+from seqshell.core.text_output import plain
+from seqshell.shell.completion import complete
+from seqshell.shell.startup import Options
+from seqshell.testing import shell_for, tiny_classification_checkpoint, tiny_classification_model, tiny_model
+
+LINES = ["abc", "", "hgf", "  ", "\u4eca\u65e5\u306f", "abcabc", "abc"]
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A language model is current; one that labels is open in the background."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    shell = shell_for(tiny_model())
+    shell.add(replace(tiny_classification_model(seed=3), name="sentiment"), beside=True)
+    return shell
+
+
+@pytest.fixture(params=[True, False], ids=["causal", "whole"])
+def labeller(request, tmp_path, monkeypatch):
+    """The one that labels is the current model."""
+    monkeypatch.chdir(tmp_path)
+    return shell_for(replace(tiny_classification_model(seed=3, causal=request.param), name="sentiment"))
+
+
+def send(shell, line):
+    return list(shell.handle(line))
+
+
+def only(shell, line, kind):
+    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
+    return found
+
+
+# One text
+
+
+def test_the_language_model_stays_current_and_where_it_was(shell):
+    send(shell, "/feed abc")
+    before = (shell.current, shell.session.position, shell.session.text())
+    label = only(shell, "/classify hgf", Label)
+
+    assert (shell.current, shell.session.position, shell.session.text()) == before
+    assert label.answer in ("cat", "dog", "bird")
+    assert shell.sessions["sentiment"].text().text == "hgf"
+    assert shell.answered == "sentiment"
+    assert shell.last_result.startswith(f"{label.answer}\t{label.probs[0][1]:.4f}")
+
+
+def test_a_message_is_labelled_as_the_command_labels_it(labeller):
+    direct = only(labeller, "abc", Label)
+    assert only(labeller, "/classify abc", Label).probs == direct.probs
+    assert only(labeller, '/classify "a\\nbc"', Label).probs == only(labeller, "a bc", Label).probs
+    send(labeller, "/undo 3")
+    assert labeller.session.text().text == "abc"
+
+
+@pytest.mark.parametrize(
+    ("keep", "left_out", "row"),
+    [("head", (3, 4), "...    3 not read"), ("tail", (3, 0), "...    3 not read"), ("both", (3, 2), "...    3 not read"), ("none", None, "")],
+)
+def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, row):
+    model = labeller.session.model
+    config = {} if keep == "none" else {"max_length": 4, "cut": keep}
+    labeller.add(replace(model, name="short", header={**model.header, "config": config}))
+    Path("a.txt").write_text("abcdefg\nabc\n")
+
+    for line in ("abcdefg", "/classify abcdefg", "/classify --explain abcdefg"):
+        label = only(labeller, line, Label)
+        assert label.left_out == left_out
+    rows = plain(label).splitlines()
+    assert rows[-7 if keep == "none" else -5 + (left_out[1] if left_out else 0)].startswith(row)
+    for words in ("", "--explain "):
+        events = send(labeller, f"/classify {words}@a.txt")
+        assert [event.left_out for event in events if isinstance(event, Label)] == [left_out, None]
+        told = [event.text for event in events if isinstance(event, Notice)][-1]
+        assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them too long and cut")
+
+
+def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
+    send(labeller, "abcabc")
+    send(labeller, "/rewind 2")
+    shown = only(labeller, "/classify", Label)
+    assert (shown.text, labeller.session.position) == ("ab", 2)
+    assert dict(shown.probs) == pytest.approx(dict(labeller.session.classify("ab").probs), abs=1e-6)
+
+
+@pytest.mark.parametrize("line", ["/classify", "/classify   ", '/classify "  "', "/classify --explain"])
+def test_nothing_to_label_is_refused(labeller, line):
+    with pytest.raises(UsageError, match="something is missing; write /classify"):
+        send(labeller, line)
+
+
+def test_without_a_text_the_model_in_the_background_says_nothing(shell):
+    send(shell, "/classify abc")
+    with pytest.raises(UsageError, match="something is missing"):
+        send(shell, "/classify")
+
+
+def test_the_answer_of_another_model_begins_with_its_name(shell):
+    shell.interactive = True
+    first, second = send(shell, "/classify abc")
+    assert first == Notice("sentiment:", "label")
+    assert isinstance(second, Label)
+    shell.use("sentiment")
+    assert not [event for event in send(shell, "/classify abc") if isinstance(event, Notice)]
+
+
+def test_why_is_told_where_it_is_asked_for(labeller):
+    assert only(labeller, "/classify abc", Label).moved == ()
+    label = only(labeller, "/classify --explain abc", Label)
+    assert [text for text, _ in label.moved] == ["a", "b", "c"]
+    rows = [line.split() for line in (plain(label) or "").splitlines()[-3:]]
+    assert rows == [[repr(text), f"{moved:+.3f}"] for text, moved in label.moved]
+
+
+def test_a_model_that_labels_is_wanted(shell):
+    with pytest.raises(UsageError, match="tiny is no model to classify with, its task is to generate"):
+        send(shell, "/classify -m tiny abc")
+    shell.close("sentiment")
+    with pytest.raises(CheckpointError) as caught:
+        send(shell, "/classify -m nothing abc")
+    assert caught.value.hint != "/classify -m MODEL takes another"
+
+
+def test_what_is_not_known_is_refused_or_skipped(labeller):
+    send(labeller, "abc")
+    with pytest.raises(VocabularyError, match="sentiment knows nothing of"):
+        send(labeller, "\u4eca\u65e5")
+    assert labeller.session.text().text == "abc"
+    assert only(labeller, "/set unknown skip", SettingChanged)
+    assert only(labeller, "\u4eca\u65e5", Label).answer == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("/continue", "/continue is for the task generate; sentiment has the task classify"),
+        ("/feed abc", "/feed is for the task .*generate; sentiment has the task classify"),
+        ("/top", "/top is for the task generate or translate; sentiment has the task classify"),
+        ("/score abc", "/score is for the task generate or translate; sentiment has the task classify"),
+        ("/regen", "/regen is for the task generate or translate; sentiment has the task classify"),
+        ("/sampler temperature=1", "/sampler is for the task generate or translate; sentiment has the task classify"),
+    ],
+)
+def test_a_model_that_labels_is_not_asked_to_generate(labeller, line, message):
+    with pytest.raises(UsageError, match=message):
+        send(labeller, line)
+
+
+def test_an_empty_line_does_nothing(labeller):
+    labeller.interactive = True
+    assert send(labeller, "") == []
+
+
+def test_settings_of_drawing_are_not_listed(labeller):
+    listed = {row[0] for row in only(labeller, "/set", Table).rows}
+    assert "unknown" in listed
+    assert not {"max_tokens", "stop", "newline", "nbest", "horizon", "sample.temperature"} & listed
+
+
+# Files
+
+
+def test_a_file_gives_one_line_for_each_line(shell):
+    Path("a.txt").write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    before = shell.sessions["sentiment"].position
+    events = send(shell, "/classify @a.txt")
+    lines = [event for event in events if isinstance(event, Label)]
+    (warning,) = [event for event in events if isinstance(event, Notice) and event.level == "warning"]
+
+    assert shell.sessions["sentiment"].position == before
+    assert [event.text for event in lines] == LINES
+    assert [event.item for event in lines] == [1, 2, 3, 4, 5, 6, 7]
+    assert [bool(event.answer) for event in lines] == [True, False, True, False, False, True, True]
+    for event in lines:
+        if event.answer:
+            assert dict(event.probs) == pytest.approx(dict(only(shell, f"/classify {event.text}", Label).probs), abs=1e-6)
+    assert warning.text.startswith("line 5: sentiment knows nothing of '\u4eca\u65e5\u306f'")
+    assert events[-2] == Notice("6 lines labelled, 1 could not be")
+    assert events[-1] == Data({"lines": 7, "failed": 1})
+
+
+def test_lines_go_into_a_file_whole_and_in_their_order(shell):
+    Path("a.txt").write_text("\n".join(LINES), encoding="utf-8")
+    shown = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
+    events = send(shell, "/classify @a.txt -o a.tsv")
+    send(shell, "/classify --explain @a.txt -o a.json")
+
+    assert Path("a.tsv").read_text("utf-8") == "".join(f"{e.answer}\t{e.probs[0][1]:.4f}\n" if e.answer else "\n" for e in shown)
+    assert not [event for event in events if isinstance(event, Label)]
+    assert any(isinstance(event, Progress) for event in events)
+    assert events[-2:] == [Notice("6 lines labelled, 1 could not be · written to a.tsv"), Data({"lines": 7, "failed": 1, "file": "a.tsv"})]
+    lines = json.loads(Path("a.json").read_text())["lines"]
+    assert [line["label"] for line in lines] == [event.answer for event in shown]
+    tokens = ["".join(token["text"] for token in line["explain"]) for line in lines if line["label"]]
+    assert tokens == ["abc", "hgf", "abcabc", "abc"]
+
+
+@pytest.mark.parametrize(("text", "number"), [("", 0), ("\n", 1), ("abc", 1), ("abc\n\n", 2)])
+def test_the_last_newline_of_a_file_begins_no_line(shell, text, number):
+    Path("a.txt").write_text(text)
+    assert send(shell, "/classify @a.txt")[-1].values["lines"] == number
+
+
+def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypatch):
+    monkeypatch.setattr("seqshell.session.tasks.classify_file.MOST_TOKENS", 12)
+    monkeypatch.setattr("seqshell.session.tasks.classify_file.WINDOW", 7)
+    texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]
+    Path("a.txt").write_text("\n".join(texts))
+    found = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
+    assert [event.text for event in found] == texts
+    session = shell.sessions["sentiment"]
+    assert all(event.answer == session.classify(event.text).answer for event in found)
+
+
+@pytest.mark.parametrize("option", ["", "--explain "])
+def test_what_is_done_when_it_is_broken_off_is_written(shell, monkeypatch, option):
+    monkeypatch.setattr("seqshell.session.tasks.classify_file.WINDOW", 10)
+    Path("a.txt").write_text("abc\n" * 50)
+    told: list[Event] = []
+    for event in shell.handle(f"/classify {option}@a.txt -o a.tsv"):
+        told.append(event)
+        if isinstance(event, Progress) and event.done >= 20:
+            shell.interrupt()
+    lines = Path("a.tsv").read_text("utf-8").splitlines()
+
+    assert 0 < len(lines) < 50
+    assert set(lines) == {lines[0]}
+    assert f"{50 - len(lines)} not reached · written to a.tsv" in told[-1].text
+
+
+def test_one_answer_is_written_and_shown(shell):
+    label = only(shell, "/classify -o out.txt abc", Label)
+    send(shell, "/classify -o out.json abc")
+    assert Path("out.txt").read_text() == f"{label.answer}\t{label.probs[0][1]:.4f}\n"
+    (line,) = json.loads(Path("out.json").read_text())["lines"]
+    assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, tidy(dict(label.probs)))
+    with pytest.raises(UsageError, match="a text makes no picture"):
+        send(shell, "/classify -o out.png abc")
+
+
+def test_options_are_completed(shell):
+    assert {text for text, _ in complete(shell, "/classify -").items} == {"-m", "--explain", "-o"}
+
+
+# Text and JSON
+
+
+def rendered(kind, events, **options):
+    """(stdout, stderr) of events of the op classify."""
+    out, err = (_Stream() for _ in range(2))
+    output = kind(out, err, **options)
+    output.begin(1, "x", "x", None)
+    for event in events:
+        output.event(event, "classify", "classify")
+    output.settle("classify")
+    return out.text, err.text
+
+
+class _Stream:
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+ANSWER = Label("Yamamoto", "Japanese", (("Japanese", 0.97), ("Italian", 0.0212345678), ("Czech", 0.0087654322)), (("Y", 1.5),))
+
+
+def test_labels_are_printed_with_their_probabilities():
+    assert rendered(PlainText, [replace(ANSWER, moved=())])[0] == "Japanese\t0.9700\nItalian\t0.0212\n"
+    assert rendered(PlainText, [ANSWER])[0] == "Japanese\t0.9700\nItalian\t0.0212\ntoken  moved\n'Y'    +1.500\n"
+    assert rendered(PlainText, [ANSWER], one_to_one=True)[0] == "Japanese\t0.9700\n"
+    assert rendered(PlainText, [replace(ANSWER, item=2), Label("", "", (), item=3)])[0] == "Japanese\t0.9700\n\n"
+    assert rendered(PlainText, [Label(" ", "", ())])[0] == "\n"
+
+
+def test_labels_are_objects_in_json():
+    assert json.loads(rendered(JsonLines, [ANSWER])[0]) == {
+        "type": "result",
+        "line": 1,
+        "op": "classify",
+        "input": "Yamamoto",
+        "label": "Japanese",
+        "probs": {"Japanese": 0.97, "Italian": 0.021235, "Czech": 0.008765},
+        "explain": [{"text": "Y", "moved": 1.5}],
+    }
+    lines = rendered(JsonLines, [replace(ANSWER, item=1, moved=()), replace(ANSWER, item=2, moved=()), Data({"lines": 2, "failed": 0})])[0]
+    found = [json.loads(line) for line in lines.splitlines()]
+    assert [line.get("item") for line in found] == [1, 2, None]
+    assert found[2] == {"type": "result", "line": 1, "op": "classify", "lines": 2, "failed": 0}
+
+
+# Scripts, with a model from a file
+
+
+@pytest.fixture(params=[True, False], ids=["causal", "whole"])
+def file(request, tmp_path, monkeypatch):
+    """The model `tiny.safetensors` in an own folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    return tiny_classification_checkpoint("tiny.safetensors", causal=request.param)
+
+
+def scripted(capsys, *lines, **options):
+    """(exit code, stdout, stderr) of a script on a model that labels."""
+    Path("script.seq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    code, _ = script.run(Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options}))
+    return code, *capsys.readouterr()
+
+
+def test_messages_and_lines_keep_one_to_one(file, capsys):
+    code, out, err = scripted(capsys, "abc", "", "/x hgf", "\u4eca", "abc", messages=True, on_error="continue")
+    first, blank, slashed, unknown, again = out.splitlines()
+
+    assert code == 1
+    assert first == again
+    assert first.split("\t")[0] in ("cat", "dog", "bird")
+    assert blank == unknown == ""
+    assert slashed
+    assert err.startswith("seqshell: script.seq:4: tiny knows nothing of '\u4eca'")
+
+
+def test_a_conversation_in_text(file, capsys):
+    code, out, err = scripted(capsys, "abc", "/undo", "/redo", "/rewind 1", "/classify", "/classify --explain abc")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[-4:][0].split() == ["token", "moved"]
+    assert [line.split()[0] for line in lines[-3:]] == ["'a'", "'b'", "'c'"]
+    assert all(line.count("\t") == 1 for line in lines[:-4])
+
+
+def test_a_conversation_in_json(file, capsys):
+    Path("a.txt").write_text("abc\n\nhgf\n")
+    code, out, _ = scripted(capsys, "abc", "/classify hgf", "/undo", "/classify @a.txt", "/continue", json="lines", on_error="continue")
+    objects = [json.loads(line) for line in out.splitlines()]
+    results = [each for each in objects if each["type"] == "result"]
+
+    assert code == 1
+    assert objects[0]["task"] == "classify"
+    assert [each["op"] for each in results] == ["classify", "classify", "/undo", "classify", "classify", "classify", "classify"]
+    assert list(results[0]) == ["type", "line", "op", "input", "label", "probs"]
+    assert results[0]["label"] == max(results[0]["probs"], key=results[0]["probs"].get)
+    assert sum(results[0]["probs"].values()) == pytest.approx(1, abs=1e-5)
+    assert [each.get("item") for each in results[3:]] == [1, 2, 3, None]
+    assert results[3]["label"] == results[0]["label"]
+    assert (results[4]["label"], results[4]["probs"]) == ("", {})
+    assert objects[-2]["code"] == "wrong_task"
+
+
+def test_a_saved_session_is_restored(file, capsys):
+    saved = scripted(capsys, "abcabc", "/rewind 4", "/save ./mine.safetensors", "/classify")[1].splitlines()
+    code, out, _ = scripted(capsys, "hgf", "/restore ./mine.safetensors", "/classify", "/redo", "/undo")
+    shown = [line for line in out.splitlines() if "\t" in line]
+
+    assert code == 0
+    assert shown[-3:] == saved[-3:]
+
+
+def test_a_recording_gives_the_same_labels(file):
+    shell = shell_for()
+    shell.open("./tiny.safetensors")
+    for line in ("/record lesson.seq", "abc", "/rewind 2", "/record off"):
+        send(shell, line)
+    before = shell.session.label()
+    again = shell_for()
+    send(again, "/source lesson.seq")
+    assert again.session.label() == before
+
+
+def test_nothing_of_torch_is_needed(file):
+    code = (
+        "import sys, seqshell\n"
+        "session = seqshell.open('./tiny.safetensors')\n"
+        "print(session.classify('abc', explain=True).answer)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("cat", "dog", "bird")

@@ -1,0 +1,114 @@
+"""Completion: what may stand at the end of a line, with a shell and before there is one."""
+
+import seqshell
+from seqshell.shell.completion import complete
+from seqshell.testing import shell_for, tiny_checkpoint, tiny_model
+
+
+def texts(shell, before):
+    found = complete(shell, before)
+    return [before[: found.start] + text for text, _ in found.items]
+
+
+def test_commands_are_known_before_there_is_a_shell():
+    assert texts(None, "/und") == ["/undo"]
+    assert {"/undo", "/load", "/set", "/help"} <= set(texts(None, "/"))
+    assert texts(None, "/undo ") == []
+
+
+def test_commands_come_with_the_first_line_of_their_help():
+    shell = shell_for(tiny_model())
+    ((text, about),) = complete(shell, "/und").items
+    assert (text, about.startswith("Take back the last turn")) == ("/undo", True)
+    assert ("/clear", "the same as /reset") in complete(shell, "/cl").items
+    assert "/clear" not in texts(shell, "/")
+    assert texts(shell, "/unod") == ["/undo"]
+
+
+def test_what_is_no_command_is_not_completed():
+    shell = shell_for(tiny_model())
+    for before in ("", "RO", "//un", "/# un", " /un"):
+        assert texts(shell, before) == []
+    assert complete(shell, "RO").start == 2
+
+
+def test_hidden_commands_and_those_of_other_tasks_are_not_offered():
+    @seqshell.command("poem", hidden=True)
+    def poem(shell, arguments):
+        yield from ()
+
+    @seqshell.command("poet", tasks=[seqshell.Task.CLASSIFY])
+    def poet(shell, arguments):
+        yield from ()
+
+    plugin = type("Plugin", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [poem, poet]))})
+    assert texts(shell_for(tiny_model(), plugins=[plugin]), "/poe") == []
+    assert texts(shell_for(plugins=[plugin]), "/poe") == ["/poet"]
+
+
+def test_settings_and_their_values():
+    shell = shell_for(tiny_model())
+    assert texts(shell, "/set max_") == ["/set max_tokens"]
+    assert texts(shell, "/set top_") == ["/set top_k", "/set top_p"]
+    assert texts(shell, "/set unknown ") == ["/set unknown error", "/set unknown skip", "/set unknown default"]
+    assert texts(shell, "/set autosave o") == ["/set autosave on", "/set autosave off"]
+    assert texts(shell, "/set nonsense ") == []
+
+
+def test_stages_and_strategies():
+    shell = shell_for(tiny_model())
+    list(shell.handle("/sampler top_k=3"))
+    assert "/sampler temperature=" in texts(shell, "/sampler temp")
+    assert texts(shell, "/sampler -") == ["/sampler -top_k"]
+    assert texts(shell, "/strategy gr") == ["/strategy greedy"]
+
+
+def test_names_of_branches_models_and_sessions(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    for kind in ("models", "sessions"):
+        (tmp_path / kind).mkdir()
+        tiny_checkpoint(tmp_path / kind / f"my-{kind}.safetensors")
+    shell = shell_for(tiny_model())
+    list(shell.handle("/branch other"))
+    assert texts(shell, "/checkout ") == ["/checkout main", "/checkout other"]
+    assert texts(shell, "/load my") == ["/load my-models", "/load my-sessions"]
+    assert texts(shell, "/restore my") == ["/restore my-sessions"]
+    assert texts(shell, "/close ") == ["/close tiny"]
+
+
+def test_files_after_an_at_sign_and_where_a_command_takes_one(tmp_path, monkeypatch):
+    (tmp_path / "poems").mkdir()
+    (tmp_path / "poems" / "one.txt").touch()
+    (tmp_path / "my poem.txt").touch()
+    (tmp_path / ".hidden").touch()
+    monkeypatch.chdir(tmp_path)
+    shell = shell_for(tiny_model())
+    for anybody in (shell, None):
+        assert texts(anybody, "/feed @po") == ["/feed @poems/"]
+        assert texts(anybody, "/feed @poems/") == ["/feed @poems/one.txt"]
+        assert texts(anybody, f"/feed @{tmp_path}/poe") == [f"/feed @{tmp_path}/poems/"]
+        assert texts(anybody, "/feed @m") == ['/feed @"my poem.txt"']
+        assert texts(anybody, "/feed @@po") == []
+        assert texts(anybody, "/feed @nowhere/") == []
+    assert texts(shell, "/feed @.h") == ["/feed @.hidden"]
+    assert texts(shell, "/text -o po") == ["/text -o poems/"]
+    assert texts(shell, "/source po") == ["/source poems/"]
+    assert texts(shell, "/load ./po") == ["/load ./poems/"]
+    assert texts(shell, "/undo po") == []
+
+
+def test_options_of_a_command():
+    shell = shell_for(tiny_model())
+    assert complete(shell, "/source --").items == (("--step", "show the comments and take the lines one by one"),)
+
+
+def test_a_completer_that_fails_offers_nothing():
+    def fail(shell, text):
+        raise RuntimeError("no")
+
+    @seqshell.command("boom", complete=fail)
+    def boom(shell, arguments):
+        yield from ()
+
+    plugin = type("Plugin", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [boom]))})
+    assert texts(shell_for(tiny_model(), plugins=[plugin]), "/boom x") == []

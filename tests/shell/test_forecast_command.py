@@ -1,0 +1,341 @@
+"""Messages of numbers, /forecast beside another model and as the current one, files, the setting `horizon`, text and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seqshell.cli.json_lines import JsonLines
+from seqshell.cli.plain_text import PlainText
+from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
+from seqshell.core.events import Data, Forecast, Notice, Table, Text
+from seqshell.core.json_values import tidy
+from seqshell.core.text_output import Shown
+from seqshell.models.summary import title
+from seqshell.shell.commands.forecast import DEFAULT_MODEL
+from seqshell.testing import shell_for, tiny_forecast_model, tiny_model
+
+CSV = "date,load,value\n2016-07-01 00:00,1,9.8\n2016-07-01 01:00,2,9.9\n2016-07-01 02:00,3,10.2\n"
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A forecaster of four steps is current."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    return shell_for(tiny_forecast_model())
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A language model is current, a forecaster is open in the background."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    shell = shell_for(tiny_model())
+    shell.add(replace(tiny_forecast_model(), name=DEFAULT_MODEL), beside=True)
+    return shell
+
+
+def send(shell, line):
+    return list(shell.handle(line))
+
+
+def only(shell, line, kind=Forecast):
+    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
+    return found
+
+
+def fails(shell, line, kind=UsageError):
+    with pytest.raises(kind) as raised:
+        send(shell, line)
+    return raised.value
+
+
+# Messages
+
+
+def test_a_message_of_numbers_is_observed_and_forecast_from(shell):
+    told = only(shell, "9.8, 9.9 10.2")
+    assert told.values.shape == (4, 1)
+    assert shell.session.position == 3
+    assert only(shell, "11").history[:, 0].tolist() == [9.8, 9.9, 10.2, 11]
+    send(shell, "/undo 2")
+    assert shell.session.position == 0
+
+
+def test_several_lines_are_one_message(shell):
+    send(shell, '"""\n9.8\n9.9 10.2\n"""')
+    assert only(shell, "/text", Text).text == "9.8 9.9 10.2"
+
+
+def test_a_message_may_be_a_file(shell):
+    Path("values.txt").write_text("9.8 9.9\n10.2\n")
+    Path("table.csv").write_text(CSV)
+    first = only(shell, "@values.txt")
+    send(shell, "/undo")
+    again = only(shell, "@table.csv")
+
+    assert first.values.tolist() == again.values.tolist()
+    assert shell.session.text().text == "9.8 9.9 10.2"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "message"),
+    [
+        ("how warm will it be", VocabularyError, "'how' is no number (value 1)"),
+        ("9.8 nan 9.9", VocabularyError, "'nan' is a gap (value 2); a series has none"),
+        ("  ", UsageError, "a blank line holds no values; /forecast forecasts without any"),
+        ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
+        ("@empty.csv", UsageError, "empty.csv is empty: it holds no values"),
+        ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series has no gaps"),
+        ("@other.csv", UsageError, "other.csv: the table has no column 'value', which the model reads; it has date, load, OT"),
+    ],
+)
+def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothing(shell, line, kind, message):
+    Path("empty.csv").write_text("\n")
+    Path("gap.csv").write_text(CSV.replace("9.9", ""))
+    Path("other.csv").write_text(CSV.replace("value", "OT"))
+    error = fails(shell, line, kind)
+
+    assert error.message.startswith(message)
+    assert "\n" not in error.message
+    assert kind is UsageError or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+    assert shell.session.position == 0
+    assert not shell.changed
+
+
+def test_feed_observes_without_forecasting(shell):
+    assert send(shell, "/feed 9.8 9.9") == []
+    assert shell.session.position == 2
+    send(shell, "/reseed 7")
+    assert shell.session.text().text == "7"
+
+
+@pytest.mark.parametrize("line", ["/regen", "/top", "/score 1", "/continue", "/translate -m tiny 1"])
+def test_what_is_for_other_tasks_says_so(shell, line):
+    error = fails(shell, line, (UsageError, CheckpointError))
+    assert re.search(r"is for the task|is no model to translate with", error.message)
+
+
+# /forecast
+
+
+def test_forecast_takes_the_number_of_steps_and_moves_nothing(shell):
+    send(shell, "9.8 9.9 10.2")
+    assert only(shell, "/forecast 2").values.shape == (2, 1)
+    assert only(shell, "/forecast").values.shape == (4, 1)
+    assert shell.session.position == 3
+    assert fails(shell, "/forecast 5").message == "tiny looks 1 to 4 steps ahead, not 5"
+    assert "the number of steps must be a whole number" in fails(shell, "/forecast soon").message
+    assert "'3' is too much" in fails(shell, "/forecast 2 3").message
+
+
+def test_forecast_of_nothing_says_what_to_type(shell):
+    error = fails(shell, "/forecast")
+    assert (error.code, error.message.partition(";")[0]) == ("empty_series", "tiny has observed nothing yet")
+    assert "/forecast --example" in error.hint
+
+
+def test_the_example_of_the_checkpoint_is_observed_when_it_is_asked_for(shell):
+    assert only(shell, "/forecast 1 --example").history[:, 0].tolist() == [10, 10.5, 11.5, 11, 10, 9.5, 9, 9.5]
+    send(shell, "/undo")
+    assert shell.session.position == 0
+    model = shell.session.model
+    bare = shell_for(replace(model, series=replace(model.series, example=())))
+    assert fails(bare, "/forecast --example").message == "tiny comes without an example; write numbers"
+
+
+def test_the_other_model_forecasts_from_the_background(beside):
+    send(beside, "abc")
+    position = beside.session.position
+    told = only(beside, "/forecast 2 --example")
+
+    assert beside.current == "tiny"
+    assert beside.session.position == position
+    assert beside.sessions[DEFAULT_MODEL].position == 8
+    assert beside.answered == DEFAULT_MODEL
+    assert only(beside, "/forecast 2").values.tolist() == told.values.tolist()
+    assert fails(beside, "/forecast -m tiny").message == "tiny is no model to forecast with, its task is to generate; /models tells the task of each"
+    beside.interactive = True
+    assert Notice(f"{DEFAULT_MODEL}:", "label") in send(beside, "/forecast 2")
+
+
+def test_without_the_shipped_model_another_one_can_be_named(shell):
+    lone = shell_for(tiny_model())
+    assert fails(lone, "/forecast -m nobody", CheckpointError).hint != "/forecast -m MODEL takes another"
+    lone.add(replace(tiny_forecast_model(), name="mine"), beside=True)
+    assert only(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
+
+
+def test_it_is_said_once_that_a_model_looks_back_further_than_it_knows(shell):
+    model = replace(tiny_forecast_model(), header={"config": {"window": 4}})
+    asked, messages, whole = shell_for(model), shell_for(model), shell_for(model)
+    send(whole, "9.8 9.9 10.2 11")
+
+    (remark,) = [event for event in send(messages, "9.8 9.9") if isinstance(event, Notice)]
+    assert remark.text.startswith("tiny looks back 4 steps and knows 2: ")
+    assert [type(event) for event in send(messages, "10.2")] == [Forecast]
+    send(asked, "/feed 9.8")
+    assert [type(event) for event in send(asked, "/forecast 1 -o f.txt")] == [Data, Notice]
+    assert [type(event) for event in send(whole, "/forecast 1")] == [Forecast]
+
+
+def test_a_file_is_appended_before_the_forecast(shell):
+    Path("table.csv").write_text(CSV)
+    send(shell, "9")
+    assert only(shell, "/forecast 2 @table.csv").history[:, 0].tolist() == [9, 9.8, 9.9, 10.2]
+    send(shell, "/undo")
+    assert shell.session.position == 1
+    shell.read_stdin = lambda: "5 6"
+    assert only(shell, "/forecast @-").history[:, 0].tolist() == [9, 5, 6]
+
+
+def test_undo_of_the_background_model_is_not_meant_by_undo(beside):
+    send(beside, "abc")
+    send(beside, "/forecast --example")
+    assert f"the last answer came from {DEFAULT_MODEL}" in only(beside, "/undo", Notice).text
+
+
+# The setting
+
+
+def test_horizon_is_the_models_own_until_it_is_set(shell):
+    assert shell.settings.entry("horizon").value == 4
+    assert shell.settings.entry("horizon").origin == "checkpoint"
+    send(shell, "/set horizon 2")
+    assert only(shell, "9.8 9.9").values.shape == (2, 1)
+    send(shell, "/set horizon 9")
+    error = fails(shell, "9.8")
+    assert (error.message, error.hint) == ("tiny looks 1 to 4 steps ahead, not 9", "/forecast 4, or /set horizon 4")
+    assert shell.session.position == 2
+    assert "unknown" not in shell.settings.names()
+
+
+def test_a_checkpoint_may_wish_for_another_horizon_and_a_stepped_model_has_the_usual_one(shell):
+    wished = shell_for(replace(tiny_forecast_model(), header={"defaults": {"horizon": 3}}))
+    assert only(wished, "9.8").values.shape == (3, 1)
+    assert only(shell_for(tiny_forecast_model(horizon=1)), "9.8").values.shape == (24, 1)
+
+
+def test_what_was_set_for_the_current_model_does_not_count_beside_it(beside):
+    send(beside, "/set horizon 9")
+    assert only(beside, "/forecast --example").values.shape == (4, 1)
+
+
+# Files
+
+
+def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
+    told = only(shell, "/forecast 2 --example")
+    for name in ("f.json", "f.txt", "f.png", "f.svg"):
+        values = only(shell, f"/forecast 2 -o {name}", Data).values
+    kept = json.loads(Path("f.json").read_text())
+
+    assert shell.op == "forecast"
+    assert values["values"] == told.values[:, 0].tolist()
+    assert kept["values"] == tidy(told.values[:, 0])
+    assert kept["history"] == tidy(told.history[:, 0])
+    assert kept["low"] == tidy(told.low[:, 0])
+    assert [float(line) for line in Path("f.txt").read_text().splitlines()] == pytest.approx(told.values[:, 0].tolist(), rel=1e-5)
+    assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<svg" in Path("f.svg").read_text()
+    assert "end f.doc in .png" in fails(shell, "/forecast 2 -o f.doc").message
+
+
+def test_what_was_written_can_be_read_as_a_series_again(shell):
+    send(shell, "/forecast 3 --example -o f.txt")
+    send(shell, "/reset")
+    assert only(shell, "@f.txt").history.shape == (3, 1)
+
+
+def test_an_interval_that_is_not_known_is_null_in_a_file(shell):
+    stepped = shell_for(tiny_forecast_model(horizon=1))
+    send(stepped, "/forecast 3 --example -o f.json")
+    assert json.loads(Path("f.json").read_text())["low"][1:] == [None, None]
+
+
+# Text and JSON
+
+
+def written(shell, line, **options):
+    """What a script prints for a line: text, stderr, and the JSON objects."""
+    out, err, raw = io.StringIO(), io.StringIO(), io.StringIO()
+    outputs = PlainText(out, err, **options), JsonLines(raw, io.StringIO())
+    for output in outputs:
+        output.begin(1, line, None, None)
+    for event in shell.handle(line):
+        for output in outputs:
+            output.event(event, shell.op, str(shell.task))
+    for output in outputs:
+        output.settle(shell.op)
+    return out.getvalue(), err.getvalue(), [json.loads(object_) for object_ in raw.getvalue().splitlines()]
+
+
+def test_text_and_json_of_a_forecast(shell):
+    text, told, (found,) = written(shell, "9.8 9.9 10.2")
+
+    assert (text, told) == ("10.2214 10.2165 10.1727 10.1296\n", "")
+    assert found == {
+        "type": "result",
+        "line": 1,
+        "op": "forecast",
+        "values": [10.221428, 10.21646, 10.172739, 10.129595],
+        "low": [9.221428, 8.802247, 8.440689, 8.129595],
+        "high": [11.221428, 11.630674, 11.90479, 12.129595],
+        "columns": ["value"],
+        "pos": 3,
+        "branch": "main",
+    }
+    assert written(shell, "/forecast 1")[2][0]["op"] == "forecast"
+
+
+def test_rows_of_several_columns_are_lines_but_where_lines_go_one_to_one(shell):
+    shell = shell_for(tiny_forecast_model(("load", "OT"), horizon=2, quantiles=()))
+    text, _, (found,) = written(shell, "9 10 11 12")
+    flat = written(shell, "/forecast", one_to_one=True)[0]
+
+    assert [len(line.split()) for line in text.splitlines()] == [2, 2]
+    assert flat == text.replace("\n", " ").rstrip() + "\n"
+    assert [[f"{value:.6g}" for value in row] for row in found["values"]] == [line.split() for line in text.splitlines()]
+    assert found["low"] is found["high"] is None
+
+
+def test_expect_looks_into_the_numbers(shell):
+    send(shell, "9.8 9.9 10.2")
+    send(shell, "/expect 10.2214")
+
+
+def test_the_text_of_a_series_is_written_as_it_may_be_typed(shell):
+    send(shell, "9.80 9.9,1e1")
+    assert only(shell, "/text", Text) == Text("9.8 9.9 10", ((0, 10),))
+
+
+def test_a_session_is_saved_and_restored_with_its_values(shell):
+    shown = Shown()
+    for line in ("9.8 9.9", "/branch warm", "12", "/save kept"):
+        send(shell, line)
+    before = only(shell, "/forecast")
+    for line in ("/reset", "1 2 3", "/restore kept"):
+        for event in shell.handle(line):
+            shown.add(event)
+    assert only(shell, "/forecast").values.tolist() == before.values.tolist()
+    assert only(shell, "/text", Text).text == "9.8 9.9 12"
+    send(shell, "/checkout main")
+    assert only(shell, "/text", Text).text == "9.8 9.9"
+
+
+def test_info_and_state_tell_of_the_series(shell):
+    send(shell, "9.8 9.9")
+    told = only(shell, "/info", Text).text
+    assert re.search(r"series +value \(mean 10, deviation 2\); 4 steps at once, quantiles 0.1,\s+0.5, 0.9", told)
+    assert dict(only(shell, "/state", Table).rows)["position"] == 2
+
+
+def test_the_title_of_a_forecaster_tells_its_error():
+    header = {"architecture": "forecaster", "config": {"cell": "gru"}, "provenance": {"metrics": {"mse": {"24": 0.0271, "96": 0.05555}}}}
+    assert title("oil", header) == "oil: GRU forecaster, MSE 0.056 at 96"

@@ -1,0 +1,96 @@
+"""/help: one screen by purpose, a command in full, the keys."""
+
+from __future__ import annotations
+
+import pytest
+
+import seqshell
+from seqshell import Task
+from seqshell.core.events import Text
+from seqshell.core.plugin_api import Lazy
+from seqshell.host import Policy
+from seqshell.models.opening import load_registry
+from seqshell.shell.commands.help import PURPOSES
+from seqshell.shell.shell import Shell
+
+
+class Poems:
+    """A plugin with a command of its own, one that is hidden, and one that cannot be imported."""
+
+    __name__ = "poems"
+
+    @seqshell.hookimpl
+    def seqshell_commands(self):
+        @seqshell.command("poem", usage="[LINES] THEME", tasks={Task.GENERATE}, options={"-r": "let it rhyme"}, aliases=("verse",))
+        def poem(shell, arguments):
+            """Write a poem; the state moves on over it.
+
+            It takes its time.
+
+                >>> /poem 4 love
+            """
+            yield Text("")
+
+        @seqshell.command("secret", hidden=True)
+        def secret(shell, arguments):
+            """Say nothing; the state is kept."""
+            yield Text("")
+
+        yield poem
+        yield secret
+        yield Lazy("broken", "nowhere.at_all:command")
+
+
+@pytest.fixture
+def shell():
+    return Shell(load_registry(Policy(plugins=()), modules=[Poems()]))
+
+
+def told(shell, line):
+    (event,) = shell.handle(line)
+    return event.text
+
+
+def test_help_is_one_screen_even_of_twenty_rows_and_sixty_columns(shell):
+    lines = told(shell, "/help").split("\n")
+
+    assert len(lines) <= 19
+    assert max(map(len, lines)) < 60
+
+
+def test_help_lists_every_command_once_by_purpose(shell):
+    text = told(shell, "/?")
+    names = [name for name in shell.registry.commands if name != "broken" and shell.registry.commands[name].name == name and name != "secret"]
+
+    assert [line.split()[0] for line in text.split("\n") if line and line[0].islower()] == list(PURPOSES)
+    for name in names:
+        assert f" /{name} " in text.replace("\n", " ") + " ", name
+    assert "/exit" not in text
+    assert "/secret" not in text
+    assert "/broken" not in text
+
+
+def test_a_plugins_command_stands_under_plugins(shell):
+    under = told(shell, "/help").split("\nplugins ")[1].split("\n\n")[0]
+
+    assert " ".join(under.split()) == "/plugins /samplers /strategies /architectures /poem [LINES] THEME"
+
+
+def test_help_of_a_command_tells_usage_effect_example_and_owner(shell):
+    assert told(shell, "/help poem") == (
+        "/poem [LINES] THEME\n\nWrite a poem; the state moves on over it.\n\nIt takes its time.\n\n  -r  let it rhyme\n\n"
+        "  >>> /poem 4 love\n\nalso /verse · from poems"
+    )
+
+
+def test_help_finds_a_command_by_alias_and_with_its_slash(shell):
+    assert told(shell, "/help exit") == told(shell, "/help /quit") == told(shell, "/help quit")
+    assert told(shell, "/help c").startswith("/continue [N]\n\nGenerate N more tokens")
+
+
+def test_help_keys_fits_into_sixty_columns(shell):
+    text = told(shell, "/help keys")
+
+    assert max(map(len, text.split("\n"))) < 60
+    for key in ("Ctrl-C", "Alt-G", "Ctrl-X Ctrl-E", "F4"):
+        assert key in text

@@ -1,0 +1,131 @@
+"""Looking inside: /top, /score, /state and /info move nothing, and their JSON fields are the promised ones."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from seqshell.core.events import Data, Score, Table, Top
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.host import resolve
+from seqshell.models.opening import save_checkpoint
+from seqshell.shell.commands.info import module_tree
+from seqshell.testing import tiny_checkpoint, tiny_model
+from seqshell.testing.shell import shell_for
+
+
+@pytest.fixture
+def shell():
+    shell = shell_for(tiny_model())
+    list(shell.handle("/feed abc"))
+    return shell
+
+
+def send(shell, line):
+    before = (shell.session.position, shell.session.branch, shell.session.text())
+    events = list(shell.handle(line))
+    assert (shell.session.position, shell.session.branch, shell.session.text()) == before
+    return events
+
+
+def test_top_shows_the_model_and_the_chain(shell):
+    list(shell.handle("/sampler top_k=1"))
+    shown, data = send(shell, "/top 3")
+
+    assert isinstance(shown, Top)
+    assert [set(token) for token in data.values["top"]] == [{"id", "text", "logprob", "chain_logprob"}] * 3
+    assert [token["chain_logprob"] for token in data.values["top"]] == [0.0, -math.inf, -math.inf]
+    assert data.values["top"] == sorted(data.values["top"], key=lambda token: -token["logprob"])
+
+
+def test_score_is_what_the_tokens_would_have_cost(shell):
+    shown, data = send(shell, "/score de")
+    values = data.values
+
+    assert isinstance(shown, Score)
+    assert set(values) == {"logprob", "nats", "bits_per_char", "perplexity", "tokens"}
+    assert [set(token) for token in values["tokens"]] == [{"text", "logprob", "rank"}] * 2
+    assert values["logprob"] == pytest.approx(sum(token["logprob"] for token in values["tokens"]))
+    assert values["perplexity"] == pytest.approx(math.exp(values["nats"]))
+    assert values["bits_per_char"] == pytest.approx(values["nats"] / math.log(2))
+    assert values["tokens"][0]["logprob"] == pytest.approx(next(token.log_prob for token in shell.session.top(9).tokens if token.text == "d"))
+
+
+def test_state_tells_position_branch_and_snapshots(shell):
+    (table,) = send(shell, "/state")
+    rows = dict(table.rows)
+
+    assert isinstance(table, Table)
+    assert rows["position"] == 3
+    assert rows["branch"] == "main"
+    assert "kept" in rows["snapshots"]
+
+
+def test_info_tells_the_parts_from_the_file_alone(tmp_path):
+    shell = shell_for()
+    shell.open(tiny_checkpoint(tmp_path / "small.safetensors"))
+    text, data = shell.handle("/info")
+
+    assert data == Data(
+        {
+            "model": "small",
+            "task": "generate",
+            "architecture": "rnn",
+            "owner": "recurrent",
+            "parameters": 314,
+            "vocabulary": 10,
+            "fingerprint": shell.session.model.fingerprint,
+        }
+    )
+    lines = [" ".join(line.split()) for line in text.text.split("\n")]
+    assert "embedding.weight [10, 8] 80" in lines
+    assert "recurrent.0 144" in lines
+    assert "weight_hh_l0 [8, 8] 64" in lines
+    assert "state [1, 8] float32 32 bytes" in lines
+    assert "tokenizer char, vocabulary of 10" in lines
+    assert "data name random numbers" in lines
+    assert any(line.startswith("source") and line.endswith("language_models.py") for line in lines)
+
+
+def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are_written(tmp_path):
+    """Read off the lines of the recurrent layers, as a user does; the cells written out show the gates by name."""
+    tokenizer, found, source = CharTokenizer("\n abcdefgh"), {}, {}
+    for name in ("rnn", "lstm", "gru", "lstm_cell"):
+        shell = shell_for()
+        offered = shell.registry.architectures[name]
+        module = resolve(offered.model)(resolve(offered.config)(tokenizer.size, embed_size=6, hidden_size=8, num_layers=1))
+        path = tmp_path / f"{name}.safetensors"
+        shell.open(save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry))
+        text, _ = shell.handle("/info")
+        rows = [line.split() for line in text.text.splitlines() if line]
+        found[name] = {row[0]: int(row[-1].replace(",", "")) for row in rows if row[0].startswith(("recurrent", "cells", "W_", "U_", "b_"))}
+        source[name] = next(row[1] for row in rows if row[0] == "source")
+
+    assert found["lstm"]["recurrent.0"] == 4 * found["rnn"]["recurrent.0"] == 4 * (8 * 6 + 8 * 8 + 8 + 8)
+    assert found["gru"]["recurrent.0"] == 3 * found["rnn"]["recurrent.0"]
+    gates = {f"{part}_{gate}": size for gate in "ifgo" for part, size in (("W", 48), ("U", 64), ("b", 8))}
+    assert found["lstm_cell"] == {"cells.0": 4 * (48 + 64 + 8), **gates}
+    assert [Path(source[name]).name for name in ("lstm", "lstm_cell")] == ["language_models.py", "cells.py"]
+
+
+def test_info_of_a_model_without_a_file_tells_what_there_is(shell):
+    text, data = send(shell, "/info")
+
+    assert data.values["model"] == "tiny"
+    assert "parameters" in text.text
+
+
+def test_parts_of_a_module_are_summed_up_and_single_ones_joined():
+    shapes = {"body.0.weight": (2, 3), "body.0.bias": (2,), "body.1.weight": (2, 2), "readout.weight": (5, 2), "scale": ()}
+
+    assert module_tree(shapes) == [
+        ("body", "", "12"),
+        ("  0", "", "8"),
+        ("    weight", "[2, 3]", "6"),
+        ("    bias", "[2]", "2"),
+        ("  1.weight", "[2, 2]", "4"),
+        ("readout.weight", "[5, 2]", "10"),
+        ("scale", "[]", "1"),
+    ]

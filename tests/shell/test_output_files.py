@@ -1,0 +1,268 @@
+"""Models, sessions and scripts in files: /load, /save, /restore, /source, /record, /tour, /expect, /history and /quit."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqshell import CheckpointError, ExpectationError, UsageError
+from seqshell.core import paths
+from seqshell.core.events import Data, Finished, ModelOpened, Moved, Quit, Steps, Table, Text
+from seqshell.testing import tiny_checkpoint
+from seqshell.testing.shell import shell_for
+
+LETTERS = "\n" + "".join(map(chr, range(32, 127)))
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Makes a shell on the model `one`; there is also the model `two`. Files are in the current folder."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(paths, "shipped", lambda: tmp_path / "nothing ships")
+    monkeypatch.chdir(tmp_path)
+    models = paths.folder("models")
+    models.mkdir(parents=True)
+    tiny_checkpoint(models / "one.safetensors", LETTERS, defaults={"max_tokens": 12})
+    tiny_checkpoint(models / "two.safetensors", LETTERS, seed=1)
+
+    def make():
+        shell = shell_for()
+        shell.open("one")
+        return shell
+
+    return make
+
+
+@pytest.fixture
+def shell(fresh):
+    return fresh()
+
+
+def send(shell, *lines):
+    return [event for line in lines for event in shell.handle(line)]
+
+
+def test_load_opens_a_model_beside_the_others(shell):
+    send(shell, "ROMEO:")
+    events = send(shell, "/load two")
+
+    assert events == [ModelOpened("two", "two: character RNN 1x8, 1.8k parameters")]
+    assert (shell.current, list(shell.sessions)) == ("two", ["one", "two"])
+    send(shell, "/load one")
+    assert shell.session.position == 18
+
+
+def test_load_tells_a_session_from_a_model_by_its_header(shell, tmp_path):
+    send(shell, "ROMEO:", "/save ./kept.safetensors", "/save lesson", "/reset")
+    whole = send(shell, "/load ./kept.safetensors")
+    send(shell, "/reset")
+
+    assert isinstance(whole[0], Moved)
+    assert send(shell, "/load lesson")[0].position == whole[0].position == 18
+
+
+def test_a_session_goes_on_with_the_token_that_would_have_come(fresh):
+    shell = fresh()
+    send(shell, "ROMEO:", "/regen 2", "/set temperature 0.5", "/save lesson")
+    expected = send(shell, "/continue 20")[-1]
+    other = fresh()
+    moved, data = send(other, "/restore lesson")
+
+    assert (moved.position, moved.branch) == (18, "main.2")
+    assert data.values == {"pos": 18, "was": 0, "branch": "main.2", "tail": other.session.tail}
+    assert send(other, "/continue 20")[-1] == expected
+
+
+def test_a_session_never_replaces_a_model(shell):
+    path = paths.folder("models") / "two.safetensors"
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="is a model, which a session must not replace"):
+        send(shell, "ROMEO:", f"/save {path}")
+
+    assert path.read_bytes() == before
+
+
+def test_restore_refuses_a_model_and_names_the_command_that_opens_it(shell):
+    path = paths.folder("models") / "two.safetensors"
+    with pytest.raises(CheckpointError, match=r"is a model, not a saved session; /load .*two.safetensors opens it"):
+        send(shell, f"/restore {path}")
+
+
+def test_close_goes_back_to_the_other_model(shell):
+    send(shell, "/load two", "/close two")
+
+    assert (shell.current, list(shell.sessions)) == ("one", ["one"])
+
+
+def test_models_are_listed_with_task_and_whether_they_are_open(shell, tmp_path):
+    (paths.folder("models") / "rubbish.safetensors").write_text("rubbish")
+    send(shell, "ROMEO:", "/save lesson")
+    table, sessions, data = send(shell, "/models")
+    listed = {model["name"]: model for model in data.values["models"]}
+
+    assert [set(model) for model in data.values["models"]] == [{"name", "task", "path", "open"}] * len(listed)
+    assert (listed["one"]["task"], listed["one"]["open"]) == ("generate", True)
+    assert (listed["two"]["task"], listed["two"]["open"]) == ("generate", False)
+    assert (listed["rubbish"]["task"], listed["rubbish"]["open"]) == (None, False)
+    assert isinstance(table, Table)
+    assert sessions.rows[0][0] == "lesson"
+
+
+def test_source_runs_lines_as_turns_of_their_own(shell, tmp_path):
+    (tmp_path / "lesson.seq").write_bytes(b'\xef\xbb\xbf#!/usr/bin/env seqshell\r\n/# Prose.\r\n\r\nROMEO:\r\n"""\r\na\r\n\r\nb"""\r\n/continue 3')
+    answers = [event for event in send(shell, "/source lesson.seq") if isinstance(event, Finished)]
+    before, _, whole = shell.session.text().text.partition("a\n\nb")
+
+    assert [answer.num_tokens for answer in answers] == [12, 12, 3]
+    assert before == "ROMEO:" + answers[0].answer
+    assert whole == answers[1].answer + answers[2].answer
+    send(shell, "/undo 2")
+    assert shell.session.text().text == before
+
+
+def test_an_error_in_a_script_tells_the_file_and_the_line_and_keeps_its_kind(shell, tmp_path):
+    (tmp_path / "inner.seq").write_text("/feed a\n/expect never\n")
+    (tmp_path / "outer.seq").write_text("/# Prose.\n/source inner.seq\n")
+    with pytest.raises(ExpectationError, match=r"^outer.seq:2: inner.seq:2: the last result does not contain 'never'"):
+        send(shell, "/source outer.seq")
+
+    assert shell.scripts == []
+    assert shell.session.text().text == "a"
+
+
+def test_a_script_that_is_not_closed_runs_no_line(shell, tmp_path):
+    (tmp_path / "open.seq").write_text('/feed a\n"""\nb\n')
+    with pytest.raises(UsageError, match="the block is not closed"):
+        send(shell, "/source open.seq")
+
+    assert shell.session.position == 0
+
+
+def test_scripts_that_run_one_another_end(shell, tmp_path):
+    for number in range(20):
+        (tmp_path / f"{number}.seq").write_text(f"/source {number + 1}.seq\n")
+    with pytest.raises(UsageError, match=r"15\.seq runs 16\.seq: that would not end, or not within 16 scripts"):
+        send(shell, "/source 0.seq")
+
+
+def test_a_script_is_handed_to_the_terminal_to_be_taken_line_by_line(shell, tmp_path):
+    (tmp_path / "lesson.seq").write_text("/# Prose.\nROMEO:\n")
+    shell.interactive = True
+
+    assert send(shell, "/source --step lesson.seq") == [Steps("lesson.seq", ("/# Prose.", "ROMEO:"))]
+    shell.interactive = False
+    assert len([event for event in send(shell, "/source --step lesson.seq") if isinstance(event, Finished)]) == 1
+
+
+def test_the_tour_runs_from_wherever_one_stands_and_twice(shell):
+    send(shell, "Hello", "/branch elsewhere", "/tour", "/tour")
+
+    assert shell.settings.get("max_tokens") == 12
+
+
+def test_the_tour_fits_into_sixty_columns(shell):
+    shell.interactive = True
+    (steps,) = send(shell, "/tour")
+
+    assert steps.name == "/tour"
+    assert max(map(len, steps.lines)) < 64  # with the four characters of `/# ` and the prompt
+    assert 10 <= len([line for line in steps.lines if not line.startswith("/#")]) <= 20
+
+
+@pytest.mark.parametrize("before", [(), ("ROMEO:", "/regen 2", "/undo 3t")])
+def test_a_recording_gives_the_same_text(fresh, before, tmp_path):
+    shell = fresh()
+    send(shell, "/seed 7", "/set max_tokens 9", r'/set stop ["X\n", "Q"]', "/sampler top_k=20 temperature=0.8", *before, "/record lesson.seq")
+    send(shell, "JULIET:", '"""\nline\nline\n"""', "//slash", "/regen 2", "/set max_tokens 5", "/continue")
+    with pytest.raises(UsageError):
+        send(shell, "/undo 99")
+    send(shell, "/record off", "not recorded")
+    send(shell, "/undo")
+    lines = (tmp_path / "lesson.seq").read_text().splitlines()
+    other = fresh()
+    send(other, "/source lesson.seq")
+
+    assert lines[1:3] == ["/load one", "/seed 7"]
+    assert "/set max_tokens 9" in lines
+    assert "/sampler top_k=20 temperature=0.8" in lines
+    assert not any("undo 99" in line or "off" in line for line in lines)
+    assert other.session.text() == shell.session.text()
+    assert other.session.branch == shell.session.branch
+
+
+@pytest.mark.parametrize("line", ["JULIET:", "/continue 10", "/regen"])
+def test_a_recording_makes_an_interrupted_answer_as_short_as_it_was(fresh, line, tmp_path):
+    shell = fresh()
+    send(shell, "/record lesson.seq", "ROMEO:")
+    for number, _ in enumerate(shell.handle(line), 1):
+        if number == 3:
+            shell.interrupt()
+    send(shell, "NURSE:", "/record off")
+    other = fresh()
+    send(other, "/source lesson.seq")
+
+    assert other.session.text() == shell.session.text()
+    assert other.settings.get("max_tokens") == shell.settings.get("max_tokens") == 12
+
+
+def test_a_recording_holds_the_line_that_runs_a_script_and_not_its_lines(shell, tmp_path):
+    (tmp_path / "some.seq").write_text("ROMEO:\n")
+    send(shell, "/record lesson.seq", "/source some.seq", "/record off")
+    lines = (tmp_path / "lesson.seq").read_text().splitlines()
+
+    assert lines[-1] == "/source some.seq"
+    assert "ROMEO:" not in lines
+
+
+def test_a_recording_replaces_a_recording_and_nothing_else(shell, tmp_path):
+    (tmp_path / "notes.txt").write_text("notes")
+    send(shell, "/record lesson.seq", "ROMEO:", "/record off", "/reset", "/record lesson.seq", "/record off")
+    assert "ROMEO:" not in (tmp_path / "lesson.seq").read_text()
+
+    with pytest.raises(UsageError, match=r"notes\.txt is there already and is no recording"):
+        send(shell, "/record notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "notes"
+
+
+def test_expect_looks_into_the_last_result(shell):
+    send(shell, "/feed ROMEO:", "/text", "/undo", '/expect "MEO:"')
+
+    with pytest.raises(ExpectationError, match="the last result does not contain 'JULIET'; it is 'ROMEO:'"):
+        send(shell, "/expect JULIET")
+
+
+def test_history_shows_the_lines_as_a_script_has_them(shell):
+    send(shell, "ROMEO:", '"""\na\nb\n"""', "/undo")
+
+    assert send(shell, "/history") == [Text('ROMEO:\n"""\na\nb\n"""\n/undo')]
+
+
+@pytest.mark.parametrize(("line", "code"), [("/quit", 0), ("/exit 3", 3), ("/bye", 0)])
+def test_quit_tells_the_exit_code(shell, line, code):
+    assert send(shell, line) == [Quit(code)]
+
+
+def test_names_are_completed(shell):
+    send(shell, "ROMEO:", "/save lesson")
+
+    assert list(shell.find_command("load").complete(shell, "")) == ["one", "two", "lesson"]
+    assert list(shell.find_command("restore").complete(shell, "")) == ["lesson"]
+    assert list(shell.find_command("close").complete(shell, "")) == ["one"]
+
+
+def test_recipes_are_listed(shell, tmp_path):
+    folder = paths.folder("recipes")
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text('task = "generate"\narchitecture = "gru"\n[data]\ntext = "a.txt"\n')
+    (folder / "torn.toml").write_text("task = \n")
+    (table,) = send(shell, "/recipes")
+    rows = {row[0]: row for row in table.rows}
+
+    assert rows["mine"][1:3] == ("generate", "gru")
+    assert "torn.toml is not TOML" in rows["torn"][3]
+
+
+def test_data_of_a_restored_session_names_its_place(shell):
+    send(shell, "ROMEO:", "/save lesson", "/reset")
+    (data,) = [event for event in send(shell, "/restore lesson") if isinstance(event, Data)]
+
+    assert data.values["pos"] == 18

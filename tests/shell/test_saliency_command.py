@@ -1,0 +1,209 @@
+"""/reach: the gradient of what was expected for each token before it, from the module of the open model; nothing moves."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Notice, Reach
+from seqshell.core.plugin_api import build
+from seqshell.core.text_output import plain
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.host import resolve
+from seqshell.shell.commands.saliency import gradients, half_life
+from seqshell.terminal.printer import Printer
+from seqshell.terminal.renderer import Drawing
+from seqshell.testing import tiny_checkpoint, tiny_model
+from seqshell.testing.shell import shell_for
+from seqshell.training.language.evaluation import module_of
+
+LETTERS = "\n abcdefgh"
+
+
+@pytest.fixture
+def shell(tmp_path):
+    shell = shell_for()
+    shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors", LETTERS, seed=2))
+    return shell
+
+
+def saved(shell, path, name, **settings):
+    """An open model of an architecture with random weights."""
+    tokenizer, offered = CharTokenizer(LETTERS), shell.registry.architectures[name]
+    torch.manual_seed(0)
+    config = build(resolve(offered.config), {"vocab_size": tokenizer.size, **settings})
+    module = resolve(offered.model)(config)
+    seqshell.save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry, config=config)
+    shell.open(path)
+    return module
+
+
+def reached(shell, line):
+    before = (shell.session.position, shell.session.branch, shell.session.text())
+    *_, found, data = shell.handle(line)
+    assert (shell.session.position, shell.session.branch, shell.session.text()) == before
+    assert isinstance(found, Reach)
+    return found, data.values
+
+
+def test_the_bars_are_the_gradient_that_small_changes_of_the_vectors_measure(shell):
+    """Each vector is moved along every axis, and the log-probability of the last token read again."""
+    list(shell.handle("/feed abcabd"))
+    found, _ = reached(shell, "/reach 5")
+    decoder, (*read, last) = shell.session.model.decoder, shell.session.ids()
+    module = module_of(shell.session.model, shell.registry).double()
+
+    def log_prob(moved):
+        with torch.no_grad():
+            vectors = module.embedding(torch.tensor([read])) + moved
+            hidden, _ = module.recurrent(vectors, decoder_state)
+            return module.readout(hidden)[0, -1].log_softmax(-1)[last].item()
+
+    decoder_state = torch.from_numpy(decoder.initial_state(1)).double()
+    assert found.log_prob == pytest.approx(log_prob(torch.zeros(1, 5, 8)), abs=1e-5)
+    for index, (_, norm) in enumerate(found.tokens):
+        slopes = []
+        for axis in range(8):
+            step = torch.zeros(1, 5, 8, dtype=torch.float64)
+            step[0, index, axis] = 1e-5
+            slopes.append((log_prob(step) - log_prob(-step)) / 2e-5)
+        assert norm == pytest.approx(math.hypot(*slopes), rel=1e-3)
+
+
+def test_fewer_tokens_are_the_end_of_more(shell):
+    """The state before the window is the session's own."""
+    list(shell.handle("/feed abcdefgh abcdefgh abcdefgh abcdefgh abcdefgh"))
+    long, _ = reached(shell, "/reach 40")
+    short, values = reached(shell, "/reach 3")
+
+    assert [text for text, _ in short.tokens] == ["e", "f", "g"]
+    assert (short.answer, values["token"]) == ("h", "h")
+    np.testing.assert_allclose([norm for _, norm in short.tokens], [norm for _, norm in long.tokens[-3:]], rtol=1e-4)
+    assert [item["back"] for item in values["reach"]] == [3, 2, 1]
+    assert set(values) == {"token", "logprob", "half_life", "reach"}
+    assert len(reached(shell, "/reach 1000")[0].tokens) == 43
+
+
+def test_only_the_read_tokens_are_shown_after_the_first_two(shell):
+    list(shell.handle("/feed ab"))
+
+    assert [text for text, _ in reached(shell, "/reach")[0].tokens] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("rnn", {"embed_size": 0, "hidden_size": 8}),
+        ("lstm", {"embed_size": 8, "hidden_size": 8, "residual": True, "layer_norm": True}),
+        ("gru", {"embed_size": 8, "hidden_size": 8, "tied": True}),
+        ("elman", {"embed_size": 0, "hidden_size": 8, "form": "i2o"}),
+        ("lstm_cell", {"embed_size": 4, "hidden_size": 8}),
+        ("gru_cell", {"embed_size": 4, "hidden_size": 8}),
+    ],
+)
+def test_every_recurrent_architecture_tells_its_reach(shell, tmp_path, name, settings):
+    saved(shell, tmp_path / "model.safetensors", name, **settings)
+    list(shell.handle("/feed abcdef"))
+    found, _ = reached(shell, "/reach 4")
+
+    assert [text for text, _ in found.tokens] == ["b", "c", "d", "e"]
+    assert all(norm > 0 for _, norm in found.tokens)
+    list(shell.handle("/undo 1t"))
+    assert found.log_prob == pytest.approx(shell.session.score("f").log_prob, abs=1e-4)
+
+
+def test_the_half_life_of_norms_that_halve_every_two_tokens_is_two():
+    assert half_life([2.0 ** (-back / 2) for back in reversed(range(10))]) == pytest.approx(2)
+    assert half_life([1.0, 0.0, 0.5, 0.0, 1.0]) is None  # as much before as after
+    assert half_life([1.0, 2.0]) is None
+    assert half_life([4.0, 2.0, 1.0]) is None
+
+
+def test_torch_is_said_to_load_only_when_it_does(shell, monkeypatch):
+    list(shell.handle("/feed ab"))
+    assert not any(isinstance(event, Notice) for event in shell.handle("/reach"))
+    monkeypatch.delitem(sys.modules, "torch")
+    first = next(iter(shell.handle("/reach")))
+    assert first == Notice("loading torch for the gradients")
+
+
+def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
+    def message(line):
+        with pytest.raises(UsageError) as caught:
+            list(shell.handle(line))
+        return caught.value.message
+
+    assert message("/reach") == "tiny has not read two tokens, of which the first can have told of the second, yet"
+    list(shell.handle("/feed abc"))
+    assert message("/reach 0") == "the number of tokens must be 1 to 1,000, not 0"
+    shell.add(tiny_model())
+    list(shell.handle("/feed abc"))
+    assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
+    with pytest.raises(UsageError, match="the architecture pair does not read its tokens one after the other, so that none is further back"):
+        gradients(Pair(), "pair", [0, 1], 1, ())
+    with pytest.raises(UsageError, match="the architecture bare has no embedding, so that no gradient leads back to its tokens"):
+        gradients(torch.nn.Linear(2, 2), "bare", [0, 1], 1, np.zeros((1, 2), np.float32))
+
+
+class Pair(torch.nn.Module):
+    """It looks each token up together with the one before it, as the networks do whose state is the last tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(3, 4)
+
+    def forward(self, tokens, state):
+        return self.embedding(torch.stack((tokens, tokens.roll(1)), -1)).sum(2), state
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ngram", {"order": 3}),
+        ("ngram", {"order": 1}),
+        ("maxent", {"order": 3, "table_size": 64}),
+        ("neural_ngram", {"order": 3, "embed_size": 4, "hidden_size": 8}),
+    ],
+)
+def test_a_state_of_tokens_is_told_without_torch(shell, tmp_path, monkeypatch, name, settings):
+    saved(shell, tmp_path / "model.safetensors", name, **settings)
+    list(shell.handle("/feed abc"))
+    monkeypatch.delitem(sys.modules, "torch")
+    with pytest.raises(UsageError) as caught:
+        list(shell.handle("/reach"))
+    number = settings["order"] - 1
+    kept = f"its state is whole numbers, {number} of them, such as the last tokens; it reaches as far back as these do"
+    assert caught.value.message == f"model has no gradients to show: {kept}"
+    assert "torch" not in sys.modules
+
+
+class Screen(io.StringIO):
+    encoding = "utf-8"
+
+
+def drawn(reach, colours):
+    screen = Screen()
+    Drawing(Printer(screen, colours=colours, width=lambda: 60)).draw(reach)
+    return re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+
+
+def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
+    reach = Reach(tuple((letter, 2.0**-back) for letter, back in zip("abcd", (3, 2, 1, 0), strict=True)), "e", -0.5, 1.0)
+    lines = drawn(reach, 0)
+
+    assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]
+    assert [line.count("█") for line in lines[1:5]] == [3, 13, 24, 35]
+    assert lines[5] == "of e, log p -0.5 · half-life 1 tokens"
+    assert plain(reach).splitlines()[-1] == "of 'e', log p -0.5000; half-life 1 tokens"
+    rows = drawn(Reach((("a", 1.0),) * 81, "e", -0.5, None), -1)
+    assert len(rows) == 29
+    assert [row.split()[0] for row in rows[1:-1]] == [str(back) for back in range(81, 0, -3)]
+    assert rows[-1].endswith("they do not fall further back")

@@ -1,0 +1,363 @@
+"""The shell: several open models, one line at a time, and what is remembered of it."""
+
+from dataclasses import replace
+
+import pytest
+
+import seqshell
+from seqshell.core.errors import CheckpointError, PluginError, UsageError
+from seqshell.core.events import Finished, Notice, Quit, Text, Token
+from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def said(shell, *lines):
+    """The text of what the lines answer."""
+    return "".join(event.answer for line in lines for event in shell.handle(line) if isinstance(event, Finished))
+
+
+def test_a_message_is_fed_and_answered():
+    events = run(["/set max_tokens 4", "abc"], model=tiny_model())
+    tokens = [event for event in events if isinstance(event, Token)]
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert "".join(token.text for token in tokens) == finished.answer
+    assert (finished.num_tokens, finished.start, finished.end, finished.stop) == (4, 3, 7, "length")
+
+
+def test_a_line_that_starts_with_two_slashes_sends_one():
+    shell = shell_for(tiny_model("/abc"))
+    list(shell.handle("//abc"))
+    assert shell.session.text().text.startswith("/abc")
+
+
+def test_an_empty_line_goes_on_at_the_prompt_and_is_skipped_in_scripts():
+    shell = shell_for(tiny_model())
+    list(shell.handle("/set max_tokens 3"))
+    assert list(shell.handle("")) == []
+    shell.interactive = True
+    assert len(said(shell, "", "")) == 6
+    assert shell.op == "/continue"
+    assert shell.history == ["/set max_tokens 3", "", ""]
+
+
+def test_an_empty_block_is_an_empty_message():
+    shell = shell_for(tiny_model())
+    assert list(shell.handle('""""""')) == []
+
+
+def test_comments_do_nothing_and_are_not_in_the_history():
+    shell = shell_for(tiny_model())
+    assert list(shell.handle("/# why")) == []
+    assert shell.history == []
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("lod", "/load"),
+        ("temp", "/set temperature 0.8"),
+        ("temperature", "/set temperature 0.8"),
+        ("top_p", "/set top_p 0.9"),
+        ("model", "/load NAME"),
+        ("run", "/load NAME"),
+        ("read", "/feed @FILE"),
+        ("edit", "Ctrl-X Ctrl-E at the prompt"),
+        ("undoo", "/undo"),
+        ("zzzzzz", ""),
+    ],
+)
+def test_an_unknown_command_hints_at_what_was_meant(word, hint):
+    shell = shell_for(tiny_model())
+    with pytest.raises(UsageError, match=f"there is no command /{word}") as caught:
+        list(shell.handle(f"/{word} 2"))
+    assert (caught.value.code, caught.value.hint) == ("unknown_command", hint)
+
+
+def test_a_command_is_never_found_by_its_beginning():
+    with pytest.raises(UsageError, match="there is no command /und"):
+        run(["/und"], model=tiny_model())
+
+
+def test_without_a_model_a_message_says_how_to_open_one():
+    shell = shell_for()
+    assert shell.task is None
+    with pytest.raises(UsageError, match="no model is open; /load NAME opens one"):
+        list(shell.handle("abc"))
+
+
+def test_a_message_that_is_too_long_is_refused_before_anything_changes():
+    shell = shell_for(tiny_model())
+    with pytest.raises(UsageError, match="a message is at most 10 MB"):
+        list(shell.handle("é" * 5_000_001))
+    assert shell.session.position == 0
+    assert not shell.changed
+
+
+def test_whether_a_failed_line_changed_anything_is_told():
+    shell = shell_for(tiny_model())
+    with pytest.raises(seqshell.VocabularyError):
+        list(shell.handle("abcxyz"))
+    assert not shell.changed
+    list(shell.handle("abc"))
+    assert shell.changed
+
+
+def test_one_line_is_one_turn():
+    shell = shell_for(tiny_model())
+    said(shell, "/set max_tokens 3", "abc", "/continue 2", "ab")
+    assert shell.session.position == 3 + 3 + 2 + 2 + 3
+    list(shell.handle("/undo"))
+    assert shell.session.position == 8
+    list(shell.handle("/undo 2"))
+    assert shell.session.position == 0
+
+
+def test_the_last_result_is_what_a_script_prints():
+    shell = shell_for(tiny_model())
+    answer = said(shell, "abc")
+    assert shell.last_result == answer
+    list(shell.handle("/undo"))  # prints nothing
+    assert shell.last_result == answer
+    list(shell.handle("/set max_tokens"))
+    assert "max_tokens" in shell.last_result
+
+
+def test_an_interrupt_ends_the_answer_at_a_token_and_keeps_what_is_committed():
+    shell = shell_for(tiny_model())
+    list(shell.handle("/set max_tokens 100"))
+    whole = said(shell, "abc")
+    list(shell.handle("/undo"))
+    events = shell.handle("abc")
+    first = [next(events) for _ in range(5)]
+    shell.interrupt()
+    *_, finished = first + list(events)
+    assert (finished.stop, finished.answer) == ("interrupt", whole[: finished.num_tokens])
+    assert shell.session.position == finished.end
+    assert finished.answer + said(shell, f"/continue {100 - finished.num_tokens}") == whole
+
+
+def test_closing_the_events_stops_at_the_last_token_told():
+    shell = shell_for(tiny_model())
+    events = shell.handle("abc")
+    tokens = [next(events) for _ in range(3)]
+    events.close()
+    assert shell.session.position == tokens[-1].position + 1 == 6
+
+
+# Several models
+
+
+def test_every_model_has_its_own_timeline(tmp_path):
+    one = tiny_checkpoint(tmp_path / "one.safetensors")
+    tiny_checkpoint(tmp_path / "two.safetensors", seed=1)
+    shell = shell_for()
+    shell.open(one)
+    list(shell.handle("/feed abc"))
+    list(shell.handle("/load ./two.safetensors"))
+    assert (shell.current, shell.session.position) == ("two", 0)
+    shell.open("./one.safetensors")  # it goes on where it stands
+    assert (shell.current, shell.session.position, list(shell.sessions)) == ("one", 3, ["one", "two"])
+    shell.close("one")
+    assert (shell.current, list(shell.sessions)) == ("two", ["two"])
+    shell.close("two")
+    assert shell.current is None
+    with pytest.raises(UsageError, match="'two' is not open; open: none"):
+        shell.use("two")
+
+
+def test_two_files_of_one_name_are_two_models(tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        tiny_checkpoint(tmp_path / folder / "tiny.safetensors", seed=ord(folder))
+    shell = shell_for()
+    shell.open("a/tiny.safetensors")
+    shell.open("b/tiny.safetensors")
+    assert list(shell.sessions) == ["tiny", "tiny-2"]
+
+
+def test_a_model_that_cannot_be_opened_changes_nothing(tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes(b"bad")
+    shell = shell_for(tiny_model())
+    for word in ("./bad.safetensors", "nowhere"):
+        with pytest.raises(CheckpointError):
+            shell.open(word)
+    assert (shell.current, list(shell.sessions)) == ("tiny", ["tiny"])
+
+
+def test_a_saved_session_goes_on_with_the_same_next_token(tmp_path):
+    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
+    shell = shell_for()
+    shell.open(path)
+    list(shell.handle("abc"))
+    shell.session.save(tmp_path / "saved.safetensors")
+    following = said(shell, "/continue 20")
+    other = shell_for()
+    other.open(path)
+    other.restore("./saved.safetensors")
+    assert list(other.sessions) == ["tiny"]
+    assert said(other, "/continue 20") == following
+    alone = shell_for()
+    alone.restore("./saved.safetensors")  # opens the model, too
+    assert said(alone, "/continue 20") == following
+
+
+def test_only_an_interactive_session_is_kept_as_last(tmp_path):
+    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
+    last = tmp_path / "home" / "sessions" / "last.safetensors"
+    for interactive, lines, kept in [(False, ["abc"], False), (True, [], False), (True, ["/set autosave off", "abc"], False), (True, ["abc"], True)]:
+        shell = shell_for()
+        shell.interactive = interactive
+        shell.open(path)
+        for line in lines:
+            list(shell.handle(line))
+        shell.end()
+        assert last.exists() == kept
+
+
+# Plugins
+
+
+def plugin(**hooks):
+    """A plugin object with these hooks."""
+    return type("Plugin", (), {name: staticmethod(seqshell.hookimpl(function)) for name, function in hooks.items()})
+
+
+def test_events_are_told_to_plugins_that_listen():
+    told = []
+    listener = plugin(
+        seqshell_session_started=lambda session: told.append("started"),
+        seqshell_model_loaded=lambda session: told.append("loaded"),
+        seqshell_token=lambda session, token: told.append(token.text),
+        seqshell_session_ended=lambda session, reason: told.append(reason),
+    )
+    shell = shell_for(tiny_model(), plugins=[listener])
+    list(shell.handle("/set max_tokens 2"))
+    answer = said(shell, "abc")
+    shell.end("quit")
+    assert told == ["started", "loaded", *answer, "quit"]
+
+
+def test_a_listener_that_fails_is_left_out_and_the_answer_goes_on():
+    def fail(session, token):
+        raise RuntimeError("no")
+
+    shell = shell_for(tiny_model(), plugins=[plugin(seqshell_token=fail)])
+    list(shell.handle("/set max_tokens 3"))
+    events = list(shell.handle("abc"))
+    assert [type(event).__name__ for event in events] == ["Notice", "Token", "Token", "Token", "Finished"]
+    assert "RuntimeError: no; the plugin is left out" in events[0].text
+
+
+def test_a_plugins_command_that_fails_is_named_and_ends_the_line_alone():
+    @seqshell.command("boom")
+    def boom(shell, arguments):
+        """Fail after some work."""
+        yield Text("so far")
+        yield from shell.session.generate(2)
+        raise ValueError("oops")
+
+    shell = shell_for(tiny_model(), plugins=[plugin(seqshell_commands=lambda: [boom])])
+    with pytest.raises(PluginError, match=r"/boom of the plugin .* failed: ValueError: oops") as caught:
+        list(shell.handle("/boom"))
+    assert 'raise ValueError("oops")' in caught.value.details
+    assert shell.session.position == 2  # what is committed stays
+    list(shell.handle("/undo"))
+    assert shell.session.position == 0
+    assert said(shell, "abc")
+
+
+def test_a_command_is_refused_for_a_model_of_another_task():
+    @seqshell.command("verdict", tasks=[seqshell.Task.CLASSIFY])
+    def verdict(shell, arguments):
+        yield Text("guilty")
+
+    with pytest.raises(UsageError, match="/verdict is for the task classify; tiny has the task generate"):
+        run(["/verdict"], model=tiny_model(), plugins=[plugin(seqshell_commands=lambda: [verdict])])
+
+
+def test_what_comes_up_between_the_lines_is_told_with_the_next_results():
+    shell = shell_for(tiny_model())
+    shell.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
+    events = list(shell.handle("/history"))
+    assert [event for event in events if isinstance(event, Notice)] == [Notice("tiny: max_tokens must be 1 to 1,000,000, not -1", "warning")]
+
+
+def test_nothing_of_a_line_runs_after_quit(tmp_path):
+    (tmp_path / "a.seq").write_text("/quit 3\nabc\n")
+    shell = shell_for(tiny_model())
+    assert list(shell.handle("/source a.seq")) == [Quit(3)]
+    assert shell.session.position == 0
+
+
+def test_a_recording_holds_the_lines_that_did_not_fail(tmp_path):
+    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
+    shell = shell_for()
+    shell.open(path)
+    answer = said(shell, "/set max_tokens 5", "/record a.seq", "abc\nab", "/feed ab\nc")
+    with pytest.raises(seqshell.VocabularyError):
+        said(shell, "xyz")
+    answer += said(shell, "/continue")
+    said(shell, "/record off", "/continue")
+    again = shell_for()
+    assert said(again, "/source a.seq") == answer
+    assert "xyz" not in (tmp_path / "a.seq").read_text()
+
+
+class Hanging:
+    """A plugin whose command and token hook are stopped by the user."""
+
+    __name__ = "hanging"
+
+    @seqshell.hookimpl
+    def seqshell_token(self, token):
+        raise KeyboardInterrupt
+
+    @seqshell.hookimpl
+    def seqshell_commands(self):
+        @seqshell.command("hang")
+        def hang(shell, arguments):
+            yield Text("before")
+            raise KeyboardInterrupt
+
+        yield hang
+
+
+def test_ctrl_c_in_a_token_hook_ends_the_answer_and_leaves_the_plugin_out():
+    shell = shell_for(tiny_model(), plugins=[Hanging()])
+    events = list(shell.handle("abc"))
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert (finished.stop, finished.num_tokens) == ("interrupt", 1)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "the plugin hanging: seqshell_token was stopped by Ctrl-C; the plugin is left out: /plugins --errors"
+    ]
+    assert "hang" not in shell.registry.commands
+    assert said(shell, "abc")
+
+
+def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
+    shell = shell_for(tiny_model(), plugins=[Hanging()])
+    with pytest.raises(KeyboardInterrupt):
+        list(shell.handle("/hang"))
+    assert [notice.text for notice in shell.take_notices()] == ["/hang of the plugin hanging was stopped by Ctrl-C"]
+    assert (shell.registry.busy, "hang" in shell.registry.commands) == (None, True)
+
+
+def test_a_fault_of_a_plugin_is_kept_with_its_traceback():
+    @seqshell.command("fall")
+    def fall(shell, arguments):
+        yield Text("before")
+        raise OSError("disk")
+
+    plugin = type("Falling", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [fall]))})
+    shell = shell_for(tiny_model(), plugins=[plugin])
+    for _ in range(2):
+        with pytest.raises(PluginError, match="/fall of the plugin Falling failed: OSError: disk"):
+            list(shell.handle("/fall"))
+    (text,) = [event.text for event in shell.handle("/plugins --errors") if isinstance(event, Text)]
+    assert text.count("/fall of the plugin Falling failed: OSError: disk") == 1
+    assert "Traceback" in text

@@ -1,0 +1,176 @@
+"""What makes an update: an example, a batch, all of them, or several batches whose gradients are summed; and `sgd` is what one writes by hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Progress
+from seqshell.core.state import map_leaves
+from seqshell.host import Policy, Registry
+from seqshell.models.opening import load_registry
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.recipe import Recipe, recipe_from
+from seqshell.training.run import Run
+
+TEXT = "the cat sat on the mat and the dog sat on the log " * 16  # 800 characters
+PAIRS = ["i see\tje vois", "i love you\tje t' aime", "the cat\tle chat", "the dog sees the cat\tle chien voit le chat", "you\ttu"]
+PLAIN = {"optimizer": "sgd", "learning_rate": 0.5, "schedule": "constant", "warmup_steps": 0, "clip_norm": 0, "ema": 0, "weight_decay": 0}
+SMALL = {"batch_size": 4, "sequence_length": 16, "state_zeroing": 0, "precision": "float32", "epochs": 2, "resume_every": 1000}
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(Policy(no_plugins=True))
+
+
+@pytest.fixture(autouse=True)
+def left_as_it_was() -> Iterator[None]:
+    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+
+
+def reading(folder: Path, **training: Any) -> Recipe:
+    (folder / "text.txt").write_text(TEXT)
+    tables = {
+        "task": "generate",
+        "architecture": "rnn",
+        "data": {"text": "text.txt"},
+        "model": {"embed_size": 6, "hidden_size": 12, "num_layers": 1},
+        "training": {**SMALL, **PLAIN, **training},
+    }
+    return recipe_from(tables, name="small", folder=folder)
+
+
+def translating(folder: Path, **training: Any) -> Recipe:
+    (folder / "pairs.tsv").write_text("\n".join(PAIRS) + "\n")
+    tables = {
+        "task": "translate",
+        "architecture": "seq2seq",
+        "data": {"pairs": "pairs.tsv", "validation": "pairs.tsv"},
+        "tokenizer": {"name": "word"},
+        "model": {"embed_size": 5, "encoder_size": 6, "hidden_size": 6},
+        "training": {**SMALL, **PLAIN, **training},
+    }
+    return recipe_from(tables, name="small", folder=folder)
+
+
+def classifying(folder: Path, **training: Any) -> Recipe:
+    rows = ["the cat,cat", "a cat,cat", "the old cat sat,cat", "the dog,dog", "dogs sat on the log,dog"]
+    (folder / "table.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    tables = {
+        "task": "classify",
+        "architecture": "classifier",
+        "data": {"table": "table.csv", "validation": "table.csv"},
+        "model": {"embed_size": 5, "hidden_size": 6},
+        "training": {**SMALL, **PLAIN, **training},
+    }
+    return recipe_from(tables, name="small", folder=folder)
+
+
+def trained(recipe: Recipe, registry: Registry, folder: Path) -> Run:
+    run = Run(prepare(recipe, registry), folder)
+    list(run.epochs())
+    return run
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in run.module.named_parameters()}
+
+
+@pytest.mark.parametrize("accumulate", [1, 3, 0])
+def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accumulate: int) -> None:
+    """The whole of gradient descent, in ten lines: read a piece, take the gradient of its loss, and go a step against it.
+
+    With accumulate = n a step goes against the mean gradient of n pieces, and with 0, which is batch_size = "all", of all the pieces
+    of an epoch. The recipe's momentum, weight decay, clipping, schedule and average of the weights are off.
+    """
+    run = Run(prepare(reading(tmp_path, accumulate=accumulate), registry), tmp_path / "run")
+    module, lessons, draws = run.prepared.new_module(), run.lessons, np.random.default_rng(0)
+    module.load_state_dict(run.module.state_dict())
+    rate, num_epochs = 0.5, 2
+
+    for _ in range(num_epochs):
+        pieces = list(lessons.pieces(int(draws.integers(lessons.num_orders))))
+        state, size = lessons.initial_state(module), accumulate or len(pieces)
+        for start in range(0, len(pieces), size):
+            group = pieces[start : start + size]
+            module.zero_grad()
+            for piece in group:
+                loss, state = lessons.loss(module, piece, state)
+                (loss / len(group)).backward()  # pieces of one size: the mean of their gradients is that of all their tokens
+                state = map_leaves(torch.Tensor.detach, state)  # carried on, but not learnt through
+            with torch.no_grad():
+                for weight in module.parameters():
+                    weight -= rate * weight.grad
+
+    list(run.epochs())
+
+    torch.testing.assert_close(weights(run), dict(module.named_parameters()))
+
+
+@pytest.mark.parametrize(
+    ("training", "updates"),
+    [({}, 11), ({"batch_size": 1}, 44), ({"accumulate": 4}, 3), ({"batch_size": "all"}, 1), ({"batch_size": 1, "accumulate": 44}, 1)],
+)
+def test_an_epoch_has_as_many_updates_as_its_batches_make(tmp_path: Path, registry: Registry, training: dict[str, Any], updates: int) -> None:
+    """Of 720 characters in pieces of 16: four streams side by side, one, four pieces an update, all of them."""
+    run = Run(prepare(reading(tmp_path, epochs=1, **training), registry), tmp_path / "run")
+    progress = [event for event in run.epochs() if isinstance(event, Progress)]
+
+    assert [event.done for event in progress] == list(range(1, run.lessons.num_pieces + 1))
+    assert progress[-1].total == run.lessons.num_pieces
+    assert run.place.step == run.total_steps == updates
+
+
+@pytest.mark.parametrize("lessons", [translating, classifying])
+def test_all_in_one_batch_is_all_of_them_one_after_the_other(tmp_path: Path, registry: Registry, lessons: Callable[..., Recipe]) -> None:
+    """Texts of different lengths: every token of a translation, and every text with a label, counts alike, however they are put together."""
+    results = [
+        trained(lessons(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
+        for name, sizes in {"together": {"batch_size": 5}, "one by one": {"batch_size": 1, "accumulate": 5}, "all": {"batch_size": "all"}}.items()
+    ]
+
+    assert [run.place.step for run in results] == [3, 3, 3]
+    for run in results[1:]:
+        torch.testing.assert_close(weights(run), weights(results[0]), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("accumulate", [3, 0])
+@pytest.mark.parametrize("at", [4, 9, 13])
+def test_gathered_gradients_outlive_a_stop(tmp_path: Path, registry: Registry, accumulate: int, at: int) -> None:
+    wanted = reading(tmp_path, accumulate=accumulate)
+    straight = trained(wanted, registry, tmp_path / "straight")
+    halted = Run(prepare(wanted, registry), tmp_path / "halted")
+    next(islice(halted.epochs(), at, None))
+    halted.write()
+
+    resumed = Run(prepare(wanted, registry), tmp_path / "halted")
+    resumed.restore()
+    list(resumed.epochs())
+
+    assert resumed.place.step == straight.place.step == straight.total_steps
+    assert all(torch.equal(seen, weights(straight)[name]) for name, seen in weights(resumed).items())
+
+
+def test_all_is_said_in_one_way_only(tmp_path: Path) -> None:
+    recipe = reading(tmp_path, batch_size="all")
+
+    assert (recipe.training.batch_size, recipe.training.accumulate) == (48, 0)
+    with pytest.raises(RecipeError, match=r'recipe: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others'):
+        reading(tmp_path, batch_size="all", accumulate=4)
+    with pytest.raises(RecipeError, match=r"training\.batch_size must be 1 to 65,536, not 'some'"):
+        reading(tmp_path, batch_size="some")

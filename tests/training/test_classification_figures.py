@@ -1,0 +1,109 @@
+"""The figures of a classifier, compared with ones that were counted by hand, and how they are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqshell.core.text_output import plain
+from seqshell.training.classification.figures import UNREAD, class_figures, confusion, label_figures
+from seqshell.training.classification.tables import confusion_table, figures_table, labels_table, short, write_png
+
+# Four cats, of which one is taken for a dog and one cannot be read; two dogs, one taken for a cat; no birds, but one cat is taken for one.
+RIGHT = [0, 0, 0, 0, 0, 1, 1]
+FOUND = [0, 0, 1, UNREAD, 2, 1, 0]
+LABELS = ("cat", "dog", "bird")
+VALUES = {
+    "model": "tiny",
+    "accuracy": 3 / 7,
+    "by_label": label_figures(confusion(RIGHT, FOUND, 3), LABELS),
+    "confusion": {"labels": list(LABELS), "counts": confusion(RIGHT, FOUND, 3)[:, :-1].tolist()},
+}
+
+
+def test_confusions_are_counted():
+    assert confusion(RIGHT, FOUND, 3).tolist() == [[2, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+
+
+def test_macro_figures_are_means_over_the_labels_that_the_data_has():
+    figures = class_figures(confusion(RIGHT, FOUND, 3))
+
+    assert figures["accuracy"] == pytest.approx(3 / 7)
+    assert figures["macro_recall"] == pytest.approx((2 / 5 + 1 / 2) / 2)
+    assert figures["macro_f1"] == pytest.approx((2 * 2 / (5 + 3) + 2 * 1 / (2 + 2)) / 2)
+
+
+def test_the_labels_are_told_one_by_one():
+    cat, dog = label_figures(confusion(RIGHT, FOUND, 3), LABELS)
+
+    assert cat == {"label": "cat", "items": 5, "recall": 2 / 5, "precision": 2 / 3, "f1": 1 / 2}
+    assert dog == {"label": "dog", "items": 2, "recall": 1 / 2, "precision": 1 / 2, "f1": 1 / 2}
+    assert label_figures(confusion([0, 0], [1, 1], 2), LABELS[:2])[0]["precision"] is None
+
+
+def test_the_tables_are_readable():
+    counts = confusion(RIGHT, FOUND, 3)
+
+    assert plain(confusion_table(counts, LABELS)) == (
+        "how often a label (row) was taken for another (column)\n"
+        "right \\ found  cat  dog  bir  unread\n"
+        "cat              2    1    1       1\n"
+        "dog              1    1    ·       ·"
+    )
+    assert plain(labels_table(label_figures(counts, LABELS))) == (
+        "label  examples  recall   precision  F1\n"
+        "cat           5  40.00 %  66.67 %    50.00 %\n"
+        "dog           2  50.00 %  50.00 %    50.00 %"
+    )
+    values = {"accuracy": 0.5, "macro_recall": 0.25, "macro_f1": 0.125}
+    assert plain(figures_table("tiny", {**values, "baselines": {"linear": values}}, "words")) == (
+        "                            accuracy  macro recall  macro F1\n"
+        "tiny                        50.00 %   25.00 %       12.50 %\n"
+        "linear, word 1- to 2-grams  50.00 %   25.00 %       12.50 %"
+    )
+
+
+def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
+    counts = confusion(RIGHT, FOUND, 3)
+
+    assert plain(confusion_table(counts, LABELS, 36)) == plain(confusion_table(counts, LABELS))
+    assert plain(confusion_table(counts, LABELS, 35)) == (
+        "how often a label (row) was taken for another (column)\n"
+        "     c d b u\n"
+        "     a o i n\n"
+        "     t g r r\n"
+        "           e\n"
+        "           a\n"
+        "           d\n"
+        "cat  2 1 1 1\n"
+        "dog  1 1 · ·"
+    )
+    assert confusion_table(counts, LABELS, 11).columns == ("right", "found", "how often")
+
+
+def test_a_matrix_under_long_names_that_begin_alike_is_told_by_its_commonest_confusions():
+    labels = [f"one of the labels, number {number}" for number in range(3)]
+    assert confusion_table(confusion(RIGHT, FOUND, 3), labels, 80).columns == ("right", "found", "how often")
+
+
+def test_of_many_labels_the_commonest_confusions_are_told():
+    labels = [f"label {number}" for number in range(30)]
+    counts = confusion([*range(30), 3, 3, 4, 5], [*range(30), 7, 7, 8, UNREAD], 30)
+
+    assert confusion_table(counts, labels).rows == (("label 3", "label 7", 2), ("label 4", "label 8", 1), ("label 5", "unread", 1))
+
+
+def test_short_names_differ():
+    assert short(["Portuguese", "Polish", "Greek"]) == ("Por", "Pol", "Gre")
+    assert short(["Scotland", "Scottish", "a"]) == ("Scotl", "Scott", "a")
+    assert short(["abc", "abcd"]) == ("abc", "abcd")
+
+
+def test_the_picture_is_written(tmp_path):
+    write_png(VALUES, tmp_path / "matrix.png")
+
+    assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_at_all_has_no_figures_that_are_no_numbers():
+    assert class_figures(np.zeros((2, 3), np.int64)) == {"accuracy": 0, "macro_recall": 0, "macro_f1": 0}

@@ -1,0 +1,361 @@
+"""Training on labelled texts: what is learnt from, in which batches, with which loss and weights, and that a model comes of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import ModelOpened, Table, Text
+from seqshell.core.model import Task
+from seqshell.models.opening import load_registry
+from seqshell.testing.shell import shell_for
+from seqshell.training.classification.evaluation import last_logits, mean_nats, predictions
+from seqshell.training.data.batches import group_by_length
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.from_files import load_recipe
+from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.run import Run
+
+ENDINGS = {"ski": "Polish", "ov": "Russian", "ini": "Italian"}
+STEMS = [first + vowel + last for first in "bdgkpt" for vowel in "aou" for last in "lnr"]
+ROWS = [(stem + ending, label) for ending, label in ENDINGS.items() for stem in STEMS[: 30 if label == "Polish" else 54]]
+QUICK = {"epochs": 3, "batch_size": 16, "precision": "float32", "warmup_steps": 0, "learning_rate": 0.02, "device": "cpu", "ema": 0}
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A training seeds torch; other tests must not notice. Models as small as these are quicker in one thread."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
+
+
+def recipe(folder: Path, rows=ROWS, *, architecture="classifier", data=None, model=None, **training):
+    (folder / "names.tsv").write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
+    tables = {
+        "task": "classify",
+        "architecture": architecture,
+        "data": {"table": "names.tsv", "validation": 0.2, **(data or {})},
+        "tokenizer": {"name": "char"},
+        "model": {"embed_size": 8, "hidden_size": 12, "cell": "gru", "pooling": "last", **(model or {})},
+        "training": QUICK | training,
+    }
+    return recipe_from(tables, name="names", folder=folder)
+
+
+def prepared(folder: Path, rows=ROWS, **settings):
+    return prepare(recipe(folder, rows, **settings), load_registry())
+
+
+# What is learnt from
+
+
+def test_labels_are_numbered_in_alphabetical_order(tmp_path):
+    ready = prepared(tmp_path)
+
+    assert ready.labels == ("Italian", "Polish", "Russian")
+    assert (ready.config.num_classes, ready.config.vocab_size) == (3, ready.tokenizer.size)
+    assert (ready.tokenizer.pad, ready.tokenizer.unk) == (0, 3)
+    assert ready.lessons.split == {"training": 110, "validation": 28}
+    assert ready.lessons.about.splitlines()[1] == "3 labels, from Russian with 43 examples to Polish with 24"
+    texts, labels = ready.lessons._training.ids, ready.lessons._training.labels
+    assert {b"".join(map(ready.tokenizer.piece, ids)).decode()[-2:] for ids, label in zip(texts, labels, strict=True) if label == 1} == {"ki"}
+
+
+def test_the_checkpoint_remembers_how_its_data_is_read(tmp_path):
+    data = {"label_names": ["Polish = pl", "Polnisch=pl"], "validation": 0.25}
+    ready = prepared(tmp_path, data=data)
+
+    assert ready.labels == ("Italian", "Russian", "pl")
+    told = ready.lessons.data
+    assert {key: told[key] for key in ("name", "text_column", "label_column", "held_out")} == {
+        "name": "names.tsv",
+        "text_column": "text",
+        "label_column": "label",
+        "held_out": 0.25,
+    }
+    assert told["label_names"] == {"Polish": "pl", "Polnisch": "pl"}
+
+
+def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
+    (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\nGreek,papas\n")
+    with pytest.raises(RecipeError) as caught:
+        prepared(tmp_path, data={"validation": "valid.csv"})
+    assert str(caught.value) == (
+        "valid.csv, row 3, column label: the label 'Greek' was never seen in training; there are Italian, Polish, Russian"
+    )
+    (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\n")
+    ready = prepared(tmp_path, data={"validation": "valid.csv"})
+    assert ready.lessons.split == {"training": 138, "validation": 1}
+    assert "held_out" not in ready.lessons.data
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"folder": "names"}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
+        ({"data": {"table": ""}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
+        ({"data": {"label_names": ["Polish"]}}, 'data.label_names has items such as "0 = negative", not \'Polish\''),
+        ({"data": {"label_column": "language"}}, "row 1: there is no column 'language', but 'text', 'label'; data.label_column names another"),
+        ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
+        ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
+        ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall or both, not 'luck'"),
+        ({"architecture": "lstm"}, "lstm is an architecture for generate, the task is classify"),
+        ({"rows": [("x", "a"), ("y", "b"), ("z", "b")]}, "names.tsv, row 2, column label: 'a' has this one text alone"),
+        ({"rows": [("x", "a"), ("y", "a")]}, "names.tsv has the one label 'a'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+    with pytest.raises(RecipeError) as caught:
+        prepared(tmp_path, **change)
+    assert message in str(caught.value)
+
+
+# Batches
+
+
+def test_every_text_is_in_one_batch_and_batches_hold_texts_of_like_length():
+    lengths = np.random.default_rng(0).integers(1, 40, 500).tolist()
+    batches = group_by_length(lengths, rows=8, tokens=0, draws=np.random.default_rng(1))
+
+    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
+    assert max(map(len, batches)) == 8
+    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
+    assert padded < 1.15 * sum(lengths)
+    assert [len(batch) for batch in group_by_length([1] * 10, rows=4, tokens=0, draws=np.random.default_rng(0))].count(4) == 2
+
+
+def test_batches_may_be_as_large_as_their_tokens():
+    lengths = np.random.default_rng(0).integers(1, 40, 500).tolist()
+    batches = group_by_length([*lengths, 300], rows=0, tokens=100, draws=np.random.default_rng(1))
+
+    assert sorted(np.concatenate(batches).tolist()) == list(range(501))
+    sizes = [len(batch) * max([*lengths, 300][row] for row in batch) for batch in batches]
+    assert sorted(sizes)[-1] == 300  # the text that is longer than a batch is one of its own
+    assert sorted(sizes)[-2] <= 100
+
+
+def test_a_long_text_is_cut_as_the_model_wants_it(tmp_path):
+    rows = [("abcdefgh", "x"), ("abgh" * 3, "x"), ("hgfedcba", "y"), ("hg and ba", "y")]
+    lessons = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).lessons
+    texts = {b"".join(map(lessons.tokenizer.piece, ids)).decode() for ids in lessons._training.ids + lessons._validation.ids}
+
+    assert texts == {"abgh", "hgba"}
+
+
+# The loss
+
+
+class Sum(torch.nn.Module):
+    """Its logits for two labels are the sum of what it read so far, and nought."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def initial_state(self, batch_size=1):
+        return ()
+
+    def forward(self, tokens, state):
+        sums = tokens.cumsum(1) * self.scale
+        return torch.stack((sums, torch.zeros_like(sums)), -1), state
+
+
+def test_the_logits_are_those_after_the_last_token():
+    inputs = torch.tensor([[1, 2, 0, 0], [3, 1, 1, 1]])
+
+    assert last_logits(Sum(), inputs, causal=True).tolist() == [[3, 0], [6, 0]]
+
+
+def test_predictions_are_the_same_in_any_company():
+    ids = [[1, 2], [3], [1, 1, 1, 1, 1], [2]]
+    found = {row: logs.tolist() for rows, logs in predictions(Sum(), ids, causal=True) for row, logs in zip(rows, logs, strict=True)}
+
+    assert sorted(found) == [0, 1, 2, 3]
+    for row, each in enumerate(ids):
+        assert found[row] == pytest.approx([-math.log1p(math.exp(-sum(each))), -math.log1p(math.exp(sum(each)))], rel=1e-5)
+    assert mean_nats(np.array([[-1.0, -2.0], [-3.0, -0.5]], np.float32), np.array([1, 0])) == pytest.approx(2.5)
+
+
+def test_rare_labels_count_more_by_a_power_of_their_frequency(tmp_path):
+    rows = [(f"a{number}", "a") for number in range(1000, 1020)] + [(f"b{number}", "b") for number in range(1000, 1005)]
+    lessons = prepared(tmp_path, rows, class_weights=0.5).lessons
+    counts = [16, 4]  # a fifth is kept to validate on
+    raw = [(1 / count) ** 0.5 for count in counts]
+    scale = 20 / sum(count * each for count, each in zip(counts, raw, strict=True))
+
+    assert lessons.weights.tolist() == pytest.approx([raw[0] * scale, raw[1] * scale])
+    assert prepared(tmp_path, rows).lessons.weights.tolist() == [1, 1]
+
+
+def test_the_loss_is_the_weighted_mean_over_the_batch(tmp_path):
+    rows = [(f"a{number}", "a") for number in range(1000, 1020)] + [(f"b{number}", "b") for number in range(1000, 1005)]
+    lessons = prepared(tmp_path, rows, class_weights=1.0, label_smoothing=0.2).lessons
+    piece = np.array([[1, 1, 0], [1, 0, 0]]), np.array([0, 1])
+    first, second = lessons.weights.tolist()
+    logs = [[-math.log1p(math.exp(-total)), -math.log1p(math.exp(total))] for total in (2, 1)]
+    smoothed = [-(0.8 * log[right] + 0.2 * sum(log) / 2) for log, right in zip(logs, (0, 1), strict=True)]
+
+    loss, state = lessons.loss(Sum(), piece, ())
+    assert loss.item() == pytest.approx((first * smoothed[0] + second * smoothed[1]) / 2, rel=1e-5)
+    assert state == ()
+
+
+def test_what_decides_can_be_chosen(tmp_path):
+    module = prepared(tmp_path).new_module().eval()
+
+    def figures(criterion):
+        return prepared(tmp_path, criterion=criterion).lessons.validate(module)
+
+    plain = figures("nats")
+    assert list(plain) == ["nats", "accuracy", "macro_recall", "macro_f1"]
+    assert next(iter(figures("accuracy").values())) == pytest.approx(1 - plain["accuracy"], abs=1e-5)
+    assert next(iter(figures("macro_recall").values())) == pytest.approx(1 - plain["macro_recall"], abs=1e-5)
+    assert next(iter(figures("both").values())) == pytest.approx(1 - (plain["accuracy"] + plain["macro_recall"]) / 2, abs=1e-5)
+    lessons = prepared(tmp_path, criterion="both").lessons
+    assert lessons.figures_of(lessons.validate(module)) == plain
+
+
+def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path):
+    module = prepared(tmp_path).new_module().eval()
+    lessons = prepared(tmp_path, criterion="both").lessons
+    found = []
+    for _ in range(2):
+        found.append(lessons.validate(module))
+        with torch.no_grad():
+            for parameter in module.readout.parameters():
+                parameter *= 0.5  # the likeliest label stays the likeliest
+    first, second = found
+
+    assert first["accuracy"] == second["accuracy"]
+    assert first["nats"] != second["nats"]
+    assert (first["wanting"] < second["wanting"]) == (first["nats"] < second["nats"])
+
+
+def test_a_validation_text_that_cannot_be_read_counts_as_wrong(tmp_path):
+    (tmp_path / "valid.tsv").write_text("text\tlabel\nΩΩ\tItalian\nbalini\tItalian\n")
+    lessons = prepared(tmp_path, data={"validation": "valid.tsv"}).lessons
+    module = prepared(tmp_path).new_module().eval()
+    module.readout.weight.data.zero_()
+    module.readout.bias.data.copy_(torch.tensor([5.0, 0.0, 0.0]))  # always Italian
+
+    assert lessons.validate(module)["accuracy"] == 0.5
+
+
+# Training
+
+
+def finished(run: Run) -> Run:
+    for _ in run.epochs():
+        pass
+    return run
+
+
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
+    settings = {"model": {"dropout": 0.2, "word_dropout": 0.1}, "ema": 0.9, "class_weights": 0.3}
+    whole = finished(Run(prepared(tmp_path, **settings), tmp_path / "whole"))
+    run = Run(prepared(tmp_path, **settings), tmp_path / "parts")
+    for number, _ in enumerate(run.epochs()):
+        if number == 9:
+            break
+    run.write()
+    again = Run(prepared(tmp_path, **settings), tmp_path / "parts")
+    again.restore()
+    finished(again)
+
+    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    for name, tensor in whole.module.state_dict().items():
+        assert torch.equal(tensor, again.module.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("architecture", ["classifier", "bidirectional_classifier"])
+def test_a_model_that_was_trained_labels_texts(tmp_path, architecture):
+    out = tmp_path / "names.safetensors"
+    events = list(train(recipe(tmp_path, architecture=architecture, epochs=6, criterion="both"), load_registry(), out))
+    session = seqshell.open(out)
+
+    assert session.model.labels == ("Italian", "Polish", "Russian")
+    assert session.classify("bulini").answer == "Italian"
+    assert session.classify("bulski").answer == "Polish"
+    metrics = session.model.header["provenance"]["metrics"]
+    assert metrics["accuracy"] > 0.9
+    assert metrics["baselines"]["naive_bayes"]["accuracy"] > 0.9
+    (table,) = [event for event in events if isinstance(event, Table)]
+    assert [row[0] for row in table.rows] == [
+        "names",
+        "the commonest label",
+        "naive Bayes, character 2- to 4-grams",
+        "linear, character 2- to 4-grams",
+    ]
+    texts = [event.text for event in events if isinstance(event, Text)]
+    assert texts[-2].splitlines()[1].startswith("balini -> Italian 0.")
+    assert str(tmp_path) not in session.model.header["provenance"]["recipe"]
+
+
+# Files that are recipes
+
+
+def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
+    path = tmp_path / "my mails.tsv"
+    path.write_text("label\tid\ttext\n" + "".join(f"{'spam' if row % 2 else 'ham'}\t{row}\tthe mail number {row}\n" for row in range(3000)))
+    made = load_recipe(str(path), ["model.hidden_size=8"])
+
+    assert (made.name, made.task, made.architecture, made.tokenizer["name"]) == ("my-mails", Task.CLASSIFY, "bidirectional_classifier", "word")
+    assert (made.folder, made.data.table, made.data.folder) == (tmp_path, "my mails.tsv", "")
+    assert (made.model["hidden_size"], made.training.epochs, made.training.batch_size) == (8, 100, 15)
+    assert made.defaults.about == "It tells which label of my mails.tsv a text has."
+    assert prepare(made, load_registry()).lessons.split == {"training": 2700, "validation": 300}
+
+
+def test_a_table_with_other_columns_is_one_when_they_are_named(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("review\tstars\n" + "".join(f"so {number}\t{number % 2}\n" for number in range(20)))
+
+    assert load_recipe(str(path)).task is Task.TRANSLATE
+    made = load_recipe(str(path), ["data.text_column=review", "data.label_column=stars"])
+    assert (made.task, made.data.text_column) == (Task.CLASSIFY, "review")
+
+
+def test_a_folder_of_single_words_is_read_by_characters(tmp_path):
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for label in set(ENDINGS.values()):
+        (folder / f"{label}.txt").write_text("".join(f"{text}\n" for text, other in ROWS if other == label))
+    made = load_recipe(str(folder))
+
+    assert (made.name, made.data.folder, made.tokenizer) == ("names", "names", {"name": "char"})
+    assert prepare(made, load_registry()).labels == ("Italian", "Polish", "Russian")
+    assert load_recipe(str(folder), ["tokenizer.name=byte"]).tokenizer["name"] == "byte"
+
+
+def test_the_shell_trains_on_a_table_and_opens_the_model(tmp_path):
+    recipe(tmp_path)
+    shell = shell_for()
+    quick = "training.epochs=1 training.precision=float32 model.hidden_size=8 model.embed_size=8"
+    events = list(shell.handle(f"/train {tmp_path / 'names.tsv'} {quick}"))
+
+    assert events[-2] == Text("seqshell -m names")
+    assert isinstance(events[-1], ModelOpened)
+    assert shell.session.model.labels == ("Italian", "Polish", "Russian")
+
+
+def test_a_training_that_is_stopped_at_once_says_so(tmp_path):
+    recipe(tmp_path)  # which writes the table
+    shell = shell_for()
+    shell.interactive = True
+    events = shell.handle(f"/train {tmp_path}/names.tsv")
+    next(events)
+    events.close()
+
+    assert [notice.text for notice in shell.notices] == ["stopped before anything was learnt; nothing is kept"]
+    assert shell.current is None

@@ -1,0 +1,177 @@
+"""Models and recipes side by side: the same part of the same text for all, which none of them has learnt."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqshell.cli import main
+from seqshell.core.errors import RecipeError, UsageError, VocabularyError
+from seqshell.core.events import Notice, Progress
+from seqshell.host import Policy
+from seqshell.models.opening import load_registry, open_model
+from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
+from seqshell.training.language.comparison import Comparison, Wanted, compare
+from seqshell.training.language.evaluation import evaluate_model
+
+REGISTRY = load_registry(Policy(no_plugins=True))
+TEXT = "the cat sat on the mat and the dog sat on the log " * 20  # 1,000 characters
+LETTERS = "".join(sorted(set(TEXT)))
+SMALL = {
+    "counted": 'architecture = "ngram"\n[model]\norder = 4\n',
+    "small": 'architecture = "rnn"\n[model]\nhidden_size = 8\nembed_size = 4\nnum_layers = 1\n',
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A home with two recipes on text.txt, and the text."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    recipes = tmp_path / "home" / "recipes"
+    recipes.mkdir(parents=True)
+    (tmp_path / "home" / "models").mkdir()
+    for name, model in SMALL.items():
+        training = 'epochs = 2\nprecision = "float32"\nsequence_length = 16\nbatch_size = 4'
+        own = f'[data]\ntext = "{tmp_path}/text.txt"\n[training]\n{training}\n'
+        (recipes / f"{name}.toml").write_text(f'task = "generate"\n{model}{own}')
+    (tmp_path / "text.txt").write_text(TEXT)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
+
+
+def compared(*words, **wishes):
+    """The figures by model, and the data."""
+    *_, last = compare(Wanted(words, **wishes), REGISTRY)
+    assert isinstance(last, Comparison)
+    return {row["model"]: row for row in last.values["models"]}, last.values["data"]
+
+
+def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folder):
+    events = list(compare(Wanted(("counted", "small")), REGISTRY))
+    comparison = events[-1]
+    (folder / "end.txt").write_text(TEXT[900:])
+
+    assert {event.description for event in events if isinstance(event, Progress)} >= {"counting", "epoch 1 of 2", "measuring"}
+    assert comparison.values["data"]["items"] == 100
+    for row in comparison.values["models"]:
+        figures = evaluate_model(row["model"], str(folder / "end.txt"), REGISTRY)
+        assert row["nats"] == pytest.approx(figures["nats"], abs=1e-6)
+        assert row["parameters"] == open_model(row["model"], REGISTRY).num_parameters
+        assert row["tokens_per_second"] > 0
+    table = comparison.table
+    assert table.columns[:4] == ("model", "architecture", "parameters", "nats")
+    assert [row[0] for row in table.rows] == ["counted", "small"]  # the better one first
+
+
+def test_a_model_is_measured_on_the_whole_of_a_text_that_it_has_not_learnt(folder):
+    (folder / "other.txt").write_text(TEXT[:300])
+    tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
+    rows, data = compared("tiny", data="other.txt")
+    assert (data["items"], data["whole"]) == (300, True)
+    assert rows["tiny"]["nats"] == pytest.approx(evaluate_model("tiny", "other.txt", REGISTRY)["nats"], abs=1e-6)
+
+
+def test_a_model_that_learnt_the_text_makes_all_be_measured_on_the_rest(folder):
+    compared("counted")
+    tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
+    rows, data = compared("counted", "tiny", data="text.txt")
+    assert list(rows) == ["counted", "tiny"]
+    assert (data["items"], data["whole"]) == (100, False)
+
+
+def test_data_replaces_the_text_of_a_recipe_and_names_what_comes_of_it(folder):
+    (folder / "other.txt").write_text(TEXT[::-1])
+    rows, data = compared("counted", data="other.txt")
+    assert list(rows) == ["counted-on-other"]
+    assert (data["name"], data["items"]) == ("other.txt", 100)
+    assert open_model("counted-on-other", REGISTRY).header["provenance"]["split"] == {"training": 900, "validation": 100}
+
+
+def test_with_a_test_text_all_of_the_data_is_learnt(folder):
+    (folder / "held.txt").write_text("the cat sat on the log " * 5)
+    rows, data = compared("counted", data="text.txt", test="held.txt")
+    assert list(rows) == ["counted-on-text-for-held"]
+    assert (data["name"], data["whole"]) == ("held.txt", True)
+    assert open_model("counted-on-text-for-held", REGISTRY).header["provenance"]["split"]["training"] == 1000
+
+
+def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
+    tiny_checkpoint(folder / "home" / "models" / "counted.safetensors", LETTERS)
+    remarks = [event.text for event in compare(Wanted(("counted",), data="text.txt"), REGISTRY) if isinstance(event, Notice)]
+    assert "counted is the model of that name; --train trains the recipe" in remarks
+    assert compared("counted", anew=True)[0]["counted"]["architecture"] == "ngram"
+
+
+def test_a_text_that_a_model_cannot_read_is_refused_before_anything_is_trained(folder):
+    tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
+    (folder / "foreign.txt").write_text("the cat X")
+    with pytest.raises(VocabularyError, match="tiny: the model does not know 'X'"):
+        compared("counted", "tiny", data="text.txt", test="foreign.txt")
+    assert [path.name for path in (folder / "home" / "models").iterdir()] == ["tiny.safetensors"]
+
+
+def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
+    for name in ("first", "second"):
+        tiny_checkpoint(folder / "home" / "models" / f"{name}.safetensors", LETTERS)
+    asked = count()
+    events = list(compare(Wanted(("first", "second"), data="text.txt"), REGISTRY, stopped=lambda: next(asked) > 0))
+    assert [event.text for event in events if isinstance(event, Progress)] == ["first"]
+    assert not any(isinstance(event, Comparison) for event in events)
+
+
+def test_unknown_tokens_are_told_since_they_cost_nothing():
+    rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.min_freq=10"))
+    assert rows["counted"]["unknown"] < 0.1  # a word is cut in two where the text is
+    rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.vocab_size=5"), anew=True)
+    assert rows["counted"]["unknown"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "wishes", "error", "said"),
+    [
+        (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
+        (["counted", "counted"], {}, UsageError, "two of them are called counted; name each once"),
+        (["tiny", "tiny"], {"data": "text.txt"}, UsageError, "two of them are called tiny"),
+        (["english-french"], {"anew": True}, UsageError, "english-french is for translate; compare is for language models"),
+        (["translator"], {}, UsageError, "translator is for translate"),
+        (["tiny"], {}, UsageError, "random numbers is not here; name the text to measure on with --data"),
+        (["counted", "tiny"], {}, UsageError, "tiny was trained on another text than counted; name one for all"),
+        (["tiny"], {"data": "nowhere.txt"}, RecipeError, "there is no nowhere.txt"),
+        (["tiny"], {"data": "short.txt"}, UsageError, "all of short.txt|too short"),
+        (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model does not know 'X'"),
+        (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: there is no device"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_line(folder, words, wishes, error, said):
+    models = folder / "home" / "models"
+    tiny_checkpoint(models / "tiny.safetensors", LETTERS)
+    tiny_translation_checkpoint(models / "translator.safetensors")
+    (folder / "short.txt").write_text("t")
+    (folder / "foreign.txt").write_text("the X")
+    with pytest.raises(error, match=said) as caught:
+        compared(*words, **wishes)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_prints_one_table_or_one_object(folder, capsys):
+    assert main.main(["compare", "counted", "--no-plugins"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].split() == (
+        ["model", "architecture", "parameters", "nats", "cold", "blocks", "of", "256", "perplexity", "bits", "per", "character", "tokens/s"]
+    )
+    assert "measured on the last 100 characters of text.txt; to be trained: counted" in printed.err
+
+    assert main.main(["compare", "counted", "--json", "--no-plugins"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in values["models"]] == ["counted"]
+    assert values["data"]["name"] == Path("text.txt").name
+
+    assert main.main(["compare", "nobody", "--no-plugins"]) == 2

@@ -1,0 +1,108 @@
+"""Models that are counted train, talk and go back like the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Notice, Progress, Table, Text
+from seqshell.host import Policy
+from seqshell.models import file
+from seqshell.models.opening import load_registry
+from seqshell.shell.shell import Shell
+from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.loop import train
+from seqshell.training.recipes.recipe import Recipe, recipe_from
+
+REGISTRY = load_registry(Policy(no_plugins=True))
+TEXT = "the cat sat on the mat and the dog sat on the log " * 40
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    state = torch.get_rng_state()
+    yield
+    torch.set_rng_state(state)
+
+
+def recipe(folder: Path, **model: Any) -> Recipe:
+    (folder / "text.txt").write_text(TEXT)
+    tables = {
+        "task": "generate",
+        "architecture": "ngram",
+        "data": {"text": "text.txt"},
+        "model": model,
+        "training": {"sample_length": 5},
+        "defaults": {"examples": ["the "]},
+    }
+    return recipe_from(tables, name="counted", folder=folder)
+
+
+def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_good(tmp_path):
+    out = tmp_path / "counted.safetensors"
+    events = list(train(recipe(tmp_path, order=4), REGISTRY, out))
+
+    assert [(event.done, event.total) for event in events if isinstance(event, Progress)] == [(0, 1), (1, 1)]
+    remarks = [event.text for event in events if isinstance(event, Notice)]
+    assert remarks[0].startswith("counted: ngram, vocabulary")
+    (table,) = [event for event in events if isinstance(event, Table)]
+    texts = [event.text for event in events if isinstance(event, Text)]
+    header = file.read_header(out)
+    (tmp_path / "end.txt").write_text(TEXT[1800:])
+    figures = evaluate_model(out, str(tmp_path / "end.txt"), REGISTRY)
+    assert figures["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"])
+    assert figures["nats"]["carry"] < 0.5
+    assert table.rows[0][1] == f"{figures['nats']['carry']:.4f}"
+    assert texts[-1] == f"seqshell -m {out}"
+    assert texts[-2].startswith("after it:\nthe ")
+    assert texts[-2].removeprefix("after it:\n") not in remarks  # it is shown once
+    assert (tmp_path / "counted.run" / "metrics.jsonl").exists()
+    assert not (tmp_path / "counted.run" / "resume.safetensors").exists()
+
+
+def test_there_is_nothing_to_resume(tmp_path):
+    with pytest.raises(RecipeError, match="counted in one go"):
+        list(train(recipe(tmp_path), REGISTRY, tmp_path / "counted.safetensors", resume=True))
+
+
+def test_a_counted_model_talks_and_goes_back_like_any_other(tmp_path):
+    out = tmp_path / "counted.safetensors"
+    list(train(recipe(tmp_path, order=6, smoothing="kneser_ney"), REGISTRY, out))
+    session = seqshell.open(out)
+    session.feed("the cat ")
+    first = "".join(event.text for event in session.generate(20))
+    session.undo()
+    session.feed("the cat ")
+    again = "".join(event.text for event in session.generate(20))
+    session.save(tmp_path / "kept.safetensors")
+    restored = type(session).restore(tmp_path / "kept.safetensors", session.model, samplers=REGISTRY.samplers, strategies=REGISTRY.strategies)
+
+    assert again == first
+    assert len(first) == 20
+    assert (restored.position, restored.ids()) == (28, session.ids())
+
+
+def test_train_in_the_shell_opens_what_was_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text(TEXT)
+    shell = Shell(REGISTRY)
+    events = list(shell.handle(f"/train python-docs-kneser-ney data.text={tmp_path}/notes.txt"))
+    assert shell.session.model.name == "python-docs-kneser-ney"
+    assert any(isinstance(event, Table) for event in events)
+    shell.session.feed("the cat")
+    assert shell.session.score(" sat").nats < 1
+
+
+def test_the_weights_of_a_counted_model_stay_whole_numbers_in_half_precision(tmp_path):
+    out = tmp_path / "counted.safetensors"
+    small = recipe(tmp_path)
+    list(train(recipe_from(small.tables(), name="counted", folder=tmp_path, overrides=["training.dtype=float16"]), REGISTRY, out))
+    _, weights = file.read(out)
+    assert all(np.issubdtype(values.dtype, np.integer) for values in weights.values())

@@ -1,0 +1,259 @@
+"""Figures of a model on a text: both protocols held against reading token by token, and what the command prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell.cli import evaluate
+from seqshell.cli import train as cli
+from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
+from seqshell.host import Policy, Registry, resolve
+from seqshell.models.opening import load_registry, open_model, save_checkpoint
+from seqshell.training.language import evaluation
+
+TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207
+VOCABULARY = "\n abc"
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(Policy(no_plugins=True))
+
+
+@pytest.fixture
+def checkpoint_path(tmp_path: Path, registry: Registry) -> Path:
+    return saved(tmp_path / "tiny.safetensors", registry)
+
+
+def saved(path: Path, registry: Registry, *, bytewise: bool = False, dtype: str = "float32") -> Path:
+    tokenizer = ByteTokenizer() if bytewise else CharTokenizer(VOCABULARY)
+    architecture = registry.lookup("architecture", "lstm")
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        config = resolve(architecture.config)(vocab_size=tokenizer.size, embed_size=5, hidden_size=9, num_layers=2)
+        module = resolve(architecture.model)(config)
+        for parameter in module.parameters():
+            parameter.data.mul_(1.5)  # so that the state matters
+    return save_checkpoint(path, architecture="lstm", module=module, tokenizer=tokenizer, dtype=dtype, registry=registry)  # type: ignore[arg-type]
+
+
+def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[float]:
+    """Nats of every token but the first, read one at a time; the state is the initial one every `block` targets."""
+    model = open_model(path, registry)
+    ids = model.tokenizer.encode(text)
+    found = []
+    for index, target in enumerate(ids[1:]):
+        if index % block == 0:
+            state = model.decoder.initial_state(1)
+        outputs, state = model.decoder.step(np.array([ids[index]]), state)
+        logits = outputs[0].astype(np.float64)
+        found.append(float(np.log(np.exp(logits).sum()) - logits[target]))
+    return found
+
+
+def test_both_protocols_are_what_reading_token_by_token_gives(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text(TEXT)
+
+    measured = evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="cpu")
+
+    carried, blocks = surprisals(checkpoint_path, registry, TEXT, 10**9), surprisals(checkpoint_path, registry, TEXT, 256)
+    assert measured["nats"] == pytest.approx({"carry": np.mean(carried), "blocks256": np.mean(blocks)}, abs=1e-5)
+    assert abs(measured["nats"]["carry"] - measured["nats"]["blocks256"]) > 1e-4  # the cold starts can be told apart
+    assert measured["bits_per_char"]["carry"] == pytest.approx(np.mean(carried) / math.log(2), abs=1e-5)
+    assert measured["perplexity"]["blocks256"] == pytest.approx(math.exp(np.mean(blocks)), abs=1e-4)
+    assert measured["data"] == {"name": "data.txt", "sha256": hashlib.sha256(TEXT.encode()).hexdigest(), "items": 720}
+    assert (measured["model"], measured["task"]) == ("tiny", "generate")
+    assert measured["tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize("length", [2, 256, 257, 258, 513])
+def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, registry: Registry, length: int) -> None:
+    text = TEXT[:length]
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    ids = np.array(CharTokenizer(VOCABULARY).encode(text))
+
+    assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(np.mean(surprisals(checkpoint_path, registry, text, 256)), abs=1e-5)
+    assert evaluation.cold_blocks(module, ids) == pytest.approx(evaluation.cold_blocks(module, ids, batch_size=1), abs=1e-6)
+
+
+def test_a_carried_state_goes_on_from_call_to_call(checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
+    at_once = evaluation.carried(module, ids)
+    monkeypatch.setattr(evaluation, "PIECE", 100)
+
+    assert evaluation.carried(module, ids) == pytest.approx(at_once, abs=1e-6)
+
+
+def test_streams_side_by_side_start_cold_each(checkpoint_path: Path, registry: Registry) -> None:
+    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
+
+    assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(evaluation.cold_blocks(module, ids, block=100), abs=1e-6)
+
+
+def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: Registry) -> None:
+    path = saved(tmp_path / "bytes.safetensors", registry, bytewise=True)
+    (tmp_path / "data.txt").write_text("né né né")  # 8 characters, 11 bytes
+
+    measured = evaluation.evaluate_model(path, str(tmp_path / "data.txt"), registry)
+
+    nats = surprisals(path, registry, "né né né", 10**9)
+    assert measured["nats"] == pytest.approx({"carry": np.mean(nats)}, abs=1e-5)
+    assert measured["bits_per_char"]["carry"] == pytest.approx(sum(nats) / 7 / math.log(2), abs=1e-5)
+
+
+def test_models_and_data_that_cannot_be_evaluated_say_why(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no model 'nowhere'"):
+        evaluation.evaluate_model("nowhere", "data.txt", registry)
+    with pytest.raises(RecipeError, match="there is no"):
+        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "none.txt"), registry)
+    (tmp_path / "data.txt").write_text("abcxy")
+    with pytest.raises(VocabularyError, match=r"data.txt: the model does not know 'x', 'y' \(characters 4 to 5"):
+        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
+    (tmp_path / "data.txt").write_text("a")
+    with pytest.raises(RecipeError, match="too short to be evaluated"):
+        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
+    (tmp_path / "data.txt").write_text("abc")
+    with pytest.raises(RecipeError, match="--device: there is no device 'gpu'"):
+        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="gpu")
+
+
+def arguments(kind: str, *words: str, as_json: bool = False) -> Namespace:
+    parser = ArgumentParser()
+    getattr(evaluate if kind == "evaluate" else cli, f"add_{kind}_arguments")(parser)
+    return parser.parse_args(words, Namespace(json=as_json, device="auto", seed=None, no_plugins=True, plugins=()))
+
+
+def test_the_command_prints_a_table_or_one_object(checkpoint_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, written = tmp_path / "data.txt", tmp_path / "figures.json"
+    data.write_text(TEXT)
+
+    assert evaluate.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data), "-o", str(written), as_json=True)) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["model", "task", "data", "nats", "bits_per_char", "perplexity", "tokens_per_second"]
+    assert printed["nats"]["carry"] == round(printed["nats"]["carry"], 6)
+    assert json.loads(written.read_text()) == printed
+
+    assert evaluate.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data))) == 0
+    out = capsys.readouterr().out
+    assert "tiny on data.txt, 720 characters" in out
+    assert f"{printed['nats']['blocks256']:.4f}" in out
+
+
+def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    data = tmp_path / "tune.txt"
+    data.write_text(TEXT)
+    quick = ("training.epochs=1", "training.precision=float32", "training.sample_length=5", "model.hidden_size=4", "model.embed_size=3")
+    small = [word for override in quick for word in ("--set", override)]
+    state = torch.get_rng_state()
+
+    assert cli.train_command(arguments("train", str(data), *small)) == 0
+
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["state", "nats", "bits", "per", "character", "perplexity"]
+    assert out.splitlines()[-1] == "seqshell -m tune"
+    assert "loss" in err
+    assert (tmp_path / "home" / "models" / "tune.safetensors").exists()
+    assert (tmp_path / "home" / "models" / "tune.run" / "metrics.jsonl").exists()
+
+    assert cli.train_command(arguments("train", str(data), *small, "--out", str(tmp_path / "other"), as_json=True)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["path"], told["epoch"]) == ("other", str(tmp_path / "other.safetensors"), 1)
+    assert told["nats"].keys() == {"carry", "blocks256"}
+    torch.set_rng_state(state)
+
+
+def test_train_prints_the_defaults_and_refuses_what_cannot_be(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.train_command(arguments("train", "--defaults")) == 0
+    assert "learning_rate = 0.002" in capsys.readouterr().out
+    with pytest.raises(RecipeError, match="no recipe or file 'nothing'"):
+        cli.train_command(arguments("train", "nothing"))
+    (tmp_path / "a.txt").write_text(TEXT)
+    with pytest.raises(RecipeError, match=r"-o takes a file that ends \.png"):
+        cli.train_command(arguments("train", str(tmp_path / "a.txt"), "-o", "curve.pdf"))
+
+
+def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.recipes_command(arguments("recipes", as_json=True)) == 0
+    listed = {item["name"]: item for item in json.loads(capsys.readouterr().out)["recipes"]}
+    assert (listed["shakespeare"]["task"], listed["shakespeare"]["architecture"]) == ("generate", "lstm")
+
+    assert cli.recipes_command(arguments("recipes", "show", "shakespeare")) == 0
+    assert 'architecture = "lstm"' in capsys.readouterr().out
+
+
+def test_the_curve_falls_from_left_to_right() -> None:
+    from seqshell.training import loss_curve
+
+    history = [{"step": step, "loss": 4 - step / 10} for step in range(1, 31)] + [{"epoch": 1, "step": 30, "validation": {"carry": 1.25}}]
+    rows = loss_curve.draw(history, width=10, height=4).splitlines()
+
+    assert rows[0].startswith("  3.800 │█")
+    assert rows[3].startswith("  1.100 │█")
+    assert [len(row) for row in rows[:4]] == sorted(len(row) for row in rows[:4])
+    assert "30 updates" in rows[5]
+    assert "best 1.2500" in rows[6]
+    assert loss_curve.draw([]) == ""
+    assert len(loss_curve.draw(history[:1]).splitlines()) == 10
+
+
+def test_the_curve_as_a_picture(tmp_path: Path) -> None:
+    from seqshell.training import loss_curve, pictures
+
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "curve.png"
+    pictures.check_picture(path)
+    loss_curve.write_png([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"epoch": 1, "step": 2, "validation": {"carry": 1.0}}], path, "tune")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_half_the_bytes_cost_little(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "data.txt").write_text(TEXT)
+    paths = [saved(tmp_path / f"{dtype}.safetensors", registry, dtype=dtype) for dtype in ("float32", "float16")]
+    nats = [evaluation.evaluate_model(path, str(tmp_path / "data.txt"), registry)["nats"]["carry"] for path in paths]
+
+    assert paths[1].stat().st_size < 0.8 * paths[0].stat().st_size
+    assert nats[0] == pytest.approx(nats[1], abs=1e-3)
+
+
+def test_importing_the_commands_does_not_import_torch() -> None:
+    import subprocess
+    import sys
+
+    modules = "seqshell.cli.train, seqshell.cli.evaluate, seqshell.training.recipes.recipe"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registry: Registry) -> None:
+    """The checkpoint stores float16, and its provenance tells of these weights."""
+    from seqshell.training.loop import train
+    from seqshell.training.recipes.from_files import text_recipe
+
+    data = tmp_path / "tune.txt"
+    data.write_text(TEXT)
+    (tmp_path / "valid.txt").write_text(TEXT[648:])
+    recipe = text_recipe(data, ["training.epochs=1", "model.hidden_size=4", "training.dtype=float16", "training.seed=5"])
+    assert dataclasses.asdict(recipe.training)["dtype"] == "float16"
+    state = torch.get_rng_state()
+    for _ in train(recipe, registry, tmp_path / "a.safetensors"):
+        pass
+    torch.set_rng_state(state)
+
+    told = open_model(tmp_path / "a.safetensors", registry).header["provenance"]["metrics"]
+    measured = evaluation.evaluate_model(tmp_path / "a.safetensors", str(tmp_path / "valid.txt"), registry)
+    assert told["nats"] == pytest.approx(measured["nats"], abs=1e-6)

@@ -1,0 +1,175 @@
+"""`seqshell evaluate` on a translation model: what it takes, prints and writes, and what it refuses in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+import torch
+
+from seqshell.cli import main
+from seqshell.core.subword_tokenizers import WordTokenizer
+from seqshell.decoding.syntax import parse_strategy
+from seqshell.host import Policy, resolve
+from seqshell.models.opening import load_registry, save_checkpoint
+from seqshell.testing import tiny_checkpoint
+from seqshell.training.language.evaluation import evaluate_model
+
+SOURCES = ("a dog runs", "the red dog sees a cat and runs", "", "the cat sees")
+TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "", "die katze sieht")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A checkpoint with weights drawn from a seed."""
+    registry = load_registry(Policy(no_plugins=True))
+    source, target = (WordTokenizer.train(texts, specials=True) for texts in (SOURCES, TARGETS))
+    architecture = registry.lookup("architecture", "attention_seq2seq")
+    config = resolve(architecture.config)(source.size, target.size, embed_size=4, encoder_size=3, hidden_size=5)
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        module = resolve(architecture.model)(config)
+        for parameter in module.parameters():
+            parameter.data.mul_(3)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    defaults = {"strategy": "greedy", "max_tokens": 6}
+    return save_checkpoint(
+        path,
+        architecture="attention_seq2seq",
+        module=module,
+        tokenizer=target,
+        source_tokenizer=source,
+        defaults=defaults,
+        languages=("english", "german"),
+        registry=registry,
+    )
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A source and a target file, and a table of both, in the current folder."""
+    (tmp_path / "test.en").write_text("\n".join(SOURCES) + "\n")
+    (tmp_path / "test.de").write_text("\n".join(TARGETS) + "\n")
+    (tmp_path / "test.tsv").write_text("".join(f"{source}\t{target}\tCC BY\n" for source, target in zip(SOURCES, TARGETS, strict=True)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def evaluate(*words):
+    return main.main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
+
+
+def test_json_is_one_object_with_every_figure(model, files, capsys):
+    assert evaluate(model, "test.en", "test.de", "--json") == 0
+
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert list(told) == [
+        "model", "task", "data", "strategy", "sampler", "nats", "perplexity", "bleu", "chrf", "bleu_lc_tok", "signature", "exact_match",
+        "by_length", "failed", "sentences_per_second", "tokens_per_second",
+    ]  # fmt: skip
+    digests = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in ("test.en", "test.de")]
+    assert told["data"] == {"name": ["test.en", "test.de"], "sha256": digests, "items": 4}
+    assert (told["model"], told["task"], told["strategy"], told["failed"]) == ("tiny", "translate", "greedy", 0)
+    assert [group["words"] for group in told["by_length"]] == [[1, 4], [5, 9]]
+    assert told["nats"] == round(told["nats"], 6)
+    assert "translating: 100 %" in err
+    same = evaluate_model(model, ("test.en", "test.de"), load_registry(Policy(no_plugins=True)), device="cpu")
+    assert same["bleu"] == pytest.approx(told["bleu"], abs=1e-6)
+
+
+def test_a_table_is_the_same_as_two_files(model, files, capsys):
+    told = []
+    for data in (("test.en", "test.de"), ("test.tsv",)):
+        assert evaluate(model, *data, "--json") == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    both, one = told
+    assert one["data"]["name"] == "test.tsv"
+    assert "tok:moses-de" in one["signature"]["bleu_lc_tok"]  # the checkpoint knows what it writes
+    for timed in ("data", "sentences_per_second", "tokens_per_second"):
+        both.pop(timed), one.pop(timed)
+    assert one == both
+
+
+def test_the_terminal_gets_tables_with_bars(model, files, capsys):
+    assert evaluate(model, "test.en", "test.de", "--set", "max_tokens=3") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "tiny on test.en and test.de, 4 pairs, by greedy"
+    assert [line.split("  ")[0] for line in lines[1:]][:6] == ["figure", "BLEU", "chrF", "BLEU, lowercased Moses tokens", "exact", "perplexity"]
+    assert lines[7].split() == ["source", "words", "sentences", "BLEU"]
+    assert [line.split()[:2] for line in lines[8:10]] == [["1-4", "2"], ["5-9", "1"]]
+    assert lines[10].endswith("tokens/s")
+
+
+def test_o_writes_translations_figures_or_a_picture(model, files, capsys):
+    for name in ("out.txt", "out.json", "out.png"):
+        assert evaluate(model, "test.en", "test.de", "-o", name, "--json") == 0
+
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    written = (files / "out.txt").read_text("utf-8")
+    assert written.count("\n") == 4
+    assert written.split("\n")[2] == ""
+    assert json.loads((files / "out.json").read_text())["bleu"] == told["bleu"]
+    assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_strategy_and_its_seed_can_be_chosen(model, files, capsys):
+    found = []
+    for seed in ("1", "1", "2"):
+        hot = ("--strategy", "sample", "--set", "temperature=1.5", "--seed", seed)
+        assert evaluate(model, "test.en", "test.de", *hot, "-o", "out.txt", "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["strategy"], told["sampler"]) == ("sample", "temperature=1.5")
+        found.append((files / "out.txt").read_text())
+
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model, files, capsys):
+    assert evaluate(model, "test.tsv", "--strategy", "beam width=3", "--set", "beam.length_penalty=0.5", "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)["strategy"]
+    assert {"width=3", "length_penalty=0.5", "coverage_penalty=0"} <= set(told.removeprefix("beam ").split())
+    registry = load_registry(Policy(no_plugins=True))
+    assert parse_strategy(told, registry.strategies) == parse_strategy("beam width=3 length_penalty=0.5", registry.strategies)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("test.en", "short.de"), "test.en has 4 lines and short.de has 2; line by line, one must translate the other"),
+        (("test.en",), "test.en, line 1: there is no tab between a source and its translation; two files are given as SOURCE TARGET"),
+        (("test.en", "test.de", "test.tsv"), "sentence pairs are a source and a target file, or one file with a tab between source and target"),
+        (("test.en", "gone.de"), "there is no gone.de"),
+        (("test.tsv", "--strategy", "beem"), "no strategy 'beem'; "),
+        (("test.tsv", "--strategy", "beam width=900"), "a beam of 900 is wider than the vocabulary of 14 tokens"),
+        (("test.tsv", "--set", "width"), "--set needs NAME=VALUE, not 'width'"),
+        (("test.tsv", "--set", "widht=5"), "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk"),
+        (("test.tsv", "--language", "elvish"), "there are no Moses rules for the language 'elvish'"),
+        (("test.tsv", "-o", "gone/out.txt"), "-o: there is no folder gone"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, words, line):
+    (files / "short.de").write_text("eins\nzwei\n")
+
+    assert evaluate(model, *words) == 2
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"seqshell: {line}")
+    assert err.count("\n") == 1
+
+
+def test_a_language_model_takes_one_text_and_no_strategy(tmp_path, capsys):
+    path = tiny_checkpoint(tmp_path / "elman.safetensors")
+    (tmp_path / "data.txt").write_text("abcabc")
+
+    assert evaluate(path, tmp_path / "data.txt", "--strategy", "greedy") == 2
+    assert "elman is a language model: it is measured on the text itself, without --strategy, --set and --language" in capsys.readouterr().err
+    assert evaluate(path, tmp_path / "data.txt", tmp_path / "data.txt") == 2
+    assert "elman is a language model: it is measured on one text file, not on 2" in capsys.readouterr().err
+    assert evaluate(path, tmp_path / "data.txt", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["data"]["items"] == 6

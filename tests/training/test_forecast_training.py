@@ -1,0 +1,347 @@
+"""Training on series: what is learnt from which rows, that nothing leaks from the future, and that a model comes of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.cli import main
+from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.events import Table
+from seqshell.models import file
+from seqshell.models.opening import load_registry
+from seqshell.training.forecasting.evaluation import SeriesWishes, forecasts, measure
+from seqshell.training.forecasting.objective import forecast_loss
+from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.run import Run
+
+ROWS = 120
+ENDS = [80, 100, 116]
+WAVE = [10 + 3 * math.sin(2 * math.pi * row / 8) for row in range(ROWS)]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With nobody's own recipes; models as small as these are quicker in one thread."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def recipe(folder: Path, values=WAVE, model=None, data=None, **training):
+    (folder / "wave.csv").write_text("hour,x\n" + "".join(f"{row},{value!r}\n" for row, value in enumerate(values)))
+    tables = {
+        "task": "forecast",
+        "architecture": "forecaster",
+        "data": {"table": "wave.csv", "time_column": "hour", "ends": ENDS} | (data or {}),
+        "model": {"hidden_size": 8, "horizon": 4, "window": 8, "segment": 2, "quantiles": 3} | (model or {}),
+        "training": {
+            "epochs": 2,
+            "batch_size": 8,
+            "sequence_length": 4,
+            "precision": "float32",
+            "warmup_steps": 0,
+            "learning_rate": 0.01,
+            "device": "cpu",
+            "state_zeroing": 0,
+            **training,
+        },
+        "defaults": {"about": "It goes on with a wave."},
+    }
+    return recipe_from(tables, name="wave", folder=folder)
+
+
+def lessons_of(folder: Path, *arguments, **settings):
+    return prepare(recipe(folder, *arguments, **settings), load_registry()).lessons
+
+
+def trained(folder: Path, **settings) -> Path:
+    out = folder / "wave.safetensors"
+    list(train(recipe(folder, **settings), load_registry(), out))
+    return out
+
+
+# What is learnt from
+
+
+def test_every_training_row_that_a_horizon_follows_is_learnt_from_once_in_an_epoch(tmp_path):
+    values = [float(row) for row in range(ROWS)]
+    lessons = lessons_of(tmp_path, values, batch_size=7, sequence_length=4)
+    pieces = list(lessons.pieces(order=5))
+    rows = [np.rint(lessons.scale.restored(part)[..., 0]).astype(int) for part in (np.concatenate(group) for group in zip(*pieces, strict=True))]
+    context, inputs, targets = rows
+
+    assert len(pieces) == lessons.num_pieces == 3
+    assert sorted(inputs.ravel()) == list(range(76))  # 80 rows, and the last one learnt from is followed by 4 of them
+    assert (targets == inputs[..., None] + [1, 2, 3, 4]).all()
+    assert (context == np.maximum(inputs[:, :1] + np.arange(-8, 0), 0)).all()
+    assert [len(piece[1]) for piece in pieces] == [7, 7, 5]
+
+
+def test_epochs_differ_in_their_order_and_can_be_taken_up_again(tmp_path):
+    lessons = lessons_of(tmp_path)
+    first, again, other = (list(lessons.pieces(order)) for order in (1, 1, 2))
+
+    assert all(np.array_equal(one[1], same[1]) for one, same in zip(first, again, strict=True))
+    assert not np.array_equal(first[0][1], other[0][1])
+    assert np.array_equal(next(lessons.pieces(1, first=1))[2], first[1][2])
+
+
+def test_a_state_that_is_zeroed_knows_little_of_what_was_before(tmp_path):
+    values = [float(row) for row in range(ROWS)]
+    lessons = lessons_of(tmp_path, values, state_zeroing=1.0)
+    context, inputs, _ = (np.rint(lessons.scale.restored(part)[..., 0]) for part in next(lessons.pieces(0)))
+    repeats = (context == context[:, :1]).sum(1)
+
+    assert len(set(repeats)) > 2
+    assert (np.diff(np.concatenate((context, inputs), 1)) <= 1).all()
+
+
+def test_nothing_that_is_learnt_comes_from_rows_to_validate_or_to_test_on(tmp_path):
+    """Whatever happens later: mean, deviation, season, example and every piece of an epoch stay what they are."""
+    plain = lessons_of(tmp_path)
+    pieces = [part for piece in plain.pieces(3) for part in piece]
+    series, season = plain.series, plain.season
+    changed = lessons_of(tmp_path, [*WAVE[:80], *(1000.0 * value for value in WAVE[80:])])
+
+    assert changed.series == series
+    assert changed.season == season == 8
+    for one, other in zip(pieces, (part for piece in changed.pieces(3) for part in piece), strict=True):
+        assert np.array_equal(one, other)
+    assert series.mean == pytest.approx((np.mean(WAVE[:80]),))
+    assert series.std == pytest.approx((np.std(WAVE[:80]),))
+
+
+@pytest.mark.parametrize("model", [{}, {"window": 0, "cell": "lstm"}, {"window": 0, "horizon": 1}])
+def test_forecasts_and_baselines_know_nothing_of_what_they_forecast(tmp_path, model):
+    """What is forecast for rows up to 104 does not change with what comes after row 100, nor what is fitted with anything after row 80."""
+    lessons = lessons_of(tmp_path, model=model)
+    module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
+    values, changed = lessons.values, lessons.values.copy()
+    changed[101:] += 5
+
+    assert np.array_equal(forecasts(module, values, range(90, 101), 4), forecasts(module, changed, range(90, 101), 4))
+    before = measure(module, values, range(90, 101), horizons=(4,), training=range(80), season=8)
+    assert measure(module, changed, range(90, 101), horizons=(4,), training=range(80), season=8) == before
+    assert set(before["baselines"]) == {"last_value", "seasonal_naive", "nlinear"}
+
+
+@pytest.mark.parametrize("model", [{}, {"window": 0}])
+def test_forecasts_of_many_rows_are_those_of_reading_up_to_each(tmp_path, model, monkeypatch):
+    monkeypatch.setattr("seqshell.training.forecasting.evaluation.POSITIONS", 7)
+    lessons = lessons_of(tmp_path, model=model)
+    module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
+    found = forecasts(module, lessons.values, range(30, 50), 3)
+
+    for place, row in enumerate(found):
+        with torch.inference_mode():
+            alone = module(torch.from_numpy(lessons.values[None, : 31 + place]), module.initial_state(1))[0][0, -1, :3].numpy()
+        assert np.allclose(row, alone, atol=1e-5)
+
+
+def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
+    lessons = lessons_of(tmp_path, model={"window": 0, "horizon": 1})
+    module = prepare(recipe(tmp_path, model={"window": 0, "horizon": 1}), load_registry()).new_module().eval()
+    found = forecasts(module, lessons.values, range(40, 42), 3)[1, :, 0, 1]
+    series = lessons.values[:42, 0].tolist()
+    for _ in range(3):
+        with torch.inference_mode():
+            outputs = module(torch.tensor(series)[None, :, None], module.initial_state(1))[0]
+        series.append(outputs[0, -1, 0, 0, 1].item())
+
+    assert found == pytest.approx(series[-3:], abs=1e-5)
+
+
+def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_recipe_has(tmp_path):
+    (tmp_path / "made-up.csv").write_text("hour,x\n" + "".join(f"{row},{row}.123456\n" for row in range(20)))
+    plain = lessons_of(tmp_path)
+    other = lessons_of(tmp_path, data={"example": "made-up.csv"})
+
+    assert plain.series.example == pytest.approx(np.array(WAVE[72:80])[:, None], abs=0.01)  # as many as the window holds
+    assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
+    assert other.series.example[0] == (12.12,)
+    assert other.series.example[-1] == (19.12,)
+    assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(np.array(WAVE[68:80])[:, None], abs=0.01)
+
+
+# The loss
+
+
+def test_the_loss_of_the_point_is_its_mean_squared_or_absolute_error():
+    outputs = torch.tensor([1.0, 5.0]).reshape(1, 1, 2, 1, 1)
+    targets = torch.tensor([2.0, 2.0]).reshape(1, 1, 2, 1)
+
+    assert forecast_loss(outputs, targets, "mse", ()).item() == pytest.approx((1 + 9) / 2)
+    assert forecast_loss(outputs, targets, "mae", ()).item() == pytest.approx((1 + 3) / 2)
+
+
+def test_the_loss_of_a_quantile_weighs_what_lies_above_it_with_its_level():
+    """Level .1: 2 above 1 costs .1 * 1; level .9: 2 below 4 costs .1 * 2; both beside the point's error."""
+    outputs = torch.tensor([1.0, 2.5, 4.0]).reshape(1, 1, 1, 1, 3)
+    targets = torch.tensor([2.0]).reshape(1, 1, 1, 1)
+
+    assert forecast_loss(outputs, targets, "mse", (0.1, 0.5, 0.9)).item() == pytest.approx(0.25 + 0.1 + 0.2)
+    assert forecast_loss(outputs, targets + 3, "mae", (0.1, 0.5, 0.9)).item() == pytest.approx(2.5 + 0.4 + 0.9)
+
+
+# Training
+
+
+@pytest.mark.parametrize("model", [{}, {"window": 0, "cell": "lstm"}])
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, model):
+    registry = load_registry()
+    whole = Run(prepare(recipe(tmp_path, model=model), registry), tmp_path / "whole")
+    list(whole.epochs())
+    run = Run(prepare(recipe(tmp_path, model=model), registry), tmp_path / "parts")
+    for number, _ in enumerate(run.epochs()):
+        if number == 3:
+            break
+    run.write()
+    again = Run(prepare(recipe(tmp_path, model=model), registry), tmp_path / "parts")
+    again.restore()
+    list(again.epochs())
+
+    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    for name, tensor in whole.module.state_dict().items():
+        assert torch.equal(tensor, again.module.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("model", "length"), [({}, 1), ({"window": 0, "quantiles": 1, "cell": "lstm"}, 16)])
+def test_a_model_that_was_trained_goes_on_with_a_wave(tmp_path, model, length):
+    out = tmp_path / "wave.safetensors"
+    settings = {"epochs": 12, "sequence_length": length, "batch_size": 6 // length + 1, "learning_rate": 0.03, "ema": 0.9, "sample_every": 0}
+    events = list(train(recipe(tmp_path, model={"hidden_size": 16, **model}, **settings), load_registry(), out))
+    session = seqshell.open(out)
+    series = session.model.series
+    (table,) = (event for event in events if isinstance(event, Table))
+
+    assert series.columns == ("x",)
+    assert series.horizon == 4
+    assert series.quantiles == (() if model else (0.1, 0.5, 0.9))
+    assert series.time_column == "hour"
+    normalised = ((np.array(WAVE[:100]) - series.mean[0]) / series.std[0]).astype(np.float32)
+    outputs, _ = session.model.decoder.feed(normalised[None, :, None], session.model.decoder.initial_state(1))
+    point = outputs[0, :, 0, outputs.shape[-1] // 2] * series.std[0] + series.mean[0]
+    assert np.abs(point - WAVE[100:104]).max() < 1
+    provenance = session.model.header["provenance"]
+    assert provenance["split"] == {"training": 80, "validation": 20, "test": 16}
+    assert provenance["data"]["season"] == 8
+    metrics = provenance["metrics"]
+    assert metrics["mse"]["4"] < 0.1 * metrics["baselines"]["last_value"]["mse"]["4"]
+    assert table.rows[0][0] == "wave"
+    assert str(tmp_path) not in provenance["recipe"]
+
+
+def test_several_columns_are_forecast_together(tmp_path):
+    (tmp_path / "two.csv").write_text("a,b\n" + "".join(f"{value},{2 * value + 1}\n" for value in WAVE))
+    out = trained(tmp_path, data={"table": str(tmp_path / "two.csv"), "time_column": ""})
+    session = seqshell.open(out)
+
+    assert session.model.series.columns == ("a", "b")
+    assert session.model.decoder.initial_state(1).values.shape == (1, 8, 2)
+    assert "2 columns" not in session.model.header["about"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"columns": ["y"]}}, r"wave\.csv, row 1: there is no column 'y'"),
+        ({"data": {"ends": [80, 90]}, "model": {"horizon": 12}}, r"wave\.csv is too short: 10 rows to validate on, and a horizon of 12 needs 12"),
+        ({"model": {"window": 9}}, r"window must be a multiple of segment"),
+        ({"model": {"num_features": 3}}, r"model\.num_features is filled in from the data"),
+        ({"data": {"table": ""}}, r"data\.table is missing"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+    with pytest.raises(RecipeError, match=message):
+        prepare(recipe(tmp_path, **change), load_registry())
+
+
+def test_a_short_series_is_learnt_in_pieces_that_fit_it(tmp_path):
+    lessons = lessons_of(tmp_path, batch_size=64, sequence_length=128)
+
+    assert (lessons.length, lessons.batch_size) == (19, 4)
+    assert "the series is short: batches of 4 x 19 rows fit it" in lessons.about
+    assert sum(len(piece[1]) for piece in lessons.pieces(0)) == 4
+
+
+# Measuring
+
+
+def test_the_figures_of_a_training_are_those_of_evaluate_on_its_file(tmp_path):
+    out = trained(tmp_path)
+    metrics = file.read_header(out)["provenance"]["metrics"]
+    values = evaluate_model(out, str(tmp_path / "wave.csv"), load_registry())
+
+    assert values["data"] == {**values["data"], "name": "wave.csv", "items": 16, "rows": [100, 116]}
+    for kind in ("mse", "mae"):
+        assert values[kind] == pytest.approx(metrics[kind], abs=1e-6)
+    assert values["windows"] == {"1": 16, "2": 15, "4": 13}
+    assert values["baselines"]["nlinear"]["mse"] == pytest.approx(metrics["baselines"]["nlinear"]["mse"])
+    assert values["interval"] == pytest.approx(0.8)
+    assert set(values["covered"]) == {"1", "2", "4"}
+
+
+def test_another_file_is_forecast_whole_and_nothing_is_fitted_to_it(tmp_path):
+    out = trained(tmp_path)
+    (tmp_path / "other.csv").write_text("x,y\n" + "".join(f"{value + 1},0\n" for value in WAVE[:40]))
+    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry())
+
+    assert values["data"]["rows"] == [0, 40]
+    assert values["windows"]["4"] == 36  # the first row is forecast by nobody
+    assert set(values["baselines"]) == {"last_value", "seasonal_naive"}
+
+
+def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
+    out = trained(tmp_path)
+    (tmp_path / "other.csv").write_text("y\n" + "".join(f"{value}\n" for value in WAVE))
+    wishes = SeriesWishes(rows="100:116", horizons="4,2", columns="y")
+    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry(), series=wishes)
+
+    usual = evaluate_model(out, str(tmp_path / "wave.csv"), load_registry())
+    assert list(values["mse"]) == ["2", "4"]
+    assert values["mse"] == pytest.approx({name: usual["mse"][name] for name in ("2", "4")})
+
+
+@pytest.mark.parametrize(
+    ("wishes", "error", "message"),
+    [
+        (SeriesWishes(horizons="5"), RecipeError, "a horizon of 5 is beyond the model's, which forecasts 4 steps"),
+        (SeriesWishes(horizons="soon"), UsageError, "--horizons is a list of whole numbers such as 24,96, not 'soon'"),
+        (SeriesWishes(rows="100:102"), RecipeError, ""),
+        (SeriesWishes(rows="100:121"), UsageError, "--rows is START:END within 0:120, not '100:121'"),
+        (SeriesWishes(rows="100"), UsageError, "--rows is START:END"),
+        (SeriesWishes(columns="x,hour"), RecipeError, "'hour' is the time"),
+        (SeriesWishes(columns="z"), RecipeError, "there is no column 'z', but 'hour', 'x'; --columns names another"),
+    ],
+)
+def test_wishes_that_cannot_be_are_told(tmp_path, wishes, error, message):
+    out = trained(tmp_path)
+    if message:
+        with pytest.raises(error, match=message):
+            evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), series=wishes)
+    else:
+        assert set(evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), series=wishes)["mse"]) == {"1", "2"}
+
+
+def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
+    out = trained(tmp_path)
+    assert main(["evaluate", str(out), str(tmp_path / "wave.csv")]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("wave on wave.csv, 16 rows from row 100 on, the first being 0\n")
+    assert all(name in told for name in ("MSE 4", "MAE 4", "last value", "last season (8 steps)", "NLinear, least squares", "the interval of 80 %"))
+
+    assert main(["evaluate", str(out), str(tmp_path / "wave.csv"), "--json", "--horizons", "4"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["model"], values["task"], list(values["mse"])) == ("wave", "forecast", ["4"])

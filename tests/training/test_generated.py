@@ -1,0 +1,81 @@
+"""The numbers that the recipe of that name learns from: right in words, the same at every time, some never seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqshell.core.errors import RecipeError
+from seqshell.training.data.generated import LIMIT, NUM_LEARNT, NUM_UNSEEN, in_words, learnt_numbers, make_pairs, unseen_numbers
+from seqshell.training.translation.data import read_pairs
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "zero"),
+        (7, "seven"),
+        (13, "thirteen"),
+        (20, "twenty"),
+        (40, "forty"),
+        (99, "ninety-nine"),
+        (100, "one hundred"),
+        (101, "one hundred and one"),
+        (110, "one hundred and ten"),
+        (342, "three hundred and forty-two"),
+        (999, "nine hundred and ninety-nine"),
+        (1000, "one thousand"),
+        (1001, "one thousand and one"),
+        (1100, "one thousand one hundred"),
+        (4207, "four thousand two hundred and seven"),
+        (12345, "twelve thousand three hundred and forty-five"),
+        (100000, "one hundred thousand"),
+        (100020, "one hundred thousand and twenty"),
+        (118000, "one hundred and eighteen thousand"),
+        (999999, "nine hundred and ninety-nine thousand nine hundred and ninety-nine"),
+    ],
+)
+def test_a_number_in_words(number, words):
+    assert in_words(number) == words
+
+
+def test_different_numbers_have_different_words():
+    assert len({in_words(number) for number in range(0, LIMIT, 7)}) == len(range(0, LIMIT, 7))
+
+
+@pytest.mark.parametrize("number", [-1, LIMIT])
+def test_other_numbers_have_no_words(number):
+    with pytest.raises(ValueError, match="a number must be 0 to 999,999"):
+        in_words(number)
+
+
+def test_the_unseen_numbers_are_not_among_those_learnt_from():
+    learnt, unseen = learnt_numbers(), unseen_numbers()
+
+    assert (len(set(learnt)), len(set(unseen))) == (NUM_LEARNT, NUM_UNSEEN) == (len(learnt), len(unseen))
+    assert not set(learnt) & set(unseen)
+    assert set(learnt) >= set(range(200))
+    assert {len(str(number)) for number in unseen} == {3, 4, 5, 6}
+    assert max(learnt + unseen) < LIMIT
+
+
+def test_the_pairs_are_the_same_at_every_time():
+    pairs, again = (read_pairs(["generated:unseen_numbers"]) for _ in range(2))
+
+    assert pairs == again
+    assert pairs.names == ("generated:unseen_numbers",)
+    assert len(pairs) == NUM_UNSEEN
+    assert [in_words(int(source.replace(",", ""))) for source in pairs.sources] == list(pairs.targets)
+    assert make_pairs("generated:numbers").startswith("0\tzero\n1\tone\n2\ttwo\n")
+
+
+def test_half_of_the_large_numbers_have_a_comma():
+    large = [source for source in read_pairs(["generated:numbers"]).sources if len(source) > 3]
+
+    assert sum("," in source for source in large) / len(large) == pytest.approx(0.5, abs=0.05)
+    assert {source[-4] for source in large if "," in source} == {","}
+
+
+def test_another_name_is_told():
+    known = "generated:NAME and generated:unseen_NAME are, with the names numbers, remember, copy, adding, reverse"
+    with pytest.raises(RecipeError, match=f"nothing is made under the name 'generated:dates'; {known}"):
+        read_pairs(["generated:dates"])

@@ -1,0 +1,354 @@
+"""A whole training: it learns, it resumes bit for bit, it keeps the best, and it says what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Event, Notice, Progress, Table, Text
+from seqshell.host import Policy, Registry
+from seqshell.models import file
+from seqshell.models.opening import load_registry, open_model
+from seqshell.training import resume
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.recipe import Recipe, recipe_from
+from seqshell.training.run import Run, duration
+
+TEXT = "the cat sat on the mat and the dog sat on the log " * 40  # 2,000 characters
+SMALL = {"epochs": 4, "batch_size": 4, "sequence_length": 32, "learning_rate": 0.02, "warmup_steps": 5, "ema": 0.9, "sample_length": 5}
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(Policy(no_plugins=True))
+
+
+@pytest.fixture(autouse=True)
+def left_as_it_was() -> Iterator[None]:
+    """A training seeds every generator there is; other tests must not notice. Models as small as these are quicker in one thread."""
+    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+
+
+def recipe(folder: Path, text: str = TEXT, *, model: dict[str, Any] | None = None, architecture: str = "lstm", **training: Any) -> Recipe:
+    (folder / "text.txt").write_text(text)
+    tables = {
+        "task": "generate",
+        "architecture": architecture,
+        "data": {"text": "text.txt"},
+        "model": {"embed_size": 6, "hidden_size": 12, "num_layers": 2, "dropout": 0.2, "embed_dropout": 0.1, "weight_dropout": 0.1} | (model or {}),
+        "training": {**SMALL, "precision": "float32", "resume_every": 1000, **training},
+        "defaults": {"sampler": "temperature=0.8", "examples": ["the "], "about": "It speaks of cats."},
+    }
+    return recipe_from(tables, name="small", folder=folder)
+
+
+def started(recipe: Recipe, registry: Registry, folder: Path) -> Run:
+    return Run(prepare(recipe, registry), folder)
+
+
+def everything(run: Run) -> dict[str, torch.Tensor]:
+    """Every tensor of a run, as its resume file holds them, and the place it stands at without the times."""
+    run.write()
+    return resume.read_resume(run.resume_file)[1]
+
+
+def assert_same(one: Run, other: Run) -> None:
+    left, right = everything(one), everything(other)
+    assert left.keys() == right.keys()
+    assert [name for name in left if not torch.equal(left[name], right[name])] == []
+    places = [dataclasses.asdict(run.place) for run in (one, other)]
+    for place in places:
+        del place["seconds"]
+        for record in [*place["history"], place["best"] or {}]:
+            record.pop("seconds", None)
+    assert places[0] == places[1]
+    assert one.draws.bit_generator.state == other.draws.bit_generator.state
+
+
+def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, registry: Registry) -> None:
+    out = tmp_path / "cat.safetensors"
+
+    events = list(train(recipe(tmp_path), registry, out))
+
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.done for event in progress] == list(range(1, 1 + progress[0].total))
+    assert "loss" in progress[0].text
+    assert "tokens/s" in progress[0].text
+    assert "left" in progress[0].text
+    table = next(event for event in events if isinstance(event, Table))
+    texts = [event.text for event in events if isinstance(event, Text)]
+    assert texts[-1] == f"seqshell -m {out}"
+    assert texts[-2].startswith("after it:\nthe ")
+    assert texts[-3].startswith("before training:\nthe ")
+    assert "training loss" in texts[0]
+
+    model = open_model(out, registry)
+    header = model.header
+    assert (model.architecture, model.tokenizer.name) == ("lstm", "char")
+    assert header["defaults"] == {"strategy": "sample", "sampler": "temperature=0.8", "max_tokens": 200}
+    assert (header["examples"], header["about"]) == (["the "], "It speaks of cats.")
+    provenance = header["provenance"]
+    assert provenance["metrics"]["nats"]["blocks256"] < 2.0  # the uniform distribution has 2.7
+    assert table.rows[1][1] == f"{provenance['metrics']['nats']['blocks256']:.4f}"
+    assert provenance["split"] == {"training": 1800, "validation": 200}
+    assert "hidden_size = 12" in provenance["recipe"]
+    lines = [json.loads(line) for line in (tmp_path / "cat.run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "epoch" in line] == [1, 2, 3, 4]
+    assert lines[-1]["validation"]["blocks256"] < lines[0]["loss"]
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "gru"])
+@pytest.mark.parametrize("at", [1, 14, 17, 28])  # within an epoch, after its last piece, early and late in the next ones
+def test_a_training_goes_on_from_its_resume_file_bit_for_bit(tmp_path: Path, registry: Registry, architecture: str, at: int) -> None:
+    wanted = recipe(tmp_path, architecture=architecture, epochs=3)
+    straight = started(wanted, registry, tmp_path / "straight")
+    list(straight.epochs())
+    halted = started(wanted, registry, tmp_path / "halted")
+    next(islice(halted.epochs(), at, None))
+    halted.write()
+    torch.manual_seed(99)  # what another process would have
+
+    resumed = started(wanted, registry, tmp_path / "halted")
+    torch.rand(3)
+    resumed.restore()
+    list(resumed.epochs())
+
+    assert straight.place.step == resumed.place.step == straight.total_steps
+    assert_same(straight, resumed)
+
+
+def test_what_came_after_the_last_resume_point_is_done_again_as_it_was(tmp_path: Path, registry: Registry) -> None:
+    """As after a kill: the process is gone without a word, in the middle of an epoch."""
+    wanted = recipe(tmp_path, epochs=3)
+    straight = started(wanted, registry, tmp_path / "straight")
+    list(straight.epochs())
+    killed = started(wanted, registry, tmp_path / "killed")
+    running = killed.epochs()
+    next(islice(running, 18, None))  # the epoch's end has written a resume file; what follows is lost
+    del running, killed
+
+    resumed = started(wanted, registry, tmp_path / "killed")
+    resumed.restore()
+    assert (resumed.place.epoch, resumed.place.piece) == (1, 0)
+    list(resumed.epochs())
+
+    assert_same(straight, resumed)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [{"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.9}, {"optimizer": "sgd", "ema": 0.0}, {"optimizer": "adam"}],
+    ids=["momentum", "without average", "adam"],
+)
+def test_every_optimizer_learns_and_resumes(tmp_path: Path, registry: Registry, training: dict[str, Any]) -> None:
+    wanted = recipe(tmp_path, epochs=2, clip_value=0.5, **training)
+    straight = started(wanted, registry, tmp_path / "straight")
+    list(straight.epochs())
+    halted = started(wanted, registry, tmp_path / "halted")
+    next(islice(halted.epochs(), 5, None))
+    halted.write()
+    resumed = started(wanted, registry, tmp_path / "halted")
+    resumed.restore()
+    list(resumed.epochs())
+
+    assert_same(straight, resumed)
+    losses = [record["loss"] for record in straight.place.history if "loss" in record]
+    assert losses[-1] < losses[0]
+
+
+def test_asked_to_stop_it_keeps_the_best_and_can_be_resumed(tmp_path: Path, registry: Registry) -> None:
+    wanted, out = recipe(tmp_path), tmp_path / "a.safetensors"
+    straight = list(train(wanted, registry, tmp_path / "b.safetensors"))
+    seen: list[Event] = []
+    for event in train(wanted, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in seen) >= 20):
+        seen.append(event)
+
+    assert any("stopped after 20 of" in event.text for event in seen if isinstance(event, Notice))
+    header, _ = file.read(out)
+    assert header["provenance"]["epoch"] == 1
+    rest = list(train(wanted, registry, out, resume=True))
+
+    assert sum(isinstance(event, Progress) for event in [*seen, *rest]) == sum(isinstance(event, Progress) for event in straight)
+    fingerprints = [file.fingerprint(*file.read(tmp_path / f"{name}.safetensors")) for name in "ab"]
+    assert fingerprints[0] == fingerprints[1]
+
+
+def test_closing_the_generator_keeps_the_best(tmp_path: Path, registry: Registry) -> None:
+    out = tmp_path / "a.safetensors"
+    events = train(recipe(tmp_path), registry, out)
+    done = 0
+    for event in events:
+        done += isinstance(event, Progress)
+        if done == 20:
+            break
+    events.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert file.read_header(out)["provenance"]["epoch"] == 1
+    assert resume.read_resume(tmp_path / "a.run" / "resume.safetensors")[0]["place"]["step"] == 20
+
+
+def test_closing_it_before_any_validation_keeps_what_there_is(tmp_path: Path, registry: Registry) -> None:
+    out = tmp_path / "a.safetensors"
+    events = train(recipe(tmp_path), registry, out)
+    next(event for event in events if isinstance(event, Progress))
+    events.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert open_model(out, registry).header["provenance"]["metrics"] == {}
+
+
+def test_a_loss_that_is_no_number_ends_it_and_keeps_the_best(tmp_path: Path, registry: Registry) -> None:
+    out, wanted = tmp_path / "a.safetensors", recipe(tmp_path)
+    done: list[Event] = []
+    for event in train(wanted, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in done) >= 20):
+        done.append(event)
+    out.unlink()
+    path = tmp_path / "a.run" / "resume.safetensors"
+    record, tensors = resume.read_resume(path)
+    resume.write_resume(path, record, tensors | {"weights.readout.bias": torch.full_like(tensors["weights.readout.bias"], float("nan"))})
+
+    with pytest.raises(RecipeError, match=r"no longer a number \(update 21 of epoch 2\); the best so far is kept in .*a.safetensors") as caught:
+        list(train(wanted, registry, out, resume=True))
+
+    assert "learning_rate" in caught.value.hint
+    assert open_model(out, registry).header["provenance"]["epoch"] == 1
+
+
+def test_it_stops_early_when_validation_no_longer_gets_better(tmp_path: Path, registry: Registry) -> None:
+    wanted = recipe(tmp_path, epochs=50, early_stopping=2, learning_rate=0.0)
+    run = started(wanted, registry, tmp_path / "run")
+    list(run.epochs())
+
+    assert run.place.epoch == 3  # the first is the best, two more are no better
+    assert run.is_stale
+    again = started(wanted, registry, tmp_path / "run")
+    again.restore()
+    assert list(again.epochs()) == []
+
+
+def test_a_plateau_lowers_the_rate(tmp_path: Path, registry: Registry) -> None:
+    run = started(recipe(tmp_path, epochs=6, schedule="plateau", plateau_patience=2, learning_rate=0.0), registry, tmp_path / "run")
+    list(run.epochs())
+
+    assert run.place.scale == 0.25  # after the epochs 3 and 5
+
+
+def test_states_are_carried_and_now_and_then_forgotten(tmp_path: Path, registry: Registry) -> None:
+    kept = started(recipe(tmp_path, state_zeroing=0.0), registry, tmp_path / "kept")
+    running = kept.epochs()
+    next(running)
+    before = kept.state.hidden.clone()
+    assert before.abs().sum() > 0
+    assert not before.requires_grad
+
+    dropped = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "dropped")
+    dropped.state = kept.state
+    dropped._forget_some()
+    assert torch.equal(dropped.state.hidden, torch.zeros_like(before))
+    assert torch.equal(kept.state.hidden, before)  # states are never written to
+
+
+def test_a_state_of_another_dtype_than_the_initial_one_is_forgotten_too(tmp_path: Path, registry: Registry) -> None:
+    """With bf16, modules that call torch's own layers hand on states in bf16."""
+    run = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "run")
+    initial = run.module.initial_state(2)
+    run.state = initial._replace(hidden=torch.ones_like(initial.hidden, dtype=torch.bfloat16))
+    run._forget_some()
+    assert run.state.hidden.dtype == torch.bfloat16
+    assert not run.state.hidden.any()
+
+
+
+def test_a_resume_with_another_recipe_or_text_is_refused(tmp_path: Path, registry: Registry) -> None:
+    run = started(recipe(tmp_path), registry, tmp_path / "run")
+    run.write()
+
+    with pytest.raises(RecipeError, match=r"another training\.learning_rate"):
+        started(recipe(tmp_path, learning_rate=0.1), registry, tmp_path / "run").restore()
+    with pytest.raises(RecipeError, match=r"another model\.hidden_size"):
+        started(recipe(tmp_path, model={"hidden_size": 13}), registry, tmp_path / "run").restore()
+    with pytest.raises(RecipeError, match=r"text.txt has changed"):
+        started(recipe(tmp_path, TEXT[:-1] + "x"), registry, tmp_path / "run").restore()
+    started(recipe(tmp_path, sample_every=0, resume_every=7, dtype="float16"), registry, tmp_path / "run").restore()
+
+
+def test_a_missing_or_damaged_resume_file_is_named(tmp_path: Path, registry: Registry) -> None:
+    wanted = recipe(tmp_path)
+    with pytest.raises(RecipeError, match="nothing to resume"):
+        started(wanted, registry, tmp_path / "run").restore()
+    run = started(wanted, registry, tmp_path / "run")
+    run.write()
+    data = run.resume_file.read_bytes()
+    for broken in (b"", data[: len(data) // 2], b"\xff" * 40):
+        run.resume_file.write_bytes(broken)
+        with pytest.raises(RecipeError, match="cannot be resumed from"):
+            started(wanted, registry, tmp_path / "run").restore()
+
+
+def test_two_trainings_cannot_write_to_one_place(tmp_path: Path, registry: Registry) -> None:
+    first = train(recipe(tmp_path), registry, tmp_path / "a.safetensors")
+    next(first)
+    with pytest.raises(RecipeError, match="another training writes to"):
+        next(train(recipe(tmp_path), registry, tmp_path / "a.safetensors"))
+    first.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"hiden_size": 3}}, r"small: \[model\] .*did you mean hidden_size"),
+        ({"model": {"vocab_size": 3}}, "model.vocab_size is filled in from the data"),
+        ({"model": {"dropout": 2}}, "dropout must be 0 to 0.99"),
+        ({"architecture": "lsmt"}, "no architecture 'lsmt'; did you mean lstm"),
+        ({"device": "gpu"}, "training.device: there is no device 'gpu'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_built_says_why(tmp_path: Path, registry: Registry, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        started(recipe(tmp_path, **change), registry, tmp_path / "run")
+
+
+def test_unknown_tokenizers_samplers_and_settings_are_told_before_the_training(tmp_path: Path, registry: Registry) -> None:
+    wanted = recipe(tmp_path)
+    for change, message in (
+        ({"tokenizer": {"name": "chra"}}, "no tokenizer 'chra'; did you mean char"),
+        ({"tokenizer": {"name": "char", "min_freq": 2}}, "tokenizer char cannot be trained with"),
+        ({"defaults": dataclasses.replace(wanted.defaults, sampler="temprature=1")}, "defaults: no sampler 'temprature'; did you mean temperature"),
+        ({"defaults": dataclasses.replace(wanted.defaults, strategy="samples")}, "defaults: no strategy 'samples'; did you mean sample"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            prepare(dataclasses.replace(wanted, **change), registry)
+
+
+def test_bytes_are_trained_on_as_well_and_validated_by_a_carried_state(tmp_path: Path, registry: Registry) -> None:
+    wanted = dataclasses.replace(recipe(tmp_path, "né " * 300, epochs=1), tokenizer={"name": "byte"})
+    run = started(wanted, registry, tmp_path / "run")
+    list(run.epochs())
+
+    assert run.prepared.config.vocab_size == 256
+    assert list(run.place.history[-1]["validation"]) == ["carry"]
+
+
+def test_a_validation_character_that_training_never_saw_is_known(tmp_path: Path, registry: Registry) -> None:
+    prepared = prepare(recipe(tmp_path, "abcd" * 100 + "z"), registry)
+    assert prepared.tokenizer.size == 5
+
+
+def test_durations_are_told_in_words() -> None:
+    assert [duration(seconds) for seconds in (0.4, 45, 89, 3600, 3900, 90_000)] == ["0 s", "45 s", "1 min", "1 h 00 min", "1 h 05 min", "25 h 00 min"]

@@ -1,0 +1,98 @@
+"""One update of the weights: schedules, clipping, averages, precision and devices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from seqshell.training.optimizer import choose_precision, clip_gradients, find_device, learning_rate, make_optimizer, update_average
+from seqshell.training.recipes.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
+
+
+def test_the_rate_warms_up_and_falls_along_half_a_cosine() -> None:
+    rates = [learning_rate(SETTINGS, step, 110) for step in range(110)]
+
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[60] == pytest.approx(0.1 + 0.9 * 0.5)
+    assert rates[-1] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 0.99)))
+    assert all(later < earlier for earlier, later in pairwise(rates[10:]))
+
+
+def test_a_constant_rate_stays_and_a_plateaus_is_scaled() -> None:
+    assert learning_rate(replace(SETTINGS, schedule="constant"), 100, 110) == 1.0
+    assert learning_rate(replace(SETTINGS, schedule="plateau"), 100, 110, 0.25) == 0.25
+    assert learning_rate(replace(SETTINGS, schedule="constant", warmup_steps=0), 0, 110) == 1.0
+    assert learning_rate(replace(SETTINGS, warmup_steps=500), 100, 110) == pytest.approx(101 / 500)
+
+
+def test_gradients_are_clipped_by_norm_or_by_value_or_left() -> None:
+    weight = nn.Parameter(torch.zeros(2))
+
+    def clipped(**settings: float) -> list[float]:
+        weight.grad = torch.tensor([3.0, -4.0])
+        clip_gradients([weight], replace(TrainingSettings(clip_norm=0), **settings))
+        return [round(value, 4) for value in weight.grad.tolist()]
+
+    assert clipped() == [3, -4]
+    assert clipped(clip_norm=1.0) == [0.6, -0.8]
+    assert clipped(clip_norm=10.0) == [3, -4]
+    assert clipped(clip_value=2.0) == [2, -2]
+
+
+def test_the_optimizers_are_torchs_with_the_recipes_settings() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    sgd = make_optimizer([weight], TrainingSettings(optimizer="sgd", momentum=0.5, weight_decay=0.3))
+    adam = make_optimizer([weight], TrainingSettings(optimizer="adam", beta1=0.8, beta2=0.95))
+
+    assert (type(sgd), sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (torch.optim.SGD, 0.5, 0.3)
+    assert (type(adam), adam.defaults["betas"]) == (torch.optim.Adam, (0.8, 0.95))
+    assert type(make_optimizer([weight], TrainingSettings())) is torch.optim.AdamW
+
+
+def test_an_average_follows_the_weights_quickly_at_first_and_slowly_later() -> None:
+    average, module = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    for linear, value in ((average, 0.0), (module, 1.0)):
+        nn.init.constant_(linear.weight, value)
+
+    update_average(average, module, 0.999, 0)
+    assert average.weight.item() == pytest.approx(0.9)
+    update_average(average, module, 0.999, 1_000_000)
+    assert average.weight.item() == pytest.approx(0.9 + 0.001 * 0.1)
+
+
+def test_the_probe_of_precisions_changes_neither_weights_nor_randomness() -> None:
+    module = nn.Linear(4, 4)
+    before, drawn = module.weight.clone(), torch.random.get_rng_state()
+
+    chosen = choose_precision("auto", module, lambda trial: trial(torch.rand(3, 4)).square().sum().float(), torch.device("cpu"))
+
+    assert chosen in ("float32", "bf16")
+    assert torch.equal(module.weight, before)
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+    assert module.weight.grad is None
+    assert choose_precision("bf16", module, None, torch.device("cpu")) == "bf16"  # type: ignore[arg-type]  # not asked
+
+
+def test_bf16_is_not_chosen_where_it_fails() -> None:
+    def loss(module: nn.Module) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("not implemented for BFloat16")
+        return module(torch.ones(1, 2)).sum()
+
+    assert choose_precision("auto", nn.Linear(2, 1), loss, torch.device("cpu")) == "float32"
+
+
+def test_a_device_that_is_not_here_is_named() -> None:
+    assert find_device("cpu") == torch.device("cpu")
+    assert find_device("auto").type in ("cpu", "cuda", "mps")
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(ValueError, match=f"no device '{name}' here"):
+            find_device(name)

@@ -1,0 +1,138 @@
+"""Recipes: strict keys, overrides, defaults, and what a text file becomes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from seqshell.core.errors import RecipeError
+from seqshell.training.recipes.from_files import load_recipe
+from seqshell.training.recipes.listing import defaults_text, describe_recipes, recipe_text
+from seqshell.training.recipes.recipe import Recipe, read_recipe, recipe_from
+from seqshell.training.recipes.settings import DataSettings, DefaultSettings, TrainingSettings
+from seqshell.training.recipes.toml import to_toml
+
+TABLES = {"task": "generate", "architecture": "gru", "data": {"text": "a.txt"}}
+
+
+def recipe(*overrides: str, **tables: object) -> Recipe:
+    return recipe_from({**TABLES, **tables}, name="small", folder=Path(), overrides=overrides, where="small.toml")
+
+
+def test_every_key_but_three_has_a_default() -> None:
+    made = recipe()
+
+    assert made.training == TrainingSettings()
+    assert made.defaults == DefaultSettings()
+    assert made.data == DataSettings(text="a.txt")
+    assert made.tokenizer == {"name": "char"}
+
+
+def test_the_printed_defaults_are_a_recipe_that_lacks_only_its_text() -> None:
+    tables = tomllib.loads(defaults_text())
+    with pytest.raises(RecipeError, match=r"data\.text is missing"):
+        recipe_from(tables, name="d", folder=Path())
+
+    tables["data"]["text"] = "a.txt"
+    assert recipe_from(tables, name="small", folder=Path()).training == TrainingSettings()
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"traning": {}}, "small.toml has an unknown key traning; did you mean training?"),
+        ({"training": {"epoch": 3}}, "small.toml has an unknown key training.epoch; did you mean epochs?"),
+        ({"data": {"text": "a", "txet": 1}}, "unknown key data.txet; did you mean text?"),
+        ({"training": {"epochs": 0}}, "small.toml: training.epochs must be 1 to 1,000,000, not 0"),
+        ({"training": {"epochs": "many"}}, "training.epochs must be"),
+        ({"training": {"epochs": True}}, "training.epochs must be"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate must be"),
+        ({"training": {"optimizer": "lion"}}, "training.optimizer must be sgd, adam or adamw"),
+        ({"training": 3}, r"training is a table, written \[training\]"),
+        ({"task": "generat"}, "task must be generate"),
+        ({"task": 3}, "task must be a text"),
+        ({"data": {}}, "data.text is missing"),
+        ({"data": {"text": "a", "validation": 1.5}}, "data.validation must be a share between 0 and 1"),
+        ({"data": {"text": "a", "validation": True}}, "data.validation must be a share"),
+        ({"tokenizer": {}}, "tokenizer.name is missing"),
+        ({"defaults": {"examples": "ROMEO:"}}, "defaults.examples must be a list of texts"),
+        ({"defaults": {"examples": [1]}}, "defaults.examples must be a list of texts"),
+    ],
+)
+def test_a_wrong_recipe_is_told_with_file_key_and_way_out(tables: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(**tables)
+
+
+def test_a_recipe_without_one_of_the_three_says_which() -> None:
+    for key in TABLES:
+        with pytest.raises(RecipeError, match=f"has no {key}"):
+            recipe_from({name: value for name, value in TABLES.items() if name != key}, name="x", folder=Path())
+
+
+def test_set_overrides_with_toml_values_and_plain_words() -> None:
+    training = ("training.epochs=3", "training.learning_rate=1e-3")
+    made = recipe(*training, "model.hidden_size=8", "tokenizer.name=byte", "architecture=lstm", "data.text=b c.txt")
+
+    assert (made.training.epochs, made.training.learning_rate) == (3, 1e-3)
+    assert made.model == {"hidden_size": 8}
+    assert (made.tokenizer["name"], made.architecture, made.data.text) == ("byte", "lstm", "b c.txt")
+
+
+def test_a_file_that_an_override_names_is_one_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here.txt").touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert recipe("data.text=here.txt").data.text == str(tmp_path / "here.txt")
+    assert recipe("data.text=elsewhere.txt").data.text == "elsewhere.txt"  # which is looked for beside the recipe
+    assert recipe("data.validation=here.txt").data.validation == str(tmp_path / "here.txt")
+
+
+@pytest.mark.parametrize("word", ["epochs", "a.b.c=1", ".x=1", "architecture.x=1"])
+def test_a_set_that_cannot_be_meant_is_refused(word: str) -> None:
+    with pytest.raises(RecipeError, match="--set"):
+        recipe(word)
+
+
+def test_an_override_of_an_unknown_key_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"training\.epohcs; did you mean epochs"):
+        recipe("training.epohcs=3")
+
+
+def test_a_recipe_written_out_and_read_again_is_the_same() -> None:
+    odd = {"examples": ['a "quoted"\n\tline', "\\ é \x7f \x01"], "about": "x"}
+    made = recipe(defaults=odd, model={"hidden_size": 8, "tied": True, "dropout": 0.1})
+
+    again = recipe_from(tomllib.loads(to_toml(made.tables())), name="small", folder=Path())
+
+    assert again.tables() | {"defaults": None} == made.tables() | {"defaults": None}
+    assert list(again.defaults.examples) == list(made.defaults.examples)
+
+
+def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text('task = "generate"\narchitecture = = 3\n')
+    with pytest.raises(RecipeError, match=r"r.toml is not TOML: .*line 2"):
+        read_recipe(path)
+    path.write_bytes(b'task = "\xff"')
+    with pytest.raises(RecipeError, match="not UTF-8"):
+        read_recipe(path)
+
+
+def test_recipes_are_found_by_name_the_users_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    assert load_recipe("shakespeare").architecture == "lstm"
+
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "mine.toml").write_text('# A small one.\ntask = "generate"\narchitecture = "gru"\n[data]\ntext = "a.txt"\n')
+    (tmp_path / "recipes" / "broken.toml").write_text("task =")
+
+    listed = {item["name"]: item for item in describe_recipes()}
+    assert listed["mine"]["summary"] == "A small one."
+    assert "not TOML" in listed["broken"]["summary"]
+    assert listed.keys() >= {"shakespeare", "text", "mine", "broken"}
+    assert recipe_text("mine").startswith("# A small one.")
+    with pytest.raises(RecipeError, match="did you mean mine"):
+        load_recipe("mien")

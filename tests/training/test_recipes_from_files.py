@@ -1,0 +1,300 @@
+"""What follows `train`: recipes by name, and files of data that are recipes themselves."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqshell.cli import train
+from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.events import ModelOpened, Progress, Text, Translation
+from seqshell.core.model import Task
+from seqshell.models.opening import load_registry
+from seqshell.testing.shell import shell_for
+from seqshell.training.forecasting.data import find_columns
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.from_files import is_series, load_recipe
+
+LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
+QUICK = ("training.epochs=1", "training.batch_tokens=2000", "training.precision=float32", "model.hidden_size=8", "model.encoder_size=4")
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A training seeds torch; other tests must not notice."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+    state = torch.get_rng_state()
+    yield
+    torch.set_rng_state(state)
+
+
+def written(path: Path, text: str) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def columns(folder: Path, endings: tuple[str, str] = (".en", ".fr")) -> list[str]:
+    """LINES as two files."""
+    rows = [line.split("\t") for line in LINES.splitlines()]
+    return [written(folder / f"test{ending}", "".join(row[side] + "\n" for row in rows)) for side, ending in enumerate(endings)]
+
+
+def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Path) -> None:
+    short, long = tmp_path / "my text é.txt", tmp_path / "long.txt"
+    short.write_text("abc " * 100)
+    long.write_text("abc " * 500_000)
+
+    made = load_recipe(str(short), ["training.batch_size=4"])
+
+    assert (made.name, made.architecture, made.tokenizer["name"]) == ("my-text--", "gru", "char")
+    assert (made.folder, made.data.text, made.training.batch_size) == (tmp_path, short.name, 4)
+    assert (made.training.epochs, load_recipe(str(long)).training.epochs) == (100, 5)
+
+
+def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
+    made = load_recipe(written(tmp_path / "my pairs.tsv", LINES), ["training.learning_rate=0.1", "model.attention=dot"])
+
+    assert (made.name, made.task, made.architecture) == ("my-pairs", Task.TRANSLATE, "attention_seq2seq")
+    assert (made.folder, made.data.pairs, made.data.source, made.data.validation) == (tmp_path, "my pairs.tsv", "", 0.05)
+    assert (made.training.learning_rate, made.model["attention"]) == (0.1, "dot")
+    assert made.defaults.about == "It translates sentences like those of my pairs.tsv."
+    prepared = prepare(load_recipe(str(tmp_path / "my pairs.tsv")), load_registry())
+    assert prepared.lessons.split == {"training": 285, "validation": 15}
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.tsv", "no tab here\nx\ty\n"), ("a.txt", "x\ty\nx\ty\n"), ("tsv", "x\ty\n")])
+def test_any_other_file_is_a_text(tmp_path: Path, name: str, text: str) -> None:
+    assert load_recipe(written(tmp_path / name, text)).task is Task.GENERATE
+
+
+def series(folder: Path, number: int = 120, season: int = 6, name: str = "my sales.csv", start: str = "month,sold\n") -> str:
+    """Months from 2000 on."""
+    rows = [f"{2000 + row // 12}-{row % 12 + 1:02},{10 + row % season + 0.1 * row}\n" for row in range(number)]
+    return written(folder / name, start + "".join(rows))
+
+
+def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_path: Path) -> None:
+    made = load_recipe(series(tmp_path), ["model.hidden_size=4"])
+    prepared = prepare(made, load_registry())
+
+    assert (made.name, made.task, made.architecture) == ("my-sales", Task.FORECAST, "forecaster")
+    assert (made.folder, made.data.table, made.data.time_column, made.data.columns) == (tmp_path, "my sales.csv", "month", ())
+    assert (made.model["horizon"], made.model["segment"], made.model["window"], made.model["hidden_size"]) == (6, 6, 12, 4)
+    assert (made.training.epochs, made.training.batch_size, made.training.sample_every) == (100, 4, 10)
+    assert made.defaults.about == "It forecasts 6 steps of sold; /forecast @my sales.csv reads your table."
+    assert prepared.series.columns == ("sold",)
+    assert prepared.lessons.split == {"training": 84, "validation": 18, "test": 18}
+    assert prepared.lessons.season == 6
+
+
+def test_many_rows_are_read_less_often_and_far_back(tmp_path: Path) -> None:
+    made = load_recipe(series(tmp_path, 10_000, season=24))
+
+    assert (made.training.epochs, made.training.batch_size) == (8, 64)
+    assert (made.model["horizon"], made.model["window"]) == (24, 336)
+
+
+def test_what_a_series_is_learnt_by_is_chosen_by_its_training_rows_alone(tmp_path: Path) -> None:
+    lines = Path(series(tmp_path)).read_text().splitlines()
+    other = written(tmp_path / "other.csv", "\n".join(lines[:85] + [f"{line.split(',')[0]},{5 * (row % 9)}" for row, line in enumerate(lines[85:])]))
+
+    assert load_recipe(other).model == load_recipe(series(tmp_path)).model
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "time"),
+    [
+        ("a.csv", "date,x\n2020-01-01 00:00,1\n", "date"),
+        ("a.csv", "x,when\n1,2020-01-01\n", "when"),
+        ("a.csv", "x;when\n1;31.12.2020\n", "when"),
+        ("a.csv", "\ufeffyear,x\r\n1990,1\r\n", "year"),
+        ("a.csv", "x,y\n1,2\n", ""),
+        ("a.tsv", "date\tx\n2020-01-01\t1\n", "date"),
+        ("a.csv", "date,x\n2020-01-01,\n", "date"),
+        ("a.csv", "date,x\n2020-01-01,5,6\n", "date"),
+        ("a.csv", "date;x\n2020-01-01;1,5\n", "date"),
+    ],
+)
+def test_a_series_is_known_by_its_first_two_rows(tmp_path: Path, name: str, text: str, time: str) -> None:
+    path = Path(written(tmp_path / name, text))
+    found = find_columns(path)
+
+    assert is_series(path)
+    assert found is not None
+    assert found[0] == time
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "date,x\n2020-01-01,1\n"),
+        ("a.csv", "Dear all,\nthis is a letter, no table\n"),
+        ("a.csv", "name,remark\nAnn,good\n"),
+        ("a.csv", "remark,stars\ngood,5\n"),
+        ("a.tsv", "one\tun\n2\tdeux\n"),
+        ("a.tsv", "1\tone\n2\ttwo\n"),
+        ("a.tsv", "hello\tbonjour\n"),
+        ("a.csv", ""),
+    ],
+)
+def test_other_tables_are_no_series(tmp_path: Path, name: str, text: str) -> None:
+    assert not is_series(Path(written(tmp_path / name, text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("date,x\n", r"a\.csv has no rows below the names of its columns"),
+        ("date\n2020-01-01\n", r"a\.csv, row 1: there is no column but 'date', the time"),
+        ("2020-01-01,5\n2020-01-02,6\n", r"a\.csv, row 1: '5' is a number; the first row names the columns, such as date,value"),
+        ("date,x\n2020-01-01,\n2020-01-02,6\n", r"a\.csv, row 2, column x: a value is missing"),
+        ("date;x\n2020-01-01;1,5\n", r"a\.csv, row 2, column x: '1,5' has a comma; a number is written with a point, 1\.5"),
+        ("date,city,x\n2020-01-01,Kew,6\n", r"a\.csv, row 2, column city: 'Kew' is no number; data\.columns names the columns that are numbers"),
+        ("date,x\n2020-01-01,5,6\n", r"a\.csv, row 2: it has 3 cells, and the first row names 2 columns"),
+        ("date,x\n2020-01-01,5\n", r"a\.csv is too short: 0 rows to train on"),
+        ("month,x\n2020-02,5\n2020-01,6\n", r"a\.csv, row 3, column month: '2020-01' is not later than '2020-02' in the row before"),
+        ("month,x\n2020-02,5\n2020-02,6\n", r"a\.csv, row 3, column month: '2020-02' is not later than '2020-02' in the row before"),
+        ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e200 is too large"),
+    ],
+)
+def test_a_series_that_cannot_be_learnt_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(written(tmp_path / "a.csv", text))
+
+
+def test_columns_and_time_of_a_series_can_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "city,day,x,y\n" + "".join(f"Kew,{row},{row % 5},2\n" for row in range(60)))
+    made = load_recipe(path, ["data.time_column=day", "data.columns=['x']"])
+
+    assert (made.data.time_column, made.data.columns) == ("day", ("x",))
+    assert prepare(made, load_registry()).series.columns == ("x",)
+
+
+def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path: Path) -> None:
+    made = load_recipe(columns(tmp_path))
+
+    assert (made.name, made.folder) == ("test-en-fr", tmp_path)
+    assert (made.data.pairs, made.data.source, made.data.target) == ("", "test.en", "test.fr")
+    assert (made.data.source_language, made.data.target_language) == ("en", "fr")
+    assert prepare(made, load_registry()).lessons.sentences.training.targets[0].startswith("nombre ")
+
+    other = load_recipe(columns(tmp_path, (".txt", ".fr")))
+    assert (other.name, other.data.source_language, other.data.target_language) == ("test-txt-fr", "", "")
+
+
+def test_two_files_may_lie_in_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = written(tmp_path / "one" / "a.txt", "x\n"), written(tmp_path / "two" / "b.txt", "y\n")
+    made = load_recipe([source, target])
+    assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", tmp_path / "one", "a.txt", target)
+
+    monkeypatch.chdir(tmp_path)
+    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).lessons.sentences.training.targets == ("y",)
+
+
+def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path: Path) -> None:
+    few = load_recipe(written(tmp_path / "few.tsv", LINES[:100]))
+    many = load_recipe(written(tmp_path / "many.tsv", LINES * 1000))
+
+    assert (few.training.epochs, few.training.batch_tokens, few.training.sample_every) == (100, 64, 10)
+    assert (many.training.epochs, many.training.batch_tokens, many.training.sample_every) == (6, 2000, 1)
+    assert (few.data.validation, many.data.validation) == ("few.tsv", 0.05)
+    assert "learnt by heart" in prepare(few, load_registry()).lessons.about
+    assert load_recipe(str(tmp_path / "few.tsv"), ["data.validation=0.2"]).data.validation == 0.2
+
+    source, target = written(tmp_path / "a.de", "x\nz\n"), written(tmp_path / "a.en", "y\nw\n")
+    sentences = prepare(load_recipe([source, target]), load_registry()).lessons.sentences
+    assert sentences.validation == sentences.training
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.txt", "nothing.txt"], "there is no file '.*nothing.txt'; two words are two files, a source and its translations"),
+        (["a.txt", "b.txt", "c.txt"], "train takes one recipe, one file, or two files, a source and its translations; '.*c.txt' is too much"),
+        (["a.txt", "a.toml"], "'.*a.toml' is a recipe, which is trained by itself"),
+        (["a.txt", "."], "cannot read .*: Is a directory|is not a regular file"),
+        (["nothing"], "no recipe or file '.*nothing'"),
+        (["a.txt", "longer.txt"], "a.txt has 2 lines and longer.txt has 3; line by line, one must translate the other"),
+        (["uneven.tsv"], "uneven.tsv, line 2: there is no tab between a source and its translation"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[str], message: str) -> None:
+    for name, text in {"a.txt": "x\ny\n", "b.txt": "x\ny\n", "c.txt": "", "a.toml": "", "longer.txt": "x\ny\nz\n", "uneven.tsv": "x\ty\nz\n"}.items():
+        written(tmp_path / name, text)
+    with pytest.raises(RecipeError, match=message):
+        prepare(load_recipe([str(tmp_path / word) for word in words]), load_registry())
+
+
+def test_a_recipe_is_no_half_of_a_pair(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="'numbers' is a recipe, which is trained by itself"):
+        load_recipe([written(tmp_path / "a.txt", "x"), "numbers"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.attention=sideways", "attention must be dot, general, additive or concat, not 'sideways'"),
+        ("model.atention=dot", "did you mean attention"),
+        ("tokenizer.vocab_size=2", "the tokenizer bpe cannot be trained with"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_told(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        prepare(load_recipe(written(tmp_path / "a.tsv", LINES), [override]), load_registry())
+
+
+# In the shell and on the command line
+
+
+def test_the_shell_trains_on_two_files_and_opens_the_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    columns(tmp_path)
+    shell = shell_for()
+    events = list(shell.handle(f"/train test.en test.fr {' '.join(QUICK)} model.embed_size=8"))
+
+    assert events[-2] == Text("seqshell -m test-en-fr")
+    assert isinstance(events[-1], ModelOpened)
+    assert shell.session.model.header["languages"] == ["en", "fr"]
+    assert shell.session.model.header["provenance"]["split"] == {"training": 285, "validation": 15}
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert progress[-1].done == progress[-1].total == len(progress)  # though words are split anew, and batches differ
+    assert all(event.done <= event.total for event in progress)
+    assert isinstance(list(shell.handle("number 7"))[-1], Translation)
+
+
+def test_the_shell_takes_a_recipe_by_name(tmp_path):
+    shell = shell_for()
+    events = list(shell.handle(f"/train phrases {' '.join(QUICK)} model.embed_size=8"))
+
+    assert events[-2] == Text("seqshell -m phrases")
+    assert [event.text.partition(" -> ")[0] for event in events if isinstance(event, Text)][1:3] == [
+        "before training:\ngood morning",
+        "after it:\ngood morning",
+    ]
+
+
+def train_arguments(*words: str, as_json: bool = False) -> Namespace:
+    parser = ArgumentParser()
+    train.add_train_arguments(parser)
+    return parser.parse_args(words, Namespace(json=as_json, device="auto", seed=None, no_plugins=False, plugins=()))
+
+
+def test_the_command_line_trains_on_two_files(tmp_path, capsys):
+    quick = [word for override in (*QUICK, "model.embed_size=8") for word in ("--set", override)]
+
+    assert train.train_command(train_arguments(*columns(tmp_path), *quick, as_json=True)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["task"], told["epoch"]) == ("test-en-fr", "translate", 1)
+    assert told.keys() >= {"nats", "perplexity", "exact"}
+
+
+def test_the_command_line_wants_one_or_two(tmp_path):
+    with pytest.raises(UsageError, match="train what"):
+        train.train_command(train_arguments())
+    with pytest.raises(RecipeError, match="'c' is too much"):
+        train.train_command(train_arguments("a", "b", "c"))

@@ -1,0 +1,113 @@
+"""Series as they are read from tables, split by time and normalised; every fault is told with its row and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqshell.core.errors import RecipeError
+from seqshell.training.forecasting.data import read_series, scale_of, split_rows
+from seqshell.training.recipes.settings import DataSettings
+
+HOURS = "date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n2016-07-01 01:00:00,5.7,27.8\n2016-07-01 02:00:00,5.1,27.7\n"
+
+
+def written(folder: Path, text: str, name: str = "oil.csv") -> str:
+    (folder / name).write_text(text, "utf-8")
+    return str(folder / name)
+
+
+def test_named_columns_are_read_in_the_order_of_their_names(tmp_path):
+    series = read_series(written(tmp_path, HOURS), ("OT", "HUFL"), "date")
+
+    assert series.columns == ("OT", "HUFL")
+    assert series.values.tolist() == [[30.5, 5.8], [27.8, 5.7], [27.7, 5.1]]
+    assert (series.name, series.remark) == ("oil.csv", "")
+
+
+def test_without_names_all_columns_but_the_time_are_read(tmp_path):
+    assert read_series(written(tmp_path, HOURS), (), "date").columns == ("HUFL", "OT")
+    assert read_series(written(tmp_path, "a\n1\n2\n")).values.tolist() == [[1], [2]]
+    assert read_series(written(tmp_path, '"Month","Passengers"\n"1949-01",112\n"1949-02",118\n'), (), "Month").values.tolist() == [[112], [118]]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        (HOURS.replace("27.8", ""), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
+        (HOURS.replace("27.8", "NaN"), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
+        (HOURS.replace("27.8", "warm"), ("OT",), r"oil\.csv, row 3, column OT: 'warm' is no number"),
+        (HOURS.replace("27.8", "1_0"), ("OT",), r"oil\.csv, row 3, column OT: '1_0' is no number"),
+        (HOURS.replace("27.8", "inf"), ("OT",), r"oil\.csv, row 3, column OT: 'inf' is no number"),
+        (HOURS, ("MULL",), r"oil\.csv, row 1: there is no column 'MULL', but 'date', 'HUFL', 'OT'; data\.columns names another"),
+        (HOURS, ("date",), r"oil\.csv: 'date' is the time; it cannot be forecast"),
+        (HOURS.replace("5.7,27.8", "5.7"), ("OT",), r"oil\.csv, row 3: it has 2 cells, and the first row names 3 columns"),
+        ("", ("OT",), r"oil\.csv is empty"),
+        ("date,OT\n", ("OT",), r"oil\.csv has no rows below the names of its columns"),
+        (HOURS.replace("02:00", "00:30"), ("OT",), r"row 4, column date: '2016-07-01 00:30:00' is not later than '2016-07-01 01:00:00'"),
+        ("date\n2016-07-01\n", (), r"there is no column but 'date', the time"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told_with_its_place(tmp_path, text, columns, message):
+    with pytest.raises(RecipeError, match=message):
+        read_series(written(tmp_path, text), columns, "date")
+
+
+def test_a_missing_file_says_where_its_data_comes_from(tmp_path):
+    with pytest.raises(RecipeError, match=r"there is no .*ETTh1\.csv; .*example\.org"):
+        read_series("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
+
+
+def test_steps_of_time_that_are_left_out_are_remarked(tmp_path):
+    remark = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").remark
+
+    assert remark.startswith("oil.csv, row 5, column date: time is left out before it, as in 1 places")
+
+
+def test_months_and_years_are_evenly_spaced(tmp_path):
+    days = "".join(f"2020-{month:02}-01,{month}\n" for month in range(1, 13))
+
+    assert read_series(written(tmp_path, "day,value\n" + days), (), "day").remark == ""
+    assert read_series(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").remark == ""
+
+
+def test_shares_are_cut_from_the_end_in_the_order_of_time():
+    split = split_rows(DataSettings(table="a.csv", validation=0.2, test=0.1), "a.csv", 100, horizon=4)
+
+    assert (split.training, split.validation, split.test) == (range(70), range(70, 90), range(90, 100))
+    assert split.judged == range(90, 100)
+    assert split_rows(DataSettings(table="a.csv", validation=0.2), "a.csv", 100, horizon=4).judged == range(80, 100)
+
+
+def test_row_numbers_say_where_each_part_ends():
+    split = split_rows(DataSettings(table="a.csv", ends=(50, 70, 90)), "a.csv", 100, horizon=4)
+
+    assert (split.training, split.validation, split.test) == (range(50), range(50, 70), range(70, 90))
+
+
+@pytest.mark.parametrize(
+    ("settings", "horizon", "message"),
+    [
+        ({"ends": (50, 40)}, 1, r"data\.ends must be two or three growing row numbers"),
+        ({"ends": (50,)}, 1, r"data\.ends must be two or three growing row numbers"),
+        ({"ends": (50, 60, 101)}, 1, r"a\.csv has 100 rows, and data\.ends wants 101"),
+        ({"validation": "b.csv"}, 1, r"data\.validation and data\.test must be shares of a\.csv"),
+        ({"validation": 0.5, "test": 0.5}, 1, r"less than 1 together, not 0\.5 and 0\.5"),
+        ({"validation": 0.1}, 24, r"a\.csv is too short: 10 rows to validate on, and a horizon of 24 needs 24"),
+        ({"validation": 0.8}, 24, r"a\.csv is too short: 20 rows to train on, and a horizon of 24 needs 26"),
+        ({"validation": 0.3, "test": 0.1}, 24, r"a\.csv is too short: 10 rows to test on, and a horizon of 24 needs 24"),
+    ],
+)
+def test_a_split_that_cannot_be_is_told(settings, horizon, message):
+    with pytest.raises(RecipeError, match=message):
+        split_rows(DataSettings(table="a.csv", **settings), "a.csv", 100, horizon)
+
+
+def test_values_are_normalised_by_mean_and_standard_deviation_and_back():
+    values = np.array([[1.0, 5.0], [3.0, 5.0]])
+    scale = scale_of(values)
+
+    assert scale.normalised(values).tolist() == [[-1, 0], [1, 0]]  # a column that never changes is not stretched
+    assert scale.restored(scale.normalised(values)).tolist() == values.tolist()

@@ -1,0 +1,311 @@
+"""Training on pairs of sentences: what is learnt from, in which batches, with which loss, and that a model comes of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Finished
+from seqshell.core.subword_tokenizers import BPETokenizer
+from seqshell.models.opening import load_registry
+from seqshell.training.data.batches import Resplit, group, pair_arrays
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.recipes.settings import TrainingSettings
+from seqshell.training.run import Run
+from seqshell.training.run_files import check_same_recipe
+from seqshell.training.translation.loss import pair_loss
+from seqshell.training.translation.objective import read_sentences
+from seqshell.training.translation.teacher_forcing import forced_logits, teacher_forcing
+
+NUMBERS = {"un": "one", "deux": "two", "trois": "three", "quatre": "four", "cinq": "five"}
+PAIRS = [(f"{first} et {second}", f"{NUMBERS[first]} and {NUMBERS[second]}") for first in NUMBERS for second in NUMBERS]
+
+
+def recipe(folder: Path, pairs=PAIRS, **training):
+    (folder / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
+    tables = {
+        "task": "translate",
+        "architecture": "attention_seq2seq",
+        "data": {"pairs": "pairs.tsv", "validation": 0.2},
+        "tokenizer": {"name": "word"},
+        "model": {"embed_size": 16, "encoder_size": 16, "hidden_size": 32},
+        "training": {"epochs": 3, "batch_size": 4, "precision": "float32", "warmup_steps": 0, "learning_rate": 0.01, "device": "cpu", **training},
+        "defaults": {"strategy": "greedy", "max_tokens": 10},
+    }
+    return recipe_from(tables, name="numbers", folder=folder)
+
+
+def prepared(folder: Path, pairs=PAIRS, **training):
+    return prepare(recipe(folder, pairs, **training), load_registry())
+
+
+def finished(run: Run) -> Run:
+    for _ in run.epochs():
+        pass
+    return run
+
+
+# The data
+
+
+def test_all_translations_of_one_source_are_on_one_side(tmp_path):
+    pairs = [(f"source {number}", f"target {number} {again}") for number in range(50) for again in range(3)]
+    sentences = read_sentences(recipe(tmp_path, pairs))
+    training, validation = set(sentences.training.sources), set(sentences.validation.sources)
+
+    assert not training & validation
+    assert (len(sentences.training), len(sentences.validation)) == (120, 30)
+    assert read_sentences(recipe(tmp_path, pairs)).validation.targets == sentences.validation.targets
+
+
+def test_pairs_without_text_on_one_side_are_left_out(tmp_path):
+    sentences = read_sentences(recipe(tmp_path, [*PAIRS, ("quatre", ""), (" ", "four")]))
+
+    assert len(sentences.training) + len(sentences.validation) == len(PAIRS)
+
+
+def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
+    joint = prepared(tmp_path)
+    assert joint.source_tokenizer is joint.tokenizer
+    assert {" deux", " two"} <= set(joint.tokenizer.tokens)
+
+    tables = recipe(tmp_path).tables() | {"source_tokenizer": {"name": "word"}, "target_tokenizer": {"name": "bpe", "vocab_size": 40}}
+    del tables["tokenizer"]
+    both = prepare(recipe_from(tables, name="two", folder=tmp_path), load_registry())
+    assert set(both.source_tokenizer.tokens[4:]) == {" et", *(f" {word}" for word in NUMBERS)}
+    assert both.config.source_vocab_size == both.source_tokenizer.size != both.config.target_vocab_size == both.tokenizer.size
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"source": "a.txt"}}, "data.source and data.target are two files"),
+        ({"data": {}}, "data.source and data.target are two files"),
+        ({"data": {"pairs": "pairs.tsv", "source": "a", "target": "b"}}, "data.source and data.target are two files"),
+        ({"data": {"pairs": "pairs.tsv", "validation": ["a", "b"]}}, "data.validation must be a share"),
+        ({"source_tokenizer": {"name": "word"}}, "stand together"),
+        ({"model": {"attention": "sideways"}}, "attention must be dot, general, additive or concat, not 'sideways'"),
+        ({"model": {"attention": "dot", "encoder_size": 5}}, "dot attention needs hidden_size equal to what the encoder gives"),
+        ({"architecture": "lstm"}, "lstm is an architecture for generate"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+    tables = recipe(tmp_path).tables() | change
+    with pytest.raises(RecipeError, match=message):
+        prepare(recipe_from(tables, name="wrong", folder=tmp_path), load_registry())
+
+
+# Batches
+
+
+def test_every_pair_is_in_one_batch_and_batches_hold_no_more_than_their_tokens():
+    draws = np.random.default_rng(0)
+    targets = [[4] * int(length) for length in draws.integers(1, 30, 200)]
+    batches = group(targets, targets, sentences=0, tokens=100, draws=draws)
+
+    assert sorted(np.concatenate(batches).tolist()) == list(range(200))
+    assert max(len(batch) * (max(len(targets[row]) for row in batch) + 1) for batch in batches) <= 100
+    assert sum(len(batch) * max(len(targets[row]) for row in batch) for batch in batches) < 1.1 * sum(map(len, targets))
+
+
+def test_batches_of_sentences_hold_so_many():
+    targets = [[4]] * 10
+
+    assert sorted(map(len, group(targets, targets, sentences=4, tokens=0, draws=np.random.default_rng(0)))) == [2, 4, 4]
+
+
+def test_a_pair_longer_than_a_batch_is_a_batch_of_its_own():
+    targets = [[4] * 50, [4], [4]]
+
+    assert sorted(map(len, group(targets, targets, sentences=0, tokens=10, draws=np.random.default_rng(0)))) == [1, 2]
+
+
+def test_the_target_begins_with_bos_and_is_wanted_up_to_eos():
+    source, lengths, inputs, targets = pair_arrays([[7, 8], [9]], [[5], [6, 4]])
+
+    assert source.tolist() == [[7, 8, 2], [9, 2, 0]]
+    assert lengths.tolist() == [3, 2]
+    assert inputs.tolist() == [[1, 5, 0], [1, 6, 4]]
+    assert targets.tolist() == [[5, 2, 0], [6, 4, 2]]
+
+
+def test_words_are_split_anew_in_every_epoch_and_the_text_stays():
+    text = "the cat sat on the mat with the other cats"
+    tokenizer = BPETokenizer.train([text] * 4, specials=True, vocab_size=60)
+    resplit = Resplit(tokenizer, [text], 0.3, seed=0)
+    epochs = [next(resplit.sentences(np.random.default_rng(order))) for order in range(6)]
+
+    assert len(set(map(tuple, epochs))) > 1
+    assert {b"".join(map(tokenizer.piece, ids)).decode() for ids in epochs} == {" " + text}
+    assert next(Resplit(tokenizer, [text], 0.3, seed=0).sentences(np.random.default_rng(3))) == epochs[3]
+    assert next(Resplit(tokenizer, [text], 0.0, seed=0).sentences(np.random.default_rng(3))) == tokenizer.encode(text)
+
+
+def test_some_sources_are_read_as_people_type_them(tmp_path):
+    pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()]
+
+    def texts(share):
+        ready = prepared(tmp_path, [*pairs, *((source.lower().rstrip(" !"), target) for source, target in pairs)], plain_sources=share)
+        tokenizer, found = ready.source_tokenizer, set()
+        for piece in ready.lessons.pieces(0):
+            found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in piece[0].tolist()}
+        return found
+
+    assert any(text.startswith("Un") and text.endswith("!") for text in texts(0.0))
+    assert all(text.startswith("un et ") and not text.endswith("!") for text in texts(1.0))
+    assert {text[:1] for text in texts(0.5)} == {"U", "u"}
+
+
+# The loss
+
+
+def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
+    lessons, module = prepared(tmp_path).lessons, prepared(tmp_path).new_module().eval()
+    short, long = ([4, 5], [6]), ([5, 6, 7, 8], [7, 8, 9])
+    alone = [pair_loss(module, *map(torch.from_numpy, pair_arrays([source], [target]))) for source, target in (short, long)]
+    together = lessons.loss(module, pair_arrays([short[0], long[0]], [short[1], long[1]]), ())[0]
+
+    assert [int(count) for _, count in alone] == [2, 4]
+    assert together.item() == pytest.approx(sum(nats.item() for nats, _ in alone) / 6, abs=1e-6)
+
+
+def test_label_smoothing_wants_a_share_for_every_token(tmp_path):
+    module = prepared(tmp_path).new_module().eval()
+    piece = [torch.from_numpy(part) for part in pair_arrays([[4]], [[6]])]
+    logits = module(piece[2], module.encode(*piece[:2]))[0][0].log_softmax(-1)
+    wanted = -sum(0.9 * logits[place, token] + 0.1 * logits[place].mean() for place, token in enumerate((6, 2)))
+
+    assert pair_loss(module, *piece, label_smoothing=0.1)[0].item() == pytest.approx(wanted.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "decay", "expected"),
+    [
+        ("constant", 0.1, [1.0, 1.0, 1.0]),
+        ("linear", 0.1, [1.0, 0.8, 0.5]),
+        ("exponential", 0.9, [1.0, 0.9**2, 0.5]),
+        ("inverse_sigmoid", 3.0, [3 / 4, 3 / (3 + math.exp(2 / 3)), 0.5]),
+    ],
+)
+def test_the_chance_of_the_right_token_falls_by_its_schedule(schedule, decay, expected):
+    settings = TrainingSettings(teacher_forcing_schedule=schedule, teacher_forcing_decay=decay, teacher_forcing_least=0.5)
+
+    assert [teacher_forcing(settings, step) for step in (0, 2, 50)] == pytest.approx(expected)
+
+
+def test_a_decoder_that_is_never_forced_reads_its_own_tokens(tmp_path):
+    module = prepared(tmp_path).new_module().eval()
+    source, lengths, inputs, _ = (torch.from_numpy(part) for part in pair_arrays([[4, 5]], [[6, 7, 8]]))
+    state = module.encode(source, lengths)
+    logits = forced_logits(module, inputs, state, 0.0)
+    own = torch.cat((inputs[:, :1], logits.argmax(-1)[:, :-1]), 1)
+
+    assert torch.allclose(logits, module(own, state)[0], atol=1e-6)
+    assert torch.equal(forced_logits(module, inputs, state, 0.0, by_batch=True), logits)
+    assert torch.allclose(forced_logits(module, inputs, state, 1.0), module(inputs, state)[0])
+
+
+def test_each_token_is_forced_with_its_chance_and_a_batch_as_a_whole():
+    read: list[torch.Tensor] = []
+
+    class Remembering(torch.nn.Module):
+        """Wants token 3 whatever it reads."""
+
+        def forward(self, tokens, state):
+            read.append(tokens)
+            return torch.nn.functional.one_hot(torch.full_like(tokens, 3), 5).float(), state
+
+    inputs = torch.full((400, 11), 1)
+    torch.manual_seed(0)
+    forced_logits(Remembering(), inputs, (), 0.7)
+    tokens = torch.cat(read, 1)[:, 1:]
+    assert set(tokens.unique().tolist()) == {1, 3}
+    assert (tokens == 1).float().mean().item() == pytest.approx(0.7, abs=0.03)
+
+    kinds = []
+    for _ in range(200):
+        read.clear()
+        forced_logits(Remembering(), inputs[:2], (), 0.7, by_batch=True)
+        kinds.append(len(read) == 1)  # a forced batch is one call
+        assert len(set(torch.cat(read, 1)[:, 1:].flatten().tolist())) == 1
+    assert sum(kinds) / 200 == pytest.approx(0.7, abs=0.1)
+
+
+# Training
+
+
+@pytest.mark.parametrize("settings", [{}, {"teacher_forcing": 0.5}, {"ema": 0.9, "average_checkpoints": 2}])
+def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
+    whole = finished(Run(prepared(tmp_path, **settings), tmp_path / "whole"))
+    run = Run(prepared(tmp_path, **settings), tmp_path / "parts")
+    for number, _ in enumerate(run.epochs()):
+        if number == 8:
+            break
+    run.write()
+    again = Run(prepared(tmp_path, **settings), tmp_path / "parts")
+    again.restore()
+    finished(again)
+
+    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    for name, tensor in whole.module.state_dict().items():
+        assert torch.equal(tensor, again.module.state_dict()[name]), name
+    assert len(again.last_weights) == settings.get("average_checkpoints", 0)
+
+
+def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_their_defaults(tmp_path):
+    path = tmp_path / "resume.safetensors"
+    older = recipe(tmp_path).tables()
+    del older["training"]["plain_sources"], older["data"]["columns"]
+
+    check_same_recipe(older, recipe(tmp_path).tables(), path)
+    with pytest.raises(RecipeError, match=r"another training\.plain_sources"):
+        check_same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
+
+
+def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
+    tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {"tokenizer": {"name": "bpe", "vocab_size": 60}}
+    lessons = prepare(recipe_from(tables, name="parts", folder=tmp_path), load_registry()).lessons
+    whole = prepare(recipe_from(tables | {"training": tables["training"] | {"subword_dropout": 0.0}}, name="parts", folder=tmp_path), load_registry())
+
+    assert len(list(lessons.pieces(0))) == lessons.num_pieces > whole.lessons.num_pieces
+
+
+def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
+    run = finished(Run(prepared(tmp_path, average_checkpoints=3, ema=0), tmp_path / "run"))
+    name = "attended.weight"
+    mean = torch.stack([weights[name] for weights in run.last_weights]).mean(0)
+    run.place.best["validation"] = {"nats": 100.0}
+
+    assert run.try_average()
+    assert torch.allclose(run.best_weights[name], mean)
+    assert run.place.best["averaged"] == 3
+    run.place.best["validation"] = {"nats": 0.0}
+    assert not run.try_average()
+
+
+@pytest.mark.parametrize("architecture", ["seq2seq", "attention_seq2seq"])
+def test_a_model_that_was_trained_translates(tmp_path, architecture):
+    tables = recipe(tmp_path, epochs=30, ema=0).tables() | {"architecture": architecture}
+    (tmp_path / "validation.tsv").write_text("deux et un\ttwo and one\n")
+    tables["data"]["validation"] = str(tmp_path / "validation.tsv")
+    tables["data"] |= {"source_language": "french", "target_language": "english"}
+    out = tmp_path / "numbers.safetensors"
+    list(train(recipe_from(tables, name="numbers", folder=tmp_path), load_registry(), out))
+    session = seqshell.open(out)
+    *_, answer = session.translate("trois et deux")
+
+    assert isinstance(answer, Finished)
+    assert answer.answer == "three and two"
+    assert session.model.source_tokenizer is session.model.tokenizer
+    assert session.model.header["languages"] == ["french", "english"]
+    assert session.model.header["provenance"]["data"]["name"] == "pairs.tsv"
+    assert str(tmp_path) not in session.model.header["provenance"]["recipe"]
+    assert session.model.header["provenance"]["split"] == {"training": 25, "validation": 1}
