@@ -19,7 +19,7 @@ from seqshell import Task
 from seqshell.core import hookspecs, paths
 from seqshell.core.text_output import Shown
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell.commands import classify
 from seqshell.shell.commands.forecast import DEFAULT_MODEL as FORECASTER
 from seqshell.shell.commands.help import PURPOSES, WIDTH, describe

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from seqshell.core.version import __version__ as __version__
 
 _HOMES = {
     "seqshell.core.errors": "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError",
     "seqshell.core.events": "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation",
     "seqshell.core.imported_model": "ForeignModel",
-    "seqshell.core.model": "PAD BOS EOS UNK Task Architecture Model SequenceModel Seq2Seq",
+    "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
     "seqshell.core.decoder": "Decoder",
     "seqshell.core.plugin_api": "Arguments Command Lazy Option command setting",
     "seqshell.core.sampling": "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose",
-    "seqshell.core.tokenizers": "ByteTokenizer CharTokenizer Tokenizer",
+    "seqshell.core.tokenizers": "PAD BOS EOS UNK ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.chain": "Chain",
     "seqshell.decoding.probabilities": "log_probs",
     "seqshell.core.hookspecs": "hookimpl",
     "seqshell.session": "Session",
-    "seqshell.models.opening": "open save_checkpoint",
+    "seqshell.models.saving": "save_checkpoint",
+    "seqshell.shell.opening": "open",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -49,10 +50,6 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Translation as Translation
     from seqshell.core.hookspecs import hookimpl as hookimpl
     from seqshell.core.imported_model import ForeignModel as ForeignModel
-    from seqshell.core.model import BOS as BOS
-    from seqshell.core.model import EOS as EOS
-    from seqshell.core.model import PAD as PAD
-    from seqshell.core.model import UNK as UNK
     from seqshell.core.model import Architecture as Architecture
     from seqshell.core.model import Model as Model
     from seqshell.core.model import Seq2Seq as Seq2Seq
@@ -77,14 +74,18 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.sampling import Strategy as Strategy
     from seqshell.core.sampling import choose as choose
     from seqshell.core.state import State as State
+    from seqshell.core.tokenizers import BOS as BOS
+    from seqshell.core.tokenizers import EOS as EOS
+    from seqshell.core.tokenizers import PAD as PAD
+    from seqshell.core.tokenizers import UNK as UNK
     from seqshell.core.tokenizers import ByteTokenizer as ByteTokenizer
     from seqshell.core.tokenizers import CharTokenizer as CharTokenizer
     from seqshell.core.tokenizers import Tokenizer as Tokenizer
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
-    from seqshell.models.opening import open as open
-    from seqshell.models.opening import save_checkpoint as save_checkpoint
+    from seqshell.models.saving import save_checkpoint as save_checkpoint
     from seqshell.session import Session as Session
+    from seqshell.shell.opening import open as open
 
 
 def __getattr__(name: str) -> Any:

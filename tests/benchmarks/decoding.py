@@ -28,7 +28,7 @@ from seqshell import Model, Session, Task
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.syntax import parse_chain
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell_recurrent.config import LSTMConfig
 from seqshell_recurrent.decoders import LSTMDecoder
 from seqshell_recurrent.language_models import LSTMLanguageModel

@@ -29,7 +29,7 @@ from startup import FIRST_TOKEN, compare, in_turn, until_output, until_prompt
 
 import seqshell
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell import shell as shell_module
 from seqshell.testing.tiny_models import tiny_model
 

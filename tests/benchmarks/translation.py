@@ -39,7 +39,9 @@ from seqshell.core.state import State, rows
 from seqshell.decoding.batched import answers
 from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import Registry
-from seqshell.models.opening import load_registry, open_model, start_session
+from seqshell.host.builtin import load_registry
+from seqshell.models.opening import open_model
+from seqshell.shell.opening import start_session
 from seqshell.training.data.batches import pair_arrays
 from seqshell.training.language.evaluation import module_of
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from seqshell.cli import main
-from seqshell.cli import options as command_line
+from seqshell.cli import options
+from seqshell.cli.main import SUBCOMMANDS, main
 from seqshell.testing import tiny_checkpoint
 
 
@@ -25,7 +25,7 @@ def model(tmp_path):
 
 def run(capsys, *words):
     """Exit code, stdout, stderr."""
-    code = main.main(words)
+    code = main(words)
     return code, *capsys.readouterr()
 
 
@@ -67,9 +67,9 @@ def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
 
 def test_a_subcommand_is_one_only_as_the_first_word(capsys, model, tmp_path):
     (tmp_path / "models").write_text("/set max_tokens 1\n")
-    assert command_line.find_subcommand(["models"], main.SUBCOMMANDS) == 0
-    assert command_line.find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], main.SUBCOMMANDS) == 7
-    assert command_line.find_subcommand(["-m", "x", "models"], main.SUBCOMMANDS) is None
+    assert options.find_subcommand(["models"], SUBCOMMANDS) == 0
+    assert options.find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS) == 7
+    assert options.find_subcommand(["-m", "x", "models"], SUBCOMMANDS) is None
     assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
     assert run(capsys, "-m", model, "./models") == (0, "", "")
 
@@ -101,13 +101,13 @@ def test_the_version_says_what_it_runs_on_when_asked(capsys):
 
 def test_help_shows_every_option_and_subcommand(capsys):
     with pytest.raises(SystemExit) as left:
-        main.main(["--help"])
+        main(["--help"])
     shown = capsys.readouterr().out
     assert left.value.code == 0
     options = ["-m", "-c", "-i", "-p", "--messages", "--json", "--echo", "--set", "--seed", "--restore", "--on-error", "--no-plugins", "--color"]
     for word in options:
         assert f" {word}" in shown
-    for name in main.SUBCOMMANDS:
+    for name in SUBCOMMANDS:
         assert f"\n  {name}" in shown
 
 

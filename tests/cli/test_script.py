@@ -36,7 +36,7 @@ def seqshell(words, stdin=""):
     kept, sys.stdin = sys.stdin, streams[0]
     try:
         with redirect_stdout(streams[1]), redirect_stderr(streams[2]):
-            code = main.main(["-m", "./tiny.safetensors", *shlex.split(words)])
+            code = main(["-m", "./tiny.safetensors", *shlex.split(words)])
     finally:
         sys.stdin = kept
     return code, *(stream.buffer.getvalue().decode() for stream in streams[1:] if stream.flush() is None)
@@ -45,7 +45,7 @@ def seqshell(words, stdin=""):
 def seqshell_alone(words):
     """stdout of a subcommand."""
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
-        assert main.main(shlex.split(words)) == 0
+        assert main(shlex.split(words)) == 0
     return out.getvalue()
 
 

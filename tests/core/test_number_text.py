@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.number_text import as_rows, as_text, read_rows
-from seqshell.session.tasks.value_decoder import Values
+from seqshell.core.series_tokenizer import Values
 
 ONE, TWO = ("OT",), ("load", "OT")
 TABLE = """date,load,wind,OT

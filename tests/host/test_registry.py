@@ -119,7 +119,7 @@ def test_the_current_directory_is_not_searched(tmp_path):
     info = tmp_path / "planted-1.dist-info"
     info.mkdir()
     (info / "entry_points.txt").write_text("[seqshell]\nplanted = planted\n")
-    code = "from seqshell.models.opening import load_registry; print([plugin.name for plugin in load_registry().plugins])"
+    code = "from seqshell.host.builtin import load_registry; print([plugin.name for plugin in load_registry().plugins])"
     for arguments in (["-c", code], ["-m", "seqshell", "plugins", "list"]):
         environ = {"SEQSHELL_HOME": str(tmp_path / "home")}
         done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, env=environ)

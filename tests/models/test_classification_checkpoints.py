@@ -15,6 +15,7 @@ import seqshell
 from seqshell import CheckpointError
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
 
 LABELS = ("Czech", "Irish", "Korean")
@@ -75,7 +76,7 @@ class WholeSumDecoder:
 def registry_of(model=Sum, decoder=None):
     offered = seqshell.Architecture("sum", seqshell.Task.CLASSIFY, Config, model, decoder, causal=not issubclass(model, WholeSum))
     plugin = SimpleNamespace(__name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered]))
-    return opening.load_registry(Policy(no_plugins=True), modules=[plugin])
+    return load_registry(Policy(no_plugins=True), modules=[plugin])
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_a_saved_classifier_is_opened_with_its_labels_and_the_same_logits(path, 
 @pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
 def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, name):
     """A session reads no more of a text than the config says."""
-    registry = opening.load_registry(Policy(no_plugins=True))
+    registry = load_registry(Policy(no_plugins=True))
     from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
     from seqshell_classifier.config import ClassifierConfig
 

@@ -16,9 +16,12 @@ from seqshell.cli import script
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.model import Series, Task
 from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
 from seqshell.models.building import difference
+from seqshell.models.saving import save_checkpoint
 from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.shell.opening import start_session
 from seqshell.shell.startup import Options
 from seqshell.testing import tiny_checkpoint, tiny_forecast_checkpoint
 
@@ -27,7 +30,7 @@ SERIES = Series(("load", "OT"), (1.0, 20.0), (0.5, 3.0), "date", ((1.0, 20.0), (
 
 @pytest.fixture(scope="module")
 def registry():
-    return opening.load_registry(Policy(plugins=()))
+    return load_registry(Policy(plugins=()))
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def new_module(registry, **settings):
 @pytest.mark.parametrize("settings", [{"cell": "lstm"}, {"window": 4, "segment": 2}])
 def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry, tmp_path, settings):
     module = new_module(registry, **settings)
-    path = opening.save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry)
+    path = save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry)
     session = seqshell.open(path, registry=registry)
     session.observe("1 20 1.5 23 0.5 17")
     inputs = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [-1.0, -1.0]]])
@@ -60,7 +63,7 @@ def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry
 
 def test_a_forecaster_is_not_saved_without_its_series(registry, tmp_path):
     with pytest.raises(UsageError, match="a model for the task forecast is saved with its series"):
-        opening.save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry)
+        save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry)
 
 
 def test_decoder_and_module_are_compared_on_values(registry):
@@ -136,7 +139,7 @@ def test_a_forecaster_opens_without_torch(path):
 
 def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
     model = opening.open_model(path, registry)
-    session = opening.start_session(model, registry)
+    session = start_session(model, registry)
     session.observe(model.series.example)
     assert (model.tokenizer.size, session.model.tokenizer.size) == (0, 6)
     assert model.task is Task.FORECAST

@@ -15,6 +15,7 @@ import seqshell
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.host import PluginInfo, Policy
+from seqshell.host.builtin import load_registry
 from seqshell.host.registry import Offer
 from seqshell.models import file, opening
 
@@ -83,7 +84,7 @@ def plugin(*architectures, name="mine", version="0.3"):
 
 
 def registry_of(*architectures, name="mine"):
-    return opening.load_registry(Policy(no_plugins=True), modules=[plugin(*architectures, name=name)])
+    return load_registry(Policy(no_plugins=True), modules=[plugin(*architectures, name=name)])
 
 
 @pytest.fixture(autouse=True)
@@ -264,23 +265,23 @@ def rewritten(path, weights=None, **changes):
 def test_an_architecture_that_no_plugin_offers_is_named_with_the_installed_ones(saved):
     reason = r"mine\.safetensors needs the architecture 'simple' of the plugin mine, which no plugin offers; installed: .*gru, .*rnn, seq2seq$"
     with pytest.raises(CheckpointError, match=reason):
-        opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+        opening.open_model(saved, load_registry(Policy(no_plugins=True)))
 
 
 def test_a_missing_package_is_named_with_what_installs_it(saved):
     rewritten(saved, owner="mine", owner_distribution="seqshell-mine")
     with pytest.raises(CheckpointError, match=r"'simple' of the plugin mine \(seqshell-mine\), which no plugin offers") as error:
-        opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+        opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "pip install seqshell-mine brings it"
     rewritten(saved, owner_distribution="--index-url=https://elsewhere x")  # a file may lie, and people paste what they are told
     with pytest.raises(CheckpointError, match=r"of the plugin mine, which") as error:
-        opening.open_model(saved, opening.load_registry(Policy(no_plugins=True)))
+        opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "seqshell plugins list"
 
 
 def test_a_plugin_that_is_installed_and_not_loaded_is_told_so(saved):
     disabled = PluginInfo("mine", "seqshell-mine", state="disabled", reason="disabled in config.toml")
-    registry = opening.load_registry(Policy(no_plugins=True))
+    registry = load_registry(Policy(no_plugins=True))
     registry.admit(disabled, {}, ())
     with pytest.raises(CheckpointError, match="the plugin mine is not loaded: disabled in config"):
         opening.open_model(saved, registry)
@@ -341,7 +342,7 @@ def test_an_architecture_of_the_same_name_from_another_plugin_will_not_do(saved)
 
 def test_where_two_plugins_offer_the_name_the_owner_decides(saved, module):
     wrong = replace(ELMAN, decoder=None, model=lambda config: pytest.fail("the other plugin's model was built"))
-    registry = opening.load_registry(Policy(no_plugins=True), modules=[plugin(wrong, name="other"), plugin(ELMAN)])
+    registry = load_registry(Policy(no_plugins=True), modules=[plugin(wrong, name="other"), plugin(ELMAN)])
     model = opening.open_model(saved, registry)
 
     assert model.architecture == "mine/simple"
@@ -350,7 +351,7 @@ def test_where_two_plugins_offer_the_name_the_owner_decides(saved, module):
 
 def test_a_plugin_that_failed_is_given_as_the_reason(saved):
     broken = SimpleNamespace(__name__="mine", seqshell_architectures=seqshell.hookimpl(lambda: 1 / 0))
-    registry = opening.load_registry(Policy(no_plugins=True), modules=[broken])
+    registry = load_registry(Policy(no_plugins=True), modules=[broken])
     with pytest.raises(CheckpointError, match=r"which no plugin offers; installed: .*; the plugin mine: seqshell_architectures failed"):
         opening.open_model(saved, registry)
 

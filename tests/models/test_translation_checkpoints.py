@@ -18,6 +18,7 @@ from seqshell.core.state import attention_of
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
 from seqshell.models.building import difference
 from seqshell.models.torch_decoder import TorchDecoder
@@ -86,7 +87,7 @@ def architecture(decoder=PairDecoder):
 
 def registry_of(offered):
     plugin = SimpleNamespace(__name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered]))
-    return opening.load_registry(Policy(no_plugins=True), modules=[plugin])
+    return load_registry(Policy(no_plugins=True), modules=[plugin])
 
 
 def words(text):

@@ -10,7 +10,7 @@ from torch import nn
 
 from seqshell import PAD, Architecture, Task
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.testing import check_architecture, failed
 
 REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed

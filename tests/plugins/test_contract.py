@@ -11,7 +11,7 @@ from torch import nn
 from seqshell import EOS, PAD, Architecture, Task, setting
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.testing import check_architecture, check_sampler, failed
 
 REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed

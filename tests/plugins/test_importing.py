@@ -10,7 +10,7 @@ from torch import nn
 
 import seqshell
 from seqshell.cli import main
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 
 V, E, H = 7, 5, 6
 LETTERS = "abcdefg"
@@ -46,7 +46,7 @@ class Theirs(nn.Module):
 
 def run(capsys, *words):
     """Exit code, stdout, stderr."""
-    code = main.main(["import", *words])
+    code = main(["import", *words])
     return code, *capsys.readouterr()
 
 

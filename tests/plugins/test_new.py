@@ -11,7 +11,7 @@ import pytest
 
 from seqshell.cli import main
 from seqshell.cli.plugins_new import generated
-from seqshell.host import entry_points
+from seqshell.host.entry_points import normalized
 
 KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "tally": "command"}
 
@@ -104,7 +104,7 @@ def test_they_are_listed_with_the_distribution_that_they_come_from(installed):
 
     found = {each["name"]: (each["distribution"], each["version"], each["state"]) for each in listed}
     assert {name: found.get(name) for name in KINDS} == {
-        name: (entry_points.normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
+        name: (normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
     }
 
 

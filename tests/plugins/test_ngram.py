@@ -13,7 +13,9 @@ import torch
 from seqshell import CheckpointError
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry, open_model, save_checkpoint
+from seqshell.host.builtin import load_registry
+from seqshell.models.opening import open_model
+from seqshell.models.saving import save_checkpoint
 from seqshell.testing import check_architecture, failed
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
 from seqshell_ngram.counts import count_grams, from_weights, narrow, to_weights

@@ -16,7 +16,7 @@ from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Finished, Notice, Quit, Text
 from seqshell.core.sanitize import safe
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 

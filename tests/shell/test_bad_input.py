@@ -8,7 +8,7 @@ import pytest
 
 from seqshell import SeqshellError
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 

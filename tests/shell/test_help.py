@@ -9,7 +9,7 @@ from seqshell import Task
 from seqshell.core.events import Text
 from seqshell.core.plugin_api import Lazy
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell.commands.help import PURPOSES
 from seqshell.shell.shell import Shell
 

@@ -10,7 +10,7 @@ import pytest
 from seqshell.core.events import Data, Score, Table, Top
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
-from seqshell.models.opening import save_checkpoint
+from seqshell.models.saving import save_checkpoint
 from seqshell.shell.commands.info import module_tree
 from seqshell.testing import tiny_checkpoint, tiny_model
 from seqshell.testing.shell import shell_for

@@ -8,7 +8,7 @@ import pytest
 import seqshell
 from seqshell.core.errors import UsageError
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.shell.setting_specs import SHELL_SETTINGS, settings_of_config
 from seqshell.shell.settings import Settings
 from seqshell.shell.shell import Shell

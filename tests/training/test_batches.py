@@ -16,7 +16,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress
 from seqshell.core.state import map_leaves
 from seqshell.host import Policy, Registry
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.run import Run

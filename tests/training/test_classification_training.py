@@ -13,7 +13,7 @@ import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import ModelOpened, Table, Text
 from seqshell.core.model import Task
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
 from seqshell.training.classification.evaluation import last_logits, mean_nats, predictions
 from seqshell.training.data.batches import group_by_length

@@ -13,7 +13,8 @@ from seqshell.cli import main
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.events import Notice, Progress
 from seqshell.host import Policy
-from seqshell.models.opening import load_registry, open_model
+from seqshell.host.builtin import load_registry
+from seqshell.models.opening import open_model
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 from seqshell.training.language.comparison import Comparison, Wanted, compare
 from seqshell.training.language.evaluation import evaluate_model
@@ -162,16 +163,16 @@ def test_what_cannot_be_compared_is_said_in_one_line(folder, words, wishes, erro
 
 
 def test_the_command_prints_one_table_or_one_object(folder, capsys):
-    assert main.main(["compare", "counted", "--no-plugins"]) == 0
+    assert main(["compare", "counted", "--no-plugins"]) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split() == (
         ["model", "architecture", "parameters", "nats", "cold", "blocks", "of", "256", "perplexity", "bits", "per", "character", "tokens/s"]
     )
     assert "measured on the last 100 characters of text.txt; to be trained: counted" in printed.err
 
-    assert main.main(["compare", "counted", "--json", "--no-plugins"]) == 0
+    assert main(["compare", "counted", "--json", "--no-plugins"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert [row["model"] for row in values["models"]] == ["counted"]
     assert values["data"]["name"] == Path("text.txt").name
 
-    assert main.main(["compare", "nobody", "--no-plugins"]) == 2
+    assert main(["compare", "nobody", "--no-plugins"]) == 2

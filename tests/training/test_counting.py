@@ -13,8 +13,8 @@ import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Notice, Progress, Table, Text
 from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.opening import load_registry
 from seqshell.shell.shell import Shell
 from seqshell.training.language.evaluation import evaluate_model
 from seqshell.training.loop import train

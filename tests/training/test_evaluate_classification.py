@@ -10,7 +10,8 @@ import torch
 from seqshell.cli import main
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy, resolve
-from seqshell.models.opening import load_registry, save_checkpoint
+from seqshell.host.builtin import load_registry
+from seqshell.models.saving import save_checkpoint
 from seqshell.training.classification.data import Columns, read_examples, split_examples
 from seqshell.training.classification.evaluation import ClassWishes
 from seqshell.training.language.evaluation import evaluate_model
@@ -60,7 +61,7 @@ def model(files):
 
 
 def evaluate(*words):
-    return main.main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
+    return main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
 
 
 def has_a(text):

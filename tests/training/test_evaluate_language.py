@@ -18,7 +18,9 @@ from seqshell.cli import train as cli
 from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.host import Policy, Registry, resolve
-from seqshell.models.opening import load_registry, open_model, save_checkpoint
+from seqshell.host.builtin import load_registry
+from seqshell.models.opening import open_model
+from seqshell.models.saving import save_checkpoint
 from seqshell.training.language import evaluation
 
 TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207

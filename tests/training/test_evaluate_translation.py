@@ -12,7 +12,8 @@ from seqshell.cli import main
 from seqshell.core.subword_tokenizers import WordTokenizer
 from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import Policy, resolve
-from seqshell.models.opening import load_registry, save_checkpoint
+from seqshell.host.builtin import load_registry
+from seqshell.models.saving import save_checkpoint
 from seqshell.testing import tiny_checkpoint
 from seqshell.training.language.evaluation import evaluate_model
 
@@ -57,7 +58,7 @@ def files(tmp_path, monkeypatch):
 
 
 def evaluate(*words):
-    return main.main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
+    return main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
 
 
 def test_json_is_one_object_with_every_figure(model, files, capsys):

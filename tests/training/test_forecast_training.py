@@ -14,8 +14,8 @@ import seqshell
 from seqshell.cli import main
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Table
+from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.opening import load_registry
 from seqshell.training.forecasting.evaluation import SeriesWishes, forecasts, measure
 from seqshell.training.forecasting.objective import forecast_loss
 from seqshell.training.language.evaluation import evaluate_model

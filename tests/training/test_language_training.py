@@ -17,8 +17,9 @@ import torch
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Progress, Table, Text
 from seqshell.host import Policy, Registry
+from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.opening import load_registry, open_model
+from seqshell.models.opening import open_model
 from seqshell.training import resume
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare

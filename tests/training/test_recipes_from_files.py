@@ -13,7 +13,7 @@ from seqshell.cli import train
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import ModelOpened, Progress, Text, Translation
 from seqshell.core.model import Task
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
 from seqshell.training.forecasting.data import find_columns
 from seqshell.training.preparation import prepare

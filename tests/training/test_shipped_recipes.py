@@ -12,8 +12,8 @@ import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress, Text, Translation
 from seqshell.core.paths import list_recipes, shipped
+from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.opening import load_registry
 from seqshell.training.data.generated import in_words, unseen_numbers
 from seqshell.training.language.evaluation import evaluate_model
 from seqshell.training.loop import train

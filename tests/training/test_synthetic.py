@@ -13,7 +13,8 @@ import torch
 
 from seqshell.core.events import Reach
 from seqshell.core.paths import shipped
-from seqshell.models.opening import load_registry, save_checkpoint
+from seqshell.host.builtin import load_registry
+from seqshell.models.saving import save_checkpoint
 from seqshell.testing.shell import shell_for
 from seqshell.training.data.synthetic import EXERCISES, NUM_LEARNT, NUM_UNSEEN, learnt_examples, unseen_examples
 from seqshell.training.data.tables import read_table

@@ -16,11 +16,12 @@ from torch import nn
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Progress
-from seqshell.core.model import BOS, EOS, PAD, UNK, Model, Task
+from seqshell.core.model import Model, Task
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
+from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.decoding.syntax import format_chain
 from seqshell.host import Policy, Registry, resolve
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqshell.core.model import BOS, EOS, PAD
+from seqshell.core.tokenizers import BOS, EOS, PAD
 from seqshell.host import Policy, resolve
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.training.translation.loss import pair_loss
 
 SOURCE, WORDS = [[5, 6, 7, EOS]], [8, 4, 9]

@@ -13,7 +13,7 @@ import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Finished
 from seqshell.core.subword_tokenizers import BPETokenizer
-from seqshell.models.opening import load_registry
+from seqshell.host.builtin import load_registry
 from seqshell.training.data.batches import Resplit, group, pair_arrays
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare

@@ -6,11 +6,11 @@ import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seqshell import __version__
 from seqshell.cli.json_lines import one_line
 from seqshell.core.events import Table
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import plain
+from seqshell.core.version import __version__
 
 if TYPE_CHECKING:
     from seqshell.host import Registry

@@ -201,7 +201,7 @@ def _with_plugins(arguments: Namespace) -> Registry:
 
     from seqshell.cli.plain_text import tell
     from seqshell.host import Policy
-    from seqshell.models.opening import load_registry
+    from seqshell.host.builtin import load_registry
 
     policy = Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins)
     diagnostics = sys.stderr

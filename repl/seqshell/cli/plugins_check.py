@@ -15,8 +15,8 @@ from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.sanitize import safe
 from seqshell.host import PluginInfo, Policy, Registry, entry_points
+from seqshell.host.builtin import load_registry
 from seqshell.host.entry_points import normalized
-from seqshell.models.opening import load_registry
 from seqshell.testing.check import Check
 from seqshell.testing.contract import KINDS, check_offer
 

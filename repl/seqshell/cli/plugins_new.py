@@ -83,7 +83,7 @@ def _check_name(name: str, kind: str) -> None:
     if plain.split("_")[0] == PREFIX:
         raise UsageError(f"{name} would be called {PREFIX}-{name}: the plugin's own name is enough")
     from seqshell.host import Policy
-    from seqshell.models.opening import load_registry
+    from seqshell.host.builtin import load_registry
 
     registry = load_registry(Policy(no_plugins=True))
     if plain in [plugin.name for plugin in registry.plugins]:

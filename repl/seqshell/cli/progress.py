@@ -91,7 +91,7 @@ def json_text(values: Mapping[str, Any]) -> str:
 def told_registry(no_plugins: bool, plugins: Sequence[str]) -> Registry:
     """The plugins that the command line allows, with those that failed told on stderr."""
     from seqshell.host import Policy
-    from seqshell.models.opening import load_registry
+    from seqshell.host.builtin import load_registry
 
     registry = load_registry(Policy.read(no_plugins=no_plugins, extra=plugins))
     for problem in registry.problems:

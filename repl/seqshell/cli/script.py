@@ -9,7 +9,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from typing import Any, Protocol
 
-from seqshell import __version__
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText, tell
 from seqshell.cli.script_source import ScriptLine, Source, read_lines, read_stdin, sources
@@ -17,6 +16,7 @@ from seqshell.cli.signals import Stopping
 from seqshell.core.capture import Visible
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
 from seqshell.core.events import Event, Label, Quit, Token, Translation
+from seqshell.core.version import __version__
 from seqshell.shell.failures import Fault, fault_of, is_debugging
 from seqshell.shell.shell import Shell
 from seqshell.shell.startup import Options, build_shell

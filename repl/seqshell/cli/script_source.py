@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seqshell.core.errors import UsageError
-from seqshell.shell.syntax import UnclosedBlock, closes_block, decoded, opens_block
+from seqshell.core.text_files import decoded
+from seqshell.shell.syntax import UnclosedBlock, closes_block, opens_block
 
 LONGEST_LINE = 10_000_000  # bytes, as a message
 BOM = b"\xef\xbb\xbf"

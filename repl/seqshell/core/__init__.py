@@ -1,1 +1,4 @@
-"""The types that everything else is built from: states, models, decoders, samplers, tokenizers, events, errors and the plugin API. Imports nothing of ours."""
+"""The types that everything else is built from: states, models, decoders, samplers, tokenizers, events, errors, the plugin API.
+
+Imports nothing else of ours.
+"""

@@ -1,7 +1,8 @@
-"""Numbers as every JSON of this project has them."""
+"""Values to JSON and back, the same everywhere in this project."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -22,3 +23,14 @@ def tidy(value: Any) -> Any:
     if hasattr(value, "tolist"):  # arrays and numbers of numpy and torch
         return tidy(value.tolist())
     return str(value)
+
+
+def unquoted(text: str) -> str | None:
+    """The text that one JSON string means; None when the text as a whole is no such string."""
+    if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
+        return None
+    try:
+        value = json.loads(text, strict=False)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None

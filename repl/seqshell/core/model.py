@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from seqshell.core.decoder import Decoder
     from seqshell.core.tokenizers import Tokenizer
 
-PAD, BOS, EOS, UNK = 0, 1, 2, 3  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
-
 
 class Task(StrEnum):
     """What a model does with a message. The set is closed: the terminal must know how to draw an answer."""

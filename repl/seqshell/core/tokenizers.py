@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from seqshell.core.errors import CheckpointError, VocabularyError
-from seqshell.core.model import BOS, EOS, PAD, UNK
 
 Json = Mapping[str, Any]
-SPECIALS = (PAD, BOS, EOS, UNK)
+PAD, BOS, EOS, UNK = SPECIALS = (0, 1, 2, 3)  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
 
 
 class Tokenizer(Protocol):

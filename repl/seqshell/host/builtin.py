@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from seqshell.core.hookspecs import hookimpl
 from seqshell.core.plugin_api import Lazy
-from seqshell.shell import commands
+from seqshell.host.loading import build_registry
+from seqshell.host.policy import Policy
+from seqshell.host.registry import Registry
+
+# module: function = name and aliases. Each word is offered by itself, so that completion and errors know them without an import.
+COMMANDS = {
+    "text": "feed=feed go_on=continue,c reseed=reseed text=text",
+    "history": "undo=undo redo=redo rewind=rewind regen=regen,retry reset=reset,clear",
+    "branches": "branch=branch checkout=checkout branches=branches drop=drop",
+    "settings": "set_value=set sampler=sampler strategy=strategy seed=seed",
+    "inspect": "top=top score=score state=state",
+    "info": "info=info,show",
+    "saliency": "reach=reach",
+    "translate": "translate=translate attention=attention",
+    "classify": "classify=classify",
+    "forecast": "forecast=forecast",
+    "models": "models=models,list load=load close=close",
+    "train": "train=train recipes=recipes",
+    "session": "save=save restore=restore",
+    "script": "source=source history=history expect=expect tour=tour leave=quit,exit,bye",
+    "record": "record=record",
+    "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",
+    "help": "show_help=help,?",
+}
 
 
 @hookimpl
@@ -27,4 +52,17 @@ def seqshell_strategies() -> Iterator[Lazy]:
 
 @hookimpl
 def seqshell_commands() -> Iterator[Lazy]:
-    yield from commands.offered()
+    """Each command's name and aliases; its module is imported when the command is first used."""
+    for module, functions in COMMANDS.items():
+        for word in functions.split():
+            function, _, names = word.partition("=")
+            for name in names.split(","):
+                yield Lazy(name, f"seqshell.shell.commands.{module}:{function}")
+
+
+def load_registry(
+    policy: Policy | None = None, *, modules: Iterable[Any] = (), on_slow: Callable[[str], None] | None = None
+) -> Registry:
+    """What seqshell itself, the built-in plugins and the user's plugins offer. `modules`: further plugins as objects. on_slow: as
+    `build_registry` has it."""
+    return build_registry([sys.modules[__name__]], policy, modules=tuple(modules), on_slow=on_slow)

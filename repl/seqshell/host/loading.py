@@ -16,10 +16,10 @@ from typing import Any
 
 import pluggy
 
-from seqshell import __version__
 from seqshell.core import hookspecs, paths
 from seqshell.core.errors import PluginError
 from seqshell.core.plugin_api import Command
+from seqshell.core.version import __version__
 from seqshell.host import validation
 from seqshell.host.entry_points import entry_points, slow_entry_points
 from seqshell.host.imports import guarded, import_file, locate, title_of

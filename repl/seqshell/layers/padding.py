@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import PAD
 from seqshell.core.state import State, map_leaves, rows
+from seqshell.core.tokenizers import PAD
 
 Feed = Callable[[NDArray[Any], State], tuple[NDArray[Any], State]]
 

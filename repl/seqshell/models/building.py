@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.core.errors import CheckpointError, SeqshellError, UsageError
-from seqshell.core.model import BOS, EOS, PAD, UNK, Architecture, Series, Task
+from seqshell.core.model import Architecture, Series, Task
 from seqshell.core.plugin_api import Setting, settings_of
+from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry, resolve
 from seqshell.models.ownership import known_as, missing
 
@@ -147,7 +148,7 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
     CheckpointError when they do not fit the config.
     """
     if task is Task.FORECAST:
-        from seqshell.session.tasks.value_decoder import Values
+        from seqshell.core.series_tokenizer import Values
 
         return Values.from_json(header["tokenizer"]), None
     owners = header.get("tokenizer_owners", {})

@@ -16,7 +16,7 @@ from seqshell.core.model import Architecture, Task
 from seqshell.host.imports import guarded
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
-from seqshell.models.opening import save_checkpoint
+from seqshell.models.saving import save_checkpoint
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer

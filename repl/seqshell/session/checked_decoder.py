@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import PluginError, SeqshellError
-from seqshell.core.model import BOS, Model, Task
+from seqshell.core.model import Model, Task
 from seqshell.core.state import State, map_leaves
+from seqshell.core.tokenizers import BOS
 from seqshell.session.tasks.value_decoder import decoder_of
 from seqshell.session.timeline import Read
 

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.sampling import Draw, Sampler, Strategy
+from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy, parse_chain, parse_strategy
 from seqshell.models import file
@@ -38,7 +39,6 @@ from seqshell.session.branches import Branch, Branches, Return
 from seqshell.session.cursor import Live
 from seqshell.session.packing import array_of, as_tensor, plain, stacked, unstacked
 from seqshell.session.snapshots import Snapshot, Store
-from seqshell.session.tasks.value_decoder import Values
 from seqshell.session.timeline import STRIDE, Read, Source, Timeline
 
 Available = Mapping[str, type[Any]]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import SeqshellError
 from seqshell.core.model import Task
+from seqshell.host import builtin
 from seqshell.models.file import read_header
-from seqshell.shell import commands
 
 if TYPE_CHECKING:
     from seqshell.core.plugin_api import Command
@@ -49,7 +49,7 @@ def complete(shell: Shell | None, before: str) -> Completions:
 
 def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
     """The commands that begin with the word, with the first line of their help; else those that are spelled like it."""
-    names = list(shell.registry.commands if shell else dict.fromkeys(offered.name for offered in commands.offered()))
+    names = list(shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands()))
     wanted = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names)
     for name in sorted(wanted):
         found = _command(shell, name)

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from seqshell.core.errors import UsageError
+from seqshell.core.json_values import unquoted
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Setting
-from seqshell.shell import syntax
 
 MOST_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
@@ -55,22 +55,22 @@ ON_SESSION: Mapping[str, str] = MappingProxyType({"snapshot_mb": "snapshot_mb", 
 OF_THE_MODEL = ("max_tokens", "stop", "horizon")  # a model that stays in the background has its own, whatever was set for the current one
 
 
-def unquoted(value: Any) -> Any:
+def unquoted_value(value: Any) -> Any:
     """A word that is as a whole one JSON string, without its quotes and escapes; anything else as it is."""
-    text = syntax.unquoted(value) if isinstance(value, str) else None
+    text = unquoted(value) if isinstance(value, str) else None
     return value if text is None else text
 
 
 def read_value(setting: Setting, value: Any) -> Any:
     """A word of the user, or a value of TOML or JSON, as the shell's setting wants it; UsageError when it does not fit."""
     if setting.kind is not tuple:
-        return setting.parse(unquoted(value))
+        return setting.parse(unquoted_value(value))
     if isinstance(value, str) and value.startswith("["):
         try:
             value = json.loads(value)
         except ValueError:
             value = [value]
-    texts = [unquoted(value)] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [None]
+    texts = [unquoted_value(value)] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [None]
     if not all(isinstance(text, str) and len(text) <= LONGEST_STOP_TEXT for text in texts) or len(texts) > MOST_STOP_TEXTS:
         raise UsageError(f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, not {str(value)[:60]!r}")
     return tuple(text for text in texts if text)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Setting, build, settings_of
-from seqshell.shell.setting_specs import OF_THE_MODEL, ON_SESSION, ONLY_FOR, SHELL_SETTINGS, read_value, unquoted
+from seqshell.shell.setting_specs import OF_THE_MODEL, ON_SESSION, ONLY_FOR, SHELL_SETTINGS, read_value, unquoted_value
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -230,7 +230,7 @@ class Settings:
     def _given_at_start(self, entry: Entry) -> bool:
         words = [value for name, value in self._later[COMMAND_LINE].items() if name in (entry.name, _spelled_out(entry), entry.setting.name)]
         try:
-            return bool(words) and entry.setting.parse(unquoted(words[-1])) == entry.value
+            return bool(words) and entry.setting.parse(unquoted_value(words[-1])) == entry.value
         except UsageError:
             return False
 
@@ -291,11 +291,11 @@ class Settings:
         if stage in self.samplers:
             from seqshell.decoding.syntax import with_setting
 
-            return with_setting(chain, name, unquoted(value), self.samplers), strategy
+            return with_setting(chain, name, unquoted_value(value), self.samplers), strategy
         fields = {item.name: getattr(strategy, item.name) for item in settings_of(type(strategy))}
         wanted = field if stage == strategy.name else name
         if wanted in fields:
-            return chain, build(type(strategy), {**fields, wanted: unquoted(value)})
+            return chain, build(type(strategy), {**fields, wanted: unquoted_value(value)})
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> UsageError:

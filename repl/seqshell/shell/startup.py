@@ -51,7 +51,7 @@ def build_shell(
     """
     from seqshell.core.events import Notice
     from seqshell.host import Policy
-    from seqshell.models.opening import load_registry
+    from seqshell.host.builtin import load_registry
     from seqshell.shell.setting_specs import settings_of_config
     from seqshell.shell.settings import Settings
     from seqshell.shell.shell import Shell

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from seqshell.core.errors import UsageError
+from seqshell.core.json_values import unquoted
 from seqshell.core.plugin_api import Arguments, Command, Option
+from seqshell.core.text_files import read_file
 
 QUOTES = '"""'
-LARGEST_FILE = 1_000_000_000  # bytes that @FILE reads
 _OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z0-9-]*")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s|$)|\S+')
 _FILE = re.compile(r'@(?!@)("(?:[^"\\]|\\.)*"|\S+)(?:\s+|$)')
@@ -155,48 +153,6 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
             name = unquoted(found[1]) or found[1]
             return Arguments(read_file(name, read_stdin), options, file=name)
     return Arguments(text, options)
-
-
-def unquoted(text: str) -> str | None:
-    """The text that one JSON string means; None when the text as a whole is no such string."""
-    if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
-        return None
-    try:
-        value = json.loads(text, strict=False)
-    except ValueError:
-        return None
-    return value if isinstance(value, str) else None
-
-
-def read_file(name: str, read_stdin: Callable[[], str] | None = None) -> str:
-    """The text of a file, or of stdin for `-`: UTF-8, a byte order mark skipped, CRLF read as a newline. UsageError says what is wrong."""
-    if name == "-":
-        if read_stdin is None:
-            raise UsageError("@- reads stdin, which is the terminal or the script here; @FILE reads a file")
-        return read_stdin()
-    path = Path(name).expanduser()
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{name} is no plain file")
-            if status.st_size > LARGEST_FILE:
-                raise UsageError(f"{name} has {status.st_size:,} bytes; @FILE reads at most {LARGEST_FILE:,}")
-            return decoded(file.read(), name)
-    except IsADirectoryError:
-        raise UsageError(f"{name} is a folder") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}; a text that starts with @ is written with @@") from None
-
-
-def decoded(data: bytes, name: str) -> str:
-    """UTF-8 as text, without byte order mark and carriage returns before newlines; UsageError names the line that is no UTF-8."""
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{name} is not UTF-8 in line {line}", code="undecodable") from None
 
 
 def _take_option(command: Command, declared: dict[str, Option], word: str, following: Iterator[str], options: dict[str, str | bool]) -> bool:

@@ -81,9 +81,9 @@ class Bench:
 
     def add(self, model: Model, *, beside: bool = False) -> Session:
         """Start a session on an opened model and make it the current one, or leave it in the background."""
-        from seqshell.models import opening
+        from seqshell.shell.opening import start_session
 
-        session = opening.start_session(model, self.registry, seed=self.seed, snapshot_mb=self.settings.get("snapshot_mb"))
+        session = start_session(model, self.registry, seed=self.seed, snapshot_mb=self.settings.get("snapshot_mb"))
         self.settings.prepare(session, beside=beside)
         self._keep(self._free_name(model.name), session, beside=beside)
         self.notices += self._tell("seqshell_model_loaded", session=session)

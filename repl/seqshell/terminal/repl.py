@@ -13,10 +13,10 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqshell import __version__
 from seqshell.core import paths
 from seqshell.core.capture import Printed
 from seqshell.core.errors import SeqshellError
+from seqshell.core.version import __version__
 from seqshell.models.file import read_header
 from seqshell.models.summary import examples
 from seqshell.shell import startup

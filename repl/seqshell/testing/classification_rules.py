@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.model import PAD
 from seqshell.core.state import rows
+from seqshell.core.tokenizers import PAD
 from seqshell.testing.compare import moment_apart
 from seqshell.testing.examples import STEPS, Example, Ids
 

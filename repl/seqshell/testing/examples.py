@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder, SourceDecoder
-from seqshell.core.model import BOS, EOS, PAD, UNK, Task
+from seqshell.core.model import Task
 from seqshell.core.state import State
+from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 
 VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
 NUM_FEATURES = 2

@@ -16,8 +16,9 @@ from torch import nn
 from torch.nn import functional
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.model import PAD, Architecture
+from seqshell.core.model import Architecture
 from seqshell.core.state import leaves, map_leaves
+from seqshell.core.tokenizers import PAD
 from seqshell.host import resolve
 from seqshell.models import file
 from seqshell.testing.compare import apart, moment_apart

@@ -17,7 +17,7 @@ def shell_for(model: Model | None = None, *, plugins: Sequence[ModuleType | Any]
     PluginError when a plugin cannot be registered.
     """
     from seqshell.host import Policy
-    from seqshell.models.opening import load_registry
+    from seqshell.host.builtin import load_registry
 
     shell = Shell(load_registry(Policy(no_plugins=True, strict=True), modules=plugins), seed=seed)
     if model is not None:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.model import Model, Series, Task
+from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.models import file
 from seqshell.models.series_header import series_json
-from seqshell.session.tasks.value_decoder import Values
 
 EXAMPLE = (10.0, 10.5, 11.5, 11.0, 10.0, 9.5, 9.0, 9.5)  # observed, where the model has one column
 

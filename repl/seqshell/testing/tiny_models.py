@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import EOS, PAD, Model, Task
+from seqshell.core.model import Model, Task
 from seqshell.core.state import State
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
-from seqshell.core.tokenizers import CharTokenizer, Tokenizer
+from seqshell.core.tokenizers import EOS, PAD, CharTokenizer, Tokenizer
 from seqshell.layers.padding import read_padded
 from seqshell.models import file
 

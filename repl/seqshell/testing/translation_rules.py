@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.model import EOS, PAD
 from seqshell.core.state import State, attention_of, leaves, named_leaves
+from seqshell.core.tokenizers import EOS, PAD
 from seqshell.testing.compare import SAME, apart, moment_apart
 from seqshell.testing.examples import Example
 

@@ -15,7 +15,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Text
 from seqshell.core.model import Task
 from seqshell.host import Registry
-from seqshell.models.opening import save_checkpoint
+from seqshell.models.saving import save_checkpoint
 from seqshell.training import loss_curve
 from seqshell.training.counting import new_run
 from seqshell.training.pictures import check_picture

@@ -91,7 +91,7 @@ def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture)
 
 
 def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.session.tasks.value_decoder import Values
+    from seqshell.core.series_tokenizer import Values
     from seqshell.training.forecasting.data import read_series
     from seqshell.training.forecasting.objective import make_lessons
 

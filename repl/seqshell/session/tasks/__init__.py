@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 # Each module has `answer(session, text, wishes)` and `go_on(session, wishes, number)`, and is imported with the first answer.
-HOMES: Mapping[Task, str] = MappingProxyType({task: f"seqshell.session.tasks.{task.value}" for task in Task})
+HOMES: Mapping[Task, str] = MappingProxyType({task: f"seqshell.session.tasks.{task.value}_answer" for task in Task})
 
 
 class Wishes(Protocol):

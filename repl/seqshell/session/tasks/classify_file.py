@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Label, Progress
-from seqshell.core.model import PAD
+from seqshell.core.tokenizers import PAD
 from seqshell.session.tasks.translate_file import WINDOW, Failed
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from seqshell.core.events import Forecast, Moved
 from seqshell.core.model import Series, Task
 from seqshell.core.number_text import as_rows, as_text, counted
 from seqshell.core.sampling import Strategy
+from seqshell.core.series_tokenizer import Values
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.session.answers import Answering
 from seqshell.session.generation import Plan
-from seqshell.session.tasks.value_decoder import Values
 
 MOST_STEPS = 10_000  # of one forecast
 HISTORY = 48  # rows that are told with a forecast at least, where so many were observed

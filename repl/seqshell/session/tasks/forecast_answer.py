@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Event, Notice
-from seqshell.shell import syntax
+from seqshell.core.json_values import unquoted
+from seqshell.core.text_files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,8 @@ def observe_file(session: Session, name: str, read_stdin: Callable[[], str] | No
 
     UsageError and VocabularyError name the file, the line and the column.
     """
-    name = syntax.unquoted(name) or name
-    text = syntax.read_file(name, read_stdin)
+    name = unquoted(name) or name
+    text = read_file(name, read_stdin)
     if not text.strip():
         raise UsageError(f"{name} is empty: it holds no values")
     try:

@@ -8,9 +8,10 @@ from typing import Any
 
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.core.events import Attention, Score, Translation
-from seqshell.core.model import EOS, Task
+from seqshell.core.model import Task
 from seqshell.core.sampling import Draw, Strategy
 from seqshell.core.state import attention_of
+from seqshell.core.tokenizers import EOS
 from seqshell.session import inspection
 from seqshell.session.answers import Answer, Answering
 from seqshell.session.generation import End, Plan

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import seqshell
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Finished, Notice
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.version import __version__
 from seqshell.shell import syntax
 from seqshell.shell.commands.script import file_name
 from seqshell.shell.setting_specs import SHELL_SETTINGS
@@ -91,7 +91,7 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     from seqshell.decoding.syntax import format_chain, format_strategy
 
     session, registry = shell.session, shell.registry
-    yield f"{FIRST_LINE} {seqshell.__version__}"
+    yield f"{FIRST_LINE} {__version__}"
     yield f"/load {_loadable(session.model, shell)}"
     yield f"/seed {session.seed}"
     listed = {entry.name for entry in shell.settings.table()}

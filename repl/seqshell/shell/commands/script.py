@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import ExpectationError, SeqshellError, UsageError
 from seqshell.core.events import Event, Quit, Steps, Text
+from seqshell.core.json_values import unquoted
 from seqshell.core.plugin_api import Arguments, Command, command
+from seqshell.core.text_files import read_file
 from seqshell.shell import syntax
 from seqshell.shell.commands.arguments import whole_number, words
 
@@ -24,7 +26,7 @@ def file_name(arguments: Arguments, used: Command) -> str:
     text = arguments.text.strip()
     if not text:
         words(arguments, used, 1)
-    return syntax.unquoted(text) or text
+    return unquoted(text) or text
 
 
 @command("source", usage="[--step] FILE", options={"--step": "show the comments and take the lines one by one"}, purpose="session")
@@ -36,7 +38,7 @@ def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /source lesson.seq
     """
     name = file_name(arguments, source)
-    yield from run_script(shell, name, syntax.read_file(name), step=bool(arguments.options.get("--step")))
+    yield from run_script(shell, name, read_file(name), step=bool(arguments.options.get("--step")))
 
 
 @command("tour", purpose="session")

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.events import Notice, Progress
-from seqshell.core.model import PAD, Model
-from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.model import Model
+from seqshell.core.tokenizers import PAD, Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.training.classification import baselines
 from seqshell.training.classification.data import Columns, Examples, check_seen, folds, read_examples, split_examples

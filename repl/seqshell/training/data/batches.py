@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import BOS, EOS, PAD
+from seqshell.core.tokenizers import BOS, EOS, PAD
 
 Ids = Sequence[int]
 POOL = 16  # batches of texts that are sorted by length together

@@ -16,11 +16,11 @@ from torch import nn
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.events import Progress
-from seqshell.core.model import BOS, EOS, PAD, UNK, Model
+from seqshell.core.model import Model
 from seqshell.core.plugin_api import Setting, build, settings_of
 from seqshell.core.sampling import Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.core.text_output import cell
-from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seqshell.decoding.batched import answers
 from seqshell.decoding.syntax import format_chain, known_name, parse_chain, parse_strategy, with_setting
 from seqshell.host import Registry

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from seqshell.core.model import PAD
+from seqshell.core.tokenizers import PAD
 from seqshell.training.translation.teacher_forcing import forced_logits
 
 

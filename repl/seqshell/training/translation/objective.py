@@ -14,10 +14,10 @@ from torch import Tensor
 
 from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Table
-from seqshell.core.model import BOS, EOS, PAD, Architecture
+from seqshell.core.model import Architecture
 from seqshell.core.sampling import Request, Stop
 from seqshell.core.state import State
-from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.tokenizers import BOS, EOS, PAD, Tokenizer
 from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry

@@ -1,0 +1,3 @@
+"""The version of seqshell, in one place. It equals the version in pyproject.toml."""
+
+__version__ = "0.1.0"
