@@ -125,9 +125,15 @@ def test_the_conversation_of_the_readme_is_real(tmp_path):
 
 def test_the_lines_for_scripts_of_the_readme_run(tmp_path):
     (block,) = re.findall(r"<!-- shell -->\n```sh\n(.*?)```", README, re.DOTALL)
-    environment = {**os.environ, "SEQSHELL_HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "SEQSHELL_HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     text, objects, french, labels, _ = (
-        subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout
         for line in block.splitlines()
     )
     types = [json.loads(line)["type"] for line in objects.splitlines()]

@@ -33,7 +33,12 @@ HOMES = {
 }
 
 # Where torch may be imported outside a function: modules that are imported only when a torch module is needed.
-TORCH = ("seqshell.training", "seqshell.layers.modules", "seqshell.models.torch_decoder", "seqshell.testing.module_rules")
+TORCH = (
+    "seqshell.training",
+    "seqshell.layers.modules",
+    "seqshell.models.torch_decoder",
+    "seqshell.testing.module_rules",
+)
 
 # What the first prompt and a script's first token do without.
 LATE = {"torch", "numba", "rich", "importlib.metadata", "matplotlib", "sacrebleu"}
@@ -116,7 +121,9 @@ def test_plugins_import_the_contracts_and_the_public_layers_and_no_other_part_of
         first = name.partition(".")[0]
         if first == "seqshell":
             is_public = name == "seqshell" or name.removeprefix("seqshell.") in seqshell.__all__
-            assert is_public or below(("seqshell.core", "seqshell.layers"), home(name)), f"{module} may not import {name}"
+            assert is_public or below(("seqshell.core", "seqshell.layers"), home(name)), (
+                f"{module} may not import {name}"
+            )
         elif first.startswith("seqshell_"):
             assert first == module.partition(".")[0], f"{module} imports another plugin: {name}"
 
@@ -144,7 +151,18 @@ def test_a_plugin_costs_the_start_neither_torch_nor_numpy(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["core.hookspecs", "host.builtin", "models.opening", "shell.shell", "shell.startup", "shell.completion", "cli.script", "terminal", "cli"]
+    "module",
+    [
+        "core.hookspecs",
+        "host.builtin",
+        "models.opening",
+        "shell.shell",
+        "shell.startup",
+        "shell.completion",
+        "cli.script",
+        "terminal",
+        "cli",
+    ],
 )
 def test_the_way_to_the_first_prompt_imports_none_of_the_slow_libraries(module):
     """In a fresh interpreter; for the host with every built-in plugin registered."""
@@ -169,11 +187,21 @@ def test_no_module_lies_loose_beside_the_packages():
 
 def test_no_modules_import_each_other_in_a_circle():
     """Inside a package too, and for types too: each module can be understood after the ones that it imports."""
-    needed = {name: {home(each) for each in imports(tree)} - {name, ""} for name, tree in HOST.items() if name != "seqshell"}
-    while outside := {name for name in needed if not needed[name] & needed.keys() or not any(name in other for other in needed.values())}:
+    needed = {
+        name: {home(each) for each in imports(tree)} - {name, ""} for name, tree in HOST.items() if name != "seqshell"
+    }
+    while outside := {
+        name
+        for name in needed
+        if not needed[name] & needed.keys() or not any(name in other for other in needed.values())
+    }:
         needed = {name: others - outside for name, others in needed.items() if name not in outside}
     assert not needed, f"these import each other: {', '.join(sorted(needed))}"
 
 
 def test_modules_are_called_after_what_is_in_them():
-    assert not [name for name in HOST | PLUGINS if name.rpartition(".")[2] in ("utils", "util", "helpers", "helper", "common", "misc")]
+    assert not [
+        name
+        for name in HOST | PLUGINS
+        if name.rpartition(".")[2] in ("utils", "util", "helpers", "helper", "common", "misc")
+    ]

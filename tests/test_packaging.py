@@ -41,11 +41,15 @@ def test_every_plugin_folder_is_an_entry_point_and_in_the_wheel():
     points = PROJECT["project"]["entry-points"]["seqshell"]
     assert sorted(points.values()) == PLUGINS
     assert all(f"seqshell_{name}" == target for name, target in points.items())
-    assert sorted(WHEEL["only-include"]) == sorted(["repl/seqshell", "checkpoints", *(f"plugins/{name}" for name in PLUGINS)])
+    assert sorted(WHEEL["only-include"]) == sorted(
+        ["repl/seqshell", "checkpoints", *(f"plugins/{name}" for name in PLUGINS)]
+    )
 
 
 def test_what_is_installed_here_has_the_same_entry_points():
-    installed = {point.name: point.value for point in metadata.distribution("seqshell").entry_points if point.group == "seqshell"}
+    installed = {
+        point.name: point.value for point in metadata.distribution("seqshell").entry_points if point.group == "seqshell"
+    }
     assert installed == PROJECT["project"]["entry-points"]["seqshell"], "run `pip install -e .` again"
 
 
@@ -70,18 +74,24 @@ def test_the_wheel_holds_our_top_level_names_and_nothing_beside_them(wheel):
 
 
 def test_the_wheel_holds_every_module_the_checkpoints_and_no_stray_file(wheel):
-    tracked = subprocess.run(["git", "ls-files", "repl", "plugins", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=False)
+    tracked = subprocess.run(
+        ["git", "ls-files", "repl", "plugins", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if tracked.returncode:
         pytest.skip("not a git checkout")  # an unpacked sdist has no list to compare with
     ours = {name for name in wheel if ".dist-info/" not in name}
     expected = set()
     for name in tracked.stdout.splitlines():
         top, _, rest = name.partition("/")
-        if (ROOT / name).exists() and "/" in (rest if top != "checkpoints" else name):  # a README beside the plugins stays out
+        if (ROOT / name).exists() and "/" in (
+            rest if top != "checkpoints" else name
+        ):  # a README beside the plugins stays out
             expected.add(f"seqshell/{name}" if top == "checkpoints" else rest)
     assert expected <= ours
     assert not [name for name in ours if name.endswith((".pyc", ".tmp")) or "/." in name]
-    assert not [name for name in ours if "checkpoints/" in name and not name.endswith((".safetensors", ".toml", ".tsv", ".md"))]
+    assert not [
+        name for name in ours if "checkpoints/" in name and not name.endswith((".safetensors", ".toml", ".tsv", ".md"))
+    ]
 
 
 def test_license_command_and_type_marker_are_in_the_wheel(wheel, built):
@@ -99,7 +109,14 @@ def test_the_sdist_can_be_built_and_tested_from(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    for needed in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt", "tests/test_packaging.py", "checkpoints/README.md"):
+    for needed in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "constraints.txt",
+        "tests/test_packaging.py",
+        "checkpoints/README.md",
+    ):
         assert needed in names
 
 

@@ -16,7 +16,12 @@ import pytest
 
 from seqshell.cli import script
 from seqshell.shell.startup import Options
-from seqshell.testing import tiny_checkpoint, tiny_classification_checkpoint, tiny_forecast_checkpoint, tiny_translation_checkpoint
+from seqshell.testing import (
+    tiny_checkpoint,
+    tiny_classification_checkpoint,
+    tiny_forecast_checkpoint,
+    tiny_translation_checkpoint,
+)
 
 FOLDER = Path(__file__).with_name("transcripts")
 LETTERS = "\n " + "".join(map(chr, range(ord("a"), ord("z") + 1)))
@@ -24,15 +29,23 @@ LETTERS = "\n " + "".join(map(chr, range(ord("a"), ord("z") + 1)))
 
 def printed(lines, capsys, **options):
     """What a script prints on a tiny model whose words are all made up."""
-    tiny_checkpoint("tiny.safetensors", LETTERS, seed=3, hidden_size=12, defaults={"max_tokens": 20, "sampler": "temperature=0.7"})
+    tiny_checkpoint(
+        "tiny.safetensors", LETTERS, seed=3, hidden_size=12, defaults={"max_tokens": 20, "sampler": "temperature=0.7"}
+    )
     (Path("home") / "models").mkdir(parents=True)
-    tiny_translation_checkpoint("home/models/english-french.safetensors", seed=3, defaults={"max_tokens": 8, "strategy": "beam width=4"})
+    tiny_translation_checkpoint(
+        "home/models/english-french.safetensors", seed=3, defaults={"max_tokens": 8, "strategy": "beam width=4"}
+    )
     tiny_classification_checkpoint("home/models/sentiment.safetensors", LETTERS[1:], ["bad", "good"], seed=3)
-    tiny_classification_checkpoint("home/models/names.safetensors", LETTERS[1:], ["Czech", "Irish", "Japanese"], seed=3, causal=False)
+    tiny_classification_checkpoint(
+        "home/models/names.safetensors", LETTERS[1:], ["Czech", "Irish", "Japanese"], seed=3, causal=False
+    )
     tiny_forecast_checkpoint("home/models/oil-temperature.safetensors", ["OT"], seed=3)
     script.run(Options(model="./tiny.safetensors", scripts=(lines,), on_error="continue", no_plugins=True, **options))
     out, err = capsys.readouterr()
-    told = [line for line in out.splitlines(keepends=True) if '"type":"session"' not in line]  # it tells versions and plugins
+    told = [
+        line for line in out.splitlines(keepends=True) if '"type":"session"' not in line
+    ]  # it tells versions and plugins
     return "".join([*told, *(f"stderr: {line}\n" for line in err.splitlines())])
 
 

@@ -23,7 +23,9 @@ class Pooled(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
-        init.normal_(self.embedding.weight, std=config.embed_size**-0.5)  # vectors of length about 1: a rare token says little before it is learned
+        init.normal_(
+            self.embedding.weight, std=config.embed_size**-0.5
+        )  # vectors of length about 1: a rare token says little before it is learned
         self.pools = nn.ModuleDict({kind: make_pool(kind, config, size) for kind in config.poolings})
         self.readout = Readout(size * len(config.poolings), config.num_classes)
         if config.ngrams:
@@ -72,7 +74,10 @@ class Classifier(Pooled):
         """tokens: [B, T] int64. Returns logits [B, T, C], state."""
         hidden, recurrent = self.recurrent(self.embed(tokens), state.recurrent)
         hidden = hidden.float()
-        pooled, states = zip(*(pool.running(hidden, before) for pool, before in zip(self.pool_list(), state.pools, strict=True)), strict=True)
+        pooled, states = zip(
+            *(pool.running(hidden, before) for pool, before in zip(self.pool_list(), state.pools, strict=True)),
+            strict=True,
+        )
         logits, ngrams = self.readout(torch.cat(pooled, -1)), state.ngrams
         if self.config.ngrams:
             told, ngrams = self.wide.running(tokens, ngrams)
@@ -89,7 +94,9 @@ class BidirectionalClassifier(Pooled):
     def __init__(self, config: ClassifierConfig) -> None:
         size = 2 * config.hidden_size
         super().__init__(config, size)
-        self.recurrent = nn.ModuleList(BothWays(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1))
+        self.recurrent = nn.ModuleList(
+            BothWays(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
+        )
 
     def initial_state(self, batch_size: int = 1) -> State:
         """()."""
@@ -121,7 +128,8 @@ class BothWays(nn.Module):
         super().__init__()
         sizes = CELLS[config.cell], input_size, config.hidden_size
         self.ahead, self.back = (
-            RecurrentStack(*sizes, dropout=config.dropout, locked=config.locked, forget_bias=config.forget_bias) for _ in range(2)
+            RecurrentStack(*sizes, dropout=config.dropout, locked=config.locked, forget_bias=config.forget_bias)
+            for _ in range(2)
         )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:

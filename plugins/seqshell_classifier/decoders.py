@@ -25,7 +25,9 @@ class ClassifierDecoder:
     def __init__(self, config: ClassifierConfig, weights: Weights) -> None:
         size = config.hidden_size
         embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
-        layers = read_layers(CELLS[config.cell], weights, input_size=config.embed_size, hidden_size=size, num_layers=config.num_layers)
+        layers = read_layers(
+            CELLS[config.cell], weights, input_size=config.embed_size, hidden_size=size, num_layers=config.num_layers
+        )
         self.recurrent = RecurrentStack(layers, embedding, table_rows=TABLE_ROWS)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
@@ -67,7 +69,9 @@ class ClassifierDecoder:
         if len(self.pools) == 1:
             pooled, state = self.pools[0].read(hidden, before[0])
             return pooled, (state,)
-        parts, states = zip(*(pool.read(hidden, state) for pool, state in zip(self.pools, before, strict=True)), strict=True)
+        parts, states = zip(
+            *(pool.read(hidden, state) for pool, state in zip(self.pools, before, strict=True)), strict=True
+        )
         return np.concatenate(parts, axis=-1), states
 
 
@@ -79,7 +83,13 @@ class BidirectionalClassifierDecoder:
         embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
         layers = [
             [
-                read_layer(CELLS[config.cell], weights, input_size=inputs, hidden_size=config.hidden_size, prefix=f"recurrent.{depth}.{way}.0.")
+                read_layer(
+                    CELLS[config.cell],
+                    weights,
+                    input_size=inputs,
+                    hidden_size=config.hidden_size,
+                    prefix=f"recurrent.{depth}.{way}.0.",
+                )
                 for way in ("ahead", "back")
             ]
             for depth, inputs in enumerate([config.embed_size] + [size] * (config.num_layers - 1))
@@ -105,7 +115,9 @@ class BidirectionalClassifierDecoder:
         pooled = [
             encoded.hidden[:, -1]  # each direction's after what it read last
             if isinstance(pool, Last)
-            else np.concatenate([pool.read(encoded.outputs[row : row + 1, :length], pool.initial_state(1))[0] for row, length in rows])
+            else np.concatenate(
+                [pool.read(encoded.outputs[row : row + 1, :length], pool.initial_state(1))[0] for row, length in rows]
+            )
             for pool in self.pools
         ]
         logits = self.readout(np.concatenate(pooled, axis=-1))

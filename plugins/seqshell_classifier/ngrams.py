@@ -28,7 +28,9 @@ class Ngrams:
     def initial_state(self, batch_size: int) -> NgramsSoFar:
         """Before any token."""
         total = np.zeros((batch_size, self.inside.shape[1]), np.float32)
-        return NgramsSoFar(np.full((batch_size, self.size - 1), -1, np.int64), total, np.zeros((batch_size, 1), np.int64))
+        return NgramsSoFar(
+            np.full((batch_size, self.size - 1), -1, np.int64), total, np.zeros((batch_size, 1), np.int64)
+        )
 
     def read(self, tokens: NDArray[Any], state: NgramsSoFar) -> tuple[Floats, NgramsSoFar]:
         """tokens: [B, T] int64, T at least 1, without padding. Returns what they add to the logits after the last, [B, C], state."""

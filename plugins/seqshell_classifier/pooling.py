@@ -89,7 +89,9 @@ class Attention(nn.Module):
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
         scores = self._scores(hidden)
-        peak = torch.maximum(state.log_total, scores.amax(1, keepdim=True)).detach()  # [B, 1]; no exponential is above 1
+        peak = torch.maximum(
+            state.log_total, scores.amax(1, keepdim=True)
+        ).detach()  # [B, 1]; no exponential is above 1
         weights, before = (scores - peak).exp(), (state.log_total - peak).exp()
         totals = before + weights.cumsum(1)  # [B, T]
         sums = (before * state.mean).unsqueeze(1) + (weights.unsqueeze(-1) * hidden).cumsum(1)

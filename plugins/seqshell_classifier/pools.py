@@ -72,7 +72,9 @@ class Attention:
         self.vector = vector
 
     def initial_state(self, batch_size: int) -> State:
-        return AttendedSoFar(np.zeros((batch_size, len(self.vector)), np.float32), np.full((batch_size, 1), NOTHING, np.float32))
+        return AttendedSoFar(
+            np.zeros((batch_size, len(self.vector)), np.float32), np.full((batch_size, 1), NOTHING, np.float32)
+        )
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         scores = np.clip(np.tanh(hidden) @ self.vector, -BOUND, BOUND)  # [B, T]

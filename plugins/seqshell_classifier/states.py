@@ -1,9 +1,9 @@
 """The states of the causal classifier: its recurrent layers, what each kind of pooling remembers of the hidden states so far, and the n-grams.
 
-    last        nothing: ()
-    mean        MeanSoFar
-    max         [B, H], the largest of each element
-    attention   AttendedSoFar
+last        nothing: ()
+mean        MeanSoFar
+max         [B, H], the largest of each element
+attention   AttendedSoFar
 """
 
 from __future__ import annotations

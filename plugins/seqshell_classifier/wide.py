@@ -42,7 +42,9 @@ class Wide(nn.Module):
         counts = state.count + torch.arange(1, tokens.shape[1] + 1, device=tokens.device)  # [B, T]
         totals = state.total.unsqueeze(1) + self._weights(self.inside, found).cumsum(1)
         logits = totals / counts.unsqueeze(-1).sqrt() + self._weights(self.ending, found)
-        return logits, NgramsSoFar(history[:, history.shape[1] - self.config.ngrams + 1 :], totals[:, -1], counts[:, -1:])
+        return logits, NgramsSoFar(
+            history[:, history.shape[1] - self.config.ngrams + 1 :], totals[:, -1], counts[:, -1:]
+        )
 
     def whole(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """tokens: [B, T] int64; mask: [B, T], True at tokens, of which each row has one. Returns [B, C]."""
@@ -63,5 +65,7 @@ class Wide(nn.Module):
         shares = torch.ones_like(found, dtype=torch.float32)
         if self.training:
             shares = functional.dropout(shares, self.config.ngram_dropout)
-        bags = functional.embedding_bag(found.flatten(0, -2), table.weight, mode="sum", per_sample_weights=shares.flatten(0, -2))
+        bags = functional.embedding_bag(
+            found.flatten(0, -2), table.weight, mode="sum", per_sample_weights=shares.flatten(0, -2)
+        )
         return bags.view(*found.shape[:-1], -1)

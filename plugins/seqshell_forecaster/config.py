@@ -13,14 +13,32 @@ class ForecasterConfig:
 
     num_features: int
     cell: str = setting("gru", choices=("rnn", "lstm", "gru"), help="the kind of recurrent layer")
-    hidden_size: int = setting(64, low=1, high=65_536, help="size of each layer's hidden state, and of a segment's vector")
+    hidden_size: int = setting(
+        64, low=1, high=65_536, help="size of each layer's hidden state, and of a segment's vector"
+    )
     num_layers: int = setting(1, low=1, high=64, help="recurrent layers on top of each other")
-    horizon: int = setting(24, low=1, high=10_000, help="how many next steps are forecast at once; 1: stepped on its own forecasts")
-    window: int = setting(0, low=0, high=100_000, neutral=0, help="how many last values a forecast is made from; 0: a state carried over all of them")
-    segment: int = setting(24, low=1, high=100_000, help="with a window: how many values are read, and how many are forecast, in one step")
-    quantiles: int = setting(1, low=1, high=99, neutral=1, help="an odd number of them, the point in the middle; 1: the point alone")
-    subtract_last: bool = setting(True, help="forecasts are differences to the last value; with a window, it is subtracted from what is read too")
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training")
+    horizon: int = setting(
+        24, low=1, high=10_000, help="how many next steps are forecast at once; 1: stepped on its own forecasts"
+    )
+    window: int = setting(
+        0,
+        low=0,
+        high=100_000,
+        neutral=0,
+        help="how many last values a forecast is made from; 0: a state carried over all of them",
+    )
+    segment: int = setting(
+        24, low=1, high=100_000, help="with a window: how many values are read, and how many are forecast, in one step"
+    )
+    quantiles: int = setting(
+        1, low=1, high=99, neutral=1, help="an odd number of them, the point in the middle; 1: the point alone"
+    )
+    subtract_last: bool = setting(
+        True, help="forecasts are differences to the last value; with a window, it is subtracted from what is read too"
+    )
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training"
+    )
 
     def __post_init__(self) -> None:
         if self.num_features < 1:

@@ -25,7 +25,9 @@ class CarriedDecoder:
     def __init__(self, config: ForecasterConfig, weights: Weights) -> None:
         self.config = config
         self.recurrent = _stack(config, weights, config.num_features)
-        self.readout = read_linear(weights, "readout.", config.hidden_size, config.horizon * config.num_features * config.quantiles)
+        self.readout = read_linear(
+            weights, "readout.", config.hidden_size, config.horizon * config.num_features * config.quantiles
+        )
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
@@ -61,7 +63,9 @@ class WindowDecoder:
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros that no value has replaced yet."""
         config = self.config
-        return WindowState(np.zeros((batch_size, config.window, config.num_features), np.float32), np.zeros(batch_size, np.bool_))
+        return WindowState(
+            np.zeros((batch_size, config.window, config.num_features), np.float32), np.zeros(batch_size, np.bool_)
+        )
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, F]. Returns forecasts [B, K, F, Q], state."""
@@ -70,7 +74,9 @@ class WindowDecoder:
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last, state."""
         before = np.where(state.started[:, None, None], state.values, inputs[:, :1])
-        window = np.concatenate((before, inputs), 1)[:, -self.config.window :].astype(np.float32)  # [B, W, F], a copy of its own
+        window = np.concatenate((before, inputs), 1)[:, -self.config.window :].astype(
+            np.float32
+        )  # [B, W, F], a copy of its own
         return self._forecast(window), WindowState(window, np.ones_like(state.started))
 
     def _forecast(self, window: Floats) -> Floats:
@@ -80,7 +86,9 @@ class WindowDecoder:
             window = window - last[:, None]
         segments = self.segment(window.reshape(batch * (config.window // config.segment), -1))  # [B W/S, H]
         np.maximum(segments, 0, out=segments)
-        _, state = self.recurrent.feed(segments.reshape(batch, -1, config.hidden_size), self.recurrent.initial_state(batch))
+        _, state = self.recurrent.feed(
+            segments.reshape(batch, -1, config.hidden_size), self.recurrent.initial_state(batch)
+        )
         each = map_leaves(lambda leaf: np.repeat(leaf, config.num_outputs, 0), state)
         hidden, _ = self.recurrent.step(np.tile(self.places, (batch, 1)), each)  # [B K/S, H]
         raw = self.readout(hidden).reshape(batch, -1, config.num_features, config.quantiles)
@@ -88,7 +96,11 @@ class WindowDecoder:
 
 
 def _stack(config: ForecasterConfig, weights: Weights, input_size: int) -> RecurrentStack:
-    return RecurrentStack(read_layers(config.kind, weights, input_size=input_size, hidden_size=config.hidden_size, num_layers=config.num_layers))
+    return RecurrentStack(
+        read_layers(
+            config.kind, weights, input_size=input_size, hidden_size=config.hidden_size, num_layers=config.num_layers
+        )
+    )
 
 
 def _spread(config: ForecasterConfig, raw: Floats, last: Floats) -> Floats:

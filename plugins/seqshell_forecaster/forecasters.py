@@ -29,7 +29,9 @@ class Forecaster(nn.Module, ABC):
     def __init__(self, config: ForecasterConfig, input_size: int, output_size: int) -> None:
         super().__init__()
         self.config = config
-        self.recurrent = RecurrentStack(config.kind, input_size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=False)
+        self.recurrent = RecurrentStack(
+            config.kind, input_size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=False
+        )
         self.readout = nn.Linear(config.hidden_size, output_size)
 
     @abstractmethod
@@ -125,7 +127,9 @@ class WindowForecaster(Forecaster):
         last = windows[:, :, -1]  # [B, T, F]
         if config.subtract_last:
             windows = windows - last[:, :, None]
-        segments = windows.reshape(-1, config.window // config.segment, config.segment * config.num_features)  # [B T, W / S, S F]
+        segments = windows.reshape(
+            -1, config.window // config.segment, config.segment * config.num_features
+        )  # [B T, W / S, S F]
         _, state = self.recurrent(torch.relu(self.segment(segments)), self.recurrent.initial_state(len(segments)))
         each = map_leaves(lambda leaf: leaf.repeat_interleave(config.num_outputs, 0), state)
         places = self.places.repeat(len(segments), 1)[:, None]  # [B T K/S, 1, H]

@@ -27,7 +27,9 @@ class MaxEntConfig:
     """Log-linear over hashed n-gram features. vocab_size is filled in from the data."""
 
     vocab_size: int
-    order: int = setting(5, low=1, high=MOST, help="n: features are of the next token with none, one, ... n - 1 tokens before it")
+    order: int = setting(
+        5, low=1, high=MOST, help="n: features are of the next token with none, one, ... n - 1 tokens before it"
+    )
     table_size: int = setting(1 << 20, low=1, high=1 << 28, help="weights that all features share, found by a hash")
 
 
@@ -40,5 +42,7 @@ class NeuralNGramConfig:
     embed_size: int = setting(64, low=1, high=65_536, help="size of a token's vector")
     hidden_size: int = setting(256, low=1, high=65_536, help="units of the hidden layer, tanh")
     direct: bool = setting(True, help="also a linear way from the vectors to the logits, past the hidden layer")
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the hidden units set to zero in training")
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the hidden units set to zero in training"
+    )
     embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the vectors")

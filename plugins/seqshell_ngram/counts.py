@@ -36,7 +36,9 @@ class Grams:
 def count_grams(ids: Ints, order: int, vocab_size: int) -> tuple[Grams, ...]:
     """The n-grams of a text, ids [N], of the lengths 1 to `order`."""
     tables = []
-    places = np.zeros(ids.size + 1, np.int64)  # of the run of `length` tokens that begins at each token, in the table of that length
+    places = np.zeros(
+        ids.size + 1, np.int64
+    )  # of the run of `length` tokens that begins at each token, in the table of that length
     sizes = 1  # of that table
     for length in range(1, order + 1):
         keys = places[: max(0, ids.size - length + 1)] * vocab_size + ids[length - 1 :]
@@ -66,7 +68,9 @@ def from_weights(weights: Mapping[str, NDArray[Any]], order: int, vocab_size: in
         tokens, counts = (_vector(weights, f"grams.{length}.{part}") for part in ("tokens", "counts"))
         followers = _vector(weights, f"grams.{length}.followers") if length < order else np.zeros(tokens.size, np.int64)
         if not tokens.size == counts.size == followers.size == parents.size:
-            raise CheckpointError(f"the counts of {length}-grams do not fit together: {tokens.size}, {counts.size}, {followers.size}, {parents.size}")
+            raise CheckpointError(
+                f"the counts of {length}-grams do not fit together: {tokens.size}, {counts.size}, {followers.size}, {parents.size}"
+            )
         keys = parents * vocab_size + tokens
         if ((tokens < 0) | (tokens >= vocab_size) | (counts < 1) | (followers < 0)).any() or (np.diff(keys) <= 0).any():
             raise CheckpointError(f"the {length}-grams are not sorted, or hold tokens or counts that cannot be")
@@ -74,7 +78,9 @@ def from_weights(weights: Mapping[str, NDArray[Any]], order: int, vocab_size: in
         if length < order:
             longer = _vector(weights, f"grams.{length + 1}.tokens").size
             if followers.sum() != longer or (followers > vocab_size).any():
-                raise CheckpointError(f"the {length}-grams have {followers.sum()} followers, and there are {longer} {length + 1}-grams")
+                raise CheckpointError(
+                    f"the {length}-grams have {followers.sum()} followers, and there are {longer} {length + 1}-grams"
+                )
             parents = np.repeat(np.arange(followers.size), followers)
     return tuple(tables)
 
@@ -82,13 +88,21 @@ def from_weights(weights: Mapping[str, NDArray[Any]], order: int, vocab_size: in
 def narrow(values: Ints) -> NDArray[Any]:
     """The same numbers as the smallest kind of whole number that torch has too."""
     largest = int(values.max(initial=0))
-    return values.astype(next(kind for kind in (np.uint8, np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max))
+    return values.astype(
+        next(kind for kind in (np.uint8, np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)
+    )
 
 
 def _vector(weights: Mapping[str, NDArray[Any]], name: str) -> Ints:
     if name not in weights:
         raise CheckpointError(f"the checkpoint lacks the tensor {name}")
     values = weights[name]
-    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer) or (values.dtype == np.uint64 and (values > 2**62).any()):
-        raise CheckpointError(f"the tensor {name} must be whole numbers in a row, not {list(values.shape)} of {values.dtype}")
+    if (
+        values.ndim != 1
+        or not np.issubdtype(values.dtype, np.integer)
+        or (values.dtype == np.uint64 and (values > 2**62).any())
+    ):
+        raise CheckpointError(
+            f"the tensor {name} must be whole numbers in a row, not {list(values.shape)} of {values.dtype}"
+        )
     return values.astype(np.int64)

@@ -51,7 +51,9 @@ class NGramDecoder(WindowDecoder):
     def __init__(self, config: NGramConfig, weights: Weights) -> None:
         super().__init__(config.order)
         self.vocab_size = config.vocab_size
-        probabilities = interpolate(from_weights(weights, config.order, config.vocab_size), config.vocab_size, config.smoothing)
+        probabilities = interpolate(
+            from_weights(weights, config.order, config.vocab_size), config.vocab_size, config.smoothing
+        )
         self.unigrams, self.levels = probabilities.unigrams, probabilities.levels
 
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
@@ -92,7 +94,9 @@ class MaxEntDecoder(WindowDecoder):
         super().__init__(config.order)
         self.table_size, self.vocab_size = config.table_size, config.vocab_size
         table = take(weights, "table.weight", config.table_size, 1)[:, 0]
-        self.table = np.resize(table, config.table_size + config.vocab_size)  # its beginning again after its end, for features that wrap
+        self.table = np.resize(
+            table, config.table_size + config.vocab_size
+        )  # its beginning again after its end, for features that wrap
 
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1]. Returns [B, V]."""
@@ -112,7 +116,9 @@ class NeuralNGramDecoder(WindowDecoder):
         self.embedding = take(weights, "embedding.weight", config.vocab_size + 1, config.embed_size)
         self.hidden = read_linear(weights, "hidden.", size, config.hidden_size)
         self.readout = read_linear(weights, "readout.", config.hidden_size, config.vocab_size)
-        self.direct = read_linear(weights, "direct.", size, config.vocab_size, has_bias=False) if config.direct else None
+        self.direct = (
+            read_linear(weights, "direct.", size, config.vocab_size, has_bias=False) if config.direct else None
+        )
 
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1]. Returns [B, V]."""

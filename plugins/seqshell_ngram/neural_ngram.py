@@ -33,7 +33,9 @@ class NeuralNGramLanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, n - 1]. Returns logits [B, T, V], state [B, n - 1]."""
         contexts, state = windows(tokens, state)
-        vectors = functional.dropout(self.embedding(contexts + 1).flatten(2), self.config.embed_dropout, self.training)  # [B, T, (n - 1) E]
+        vectors = functional.dropout(
+            self.embedding(contexts + 1).flatten(2), self.config.embed_dropout, self.training
+        )  # [B, T, (n - 1) E]
         hidden = functional.dropout(self.hidden(vectors).tanh(), self.config.dropout, self.training)  # [B, T, H]
         logits = self.readout(hidden)
         return (logits if self.direct is None else logits + self.direct(vectors)), state

@@ -38,7 +38,9 @@ class NGramLanguageModel(nn.Module):
     def __init__(self, config: NGramConfig) -> None:
         super().__init__()
         self.config = config
-        self.grams = nn.ModuleDict({str(length): Grams(is_longest=length == config.order) for length in range(1, config.order + 1)})
+        self.grams = nn.ModuleDict(
+            {str(length): Grams(is_longest=length == config.order) for length in range(1, config.order + 1)}
+        )
         self.register_buffer("unigrams", torch.full((config.vocab_size,), 1 / config.vocab_size), persistent=False)
         self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]  # torch leaves it so
         self.register_load_state_dict_post_hook(_derive)  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -79,7 +81,9 @@ class NGramLanguageModel(nn.Module):
         first, number = starts[places], starts[places + 1] - starts[places]
         # The followers of each context, one after the other: [F] rows and places.
         rows = rows.repeat_interleave(number)
-        followers = torch.arange(len(rows), device=rows.device) + (first - number.cumsum(0) + number).repeat_interleave(number)
+        followers = torch.arange(len(rows), device=rows.device) + (first - number.cumsum(0) + number).repeat_interleave(
+            number
+        )
         longer = self._level(length + 1, "tokens")[followers].long()
         probs.view(-1).index_add_(0, rows * size + longer, self._level(length + 1, "shares")[followers])
 
@@ -102,7 +106,9 @@ def _derive(module: NGramLanguageModel, _: Any) -> None:
     """After counts were loaded: the probabilities that they stand for. CheckpointError for tensors that cannot be counts."""
     config, device = module.config, module._buffer("unigrams").device
     weights = {name: values.cpu().numpy() for name, values in module.state_dict().items()}
-    probabilities = interpolate(from_weights(weights, config.order, config.vocab_size), config.vocab_size, config.smoothing)
+    probabilities = interpolate(
+        from_weights(weights, config.order, config.vocab_size), config.vocab_size, config.smoothing
+    )
     module.unigrams = torch.from_numpy(probabilities.unigrams).to(device)
     for length, level in enumerate(probabilities.levels, 1):
         for name in DERIVED:

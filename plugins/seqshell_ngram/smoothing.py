@@ -97,7 +97,9 @@ def discounts(counts: NDArray[Any], smoothing: str) -> NDArray[np.float64]:
     return np.array([0.0, *(min(max(value, 0.1), number) for number, value in enumerate(wanted[1:], 1))])
 
 
-def _shares(counts: Ints, parents: Ints, num_parents: int, smoothing: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _shares(
+    counts: Ints, parents: Ints, num_parents: int, smoothing: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The share of each n-gram after its parent, and what each parent leaves."""
     totals = np.bincount(parents, counts, num_parents)
     types = np.bincount(parents, minlength=num_parents)

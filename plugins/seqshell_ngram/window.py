@@ -15,4 +15,6 @@ def windows(tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """tokens: [B, T]; state: [B, n - 1]. Returns the last n - 1 tokens at each step [B, T, n - 1], and after the last [B, n - 1]."""
     size = state.shape[1]
     history = torch.cat((state, tokens), 1)  # [B, n - 1 + T]
-    return history.unfold(1, size, 1)[:, 1:] if size else tokens.new_empty(*tokens.shape, 0), history[:, history.shape[1] - size :].clone()
+    return history.unfold(1, size, 1)[:, 1:] if size else tokens.new_empty(*tokens.shape, 0), history[
+        :, history.shape[1] - size :
+    ].clone()

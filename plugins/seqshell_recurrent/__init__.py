@@ -25,9 +25,24 @@ def seqshell_architectures() -> Iterator[Architecture]:
             summary=summary,
         )
     for name, prefix, model, summary in (
-        ("elman", "Elman", "Elman", "the tutorials' recurrent network, i2h with h2h and h2o, or the older form with i2o"),
-        ("lstm_cell", "LSTMCell", "LSTMCellLanguageModel", "the LSTM written out from its equations, with W, U and b of each gate"),
-        ("gru_cell", "GRUCell", "GRUCellLanguageModel", "the GRU written out from its equations, with W, U and b of each gate"),
+        (
+            "elman",
+            "Elman",
+            "Elman",
+            "the tutorials' recurrent network, i2h with h2h and h2o, or the older form with i2o",
+        ),
+        (
+            "lstm_cell",
+            "LSTMCell",
+            "LSTMCellLanguageModel",
+            "the LSTM written out from its equations, with W, U and b of each gate",
+        ),
+        (
+            "gru_cell",
+            "GRUCell",
+            "GRUCellLanguageModel",
+            "the GRU written out from its equations, with W, U and b of each gate",
+        ),
     ):
         yield Architecture(
             name,

@@ -9,7 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import State
-from seqshell.layers import GRULayer, Layer, Linear, LinearLayer, LSTMLayer, Readout, RecurrentStack, ReluLayer, SigmoidLayer, TanhLayer, packed, take
+from seqshell.layers import (
+    GRULayer,
+    Layer,
+    Linear,
+    LinearLayer,
+    LSTMLayer,
+    Readout,
+    RecurrentStack,
+    ReluLayer,
+    SigmoidLayer,
+    TanhLayer,
+    packed,
+    take,
+)
 from seqshell.layers.cells import Parts
 from seqshell.layers.packing import Floats, Weights
 from seqshell.layers.products import product
@@ -33,7 +46,10 @@ class ElmanDecoder:
         size = config.embed_size or vocab_size
         self._old_readout = None
         if config.form == "h2o":
-            entering, recurrent = take(weights, "i2h.weight", hidden_size, size), take(weights, "h2h.weight", hidden_size, hidden_size)
+            entering, recurrent = (
+                take(weights, "i2h.weight", hidden_size, size),
+                take(weights, "h2h.weight", hidden_size, hidden_size),
+            )
             bias = take(weights, "i2h.bias", hidden_size), take(weights, "h2h.bias", hidden_size)
             self._readout = Readout(weights, hidden_size, vocab_size, prefix="h2o.")
         else:
@@ -57,7 +73,9 @@ class ElmanDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64; state: [B, H]. Returns the logits [B, V] after the last, state."""
-        if self._old_readout is not None and inputs.shape[1] > 1:  # whose logits come from the state before the last token
+        if (
+            self._old_readout is not None and inputs.shape[1] > 1
+        ):  # whose logits come from the state before the last token
             state = self._recurrent.feed(inputs[:, :-1], state[:, None])[1][:, 0]
             inputs = inputs[:, -1:]
         hidden, after = self._recurrent.feed(inputs, state[:, None])
@@ -68,7 +86,9 @@ class ElmanDecoder:
         if self._old_readout is None:
             return self._readout(hidden)
         logits: Floats = self._old_readout(old)
-        logits += self._token_weight[inputs] if self._vectors is None else product(self._vectors[inputs], self._token_weight)
+        logits += (
+            self._token_weight[inputs] if self._vectors is None else product(self._vectors[inputs], self._token_weight)
+        )
         return logits
 
 
@@ -147,7 +167,9 @@ def _vectors(config: WrittenConfig, weights: Weights) -> Floats | None:
     return take(weights, "embedding.weight", config.vocab_size, config.embed_size) if config.embed_size else None
 
 
-def _side_by_side(weights: Weights, gates: str, config: CellConfig, layer: int) -> tuple[Floats, Floats, Floats, Floats]:
+def _side_by_side(
+    weights: Weights, gates: str, config: CellConfig, layer: int
+) -> tuple[Floats, Floats, Floats, Floats]:
     """W [G, I], U [G, H], b [G] of all gates of a layer, and zeros [G] where torch has a second bias."""
     size, prefix = config.hidden_size, f"cells.{layer}."
     read = config.hidden_size if layer else config.embed_size or config.vocab_size

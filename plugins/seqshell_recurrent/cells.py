@@ -17,7 +17,12 @@ from seqshell.layers.modules import OneHot
 from seqshell.layers.states import LSTMState
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig
 
-SQUASH: Mapping[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "none": lambda value: value}
+SQUASH: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "none": lambda value: value,
+}
 
 
 class Elman(nn.Module):

@@ -15,12 +15,20 @@ class RecurrentConfig:
     embed_size: int = setting(128, low=0, high=65_536, help="size of a token's vector; 0: one-hot, no embedding")
     hidden_size: int = setting(512, low=1, high=65_536, help="size of each layer's hidden state")
     num_layers: int = setting(2, low=1, high=64, help="recurrent layers on top of each other")
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training")
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training"
+    )
     embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the embedding")
-    token_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the vocabulary that is read as zeros in a piece of text")
-    weight_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the recurrent weights, one mask for each piece of text")
+    token_dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the vocabulary that is read as zeros in a piece of text"
+    )
+    weight_dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="the same for the recurrent weights, one mask for each piece of text"
+    )
     locked: bool = setting(True, help="the same dropout mask at every time step")
-    residual: bool = setting(False, neutral=False, help="every layer but the first adds what it has read to what it hands on")
+    residual: bool = setting(
+        False, neutral=False, help="every layer but the first adds what it has read to what it hands on"
+    )
     layer_norm: bool = setting(False, neutral=False, help="what a layer hands on is normalised over its units")
     tied: bool = setting(False, help="the read-out shares the embedding's matrix; needs embed_size = hidden_size")
 
@@ -28,7 +36,9 @@ class RecurrentConfig:
         if self.vocab_size < 1:
             raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
         if self.tied and self.embed_size != self.hidden_size:
-            raise ValueError(f"tied needs embed_size equal to hidden_size, but they are {self.embed_size} and {self.hidden_size}")
+            raise ValueError(
+                f"tied needs embed_size equal to hidden_size, but they are {self.embed_size} and {self.hidden_size}"
+            )
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,12 @@ class RNNConfig(RecurrentConfig):
 class LSTMConfig(RecurrentConfig):
     """A long short-term memory."""
 
-    forget_bias: float = setting(1.0, low=-20, high=20, help="what the forget gates' biases start at; 7 keeps what was read for a thousand tokens")
+    forget_bias: float = setting(
+        1.0,
+        low=-20,
+        high=20,
+        help="what the forget gates' biases start at; 7 keeps what was read for a thousand tokens",
+    )
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,16 @@ class WrittenConfig:
 class ElmanConfig(WrittenConfig):
     """The tutorials' recurrent network, of one layer."""
 
-    form: str = setting("h2o", choices=("h2o", "i2o"), help="h2o: read out from the new hidden state; i2o: from the token and the old one")
-    nonlinearity: str = setting("tanh", choices=("tanh", "relu", "sigmoid", "none"), help="what squashes the hidden state; the i2o of old has none")
+    form: str = setting(
+        "h2o",
+        choices=("h2o", "i2o"),
+        help="h2o: read out from the new hidden state; i2o: from the token and the old one",
+    )
+    nonlinearity: str = setting(
+        "tanh",
+        choices=("tanh", "relu", "sigmoid", "none"),
+        help="what squashes the hidden state; the i2o of old has none",
+    )
 
 
 @dataclass(frozen=True)
@@ -87,4 +110,6 @@ class LSTMCellConfig(CellConfig):
 class GRUCellConfig(CellConfig):
     """GRU cells."""
 
-    reset: str = setting("after", choices=("after", "before"), help="the reset gate acts after the recurrent product, or before it")
+    reset: str = setting(
+        "after", choices=("after", "before"), help="the reset gate acts after the recurrent product, or before it"
+    )

@@ -18,9 +18,15 @@ class RecurrentDecoder:
     def __init__(self, config: RecurrentConfig, weights: Weights, cell: str) -> None:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
         embedding = take(weights, "embedding.weight", vocab_size, embed_size) if embed_size else None
-        layers = read_layers(cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers)
+        layers = read_layers(
+            cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers
+        )
         if config.residual or config.layer_norm:
-            norms = read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers) if config.layer_norm else None
+            norms = (
+                read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers)
+                if config.layer_norm
+                else None
+            )
             self.recurrent: RecurrentStack = ResidualStack(
                 layers, embedding, one_hot=embedding is None, norms=norms, residual=config.residual
             )

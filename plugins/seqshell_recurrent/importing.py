@@ -45,7 +45,9 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
         return None
     names = _checked(options)
     if path.suffix in PICKLED and not options.get("allow_pt"):
-        raise UsageError(f"{path.name} may hold more than weights: --allow-pt reads the weights in it, and only them (torch's weights_only)")
+        raise UsageError(
+            f"{path.name} may hold more than weights: --allow-pt reads the weights in it, and only them (torch's weights_only)"
+        )
     try:
         tensors = _inside(_pickled(path), names) if path.suffix in PICKLED else _safetensors(path)
         found = recognise({name: tuple(value.shape) for name, value in tensors.items()}, names, partial(_same, tensors))
@@ -104,7 +106,9 @@ def _pickled(path: Path) -> Any:
             "it is damaged, or holds more than weights, which is not read; torch.save(model.state_dict(), ...) saves weights alone"
         ) from None
     except Exception as error:
-        raise CheckpointError(f"torch cannot read it: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+        raise CheckpointError(
+            f"torch cannot read it: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from None
 
 
 def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -120,7 +124,9 @@ def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Tensor]:
             return within[wanted]
         if within:
             raise UsageError(f"which entry holds the weights? [weights] inside = {' or '.join(map(repr, within))}")
-    raise CheckpointError(f"it holds no weights by name{f' in {wanted!r}' if wanted else ''}; torch.save(model.state_dict(), ...) saves them")
+    raise CheckpointError(
+        f"it holds no weights by name{f' in {wanted!r}' if wanted else ''}; torch.save(model.state_dict(), ...) saves them"
+    )
 
 
 def _tensors(value: Any) -> dict[str, Tensor]:
@@ -143,7 +149,9 @@ def _weights(tensors: Mapping[str, Tensor], found: Found, path: Path) -> dict[st
     for ours, theirs in found.names.items():
         value = tensors[theirs]
         if not _is_plain(value):
-            raise CheckpointError(f"{theirs} holds {str(value.dtype).removeprefix('torch.')}, and a weight is a dense floating-point number")
+            raise CheckpointError(
+                f"{theirs} holds {str(value.dtype).removeprefix('torch.')}, and a weight is a dense floating-point number"
+            )
         if value.numel() > path.stat().st_size:  # a pickle may claim a shape that it holds no numbers for
             raise CheckpointError(f"{theirs} is said to have {value.numel():,} numbers, more than the file holds")
         weights[ours] = value.detach().float().contiguous().numpy()

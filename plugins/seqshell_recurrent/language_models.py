@@ -47,7 +47,9 @@ class RecurrentLanguageModel(nn.Module):
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, V], state."""
         config = self.config
-        vectors = token_dropout(self.embedding(tokens), tokens, config.vocab_size, config.token_dropout, self.training)  # [B, T, E]
+        vectors = token_dropout(
+            self.embedding(tokens), tokens, config.vocab_size, config.token_dropout, self.training
+        )  # [B, T, E]
         inputs = sequence_dropout(vectors, config.embed_dropout, self.training, config.locked)
         hidden, state = self.recurrent(inputs, state)
         return self.readout(hidden, self.embedding.weight if config.tied else None), state

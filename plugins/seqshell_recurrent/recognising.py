@@ -11,7 +11,9 @@ from seqshell import UsageError
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-RECURRENT = re.compile(r"(?P<module>(?:.*\.)?)(?P<part>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?:_l(?P<layer>\d{1,3}))?(?P<reverse>_reverse)?")
+RECURRENT = re.compile(
+    r"(?P<module>(?:.*\.)?)(?P<part>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?:_l(?P<layer>\d{1,3}))?(?P<reverse>_reverse)?"
+)
 CELLS = {1: "rnn", 3: "gru", 4: "lstm"}  # by the number of gates, whose weights lie below one another
 SHOWN = 6  # names in a message
 
@@ -50,9 +52,15 @@ def recognise(shapes: Shapes, wanted: Mapping[str, Any], same: Callable[[str, st
     ignored = [entry for entry in wanted.get("ignore", ()) if not _of(shapes, entry)]
     if ignored:
         raise UsageError(_no_such(shapes, ignored[0], "ignore"))
-    shapes = {name: shape for name, shape in shapes.items() if not any(_belongs(name, entry) for entry in wanted.get("ignore", ()))}
+    shapes = {
+        name: shape
+        for name, shape in shapes.items()
+        if not any(_belongs(name, entry) for entry in wanted.get("ignore", ()))
+    }
     stack = _stack(shapes, wanted)
-    names = {f"recurrent.{index}.{part}_l0": name for index, layer in enumerate(stack.layers) for part, name in layer.items()}
+    names = {
+        f"recurrent.{index}.{part}_l0": name for index, layer in enumerate(stack.layers) for part, name in layer.items()
+    }
     rest = {name: shape for name, shape in shapes.items() if name not in names.values()}
     ends = _ends(rest, stack, wanted, same)
     vocab_size = rest[ends.readout][0]
@@ -64,7 +72,11 @@ def recognise(shapes: Shapes, wanted: Mapping[str, Any], same: Callable[[str, st
     if ends.bias is not None:
         names["readout.bias"] = ends.bias
     gates = next(gates for gates, cell in CELLS.items() if cell == stack.cell)
-    biases = {f"recurrent.{index}.bias_{part}_l0": (gates * stack.hidden_size,) for index in range(len(stack.layers)) for part in ("ih", "hh")}
+    biases = {
+        f"recurrent.{index}.bias_{part}_l0": (gates * stack.hidden_size,)
+        for index in range(len(stack.layers))
+        for part in ("ih", "hh")
+    }
     config = {
         "vocab_size": vocab_size,
         "embed_size": 0 if ends.embedding is None else stack.input_size,
@@ -85,13 +97,19 @@ def _stack(shapes: Shapes, wanted: Mapping[str, Any]) -> _Stack:
         if match is None:
             continue
         if match["reverse"]:
-            raise UsageError(f"{name} reads backwards: a model that reads in both directions cannot write, and is not imported")
+            raise UsageError(
+                f"{name} reads backwards: a model that reads in both directions cannot write, and is not imported"
+            )
         if match["part"] == "weight_hr":
-            raise UsageError(f"{name} is a projection (proj_size of nn.LSTM), which the architecture lstm does not have")
+            raise UsageError(
+                f"{name} is a projection (proj_size of nn.LSTM), which the architecture lstm does not have"
+            )
         layers = modules.setdefault(match["module"].rstrip("."), {})
         layers.setdefault(int(match["layer"] or 0), {})[match["part"]] = name
     if not modules:
-        raise UsageError(f"it holds no nn.RNN, nn.LSTM or nn.GRU (no weight_ih_l0 and weight_hh_l0); it holds {_listed(shapes)}")
+        raise UsageError(
+            f"it holds no nn.RNN, nn.LSTM or nn.GRU (no weight_ih_l0 and weight_hh_l0); it holds {_listed(shapes)}"
+        )
     found = [layer for module in _chosen(modules, wanted) for layer in _whole(modules[module], module)]
     sizes = [_cell(shapes, layer) for layer in found]
     cell, read, hidden_size = sizes[0]
@@ -112,11 +130,15 @@ def _chosen(modules: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         chosen = [each.rstrip(".") for each in chosen]
         for each in chosen:
             if each not in modules:
-                raise UsageError(f"[weights] recurrent: {each!r} is no recurrent module of it; there is {', '.join(map(repr, sorted(modules)))}")
+                raise UsageError(
+                    f"[weights] recurrent: {each!r} is no recurrent module of it; there is {', '.join(map(repr, sorted(modules)))}"
+                )
         return chosen
     if len({re.sub(r"\d+", "#", module) for module in modules}) > 1:
         names = ", ".join(map(repr, sorted(modules)))
-        raise UsageError(f"it holds several recurrent modules: [weights] recurrent = [{names}] says which, from the bottom up")
+        raise UsageError(
+            f"it holds several recurrent modules: [weights] recurrent = [{names}] says which, from the bottom up"
+        )
     return sorted(modules, key=lambda module: [int(number) for number in re.findall(r"\d+", module)])
 
 
@@ -132,38 +154,56 @@ def _cell(shapes: Shapes, layer: Mapping[str, str]) -> tuple[str, int, int]:
     """What a layer is, how many numbers it reads and how many units it has."""
     entering, recurrent = shapes[layer["weight_ih"]], shapes[layer["weight_hh"]]
     if len(entering) != 2 or len(recurrent) != 2 or 0 in (*entering, *recurrent) or entering[0] != recurrent[0]:
-        raise UsageError(f"{layer['weight_ih']} {list(entering)} and {layer['weight_hh']} {list(recurrent)} are no weights of one recurrent layer")
+        raise UsageError(
+            f"{layer['weight_ih']} {list(entering)} and {layer['weight_hh']} {list(recurrent)} are no weights of one recurrent layer"
+        )
     gates, rest = divmod(recurrent[0], recurrent[1])
     if rest or gates not in CELLS:
-        raise UsageError(f"{layer['weight_hh']} {list(recurrent)} is of no nn.RNN, nn.LSTM or nn.GRU: 1, 4 or 3 times as many rows as columns")
+        raise UsageError(
+            f"{layer['weight_hh']} {list(recurrent)} is of no nn.RNN, nn.LSTM or nn.GRU: 1, 4 or 3 times as many rows as columns"
+        )
     for part in ("bias_ih", "bias_hh"):
         if part in layer and shapes[layer[part]] != recurrent[:1]:
-            raise UsageError(f"{layer[part]} {list(shapes[layer[part]])} does not fit {layer['weight_hh']} {list(recurrent)}")
+            raise UsageError(
+                f"{layer[part]} {list(shapes[layer[part]])} does not fit {layer['weight_hh']} {list(recurrent)}"
+            )
     return CELLS[gates], entering[1], recurrent[1]
 
 
 def _ends(rest: Shapes, stack: _Stack, wanted: Mapping[str, Any], same: Callable[[str, str], bool]) -> _Ends:
     """Embedding and read-out: the one way to use every weight that is left. UsageError when there is none, or more than one."""
-    readings = [ends for ends in _readings(rest, stack, wanted) if not set(rest) - {ends.embedding, ends.readout, ends.bias}]
+    readings = [
+        ends for ends in _readings(rest, stack, wanted) if not set(rest) - {ends.embedding, ends.readout, ends.bias}
+    ]
     if len(readings) == 2 and len(rest) == 2 and same(*rest):  # one matrix under two names
         return readings[0]
     if len(readings) == 1:
         return readings[0]
-    needs = f"an embedding [V, {stack.input_size}] (none where tokens are one-hot) and a read-out [V, {stack.hidden_size}]"
+    needs = (
+        f"an embedding [V, {stack.input_size}] (none where tokens are one-hot) and a read-out [V, {stack.hidden_size}]"
+    )
     if readings:
-        raise UsageError(f"by their shapes, {_listed(rest)} may be one or the other: [weights] embedding and readout of a map say which")
+        raise UsageError(
+            f"by their shapes, {_listed(rest)} may be one or the other: [weights] embedding and readout of a map say which"
+        )
     partly = list(_readings(rest, stack, wanted))
     if partly:
         left = min((set(rest) - {ends.embedding, ends.readout, ends.bias} for ends in partly), key=len)
         shown = _listed({name: rest[name] for name in sorted(left)})
-        raise UsageError(f"no part of a language model of {stack.cell} layers is {shown}; [weights] ignore = [...] of a map leaves weights out")
-    raise UsageError(f"besides its {stack.cell} layers it needs {needs}, V tokens each; it holds {_listed(rest) or 'nothing else'}")
+        raise UsageError(
+            f"no part of a language model of {stack.cell} layers is {shown}; [weights] ignore = [...] of a map leaves weights out"
+        )
+    raise UsageError(
+        f"besides its {stack.cell} layers it needs {needs}, V tokens each; it holds {_listed(rest) or 'nothing else'}"
+    )
 
 
 def _readings(rest: Shapes, stack: _Stack, wanted: Mapping[str, Any]) -> Iterator[_Ends]:
     """Every embedding and read-out that the shapes and the map allow, whatever else is left over."""
     matrices = [name for name, shape in rest.items() if len(shape) == 2 and 0 not in shape]
-    named = {key: _named(rest, wanted[key], key) for key in ("embedding", "readout") if isinstance(wanted.get(key), str)}
+    named = {
+        key: _named(rest, wanted[key], key) for key in ("embedding", "readout") if isinstance(wanted.get(key), str)
+    }
     for readout in matrices:
         size, width = rest[readout]
         if width != stack.hidden_size or named.get("readout", readout) != readout:

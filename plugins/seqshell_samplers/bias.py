@@ -27,7 +27,9 @@ class Bias:
     """
 
     name: ClassVar[str] = "bias"
-    tokens: str = setting("", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes")
+    tokens: str = setting(
+        "", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes"
+    )
 
     def __post_init__(self) -> None:
         self._entries  # noqa: B018  # read now, so that a mistake is told when the chain is written
@@ -47,10 +49,14 @@ class Bias:
         while start < len(self.tokens):
             entry = _ENTRY.match(self.tokens, start)
             if not entry:
-                raise UsageError(f"cannot read {self.tokens[start:]!r}: an entry is TOKEN:AMOUNT, as in e:+2 or #12:-inf")
+                raise UsageError(
+                    f"cannot read {self.tokens[start:]!r}: an entry is TOKEN:AMOUNT, as in e:+2 or #12:-inf"
+                )
             amount = float(entry["amount"])
             if not (-100 <= amount <= 100 or amount == -math.inf):
-                raise UsageError(f"the amount of {entry['token']!r} must be -100 to 100, or -inf, not {entry['amount']}")
+                raise UsageError(
+                    f"the amount of {entry['token']!r} must be -100 to 100, or -inf, not {entry['amount']}"
+                )
             entries.append((entry["token"], amount))
             start = entry.end()
         return tuple(entries)

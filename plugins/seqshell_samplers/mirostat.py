@@ -24,7 +24,9 @@ class Mirostat:
 
     name: ClassVar[str] = "mirostat"
     about_chance: ClassVar[bool] = True
-    tau: float = setting(3.0, low=0, high=100, neutral=0.0, help="the surprisal of a token to aim at, in bits; 0 turns it off")
+    tau: float = setting(
+        3.0, low=0, high=100, neutral=0.0, help="the surprisal of a token to aim at, in bits; 0 turns it off"
+    )
     eta: float = setting(0.1, low=0, high=10, help="how fast to follow it")
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:

@@ -23,7 +23,9 @@ class RepeatPenalty:
     """
 
     name: ClassVar[str] = "repeat_penalty"
-    penalty: float = setting(1.1, low=0.1, high=10, neutral=1.0, help="above 1 discourages repeated tokens, below 1 encourages them")
+    penalty: float = setting(
+        1.1, low=0.1, high=10, neutral=1.0, help="above 1 discourages repeated tokens, below 1 encourages them"
+    )
     window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
@@ -45,7 +47,9 @@ class PresencePenalty:
     """
 
     name: ClassVar[str] = "presence_penalty"
-    penalty: float = setting(0.5, low=-10, high=10, neutral=0.0, help="taken from the logit of each token that occurred")
+    penalty: float = setting(
+        0.5, low=-10, high=10, neutral=0.0, help="taken from the logit of each token that occurred"
+    )
     window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
@@ -62,7 +66,9 @@ class FrequencyPenalty:
     """Subtract `penalty` from the logit of a token as often as it occurred; the formula stands at PresencePenalty."""
 
     name: ClassVar[str] = "frequency_penalty"
-    penalty: float = setting(0.2, low=-10, high=10, neutral=0.0, help="taken from a token's logit once for each time it occurred")
+    penalty: float = setting(
+        0.2, low=-10, high=10, neutral=0.0, help="taken from a token's logit once for each time it occurred"
+    )
     window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:

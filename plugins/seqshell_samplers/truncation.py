@@ -38,7 +38,13 @@ class TopP:
 
     name: ClassVar[str] = "top_p"
     about_chance: ClassVar[bool] = True
-    p: float = setting(0.95, low=0, high=1, neutral=1.0, help="keep the likeliest that hold this probability together; 0 keeps the best")
+    p: float = setting(
+        0.95,
+        low=0,
+        high=1,
+        neutral=1.0,
+        help="keep the likeliest that hold this probability together; 0 keeps the best",
+    )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with the tail at -inf; ties at the border are kept."""
@@ -60,7 +66,9 @@ class MinP:
 
     name: ClassVar[str] = "min_p"
     about_chance: ClassVar[bool] = True
-    p: float = setting(0.05, low=0, high=1, neutral=0.0, help="keep what is at least this fraction as likely as the best; 0 keeps all")
+    p: float = setting(
+        0.05, low=0, high=1, neutral=0.0, help="keep what is at least this fraction as likely as the best; 0 keeps all"
+    )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with what is less likely at -inf."""
@@ -78,7 +86,9 @@ class TypicalP:
 
     name: ClassVar[str] = "typical_p"
     about_chance: ClassVar[bool] = True
-    p: float = setting(0.95, low=0, high=1, neutral=1.0, help="keep the most typical that hold this probability together")
+    p: float = setting(
+        0.95, low=0, high=1, neutral=1.0, help="keep the most typical that hold this probability together"
+    )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with the atypical at -inf, the likeliest maybe among them; ties at the border are kept."""

@@ -53,7 +53,9 @@ class Attention(nn.Module):
             scores = (queries * self.hidden_size**-0.5) @ keys.transpose(1, 2)
         else:
             looked = self.query_of(queries) if self.query_of is not None else self._joint_queries(queries)
-            scores = self.vector(torch.tanh(looked.unsqueeze(2) + keys.unsqueeze(1))).squeeze(-1)  # [B, T, S] from [B, T, S, K]
+            scores = self.vector(torch.tanh(looked.unsqueeze(2) + keys.unsqueeze(1))).squeeze(
+                -1
+            )  # [B, T, S] from [B, T, S, K]
         weights = scores.float().masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
         return weights.to(encoded.dtype) @ encoded, weights
 

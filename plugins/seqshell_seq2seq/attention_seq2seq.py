@@ -29,8 +29,17 @@ class AttentionSeq2Seq(EncoderDecoder):
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__(config)
-        size = config.embed_size + (config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0)
-        self.decoder = RecurrentStack(CELLS[config.cell], size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked)
+        size = config.embed_size + (
+            config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
+        )
+        self.decoder = RecurrentStack(
+            CELLS[config.cell],
+            size,
+            config.hidden_size,
+            config.num_layers,
+            dropout=config.dropout,
+            locked=config.locked,
+        )
         self.attention = Attention(config)
         self.attended = nn.Linear(config.encoded_size + config.hidden_size, config.readout_size)
         self.readout = Readout(config.readout_size, config.target_vocab_size, tied=config.tied)
@@ -44,7 +53,9 @@ class AttentionSeq2Seq(EncoderDecoder):
         weights = outputs.new_zeros(mask.shape)
         recurrent = self.bridge(encoded, mask)
         if self.config.input_feeding:
-            return FeedingState(recurrent, outputs, keys, mask, weights, outputs.new_zeros(len(source), self.config.readout_size))
+            return FeedingState(
+                recurrent, outputs, keys, mask, weights, outputs.new_zeros(len(source), self.config.readout_size)
+            )
         return AttentionState(recurrent, outputs, keys, mask, weights)
 
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
@@ -71,7 +82,9 @@ class AttentionSeq2Seq(EncoderDecoder):
         """vector: [B, 1, E]. Returns the attended vector [B, 1, R] and the state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
-            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[:, -1:]  # [B, 1, H] of the last layer
+            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[
+                :, -1:
+            ]  # [B, 1, H] of the last layer
             context, weights = self.attention(query, state.keys, state.encoded, state.mask)
             hidden, recurrent = self.decoder(torch.cat((vector, context), -1), recurrent)
             attended = torch.tanh(self.attended(torch.cat((context, hidden), -1)))

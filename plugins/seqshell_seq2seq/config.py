@@ -23,9 +23,15 @@ class PairConfig:
     bidirectional: bool = setting(True, help="the encoder reads from both ends")
     hidden_size: int = setting(512, low=1, high=65_536, help="size of the hidden state of each of the decoder's layers")
     num_layers: int = setting(1, low=1, high=64, help="recurrent layers of the decoder")
-    context: str = setting("last", choices=("last", "mean", "max"), help="what of the encoder's states the decoder starts from")
-    embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the token vectors' elements set to zero in training")
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the outputs of each layer and before the read-out")
+    context: str = setting(
+        "last", choices=("last", "mean", "max"), help="what of the encoder's states the decoder starts from"
+    )
+    embed_dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the token vectors' elements set to zero in training"
+    )
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="the same for the outputs of each layer and before the read-out"
+    )
     locked: bool = setting(True, help="the same dropout mask at every time step")
     tied: bool = setting(False, help="the read-out shares the matrix of the target's embedding")
     shared_embedding: bool = setting(False, help="source and target share one embedding; they need one vocabulary")
@@ -67,10 +73,18 @@ class Seq2SeqConfig(PairConfig):
 class AttentionConfig(PairConfig):
     """An encoder-decoder with attention."""
 
-    attention: str = setting("general", choices=("dot", "general", "additive", "concat"), help="how a token of the source is scored")
+    attention: str = setting(
+        "general", choices=("dot", "general", "additive", "concat"), help="how a token of the source is scored"
+    )
     attention_size: int = setting(256, low=1, high=65_536, help="additive and concat: size of the layer between")
-    placement: str = setting("after", choices=("after", "before"), help="after the cell (Luong et al. 2015) or before it (Bahdanau et al. 2015)")
-    input_feeding: bool = setting(False, help="the attended vector is read with the next token (Luong et al. 2015, section 3.3)")
+    placement: str = setting(
+        "after",
+        choices=("after", "before"),
+        help="after the cell (Luong et al. 2015) or before it (Bahdanau et al. 2015)",
+    )
+    input_feeding: bool = setting(
+        False, help="the attended vector is read with the next token (Luong et al. 2015, section 3.3)"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,4 +94,6 @@ class AttentionConfig(PairConfig):
                 "general attention does not"
             )
         if self.placement == "before" and self.input_feeding:
-            raise ValueError("input_feeding belongs to attention after the cell; placement = before feeds the context itself")
+            raise ValueError(
+                "input_feeding belongs to attention after the cell; placement = before feeds the context itself"
+            )

@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import EOS, State
-from seqshell.layers import Encoded, LSTMState, Readout, RecurrentStack, read_attention, read_encoder, read_layers, read_linear, take
+from seqshell.layers import (
+    Encoded,
+    LSTMState,
+    Readout,
+    RecurrentStack,
+    read_attention,
+    read_encoder,
+    read_layers,
+    read_linear,
+    take,
+)
 from seqshell.layers.packing import Floats, Weights
 from seqshell_seq2seq.config import CELLS, AttentionConfig, PairConfig, Seq2SeqConfig
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
@@ -26,7 +36,10 @@ class EncoderDecoder(ABC):
         target = take(weights, "target_embedding.weight", config.target_vocab_size, config.embed_size)
         target_vectors = source_vectors = target * config.embedding_scale
         if not config.shared_embedding:
-            source_vectors = take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size) * config.embedding_scale
+            source_vectors = (
+                take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
+                * config.embedding_scale
+            )
         cell = CELLS[config.cell]
         self.encoder = read_encoder(
             cell,
@@ -38,9 +51,17 @@ class EncoderDecoder(ABC):
             vectors=source_vectors,
         )
         self.bridge = Bridge(config, weights)
-        sizes = {"input_size": config.embed_size + beside_size, "hidden_size": config.hidden_size, "num_layers": config.num_layers}
-        self.recurrent = RecurrentStack(read_layers(cell, weights, **sizes, prefix="decoder."), target_vectors, table_rows=TABLE_ROWS)
-        self.readout = Readout(weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None)
+        sizes = {
+            "input_size": config.embed_size + beside_size,
+            "hidden_size": config.hidden_size,
+            "num_layers": config.num_layers,
+        }
+        self.recurrent = RecurrentStack(
+            read_layers(cell, weights, **sizes, prefix="decoder."), target_vectors, table_rows=TABLE_ROWS
+        )
+        self.readout = Readout(
+            weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None
+        )
 
     def initial_state(self, batch_size: int = 1) -> State:
         """The encoding of the empty source, EOS alone."""
@@ -94,7 +115,9 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
     config: AttentionConfig
 
     def __init__(self, config: AttentionConfig, weights: Weights) -> None:
-        beside = config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
+        beside = (
+            config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
+        )
         super().__init__(config, weights, beside)
         self.attention = read_attention(
             config.attention,
@@ -136,7 +159,9 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
         """inputs: [B]. Returns the attended vectors [B, R], state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
-            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[:, -1]  # [B, H] of the last layer
+            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[
+                :, -1
+            ]  # [B, H] of the last layer
             context, weights = self._look(query, state)
             hidden, recurrent = self.recurrent.step(inputs, recurrent, context)
             return self._squash(context, hidden), state._replace(recurrent=recurrent, attention=weights)
@@ -189,7 +214,9 @@ class Bridge:
         """The state of the decoder's recurrent layers: LSTMState, or [B, L, H]."""
         layers = self.config.num_layers
         by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
-        hidden = encoded.hidden if by_layer else self.summary(encoded, mask)[:, None].repeat(layers, axis=1)  # [B, L, M]
+        hidden = (
+            encoded.hidden if by_layer else self.summary(encoded, mask)[:, None].repeat(layers, axis=1)
+        )  # [B, L, M]
         if self.hidden is not None:
             hidden = np.tanh(self.hidden(hidden))
         if self.config.cell != "lstm":

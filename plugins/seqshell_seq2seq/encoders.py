@@ -31,7 +31,9 @@ class Encoder(nn.ModuleList):
     def __init__(self, config: PairConfig) -> None:
         inputs = [config.embed_size] + [config.encoded_size] * (config.encoder_layers - 1)
         kind = LAYERS[config.cell]
-        super().__init__(kind(size, config.encoder_size, batch_first=True, bidirectional=config.bidirectional) for size in inputs)
+        super().__init__(
+            kind(size, config.encoder_size, batch_first=True, bidirectional=config.bidirectional) for size in inputs
+        )
         self.config = config
         for layer in self:
             for suffix in ("", "_reverse") if config.bidirectional else ("",):
@@ -79,7 +81,9 @@ class Bridge(nn.Module):
         """The state of the decoder's recurrent layers, in float32: LSTMState, or [B, L, H]."""
         layers = self.config.num_layers
         by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
-        hidden = encoded.hidden if by_layer else self.summary(encoded, mask).unsqueeze(1).expand(-1, layers, -1)  # [B, L, M]
+        hidden = (
+            encoded.hidden if by_layer else self.summary(encoded, mask).unsqueeze(1).expand(-1, layers, -1)
+        )  # [B, L, M]
         if self.hidden is not None:
             hidden = torch.tanh(self.hidden(hidden))
         hidden = hidden.float()

@@ -21,7 +21,9 @@ class EncoderDecoder(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.target_embedding = make_embedding(config.target_vocab_size, config.embed_size)
-        self.source_embedding = None if config.shared_embedding else make_embedding(config.source_vocab_size, config.embed_size)
+        self.source_embedding = (
+            None if config.shared_embedding else make_embedding(config.source_vocab_size, config.embed_size)
+        )
         self.encoder = Encoder(config)
         self.bridge = Bridge(config)
 
@@ -43,7 +45,9 @@ class EncoderDecoder(nn.Module, ABC):
         return self._dropped(self.target_embedding(target))
 
     def _dropped(self, embedded: Tensor) -> Tensor:
-        return sequence_dropout(embedded * self.config.embedding_scale, self.config.embed_dropout, self.training, self.config.locked)
+        return sequence_dropout(
+            embedded * self.config.embedding_scale, self.config.embed_dropout, self.training, self.config.locked
+        )
 
 
 class Seq2Seq(EncoderDecoder):
@@ -59,8 +63,17 @@ class Seq2Seq(EncoderDecoder):
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__(config)
         size = config.embed_size + (config.encoded_size if config.feed_context else 0)
-        self.decoder = RecurrentStack(CELLS[config.cell], size, config.hidden_size, config.num_layers, dropout=config.dropout, locked=config.locked)
-        self.projection = None if config.readout_size == config.hidden_size else nn.Linear(config.hidden_size, config.readout_size)
+        self.decoder = RecurrentStack(
+            CELLS[config.cell],
+            size,
+            config.hidden_size,
+            config.num_layers,
+            dropout=config.dropout,
+            locked=config.locked,
+        )
+        self.projection = (
+            None if config.readout_size == config.hidden_size else nn.Linear(config.hidden_size, config.readout_size)
+        )
         self.readout = Readout(config.readout_size, config.target_vocab_size, tied=config.tied)
 
     def encode(self, source: Tensor, lengths: Tensor) -> State:
@@ -69,7 +82,11 @@ class Seq2Seq(EncoderDecoder):
         mask = source_mask(source, lengths)
         encoded = self.encoder(self.embed_source(source), lengths)
         recurrent = self.bridge(encoded, mask)
-        return ContextState(recurrent, self.bridge.summary(encoded, mask).float()) if self.config.feed_context else recurrent
+        return (
+            ContextState(recurrent, self.bridge.summary(encoded, mask).float())
+            if self.config.feed_context
+            else recurrent
+        )
 
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         """target: [B, T] int64, from BOS on. Returns logits [B, T, V], state."""

@@ -49,13 +49,23 @@ class Tutorial(nn.Module):
     def __init__(self, module: LSTMLanguageModel) -> None:
         super().__init__()
         size = module.config.hidden_size
-        self.embedding, self.lstm, self.readout = nn.Embedding(V, size), nn.LSTM(size, size, 2, batch_first=True), nn.Linear(size, V)
+        self.embedding, self.lstm, self.readout = (
+            nn.Embedding(V, size),
+            nn.LSTM(size, size, 2, batch_first=True),
+            nn.Linear(size, V),
+        )
         given = module.state_dict()
         own = {name: given[name] for name in ("embedding.weight", "readout.weight", "readout.bias")}
-        own |= {f"lstm.{name.removesuffix('0')}{layer}": value for layer in (0, 1) for name, value in module.recurrent[layer].state_dict().items()}
+        own |= {
+            f"lstm.{name.removesuffix('0')}{layer}": value
+            for layer in (0, 1)
+            for name, value in module.recurrent[layer].state_dict().items()
+        }
         self.load_state_dict(own)
 
-    def forward(self, tokens: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    def forward(
+        self, tokens: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
         hidden, state = self.lstm(self.embedding(tokens), state)
         return self.readout(hidden), state
 
@@ -67,7 +77,11 @@ def tutorial(module: LSTMLanguageModel) -> Contender:
 
     @torch.no_grad()
     def run(length: int) -> list[int]:
-        token, state, made = torch.zeros(1, 1, dtype=torch.int64), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)), []
+        token, state, made = (
+            torch.zeros(1, 1, dtype=torch.int64),
+            (torch.zeros(2, 1, size), torch.zeros(2, 1, size)),
+            [],
+        )
         for _ in range(length):
             logits, state = model(token, state)
             probs = torch.softmax(logits[0, -1] / TEMPERATURE, dim=-1)
@@ -100,15 +114,30 @@ def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray
 
     def ordered(weight: np.ndarray) -> np.ndarray:
         entering, forget, candidate, leaving = np.split(weight, 4)
-        return np.concatenate((entering, leaving, forget, candidate))[None]  # ONNX has i, o, f, c, and the directions first
+        return np.concatenate((entering, leaving, forget, candidate))[
+            None
+        ]  # ONNX has i, o, f, c, and the directions first
 
-    constants = {"embedding": weights["embedding.weight"], "readout": weights["readout.weight"], "readout_bias": weights["readout.bias"]}
+    constants = {
+        "embedding": weights["embedding.weight"],
+        "readout": weights["readout.weight"],
+        "readout_bias": weights["readout.bias"],
+    }
     nodes = [helper.make_node("Gather", ["embedding", "token"], ["values0"])]  # [1, 1, H]
     for layer in (0, 1):
-        own = {key: ordered(weights[f"recurrent.{layer}.{key}_l0"]) for key in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-        constants |= {f"W{layer}": own["weight_ih"], f"R{layer}": own["weight_hh"], f"B{layer}": np.concatenate((own["bias_ih"], own["bias_hh"]), 1)}
+        own = {
+            key: ordered(weights[f"recurrent.{layer}.{key}_l0"])
+            for key in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        }
+        constants |= {
+            f"W{layer}": own["weight_ih"],
+            f"R{layer}": own["weight_hh"],
+            f"B{layer}": np.concatenate((own["bias_ih"], own["bias_hh"]), 1),
+        }
         inputs = [f"values{layer}", f"W{layer}", f"R{layer}", f"B{layer}", "", f"hidden{layer}", f"cell{layer}"]
-        nodes.append(helper.make_node("LSTM", inputs, ["", f"hidden{layer}_after", f"cell{layer}_after"], hidden_size=size))
+        nodes.append(
+            helper.make_node("LSTM", inputs, ["", f"hidden{layer}_after", f"cell{layer}_after"], hidden_size=size)
+        )
         # One time step in one direction: what is handed on is the hidden state itself, [1, 1, H].
         nodes.append(helper.make_node("Identity", [f"hidden{layer}_after"], [f"values{layer + 1}"]))
     nodes.append(helper.make_node("Squeeze", ["values2", "first"], ["row"]))
@@ -151,7 +180,9 @@ def in_onnxruntime(step: Callable[..., list[np.ndarray]], size: int) -> Contende
 def in_session(decoder: LSTMDecoder, sampler: str) -> Contender:
     """session.generate in a new session: snapshots, the sampler chain in float64, counted draws, events."""
     registry = load_registry(Policy(no_plugins=True))
-    model = Model("benchmark", Task.GENERATE, "lstm", decoder, CharTokenizer("".join(map(chr, range(32, 32 + V)))), "benchmark")
+    model = Model(
+        "benchmark", Task.GENERATE, "lstm", decoder, CharTokenizer("".join(map(chr, range(32, 32 + V)))), "benchmark"
+    )
     settings = {} if sampler else {"temperature": TEMPERATURE}
 
     def run(length: int) -> None:
@@ -167,7 +198,9 @@ def check(module: LSTMLanguageModel, decoder: LSTMDecoder, step: Callable[..., l
     """All of them compute the same model."""
     tokens, size = np.array([[3, 17, 64, 0, 9]]), module.config.hidden_size
     with torch.inference_mode():
-        expected = Tutorial(module)(torch.from_numpy(tokens), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)))[0][:, -1].numpy()
+        expected = Tutorial(module)(torch.from_numpy(tokens), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)))[0][
+            :, -1
+        ].numpy()
     np.testing.assert_allclose(decoder.feed(tokens, decoder.initial_state())[0], expected, atol=1e-5)
     if step:
         state = [np.zeros((1, 1, size), np.float32)] * 4
@@ -206,7 +239,11 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
     if step:
         contenders["onnxruntime alone"] = in_onnxruntime(step, size)
     plain = f"session, temperature={TEMPERATURE}"
-    contenders |= {"decoder alone": alone(decoder), plain: in_session(decoder, ""), f"session, {CHAIN}": in_session(decoder, CHAIN)}
+    contenders |= {
+        "decoder alone": alone(decoder),
+        plain: in_session(decoder, ""),
+        f"session, {CHAIN}": in_session(decoder, CHAIN),
+    }
     seen = speeds(contenders, rounds, seconds, clock)
     base, targets = seen["tutorial loop"], []
     print(f"\nhidden {size}, 2 layers, V={V}")
@@ -219,7 +256,9 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
     if step:
         ratio = seen["decoder alone"] / seen["onnxruntime alone"]
         targets.append(ratio >= OVER_ONNXRUNTIME)
-        print(f"  decoder over onnxruntime {ratio:.2f}x   target {OVER_ONNXRUNTIME:g}x: {'met' if targets[-1] else 'MISSED'}")
+        print(
+            f"  decoder over onnxruntime {ratio:.2f}x   target {OVER_ONNXRUNTIME:g}x: {'met' if targets[-1] else 'MISSED'}"
+        )
     else:
         print("  onnxruntime is left out: it needs the packages onnx and onnxruntime")
     return all(targets)
@@ -230,7 +269,11 @@ def main() -> int:
     parser.add_argument("--sizes", default="128,256,512")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each contender in each round")
-    parser.add_argument("--cpu", action="store_true", help="count processor time instead of wall time, on a machine that is busy with other things")
+    parser.add_argument(
+        "--cpu",
+        action="store_true",
+        help="count processor time instead of wall time, on a machine that is busy with other things",
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     clock = time.process_time if arguments.cpu else time.perf_counter

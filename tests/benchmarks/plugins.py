@@ -80,10 +80,14 @@ def install(folder: Path) -> None:
         is_plugin = number % (DISTRIBUTIONS // PLUGINS) == 0
         name = f"plugin_{number}" if is_plugin else f"package_{number}"
         (folder / name).mkdir()
-        (folder / name / "__init__.py").write_text(PLUGIN.replace("{number}", str(number)) if is_plugin else "", encoding="utf-8")
+        (folder / name / "__init__.py").write_text(
+            PLUGIN.replace("{number}", str(number)) if is_plugin else "", encoding="utf-8"
+        )
         information = folder / f"{name}-1.0.dist-info"
         information.mkdir()
-        (information / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\n\n" + "About it.\n" * 300, encoding="utf-8")
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\n\n" + "About it.\n" * 300, encoding="utf-8"
+        )
         (information / "RECORD").write_text(f"{name}/__init__.py,,\n" * 50, encoding="utf-8")
         if is_plugin or number % 3:
             group = "seqshell" if is_plugin else "console_scripts"
@@ -102,7 +106,12 @@ def starts(runs: int, folder: Path) -> None:
 
     def measures(measure: Callable[..., float], words: list[str]) -> Iterator[tuple[str, Callable[[], float]]]:
         for place in ("none", "many"):
-            yield place, lambda place=place: measure(["-m", "seqshell", *words], {**environment, "PYTHONPATH": str(folder / place)})
+            yield (
+                place,
+                lambda place=place: measure(
+                    ["-m", "seqshell", *words], {**environment, "PYTHONPATH": str(folder / place)}
+                ),
+            )
 
     for name, measure, words in (("first token", until_output, FIRST_TOKEN), ("prompt", until_prompt, [])):
         taken = in_turn(runs, *measures(measure, words))
@@ -149,7 +158,9 @@ def tokens(runs: int) -> None:
     taken = in_turn(runs * ANSWERS, *contenders.items())
     for name in list(contenders)[1:]:
         nanoseconds = (taken[name] - taken["without"]) / TOKENS * 1e9
-        print(f"token, {name}: ratio {taken[name] / taken['without']:.3f} ({nanoseconds:+.0f} ns of {taken['without'] / TOKENS * 1e9:.0f} a token)")
+        print(
+            f"token, {name}: ratio {taken[name] / taken['without']:.3f} ({nanoseconds:+.0f} ns of {taken['without'] / TOKENS * 1e9:.0f} a token)"
+        )
 
 
 def answer(shell: shell_module.Shell) -> float:

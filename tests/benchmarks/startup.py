@@ -39,7 +39,9 @@ def until_end(arguments: list[str]) -> float:
 def until_output(arguments: list[str], environment: dict[str, str]) -> float:
     """Seconds until the first byte on stdout."""
     start = time.perf_counter()
-    with subprocess.Popen([sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment
+    ) as process:
         assert process.stdout
         first = os.read(process.stdout.fileno(), 1)
         taken = time.perf_counter() - start
@@ -55,7 +57,12 @@ def until_prompt(arguments: list[str], environment: dict[str, str]) -> float:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+        [sys.executable, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        start_new_session=True,
     )
     os.close(theirs)
     shown = b""

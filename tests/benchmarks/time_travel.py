@@ -88,7 +88,9 @@ def tail(session: Session, number: int) -> Callable[[], object]:
     return lambda: shown
 
 
-def measure(sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int) -> dict[int, tuple[list[float], int]]:
+def measure(
+    sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int
+) -> dict[int, tuple[list[float], int]]:
     """For each length: the quartiles of the microseconds that a move takes, and the most steps of the model that one needed."""
     times: dict[int, list[float]] = {length: [] for length in sessions}
     steps = dict.fromkeys(sessions, 0)
@@ -110,7 +112,10 @@ def main(runs: int) -> None:
     for name, sessions in (("kept", kept), ("thinned", thinned)):
         for move in (undo, rewind, checkout, *([tail] if name == "kept" else [])):
             found = measure(sessions, move, runs)
-            shown = " · ".join(f"{length:,} tokens {taken:.1f} us ({low:.1f} to {high:.1f})" for length, ((low, taken, high), _) in found.items())
+            shown = " · ".join(
+                f"{length:,} tokens {taken:.1f} us ({low:.1f} to {high:.1f})"
+                for length, ((low, taken, high), _) in found.items()
+            )
             most, limit = max(steps for _, steps in found.values()), 0 if name == "kept" else STRIDE
             short, middle, long = (found[length][0][1] for length in LENGTHS)
             ratios = f"long over short {long / short:.2f}, over middle {long / middle:.2f}"

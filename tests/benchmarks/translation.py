@@ -121,7 +121,10 @@ def compare_decoding(model: Model, registry: Registry, texts: list[str], rounds:
         taken = timed({"single": single, "batched": batched, "loop": plain}, rounds)
         speeds = {name: len(texts) / seconds for name, seconds in taken.items()}
         told = " · ".join(f"{name} {speed:.1f}" for name, speed in speeds.items())
-        ratios = [f"{name} {speeds[name] / speeds['loop']:.1f}x (at least {least}x)" for name, least in (("single", SINGLE), ("batched", BATCHED))]
+        ratios = [
+            f"{name} {speeds[name] / speeds['loop']:.1f}x (at least {least}x)"
+            for name, least in (("single", SINGLE), ("batched", BATCHED))
+        ]
         print(f"{words:13} sentences/s: {told} · {' · '.join(ratios)}", flush=True)
 
 
@@ -140,7 +143,9 @@ def compare_first_word(name: str, text: str, rounds: int) -> None:
                 process.stdout.read(1)
                 taken[each].append(time.perf_counter() - start)
     first, torch_alone = (median(each) for each in taken.values())
-    print(f"first         {first:.3f} s to the first word · import torch {torch_alone:.3f} s · {first / torch_alone:.2f}x")
+    print(
+        f"first         {first:.3f} s to the first word · import torch {torch_alone:.3f} s · {first / torch_alone:.2f}x"
+    )
 
 
 def compare_training(module: Any, rounds: int) -> None:
@@ -160,7 +165,9 @@ def compare_training(module: Any, rounds: int) -> None:
 
     taken = timed({"whole": lambda: learn(True), "stepped": lambda: learn(False)}, rounds)
     speeds = [targets.numel() / seconds for seconds in taken.values()]
-    print(f"training      target tokens/s: attention outside {speeds[0]:,.0f} · step by step {speeds[1]:,.0f} · {speeds[0] / speeds[1]:.2f}x")
+    print(
+        f"training      target tokens/s: attention outside {speeds[0]:,.0f} · step by step {speeds[1]:,.0f} · {speeds[0] / speeds[1]:.2f}x"
+    )
 
 
 def timed(contenders: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:

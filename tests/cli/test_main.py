@@ -58,7 +58,9 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, words, message):
     assert message in err
 
 
-@pytest.mark.parametrize("words", [["-m", "nope", "-c", "a"], ["--restore", "nope", "-c", "a"], ["-m", "./no.safetensors", "-c", "a"]])
+@pytest.mark.parametrize(
+    "words", [["-m", "nope", "-c", "a"], ["--restore", "nope", "-c", "a"], ["-m", "./no.safetensors", "-c", "a"]]
+)
 def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
     code, out, err = run(capsys, *words)
     assert (code, out, err.count("\n")) == (3, "", 1)
@@ -68,13 +70,20 @@ def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
 def test_a_subcommand_is_one_only_as_the_first_word(capsys, model, tmp_path):
     (tmp_path / "models").write_text("/set max_tokens 1\n")
     assert options.find_subcommand(["models"], SUBCOMMANDS) == 0
-    assert options.find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS) == 7
+    assert (
+        options.find_subcommand(
+            ["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS
+        )
+        == 7
+    )
     assert options.find_subcommand(["-m", "x", "models"], SUBCOMMANDS) is None
     assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
     assert run(capsys, "-m", model, "./models") == (0, "", "")
 
 
-@pytest.mark.parametrize("words", [["--json", "models"], ["models", "--json"], ["--no-plugins", "models", "--json", "--seed", "1"]])
+@pytest.mark.parametrize(
+    "words", [["--json", "models"], ["models", "--json"], ["--no-plugins", "models", "--json", "--seed", "1"]]
+)
 def test_common_options_are_taken_before_and_after_a_subcommand(capsys, words):
     code, out, _ = run(capsys, *words)
     assert code == 0
@@ -104,7 +113,21 @@ def test_help_shows_every_option_and_subcommand(capsys):
         main(["--help"])
     shown = capsys.readouterr().out
     assert left.value.code == 0
-    options = ["-m", "-c", "-i", "-p", "--messages", "--json", "--echo", "--set", "--seed", "--restore", "--on-error", "--no-plugins", "--color"]
+    options = [
+        "-m",
+        "-c",
+        "-i",
+        "-p",
+        "--messages",
+        "--json",
+        "--echo",
+        "--set",
+        "--seed",
+        "--restore",
+        "--on-error",
+        "--no-plugins",
+        "--color",
+    ]
     for word in options:
         assert f" {word}" in shown
     for name in SUBCOMMANDS:

@@ -27,12 +27,21 @@ def _home(tmp_path, monkeypatch):
     tiny_checkpoint(tmp_path / "tiny.safetensors", VOCABULARY, defaults={"max_tokens": 5, "sampler": "temperature=0.8"})
 
 
-PROGRAM = [sys.executable, "-c", "import sys; from seqshell.cli import main; sys.exit(main())", "-m", "./tiny.safetensors"]
+PROGRAM = [
+    sys.executable,
+    "-c",
+    "import sys; from seqshell.cli import main; sys.exit(main())",
+    "-m",
+    "./tiny.safetensors",
+]
 
 
 def seqshell(words, stdin=""):
     """Exit code, stdout, stderr: of the whole program, in this process."""
-    streams = [io.TextIOWrapper(io.BytesIO(data), encoding="ascii") for data in (stdin if isinstance(stdin, bytes) else stdin.encode(), b"", b"")]
+    streams = [
+        io.TextIOWrapper(io.BytesIO(data), encoding="ascii")
+        for data in (stdin if isinstance(stdin, bytes) else stdin.encode(), b"", b"")
+    ]
     kept, sys.stdin = sys.stdin, streams[0]
     try:
         with redirect_stdout(streams[1]), redirect_stderr(streams[2]):
@@ -71,7 +80,10 @@ def test_the_lines_of_c_come_first_then_the_scripts_and_stdin_where_it_is_named(
 def test_stdin_is_free_for_a_text_where_it_is_no_script():
     assert seqshell("-c '/feed @-' -c /text", "abc\r\nd")[:2] == (0, "abc\nd\n")
     code, _, err = seqshell("", "/feed @-\n")
-    assert (code, err) == (1, "seqshell: -:1: /feed: @- reads stdin, which is the terminal or the script here; @FILE reads a file\n")
+    assert (code, err) == (
+        1,
+        "seqshell: -:1: /feed: @- reads stdin, which is the terminal or the script here; @FILE reads a file\n",
+    )
 
 
 def test_stdout_holds_results_alone_and_an_answer_ends_with_one_newline():
@@ -188,7 +200,9 @@ def test_what_a_model_says_cannot_steer_the_terminal(tmp_path):
 
 
 def test_json_tells_the_session_each_line_and_the_end():
-    code, found = objects("--on-error=continue", "abc\n/undo\n/set max_tokens 2\n/lod\n/continue\n/c 1\n/history\n/quit 3\n/text\n")
+    code, found = objects(
+        "--on-error=continue", "abc\n/undo\n/set max_tokens 2\n/lod\n/continue\n/c 1\n/history\n/quit 3\n/text\n"
+    )
     assert code == 3
     session, message, undo, changed, error, more, alias, history, leave, end = found
     assert list(session) == ["v", "type", "seqshell", "model", "task", "fingerprint", "seed", "plugins"]
@@ -203,7 +217,14 @@ def test_json_tells_the_session_each_line_and_the_end():
     assert undo == {"type": "result", "line": 2, "op": "/undo", "pos": 0, "was": 8, "branch": "main", "tail": ""}
     assert changed == {"type": "result", "line": 3, "op": "/set", "name": "max_tokens", "value": 2, "was": 5}
     text = "there is no command /lod; did you mean /load?"
-    assert error == {"type": "error", "line": 4, "op": "/lod", "code": "unknown_command", "message": text, "hint": "/load"}
+    assert error == {
+        "type": "error",
+        "line": 4,
+        "op": "/lod",
+        "code": "unknown_command",
+        "message": text,
+        "hint": "/load",
+    }
     assert (more["op"], more["n"], "input" in more) == ("generate", 2, False)
     assert (alias["op"], alias["n"], alias["line"]) == ("generate", 1, 6)
     assert (history["op"], history["text"].split("\n")[0]) == ("/history", "abc")
@@ -220,7 +241,9 @@ def test_the_stream_has_one_object_for_each_token():
     assert "".join(token["text"] for token in tokens) == result["text"]
     assert [token["pos"] for token in tokens] == list(range(*result["pos"]))
     assert sum(token["logprob"] for token in tokens) == pytest.approx(result["logprob"], abs=1e-5)
-    assert all(0 <= token["rank"] < len(VOCABULARY) and token["entropy"] > 0 and token["logprob"] < 0 for token in tokens)
+    assert all(
+        0 <= token["rank"] < len(VOCABULARY) and token["entropy"] > 0 and token["logprob"] < 0 for token in tokens
+    )
     assert all(value == round(value, 6) for token in tokens for value in (token["logprob"], token["entropy"]))
 
 
@@ -237,11 +260,18 @@ def test_candidates_are_one_result_each():
 def test_the_named_fields_of_commands_are_the_whole_result():
     _, found = objects("-c '/feed abc' -c '/top 2' -c '/score ab' -c /branches -c /info -c /models")
     top, score, branches, info, models = found[2:-1]
-    assert (list(top), list(top["top"][0])) == (["type", "line", "op", "top"], ["id", "text", "logprob", "chain_logprob"])
+    assert (list(top), list(top["top"][0])) == (
+        ["type", "line", "op", "top"],
+        ["id", "text", "logprob", "chain_logprob"],
+    )
     assert list(score) == ["type", "line", "op", "logprob", "nats", "bits_per_char", "perplexity", "tokens"]
     assert list(score["tokens"][0]) == ["text", "logprob", "rank"]
     assert branches["branches"] == [{"name": "main", "pos": 3, "current": True}]
-    assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint"} == set(info) - {"type", "line", "op"}
+    assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint"} == set(info) - {
+        "type",
+        "line",
+        "op",
+    }
     assert list(models) == ["type", "line", "op", "models"]
 
 
@@ -255,7 +285,13 @@ def test_a_script_within_a_script_has_a_result_for_each_line_and_one_at_the_end(
     (tmp_path / "inner.seq").write_text("/feed a\n/top 1\nab\n/text\n")
     code, found = objects("-c '/source inner.seq' -c /text")
     assert code == 0
-    assert [(item["op"], item["line"]) for item in found[1:-1]] == [("/top", 1), ("generate", 1), ("/text", 1), ("/source", 1), ("/text", 2)]
+    assert [(item["op"], item["line"]) for item in found[1:-1]] == [
+        ("/top", 1),
+        ("generate", 1),
+        ("/text", 1),
+        ("/source", 1),
+        ("/text", 2),
+    ]
     assert found[3]["text"] == found[5]["text"]
 
 
@@ -284,7 +320,9 @@ def test_the_same_lines_give_the_same_bytes():
 
 def test_text_and_json_are_two_renderings_of_the_same_answers():
     lines = "-c abc -c '/undo 2t' -c /continue -c '/temperature' --on-error=continue"
-    assert seqshell(lines)[1] == "".join(text if text.endswith("\n") else text + "\n" for text in answers(objects(lines)[1]))
+    assert seqshell(lines)[1] == "".join(
+        text if text.endswith("\n") else text + "\n" for text in answers(objects(lines)[1])
+    )
 
 
 # Processes
@@ -310,7 +348,9 @@ def test_a_line_runs_when_it_arrives_and_its_result_is_there_before_the_next():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_script_with_its_code(number, code):
-    with subprocess.Popen([*PROGRAM, "--json=stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*PROGRAM, "--json=stream"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         process.stdin.write("/set max_tokens 1000000\nabc\n/text\n")
         process.stdin.flush()
         while '"token"' not in process.stdout.readline():
@@ -333,7 +373,9 @@ def test_a_signal_while_nothing_runs_ends_it_too():
 
 
 def test_a_reader_that_goes_away_is_no_error_to_tell():
-    with subprocess.Popen([*PROGRAM, "-c", "/continue 1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*PROGRAM, "-c", "/continue 1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout.read(10)
         process.stdout.close()
         assert (process.wait(30), process.stderr.read()) == (141, b"")
@@ -347,7 +389,11 @@ def test_a_full_disk_is_told():
 
 @pytest.mark.parametrize("stream", [0, 1, 2])
 def test_a_closed_stream_takes_nothing_else_with_it(stream, tmp_path):
-    ran = subprocess.run([*PROGRAM, "-c", "/feed abc", "-c", "/save ./kept.safetensors"], preexec_fn=lambda: os.close(stream), capture_output=False)
+    ran = subprocess.run(
+        [*PROGRAM, "-c", "/feed abc", "-c", "/save ./kept.safetensors"],
+        preexec_fn=lambda: os.close(stream),
+        capture_output=False,
+    )
     assert ran.returncode == 0
     assert (tmp_path / "kept.safetensors").exists()
 

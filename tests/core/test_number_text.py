@@ -20,7 +20,9 @@ TABLE = """date,load,wind,OT
 """
 
 
-@pytest.mark.parametrize("text", ["9.8 9.9 10", "9.8, 9.9, 10", "9.8,9.9\t10", " 9.8\n9.9 1e1 ", "+9.8 9.9 10.", "9.8 , 9.9,10.0"])
+@pytest.mark.parametrize(
+    "text", ["9.8 9.9 10", "9.8, 9.9, 10", "9.8,9.9\t10", " 9.8\n9.9 1e1 ", "+9.8 9.9 10.", "9.8 , 9.9,10.0"]
+)
 def test_values_stand_apart_by_spaces_or_commas(text):
     assert read_rows(text, ONE) == [(9.8,), (9.9,), (10.0,)]
 
@@ -61,7 +63,10 @@ def test_what_is_no_number_is_told_with_its_place(text, message, found):
 
 @pytest.mark.parametrize(
     ("cell", "message"),
-    [("n/a", "'n/a' is a gap (line 3, column OT); a series has none"), ("", "a value is missing (line 3, column OT); a series has no gaps")],
+    [
+        ("n/a", "'n/a' is a gap (line 3, column OT); a series has none"),
+        ("", "a value is missing (line 3, column OT); a series has no gaps"),
+    ],
 )
 def test_a_gap_in_a_table_is_told_with_line_and_column(cell, message):
     with pytest.raises(VocabularyError) as raised:
@@ -71,7 +76,9 @@ def test_a_gap_in_a_table_is_told_with_line_and_column(cell, message):
 
 
 def test_a_table_without_the_column_names_it():
-    with pytest.raises(UsageError, match=r"the table has no column 'OT', which the model reads; it has date, load, wind$"):
+    with pytest.raises(
+        UsageError, match=r"the table has no column 'OT', which the model reads; it has date, load, wind$"
+    ):
         read_rows("date,load,wind\n1,2,3\n", ONE)
 
 
@@ -119,4 +126,10 @@ def test_a_row_that_was_read_before_is_the_same_token():
 
 
 def test_numbers_are_written_as_short_as_they_can_be():
-    assert [as_text(value) for value in (10.0, 9.8, -0.5, 1e22, 0.1 + 0.2)] == ["10", "9.8", "-0.5", "1e+22", "0.30000000000000004"]
+    assert [as_text(value) for value in (10.0, 9.8, -0.5, 1e22, 0.1 + 0.2)] == [
+        "10",
+        "9.8",
+        "-0.5",
+        "1e+22",
+        "0.30000000000000004",
+    ]

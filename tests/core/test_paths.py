@@ -38,7 +38,13 @@ def test_the_shipped_folder_holds_the_recipes():
 
 
 def test_a_slash_or_the_ending_makes_a_path():
-    assert [paths.is_path(word) for word in ("a", "a.txt", "./a", "a/b", "a.safetensors")] == [False, False, True, True, True]
+    assert [paths.is_path(word) for word in ("a", "a.txt", "./a", "a/b", "a.safetensors")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("name", ["", ".a", "-a", "a b", "a/b", "..", "é", "a\n", "a" * 65])

@@ -24,8 +24,15 @@ def test_a_draw_is_the_digest_of_its_counters(seed, retry, position):
 
 
 def test_draws_are_known_numbers_that_later_versions_keep():
-    assert [Draw().uniform(0), Draw().uniform(1), Draw(7, 2).uniform(100)] == [0.11394738282827277, 0.39854594376344654, 0.5390095020225032]
-    assert len({Draw(seed, retry).uniform(position) for seed in range(3) for retry in range(3) for position in range(3)}) == 27
+    assert [Draw().uniform(0), Draw().uniform(1), Draw(7, 2).uniform(100)] == [
+        0.11394738282827277,
+        0.39854594376344654,
+        0.5390095020225032,
+    ]
+    assert (
+        len({Draw(seed, retry).uniform(position) for seed in range(3) for retry in range(3) for position in range(3)})
+        == 27
+    )
 
 
 def test_a_sampler_draws_numbers_of_its_own_by_name():
@@ -34,7 +41,10 @@ def test_a_sampler_draws_numbers_of_its_own_by_name():
     assert len({context.uniform("mine"), context.uniform("yours"), Draw(3).uniform(7)}) == 3
 
 
-@given(some.lists(some.floats(0, 1, allow_subnormal=False), min_size=1, max_size=9).filter(any), some.floats(0, 1, exclude_max=True))
+@given(
+    some.lists(some.floats(0, 1, allow_subnormal=False), min_size=1, max_size=9).filter(any),
+    some.floats(0, 1, exclude_max=True),
+)
 def test_the_choice_is_the_first_id_whose_cumulative_weight_exceeds_its_share(weights, u):
     token = choose(np.array(weights), u)
     cumulative = np.cumsum(weights)

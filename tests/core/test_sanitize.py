@@ -9,7 +9,10 @@ from hypothesis import strategies as some
 from seqshell.core.sanitize import safe
 
 TEXT = some.text(some.characters(), max_size=40)
-NASTY = some.text(some.sampled_from("\x1b\x9b\x9d\x90[]?;m2JHab1\r\n\t\b\x00\x07\x7f\x85\u2028\u202e\u2066\U000e0041\ud800é"), max_size=40)
+NASTY = some.text(
+    some.sampled_from("\x1b\x9b\x9d\x90[]?;m2JHab1\r\n\t\b\x00\x07\x7f\x85\u2028\u202e\u2066\U000e0041\ud800é"),
+    max_size=40,
+)
 
 
 def test_controls_become_visible_and_text_stays():

@@ -62,7 +62,11 @@ def test_small_letters_can_be_asked_for():
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        *((kind, text) for kind in (WordTokenizer, BPETokenizer) for text in ("The cat sat.", 'A man\'s "hat" (red), there', "cats  sat")),
+        *(
+            (kind, text)
+            for kind in (WordTokenizer, BPETokenizer)
+            for text in ("The cat sat.", 'A man\'s "hat" (red), there', "cats  sat")
+        ),
         (WordTokenizer, "The\ncat"),  # parts of words are learnt and read line by line
     ],
 )
@@ -102,7 +106,7 @@ def test_frequent_words_become_one_token(bpe):
 
 
 def test_a_word_on_its_own_has_the_parts_that_it_has_in_a_text(bpe):
-    text = "The cats' hat, \"A 爱爱 man\""
+    text = 'The cats\' hat, "A 爱爱 man"'
     parts = [token for word in bpe.split(text) for token in bpe.encode_word(word, 0.0, random.Random(0))]
 
     assert parts == bpe.encode(text)

@@ -37,7 +37,10 @@ FINISHED = Finished("ab", 2, "length", -1.0, 0, 2)
 def test_results_are_text_and_the_rest_is_none():
     assert plain(Text("a\nb")) == "a\nb"
     assert plain(FINISHED) == "ab"
-    assert plain(Table(("name", "size"), (("a", 5), ("bcdef", 12)), title="Things")) == "Things\nname   size\na         5\nbcdef    12"
+    assert (
+        plain(Table(("name", "size"), (("a", 5), ("bcdef", 12)), title="Things"))
+        == "Things\nname   size\na         5\nbcdef    12"
+    )
     assert plain(Table(("", ""), (("a", "x"), ("bc", True), ("d", None)))) == "a   x\nbc  on\nd"
     assert plain(Table(("one",), ())) == "one"
     likely = (Likely(0, "\n", math.log(0.5), math.log(0.75)), Likely(1, "b", math.log(0.25), -math.inf))
@@ -47,8 +50,13 @@ def test_results_are_text_and_the_rest_is_none():
         "'a'    0.3679       1.000     0  'a' 0.3679",
         "1.000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.700",
     ]
-    assert plain(Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab")))) == "*  main     3  abc\n   main.2  12  ab"
-    assert plain(Picture(np.array([[0.5, 1.0]]), {"rows": ["r"], "columns": ["c", "d"]})) == "   c      d\nr  0.500  1.000"
+    assert (
+        plain(Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab"))))
+        == "*  main     3  abc\n   main.2  12  ab"
+    )
+    assert (
+        plain(Picture(np.array([[0.5, 1.0]]), {"rows": ["r"], "columns": ["c", "d"]})) == "   c      d\nr  0.500  1.000"
+    )
     for event in (Moved(0, 1, "main", "tail"), Notice("a"), Progress(1, 2), Quit(), Data({})):
         assert plain(event) is None
 
@@ -114,7 +122,15 @@ def test_a_command_of_a_plugin_may_yield_anything():
     class Own(Event):
         """An event that nobody knows."""
 
-    events = [Token("a"), Token("b"), Text("c"), Table(("x",), ((1,),)), Picture(np.zeros((1, 1))), Notice("by the way"), Own()]
+    events = [
+        Token("a"),
+        Token("b"),
+        Text("c"),
+        Table(("x",), ((1,),)),
+        Picture(np.zeros((1, 1))),
+        Notice("by the way"),
+        Own(),
+    ]
     text, err, found = written(events)
     assert (text, err) == ("ab\nc\nx\n1\n0.000\n", "seqshell: by the way\n")
     (result,) = found

@@ -43,7 +43,9 @@ def test_an_unknown_character_is_unk_where_there_is_one():
 
 def test_a_text_of_which_no_letter_is_known_is_refused():
     tokenizer = CharTokenizer.train(["0123456789,"], specials=True)
-    with pytest.raises(VocabularyError, match=r"the model knows nothing of 'forty-two'; it reads 0123456789$") as caught:
+    with pytest.raises(
+        VocabularyError, match=r"the model knows nothing of 'forty-two'; it reads 0123456789$"
+    ) as caught:
         tokenizer.encode("- forty-two!")
 
     assert caught.value.positions == (2, 3, 4, 5, 6, 8, 9, 10)
@@ -62,7 +64,9 @@ def test_a_tokenizer_comes_back_from_json_as_it_was(kind, specials):
 
     assert again.size == tokenizer.size
     assert again.encode("né") == tokenizer.encode("né")
-    assert [again.piece(token) for token in range(again.size)] == [tokenizer.piece(token) for token in range(tokenizer.size)]
+    assert [again.piece(token) for token in range(again.size)] == [
+        tokenizer.piece(token) for token in range(tokenizer.size)
+    ]
     assert specials_of(again) == specials_of(tokenizer)
 
 
@@ -75,7 +79,9 @@ def test_bytes_move_up_for_specials():
     assert specials_of(shifted) == (0, 1, 2, 3)
 
 
-@pytest.mark.parametrize(("kind", "data"), [(CharTokenizer, {"vocabulary": "ab", "specials": 1}), (ByteTokenizer, {"specials": "yes"})])
+@pytest.mark.parametrize(
+    ("kind", "data"), [(CharTokenizer, {"vocabulary": "ab", "specials": 1}), (ByteTokenizer, {"specials": "yes"})]
+)
 def test_specials_are_there_or_not(kind, data):
     with pytest.raises(CheckpointError, match="a tokenizer has specials or not"):
         kind.from_json(data)

@@ -63,7 +63,11 @@ def streamed(strategy, source, wanted):
     return tuple(ids), total, states
 
 
-@given(SOURCES, some.sampled_from([Beam(3), Beam(4, "average", early_stop=False), DiverseBeam(4, groups=2)]), some.integers(3, 20))
+@given(
+    SOURCES,
+    some.sampled_from([Beam(3), Beam(4, "average", early_stop=False), DiverseBeam(4, groups=2)]),
+    some.integers(3, 20),
+)
 @settings(max_examples=15, deadline=None)
 def test_a_search_answers_each_source_as_on_its_own(sources, strategy, batch_size):
     wanted = request(num_best=3)
@@ -164,7 +168,9 @@ def test_a_stop_text_ends_an_answer_before_it(strategy):
     sources = [[first, 4, EOS] for first in range(3, 12)]
 
     def written(wanted):
-        return [b"".join(map(tokenizer.piece, found.ids)).decode() for (found,) in all_answers(sources, strategy, wanted)]
+        return [
+            b"".join(map(tokenizer.piece, found.ids)).decode() for (found,) in all_answers(sources, strategy, wanted)
+        ]
 
     whole = written(request(30))
     stop = next(text[2:4] for text in whole if len(text) > 3)
@@ -188,7 +194,9 @@ def test_no_sources_have_no_answers():
 @settings(max_examples=40, deadline=None)
 def test_the_likeliest_come_in_the_order_of_their_logits_then_of_their_ids(seed, size, k, has_gaps):
     draws, k = np.random.default_rng(seed), min(k, size)
-    logits = np.floor(draws.normal(0, draws.choice([1, 300]), (5, size))).astype(np.float32)  # with equal ones among them
+    logits = np.floor(draws.normal(0, draws.choice([1, 300]), (5, size))).astype(
+        np.float32
+    )  # with equal ones among them
     if has_gaps:
         logits[draws.random(logits.shape) < 1 - 4 / size] = -np.inf
     found = likeliest(logits, k)

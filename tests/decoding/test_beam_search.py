@@ -81,7 +81,9 @@ def read(*texts: list[int], decoder: Any = LANGUAGE) -> Batch:
     state = map_leaves(lambda *parts: np.concatenate(parts), *(state for _, state in pairs))
     outputs = np.concatenate([outputs for outputs, _ in pairs])
     lengths = tuple(map(len, texts))
-    return Batch(state, outputs, tuple(History(list(ids)) for ids in texts), ((),) * len(texts), lengths, (0,) * len(texts))
+    return Batch(
+        state, outputs, tuple(History(list(ids)) for ids in texts), ((),) * len(texts), lengths, (0,) * len(texts)
+    )
 
 
 def asked(*sources: list[int], decoder: Any = TRANSLATOR) -> Batch:
@@ -112,7 +114,9 @@ def greedy(decoder: Any, start: Batch, wanted: Request) -> list[tuple[int, ...]]
     """What the strategy greedy answers in each row."""
     steps = [step.tokens for step in islice(Greedy().search(decoder, start, wanted), wanted.stop.max_tokens)]
     answers = np.array(steps).T.tolist()
-    return [tuple(row[: next((n for n, token in enumerate(row) if token in wanted.stop.ids), len(row))]) for row in answers]
+    return [
+        tuple(row[: next((n for n, token in enumerate(row) if token in wanted.stop.ids), len(row))]) for row in answers
+    ]
 
 
 def every_answer(decoder: Any, start: Batch, max_tokens: int, tokens: tuple[int, ...], scoring: Scoring) -> list:
@@ -188,7 +192,10 @@ def test_coverage_counts_the_attention_for_each_token_and_for_eos():
 
 def test_a_model_without_attention_has_no_coverage_penalty():
     wanted = Request(Stop(5), num_best=3)
-    assert best(Beam(3, coverage_penalty=9), read([1]), wanted, LANGUAGE)[0][0].score == best(Beam(3), read([1]), wanted, LANGUAGE)[0][0].score
+    assert (
+        best(Beam(3, coverage_penalty=9), read([1]), wanted, LANGUAGE)[0][0].score
+        == best(Beam(3), read([1]), wanted, LANGUAGE)[0][0].score
+    )
 
 
 # Against greedy
@@ -222,7 +229,12 @@ def test_of_equally_likely_tokens_the_smallest_id_is_taken():
     flat = replace(start, outputs=np.zeros((2, 10), np.float32))
     first = [step.tokens for step in islice(Greedy().search(decoder, flat, wanted), 1)]
     assert [row[0].ids[0] for row in best(Beam(1), flat, wanted, decoder)] == first[0].tolist() == [0, 0]
-    assert [each.ids for each in best(Beam(4), flat, replace(wanted, stop=Stop(1), num_best=4), decoder)[0]] == [(0,), (1,), (2,), (3,)]
+    assert [each.ids for each in best(Beam(4), flat, replace(wanted, stop=Stop(1), num_best=4), decoder)[0]] == [
+        (0,),
+        (1,),
+        (2,),
+        (3,),
+    ]
 
 
 # Rows
@@ -231,7 +243,10 @@ def test_of_equally_likely_tokens_the_smallest_id_is_taken():
 @given(some.lists(some.sampled_from(SOURCES), min_size=1, max_size=20), some.integers(1, 9), some.booleans(), CHAINS)
 @settings(max_examples=25, deadline=None)
 def test_rows_in_a_batch_are_answered_as_on_their_own(sources, width, early_stop, samplers):
-    beam, wanted = Beam(width, coverage_penalty=0.3, early_stop=early_stop), request(10, num_best=min(3, width), samplers=samplers)
+    beam, wanted = (
+        Beam(width, coverage_penalty=0.3, early_stop=early_stop),
+        request(10, num_best=min(3, width), samplers=samplers),
+    )
     together = best(beam, asked(*sources), wanted)
     alone = [best(beam, asked(source), wanted)[0] for source in sources]
 
@@ -285,7 +300,11 @@ def test_the_states_of_an_answer_are_those_of_reading_it():
 def test_a_constant_leaf_is_one_object_for_all_answers_of_a_row():
     start = asked(SOURCES[1])
     ((first, second),) = best(Beam(4), start, request(12, num_best=2))
-    assert all(state.memory is start.state.memory and state.mask is start.state.mask for each in (first, second) for state in each.states)
+    assert all(
+        state.memory is start.state.memory and state.mask is start.state.mask
+        for each in (first, second)
+        for state in each.states
+    )
 
     start = asked(*SOURCES)
     found = best(Beam(4), start, request(12, num_best=2))
@@ -421,7 +440,9 @@ def test_a_finished_hypothesis_is_compared_only_by_its_score():
 def test_early_stop_ends_with_as_many_finished_ones_as_the_beam_is_wide():
     """EOS alone and `a EOS` are finished after two steps; `a a` then goes on without a doubt."""
     model = Scripted({(): [0.69, 0.01, 0.3], (0,): [0.64, 0.0, 0.36]}, [1.0, 0.0, 0.0])
-    early, late = (best(Beam(2, "average", early_stop=stop), model.start(), Request(AT_EOS), model)[0][0] for stop in (True, False))
+    early, late = (
+        best(Beam(2, "average", early_stop=stop), model.start(), Request(AT_EOS), model)[0][0] for stop in (True, False)
+    )
     assert (early.ids, late.ids) == ((0,), (0, 0, 0, 0))
     assert late.score == pytest.approx(np.log(0.69 * 0.64) / 4)
     assert early.score == pytest.approx(np.log(0.69 * 0.36) / 2)
@@ -529,7 +550,11 @@ def test_the_stop_text_counts_in_the_score():
     tokenizer = tiny_model("abc").tokenizer
     (found,) = best(Beam(1), model.start(), Request(Stop(9, texts=("ab",)), tokenizer=tokenizer), model)
 
-    assert (found[0].ids, found[0].log_prob, found[0].score) == ((), pytest.approx(np.log(0.42)), pytest.approx(np.log(0.42) / (7 / 6)))
+    assert (found[0].ids, found[0].log_prob, found[0].score) == (
+        (),
+        pytest.approx(np.log(0.42)),
+        pytest.approx(np.log(0.42) / (7 / 6)),
+    )
 
 
 def test_a_stop_text_may_begin_inside_a_token():
@@ -580,9 +605,13 @@ def test_samplers_go_with_the_history_and_memory_of_each_hypothesis():
 
 def test_a_sampler_that_changes_nothing_changes_nothing():
     start = asked(*SOURCES)
-    plain, shaped = (best(Beam(5), start, request(9, num_best=5, samplers=samplers)) for samplers in ((), (RepeatPenalty(1.0),)))
+    plain, shaped = (
+        best(Beam(5), start, request(9, num_best=5, samplers=samplers)) for samplers in ((), (RepeatPenalty(1.0),))
+    )
     assert ids(plain) == ids(shaped)
-    assert [each.score for row in plain for each in row] == pytest.approx([each.score for row in shaped for each in row])
+    assert [each.score for row in plain for each in row] == pytest.approx(
+        [each.score for row in shaped for each in row]
+    )
 
 
 def test_samplers_about_chance_are_not_in_use():

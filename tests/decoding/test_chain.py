@@ -171,7 +171,11 @@ def test_a_complaint_to_the_user_is_passed_on_as_it_is():
 
 @pytest.mark.parametrize(
     ("outputs", "message"),
-    [([0, np.nan], "the model returned NaN"), ([0, np.inf], "the model returned inf"), ([-np.inf] * 2, "the model left no token")],
+    [
+        ([0, np.nan], "the model returned NaN"),
+        ([0, np.inf], "the model returned inf"),
+        ([-np.inf] * 2, "the model left no token"),
+    ],
 )
 def test_a_fault_of_the_model_is_not_blamed_on_a_sampler(outputs, message):
     with pytest.raises(PluginError) as caught:

@@ -48,7 +48,9 @@ def ids(found) -> list[tuple[int, ...]]:
     return [each.ids for each in found]
 
 
-def plain_loop(decoder: Any, first: int, num_tokens: int, groups: int, share: int, diversity: float) -> list[tuple[float, tuple[int, ...]]]:
+def plain_loop(
+    decoder: Any, first: int, num_tokens: int, groups: int, share: int, diversity: float
+) -> list[tuple[float, tuple[int, ...]]]:
     """Algorithm 1 of the paper as one writes it down, for answers that end at num_tokens; the best of all groups."""
 
     def next_log_probs(sequence):
@@ -105,7 +107,9 @@ def test_the_price_is_paid_for_every_hypothesis_that_took_the_token():
 def test_an_ending_costs_as_any_token_does():
     """EOS is 0: the first group ends at once; the second pays for it and writes b before it ends."""
     model = Fixed(0.5, 0.4, 0.1)
-    (found,) = best(DiverseBeam(2, "none", groups=2, diversity=1.0), model, Request(Stop(5, frozenset([0])), num_best=2))
+    (found,) = best(
+        DiverseBeam(2, "none", groups=2, diversity=1.0), model, Request(Stop(5, frozenset([0])), num_best=2)
+    )
     assert ids(found) == [(), (1,)]
     assert [each.score for each in found] == pytest.approx([np.log(0.5), np.log(0.2)])
 
@@ -116,12 +120,18 @@ def test_one_group_is_a_beam(seed, width, early_stop, has_samplers):
     decoder = TinyDecoder(9, seed=seed)
     request = Request(Stop(7, frozenset([3])), (NoRepeatNgram(2),) if has_samplers else (), num_best=width)
     beam = best(Beam(width, early_stop=early_stop), decoder, request, 3)
-    for one, other in zip(beam, best(DiverseBeam(width, early_stop=early_stop, groups=1), decoder, request, 3), strict=True):
-        assert [(each.ids, each.score, each.log_prob) for each in one] == [(each.ids, each.score, each.log_prob) for each in other]
+    for one, other in zip(
+        beam, best(DiverseBeam(width, early_stop=early_stop, groups=1), decoder, request, 3), strict=True
+    ):
+        assert [(each.ids, each.score, each.log_prob) for each in one] == [
+            (each.ids, each.score, each.log_prob) for each in other
+        ]
 
 
 def test_a_width_that_groups_cannot_share_is_refused_in_one_line():
-    with pytest.raises(UsageError, match=r"^diverse_beam: a width of 6 cannot be shared evenly by 4 groups, but by groups=3$"):
+    with pytest.raises(
+        UsageError, match=r"^diverse_beam: a width of 6 cannot be shared evenly by 4 groups, but by groups=3$"
+    ):
         build(DiverseBeam, {"groups": "4"})
     with pytest.raises(UsageError, match="wider than the vocabulary of 3 tokens"):
         best(DiverseBeam(6), Fixed(0.5, 0.3, 0.2), Request(Stop(2)))

@@ -11,7 +11,9 @@ from hypothesis import strategies as some
 
 from seqshell.decoding.probabilities import entropy, log_probs, rank
 
-rows = some.lists(some.floats(-50, 50) | some.just(-math.inf), min_size=1, max_size=9).filter(lambda row: max(row) > -math.inf)
+rows = some.lists(some.floats(-50, 50) | some.just(-math.inf), min_size=1, max_size=9).filter(
+    lambda row: max(row) > -math.inf
+)
 
 
 @given(rows)

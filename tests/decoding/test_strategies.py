@@ -53,7 +53,12 @@ def plain_loop(prompt: list[int], draw: Draw, t: float, num_tokens: int = 8) -> 
     return found
 
 
-@given(some.lists(some.integers(0, 9), min_size=1, max_size=5), some.integers(0, 99), some.integers(0, 9), some.floats(0.3, 3))
+@given(
+    some.lists(some.integers(0, 9), min_size=1, max_size=5),
+    some.integers(0, 99),
+    some.integers(0, 9),
+    some.floats(0.3, 3),
+)
 @settings(max_examples=30)
 def test_sample_is_the_plain_loop(prompt, seed, retry, t):
     draw = Draw(seed, retry)

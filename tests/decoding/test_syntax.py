@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from seqshell import UsageError, setting
-from seqshell.decoding.syntax import USUAL_ORDER, format_chain, format_strategy, parse_chain, parse_strategy, with_setting
+from seqshell.decoding.syntax import (
+    USUAL_ORDER,
+    format_chain,
+    format_strategy,
+    parse_chain,
+    parse_strategy,
+    with_setting,
+)
 
 
 class Unchanged:
@@ -153,7 +160,9 @@ def test_a_strategy_reads_back_to_itself(beam):
 def test_adding_a_stage_keeps_the_others_in_their_order(chain, stage):
     new = read("+" + format_chain((stage,), AVAILABLE), chain)
     assert stage in new
-    assert [each for each in new if type(each) is not type(stage)] == [each for each in chain if type(each) is not type(stage)]
+    assert [each for each in new if type(each) is not type(stage)] == [
+        each for each in chain if type(each) is not type(stage)
+    ]
 
 
 @given(some.text(some.sampled_from('+-top_k=temperature,1.5" \\x')))
@@ -209,7 +218,9 @@ def test_a_stage_is_taken_out_by_its_short_name_where_only_one_has_it():
 
 def test_an_ambiguous_name_is_told_with_its_owners():
     offered = {"one/echo": TopK, "two/echo": TheirTopK}
-    with pytest.raises(UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo") as caught:
+    with pytest.raises(
+        UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo"
+    ) as caught:
         parse_chain("echo", offered)
     assert caught.value.code == "unknown_sampler"
 

@@ -78,7 +78,11 @@ def test_the_own_scan_finds_what_importlib_metadata_finds(monkeypatch, tmp_path)
     for number, (folder, name, text) in enumerate(
         [
             ("first", "Some.Plugin-1.0.dist-info", "[seqshell]\na = pkg_a\n"),
-            ("first", "other_one-2.dist-info", "[seqshell]\n\n; odd = but so it is read\nb=pkg_b:Plugin [extra]\n[console_scripts]\nc = d\n"),
+            (
+                "first",
+                "other_one-2.dist-info",
+                "[seqshell]\n\n; odd = but so it is read\nb=pkg_b:Plugin [extra]\n[console_scripts]\nc = d\n",
+            ),
             ("first", "developed.egg-info", "[seqshell]\ne = pkg_e\n"),
             ("first", "no_entry_points-1.dist-info", None),
             ("second", "some_plugin-0.9.dist-info", "[seqshell]\na = hidden\n"),
@@ -90,7 +94,9 @@ def test_the_own_scan_finds_what_importlib_metadata_finds(monkeypatch, tmp_path)
         if text is not None:
             (info / "entry_points.txt").write_text(text)
         title = "PKG-INFO" if name.endswith("egg-info") else "METADATA"
-        (info / title).write_text(f"Metadata-Version: 2.1\nName: {name.partition('-')[0].removesuffix('.egg')}\nVersion: {number}\n")
+        (info / title).write_text(
+            f"Metadata-Version: 2.1\nName: {name.partition('-')[0].removesuffix('.egg')}\nVersion: {number}\n"
+        )
     monkeypatch.setattr(sys, "path", [*map(str, folders), *sys.path])
 
     expected = sorted((point.name, point.value) for point in importlib.metadata.entry_points(group="seqshell"))
@@ -122,7 +128,9 @@ def test_the_current_directory_is_not_searched(tmp_path):
     code = "from seqshell.host.builtin import load_registry; print([plugin.name for plugin in load_registry().plugins])"
     for arguments in (["-c", code], ["-m", "seqshell", "plugins", "list"]):
         environ = {"SEQSHELL_HOME": str(tmp_path / "home")}
-        done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, env=environ)
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, env=environ
+        )
         assert "recurrent" in done.stdout
         assert "planted" not in done.stdout
 
@@ -132,7 +140,12 @@ def test_a_good_plugin_is_listed_with_all_that_is_known_of_it(site):
     registry = site.registry()
 
     info = infos(registry)["good"]
-    assert (info.distribution, info.version, info.hooks, info.state) == ("seqshell-good", "1.2", ("seqshell_samplers",), "loaded")
+    assert (info.distribution, info.version, info.hooks, info.state) == (
+        "seqshell-good",
+        "1.2",
+        ("seqshell_samplers",),
+        "loaded",
+    )
     assert info.import_ms > 0
     assert registry.owner("sampler", "halve") == registry.owner("samplers", "halve") == "good"
     assert registry.samplers["halve"] is registry.samplers["good/halve"] is registry.lookup("sampler", "halve")
@@ -261,7 +274,11 @@ def test_the_policy_is_read_from_environment_and_config(site, tmp_path):
 
 @pytest.mark.parametrize(
     ("config", "reason"),
-    [("[plugins", "is not TOML"), ("[plugins]\ndisable = 'one'", "must be a list of names"), ("plugins = 1", "must be a list of names")],
+    [
+        ("[plugins", "is not TOML"),
+        ("[plugins]\ndisable = 'one'", "must be a list of names"),
+        ("plugins = 1", "must be a list of names"),
+    ],
 )
 def test_a_config_that_cannot_be_read_lets_no_third_party_plugin_run(site, tmp_path, config, reason):
     """What the user wanted left out must not run because of a typing mistake."""
@@ -321,7 +338,11 @@ def test_two_distributions_with_one_entry_point_name_are_both_found(site, tmp_pa
     assert states(registry) == {"dist-a.same": "loaded", "dist-b.same": "loaded", "file.same": "loaded"}
     assert registry.owner("sampler", "b") == "dist-b.same"
     assert registry.samplers.of("same", "b") == "b"  # a checkpoint that remembers the plain name still finds it
-    assert states(site.registry(disabled=("dist-a",))) == {"dist-a.same": "disabled", "dist-b.same": "loaded", "file.same": "loaded"}
+    assert states(site.registry(disabled=("dist-a",))) == {
+        "dist-a.same": "disabled",
+        "dist-b.same": "loaded",
+        "file.same": "loaded",
+    }
 
 
 def test_what_remembers_a_plugin_as_it_was_given_with_p_finds_it_when_it_is_installed(site):
@@ -330,7 +351,9 @@ def test_what_remembers_a_plugin_as_it_was_given_with_p_finds_it_when_it_is_inst
     registry = site.registry()
 
     assert registry.owner("sampler", "halve") == "halves"
-    assert [registry.samplers.of(owner, "halve") for owner in ("halves", "my_halves", "dist-of-halves", "another")] == ["halve"] * 3 + [None]
+    assert [registry.samplers.of(owner, "halve") for owner in ("halves", "my_halves", "dist-of-halves", "another")] == [
+        "halve"
+    ] * 3 + [None]
 
 
 def test_a_plugins_own_name_goes_before_anothers_module(site):
@@ -366,37 +389,72 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     "raises on import": ("raise RuntimeError('two\\nlines')", "the import failed: RuntimeError: two lines"),
     "is cancelled": ("raise GeneratorExit", "the import failed: GeneratorExit"),
     "has no hook": ("x = 1", "it implements no hook"),
-    "forgot the mark": ("def seqshell_samplers():\n    return []", "seqshell_samplers is not marked with @seqshell.hookimpl"),
+    "forgot the mark": (
+        "def seqshell_samplers():\n    return []",
+        "seqshell_samplers is not marked with @seqshell.hookimpl",
+    ),
     "has a nonsensical api": ("seqshell_api = 'new'", "seqshell_api must be a version"),
     "has an api that is no text": ("seqshell_api = object()", "seqshell_api must be a version"),
-    "raises in a generator": (HOOK.format(hook="seqshell_samplers", arguments="", body="yield 1 / 0"), "seqshell_samplers failed: ZeroDivisionError"),
-    "returns a number": (HOOK.format(hook="seqshell_samplers", arguments="", body="return 3"), "seqshell_samplers failed: TypeError"),
-    "returns a text": (HOOK.format(hook="seqshell_samplers", arguments="", body="return 'top'"), "returns a text where an iterable is needed"),
-    "offers an instance": (HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Notice('x')"), "a Notice is no sampler"),
+    "raises in a generator": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="yield 1 / 0"),
+        "seqshell_samplers failed: ZeroDivisionError",
+    ),
+    "returns a number": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="return 3"),
+        "seqshell_samplers failed: TypeError",
+    ),
+    "returns a text": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="return 'top'"),
+        "returns a text where an iterable is needed",
+    ),
+    "offers an instance": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Notice('x')"),
+        "a Notice is no sampler",
+    ),
     "offers an empty class": (
         HOOK.format(hook="seqshell_strategies", arguments="", body="yield type('A', (), {'name': 'a'})"),
         "A has no search, streams",
     ),
     "offers a class that is no dataclass": (
-        HOOK.format(hook="seqshell_samplers", arguments="", body="yield type('A', (), {'name': 'a', '__call__': print})"),
+        HOOK.format(
+            hook="seqshell_samplers", arguments="", body="yield type('A', (), {'name': 'a', '__call__': print})"
+        ),
         "A is no frozen dataclass",
     ),
-    "offers a bad name": (HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a b', 'b:c')"), "has no name of letters"),
-    "offers a bad target": (HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a', 'b.c')"), "is not of the form"),
+    "offers a bad name": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a b', 'b:c')"),
+        "has no name of letters",
+    ),
+    "offers a bad target": (
+        HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a', 'b.c')"),
+        "is not of the form",
+    ),
     "offers a lazy architecture": (
         HOOK.format(hook="seqshell_architectures", arguments="", body="yield seqshell.Lazy('a', 'b:c')"),
         "an Architecture is needed, not a Lazy",
     ),
     "offers an architecture for no task": (
-        HOOK.format(hook="seqshell_architectures", arguments="", body="yield seqshell.Architecture('a', 'dance', 'a:B', 'a:C')"),
+        HOOK.format(
+            hook="seqshell_architectures", arguments="", body="yield seqshell.Architecture('a', 'dance', 'a:B', 'a:C')"
+        ),
         "has the task 'dance'; there are generate",
     ),
     "offers an architecture without model": (
-        HOOK.format(hook="seqshell_architectures", arguments="", body="yield seqshell.Architecture('a', 'generate', 'a:B', None)"),
+        HOOK.format(
+            hook="seqshell_architectures",
+            arguments="",
+            body="yield seqshell.Architecture('a', 'generate', 'a:B', None)",
+        ),
         "the model of the architecture a must be a class or function or package.module:Name",
     ),
-    "offers a function as command": (HOOK.format(hook="seqshell_commands", arguments="", body="yield print"), "is no command"),
-    "offers a folder that is not there": (HOOK.format(hook="seqshell_checkpoints", arguments="", body="yield '/none'"), "'/none' is no folder"),
+    "offers a function as command": (
+        HOOK.format(hook="seqshell_commands", arguments="", body="yield print"),
+        "is no command",
+    ),
+    "offers a folder that is not there": (
+        HOOK.format(hook="seqshell_checkpoints", arguments="", body="yield '/none'"),
+        "'/none' is no folder",
+    ),
 }
 
 
@@ -430,7 +488,9 @@ def test_keyboard_interrupt_is_not_a_plugins_fault(site):
 
 def test_an_entry_point_that_names_nothing_is_reported(site):
     site.install("there", "", entry="a/b")
-    (site.folder / "there-1.2.dist-info" / "entry_points.txt").write_text("[seqshell]\na = there:missing\nb = gone.away\nc = x y\nd/e = there\n")
+    (site.folder / "there-1.2.dist-info" / "entry_points.txt").write_text(
+        "[seqshell]\na = there:missing\nb = gone.away\nc = x y\nd/e = there\n"
+    )
     messages = {problem.plugin: problem.message for problem in site.registry().problems}
 
     assert "has no attribute 'missing'" in messages["a"]
@@ -440,7 +500,10 @@ def test_an_entry_point_that_names_nothing_is_reported(site):
 
 
 def test_an_optional_hook_of_a_later_version_does_no_harm(site):
-    site.install("newer", SAMPLER.format(name="halve") + "\n@seqshell.hookimpl(optionalhook=True)\ndef seqshell_dreams():\n    return []")
+    site.install(
+        "newer",
+        SAMPLER.format(name="halve") + "\n@seqshell.hookimpl(optionalhook=True)\ndef seqshell_dreams():\n    return []",
+    )
     assert states(site.registry()) == {"newer": "loaded"}
 
 
@@ -458,7 +521,9 @@ def test_under_a_strict_policy_a_plugin_that_fails_ends_the_start(site):
 
 
 def test_a_plugin_that_imports_torch_at_module_level_is_told_so(site, monkeypatch):
-    site.install("heavy", "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\n" + SAMPLER.format(name="halve"))
+    site.install(
+        "heavy", "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\n" + SAMPLER.format(name="halve")
+    )
     monkeypatch.setitem(sys.modules, "torch", None)  # so that what stands there afterwards is what stood there before
     monkeypatch.delitem(sys.modules, "torch")
     registry = site.registry()
@@ -516,7 +581,10 @@ def test_a_lazy_target_that_fails_is_reported_once_when_it_is_first_used(site, t
 
 
 def test_nothing_is_imported_by_listing_names(site):
-    site.install("lazy", "import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    yield seqshell.Lazy('late', 'lazy_inside:late')")
+    site.install(
+        "lazy",
+        "import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    yield seqshell.Lazy('late', 'lazy_inside:late')",
+    )
     (site.folder / "lazy_inside.py").write_text(SAMPLER.format(name="late"))
     registry = site.registry()
 
@@ -550,7 +618,9 @@ LISTENER = HOOK.format(hook="seqshell_token", arguments="{arguments}", body="{bo
 
 
 def test_events_reach_every_listener_with_the_arguments_it_asks_for(site):
-    site.install("both", "seen = []\n" + LISTENER.format(arguments="session, token", body="seen.append((session, token))"))
+    site.install(
+        "both", "seen = []\n" + LISTENER.format(arguments="session, token", body="seen.append((session, token))")
+    )
     site.install("one", "seen = []\n" + LISTENER.format(arguments="token", body="seen.append(token)"))
     registry = site.registry()
 

@@ -24,14 +24,22 @@ def network(cell, bidirectional, num_layers):
     """One-layer networks of torch on top of each other, and their weights as a checkpoint names them."""
     torch.manual_seed(0)
     width = H * (1 + bidirectional)
-    layers = [TORCH[cell](size, H, bidirectional=bidirectional, batch_first=True) for size in [E] + [width] * (num_layers - 1)]
-    weights = {f"encoder.{index}.{name}": value.detach().numpy() for index, layer in enumerate(layers) for name, value in layer.named_parameters()}
+    layers = [
+        TORCH[cell](size, H, bidirectional=bidirectional, batch_first=True) for size in [E] + [width] * (num_layers - 1)
+    ]
+    weights = {
+        f"encoder.{index}.{name}": value.detach().numpy()
+        for index, layer in enumerate(layers)
+        for name, value in layer.named_parameters()
+    }
     return layers, weights
 
 
 def encoder(cell, bidirectional=True, num_layers=2, vectors=VECTORS):
     sizes = {"input_size": E, "hidden_size": H, "num_layers": num_layers}
-    return read_encoder(cell, network(cell, bidirectional, num_layers)[1], **sizes, bidirectional=bidirectional, vectors=vectors)
+    return read_encoder(
+        cell, network(cell, bidirectional, num_layers)[1], **sizes, bidirectional=bidirectional, vectors=vectors
+    )
 
 
 @pytest.mark.parametrize("cell", TORCH)
@@ -88,7 +96,11 @@ ATTENTION = {
 
 
 def attention_weights(kind):
-    weights = {f"attention.{name}.weight": RANDOM.normal(size=shapes[kind]) for name, shapes in ATTENTION.items() if kind in shapes}
+    weights = {
+        f"attention.{name}.weight": RANDOM.normal(size=shapes[kind])
+        for name, shapes in ATTENTION.items()
+        if kind in shapes
+    }
     if kind == "additive":
         weights["attention.keys_of.bias"] = RANDOM.normal(size=K)
     return {name: value.astype(np.float32) for name, value in weights.items()}
@@ -102,7 +114,9 @@ def score(kind, weights, h, m):
     if kind == "general":
         return h @ given["keys_of.weight"] @ m / np.sqrt(H)
     if kind == "additive":
-        return given["vector.weight"][0] @ np.tanh(given["query_of.weight"] @ h + given["keys_of.weight"] @ m + given["keys_of.bias"])
+        return given["vector.weight"][0] @ np.tanh(
+            given["query_of.weight"] @ h + given["keys_of.weight"] @ m + given["keys_of.bias"]
+        )
     return given["vector.weight"][0] @ np.tanh(given["joint.weight"] @ np.concatenate((h, m)))
 
 
@@ -137,18 +151,29 @@ def test_large_scores_do_not_overflow():
 
 
 def test_a_linear_layer_is_its_matrix_over_any_axes():
-    weights = {"a.weight": RANDOM.normal(size=(K, H)).astype(np.float32), "a.bias": RANDOM.normal(size=K).astype(np.float32)}
+    weights = {
+        "a.weight": RANDOM.normal(size=(K, H)).astype(np.float32),
+        "a.bias": RANDOM.normal(size=K).astype(np.float32),
+    }
     values = RANDOM.normal(size=(2, 5, H)).astype(np.float32)
     linear = read_linear(weights, "a.", H, K)
     expected = values @ weights["a.weight"].T + weights["a.bias"]
-    for seen, wanted in ((values, expected), (values[0], expected[0]), (values[0, :1], expected[0, :1]), (values[0, 0], expected[0, 0])):
+    for seen, wanted in (
+        (values, expected),
+        (values[0], expected[0]),
+        (values[0, :1], expected[0, :1]),
+        (values[0, 0], expected[0, 0]),
+    ):
         near(linear(seen), wanted)
     near(Linear(weights["a.weight"])(values), values @ weights["a.weight"].T)
 
 
 @pytest.mark.parametrize("num_rows", [1, 2, 5, 6, 7, 40])
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("limits", [{}, {"SMALL": False, "BLOCK": 40}, {"SMALL": True, "MOST_OUTPUTS": 30, "MOST_WORK": 250, "LEAST_PART": 1}])
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"SMALL": False, "BLOCK": 40}, {"SMALL": True, "MOST_OUTPUTS": 30, "MOST_WORK": 250, "LEAST_PART": 1}],
+)
 def test_a_product_is_the_same_for_few_rows_and_many_in_parts_or_not(num_rows, order, limits, monkeypatch):
     for name, value in limits.items():
         monkeypatch.setattr(products, name, value)
@@ -176,7 +201,12 @@ def test_equal_rows_are_multiplied_once(small, monkeypatch):
 def test_a_stack_reads_values_beside_the_tokens_as_one_vector(cell, table_rows):
     """Whether or not the products of the tokens come from a table."""
     gates = {"rnn_tanh": 1, "lstm": 4, "gru": 3}[cell] * H
-    shapes = {"weight_ih_l0": (gates, E + K), "weight_hh_l0": (gates, H), "bias_ih_l0": (gates,), "bias_hh_l0": (gates,)}
+    shapes = {
+        "weight_ih_l0": (gates, E + K),
+        "weight_hh_l0": (gates, H),
+        "bias_ih_l0": (gates,),
+        "bias_hh_l0": (gates,),
+    }
     weights = {f"recurrent.0.{name}": RANDOM.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     layers = read_layers(cell, weights, input_size=E + K, hidden_size=H, num_layers=1)
     plain, stack = RecurrentStack(layers), RecurrentStack(layers, VECTORS, table_rows=table_rows)
@@ -195,7 +225,9 @@ def test_a_stack_reads_values_beside_the_tokens_as_one_vector(cell, table_rows):
 def test_a_table_for_many_rows_does_not_change_what_one_row_gives():
     """The same call is the same arithmetic, whatever was computed in between."""
     weights = {name.replace("encoder", "recurrent"): value for name, value in network("lstm", False, 2)[1].items()}
-    stack = RecurrentStack(read_layers("lstm", weights, input_size=E, hidden_size=H, num_layers=2), VECTORS, table_rows=4)
+    stack = RecurrentStack(
+        read_layers("lstm", weights, input_size=E, hidden_size=H, num_layers=2), VECTORS, table_rows=4
+    )
     before = stack.feed(SOURCE[:1], stack.initial_state())
     stack.step(SOURCE[:, 0], stack.initial_state(5))
     after = stack.feed(SOURCE[:1], stack.initial_state())

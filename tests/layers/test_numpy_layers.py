@@ -12,7 +12,10 @@ F, H, V = 3, 4, 6
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
 RANDOM = np.random.default_rng(0)
 EMBEDDING = RANDOM.normal(size=(V, F)).astype(np.float32)
-READOUT = {"readout.weight": RANDOM.normal(size=(V, H)).astype(np.float32), "readout.bias": RANDOM.normal(size=V).astype(np.float32)}
+READOUT = {
+    "readout.weight": RANDOM.normal(size=(V, H)).astype(np.float32),
+    "readout.bias": RANDOM.normal(size=V).astype(np.float32),
+}
 IDS = RANDOM.integers(0, V, (3, 20))
 
 
@@ -31,7 +34,9 @@ def weights(cell, input_size=F, num_layers=2):
 
 
 def layers(cell, input_size=F, num_layers=2):
-    return read_layers(cell, weights(cell, input_size, num_layers), input_size=input_size, hidden_size=H, num_layers=num_layers)
+    return read_layers(
+        cell, weights(cell, input_size, num_layers), input_size=input_size, hidden_size=H, num_layers=num_layers
+    )
 
 
 def sigmoid(x):
@@ -60,7 +65,9 @@ def expected(cell, values, num_layers=2):
     hidden, cells, outputs = np.zeros((num_layers, H)), np.zeros((num_layers, H)), []
     for x in values:
         for layer in range(num_layers):
-            hidden[layer], cells[layer] = equation(cell, given[4 * layer : 4 * layer + 4], x, hidden[layer], cells[layer])
+            hidden[layer], cells[layer] = equation(
+                cell, given[4 * layer : 4 * layer + 4], x, hidden[layer], cells[layer]
+            )
             x = hidden[layer].copy()
         outputs.append(x)
     return np.stack(outputs), hidden, cells
@@ -123,7 +130,10 @@ def test_a_vocabulary_too_large_for_a_table_gives_the_same(cell, monkeypatch):
     plain = RecurrentStack(layers(cell), EMBEDDING)
     for batch in (1, 3):
         state = table.feed(IDS[:batch], table.initial_state(batch))[1]
-        near(plain.feed(IDS[:batch], plain.initial_state(batch))[0], table.feed(IDS[:batch], table.initial_state(batch))[0])
+        near(
+            plain.feed(IDS[:batch], plain.initial_state(batch))[0],
+            table.feed(IDS[:batch], table.initial_state(batch))[0],
+        )
         near(plain.step(IDS[:batch, 0], state)[0], table.step(IDS[:batch, 0], state)[0])
 
 
@@ -199,7 +209,9 @@ def test_weights_of_another_kind_come_as_float32():
 
 def test_missing_and_misshapen_weights_are_named():
     given = weights("gru")
-    with pytest.raises(CheckpointError, match=r"the tensor recurrent\.0\.weight_ih_l0 is \[12, 3\] but the settings ask for \[12, 9\]"):
+    with pytest.raises(
+        CheckpointError, match=r"the tensor recurrent\.0\.weight_ih_l0 is \[12, 3\] but the settings ask for \[12, 9\]"
+    ):
         read_layers("gru", given, input_size=9, hidden_size=H, num_layers=2)
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor recurrent\.2\.weight_ih_l0"):
         read_layers("gru", given, input_size=F, hidden_size=H, num_layers=3)

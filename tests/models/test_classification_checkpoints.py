@@ -74,8 +74,12 @@ class WholeSumDecoder:
 
 
 def registry_of(model=Sum, decoder=None):
-    offered = seqshell.Architecture("sum", seqshell.Task.CLASSIFY, Config, model, decoder, causal=not issubclass(model, WholeSum))
-    plugin = SimpleNamespace(__name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered]))
+    offered = seqshell.Architecture(
+        "sum", seqshell.Task.CLASSIFY, Config, model, decoder, causal=not issubclass(model, WholeSum)
+    )
+    plugin = SimpleNamespace(
+        __name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered])
+    )
     return load_registry(Policy(no_plugins=True), modules=[plugin])
 
 
@@ -109,7 +113,9 @@ def test_a_saved_classifier_is_opened_with_its_labels_and_the_same_logits(path, 
     assert opened.causal == (model is Sum)
     for row, length in enumerate((4, 2)):
         expected = last_logits(module, TEXTS[row : row + 1, :length])
-        np.testing.assert_allclose(opened.decoder.feed(TEXTS, opened.decoder.initial_state(2))[0][row : row + 1], expected, atol=1e-6)
+        np.testing.assert_allclose(
+            opened.decoder.feed(TEXTS, opened.decoder.initial_state(2))[0][row : row + 1], expected, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
@@ -121,7 +127,9 @@ def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, 
 
     config = ClassifierConfig(TOKENIZER.size, 3, embed_size=4, hidden_size=4, max_length=4, cut="head")
     module = (Classifier if name == "classifier" else BidirectionalClassifier)(config).eval()
-    seqshell.save_checkpoint(path, architecture=name, module=module, tokenizer=TOKENIZER, labels=LABELS, registry=registry)
+    seqshell.save_checkpoint(
+        path, architecture=name, module=module, tokenizer=TOKENIZER, labels=LABELS, registry=registry
+    )
     session = seqshell.open(path, registry=registry)
     whole, cut = session.classify("abcdefgh"), session.classify("abcd")
     assert whole.probs == cut.probs
@@ -142,8 +150,14 @@ def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, 
         ({"labels": ("Czech", "Irish", "")}, "does not say what its labels are called"),
         ({"labels": ("Czech", "Irish", "Irish")}, "it has two labels called 'Irish'"),
         ({"labels": ("Czech", "Irish")}, "its config has a num_classes of 3, and there are 2 labels"),
-        ({"tokenizer": CharTokenizer("abcdefghijkl")}, "its char tokenizer does not begin with PAD, BOS, EOS and UNK, which a classification needs"),
-        ({"tokenizer": CharTokenizer("abc", specials=True)}, "its config has a vocab_size of 12, and its tokenizer 7 tokens"),
+        (
+            {"tokenizer": CharTokenizer("abcdefghijkl")},
+            "its char tokenizer does not begin with PAD, BOS, EOS and UNK, which a classification needs",
+        ),
+        (
+            {"tokenizer": CharTokenizer("abc", specials=True)},
+            "its config has a vocab_size of 12, and its tokenizer 7 tokens",
+        ),
     ],
 )
 def test_a_classifier_that_nobody_could_open_is_not_saved(path, options, told):
@@ -152,12 +166,16 @@ def test_a_classifier_that_nobody_could_open_is_not_saved(path, options, told):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("labels", [None, "Czech", ["Czech", 3, "Irish"], {"Czech": 0, "Irish": 1, "Korean": 2}, ["Czech", "Irish"]])
+@pytest.mark.parametrize(
+    "labels", [None, "Czech", ["Czech", 3, "Irish"], {"Czech": 0, "Irish": 1, "Korean": 2}, ["Czech", "Irish"]]
+)
 def test_a_file_whose_labels_cannot_be_is_refused_with_its_name(path, labels):
     registry = registry_of()
     header, weights = file.read(save(path, module_of(), registry))
     file.write(path, {key: value for key, value in header.items() if key != "format"} | {"labels": labels}, weights)
-    with pytest.raises(CheckpointError, match=r"mine\.safetensors: (it classifies, and does not say|its config has a num_classes of 3)"):
+    with pytest.raises(
+        CheckpointError, match=r"mine\.safetensors: (it classifies, and does not say|its config has a num_classes of 3)"
+    ):
         opening.open_model(path, registry)
 
 

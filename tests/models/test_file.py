@@ -105,7 +105,10 @@ def test_the_fingerprint_changes_with_weights_config_and_tokenizer_and_with_noth
     weights = {"a": np.ones(3, np.float32), "b": np.zeros(2, np.float32)}
     first = checkpoint.fingerprint(HEADER, weights)
 
-    assert checkpoint.fingerprint({**HEADER, "about": "another text", "examples": ["a"]}, dict(reversed(weights.items()))) == first
+    assert (
+        checkpoint.fingerprint({**HEADER, "about": "another text", "examples": ["a"]}, dict(reversed(weights.items())))
+        == first
+    )
     checkpoint.write(path, HEADER, weights)
     assert checkpoint.fingerprint(*checkpoint.read(path)) == first
     others = [

@@ -43,13 +43,17 @@ def new_module(registry, **settings):
 
     torch.manual_seed(0)
     architecture = registry.architectures["forecaster"]
-    return resolve(architecture.model)(resolve(architecture.config)(num_features=2, horizon=4, quantiles=3, hidden_size=5, **settings))
+    return resolve(architecture.model)(
+        resolve(architecture.config)(num_features=2, horizon=4, quantiles=3, hidden_size=5, **settings)
+    )
 
 
 @pytest.mark.parametrize("settings", [{"cell": "lstm"}, {"window": 4, "segment": 2}])
 def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry, tmp_path, settings):
     module = new_module(registry, **settings)
-    path = save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry)
+    path = save_checkpoint(
+        tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry
+    )
     session = seqshell.open(path, registry=registry)
     session.observe("1 20 1.5 23 0.5 17")
     inputs = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [-1.0, -1.0]]])
@@ -63,7 +67,9 @@ def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry
 
 def test_a_forecaster_is_not_saved_without_its_series(registry, tmp_path):
     with pytest.raises(UsageError, match="a model for the task forecast is saved with its series"):
-        save_checkpoint(tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry)
+        save_checkpoint(
+            tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry
+        )
 
 
 def test_decoder_and_module_are_compared_on_values(registry):
@@ -71,11 +77,15 @@ def test_decoder_and_module_are_compared_on_values(registry):
     architecture = registry.architectures["forecaster"]
     from seqshell.models.building import build_decoder
 
-    decoder = build_decoder(architecture, module.config, {name: each.numpy() for name, each in module.state_dict().items()})
+    decoder = build_decoder(
+        architecture, module.config, {name: each.numpy() for name, each in module.state_dict().items()}
+    )
     reference = TorchDecoder(module)
     assert difference(decoder, reference, architecture, module.config) < 1e-5
     wrong = SimpleNamespace(
-        initial_state=decoder.initial_state, step=decoder.step, feed=lambda *given: (decoder.feed(*given)[0] + 0.5, decoder.feed(*given)[1])
+        initial_state=decoder.initial_state,
+        step=decoder.step,
+        feed=lambda *given: (decoder.feed(*given)[0] + 0.5, decoder.feed(*given)[1]),
     )
     assert difference(wrong, reference, architecture, module.config) == pytest.approx(0.5, abs=1e-4)
 
@@ -92,7 +102,10 @@ def test_decoder_and_module_are_compared_on_values(registry):
         ({"mean": []}, "needs a mean and a standard deviation above 0"),
         ({"quantiles": [0.1, 0.9]}, "must be an odd number of shares between 0 and 1"),
         ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of shares between 0 and 1"),
-        ({"quantiles": []}, r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 4, 1, 1\)"),
+        (
+            {"quantiles": []},
+            r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 4, 1, 1\)",
+        ),
         ({"horizon": 3}, r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 3, 1, 3\)"),
         ({"horizon": True}, "the horizon of its series cannot be True"),
         ({"example": [[1.0, 2.0]]}, "a row of the example of its series has other than 1 values"),
@@ -148,7 +161,11 @@ def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
 def test_messages_give_one_line_for_each_line(path, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     (tmp_path / "lines").write_text("9.8 9.9\n\nwarm\n10.2\n")
-    code, _ = script.run(Options(model=str(path), scripts=(str(tmp_path / "lines"),), messages=True, on_error="continue", no_plugins=True))
+    code, _ = script.run(
+        Options(
+            model=str(path), scripts=(str(tmp_path / "lines"),), messages=True, on_error="continue", no_plugins=True
+        )
+    )
     out, err = capsys.readouterr()
     lines = out.splitlines()
 
@@ -164,7 +181,16 @@ def test_a_script_in_json_has_numbers_for_every_line(path, tmp_path, capsys, mon
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     assert code == 1
-    assert [each["type"] for each in found] == ["session", "result", "result", "result", "error", "result", "result", "end"]
+    assert [each["type"] for each in found] == [
+        "session",
+        "result",
+        "result",
+        "result",
+        "error",
+        "result",
+        "result",
+        "end",
+    ]
     assert found[0]["task"] == "forecast"
     assert found[1]["values"][:2] == found[2]["values"]
     assert found[1]["values"][:1] == found[6]["values"]

@@ -105,7 +105,9 @@ def registry():
 
 
 def save(path, module, registry, **options):
-    return seqshell.save_checkpoint(path, architecture="simple", module=module, tokenizer=CHARACTERS, registry=registry, **options)
+    return seqshell.save_checkpoint(
+        path, architecture="simple", module=module, tokenizer=CHARACTERS, registry=registry, **options
+    )
 
 
 def logits(model, text="abc"):
@@ -135,15 +137,29 @@ def test_a_saved_module_is_opened_with_the_same_logits_and_says_what_it_is(modul
     model = opening.open_model(path, registry)
 
     np.testing.assert_allclose(logits(model), expected(module), atol=1e-6)
-    assert (model.name, model.task, model.architecture, model.path, model.causal) == ("mine", seqshell.Task.GENERATE, "simple", path, True)
+    assert (model.name, model.task, model.architecture, model.path, model.causal) == (
+        "mine",
+        seqshell.Task.GENERATE,
+        "simple",
+        path,
+        True,
+    )
     assert model.num_parameters == 7 * 8 + 8 * 8 + 8 * 7  # the buffer is no parameter
     assert model.tokenizer.vocabulary == CHARACTERS.vocabulary
     header = file.read_header(path)
     assert model.header == header
     assert header["config"] == {"vocab_size": 7, "hidden_size": 8, "scale": 0.5, "widths": [1, 2], "offset": 0.0}
     assert (header["owner"], header["owner_version"]) == ("mine", "0.3")
-    assert header["provenance"] == {"data": {"name": "some letters"}, "seqshell": seqshell.__version__, "metrics": {"nats": 1.5}}
-    assert (header["defaults"], header["examples"], header["about"]) == ({"max_tokens": 7}, ["abc"], "It goes on with letters.")
+    assert header["provenance"] == {
+        "data": {"name": "some letters"},
+        "seqshell": seqshell.__version__,
+        "metrics": {"nats": 1.5},
+    }
+    assert (header["defaults"], header["examples"], header["about"]) == (
+        {"max_tokens": 7},
+        ["abc"],
+        "It goes on with letters.",
+    )
     assert file.read(path)[1]["seen"].dtype == np.int64
 
 
@@ -183,10 +199,18 @@ def test_a_module_in_half_precision_and_in_training_mode_is_saved_and_left_as_it
 
 
 def test_open_gives_a_live_session_with_the_wishes_of_the_checkpoint(module, registry, tmp_path):
-    path = save(tmp_path / "mine.safetensors", module, registry, defaults={"sampler": "top_k=3 temperature=0.5", "strategy": "greedy"})
+    path = save(
+        tmp_path / "mine.safetensors",
+        module,
+        registry,
+        defaults={"sampler": "top_k=3 temperature=0.5", "strategy": "greedy"},
+    )
     session = seqshell.open(path, registry=registry, seed=5)
 
-    assert [(type(stage).__name__, next(iter(vars(stage).values()))) for stage in session.chain] == [("TopK", 3), ("Temperature", 0.5)]
+    assert [(type(stage).__name__, next(iter(vars(stage).values()))) for stage in session.chain] == [
+        ("TopK", 3),
+        ("Temperature", 0.5),
+    ]
     assert session.strategy.name == "greedy"
     assert session.seed == 5
     session.feed("abc")
@@ -208,7 +232,9 @@ def test_a_session_opens_without_torch(tmp_path, module, home):
         "session.feed('abc')\n"
         "print(len([*session.generate(4, temperature=0.8)]), 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"SEQSHELL_HOME": str(home)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"SEQSHELL_HOME": str(home)}
+    )
     assert done.stdout == "5 False\n"  # four tokens and Finished
 
 
@@ -217,7 +243,10 @@ def test_a_session_opens_without_torch(tmp_path, module, home):
 
 def test_a_decoder_unlike_its_module_is_refused(module, registry, tmp_path):
     module = ElmanModel(ElmanConfig(CHARACTERS.size, offset=2e-4))
-    with pytest.raises(CheckpointError, match=r"the decoder of simple differs from its module by 0\.0002 in a logit; 0\.0001 is allowed"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"the decoder of simple differs from its module by 0\.0002 in a logit; 0\.0001 is allowed",
+    ):
         save(tmp_path / "mine.safetensors", module, registry)
     assert not (tmp_path / "mine.safetensors").exists()
     save(tmp_path / "mine.safetensors", ElmanModel(ElmanConfig(CHARACTERS.size, offset=5e-5)), registry)
@@ -237,13 +266,19 @@ def test_weights_that_are_no_numbers_are_refused(registry, tmp_path):
 
 def test_an_unknown_architecture_or_tokenizer_is_refused(module, registry, tmp_path):
     with pytest.raises(UsageError, match="no architecture 'simplee'; did you mean simple"):
-        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="simplee", module=module, tokenizer=CHARACTERS, registry=registry)
+        seqshell.save_checkpoint(
+            tmp_path / "m.safetensors", architecture="simplee", module=module, tokenizer=CHARACTERS, registry=registry
+        )
 
     class Foreign(CharTokenizer):
         name = "foreign"
 
-    with pytest.raises(CheckpointError, match="needs the tokenizer 'foreign', which no plugin offers; installed: bpe, byte, char, word"):
-        seqshell.save_checkpoint(tmp_path / "m.safetensors", architecture="simple", module=module, tokenizer=Foreign("ab"), registry=registry)
+    with pytest.raises(
+        CheckpointError, match="needs the tokenizer 'foreign', which no plugin offers; installed: bpe, byte, char, word"
+    ):
+        seqshell.save_checkpoint(
+            tmp_path / "m.safetensors", architecture="simple", module=module, tokenizer=Foreign("ab"), registry=registry
+        )
 
 
 # What cannot be opened says why
@@ -270,10 +305,14 @@ def test_an_architecture_that_no_plugin_offers_is_named_with_the_installed_ones(
 
 def test_a_missing_package_is_named_with_what_installs_it(saved):
     rewritten(saved, owner="mine", owner_distribution="seqshell-mine")
-    with pytest.raises(CheckpointError, match=r"'simple' of the plugin mine \(seqshell-mine\), which no plugin offers") as error:
+    with pytest.raises(
+        CheckpointError, match=r"'simple' of the plugin mine \(seqshell-mine\), which no plugin offers"
+    ) as error:
         opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "pip install seqshell-mine brings it"
-    rewritten(saved, owner_distribution="--index-url=https://elsewhere x")  # a file may lie, and people paste what they are told
+    rewritten(
+        saved, owner_distribution="--index-url=https://elsewhere x"
+    )  # a file may lie, and people paste what they are told
     with pytest.raises(CheckpointError, match=r"of the plugin mine, which") as error:
         opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "seqshell plugins list"
@@ -312,17 +351,27 @@ def with_letters(registry, name, distribution, kind=Letters):
 def test_a_checkpoint_remembers_whose_its_tokenizer_is(module, registry, saved, tmp_path):
     with_letters(registry, "spelling", "seqshell-spelling")
     path = seqshell.save_checkpoint(
-        tmp_path / "far.safetensors", architecture="simple", module=module, tokenizer=Letters(CHARACTERS.vocabulary), registry=registry
+        tmp_path / "far.safetensors",
+        architecture="simple",
+        module=module,
+        tokenizer=Letters(CHARACTERS.vocabulary),
+        registry=registry,
     )
 
-    assert file.read_header(path)["tokenizer_owners"] == {"tokenizer": {"owner": "spelling", "distribution": "seqshell-spelling"}}
+    assert file.read_header(path)["tokenizer_owners"] == {
+        "tokenizer": {"owner": "spelling", "distribution": "seqshell-spelling"}
+    }
     assert "tokenizer_owners" not in file.read_header(saved)  # the built-in ones are always here
     assert type(opening.open_model(path, registry).tokenizer) is Letters
-    with pytest.raises(CheckpointError, match=r"needs the tokenizer 'letters' of the plugin spelling \(seqshell-spelling\), which no") as error:
+    with pytest.raises(
+        CheckpointError, match=r"needs the tokenizer 'letters' of the plugin spelling \(seqshell-spelling\), which no"
+    ) as error:
         opening.open_model(path, registry_of(ELMAN))
     assert error.value.hint == "pip install seqshell-spelling brings it"
     others = with_letters(with_letters(registry_of(ELMAN), "a", "x", CharTokenizer), "spelling", "seqshell-spelling")
-    assert type(opening.open_model(path, others).tokenizer) is Letters  # that of its own plugin, where two have one of that name
+    assert (
+        type(opening.open_model(path, others).tokenizer) is Letters
+    )  # that of its own plugin, where two have one of that name
     assert type(opening.open_model(path, with_letters(registry_of(ELMAN), "file", "")).tokenizer) is Letters
     rewritten(path, tokenizer_owners={"tokenizer": ["spelling"]})  # a file may lie
     assert type(opening.open_model(path, registry).tokenizer) is Letters
@@ -352,7 +401,9 @@ def test_where_two_plugins_offer_the_name_the_owner_decides(saved, module):
 def test_a_plugin_that_failed_is_given_as_the_reason(saved):
     broken = SimpleNamespace(__name__="mine", seqshell_architectures=seqshell.hookimpl(lambda: 1 / 0))
     registry = load_registry(Policy(no_plugins=True), modules=[broken])
-    with pytest.raises(CheckpointError, match=r"which no plugin offers; installed: .*; the plugin mine: seqshell_architectures failed"):
+    with pytest.raises(
+        CheckpointError, match=r"which no plugin offers; installed: .*; the plugin mine: seqshell_architectures failed"
+    ):
         opening.open_model(saved, registry)
 
 
@@ -367,7 +418,10 @@ def test_a_plugin_that_failed_is_given_as_the_reason(saved):
         ({"config": {"vocab_size": 7, "hidden_size": 8.0}}, r"the setting hidden_size cannot be 8\.0"),
         ({"config": {}}, "the config does not fit the architecture simple: .*vocab_size"),
         ({"tokenizer": {"name": "char", "vocabulary": "aa"}}, "needs a vocabulary of different characters"),
-        ({"tokenizer": {"name": "char", "vocabulary": "ab"}}, r"outputs of the shape \(1, 7\), and its tokenizer has 2 tokens"),
+        (
+            {"tokenizer": {"name": "char", "vocabulary": "ab"}},
+            r"outputs of the shape \(1, 7\), and its tokenizer has 2 tokens",
+        ),
         ({"tokenizer": {"name": "subprocess:run"}}, "needs the tokenizer 'subprocess:run', which no plugin offers"),
         ({"tokenizer": {}}, "needs the tokenizer None"),
         ({"kind": "session"}, "is a saved session, not a model"),
@@ -399,7 +453,9 @@ def test_a_claimed_size_costs_nothing(module, tmp_path):
     registry = registry_of(replace(ELMAN, decoder=None))
     path = save(tmp_path / "mine.safetensors", module, registry)
     config = {**file.read_header(path)["config"], "vocab_size": 2**37}
-    with pytest.raises(CheckpointError, match=r"embedding.weight is \(7, 8\), and the config means \(137438953472, 8\)"):
+    with pytest.raises(
+        CheckpointError, match=r"embedding.weight is \(7, 8\), and the config means \(137438953472, 8\)"
+    ):
         opening.open_model(rewritten(path, config=config), registry)
 
 
@@ -421,6 +477,8 @@ def test_wishes_that_cannot_be_had_are_told(saved, registry):
 def test_byte_models_open_too(tmp_path, registry):
     module = ElmanModel(ElmanConfig(256))
     path = tmp_path / "bytes.safetensors"
-    seqshell.save_checkpoint(path, architecture="mine/simple", module=module, tokenizer=ByteTokenizer(), registry=registry)
+    seqshell.save_checkpoint(
+        path, architecture="mine/simple", module=module, tokenizer=ByteTokenizer(), registry=registry
+    )
     assert opening.open_model(path, registry).tokenizer.size == 256
     assert json.loads(json.dumps(file.read_header(path)["tokenizer"])) == {"name": "byte"}

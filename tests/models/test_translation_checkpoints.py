@@ -42,7 +42,9 @@ class PairModule(nn.Module):
         self.config = config
         for side, size in (("encoder", config.source_vocab_size), ("decoder", config.target_vocab_size)):
             self.register_parameter(f"{side}_embedding", nn.Parameter(torch.randn(size, config.hidden_size)))
-            self.register_parameter(f"{side}_recurrent", nn.Parameter(torch.randn(config.hidden_size, config.hidden_size) / 2))
+            self.register_parameter(
+                f"{side}_recurrent", nn.Parameter(torch.randn(config.hidden_size, config.hidden_size) / 2)
+            )
         self.readout = nn.Parameter(torch.randn(config.hidden_size, config.target_vocab_size))
 
     def initial_state(self, batch_size=1):
@@ -52,7 +54,9 @@ class PairModule(nn.Module):
         mask = torch.arange(source.shape[1]) < lengths[:, None]
         hidden, encoded = self.readout.new_zeros(len(source), self.config.hidden_size), []
         for column, here in zip(source.unbind(1), mask.unbind(1), strict=True):
-            hidden = torch.where(here[:, None], torch.tanh(self.encoder_embedding[column] + hidden @ self.encoder_recurrent), hidden)
+            hidden = torch.where(
+                here[:, None], torch.tanh(self.encoder_embedding[column] + hidden @ self.encoder_recurrent), hidden
+            )
             encoded.append(hidden)
         return TinyState(hidden, torch.stack(encoded, 1), mask, torch.zeros(mask.shape))
 
@@ -86,7 +90,9 @@ def architecture(decoder=PairDecoder):
 
 
 def registry_of(offered):
-    plugin = SimpleNamespace(__name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered]))
+    plugin = SimpleNamespace(
+        __name__="mine", __version__="1", seqshell_architectures=seqshell.hookimpl(lambda: [offered])
+    )
     return load_registry(Policy(no_plugins=True), modules=[plugin])
 
 
@@ -122,9 +128,15 @@ def test_a_saved_translation_model_is_opened_with_both_tokenizers_and_the_same_l
     registry = registry_of(architecture(decoder))
     model = opening.open_model(save(path, module, registry), registry)
 
-    assert (model.task, model.tokenizer.tokens, model.source_tokenizer.tokens) == (seqshell.Task.TRANSLATE, WRITES.tokens, READS.tokens)
+    assert (model.task, model.tokenizer.tokens, model.source_tokenizer.tokens) == (
+        seqshell.Task.TRANSLATE,
+        WRITES.tokens,
+        READS.tokens,
+    )
     with torch.inference_mode():
-        expected, after = module(torch.tensor([[1, 5], [1, 9]]), module.encode(torch.from_numpy(SOURCE), torch.from_numpy(LENGTHS)))
+        expected, after = module(
+            torch.tensor([[1, 5], [1, 9]]), module.encode(torch.from_numpy(SOURCE), torch.from_numpy(LENGTHS))
+        )
     outputs, state = model.decoder.feed(np.array([[1, 5], [1, 9]]), model.decoder.encode(SOURCE, LENGTHS))
     np.testing.assert_allclose(outputs, expected[:, -1].numpy(), atol=1e-5)
     np.testing.assert_allclose(attention_of(state), after.attention.numpy(), atol=1e-5)
@@ -143,7 +155,10 @@ def test_the_fingerprint_tells_source_tokenizers_apart(module, path, tmp_path):
     registry = registry_of(architecture())
     other = save(tmp_path / "other.safetensors", module, registry, source_tokenizer=words("i you love them"))
 
-    assert opening.open_model(save(path, module, registry), registry).fingerprint != opening.open_model(other, registry).fingerprint
+    assert (
+        opening.open_model(save(path, module, registry), registry).fingerprint
+        != opening.open_model(other, registry).fingerprint
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +167,10 @@ def test_the_fingerprint_tells_source_tokenizers_apart(module, path, tmp_path):
         ({"source_tokenizer": None}, "it translates, and has no source_tokenizer"),
         ({"source_tokenizer": words("i")}, "a source_vocab_size of 8, and its tokenizer 5 tokens"),
         ({"tokenizer": READS}, "a target_vocab_size of 10, and its tokenizer 8 tokens"),
-        ({"source_tokenizer": CharTokenizer("abcdefgh")}, "its char tokenizer does not begin with PAD, BOS, EOS and UNK"),
+        (
+            {"source_tokenizer": CharTokenizer("abcdefgh")},
+            "its char tokenizer does not begin with PAD, BOS, EOS and UNK",
+        ),
     ],
 )
 def test_tokenizers_that_do_not_fit_are_refused_when_saved_and_when_opened(module, path, options, message):
@@ -175,7 +193,9 @@ def test_tokenizers_that_do_not_fit_are_refused_when_saved_and_when_opened(modul
 def test_a_decoder_that_sees_the_padding_is_refused(path):
     torch.manual_seed(0)
     module = PairModule(Pair(READS.size, WRITES.size, leak=0.01))
-    with pytest.raises(CheckpointError, match=r"the decoder of pair differs from its module by .* in a logit; 0.0001 is allowed"):
+    with pytest.raises(
+        CheckpointError, match=r"the decoder of pair differs from its module by .* in a logit; 0.0001 is allowed"
+    ):
         save(path, module, registry_of(architecture()))
 
 
@@ -195,7 +215,9 @@ def test_weights_that_cannot_encode_are_refused_when_the_file_is_opened(module, 
             raise RuntimeError("no encoder")
 
     save(path, module, registry_of(architecture()))
-    with pytest.raises(CheckpointError, match="the architecture pair fails with these weights: RuntimeError: no encoder"):
+    with pytest.raises(
+        CheckpointError, match="the architecture pair fails with these weights: RuntimeError: no encoder"
+    ):
         opening.open_model(path, registry_of(architecture(Failing)))
 
 
@@ -220,4 +242,6 @@ assert finished.answer == session.text().text != "" and len(finished.candidates)
 assert session.attention().weights.shape == (finished.num_tokens, 3)
 assert "torch" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code, path], check=True, env={"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""})
+    subprocess.run(
+        [sys.executable, "-c", code, path], check=True, env={"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
+    )

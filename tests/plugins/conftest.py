@@ -64,18 +64,34 @@ class Env:
     @property
     def variables(self) -> dict[str, str]:
         """What programs find in os.environ; their names are looked up here first."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))
+        }
         return {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{self.programs}{os.pathsep}{kept.get('PATH', '')}"}
 
-    def run(self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment, "python" or "seqshell", in `cwd` (self.work if not given)."""
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         command = [str(self.programs / words[0]), *map(str, words[1:])]  # a path that is absolute stays as it is
         return subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", check=False, env=self.variables, cwd=cwd or self.work, timeout=timeout, **stdin
+            command,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            env=self.variables,
+            cwd=cwd or self.work,
+            timeout=timeout,
+            **stdin,
         )
 
-    def seqshell(self, *words: str | Path, input: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def seqshell(
+        self, *words: str | Path, input: str | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return self.run("seqshell", *words, input=input, cwd=cwd)
 
     def together(self, commands: Sequence[Sequence[str | Path]]) -> list[subprocess.CompletedProcess[str]]:
@@ -83,7 +99,10 @@ class Env:
         lines = [list(map(str, words)) for words in commands]
         done = self.run("python", "-c", TOGETHER, input=json.dumps(lines))
         assert done.returncode == 0, done.stderr
-        return [subprocess.CompletedProcess(words, *told) for words, told in zip(lines, json.loads(done.stdout), strict=True)]
+        return [
+            subprocess.CompletedProcess(words, *told)
+            for words, told in zip(lines, json.loads(done.stdout), strict=True)
+        ]
 
     def source(self, project: str | Path) -> Path:
         """A copy of a distribution's folder among self.work, outside of this project and its settings for pytest."""

@@ -84,13 +84,17 @@ def test_lstm_cell_is_nn_lstm_in_values_and_gradients():
     module = made(LSTMCellConfig, LSTMCellLanguageModel, num_layers=2)
 
     def parts(cell, of):
-        return [torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "ifgo"]) for name in "WUb"] + [torch.zeros(4 * H)]
+        return [torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "ifgo"]) for name in "WUb"] + [
+            torch.zeros(4 * H)
+        ]
 
     network = torchs(nn.LSTM, [parts(cell, lambda weight: weight) for cell in module.cells])
     state = map_leaves(torch.randn_like, module.initial_state(B))
 
     outputs, after = module(TOKENS, state)
-    every, (hidden, cell) = network(module.embedding(TOKENS).detach(), tuple(part.transpose(0, 1).contiguous() for part in state))
+    every, (hidden, cell) = network(
+        module.embedding(TOKENS).detach(), tuple(part.transpose(0, 1).contiguous() for part in state)
+    )
     expected = functional.linear(every, module.readout.weight.detach(), module.readout.bias.detach())
     backward(outputs)
     backward(expected)
@@ -109,7 +113,9 @@ def test_gru_cell_is_nn_gru_in_values_and_gradients():
     module = made(GRUCellConfig, GRUCellLanguageModel, num_layers=2)
 
     def parts(cell, of):
-        entering, recurrent, bias = (torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "rzn"]) for name in "WUb")
+        entering, recurrent, bias = (
+            torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "rzn"]) for name in "WUb"
+        )
         return entering, recurrent, bias, torch.cat((torch.zeros(2 * H), of(cell.a_n)))
 
     network = torchs(nn.GRU, [parts(cell, lambda weight: weight) for cell in module.cells])
@@ -126,7 +132,9 @@ def test_gru_cell_is_nn_gru_in_values_and_gradients():
     for number, written in enumerate(module.cells):
         entering, recurrent, bias, inner = parts(written, lambda weight: weight.grad)
         inner[: 2 * H] = bias[: 2 * H]  # of these gates torch has the bias twice
-        for name, gradient in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (entering, recurrent, bias, inner), strict=True):
+        for name, gradient in zip(
+            ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (entering, recurrent, bias, inner), strict=True
+        ):
             torch.testing.assert_close(getattr(network, f"{name}_l{number}").grad, gradient)
 
 
@@ -147,7 +155,10 @@ def test_an_lstm_cell_has_four_times_and_a_gru_cell_three_times_the_weights_of_o
     one = elman.i2h.weight.numel() + elman.h2h.weight.numel() + H
     lstm, gru = (
         sum(weight.numel() for weight in module.cells.parameters())
-        for module in (made(LSTMCellConfig, LSTMCellLanguageModel), made(GRUCellConfig, GRUCellLanguageModel, reset="before"))
+        for module in (
+            made(LSTMCellConfig, LSTMCellLanguageModel),
+            made(GRUCellConfig, GRUCellLanguageModel, reset="before"),
+        )
     )
     assert (lstm, gru) == (4 * one, 3 * one)
 
@@ -186,7 +197,9 @@ def test_the_decoder_equals_the_module(config_type, model_type, decoder_type, se
     module = made(config_type, model_type, **settings)
     if settings.get("nonlinearity") == "none":  # it would grow without end
         module.load_state_dict({name: weight / 4 for name, weight in module.state_dict().items()})
-    decoder = decoder_type(module.config, {name: weight.detach().numpy() for name, weight in module.state_dict().items()})
+    decoder = decoder_type(
+        module.config, {name: weight.detach().numpy() for name, weight in module.state_dict().items()}
+    )
     with torch.inference_mode():
         expected, expected_state = module(TOKENS, module.initial_state(B))
 

@@ -10,7 +10,7 @@ import pytest
 from seqshell.cli.plugins_check import check_command
 from seqshell.core.errors import UsageError
 
-MODEL = '''
+MODEL = """
 import numpy as np
 import torch
 from dataclasses import dataclass, field
@@ -65,9 +65,9 @@ class Decoder:
 @seqshell.hookimpl
 def seqshell_architectures():
     yield seqshell.Architecture("wrong", seqshell.Task.GENERATE, config=Config, model=Elman, decoder=Decoder)
-'''
+"""
 
-SAMPLER = '''
+SAMPLER = """
 import numpy as np
 from dataclasses import dataclass
 from typing import ClassVar
@@ -87,19 +87,25 @@ class Wrong:
 @seqshell.hookimpl
 def seqshell_samplers():
     yield Wrong
-'''
+"""
 
 CHANGES = {  # what makes them wrong: a text, and what stands in its place
     "in place": ("last = last.transpose(0, 1)\n", "last = state.copy_(last.transpose(0, 1).detach())\n"),
     "mixed": ("return self.readout(hidden), last", "return self.readout(hidden), last - 0.1 * last.mean(0)"),
-    "layers first": ("(batch_size, self.config.num_layers, self.config.hidden_size)\n\n    def forward", "(2, batch_size, 8)\n\n    def forward"),
+    "layers first": (
+        "(batch_size, self.config.num_layers, self.config.hidden_size)\n\n    def forward",
+        "(2, batch_size, 8)\n\n    def forward",
+    ),
     "kept": (
         "        last = last.transpose(0, 1)\n",
         "        last = last.transpose(0, 1)\n"
         "        if getattr(self, 'kept', None) is not None and self.kept.shape == last.shape:\n            hidden = hidden + self.kept[:, -1:]\n"
         "        self.kept = last\n",
     ),
-    "centred": ("return self.readout(hidden), last", "return self.readout(hidden - hidden.mean(1, keepdim=True)), last"),
+    "centred": (
+        "return self.readout(hidden), last",
+        "return self.readout(hidden - hidden.mean(1, keepdim=True)), last",
+    ),
     "forgets": ("state.transpose(0, 1).contiguous()", "torch.zeros_like(state.transpose(0, 1))"),
     "no bias": (' + self.weights[f"recurrent.bias_hh_l{layer}"]', ""),
     "a set": ("num_layers: int = 2", "num_layers: int = 2\n    marks: Any = field(default_factory=lambda: {1, 2})"),
@@ -109,7 +115,10 @@ SAMPLER_CHANGES = {
     "nothing left": ("np.where(logits < np.sort", "np.where(logits <= np.sort"),
     "not neutral": ("return logits.copy()", "return logits - 1e-3"),
     "own chance": ("if self.k == 0:", "if self.k == 0 or np.random.random() < 0.5:"),
-    "writes": ("return np.where(logits <", "logits[logits < np.sort(logits)[-self.k:][0]] = -np.inf\n        return np.where(logits <"),
+    "writes": (
+        "return np.where(logits <",
+        "logits[logits < np.sort(logits)[-self.k:][0]] = -np.inf\n        return np.where(logits <",
+    ),
 }
 
 
@@ -147,17 +156,42 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
             "what an earlier call returned was written to: state",
             r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
-        ("mixed", "module: the rows of a batch do not mix", "row 0 in the batch and alone: ", r"2 rows of \d steps? .*" + SMALL),
+        (
+            "mixed",
+            "module: the rows of a batch do not mix",
+            "row 0 in the batch and alone: ",
+            r"2 rows of \d steps? .*" + SMALL,
+        ),
         (
             "layers first",
             "module: the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind",
             "state is [2, 1, 8] at first, where [1, ...] is needed: the batch comes first",
             "1 row of 1 step",
         ),
-        ("kept", "module: a kept state that is read again gives the same bits", "read twice: outputs ", "1 row of 1 step"),
-        ("centred", "module: reading in pieces equals reading at once", "fed in two pieces: outputs ", r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL),
-        ("forgets", "module: reading in pieces equals reading at once", "fed in two pieces: ", r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL),
-        ("no bias", "decoder: its outputs are the module's within 0.0001", "fed 1 rows: outputs ", r"1 row of 1 step \[\[\d+\]\]" + SMALL),
+        (
+            "kept",
+            "module: a kept state that is read again gives the same bits",
+            "read twice: outputs ",
+            "1 row of 1 step",
+        ),
+        (
+            "centred",
+            "module: reading in pieces equals reading at once",
+            "fed in two pieces: outputs ",
+            r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
+        ),
+        (
+            "forgets",
+            "module: reading in pieces equals reading at once",
+            "fed in two pieces: ",
+            r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
+        ),
+        (
+            "no bias",
+            "decoder: its outputs are the module's within 0.0001",
+            "fed 1 rows: outputs ",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
+        ),
         ("a set", "its config survives JSON", "marks={1, 2} cannot be written as JSON: ", ""),
         ("a key", "its config survives JSON", "marks={1: 2} comes back as {'1': 2}", ""),
     ],
@@ -178,8 +212,18 @@ def test_a_wrong_architecture_is_told_by_the_rule_that_is_about_it(capsys, tmp_p
             "nothing but -inf",
             "logits [0.0] after the tokens []",
         ),
-        ("not neutral", "k=0, its neutral value, changes nothing", "logits 0.001 apart, where 1e-09 is allowed", "logits [0.0] after the tokens []"),
-        ("own chance", "by default: the same context gives the same logits; there is no chance but context.uniform(name)", "[", "logits ["),
+        (
+            "not neutral",
+            "k=0, its neutral value, changes nothing",
+            "logits 0.001 apart, where 1e-09 is allowed",
+            "logits [0.0] after the tokens []",
+        ),
+        (
+            "own chance",
+            "by default: the same context gives the same logits; there is no chance but context.uniform(name)",
+            "[",
+            "logits [",
+        ),
         ("writes", "by default: what goes in is not written to", "the given logits became ", "logits ["),
     ],
 )
@@ -353,8 +397,16 @@ def seqshell_importers():
         ("talks", "its example runs on a small model and ends", "it does not end: more than "),
         ("two turns", "what it does is one turn: /undo takes back all of it", "it went from position 0 to "),
         ("json", "a file that is not of its kind is None, or a SeqshellError of one line", "JSONDecodeError: "),
-        ("lines", "a file that is not of its kind is None, or a SeqshellError of one line", "an error of several lines: "),
-        ("takes all", "a file that is not of its kind is None, or a SeqshellError of one line", "a dict was made of it"),
+        (
+            "lines",
+            "a file that is not of its kind is None, or a SeqshellError of one line",
+            "an error of several lines: ",
+        ),
+        (
+            "takes all",
+            "a file that is not of its kind is None, or a SeqshellError of one line",
+            "a dict was made of it",
+        ),
     ],
 )
 def test_other_wrong_offers_are_told_by_the_rule_that_is_about_it(capsys, tmp_path, fault, rule, seen):
@@ -386,7 +438,9 @@ def test_a_plugin_that_cannot_be_loaded_is_one_failed_rule_with_its_traceback(ca
 
 
 def test_a_target_that_cannot_be_imported_is_a_failed_rule(capsys, tmp_path):
-    text = "import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    yield seqshell.Lazy('gone', 'wrong:Gone')\n"
+    text = (
+        "import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    yield seqshell.Lazy('gone', 'wrong:Gone')\n"
+    )
     (rule,) = failing(capsys, write(tmp_path, text))
     assert rule == "its target is imported, and is what it should be"
 
@@ -414,7 +468,10 @@ def test_what_p_names_is_loaded_and_not_checked(capsys, tmp_path):
 
 def test_an_example_that_needs_what_is_not_here_is_a_warning(capsys, tmp_path):
     assert check_command(write(tmp_path, OTHERS, ("/echo be", "/echo \u732b")), (), as_json=False) == 0
-    assert "  warning its example runs on a small model and ends\n          seen: tiny does not know " in capsys.readouterr().out
+    assert (
+        "  warning its example runs on a small model and ends\n          seen: tiny does not know "
+        in capsys.readouterr().out
+    )
 
 
 def test_a_built_in_plugin_is_checked_by_its_name(capsys):
@@ -443,7 +500,11 @@ def test_what_is_not_there_is_one_line(tmp_path, monkeypatch, word, message):
 def test_torch_at_module_level_is_a_warning_with_its_milliseconds_and_fails_nothing(tmp_path):
     """In a process of its own: here torch is in memory already."""
     path = write(tmp_path, "import torch\n" + SAMPLER)
-    done = subprocess.run([sys.executable, "-m", "seqshell", "plugins", "check", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "seqshell", "plugins", "check", path], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"  warning torch is not imported at module level\n +seen: [\d,]+ ms at every start; ", done.stdout)
+    assert re.search(
+        r"  warning torch is not imported at module level\n +seen: [\d,]+ ms at every start; ", done.stdout
+    )
     assert done.stdout.endswith("all 13 rules hold, 1 warning\n")

@@ -93,12 +93,24 @@ class WholeSumDecoder:
     ("model", "fault", "line"),
     [
         (Sum, "", ""),
-        (Sum, "hears the end of the text", "module: its outputs at each step are those of reading up to there: step 1: outputs "),
+        (
+            Sum,
+            "hears the end of the text",
+            "module: its outputs at each step are those of reading up to there: step 1: outputs ",
+        ),
         (Sum, "tells the last only", "module: its outputs at each step are those of reading up to there: "),
         (WholeSum, "", ""),
         (WholeSum, "reads padding", "module: padding changes nothing: padded further: outputs "),
-        (WholeSum, "tells every token", "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of"),
-        (WholeSum, "has a state", "module: it has one output for a text, [B, 1, ...], and its state is (): there are arrays in its state"),
+        (
+            WholeSum,
+            "tells every token",
+            "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of",
+        ),
+        (
+            WholeSum,
+            "has a state",
+            "module: it has one output for a text, [B, 1, ...], and its state is (): there are arrays in its state",
+        ),
     ],
 )
 def test_a_classifier_with_a_fault_is_told_by_the_rule_it_breaks(model, fault, line):

@@ -22,14 +22,21 @@ TEXTS = np.random.default_rng(0).integers(UNK, V, (4, 7))
 TEXTS[np.arange(7) >= LENGTHS[:, None]] = PAD
 
 SETTINGS = [
-    *({"cell": cell, "pooling": pooling} for cell in ("rnn", "lstm", "gru") for pooling in ("last", "mean", "max", "attention")),
+    *(
+        {"cell": cell, "pooling": pooling}
+        for cell in ("rnn", "lstm", "gru")
+        for pooling in ("last", "mean", "max", "attention")
+    ),
     {"num_layers": 3, "pooling": "attention"},
     {"num_layers": 2, "cell": "gru", "pooling": "last+max"},
     {"pooling": "attention+mean+max+last", "dropout": 0.5},
     {"ngrams": 1, "ngram_slots": 7},
     {"ngrams": 3, "ngram_slots": 50, "ngram_dropout": 0.5, "cell": "gru"},
 ]
-FAMILIES = {"classifier": (Classifier, ClassifierDecoder), "bidirectional_classifier": (BidirectionalClassifier, BidirectionalClassifierDecoder)}
+FAMILIES = {
+    "classifier": (Classifier, ClassifierDecoder),
+    "bidirectional_classifier": (BidirectionalClassifier, BidirectionalClassifierDecoder),
+}
 EACH = pytest.mark.parametrize(("name", "settings"), [(name, settings) for name in FAMILIES for settings in SETTINGS])
 
 
@@ -112,7 +119,11 @@ def test_ngrams_add_their_weights(name):
         for weight in silent.wide.parameters():
             weight.zero_()
     heard, _ = made(name, settings)
-    near(told - belief(silent, TEXTS), np.stack([told_by_ngrams(heard, text[:length]) for text, length in zip(TEXTS, LENGTHS, strict=True)]), 1e-5)
+    near(
+        told - belief(silent, TEXTS),
+        np.stack([told_by_ngrams(heard, text[:length]) for text, length in zip(TEXTS, LENGTHS, strict=True)]),
+        1e-5,
+    )
 
 
 def test_ngrams_that_are_left_out_in_training_are_made_up_for():
@@ -162,7 +173,9 @@ def test_padding_changes_nothing(name, settings):
     near(belief(module, TEXTS), alone)
     outputs, state = decoder.feed(further, decoder.initial_state(4))
     near(outputs, alone)
-    one_by_one = [decoder.feed(TEXTS[row : row + 1, :length], decoder.initial_state(1))[1] for row, length in enumerate(LENGTHS)]
+    one_by_one = [
+        decoder.feed(TEXTS[row : row + 1, :length], decoder.initial_state(1))[1] for row, length in enumerate(LENGTHS)
+    ]
     for row, expected in enumerate(one_by_one):
         states_near(rows(state, slice(row, row + 1)), expected)
 
@@ -189,7 +202,9 @@ def pooled(kind, hidden, module):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("kinds", [("last",), ("mean",), ("max",), ("attention",), ("last", "max"), ("mean", "attention")])
+@pytest.mark.parametrize(
+    "kinds", [("last",), ("mean",), ("max",), ("attention",), ("last", "max"), ("mean", "attention")]
+)
 def test_the_logits_are_the_read_out_of_the_pooled_hidden_states(name, kinds):
     module, _ = made(name, {"pooling": "+".join(kinds), "num_layers": 2})
     hidden = hidden_states(module, TEXTS[1])
@@ -235,7 +250,9 @@ def test_both_directions_of_an_lstm_are_those_of_torch():
     )
     with torch.inference_mode():
         embedded = module.embedding(torch.from_numpy(TEXTS))
-        packed = torch.nn.utils.rnn.pack_padded_sequence(embedded, torch.from_numpy(LENGTHS), batch_first=True, enforce_sorted=False)
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            embedded, torch.from_numpy(LENGTHS), batch_first=True, enforce_sorted=False
+        )
         _, (final, _) = reference(packed)
         expected = module.readout(torch.cat((final[-2], final[-1]), -1))
     near(belief(module, TEXTS), expected)
@@ -334,7 +351,10 @@ def test_a_row_without_any_token_is_a_text_that_is_pad():
     ("settings", "told"),
     [
         ({"num_classes": 1}, "chooses among 2 classes at least, not 1"),
-        ({"pooling": "median"}, "pooling must be last, mean, max or attention, or some of them joined by \\+, not 'median'"),
+        (
+            {"pooling": "median"},
+            "pooling must be last, mean, max or attention, or some of them joined by \\+, not 'median'",
+        ),
         ({"pooling": "max+max"}, "not 'max\\+max'"),
         ({"pooling": ""}, "not ''"),
         ({"cut": "middle"}, "cut must be head, tail or both"),

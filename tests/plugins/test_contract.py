@@ -51,7 +51,9 @@ def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
     ],
 )
 def test_cells_written_out_keep_it_with_other_settings_too(name, settings):
-    assert failed(check_architecture(REGISTRY.architectures[name], {"embed_size": 8, "hidden_size": 12} | settings)) == []
+    assert (
+        failed(check_architecture(REGISTRY.architectures[name], {"embed_size": 8, "hidden_size": 12} | settings)) == []
+    )
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "sigmoid"])
@@ -176,7 +178,10 @@ def test_a_sound_stranger_passes():
         ("looks ahead", "its outputs at each step are those of reading up to there"),
         ("raises", "saving and loading change no output: RuntimeError: out of luck"),
         ("grows", "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind"),
-        ("changes its kind", "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind"),
+        (
+            "changes its kind",
+            "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind",
+        ),
     ],
 )
 def test_a_fault_is_found_and_told_by_the_rule_it_breaks(fault, rule):
@@ -238,7 +243,9 @@ class MeanSeq2Seq(nn.Module):
         if fault == "hears the end of the target":
             hidden = hidden + 0.1 * hidden[:, -1:]
         encoded = state.encoded.clone() if fault == "copies the source" else state.encoded
-        return self.readout(torch.tanh(hidden + context[:, None])), PairState(hidden[:, -1], encoded, state.mask, weights)
+        return self.readout(torch.tanh(hidden + context[:, None])), PairState(
+            hidden[:, -1], encoded, state.mask, weights
+        )
 
 
 @pytest.mark.parametrize(
@@ -247,11 +254,23 @@ class MeanSeq2Seq(nn.Module):
         ("", ""),
         ("starts from nothing", "module: initial_state is the encoding of EOS alone: state.encoded "),
         ("reads padding", "module: padding of the source changes nothing: padded further: step 0: outputs "),
-        ("reads padding", "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: "),
+        (
+            "reads padding",
+            "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: ",
+        ),
         ("reads padding", "module: padding of the target changes neither an earlier logit nor the loss: loss "),
-        ("attends twice", "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: its sums"),
-        ("copies the source", "module: what a step does not change is handed on as the same array: state.encoded never changes, but"),
-        ("hears the end of the target", "module: padding of the target changes neither an earlier logit nor the loss: logits "),
+        (
+            "attends twice",
+            "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: its sums",
+        ),
+        (
+            "copies the source",
+            "module: what a step does not change is handed on as the same array: state.encoded never changes, but",
+        ),
+        (
+            "hears the end of the target",
+            "module: padding of the target changes neither an earlier logit nor the loss: logits ",
+        ),
     ],
 )
 def test_a_translation_model_with_a_fault_is_told_by_the_rule_it_breaks(fault, line):
@@ -291,9 +310,15 @@ class TopA:
     ("fault", "line"),
     [
         ("moves at neutral", "a=0, its neutral value, changes nothing: logits"),
-        ("leaves nothing", "a=1: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: nothing but -inf"),
+        (
+            "leaves nothing",
+            "a=1: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: nothing but -inf",
+        ),
         ("writes", "by default: what goes in is not written to: the given logits became"),
-        ("revives", "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: -inf became possible"),
+        (
+            "revives",
+            "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: -inf became possible",
+        ),
     ],
 )
 def test_a_sampler_with_a_fault_is_told_by_the_rule_it_breaks(monkeypatch, fault, line):

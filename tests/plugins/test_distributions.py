@@ -13,20 +13,35 @@ from seqshell.models.file import read_header
 
 FOLDER = Path(__file__).parent / "distributions"
 PROJECTS = sorted(path.parent.name for path in FOLDER.glob("*/pyproject.toml"))
-MADE_OF = {project: next(path for name in ("recipe.toml", "example.json") if (path := FOLDER / project / name).exists()) for project in PROJECTS}
-OFFERS = {"dry": "sampler", "xtc": "sampler", "poem": "command", "syllables": "tokenizer", "json_rnn": "importer"}  # the others: an architecture
+MADE_OF = {
+    project: next(path for name in ("recipe.toml", "example.json") if (path := FOLDER / project / name).exists())
+    for project in PROJECTS
+}
+OFFERS = {
+    "dry": "sampler",
+    "xtc": "sampler",
+    "poem": "command",
+    "syllables": "tokenizer",
+    "json_rnn": "importer",
+}  # the others: an architecture
 OFFERS |= {project: "architecture" for project in PROJECTS if project not in OFFERS}
 
 
 def plugins_of(project):
     """Its plugins: the names of its entry points."""
-    return tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["seqshell"]
+    return tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][
+        "seqshell"
+    ]
 
 
 def lines_of(project):
     """Two lines for its model."""
     said = FOLDER / project / "lines.txt"
-    lines = said.read_text("utf-8").splitlines() if said.exists() else tomllib.loads(MADE_OF[project].read_text("utf-8"))["defaults"]["examples"]
+    lines = (
+        said.read_text("utf-8").splitlines()
+        if said.exists()
+        else tomllib.loads(MADE_OF[project].read_text("utf-8"))["defaults"]["examples"]
+    )
     return lines[0], lines[-1]
 
 
@@ -60,7 +75,12 @@ def used(installed):
         saving = ["-c", first, "-c", f"/save {installed.work / project}-session.safetensors", *further]
         steps.append(
             (
-                ["train" if MADE_OF[project].suffix == ".toml" else "import", installed.source(project) / MADE_OF[project].name, "--out", model[1]],
+                [
+                    "train" if MADE_OF[project].suffix == ".toml" else "import",
+                    installed.source(project) / MADE_OF[project].name,
+                    "--out",
+                    model[1],
+                ],
                 [*model, *saving],
                 [*model, "--restore", installed.work / f"{project}-session.safetensors", *further],
             )
@@ -71,7 +91,11 @@ def used(installed):
 
 
 def test_nothing_in_the_environment_is_this_checkout(installed):
-    names = ["seqshell", "seqshell_recurrent", *(target for project in PROJECTS for target in plugins_of(project).values())]
+    names = [
+        "seqshell",
+        "seqshell_recurrent",
+        *(target for project in PROJECTS for target in plugins_of(project).values()),
+    ]
     code = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
     done = installed.run("python", "-c", code, *names)
     assert done.returncode == 0, done.stderr
@@ -85,7 +109,11 @@ def test_all_of_them_are_found_with_the_distribution_that_they_come_from(install
         distribution = tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]
         for name in plugins_of(project):
             seen = listed[name]
-            assert (seen["distribution"], seen["version"], seen["state"]) == (distribution["name"], distribution["version"], "loaded"), seen
+            assert (seen["distribution"], seen["version"], seen["state"]) == (
+                distribution["name"],
+                distribution["version"],
+                "loaded",
+            ), seen
 
 
 @pytest.mark.parametrize("project", PROJECTS)
@@ -96,7 +124,11 @@ def test_it_keeps_the_contract(checked, project):
 
 @pytest.mark.parametrize("project", PROJECTS)
 def test_its_own_tests_pass_unchanged(own_tests, project):
-    lines = [line for line in own_tests.splitlines() if line.startswith((f"{project}/", f"ERROR {project}", f"FAILED {project}"))]
+    lines = [
+        line
+        for line in own_tests.splitlines()
+        if line.startswith((f"{project}/", f"ERROR {project}", f"FAILED {project}"))
+    ]
     assert lines, own_tests
     assert [line for line in lines if " PASSED" not in line] == [], own_tests
 
@@ -108,7 +140,11 @@ def test_its_model_is_made_and_says_whose_it_is(used, installed, project):
     header = read_header(installed.work / f"{project}.safetensors")
     (plugin,) = plugins_of(project)
     offers = OFFERS[project]
-    owner = header["owner"] if offers == "architecture" else header.get("tokenizer_owners", {}).get("tokenizer", {}).get("owner")
+    owner = (
+        header["owner"]
+        if offers == "architecture"
+        else header.get("tokenizer_owners", {}).get("tokenizer", {}).get("owner")
+    )
     assert owner == (plugin if offers in ("architecture", "tokenizer") else None)
     if offers == "sampler":
         assert header["defaults"]["sampler"].startswith(plugin)
@@ -118,6 +154,8 @@ def test_its_model_is_made_and_says_whose_it_is(used, installed, project):
 def test_it_chats_saves_and_goes_on_in_another_process_as_if_it_had_not_been_saved(used, project):
     _, chat, restored = used[project]
     assert (chat.returncode, restored.returncode) == (0, 0), chat.stderr + restored.stderr
-    before, after = ([line for line in done.stdout.splitlines() if not line.startswith("snapshots")] for done in (chat, restored))
+    before, after = (
+        [line for line in done.stdout.splitlines() if not line.startswith("snapshots")] for done in (chat, restored)
+    )
     assert before[-len(after) :] == after
     assert 0 < len(after) < len(before)  # the answer to the first message stands before

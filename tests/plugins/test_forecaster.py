@@ -13,7 +13,12 @@ from seqshell_forecaster.decoders import make_decoder
 from seqshell_forecaster.forecasters import make_forecaster
 
 SERIES = np.random.default_rng(0).normal(size=(2, 30, 2)).astype(np.float32)
-KINDS = [{}, {"window": 8, "segment": 4}, {"cell": "lstm", "num_layers": 2}, {"window": 6, "segment": 3, "cell": "rnn", "horizon": 7}]
+KINDS = [
+    {},
+    {"window": 8, "segment": 4},
+    {"cell": "lstm", "num_layers": 2},
+    {"window": 6, "segment": 3, "cell": "rnn", "horizon": 7},
+]
 
 
 def module_of(**settings):
@@ -52,8 +57,12 @@ def test_a_forecast_with_a_carried_state_by_hand():
     second = math.tanh(0.5 * 4 + 0.25 * first)
     series = np.array([[[3.0], [4.0]]], np.float32)
 
-    assert read(module, series)[0, :, :, 0, 0] == pytest.approx(np.array([[3 + 2 * first, 3 - first + 0.1], [4 + 2 * second, 4 - second + 0.1]]))
-    assert decoder_of(module).feed(series, np.zeros((1, 1, 1), np.float32))[0].ravel() == pytest.approx([4 + 2 * second, 4 - second + 0.1])
+    assert read(module, series)[0, :, :, 0, 0] == pytest.approx(
+        np.array([[3 + 2 * first, 3 - first + 0.1], [4 + 2 * second, 4 - second + 0.1]])
+    )
+    assert decoder_of(module).feed(series, np.zeros((1, 1, 1), np.float32))[0].ravel() == pytest.approx(
+        [4 + 2 * second, 4 - second + 0.1]
+    )
 
 
 def test_a_forecast_from_a_window_by_hand():
@@ -126,7 +135,9 @@ def test_a_series_that_is_lifted_has_a_forecast_that_is_lifted_by_as_much_where_
 
     if window:
         assert np.allclose(lifted, plain, atol=1e-4)
-    assert not np.allclose(read(module_of(window=window, segment=4, subtract_last=False), SERIES + np.float32(10)) - 10, plain, atol=0.1)
+    assert not np.allclose(
+        read(module_of(window=window, segment=4, subtract_last=False), SERIES + np.float32(10)) - 10, plain, atol=0.1
+    )
 
 
 @pytest.mark.parametrize("window", [0, 8])
@@ -145,7 +156,11 @@ def test_observing_is_reading_without_forecasts(settings):
     with torch.inference_mode():
         seen, expected = module.observe(series, start), module(series, start)[1]
 
-    for one, other in zip(seen if isinstance(seen, tuple) else (seen,), expected if isinstance(expected, tuple) else (expected,), strict=True):
+    for one, other in zip(
+        seen if isinstance(seen, tuple) else (seen,),
+        expected if isinstance(expected, tuple) else (expected,),
+        strict=True,
+    ):
         assert torch.equal(one, other)
 
 

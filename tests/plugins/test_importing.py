@@ -124,7 +124,10 @@ def test_a_map_says_what_names_and_shapes_leave_open_one_line_at_a_time(capsys, 
         ("which entry holds the weights? [weights] inside = 'ema' or 'model'", 'inside = "model"'),
         ("[weights] recurrent = ['lower', 'upper'] says which, from the bottom up", 'recurrent = ["lower", "upper"]'),
         ("unrelated.bias [3], unrelated.weight [3, 3]; [weights] ignore = [...]", 'ignore = ["unrelated"]'),
-        ("table.weight [7, 7], output.weight [7, 7] may be one or the other", 'embedding = "table"\nreadout = "output"'),
+        (
+            "table.weight [7, 7], output.weight [7, 7] may be one or the other",
+            'embedding = "table"\nreadout = "output"',
+        ),
     ]
     weights = "[weights]\n"
     for wanted, line in steps:
@@ -138,7 +141,9 @@ def test_a_map_says_what_names_and_shapes_leave_open_one_line_at_a_time(capsys, 
 
 
 def test_cells_are_read_too_and_numbered_modules_lie_in_their_order(capsys):
-    module = nn.ModuleDict({"0": nn.Embedding(V, E), "rnns": nn.ModuleList([nn.LSTMCell(E, H)] + [nn.LSTMCell(H, H) for _ in range(10)])})
+    module = nn.ModuleDict(
+        {"0": nn.Embedding(V, E), "rnns": nn.ModuleList([nn.LSTMCell(E, H)] + [nn.LSTMCell(H, H) for _ in range(10)])}
+    )
     module["out"] = nn.Linear(H, V)
     save_file(module.state_dict(), "theirs.safetensors")
     code, out, _ = run(capsys, "theirs.safetensors", "--map", "map.toml", "--json")
@@ -172,8 +177,13 @@ def test_256_tokens_are_bytes_where_nothing_else_is_said(capsys):
     save_file(module.state_dict(), "bytes.safetensors")
     code, out, _ = run(capsys, "bytes.safetensors")
     assert code == 0
-    assert out.startswith("gru with vocab_size=256, embed_size=5, hidden_size=6, num_layers=1, tied=False; tokenizer byte;")
-    assert seqshell.open("bytes").model.header["provenance"]["imported"] == {"file": "bytes.safetensors", "importer": "state_dict"}
+    assert out.startswith(
+        "gru with vocab_size=256, embed_size=5, hidden_size=6, num_layers=1, tied=False; tokenizer byte;"
+    )
+    assert seqshell.open("bytes").model.header["provenance"]["imported"] == {
+        "file": "bytes.safetensors",
+        "importer": "state_dict",
+    }
 
 
 def save(path, weights):
@@ -188,19 +198,31 @@ ENDS = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"fc.weight": (3, 3)}, "it holds no nn.RNN, nn.LSTM or nn.GRU (no weight_ih_l0 and weight_hh_l0); it holds fc.weight [3, 3]"),
+        (
+            {"fc.weight": (3, 3)},
+            "it holds no nn.RNN, nn.LSTM or nn.GRU (no weight_ih_l0 and weight_hh_l0); it holds fc.weight [3, 3]",
+        ),
         (GRU, "it needs an embedding [V, 5] (none where tokens are one-hot) and a read-out [V, 6], V tokens"),
         (GRU | {"encoder.weight": (7, 5), "decoder.weight": (2, 6)}, "it needs an embedding [V, 5]"),
-        (GRU | ENDS | {"norm.weight": (6,)}, "no part of a language model of gru layers is norm.weight [6]; [weights] ignore = [...]"),
+        (
+            GRU | ENDS | {"norm.weight": (6,)},
+            "no part of a language model of gru layers is norm.weight [6]; [weights] ignore = [...]",
+        ),
         (GRU | ENDS | {"rnn.weight_ih_l0_reverse": (18, 5)}, "rnn.weight_ih_l0_reverse reads backwards"),
         (GRU | ENDS | {"rnn.weight_hr_l0": (4, 6)}, "rnn.weight_hr_l0 is a projection"),
         (GRU | ENDS | {"rnn.weight_ih_l2": (18, 6)}, "the layer 1 of 'rnn' has no weight_ih_l1"),
-        (ENDS | {"rnn.weight_ih_l0": (12, 5), "rnn.weight_hh_l0": (12, 6)}, "rnn.weight_hh_l0 [12, 6] is of no nn.RNN, nn.LSTM or nn.GRU"),
+        (
+            ENDS | {"rnn.weight_ih_l0": (12, 5), "rnn.weight_hh_l0": (12, 6)},
+            "rnn.weight_hh_l0 [12, 6] is of no nn.RNN, nn.LSTM or nn.GRU",
+        ),
         (ENDS | {"rnn.weight_ih_l0": (18, 5), "rnn.weight_hh_l0": (12, 6)}, "are no weights of one recurrent layer"),
         (ENDS | {"rnn.weight_ih_l0": (0, 5), "rnn.weight_hh_l0": (0, 0)}, "are no weights of one recurrent layer"),
         (GRU | ENDS | {"rnn.bias_ih_l0": (4,)}, "rnn.bias_ih_l0 [4] does not fit rnn.weight_hh_l0 [18, 6]"),
         (GRU | ENDS | {"rnn.weight_ih_l1": (12, 6), "rnn.weight_hh_l1": (12, 4)}, "all layers of a model are alike"),
-        (GRU | {"encoder.weight": (8, 5), "decoder.weight": (8, 6)}, "the weights are for 8 tokens, and the char tokenizer has 7"),
+        (
+            GRU | {"encoder.weight": (8, 5), "decoder.weight": (8, 6)},
+            "the weights are for 8 tokens, and the char tokenizer has 7",
+        ),
     ],
 )
 def test_weights_that_are_no_language_model_are_refused_in_one_line_that_says_why(capsys, weights, message):
@@ -217,7 +239,10 @@ def test_weights_that_are_no_language_model_are_refused_in_one_line_that_says_wh
         ("=", "map.toml is not TOML"),
         ("tokenizer = 3", "map.toml: tokenizer is a table, [tokenizer] with its keys below it, not 3"),
         ("[tokenizer]", 'char needs one of vocabulary = "abc..."'),
-        ('[tokenizer]\nvocabulary = "aa"', "[tokenizer] of a map: the character tokenizer needs a vocabulary of different characters"),
+        (
+            '[tokenizer]\nvocabulary = "aa"',
+            "[tokenizer] of a map: the character tokenizer needs a vocabulary of different characters",
+        ),
         ('[tokenizer]\nname = "nope"', "it needs the tokenizer 'nope', which no plugin offers"),
         ('[tokenizer]\nfile = "nope"', "cannot read nope: No such file"),
         ('[tokenizer]\nfile = "map.toml"', "map.toml is no JSON"),
@@ -227,8 +252,14 @@ def test_weights_that_are_no_language_model_are_refused_in_one_line_that_says_wh
         (MAP + "[weight]", "the importer state_dict knows no 'weight' in a map"),
         (MAP + "[weights]\nrnn = 'rnn'", "[weights] of a map has no 'rnn'; there is recurrent, embedding"),
         (MAP + "[weights]\nrecurrent = []", "[weights] recurrent cannot be []"),
-        (MAP + "[weights]\nrecurrent = 'lstm'", "[weights] recurrent: 'lstm' is no recurrent module of it; there is 'rnn'"),
-        (MAP + "[weights]\nembedding = 'nope'", "[weights] embedding: it holds no 'nope'; it holds decoder.bias [7], decoder.weight"),
+        (
+            MAP + "[weights]\nrecurrent = 'lstm'",
+            "[weights] recurrent: 'lstm' is no recurrent module of it; there is 'rnn'",
+        ),
+        (
+            MAP + "[weights]\nembedding = 'nope'",
+            "[weights] embedding: it holds no 'nope'; it holds decoder.bias [7], decoder.weight",
+        ),
         (MAP + "[weights]\nignore = ['nope']", "[weights] ignore: it holds no 'nope'"),
         ("importer = 'state'\n" + MAP, "no importer 'state'; did you mean state_dict?"),
     ],
@@ -246,7 +277,10 @@ def test_maps_that_cannot_be_used_are_refused_in_one_line(capsys, tmp_path, text
 
 def test_settings_that_the_architecture_lacks_or_that_mean_other_weights_are_refused(capsys, tmp_path):
     save_file(Theirs(nn.GRU).state_dict(), "theirs.safetensors")
-    for table, message in (("nonlinearity = 'relu'", "has no setting 'nonlinearity'"), ("hidden_size = 9", "do not fit the architecture gru")):
+    for table, message in (
+        ("nonlinearity = 'relu'", "has no setting 'nonlinearity'"),
+        ("hidden_size = 9", "do not fit the architecture gru"),
+    ):
         (tmp_path / "map.toml").write_text(f"{MAP}[config]\n{table}\n")
         code, _, err = run(capsys, "theirs.safetensors", "--map", "map.toml")
         assert (code, err.count("\n")) == (3, 1)
@@ -281,7 +315,12 @@ def test_a_pickle_is_read_only_when_allowed_and_never_runs_code(capsys, tmp_path
 
 def test_a_pickle_that_claims_more_numbers_than_it_holds_is_refused(capsys):
     size = 20_000
-    claimed = {"rnn.weight_ih_l0": (3 * 6, 5), "rnn.weight_hh_l0": (3 * 6, 6), "encoder.weight": (size, 5), "decoder.weight": (size, 6)}
+    claimed = {
+        "rnn.weight_ih_l0": (3 * 6, 5),
+        "rnn.weight_hh_l0": (3 * 6, 6),
+        "encoder.weight": (size, 5),
+        "decoder.weight": (size, 6),
+    }
     torch.save({name: torch.zeros(1).expand(shape) for name, shape in claimed.items()}, "thin.pt")
     code, _, err = run(capsys, "thin.pt", "--map", "map.toml", "--allow-pt")
     assert (code, err.count("\n")) == (3, 1)
@@ -353,7 +392,10 @@ def seqshell_importers():
 def test_a_plugins_importer_is_asked_first_and_its_faults_are_its_own(capsys, tmp_path):
     (tmp_path / "other.py").write_text(OTHER)
     layer = {"weight_ih": (6, 3), "weight_hh": (6, 2), "bias_ih": (6,), "bias_hh": (6,)}
-    fine = {f"recurrent.0.{part}_l0": shape for part, shape in layer.items()} | {"readout.weight": (3, 2), "readout.bias": (3,)}
+    fine = {f"recurrent.0.{part}_l0": shape for part, shape in layer.items()} | {
+        "readout.weight": (3, 2),
+        "readout.bias": (3,),
+    }
     for content, code, message in (
         (fine, 0, "reading\n"),
         (fine | {"readout.bias": (4,)}, 3, "readout.bias"),

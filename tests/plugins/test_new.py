@@ -91,7 +91,9 @@ def test_each_passes_plugins_check(tried, name):
     assert found[f"check {name}"] == 0, told
 
 
-@pytest.mark.parametrize(("name", "shown"), [("my-cell", ""), ("my_cut", "my_cut=1 temperature=0.6"), ("MyWay", "MyWay"), ("tally", "")])
+@pytest.mark.parametrize(
+    ("name", "shown"), [("my-cell", ""), ("my_cut", "my_cut=1 temperature=0.6"), ("MyWay", "MyWay"), ("tally", "")]
+)
 def test_the_recipe_of_each_trains_a_model_that_talks_with_it_and_goes_on_after_a_restore(tried, name, shown):
     found, told = tried
 
@@ -121,9 +123,20 @@ def test_torch_and_numpy_are_imported_in_the_modules_that_need_them_and_nowhere_
 
 def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
     rules = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
-    options = ["--isolated", "--no-cache", f"--line-length={rules['line-length']}", f"--select={','.join(rules['lint']['select'])}"]
+    options = [
+        "--isolated",
+        "--no-cache",
+        f"--line-length={rules['line-length']}",
+        f"--select={','.join(rules['lint']['select'])}",
+    ]
     for name in KINDS:
-        done = subprocess.run([sys.executable, "-m", "ruff", "check", *options, "."], cwd=written / name, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", *options, "."],
+            cwd=written / name,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout
 
 
@@ -132,7 +145,9 @@ def test_every_blank_of_the_templates_is_filled_in(name, kind):
     files = generated(name, kind)
 
     assert not [path for path, text in files.items() if "{{" in path + text or "package" in path.split("/")]
-    assert tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]["seqshell"] == {name: f"seqshell_{name.replace('-', '_')}"}
+    assert tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]["seqshell"] == {
+        name: f"seqshell_{name.replace('-', '_')}"
+    }
 
 
 def test_it_tells_what_to_do_next(here, capsys):
@@ -166,7 +181,9 @@ def test_the_recipe_of_each_uses_it(name, kind):
     found = {"architecture": recipe["architecture"], **recipe["defaults"]}
     usual = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6"}
     own = {"architecture": name, "strategy": name, "sampler": f"{name} temperature=0.6"}
-    assert {key: found[key] for key in usual} == {key: own[key] if key == kind else value for key, value in usual.items()}
+    assert {key: found[key] for key in usual} == {
+        key: own[key] if key == kind else value for key, value in usual.items()
+    }
 
 
 def test_as_json_it_is_one_object(here, capsys):

@@ -49,7 +49,9 @@ def after(module, context):
         with torch.inference_mode():
             outputs, _ = module(torch.tensor([context]), module.initial_state(1))
         probs = outputs[0, -1].exp().numpy()
-        np.testing.assert_allclose(np.exp(model.feed(np.array([context]), model.initial_state(1))[0][0]), probs, rtol=1e-5)
+        np.testing.assert_allclose(
+            np.exp(model.feed(np.array([context]), model.initial_state(1))[0][0]), probs, rtol=1e-5
+        )
     return probs
 
 
@@ -102,7 +104,9 @@ def test_the_discounts_are_those_of_chen_and_goodman():
 
 def slow(ids, order, smoothing, vocab_size):
     """P(w | context) straight from the formulas, over dictionaries."""
-    grams = [Counter(tuple(ids[i : i + length]) for i in range(len(ids) - length + 1)) for length in range(1, order + 1)]
+    grams = [
+        Counter(tuple(ids[i : i + length]) for i in range(len(ids) - length + 1)) for length in range(1, order + 1)
+    ]
     if smoothing != "witten_bell":
         for length in range(1, order):
             before = Counter(gram[1:] for gram in grams[length])
@@ -139,7 +143,9 @@ def test_every_probability_is_that_of_the_formulas(smoothing, order):
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-@pytest.mark.parametrize("ids", [[], [B], [A, A], [A, B, C], draws(1, 5, 400)], ids=["nothing", "one", "twins", "once each", "much"])
+@pytest.mark.parametrize(
+    "ids", [[], [B], [A, A], [A, B, C], draws(1, 5, 400)], ids=["nothing", "one", "twins", "once each", "much"]
+)
 def test_probabilities_sum_to_one_and_none_is_zero_whatever_was_counted(smoothing, ids):
     module = counted(ids, 4, smoothing, vocab_size=7)
     for context in ([], [B], [A, B], [6, 6, 6], [6, A, B], [A, B, C], [B, C, A, B, C]):
@@ -162,7 +168,12 @@ def test_counts_are_kept_as_small_whole_numbers_and_come_back():
     weights = to_weights(tables)
 
     assert {values.dtype.name for values in weights.values()} == {"uint8"}
-    assert [narrow(np.array([largest])).dtype.name for largest in (255, 256, 40_000, 2**40)] == ["uint8", "int16", "int32", "int64"]
+    assert [narrow(np.array([largest])).dtype.name for largest in (255, 256, 40_000, 2**40)] == [
+        "uint8",
+        "int16",
+        "int32",
+        "int64",
+    ]
     for seen, expected in zip(from_weights(weights, 4, 9), tables, strict=True):
         for name in ("tokens", "counts", "parents", "followers"):
             np.testing.assert_array_equal(getattr(seen, name), getattr(expected, name))
@@ -171,7 +182,9 @@ def test_counts_are_kept_as_small_whole_numbers_and_come_back():
 def test_a_counted_model_is_saved_and_opened_without_a_loss(tmp_path):
     tokenizer = CharTokenizer("abc")
     module = counted(draws(5, 3, 300), 4, "modified_kneser_ney")
-    path = save_checkpoint(tmp_path / "abc.safetensors", architecture="ngram", module=module, tokenizer=tokenizer, registry=REGISTRY)
+    path = save_checkpoint(
+        tmp_path / "abc.safetensors", architecture="ngram", module=module, tokenizer=tokenizer, registry=REGISTRY
+    )
     model = open_model(path, REGISTRY)
 
     assert model.num_parameters == sum(values.numel() for values in module.state_dict().values()) > 100
@@ -255,7 +268,9 @@ def test_features_wrap_around_the_end_of_a_small_table():
     model = MaxEntDecoder(module.config, {"table.weight": module.table.weight.detach().numpy()})
     with torch.inference_mode():
         outputs, _ = module(torch.tensor([[1, 2, 3]]), module.initial_state(1))
-    np.testing.assert_allclose(model.feed(np.array([[1, 2, 3]]), model.initial_state(1))[0][0], outputs[0, -1].numpy(), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.feed(np.array([[1, 2, 3]]), model.initial_state(1))[0][0], outputs[0, -1].numpy(), rtol=1e-5
+    )
 
 
 def test_the_neural_network_is_that_of_the_equation():

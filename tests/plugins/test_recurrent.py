@@ -224,7 +224,14 @@ def test_token_dropout_reads_a_share_of_the_vocabulary_as_zeros_wherever_it_stan
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"embed_size": 0}, {"embed_size": H, "tied": True}, {"residual": True}, {"layer_norm": True}, {"residual": True, "layer_norm": True}],
+    [
+        {},
+        {"embed_size": 0},
+        {"embed_size": H, "tied": True},
+        {"residual": True},
+        {"layer_norm": True},
+        {"residual": True, "layer_norm": True},
+    ],
 )
 def test_the_decoder_equals_the_module_over_a_long_text(name, settings):
     config, module, decoder_type = made(name, **settings)
@@ -247,7 +254,9 @@ def test_weights_that_do_not_fit_the_settings_are_named():
     config, module, decoder_type = made("lstm")
     given = weights(module)
     larger = given | {"recurrent.1.weight_ih_l0": np.zeros((4 * H, H + 1), np.float32)}
-    with pytest.raises(CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\] but the settings ask for \[24, 6\]"):
+    with pytest.raises(
+        CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\] but the settings ask for \[24, 6\]"
+    ):
         decoder_type(config, larger)
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor readout\.bias"):
         decoder_type(config, {key: value for key, value in given.items() if key != "readout.bias"})

@@ -35,7 +35,11 @@ def load(lazy: seqshell.Lazy) -> type:
 SAMPLERS = {lazy.name: load(lazy) for lazy in seqshell_samplers.seqshell_samplers()}
 
 numbers = some.floats(-1e4, 1e4, allow_subnormal=False) | some.sampled_from([0.0, 1.0, 2.0, -2.0])
-rows = some.lists(numbers | some.just(-math.inf), min_size=1, max_size=12).filter(lambda row: max(row) > -math.inf).map(np.array)
+rows = (
+    some.lists(numbers | some.just(-math.inf), min_size=1, max_size=12)
+    .filter(lambda row: max(row) > -math.inf)
+    .map(np.array)
+)
 halves = some.lists(some.integers(-8, 8).map(lambda n: n / 2), min_size=1, max_size=10).map(np.array)  # with many ties
 
 
@@ -60,7 +64,9 @@ def any_sampler(draw):
     for item in settings_of(kind):
         low, high = item.low if item.low is not None else -1e6, item.high if item.high is not None else 1e6
         if item.kind is int:
-            values[item.name] = draw(some.integers(int(low), int(high)) | some.integers(int(low), min(int(low) + 5, int(high))))
+            values[item.name] = draw(
+                some.integers(int(low), int(high)) | some.integers(int(low), min(int(low) + 5, int(high)))
+            )
         elif item.kind is float:
             values[item.name] = draw(some.floats(low, high) | some.sampled_from([low, high]))
         else:
@@ -202,7 +208,9 @@ def test_repeat_penalty_divides_positive_and_multiplies_negative_logits_of_the_w
 def test_presence_and_frequency_penalties_subtract_once_and_for_each_time(logits, presence, frequency, window, data):
     tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
     counts = [tokens[-window:].count(token) for token in range(logits.size)]
-    reshaped = FrequencyPenalty(frequency, window)(PresencePenalty(presence, window)(logits, seen(*tokens)), seen(*tokens))
+    reshaped = FrequencyPenalty(frequency, window)(
+        PresencePenalty(presence, window)(logits, seen(*tokens)), seen(*tokens)
+    )
 
     expected = [value - count * frequency - (count > 0) * presence for value, count in zip(logits, counts, strict=True)]
     np.testing.assert_allclose(reshaped, expected, atol=1e-12)

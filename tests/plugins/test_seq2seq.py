@@ -18,7 +18,12 @@ from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Seq2SeqDecoder
 from seqshell_seq2seq.seq2seq import Seq2Seq
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
-E, N, H, A = 5, 4, 6, 3  # sizes: token vectors, each direction of the encoder, the decoder, the layer inside additive attention
+E, N, H, A = (
+    5,
+    4,
+    6,
+    3,
+)  # sizes: token vectors, each direction of the encoder, the decoder, the layer inside additive attention
 SOURCE_SIZE, TARGET_SIZE = 9, 11
 LENGTHS = np.array([3, 6, 1, 4])
 SOURCE = np.random.default_rng(0).integers(4, SOURCE_SIZE, (4, 6))
@@ -188,7 +193,10 @@ class Papers:
     def __init__(self, module, source):
         self.config = config = module.config
         self.given = {name: value.astype(np.float64) for name, value in weights(module).items()}
-        vectors = self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"] * config.embed_size**0.5
+        vectors = (
+            self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
+            * config.embed_size**0.5
+        )
         ids = source[::-1] if getattr(config, "reversed_source", False) else source
         states = [vectors[token] for token in ids]
         hiddens, cells = [], []
@@ -235,9 +243,13 @@ class Papers:
             elif kind == "general":
                 yield h @ given["attention.keys_of.weight"] @ m / np.sqrt(len(h))
             elif kind == "additive":
-                yield given["attention.vector.weight"][0] @ np.tanh(given["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m))
+                yield given["attention.vector.weight"][0] @ np.tanh(
+                    given["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m)
+                )
             else:
-                yield given["attention.vector.weight"][0] @ np.tanh(given["attention.joint.weight"] @ np.concatenate((h, m)))
+                yield given["attention.vector.weight"][0] @ np.tanh(
+                    given["attention.joint.weight"] @ np.concatenate((h, m))
+                )
 
     def look(self):
         scores = np.array(list(self.scores(self.h[-1])))
@@ -246,7 +258,9 @@ class Papers:
 
     def layers(self, x):
         for layer in range(self.config.num_layers):
-            self.h[layer], self.c[layer] = cell_step(self.given, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer])
+            self.h[layer], self.c[layer] = cell_step(
+                self.given, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer]
+            )
             x = self.h[layer]
         return x
 
@@ -265,7 +279,10 @@ class Papers:
                 hidden = self.layers(np.concatenate((vector, self.fed)) if config.input_feeding else vector)
                 context = self.look()
             self.fed = read = np.tanh(self.linear("attended", np.concatenate((context, hidden))))
-        return self.given["target_embedding.weight" if config.tied else "readout.weight"] @ read + self.given["readout.bias"]
+        return (
+            self.given["target_embedding.weight" if config.tied else "readout.weight"] @ read
+            + self.given["readout.bias"]
+        )
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
@@ -299,7 +316,11 @@ def test_states_are_of_their_kind_and_what_is_constant_is_handed_on(name, settin
     _, decoder = made(name, settings)
     first = decoder.encode(SOURCE, LENGTHS)
     assert type(first) is kind
-    for _, after in (decoder.step(TARGET[:, 0], first), decoder.feed(TARGET, first), decoder.step(TARGET[:, 0], decoder.feed(TARGET, first)[1])):
+    for _, after in (
+        decoder.step(TARGET[:, 0], first),
+        decoder.feed(TARGET, first),
+        decoder.step(TARGET[:, 0], decoder.feed(TARGET, first)[1]),
+    ):
         for constant in {"context", "encoded", "keys", "mask"} & set(getattr(first, "_fields", ())):
             assert getattr(after, constant) is getattr(first, constant)
     assert (attention_of(first) is None) == (name == "seq2seq")
@@ -343,16 +364,30 @@ def test_weights_that_do_not_fit_the_settings_are_named():
     del given["attention.query_of.weight"]
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor attention\.query_of\.weight"):
         AttentionSeq2SeqDecoder(module.config, given)
-    with pytest.raises(CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\] but the settings ask for \[6, 8\]"):
+    with pytest.raises(
+        CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\] but the settings ask for \[6, 8\]"
+    ):
         AttentionSeq2SeqDecoder(module.config, weights(module) | {"bridge.hidden.weight": np.zeros((2, 2), np.float32)})
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("attention_seq2seq", {"attention": "dotted"}, "attention must be dot, general, additive or concat, not 'dotted'"),
-        ("attention_seq2seq", {"attention": "dot"}, "dot attention needs hidden_size equal to what the encoder gives, but they are 6 and 8"),
-        ("attention_seq2seq", {"placement": "before", "input_feeding": True}, "input_feeding belongs to attention after the cell"),
+        (
+            "attention_seq2seq",
+            {"attention": "dotted"},
+            "attention must be dot, general, additive or concat, not 'dotted'",
+        ),
+        (
+            "attention_seq2seq",
+            {"attention": "dot"},
+            "dot attention needs hidden_size equal to what the encoder gives, but they are 6 and 8",
+        ),
+        (
+            "attention_seq2seq",
+            {"placement": "before", "input_feeding": True},
+            "input_feeding belongs to attention after the cell",
+        ),
         ("seq2seq", {"shared_embedding": True}, "shared_embedding needs one vocabulary"),
         ("seq2seq", {"cell": "sru"}, "cell must be rnn, lstm or gru, not 'sru'"),
     ],

@@ -11,7 +11,9 @@ from seqshell.models.file import read_header
 
 TUTORIAL = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-BLOCKS = BLOCK.findall(TUTORIAL)  # prints: what the last command of the block before it does; part of: what stands in a file by then
+BLOCKS = BLOCK.findall(
+    TUTORIAL
+)  # prints: what the last command of the block before it does; part of: what stands in a file by then
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
 
 
@@ -23,7 +25,12 @@ def followed(environment):
     printed = {}
     with pytest.MonkeyPatch.context() as patch:
         # No test needs a network: what a package is built with is installed already.
-        for name, value in {"NO_INDEX": "1", "NO_BUILD_ISOLATION": "0", "NO_CACHE_DIR": "1", "DISABLE_PIP_VERSION_CHECK": "1"}.items():
+        for name, value in {
+            "NO_INDEX": "1",
+            "NO_BUILD_ISOLATION": "0",
+            "NO_CACHE_DIR": "1",
+            "DISABLE_PIP_VERSION_CHECK": "1",
+        }.items():
             patch.setenv(f"PIP_{name}", value)
         for kind, path, text in BLOCKS:
             if kind == "file":

@@ -22,7 +22,12 @@ from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 ACTIONS = ("start", "list", "use", "translate", "quit")
 OFFERS = ("architectures", "samplers", "strategies", "tokenizers", "commands", "importers", "checkpoints")
-EVENTS = {"session_started": "session", "session_ended": "session, reason", "model_loaded": "session", "token": "session, token"}
+EVENTS = {
+    "session_started": "session",
+    "session_ended": "session, reason",
+    "model_loaded": "session",
+    "token": "session, token",
+}
 HOOK = "@seqshell.hookimpl\ndef seqshell_{hook}({arguments}):\n    {body}\n"
 
 # What every animal registers besides being bad, so that it can be seen whether anything of it stays.
@@ -102,35 +107,76 @@ ZOO = {
     "has an unknown hook": Animal(hook("smaplers", "return []"), "there is no hook seqshell_smaplers"),
     "wants API 2": Animal("seqshell_api = '2'", "written for the plugin API 2 .* install seqshell>=2.0"),
     "offers no names": Animal(hook("commands", "yield None"), "has no name of letters"),
-    "offers one name twice": Animal(hook("commands", "return [seqshell.Lazy('a', 'b:c')] * 2"), "offers the command a twice"),
-    "never stops offering": Animal(hook("commands", "while True: yield seqshell.Lazy('a', 'b:c')"), "more than 10,000 things"),
+    "offers one name twice": Animal(
+        hook("commands", "return [seqshell.Lazy('a', 'b:c')] * 2"), "offers the command a twice"
+    ),
+    "never stops offering": Animal(
+        hook("commands", "while True: yield seqshell.Lazy('a', 'b:c')"), "more than 10,000 things"
+    ),
     "recurses": Animal("def f(): f()\nf()", "RecursionError"),
-    "raises what cannot be shown": Animal("class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "the import failed: E"),
+    "raises what cannot be shown": Animal(
+        "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "the import failed: E"
+    ),
     "has the name of a built-in sampler": Animal(
         "Stray = dataclasses.make_dataclass('Stray', [], namespace={'name': 'top_k', '__call__': Stray.__call__}, frozen=True)",
         "offers the sampler top_k, which is built in",
         stays=True,
     ),
     "has the name of a built-in command": Animal(
-        COMMAND.replace('"growl"', '"undo"').format(body="yield seqshell.Text('mine')"), "offers the command undo, which is built in", stays=True
+        COMMAND.replace('"growl"', '"undo"').format(body="yield seqshell.Text('mine')"),
+        "offers the command undo, which is built in",
+        stays=True,
     ),
     "has the entry point of a built-in plugin": Animal("raise OSError('no')", "OSError: no", name="recurrent"),
     "has another's entry point": Animal(
-        "", "the sampler 'stray': choose zoo-animal.animal/stray or zoo-twin.animal/stray", stays=True, lines=("/sampler stray",), twin="animal"
+        "",
+        "the sampler 'stray': choose zoo-animal.animal/stray or zoo-twin.animal/stray",
+        stays=True,
+        lines=("/sampler stray",),
+        twin="animal",
     ),
     "offers what another offers": Animal(
-        COMMAND.format(body="yield"), "several plugins offer /growl: choose /animal/growl or /zoo/growl", stays=True, lines=("/growl",), twin="zoo"
+        COMMAND.format(body="yield"),
+        "several plugins offer /growl: choose /animal/growl or /zoo/growl",
+        stays=True,
+        lines=("/growl",),
+        twin="zoo",
     ),
-    "prints escape codes": Animal("print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", stays=True),
-    "raises in an exception's name": Animal("raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"),
-    "wraps the others": Animal("@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a wrapper around other plugins' hooks"),
-    **{f"raises in {name}": Animal(hook(name, "raise OSError('disk')"), f"seqshell_{name} failed: OSError: disk") for name in OFFERS},
-    **{f"exits in {name}": Animal(hook(name, "sys.exit()"), f"seqshell_{name} failed: it called sys.exit") for name in OFFERS},
-    **{f"returns garbage from {name}": Animal(hook(name, "return [object()]"), f"seqshell_{name} offers what it cannot") for name in OFFERS},
-    **{f"raises in {name}": Animal(hook(name, "raise OSError('disk')", args), f"seqshell_{name} failed: OSError") for name, args in EVENTS.items()},
-    **{f"exits in {name}": Animal(hook(name, "sys.exit()", args), f"seqshell_{name} failed: it called") for name, args in EVENTS.items()},
+    "prints escape codes": Animal(
+        "print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", stays=True
+    ),
+    "raises in an exception's name": Animal(
+        "raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"
+    ),
+    "wraps the others": Animal(
+        "@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a wrapper around other plugins' hooks"
+    ),
     **{
-        f"a command that {what}": Animal(COMMAND.format(body=body), f"/growl of the plugin animal .* failed: {said}", stays=True, lines=("/growl",))
+        f"raises in {name}": Animal(hook(name, "raise OSError('disk')"), f"seqshell_{name} failed: OSError: disk")
+        for name in OFFERS
+    },
+    **{
+        f"exits in {name}": Animal(hook(name, "sys.exit()"), f"seqshell_{name} failed: it called sys.exit")
+        for name in OFFERS
+    },
+    **{
+        f"returns garbage from {name}": Animal(
+            hook(name, "return [object()]"), f"seqshell_{name} offers what it cannot"
+        )
+        for name in OFFERS
+    },
+    **{
+        f"raises in {name}": Animal(hook(name, "raise OSError('disk')", args), f"seqshell_{name} failed: OSError")
+        for name, args in EVENTS.items()
+    },
+    **{
+        f"exits in {name}": Animal(hook(name, "sys.exit()", args), f"seqshell_{name} failed: it called")
+        for name, args in EVENTS.items()
+    },
+    **{
+        f"a command that {what}": Animal(
+            COMMAND.format(body=body), f"/growl of the plugin animal .* failed: {said}", stays=True, lines=("/growl",)
+        )
         for what, body, said in [
             ("raises", "raise OSError('disk')", "OSError: disk"),
             ("exits", "yield sys.exit(5)", "it called sys.exit"),
@@ -141,7 +187,9 @@ ZOO = {
         ]
     },
     **{
-        f"a sampler that {what}": Animal(SAMPLER.format(body=body), f"the sampler bite .*{said}", stays=True, lines=("/sampler bite", "abc"))
+        f"a sampler that {what}": Animal(
+            SAMPLER.format(body=body), f"the sampler bite .*{said}", stays=True, lines=("/sampler bite", "abc")
+        )
         for what, body, said in [
             ("raises", "raise OSError('disk')", "OSError: disk"),
             ("exits", "sys.exit()", "SystemExit"),
@@ -150,11 +198,19 @@ ZOO = {
         ]
     },
     **{
-        f"a strategy that {what}": Animal(STRATEGY.format(body=body), f"the strategy pounce .*{said}", stays=True, lines=("/strategy pounce", "abc"))
-        for what, body, said in [("raises", "raise OSError('disk')", "OSError: disk"), ("exits", "yield sys.exit()", "SystemExit")]
+        f"a strategy that {what}": Animal(
+            STRATEGY.format(body=body), f"the strategy pounce .*{said}", stays=True, lines=("/strategy pounce", "abc")
+        )
+        for what, body, said in [
+            ("raises", "raise OSError('disk')", "OSError: disk"),
+            ("exits", "yield sys.exit()", "SystemExit"),
+        ]
     },
     "a command that cannot be imported": Animal(
-        hook("commands", "yield seqshell.Lazy('growl', 'nowhere:growl')"), "nowhere:growl cannot be imported", stays=True, lines=("/growl",)
+        hook("commands", "yield seqshell.Lazy('growl', 'nowhere:growl')"),
+        "nowhere:growl cannot be imported",
+        stays=True,
+        lines=("/growl",),
     ),
 }
 
@@ -184,9 +240,14 @@ def cage(tmp_path, monkeypatch):
 
 def let_in(site, animal, monkeypatch):
     """Install the animal as zoo-animal 0.7, and its twin as zoo-twin."""
-    installed = [("animal", f"{animal.name or 'animal'} = {animal.entry or 'animal'}"), *([("twin", f"{animal.twin} = twin")] if animal.twin else [])]
+    installed = [
+        ("animal", f"{animal.name or 'animal'} = {animal.entry or 'animal'}"),
+        *([("twin", f"{animal.twin} = twin")] if animal.twin else []),
+    ]
     for module, point in installed:
-        (site / f"{module}.py").write_text(animal.source if animal.said.startswith("the import") else COMPANY + animal.source)
+        (site / f"{module}.py").write_text(
+            animal.source if animal.said.startswith("the import") else COMPANY + animal.source
+        )
         info = site / f"zoo_{module}-0.7.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-{module}\nVersion: 0.7\n")
@@ -197,7 +258,9 @@ def let_in(site, animal, monkeypatch):
 def answers(shell, *lines):
     """What lines answer, and the notices beside it."""
     events = [event for line in lines for event in shell.handle(line)]
-    return [event.answer for event in events if isinstance(event, Finished)], [event.text for event in events if isinstance(event, Notice)]
+    return [event.answer for event in events if isinstance(event, Finished)], [
+        event.text for event in events if isinstance(event, Notice)
+    ]
 
 
 @pytest.fixture
@@ -247,7 +310,12 @@ def test_the_shell_lives_and_names_the_animal(name, cage, expected, table, monke
     row["named"] = safe(re.sub(r" \(zoo-animal( 0\.7)?\)", "", named[0]))
     (info,) = [info for info in registry.plugins if info.distribution == "zoo-animal"]
     assert info.state == ("loaded" if animal.stays else "failed")
-    left = [f"{kind} {offer}" for kind in OFFERS[:-1] for offer in registry.offers(kind) if registry.owner(kind, offer) == info.name]
+    left = [
+        f"{kind} {offer}"
+        for kind in OFFERS[:-1]
+        for offer in registry.offers(kind)
+        if registry.owner(kind, offer) == info.name
+    ]
     assert bool(left) == animal.stays, left
     assert not any(registry.listens(f"seqshell_{event}") for event in EVENTS)
     row["left"] = ", ".join(left) or "nothing"
@@ -257,7 +325,9 @@ def test_the_shell_lives_and_names_the_animal(name, cage, expected, table, monke
 OUTSIDE = {
     "calls sys.exit on import": ZOO["calls sys.exit on import"],
     "prints escape codes": ZOO["prints escape codes"],
-    "takes a second to import": Animal("time.sleep(1.2)", r"the plugin animal \(zoo-animal\) takes more than a second to import"),
+    "takes a second to import": Animal(
+        "time.sleep(1.2)", r"the plugin animal \(zoo-animal\) takes more than a second to import"
+    ),
     "prints escape codes when it is used": Animal(
         COMMAND.format(body="print('\\x1b[2J')\n    yield seqshell.Text('g')"), r"\^\[\[2J", lines=("/growl",)
     ),
@@ -271,19 +341,28 @@ def test_the_whole_program_lives_too(name, cage, expected, table, monkeypatch):
     lines = ("/plugins", *animal.lines, "abc", "/translate -m words i love you", "/quit")
     environment = {**os.environ, "PYTHONPATH": str(cage), "OPENBLAS_NUM_THREADS": "1"}
     words = [word for line in lines for word in ("-c", line)]
-    done = subprocess.run([sys.executable, "-m", "seqshell", "-m", "letters", *words], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-m", "seqshell", "-m", "letters", *words], capture_output=True, text=True, env=environment
+    )
 
     assert (done.returncode, done.stdout.splitlines()[-2:]) == (0, [expected[0], expected[-1]])
     named = [line for line in done.stderr.splitlines() if re.search(animal.said, line)]
     assert named, done.stderr
     assert not re.search("[\x1b\x07\x9b]", done.stdout + done.stderr)
-    table[f"{name} (program)"] = {**dict.fromkeys(ACTIONS, "alive"), "named": named[0].removeprefix("seqshell: "), "left": "-"}
+    table[f"{name} (program)"] = {
+        **dict.fromkeys(ACTIONS, "alive"),
+        "named": named[0].removeprefix("seqshell: "),
+        "left": "-",
+    }
 
 
 def test_the_table_of_the_zoo(table):
     """Printed with -s or -rP."""
     columns = (*ACTIONS, "left", "named")
-    rows = [("animal", *columns), *((name, *(row.get(column, "dead") for column in columns)) for name, row in table.items())]
+    rows = [
+        ("animal", *columns),
+        *((name, *(row.get(column, "dead") for column in columns)) for name, row in table.items()),
+    ]
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     for row in rows:
         print("  ".join([*(text.ljust(width) for text, width in zip(row[:-1], widths, strict=True)), row[-1][:100]]))

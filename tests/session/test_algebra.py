@@ -369,7 +369,9 @@ class Against(RuleBasedStateMachine):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "saved.safetensors"
             self.session.save(path)
-            self.session = Session.restore(path, MODEL, samplers=SAMPLERS, strategies=STRATEGIES, snapshot_mb=self.budget)
+            self.session = Session.restore(
+                path, MODEL, samplers=SAMPLERS, strategies=STRATEGIES, snapshot_mb=self.budget
+            )
         self.session.begin_turn()
         self.turn += 1
 
@@ -401,6 +403,9 @@ class Against(RuleBasedStateMachine):
 
 
 Against.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=80,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 test_a_session_stands_where_computing_again_from_the_start_comes = Against.TestCase

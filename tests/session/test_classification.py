@@ -165,10 +165,14 @@ def test_what_the_tokens_of_a_causal_model_moved_adds_up_to_what_is_believed(ses
 
     assert [text for text, _ in label.moved] == list("abcdab")
     if model.causal:
-        assert math.fsum(change for _, change in label.moved) == pytest.approx(odds + math.log(len(model.labels) - 1), abs=1e-5)
+        assert math.fsum(change for _, change in label.moved) == pytest.approx(
+            odds + math.log(len(model.labels) - 1), abs=1e-5
+        )
     else:
         for place, (_, change) in enumerate(label.moved):
-            without = log_odds(logits(model, "abcdab"[:place] + "abcdab"[place + 1 :]), model.labels.index(label.answer))
+            without = log_odds(
+                logits(model, "abcdab"[:place] + "abcdab"[place + 1 :]), model.labels.index(label.answer)
+            )
             assert change == pytest.approx(odds - without, abs=1e-5)
 
 
@@ -251,7 +255,12 @@ def test_a_text_of_which_no_letter_is_known_is_refused_and_moves_nothing(session
 
 
 def test_a_model_that_labels_does_nothing_else(session):
-    for ask in (lambda: session.feed("abc"), lambda: list(session.generate(3)), lambda: session.respond("abc"), lambda: session.reseed("abc")):
+    for ask in (
+        lambda: session.feed("abc"),
+        lambda: list(session.generate(3)),
+        lambda: session.respond("abc"),
+        lambda: session.reseed("abc"),
+    ):
         with pytest.raises(UsageError, match="tiny labels texts as a whole and writes none"):
             ask()
     session.classify("abc")
@@ -276,7 +285,9 @@ def test_other_models_label_nothing(other):
 def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
     monkeypatch.setattr("seqshell.session.tasks.classify.MOST_AT_ONCE", 10)
     session = Session(tiny_classification_model(causal=False))
-    with pytest.raises(UsageError, match="the text has 11 tokens; tiny reads a text at once, and at most 10 tokens of it"):
+    with pytest.raises(
+        UsageError, match="the text has 11 tokens; tiny reads a text at once, and at most 10 tokens of it"
+    ):
         session.classify("abcdefghabc")
     Session(tiny_classification_model()).classify("abcdefghabc")
 

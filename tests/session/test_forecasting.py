@@ -125,7 +125,9 @@ def test_an_empty_series_says_what_to_type_and_shows_the_example():
         "tiny has observed nothing yet; write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
     )
     assert raised.value.hint == "/forecast --example begins with the 8 values of the model's example"
-    with pytest.raises(UsageError, match=r"2 for each step \(load, OT\), oldest first, such as 10 11 10.5 11.5 11.5 12.5$"):
+    with pytest.raises(
+        UsageError, match=r"2 for each step \(load, OT\), oldest first, such as 10 11 10.5 11.5 11.5 12.5$"
+    ):
         session_on(columns=("load", "OT")).forecast()
 
 
@@ -140,7 +142,10 @@ def test_nothing_has_changed_after_values_that_cannot_be_read(wrong):
 
 
 def test_a_value_far_outside_of_the_data_is_refused():
-    with pytest.raises(UsageError, match=r"1e\+30 is too far from what the model was trained on: value has the mean 10 and the standard deviation 2"):
+    with pytest.raises(
+        UsageError,
+        match=r"1e\+30 is too far from what the model was trained on: value has the mean 10 and the standard deviation 2",
+    ):
         session_on().observe("9.8 1e30")
 
 
@@ -219,7 +224,9 @@ def test_a_session_that_was_saved_goes_on_where_it_was(tmp_path):
     assert session.model.tokenizer.size == 4
 
 
-@pytest.mark.parametrize("table", [np.zeros((4, 3)), np.zeros((2, 1)), np.full((3, 1), np.nan), np.array([[9.8], [9.9]])])
+@pytest.mark.parametrize(
+    "table", [np.zeros((4, 3)), np.zeros((2, 1)), np.full((3, 1), np.nan), np.array([[9.8], [9.9]])]
+)
 def test_a_saved_series_with_a_damaged_table_is_refused(tmp_path, table):
     from seqshell.models import file
 

@@ -132,7 +132,10 @@ def test_a_token_shows_the_logits_that_it_was_drawn_from():
     assert next(session.generate(3)).outputs.tolist() == before
 
 
-@pytest.mark.parametrize(("number", "stop", "message"), [(0, (), "1 to 1,000,000"), (1_000_001, (), "1 to 1,000,000"), (5, ("a", ""), "empty")])
+@pytest.mark.parametrize(
+    ("number", "stop", "message"),
+    [(0, (), "1 to 1,000,000"), (1_000_001, (), "1 to 1,000,000"), (5, ("a", ""), "empty")],
+)
 def test_what_cannot_be_done_is_said_before_anything_is_read(number, stop, message):
     with pytest.raises(UsageError, match=message):
         Session(tiny_model()).generate(number, stop=stop)
@@ -231,7 +234,11 @@ def test_an_interrupt_while_tokens_wait_leaves_the_answer_of_one_go():
     assert first.text + told(rest) + told(session.generate(9, stop="ab#")) == one_go == "ab"
 
 
-@given(st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3), st.text("abc", max_size=30), st.lists(st.integers(1, 3), max_size=20))
+@given(
+    st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3),
+    st.text("abc", max_size=30),
+    st.lists(st.integers(1, 3), max_size=20),
+)
 def test_watching_token_by_token_finds_what_a_search_in_the_whole_finds(texts, whole, sizes):
     """The whole text cut anyhow into tokens: what is told is all that ends before the first stop text, and no token is told too early."""
     cuts = [0, *(cut for cut in np.cumsum(sizes).tolist() if cut < len(whole)), len(whole)]
@@ -248,7 +255,12 @@ def test_watching_token_by_token_finds_what_a_search_in_the_whole_finds(texts, w
     else:
         found, out = False, out + "".join(waiting)
 
-    seen = "".join(pieces[: next((n for n in range(len(pieces)) if any(t in "".join(pieces[: n + 1]) for t in texts)), len(pieces)) + 1])
+    seen = "".join(
+        pieces[
+            : next((n for n in range(len(pieces)) if any(t in "".join(pieces[: n + 1]) for t in texts)), len(pieces))
+            + 1
+        ]
+    )
     places = [seen.find(text) for text in texts if text in seen]
     if not places:
         assert (found, out) == (False, whole)

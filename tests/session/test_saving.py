@@ -77,7 +77,12 @@ def test_a_restored_session_stands_in_the_same_moment(session, path):
     assert restored.here.node == session.here.node
     assert restored.here.state.tobytes() == session.here.state.tobytes()
     assert restored.here.outputs.tobytes() == session.here.outputs.tobytes()
-    assert (restored.position, restored.branch, restored.seed, restored.retry) == (70, "main.3", 2**64 - 1, session.retry)
+    assert (restored.position, restored.branch, restored.seed, restored.retry) == (
+        70,
+        "main.3",
+        2**64 - 1,
+        session.retry,
+    )
     assert (restored.chain, restored.strategy) == (session.chain, session.strategy)
     assert restored.branches() == session.branches()
     assert restored.text() == session.text()
@@ -93,14 +98,29 @@ def test_the_same_tokens_come_next(session, path):
 def test_whatever_is_done_next_has_the_same_result(session, path):
     restored = saved(session, path)
     for each in (session, restored):
-        each.moves = [each.redo(), each.undo(), each.undo(2), each.redo(2), each.checkout("other"), each.redo(), each.undo(), each.undo()]
-        each.moves += [each.rewind(33), each.next_candidate() if each.branch != "other" else each.checkout("main.2"), each.next_candidate()]
+        each.moves = [
+            each.redo(),
+            each.undo(),
+            each.undo(2),
+            each.redo(2),
+            each.checkout("other"),
+            each.redo(),
+            each.undo(),
+            each.undo(),
+        ]
+        each.moves += [
+            each.rewind(33),
+            each.next_candidate() if each.branch != "other" else each.checkout("main.2"),
+            each.next_candidate(),
+        ]
         each.begin_turn()
         each.ends = [event for event in each.regenerate(2, 9) if isinstance(event, Finished)]
 
     assert restored.moves == session.moves
     assert restored.ends == session.ends
-    assert [restored.text(each.name) for each in restored.branches()] == [session.text(each.name) for each in session.branches()]
+    assert [restored.text(each.name) for each in restored.branches()] == [
+        session.text(each.name) for each in session.branches()
+    ]
 
 
 def test_a_session_that_was_saved_thinned_goes_on_alike(session, path):
@@ -173,7 +193,9 @@ class Attending:
 
     def initial_state(self, batch_size=1):
         hidden = self.decoder.initial_state(batch_size)
-        return Both(hidden, np.arange(12).reshape(1, 3, 4) > 5, np.zeros((batch_size, 0), np.int16)), np.ones((batch_size, 1), np.float64)
+        return Both(hidden, np.arange(12).reshape(1, 3, 4) > 5, np.zeros((batch_size, 0), np.int16)), np.ones(
+            (batch_size, 1), np.float64
+        )
 
     def step(self, inputs, state):
         both, number = state
@@ -236,7 +258,20 @@ def test_a_damaged_file_is_refused_in_one_line(session, path, tensor, change):
     [
         {"branch": "nowhere"},
         {"branches": []},
-        {"branches": [{"name": "main", "node": 10**9, "retry": 0, "parent": None, "fork": 0, "point": -1, "turn": 0, "returns": []}]},
+        {
+            "branches": [
+                {
+                    "name": "main",
+                    "node": 10**9,
+                    "retry": 0,
+                    "parent": None,
+                    "fork": 0,
+                    "point": -1,
+                    "turn": 0,
+                    "returns": [],
+                }
+            ]
+        },
         {"branches": [{"name": "main", "surprise": 1, "returns": []}]},
         {"here": 10**9},
         {"here": None},

@@ -51,7 +51,13 @@ def ends(events):
 
 
 def test_a_fresh_session_favours_nothing(session):
-    assert (session.position, session.branch, session.seed, session.retry, session.text()) == (0, "main", 0, 0, Text(""))
+    assert (session.position, session.branch, session.seed, session.retry, session.text()) == (
+        0,
+        "main",
+        0,
+        0,
+        Text(""),
+    )
     assert [token.log_prob for token in session.top(10).tokens] == pytest.approx([-math.log(10)] * 10)
 
 
@@ -298,11 +304,19 @@ def test_branches_are_listed_parents_before_children_with_their_first_words(sess
     session.branch_off("two")
     session.drop("one")
 
-    listed = [(each.name, each.position, each.current, each.text, each.parent, each.fork) for each in session.branches()]
-    assert listed == [("main", 3, False, "abc", None, 0), ("one.2", 6, False, "d e", "main", 3), ("two", 3, True, "", "main", 3)]
+    listed = [
+        (each.name, each.position, each.current, each.text, each.parent, each.fork) for each in session.branches()
+    ]
+    assert listed == [
+        ("main", 3, False, "abc", None, 0),
+        ("one.2", 6, False, "d e", "main", 3),
+        ("two", 3, True, "", "main", 3),
+    ]
 
 
-@pytest.mark.parametrize(("name", "message"), [("main", "already"), ("a b", "cannot be a name"), ("../x", "cannot be a name")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("main", "already"), ("a b", "cannot be a name"), ("../x", "cannot be a name")]
+)
 def test_a_branch_needs_a_name_of_its_own(session, name, message):
     with pytest.raises(UsageError, match=message):
         session.branch_off(name)
@@ -327,7 +341,12 @@ def test_an_answer_made_again_is_another_draw_on_a_branch_of_its_own(session):
     first = told(session.respond("abc", 8))
     again = list(session.regenerate(1, 8))
 
-    assert (session.branch, session.retry, ends(again)[0].branch, ends(again)[0].candidate) == ("main.2", 1, "main.2", None)
+    assert (session.branch, session.retry, ends(again)[0].branch, ends(again)[0].candidate) == (
+        "main.2",
+        1,
+        "main.2",
+        None,
+    )
     assert session.text().text == "abc" + told(again) != "abc" + first
     assert session.checkout("main").tail == ""  # it reads no text; who wants it asks
     assert session.tail == "abc" + first
@@ -337,7 +356,11 @@ def test_candidates_are_numbered_and_the_session_stands_on_the_first(session):
     list(session.respond("abc", 8))
     made = ends(session.regenerate(3, 8))
 
-    assert [(each.branch, each.candidate, each.num_tokens) for each in made] == [("main.2", 1, 8), ("main.3", 2, 8), ("main.4", 3, 8)]
+    assert [(each.branch, each.candidate, each.num_tokens) for each in made] == [
+        ("main.2", 1, 8),
+        ("main.3", 2, 8),
+        ("main.4", 3, 8),
+    ]
     assert session.text().text == "abc" + made[0].answer
     assert len({each.answer for each in made} | {session.text("main").text[3:]}) == 4
     assert [session.next_candidate().branch for _ in range(4)] == ["main.3", "main.4", "main", "main.2"]

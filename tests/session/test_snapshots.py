@@ -108,7 +108,12 @@ def test_a_smaller_budget_takes_effect_at_once():
 
 def test_counting_comes_to_the_same_as_looking_at_all_arrays():
     store = filled(777, budget=200_000)
-    arrays = {id(array): array for node in kept(store, 777) for array in (store.get(node).state, store.get(node).outputs) if array is not None}
+    arrays = {
+        id(array): array
+        for node in kept(store, 777)
+        for array in (store.get(node).state, store.get(node).outputs)
+        if array is not None
+    }
 
     assert store.bytes == sum(array.nbytes for array in arrays.values())
     assert (store.kept, store.whole) == (len(kept(store, 777)), len(whole(store, 777)))

@@ -22,7 +22,11 @@ def test_a_message_is_read_and_answered_from_there(session):
 
     assert all(isinstance(token, Token) for token in tokens)
     assert isinstance(finished, Finished)
-    assert (finished.answer, finished.num_tokens, finished.stop) == ("".join(token.text for token in tokens), 5, "length")
+    assert (finished.answer, finished.num_tokens, finished.stop) == (
+        "".join(token.text for token in tokens),
+        5,
+        "length",
+    )
     assert (finished.start, finished.end, session.position) == (3, 8, 8)
     assert session.text().text == "abc" + finished.answer
 

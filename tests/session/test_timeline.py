@@ -140,7 +140,12 @@ def test_the_last_answer_is_looked_for_behind_what_was_fed_but_not_behind_a_rese
 
 def test_the_retries_used_at_a_node_are_those_of_all_its_children():
     """The next token of its own run is a child as well."""
-    timeline = grown((0, Read.DRAWN, [1, 2, 3], 1, 4), (2, Read.DRAWN, [5], 2, 0), (2, Read.DRAWN, [5], 3, 2), (1, Read.DRAWN, [5], 4, 9))
+    timeline = grown(
+        (0, Read.DRAWN, [1, 2, 3], 1, 4),
+        (2, Read.DRAWN, [5], 2, 0),
+        (2, Read.DRAWN, [5], 3, 2),
+        (1, Read.DRAWN, [5], 4, 9),
+    )
 
     assert timeline.retries_at(2) == {4, 0, 2}
     assert timeline.retries_at(1) == {4, 9}

@@ -20,7 +20,16 @@ from seqshell.testing.tiny_models import TinyTranslator
 
 MODEL = tiny_translation_model()
 WISHES = {"max_tokens": 8, "stop": (), "unknown": "error", "nbest": 1}
-LINES = ["the dog", "", "i love you", "  ", "i see the cat and Schmidt .", "the cat", "i love the dog", "you love the cat"]
+LINES = [
+    "the dog",
+    "",
+    "i love you",
+    "  ",
+    "i see the cat and Schmidt .",
+    "the cat",
+    "i love the dog",
+    "you love the cat",
+]
 
 
 def started(strategy=None, model=MODEL):

@@ -51,7 +51,9 @@ class Firsts:
             ids, states, outputs, now, log_prob = [], [], [], (start.outputs, start.state), 0.0
             for place in range(request.stop.max_tokens):
                 logs = allowed(now[0])[0]
-                wanted = request.prefix[place] if place < len(request.prefix) else token if place == 0 else logs.argmax()
+                wanted = (
+                    request.prefix[place] if place < len(request.prefix) else token if place == 0 else logs.argmax()
+                )
                 log_prob += logs[wanted]
                 if wanted in request.stop.ids:
                     break
@@ -101,7 +103,12 @@ def test_what_is_told_is_the_answer_and_the_text_of_the_session(session, strateg
 
     assert finished.answer == told(tokens) == told([*tokens, finished]) == session.text().text
     assert finished.answer[0] != " "
-    assert (finished.source, finished.num_tokens, finished.start, finished.end) == ("the cat", len(tokens), 0, session.position)
+    assert (finished.source, finished.num_tokens, finished.start, finished.end) == (
+        "the cat",
+        len(tokens),
+        0,
+        session.position,
+    )
     assert session.ids() == [token.id for token in tokens]
     assert session.text().spans == ()
 
@@ -133,7 +140,9 @@ def test_a_text_that_is_blank_is_answered_without_the_model_and_nothing_moves(se
     done(session.translate("the cat", 5))
     before = session.here
     for blank in ("", " \n\t"):
-        assert done(session.translate(blank)) == Translation("", 0, "eos", 0.0, session.position, session.position, "main", source=blank)
+        assert done(session.translate(blank)) == Translation(
+            "", 0, "eos", 0.0, session.position, session.position, "main", source=blank
+        )
     assert session.here is before
     assert session.undo().position == 0
 
@@ -178,12 +187,16 @@ def test_the_best_candidates_are_told_with_their_scores_and_the_first_is_the_ans
 
     assert len(finished.candidates) == 3
     assert finished.candidates[0].text == finished.answer == session.text().text
-    assert [each.score for each in finished.candidates] == sorted((each.score for each in finished.candidates), reverse=True)
+    assert [each.score for each in finished.candidates] == sorted(
+        (each.score for each in finished.candidates), reverse=True
+    )
     assert len({each.text for each in finished.candidates}) == 3
 
 
 def test_several_candidates_of_a_strategy_that_makes_one_are_refused(session):
-    with pytest.raises(UsageError, match="sample makes one answer; to choose among the 5 best, use a search: /strategy beam"):
+    with pytest.raises(
+        UsageError, match="sample makes one answer; to choose among the 5 best, use a search: /strategy beam"
+    ):
         session.translate("the dog", nbest=5)
 
 
@@ -196,7 +209,10 @@ def test_an_answer_begins_with_its_prefix(session, strategy):
     assert done(session.regenerate(1, 8)).answer.startswith("vois le ")
 
 
-@pytest.mark.parametrize(("prefix", "most", "message"), [("vois nous", 9, "tiny does not know 'nous'"), ("vois le", 2, "cannot begin with 2")])
+@pytest.mark.parametrize(
+    ("prefix", "most", "message"),
+    [("vois nous", 9, "tiny does not know 'nous'"), ("vois le", 2, "cannot begin with 2")],
+)
 def test_a_prefix_that_cannot_be_is_refused(session, prefix, most, message):
     with pytest.raises((VocabularyError, UsageError), match=message):
         session.translate("the dog", most, prefix=prefix)
@@ -212,7 +228,9 @@ class Twice:
 
     def search(self, decoder, start, request):
         for step in Firsts().search(decoder, start, request):
-            yield replace(step, best=tuple(each for found in step.best for each in (found, replace(found, score=found.score - 1))))
+            yield replace(
+                step, best=tuple(each for found in step.best for each in (found, replace(found, score=found.score - 1)))
+            )
 
 
 def test_candidates_that_read_alike_are_one():
@@ -230,8 +248,14 @@ def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
     *tokens, finished = session.translate("the dog", 9, nbest=5)
 
     assert finished.answer == told(tokens) == session.text().text == finished.candidates[0].text
-    assert done(session.translate("the dog", 9, strategy=Beam(1))).answer == done(session.translate("the dog", 9, strategy="greedy")).answer
-    states = [session.live.moment(session.live.timeline.ancestor(session.here.node, depth)).state for depth in range(session.position + 1)]
+    assert (
+        done(session.translate("the dog", 9, strategy=Beam(1))).answer
+        == done(session.translate("the dog", 9, strategy="greedy")).answer
+    )
+    states = [
+        session.live.moment(session.live.timeline.ancestor(session.here.node, depth)).state
+        for depth in range(session.position + 1)
+    ]
     assert len({id(state.encoded) for state in states}) == 1
     again = [event for event in session.regenerate(5, 9) if isinstance(event, Finished)]
     assert [each.answer for each in again] == [each.text for each in finished.candidates]
@@ -241,7 +265,10 @@ def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
 def test_a_search_that_cannot_be_leaves_the_session_where_it_was(session):
     answer = done(session.translate("the cat", 5)).answer
     here = session.here
-    for strategy, number, message in ((Beam(5), 6, "cannot give the 6 best"), (Beam(50), 1, "wider than the vocabulary")):
+    for strategy, number, message in (
+        (Beam(5), 6, "cannot give the 6 best"),
+        (Beam(50), 1, "wider than the vocabulary"),
+    ):
         with pytest.raises(UsageError, match=message):
             next(session.translate("the dog", 9, strategy=strategy, nbest=number))
         assert session.here is here
@@ -298,7 +325,9 @@ def test_translating_again_draws_anew_and_each_is_a_branch(session):
     assert len({first, *(each.answer for each in finished)}) == 4
     assert session.text().text == finished[0].answer
     assert session.text("main").text == first
-    assert [each.text for each in session.branches()] == [" ".join(text.split())[:40] for text in (first, *(each.answer for each in finished))]
+    assert [each.text for each in session.branches()] == [
+        " ".join(text.split())[:40] for text in (first, *(each.answer for each in finished))
+    ]
     session.next_candidate()
     assert session.text().text == finished[1].answer
 
@@ -531,7 +560,9 @@ def test_the_end_of_a_source_is_no_word_however_much_it_is_looked_at():
 # Bad input
 
 
-@pytest.mark.parametrize("call", [lambda s: s.feed("je"), lambda s: s.generate(3), lambda s: s.respond("je"), lambda s: s.reseed("je")])
+@pytest.mark.parametrize(
+    "call", [lambda s: s.feed("je"), lambda s: s.generate(3), lambda s: s.respond("je"), lambda s: s.reseed("je")]
+)
 def test_what_a_language_model_does_is_refused_with_what_to_do(call):
     with pytest.raises(UsageError, match="tiny translates whole texts and reads no other; write one, or /translate it"):
         call(started())
@@ -543,7 +574,9 @@ def test_a_language_model_does_not_translate():
 
 
 def test_a_source_that_is_too_long_is_one_line(session, monkeypatch):
-    with pytest.raises(UsageError, match=r"the text has 10,000 tokens; at most 3,999 are translated at once, for the memory"):
+    with pytest.raises(
+        UsageError, match=r"the text has 10,000 tokens; at most 3,999 are translated at once, for the memory"
+    ):
         session.translate("cat\n" * 10_000)
     monkeypatch.setattr(translate, "MOST_SOURCE_TOKENS", 4)
     assert done(session.translate("i see you", 3))
@@ -563,7 +596,9 @@ def test_a_fault_of_the_encoder_leaves_the_session_where_it_was(session):
     def failing(source, lengths):
         raise RuntimeError("broken")
 
-    session.live.reader._model = replace(MODEL, decoder=type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4))
+    session.live.reader._model = replace(
+        MODEL, decoder=type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
+    )
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(session.translate("the dog", 5))
     assert session.text().text == answer
@@ -591,7 +626,12 @@ def test_a_restored_session_has_its_translations(tmp_path, strategy, budget):
     for each in (session, restored):
         each.seen = []
         for _ in range(3):
-            each.seen += [each.text(), each.attention(), each.attention().weights.tobytes(), each.here.outputs.tobytes()]
+            each.seen += [
+                each.text(),
+                each.attention(),
+                each.attention().weights.tobytes(),
+                each.here.outputs.tobytes(),
+            ]
             each.undo()
         each.redo(2)
         each.seen += [each.attention().weights.tobytes(), each.text()]

@@ -55,7 +55,10 @@ class Found:
         best = []
         for seed in range(100, 100 + request.num_best):
             ids, passed, now = [], [], (start.outputs, start.state)
-            while len(ids) < request.stop.max_tokens and (token := drawn(now[0], request.excluded, Draw(seed), len(ids))) != EOS:
+            while (
+                len(ids) < request.stop.max_tokens
+                and (token := drawn(now[0], request.excluded, Draw(seed), len(ids))) != EOS
+            ):
                 ids.append(token)
                 passed.append(now := decoder.step(np.array([token]), now[1]))
             states, outputs = tuple(state for _, state in passed), tuple(outputs for outputs, _ in passed)
@@ -145,7 +148,11 @@ class Against(RuleBasedStateMachine):
             token = drawn(outputs, excluded, draw, len(place.ids))
             if token == EOS:
                 break
-            text = " " + most_attended(attention_of(state)[0], words) if token == UNK else MODEL.tokenizer.piece(token).decode()
+            text = (
+                " " + most_attended(attention_of(state)[0], words)
+                if token == UNK
+                else MODEL.tokenizer.piece(token).decode()
+            )
             place = replace(place, ids=(*place.ids, token), text=(*place.text, text), retry=self.line.retry)
         if place.ids:
             self.used.setdefault((root.turn, root.left), set()).add(self.line.retry)
@@ -160,7 +167,11 @@ class Against(RuleBasedStateMachine):
         root = Place(self.line.place, self.turn, text)
         self.line.retry = 0
         self.line.place = self.answer(root, count, 0 if found else None)
-        assert finished.answer == "".join(token.text for token in tokens) == "".join(self.line.place.text).removeprefix(" ")
+        assert (
+            finished.answer
+            == "".join(token.text for token in tokens)
+            == "".join(self.line.place.text).removeprefix(" ")
+        )
         assert tuple(token.id for token in tokens) == self.line.place.ids
 
     @rule(text=st.sampled_from(TEXTS), count=st.integers(1, 5))
@@ -268,7 +279,9 @@ class Against(RuleBasedStateMachine):
             return
         root, first = place.until(0), None
         used = self.used.setdefault((root.turn, root.left), set())
-        taken = {line.retry for name, line in self.lines.items() if name in self.candidates_at(root) and not line.place.ids}
+        taken = {
+            line.retry for name, line in self.lines.items() if name in self.candidates_at(root) and not line.place.ids
+        }
         events = self.session.regenerate(number, count, strategy="found" if found else "sample")
         for rank, finished in enumerate(event for event in events if isinstance(event, Translation)):
             free = used | taken
@@ -284,7 +297,9 @@ class Against(RuleBasedStateMachine):
     def candidates_at(self, root):
         """The branches that hold an answer which came out empty."""
         nodes = {branch.name: branch for branch in self.session._branches}
-        return {name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root}
+        return {
+            name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root
+        }
 
     @rule()
     def save_and_restore(self):
@@ -313,7 +328,9 @@ class Against(RuleBasedStateMachine):
     def the_attention_is_that_of_every_step(self):
         place = self.line.place
         if place.source is not None:
-            expected = [attention_of(compute(place.until(count), self.known)[0])[0].tolist() for count in range(len(place.ids))]
+            expected = [
+                attention_of(compute(place.until(count), self.known)[0])[0].tolist() for count in range(len(place.ids))
+            ]
             assert self.session.attention().weights.tolist() == expected
 
     @invariant()
@@ -326,6 +343,9 @@ class Against(RuleBasedStateMachine):
 
 
 Against.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 test_a_translating_session_stands_where_computing_again_comes = Against.TestCase

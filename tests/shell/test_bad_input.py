@@ -220,7 +220,14 @@ def shell(registry, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("line", BAD)
 def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, line):
-    before = (shell.session.position, shell.session.branch, shell.session.text(), shell.session.seed, shell.session.chain, shell.session.strategy)
+    before = (
+        shell.session.position,
+        shell.session.branch,
+        shell.session.text(),
+        shell.session.seed,
+        shell.session.chain,
+        shell.session.strategy,
+    )
 
     with pytest.raises(SeqshellError) as caught:
         list(shell.handle(line))
@@ -265,7 +272,13 @@ BAD_FOR_TRANSLATIONS = {
 def test_bad_input_leaves_a_translation_as_it_was(shell, line):
     shell.use("english-french")
     list(shell.handle("i love the cat ."))
-    before = (shell.session.text(), shell.session.position, shell.session.strategy, shell.session.attention().source, shell.settings.get("nbest"))
+    before = (
+        shell.session.text(),
+        shell.session.position,
+        shell.session.strategy,
+        shell.session.attention().source,
+        shell.settings.get("nbest"),
+    )
 
     with pytest.raises(SeqshellError) as caught:
         list(shell.handle(line))
@@ -273,7 +286,13 @@ def test_bad_input_leaves_a_translation_as_it_was(shell, line):
     assert BAD_FOR_TRANSLATIONS[line] in caught.value.message
     assert "\n" not in caught.value.message
     session = shell.session
-    assert (session.text(), session.position, session.strategy, session.attention().source, shell.settings.get("nbest")) == before
+    assert (
+        session.text(),
+        session.position,
+        session.strategy,
+        session.attention().source,
+        shell.settings.get("nbest"),
+    ) == before
 
 
 # model -> line -> what its error says; a text was labelled, or three values observed
@@ -301,7 +320,9 @@ BAD_FOR_OTHER_TASKS = {
 }
 
 
-@pytest.mark.parametrize(("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines])
+@pytest.mark.parametrize(
+    ("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines]
+)
 def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
     shell.use(model)
     list(shell.handle("abc" if model == "sentiment" else "1 2 3"))
@@ -319,7 +340,10 @@ def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
     ("settings", "reason"),
     [
         (["/strategy beam width=14"], "width"),  # the vocabulary has 13 tokens
-        (["/strategy greedy", "/set nbest 5"], "greedy makes one answer; to choose among the 5 best, use a search: /strategy beam"),
+        (
+            ["/strategy greedy", "/set nbest 5"],
+            "greedy makes one answer; to choose among the 5 best, use a search: /strategy beam",
+        ),
         (["/strategy beam width=2", "/set nbest 5"], "5"),
     ],
 )
@@ -340,6 +364,19 @@ def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason
 def test_commands_about_a_model_say_when_none_is_open(shell):
     for name in ("tiny", "english-french", "sentiment", "oil-temperature"):
         shell.close(name)
-    for line in ("abc", "/undo", "/continue", "/feed abc", "/top", "/score abc", "/state", "/text", "/info", "/branches", "/save x", "/record y"):
+    for line in (
+        "abc",
+        "/undo",
+        "/continue",
+        "/feed abc",
+        "/top",
+        "/score abc",
+        "/state",
+        "/text",
+        "/info",
+        "/branches",
+        "/save x",
+        "/record y",
+    ):
         with pytest.raises(SeqshellError, match="no model is open; /load NAME opens one"):
             list(shell.handle(line))

@@ -75,7 +75,12 @@ def test_a_message_is_labelled_as_the_command_labels_it(labeller):
 
 @pytest.mark.parametrize(
     ("keep", "left_out", "row"),
-    [("head", (3, 4), "...    3 not read"), ("tail", (3, 0), "...    3 not read"), ("both", (3, 2), "...    3 not read"), ("none", None, "")],
+    [
+        ("head", (3, 4), "...    3 not read"),
+        ("tail", (3, 0), "...    3 not read"),
+        ("both", (3, 2), "...    3 not read"),
+        ("none", None, ""),
+    ],
 )
 def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, row):
     model = labeller.session.model
@@ -193,7 +198,9 @@ def test_a_file_gives_one_line_for_each_line(shell):
     assert [bool(event.answer) for event in lines] == [True, False, True, False, False, True, True]
     for event in lines:
         if event.answer:
-            assert dict(event.probs) == pytest.approx(dict(only(shell, f"/classify {event.text}", Label).probs), abs=1e-6)
+            assert dict(event.probs) == pytest.approx(
+                dict(only(shell, f"/classify {event.text}", Label).probs), abs=1e-6
+            )
     assert warning.text.startswith("line 5: sentiment knows nothing of '\u4eca\u65e5\u306f'")
     assert events[-2] == Notice("6 lines labelled, 1 could not be")
     assert events[-1] == Data({"lines": 7, "failed": 1})
@@ -205,10 +212,15 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     events = send(shell, "/classify @a.txt -o a.tsv")
     send(shell, "/classify --explain @a.txt -o a.json")
 
-    assert Path("a.tsv").read_text("utf-8") == "".join(f"{e.answer}\t{e.probs[0][1]:.4f}\n" if e.answer else "\n" for e in shown)
+    assert Path("a.tsv").read_text("utf-8") == "".join(
+        f"{e.answer}\t{e.probs[0][1]:.4f}\n" if e.answer else "\n" for e in shown
+    )
     assert not [event for event in events if isinstance(event, Label)]
     assert any(isinstance(event, Progress) for event in events)
-    assert events[-2:] == [Notice("6 lines labelled, 1 could not be · written to a.tsv"), Data({"lines": 7, "failed": 1, "file": "a.tsv"})]
+    assert events[-2:] == [
+        Notice("6 lines labelled, 1 could not be · written to a.tsv"),
+        Data({"lines": 7, "failed": 1, "file": "a.tsv"}),
+    ]
     lines = json.loads(Path("a.json").read_text())["lines"]
     assert [line["label"] for line in lines] == [event.answer for event in shown]
     tokens = ["".join(token["text"] for token in line["explain"]) for line in lines if line["label"]]
@@ -287,7 +299,9 @@ class _Stream:
         pass
 
 
-ANSWER = Label("Yamamoto", "Japanese", (("Japanese", 0.97), ("Italian", 0.0212345678), ("Czech", 0.0087654322)), (("Y", 1.5),))
+ANSWER = Label(
+    "Yamamoto", "Japanese", (("Japanese", 0.97), ("Italian", 0.0212345678), ("Czech", 0.0087654322)), (("Y", 1.5),)
+)
 
 
 def test_labels_are_printed_with_their_probabilities():
@@ -308,7 +322,10 @@ def test_labels_are_objects_in_json():
         "probs": {"Japanese": 0.97, "Italian": 0.021235, "Czech": 0.008765},
         "explain": [{"text": "Y", "moved": 1.5}],
     }
-    lines = rendered(JsonLines, [replace(ANSWER, item=1, moved=()), replace(ANSWER, item=2, moved=()), Data({"lines": 2, "failed": 0})])[0]
+    lines = rendered(
+        JsonLines,
+        [replace(ANSWER, item=1, moved=()), replace(ANSWER, item=2, moved=()), Data({"lines": 2, "failed": 0})],
+    )[0]
     found = [json.loads(line) for line in lines.splitlines()]
     assert [line.get("item") for line in found] == [1, 2, None]
     assert found[2] == {"type": "result", "line": 1, "op": "classify", "lines": 2, "failed": 0}
@@ -328,7 +345,9 @@ def file(request, tmp_path, monkeypatch):
 def scripted(capsys, *lines, **options):
     """(exit code, stdout, stderr) of a script on a model that labels."""
     Path("script.seq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    code, _ = script.run(Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options}))
+    code, _ = script.run(
+        Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options})
+    )
     return code, *capsys.readouterr()
 
 
@@ -355,13 +374,23 @@ def test_a_conversation_in_text(file, capsys):
 
 def test_a_conversation_in_json(file, capsys):
     Path("a.txt").write_text("abc\n\nhgf\n")
-    code, out, _ = scripted(capsys, "abc", "/classify hgf", "/undo", "/classify @a.txt", "/continue", json="lines", on_error="continue")
+    code, out, _ = scripted(
+        capsys, "abc", "/classify hgf", "/undo", "/classify @a.txt", "/continue", json="lines", on_error="continue"
+    )
     objects = [json.loads(line) for line in out.splitlines()]
     results = [each for each in objects if each["type"] == "result"]
 
     assert code == 1
     assert objects[0]["task"] == "classify"
-    assert [each["op"] for each in results] == ["classify", "classify", "/undo", "classify", "classify", "classify", "classify"]
+    assert [each["op"] for each in results] == [
+        "classify",
+        "classify",
+        "/undo",
+        "classify",
+        "classify",
+        "classify",
+        "classify",
+    ]
     assert list(results[0]) == ["type", "line", "op", "input", "label", "probs"]
     assert results[0]["label"] == max(results[0]["probs"], key=results[0]["probs"].get)
     assert sum(results[0]["probs"].values()) == pytest.approx(1, abs=1e-5)

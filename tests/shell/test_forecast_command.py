@@ -93,7 +93,11 @@ def test_a_message_may_be_a_file(shell):
         ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
         ("@empty.csv", UsageError, "empty.csv is empty: it holds no values"),
         ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series has no gaps"),
-        ("@other.csv", UsageError, "other.csv: the table has no column 'value', which the model reads; it has date, load, OT"),
+        (
+            "@other.csv",
+            UsageError,
+            "other.csv: the table has no column 'value', which the model reads; it has date, load, OT",
+        ),
     ],
 )
 def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothing(shell, line, kind, message):
@@ -104,7 +108,10 @@ def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothi
 
     assert error.message.startswith(message)
     assert "\n" not in error.message
-    assert kind is UsageError or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+    assert (
+        kind is UsageError
+        or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+    )
     assert shell.session.position == 0
     assert not shell.changed
 
@@ -160,7 +167,10 @@ def test_the_other_model_forecasts_from_the_background(beside):
     assert beside.sessions[DEFAULT_MODEL].position == 8
     assert beside.answered == DEFAULT_MODEL
     assert only(beside, "/forecast 2").values.tolist() == told.values.tolist()
-    assert fails(beside, "/forecast -m tiny").message == "tiny is no model to forecast with, its task is to generate; /models tells the task of each"
+    assert (
+        fails(beside, "/forecast -m tiny").message
+        == "tiny is no model to forecast with, its task is to generate; /models tells the task of each"
+    )
     beside.interactive = True
     assert Notice(f"{DEFAULT_MODEL}:", "label") in send(beside, "/forecast 2")
 
@@ -241,7 +251,9 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     assert kept["values"] == tidy(told.values[:, 0])
     assert kept["history"] == tidy(told.history[:, 0])
     assert kept["low"] == tidy(told.low[:, 0])
-    assert [float(line) for line in Path("f.txt").read_text().splitlines()] == pytest.approx(told.values[:, 0].tolist(), rel=1e-5)
+    assert [float(line) for line in Path("f.txt").read_text().splitlines()] == pytest.approx(
+        told.values[:, 0].tolist(), rel=1e-5
+    )
     assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in Path("f.svg").read_text()
     assert "end f.doc in .png" in fails(shell, "/forecast 2 -o f.doc").message
@@ -301,7 +313,9 @@ def test_rows_of_several_columns_are_lines_but_where_lines_go_one_to_one(shell):
 
     assert [len(line.split()) for line in text.splitlines()] == [2, 2]
     assert flat == text.replace("\n", " ").rstrip() + "\n"
-    assert [[f"{value:.6g}" for value in row] for row in found["values"]] == [line.split() for line in text.splitlines()]
+    assert [[f"{value:.6g}" for value in row] for row in found["values"]] == [
+        line.split() for line in text.splitlines()
+    ]
     assert found["low"] is found["high"] is None
 
 
@@ -337,5 +351,9 @@ def test_info_and_state_tell_of_the_series(shell):
 
 
 def test_the_title_of_a_forecaster_tells_its_error():
-    header = {"architecture": "forecaster", "config": {"cell": "gru"}, "provenance": {"metrics": {"mse": {"24": 0.0271, "96": 0.05555}}}}
+    header = {
+        "architecture": "forecaster",
+        "config": {"cell": "gru"},
+        "provenance": {"metrics": {"mse": {"24": 0.0271, "96": 0.05555}}},
+    }
     assert title("oil", header) == "oil: GRU forecaster, MSE 0.056 at 96"

@@ -21,7 +21,9 @@ class Poems:
 
     @seqshell.hookimpl
     def seqshell_commands(self):
-        @seqshell.command("poem", usage="[LINES] THEME", tasks={Task.GENERATE}, options={"-r": "let it rhyme"}, aliases=("verse",))
+        @seqshell.command(
+            "poem", usage="[LINES] THEME", tasks={Task.GENERATE}, options={"-r": "let it rhyme"}, aliases=("verse",)
+        )
         def poem(shell, arguments):
             """Write a poem; the state moves on over it.
 
@@ -60,7 +62,11 @@ def test_help_is_one_screen_even_of_twenty_rows_and_sixty_columns(shell):
 
 def test_help_lists_every_command_once_by_purpose(shell):
     text = told(shell, "/?")
-    names = [name for name in shell.registry.commands if name != "broken" and shell.registry.commands[name].name == name and name != "secret"]
+    names = [
+        name
+        for name in shell.registry.commands
+        if name != "broken" and shell.registry.commands[name].name == name and name != "secret"
+    ]
 
     assert [line.split()[0] for line in text.split("\n") if line and line[0].islower()] == list(PURPOSES)
     for name in names:

@@ -67,7 +67,10 @@ def test_text_is_written_to_a_file_and_not_shown(shell, tmp_path):
     assert send(shell, "/text") == [whole]
     assert send(shell, "/text -o out.txt", "/text -o out.json") == []
     assert (tmp_path / "out.txt").read_text() == whole.text
-    assert json.loads((tmp_path / "out.json").read_text()) == {"text": whole.text, "spans": [list(span) for span in whole.spans]}
+    assert json.loads((tmp_path / "out.json").read_text()) == {
+        "text": whole.text,
+        "spans": [list(span) for span in whole.spans],
+    }
 
 
 def test_undo_and_redo_move_by_turns_and_tell_where(shell):
@@ -125,7 +128,11 @@ def test_reset_can_be_taken_back(shell):
 def test_regen_makes_numbered_candidates_on_branches_and_stands_on_the_first(shell):
     found = answers(send(shell, "abc", "/regen 3"))[1:]
 
-    assert [(answer.candidate, answer.branch, answer.start) for answer in found] == [(1, "main.2", 3), (2, "main.3", 3), (3, "main.4", 3)]
+    assert [(answer.candidate, answer.branch, answer.start) for answer in found] == [
+        (1, "main.2", 3),
+        (2, "main.3", 3),
+        (3, "main.4", 3),
+    ]
     assert shell.session.branch == "main.2"
     assert shell.session.text().text == "abc" + found[0].answer
 
@@ -145,7 +152,9 @@ def test_branches_are_made_visited_shown_and_dropped(shell):
     events = send(shell, "/branches")
 
     assert isinstance(events[0], Branches)
-    assert data(events) == {"branches": [{"name": "main", "pos": 8, "current": False}, {"name": "other", "pos": 10, "current": True}]}
+    assert data(events) == {
+        "branches": [{"name": "main", "pos": 8, "current": False}, {"name": "other", "pos": 10, "current": True}]
+    }
     assert data(send(shell, "/checkout main"))["pos"] == 8
     send(shell, "/drop other")
     assert [branch.name for branch in shell.session.branches()] == ["main"]

@@ -50,7 +50,9 @@ def test_score_is_what_the_tokens_would_have_cost(shell):
     assert values["logprob"] == pytest.approx(sum(token["logprob"] for token in values["tokens"]))
     assert values["perplexity"] == pytest.approx(math.exp(values["nats"]))
     assert values["bits_per_char"] == pytest.approx(values["nats"] / math.log(2))
-    assert values["tokens"][0]["logprob"] == pytest.approx(next(token.log_prob for token in shell.session.top(9).tokens if token.text == "d"))
+    assert values["tokens"][0]["logprob"] == pytest.approx(
+        next(token.log_prob for token in shell.session.top(9).tokens if token.text == "d")
+    )
 
 
 def test_state_tells_position_branch_and_snapshots(shell):
@@ -95,12 +97,20 @@ def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are
     for name in ("rnn", "lstm", "gru", "lstm_cell"):
         shell = shell_for()
         offered = shell.registry.architectures[name]
-        module = resolve(offered.model)(resolve(offered.config)(tokenizer.size, embed_size=6, hidden_size=8, num_layers=1))
+        module = resolve(offered.model)(
+            resolve(offered.config)(tokenizer.size, embed_size=6, hidden_size=8, num_layers=1)
+        )
         path = tmp_path / f"{name}.safetensors"
-        shell.open(save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry))
+        shell.open(
+            save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry)
+        )
         text, _ = shell.handle("/info")
         rows = [line.split() for line in text.text.splitlines() if line]
-        found[name] = {row[0]: int(row[-1].replace(",", "")) for row in rows if row[0].startswith(("recurrent", "cells", "W_", "U_", "b_"))}
+        found[name] = {
+            row[0]: int(row[-1].replace(",", ""))
+            for row in rows
+            if row[0].startswith(("recurrent", "cells", "W_", "U_", "b_"))
+        }
         source[name] = next(row[1] for row in rows if row[0] == "source")
 
     assert found["lstm"]["recurrent.0"] == 4 * found["rnn"]["recurrent.0"] == 4 * (8 * 6 + 8 * 8 + 8 + 8)
@@ -118,7 +128,13 @@ def test_info_of_a_model_without_a_file_tells_what_there_is(shell):
 
 
 def test_parts_of_a_module_are_summed_up_and_single_ones_joined():
-    shapes = {"body.0.weight": (2, 3), "body.0.bias": (2,), "body.1.weight": (2, 2), "readout.weight": (5, 2), "scale": ()}
+    shapes = {
+        "body.0.weight": (2, 3),
+        "body.0.bias": (2,),
+        "body.1.weight": (2, 2),
+        "readout.weight": (5, 2),
+        "scale": (),
+    }
 
     assert module_tree(shapes) == [
         ("body", "", "12"),

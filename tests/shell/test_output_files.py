@@ -108,7 +108,9 @@ def test_models_are_listed_with_task_and_whether_they_are_open(shell, tmp_path):
 
 
 def test_source_runs_lines_as_turns_of_their_own(shell, tmp_path):
-    (tmp_path / "lesson.seq").write_bytes(b'\xef\xbb\xbf#!/usr/bin/env seqshell\r\n/# Prose.\r\n\r\nROMEO:\r\n"""\r\na\r\n\r\nb"""\r\n/continue 3')
+    (tmp_path / "lesson.seq").write_bytes(
+        b'\xef\xbb\xbf#!/usr/bin/env seqshell\r\n/# Prose.\r\n\r\nROMEO:\r\n"""\r\na\r\n\r\nb"""\r\n/continue 3'
+    )
     answers = [event for event in send(shell, "/source lesson.seq") if isinstance(event, Finished)]
     before, _, whole = shell.session.text().text.partition("a\n\nb")
 
@@ -171,7 +173,15 @@ def test_the_tour_fits_into_sixty_columns(shell):
 @pytest.mark.parametrize("before", [(), ("ROMEO:", "/regen 2", "/undo 3t")])
 def test_a_recording_gives_the_same_text(fresh, before, tmp_path):
     shell = fresh()
-    send(shell, "/seed 7", "/set max_tokens 9", r'/set stop ["X\n", "Q"]', "/sampler top_k=20 temperature=0.8", *before, "/record lesson.seq")
+    send(
+        shell,
+        "/seed 7",
+        "/set max_tokens 9",
+        r'/set stop ["X\n", "Q"]',
+        "/sampler top_k=20 temperature=0.8",
+        *before,
+        "/record lesson.seq",
+    )
     send(shell, "JULIET:", '"""\nline\nline\n"""', "//slash", "/regen 2", "/set max_tokens 5", "/continue")
     with pytest.raises(UsageError):
         send(shell, "/undo 99")

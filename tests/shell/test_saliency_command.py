@@ -41,7 +41,9 @@ def saved(shell, path, name, **settings):
     torch.manual_seed(0)
     config = build(resolve(offered.config), {"vocab_size": tokenizer.size, **settings})
     module = resolve(offered.model)(config)
-    seqshell.save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry, config=config)
+    seqshell.save_checkpoint(
+        path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry, config=config
+    )
     shell.open(path)
     return module
 
@@ -147,9 +149,14 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
     shell.add(tiny_model())
     list(shell.handle("/feed abc"))
     assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
-    with pytest.raises(UsageError, match="the architecture pair does not read its tokens one after the other, so that none is further back"):
+    with pytest.raises(
+        UsageError,
+        match="the architecture pair does not read its tokens one after the other, so that none is further back",
+    ):
         gradients(Pair(), "pair", [0, 1], 1, ())
-    with pytest.raises(UsageError, match="the architecture bare has no embedding, so that no gradient leads back to its tokens"):
+    with pytest.raises(
+        UsageError, match="the architecture bare has no embedding, so that no gradient leads back to its tokens"
+    ):
         gradients(torch.nn.Linear(2, 2), "bare", [0, 1], 1, np.zeros((1, 2), np.float32))
 
 
@@ -196,7 +203,9 @@ def drawn(reach, colours):
 
 
 def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
-    reach = Reach(tuple((letter, 2.0**-back) for letter, back in zip("abcd", (3, 2, 1, 0), strict=True)), "e", -0.5, 1.0)
+    reach = Reach(
+        tuple((letter, 2.0**-back) for letter, back in zip("abcd", (3, 2, 1, 0), strict=True)), "e", -0.5, 1.0
+    )
     lines = drawn(reach, 0)
 
     assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]

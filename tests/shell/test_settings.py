@@ -144,7 +144,14 @@ def test_what_cannot_be_set_is_named_and_changes_nothing(name, word, message):
 
 def test_stop_takes_one_text_or_several():
     settings = shell_with().settings
-    for word, texts in {'"\\n\\n"': ("\n\n",), "END": ("END",), '["a", "b\\n"]': ("a", "b\n"), "[a": ("[a",), '""': (), "[1]x": ("[1]x",)}.items():
+    for word, texts in {
+        '"\\n\\n"': ("\n\n",),
+        "END": ("END",),
+        '["a", "b\\n"]': ("a", "b\n"),
+        "[a": ("[a",),
+        '""': (),
+        "[1]x": ("[1]x",),
+    }.items():
         assert settings.set("stop", word)[0] == texts
     assert settings.set("stop", ["x"])[0] == ("x",)
 
@@ -163,7 +170,12 @@ def test_settings_for_other_tasks_are_not_in_the_table():
 
 
 def test_a_config_file_is_read_strictly_but_stops_nothing():
-    read = {"settings": {"max_tokens": 5, "repeat_penalty": {"window": 3}}, "setings": {}, "plugins": {"disable": [], "disabel": []}, "x": 1}
+    read = {
+        "settings": {"max_tokens": 5, "repeat_penalty": {"window": 3}},
+        "setings": {},
+        "plugins": {"disable": [], "disabel": []},
+        "x": 1,
+    }
     found, problems = settings_of_config(read)
     assert found == {"max_tokens": 5, "repeat_penalty.window": 3}
     assert problems == [

@@ -27,7 +27,9 @@ def test_set_tells_the_new_value_and_the_old(shell):
     assert shell.settings.get("max_tokens") == 40
 
 
-@pytest.mark.parametrize("line", ["/set max_tokens 40", "/set max_tokens=40", "/set  max_tokens  40", '/set max_tokens "40"'])
+@pytest.mark.parametrize(
+    "line", ["/set max_tokens 40", "/set max_tokens=40", "/set  max_tokens  40", '/set max_tokens "40"']
+)
 def test_set_reads_a_value_however_it_is_written(shell, line):
     send(shell, line)
 
@@ -68,7 +70,9 @@ def test_the_table_of_settings_shows_value_range_and_origin(shell):
 
 
 def test_set_of_a_name_alone_shows_that_setting(shell):
-    assert send(shell, "/set unknown") == [Table(("setting", "value", "range", "from"), (("unknown", "error", "error or skip", "built in"),))]
+    assert send(shell, "/set unknown") == [
+        Table(("setting", "value", "range", "from"), (("unknown", "error", "error or skip", "built in"),))
+    ]
 
 
 def test_settings_are_not_undone(shell):
@@ -89,7 +93,9 @@ def test_sampler_shows_replaces_adds_and_removes(shell):
     assert send(shell, "/sampler") == [Text("none")]
     send(shell, "/sampler repeat_penalty=1.1,window=32 top_k=40 temperature=0.8")
     assert send(shell, "/sampler +min_p=0.05 -top_k")[0] == SettingChanged(
-        "sampler", "repeat_penalty=1.1,window=32 min_p=0.05 temperature=0.8", "repeat_penalty=1.1,window=32 top_k=40 temperature=0.8"
+        "sampler",
+        "repeat_penalty=1.1,window=32 min_p=0.05 temperature=0.8",
+        "repeat_penalty=1.1,window=32 top_k=40 temperature=0.8",
     )
     send(shell, "/sampler none")
     assert shell.session.chain == ()
@@ -113,7 +119,9 @@ def test_strategy_shows_and_chooses(shell):
 
 def test_seed_decides_the_text(shell):
     one, other, again = (
-        event.answer for event in send(shell, "/seed 1", "abc", "/undo", "/seed 2", "abc", "/undo", "/seed 1", "abc") if isinstance(event, Finished)
+        event.answer
+        for event in send(shell, "/seed 1", "abc", "/undo", "/seed 2", "abc", "/undo", "/seed 1", "abc")
+        if isinstance(event, Finished)
     )
 
     assert one == again != other

@@ -209,7 +209,12 @@ def test_a_saved_session_goes_on_with_the_same_next_token(tmp_path):
 def test_only_an_interactive_session_is_kept_as_last(tmp_path):
     path = tiny_checkpoint(tmp_path / "tiny.safetensors")
     last = tmp_path / "home" / "sessions" / "last.safetensors"
-    for interactive, lines, kept in [(False, ["abc"], False), (True, [], False), (True, ["/set autosave off", "abc"], False), (True, ["abc"], True)]:
+    for interactive, lines, kept in [
+        (False, ["abc"], False),
+        (True, [], False),
+        (True, ["/set autosave off", "abc"], False),
+        (True, ["abc"], True),
+    ]:
         shell = shell_for()
         shell.interactive = interactive
         shell.open(path)
@@ -284,7 +289,9 @@ def test_what_comes_up_between_the_lines_is_told_with_the_next_results():
     shell = shell_for(tiny_model())
     shell.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
     events = list(shell.handle("/history"))
-    assert [event for event in events if isinstance(event, Notice)] == [Notice("tiny: max_tokens must be 1 to 1,000,000, not -1", "warning")]
+    assert [event for event in events if isinstance(event, Notice)] == [
+        Notice("tiny: max_tokens must be 1 to 1,000,000, not -1", "warning")
+    ]
 
 
 def test_nothing_of_a_line_runs_after_quit(tmp_path):

@@ -76,14 +76,20 @@ def test_a_block_that_is_not_closed_names_its_first_line():
     assert caught.value.code == "unterminated_block"
 
 
-@pytest.mark.parametrize("text", ["a", "/undo", "//x", "/# no", "/1", "a\nb", "\na", '"""', '"""a"""', "", " ", "a\n", "/?"])
+@pytest.mark.parametrize(
+    "text", ["a", "/undo", "//x", "/# no", "/1", "a\nb", "\na", '"""', '"""a"""', "", " ", "a\n", "/?"]
+)
 def test_any_text_can_be_sent_as_a_message(text):
     assert parse(syntax.as_message(text)) == Message(text)
 
 
 @pytest.mark.parametrize("line", ["a", "/undo 2", '"""\na\nb\n"""', "a\nb", "/feed a\nb", "//x\ny", "/# c\nd"])
 def test_a_line_typed_at_the_prompt_means_the_same_in_a_script(line):
-    (script,) = [parse(found.text) for found in syntax.joined_blocks(syntax.as_script(line).split("\n"))] if parse(line) else [None]
+    (script,) = (
+        [parse(found.text) for found in syntax.joined_blocks(syntax.as_script(line).split("\n"))]
+        if parse(line)
+        else [None]
+    )
     typed = parse(line)
     if isinstance(typed, CommandLine):
         assert syntax.read_arguments(plain_text, script.rest).text == syntax.read_arguments(plain_text, typed.rest).text
@@ -155,7 +161,11 @@ def test_options_of_a_command_without_free_text_stand_anywhere():
 @pytest.mark.parametrize(
     ("used", "rest", "message"),
     [
-        (text_with_options, "--al good", r"/translate has no option --al; did you mean --all\?; after -- everything is text"),
+        (
+            text_with_options,
+            "--al good",
+            r"/translate has no option --al; did you mean --all\?; after -- everything is text",
+        ),
         (text_with_options, "-z good", "it has -o, -m, --all"),
         (text_with_options, "-o", "-o needs a value: -o FILE"),
         (words_with_options, "a -o", "-o needs a value"),
@@ -183,7 +193,12 @@ def test_stdin_is_read_where_it_is_free():
 def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "latin").write_bytes("a\nb\né".encode("latin-1"))
     os.mkfifo(tmp_path / "pipe")
-    wrong = {"none": "cannot read .*No such file", "latin": "is not UTF-8 in line 3", "pipe": "no plain file", ".": "is a folder"}
+    wrong = {
+        "none": "cannot read .*No such file",
+        "latin": "is not UTF-8 in line 3",
+        "pipe": "no plain file",
+        ".": "is a folder",
+    }
     for name, message in wrong.items():
         with pytest.raises(UsageError, match=message):
             syntax.read_arguments(plain_text, f"@{tmp_path / name}")

@@ -18,7 +18,19 @@ import seqshell
 from seqshell.cli import script
 from seqshell.core.attention_labels import alignment, labels, names
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Attention, Data, Finished, Notice, Progress, Score, SettingChanged, Table, Token, Top, Translation
+from seqshell.core.events import (
+    Attention,
+    Data,
+    Finished,
+    Notice,
+    Progress,
+    Score,
+    SettingChanged,
+    Table,
+    Token,
+    Top,
+    Translation,
+)
 from seqshell.core.json_values import tidy
 from seqshell.core.text_output import Shown
 from seqshell.models.summary import direction, title
@@ -232,7 +244,10 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     assert Path("a.fr").read_text("utf-8") == "".join(f"{line}\n" for line in shown)
     assert not [event for event in events if isinstance(event, Translation)]
     assert any(isinstance(event, Progress) for event in events)
-    assert events[-2:] == [Notice("5 lines translated, 1 could not be · written to a.fr"), Data({"lines": 6, "failed": 1, "file": "a.fr"})]
+    assert events[-2:] == [
+        Notice("5 lines translated, 1 could not be · written to a.fr"),
+        Data({"lines": 6, "failed": 1, "file": "a.fr"}),
+    ]
     assert [line["text"] for line in json.loads(Path("a.json").read_text())["lines"]] == shown
 
 
@@ -356,7 +371,9 @@ def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
 def test_a_picture_without_matplotlib_is_one_clear_line(shell, monkeypatch):
     send(shell, "/translate i love the cat .")
     monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt need nothing"):
+    with pytest.raises(
+        UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt need nothing"
+    ):
         send(shell, "/attention -o a.png")
     assert not Path("a.png").exists()
 
@@ -387,7 +404,9 @@ def test_score_is_of_a_translation_as_of_its_source(translator):
     assert "".join(token.text for token in shown.tokens[:-1]).strip() == finished.answer
     assert shown.tokens[-1].text == data.values["tokens"][-1]["text"] == "<eos>"
     assert data.values["logprob"] == pytest.approx(finished.log_prob + shown.tokens[-1].log_prob)
-    assert all(token.rank == 0 or token.likeliest[0][0] in ("<pad>", "<bos>", " <unk>") for token in shown.tokens)  # greedy
+    assert all(
+        token.rank == 0 or token.likeliest[0][0] in ("<pad>", "<bos>", " <unk>") for token in shown.tokens
+    )  # greedy
 
 
 def test_top_and_regen_work_on_translations(translator):
@@ -442,7 +461,9 @@ def scripted(capsys, *lines, defaults=MappingProxyType({"max_tokens": 12}), **op
     """(exit code, stdout, stderr) of a script on a model that translates."""
     tiny_translation_checkpoint("tiny.safetensors", seed=3, defaults=defaults)
     Path("script.seq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    code, _ = script.run(Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options}))
+    code, _ = script.run(
+        Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options})
+    )
     return code, *capsys.readouterr()
 
 
@@ -489,7 +510,15 @@ def test_json_has_one_result_for_each_line_and_one_for_the_file(shell, capsys):
 
 
 def test_nbest_in_json_begins_with_the_answer(shell, capsys):
-    _, out, _ = scripted(capsys, "/strategy beam width=4", "/set nbest 2", "i love the cat .", "/set nbest 1", "i love the cat .", json="lines")
+    _, out, _ = scripted(
+        capsys,
+        "/strategy beam width=4",
+        "/set nbest 2",
+        "i love the cat .",
+        "/set nbest 1",
+        "i love the cat .",
+        json="lines",
+    )
     several, _, one = [json.loads(line) for line in out.splitlines()][3:6]
 
     assert [set(best) for best in several["nbest"]] == [{"text", "score", "logprob"}] * 2
@@ -565,7 +594,16 @@ def test_sampler_says_what_a_search_leaves_out(translator):
 def test_a_file_that_is_broken_off_by_ctrl_c_leaves_what_is_done(shell, tmp_path):
     tiny_translation_checkpoint("words.safetensors", seed=3, defaults={"max_tokens": 100})
     Path("a.en").write_text("the cat sees i you love .\n" * 20_000)
-    command = [sys.executable, "-m", "seqshell", "-m", "./words.safetensors", "--no-plugins", "-c", "/translate @a.en -o a.fr"]
+    command = [
+        sys.executable,
+        "-m",
+        "seqshell",
+        "-m",
+        "./words.safetensors",
+        "--no-plugins",
+        "-c",
+        "/translate @a.en -o a.fr",
+    ]
     environment = {**os.environ, "SEQSHELL_HOME": str(tmp_path / "home")}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first = process.stderr.readline()

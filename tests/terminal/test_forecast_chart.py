@@ -96,7 +96,12 @@ def test_a_point_without_interval_has_none_in_the_legend_and_in_the_numbers():
 
 def test_an_interval_that_ends_early_is_drawn_as_far_as_it_is_known():
     nan = np.nan
-    text = seen(Forecast(("OT",), column(0, 1, 2), column(3, 4, 5), column(2, nan, nan), column(4, nan, nan), interval=(0.1, 0.9)), width=60)
+    text = seen(
+        Forecast(
+            ("OT",), column(0, 1, 2), column(3, 4, 5), column(2, nan, nan), column(4, nan, nan), interval=(0.1, 0.9)
+        ),
+        width=60,
+    )
     assert "+1 3 (2 to 4)   +2 4   +3 5\n" in text
 
 
@@ -108,12 +113,18 @@ def test_several_columns_have_a_chart_each():
     assert "+1 8   +2 10\n" in text
     assert "+1 9   +2 11\n" in text
     many = np.arange(30, dtype=np.float64).reshape(3, 10)
-    assert "4 of 10 columns; /forecast -o FILE.json holds all" in seen(Forecast(tuple("abcdefghij"), many[:2], many[2:]), width=60)
+    assert "4 of 10 columns; /forecast -o FILE.json holds all" in seen(
+        Forecast(tuple("abcdefghij"), many[:2], many[2:]), width=60
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -3.0])
 def test_a_series_that_never_changes_is_a_level_line(value):
-    lines = [line for line in seen(Forecast(("OT",), column(value, value), column(value)), width=60).splitlines() if "┤" in line]
+    lines = [
+        line
+        for line in seen(Forecast(("OT",), column(value, value), column(value)), width=60).splitlines()
+        if "┤" in line
+    ]
     marked = [line for line in lines if "*" in line or "o" in line]
 
     assert len(lines) == 12

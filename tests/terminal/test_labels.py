@@ -109,12 +109,17 @@ def test_what_is_left_out_of_a_long_text_is_told(left_out, text, remark):
 
 
 def test_a_wide_character_keeps_the_marks_in_their_columns():
-    lines = drawn(Label("x", "a", (("a", 0.5), ("b", 0.5)), (("\u4eca", 1.0), ("\u65e5", -1.0), ("a", 1.0)))).splitlines()
+    lines = drawn(
+        Label("x", "a", (("a", 0.5), ("b", 0.5)), (("\u4eca", 1.0), ("\u65e5", -1.0), ("a", 1.0)))
+    ).splitlines()
     assert lines[:2] == ["\u4eca\u65e5a", "9 i 9"]
 
 
 def test_a_text_cannot_steer_the_terminal():
-    for event in (Label("\x1b[2J", "\x1b[2J", (("\x1b[2J", 1.0), ("b", 0.0)), (("\x1b[2J", 1.0),)), Label("\x1b[2J", "a", (("a", 1.0),), item=1)):
+    for event in (
+        Label("\x1b[2J", "\x1b[2J", (("\x1b[2J", 1.0), ("b", 0.0)), (("\x1b[2J", 1.0),)),
+        Label("\x1b[2J", "a", (("a", 1.0),), item=1),
+    ):
         on = printer()
         Drawing(on).draw(event)
         assert "\x1b[2J" not in on.stream.getvalue()
@@ -154,7 +159,10 @@ def test_the_title_tells_cell_and_accuracy():
         "parameters": 200_000,
         "provenance": {"metrics": {"accuracy": 0.8613, "macro_recall": 0.58}},
     }
-    assert title("names", header) == "names: character bidirectional GRU classifier 1x128, 200.0k parameters, accuracy 86.1%"
+    assert (
+        title("names", header)
+        == "names: character bidirectional GRU classifier 1x128, 200.0k parameters, accuracy 86.1%"
+    )
 
 
 # While typing
@@ -178,7 +186,9 @@ def test_only_new_letters_are_read(monkeypatch):
     session = shell_for(tiny_classification_model()).session
     reading, read = LiveReading(session), []
     step = session.live.reader.step
-    monkeypatch.setattr(session.live.reader, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state))
+    monkeypatch.setattr(
+        session.live.reader, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state)
+    )
     for text in ("abc", "abcd", "abc", "abx"):
         reading.read(text, never)
     ids = session.model.tokenizer.encode

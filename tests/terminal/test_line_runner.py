@@ -85,7 +85,9 @@ def test_a_line_that_showed_something_is_not_put_back():
     assert seen(answers).endswith("so far\nno more\n")
 
 
-@pytest.mark.parametrize(("word", "command"), [("exit", "/exit"), ("quit", "/quit"), ("help", "/help"), ("clear", "/clear"), ("?", "/?")])
+@pytest.mark.parametrize(
+    ("word", "command"), [("exit", "/exit"), ("quit", "/quit"), ("help", "/help"), ("clear", "/clear"), ("?", "/?")]
+)
 def test_words_that_are_commands_elsewhere_are_sent_with_a_note(word, command):
     answers = answering(vocabulary="?xitquhelpcar")
     answers.answer("/set max_tokens 1")
@@ -103,7 +105,9 @@ def test_a_fault_is_one_line_that_names_the_log_and_the_shell_goes_on(tmp_path, 
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     monkeypatch.delenv("SEQSHELL_DEBUG", raising=False)
     answers = answering()
-    monkeypatch.setattr(answers.shell, "_message", lambda text: (_ for _ in ()).throw(ZeroDivisionError("by\x1b[2J zero")))
+    monkeypatch.setattr(
+        answers.shell, "_message", lambda text: (_ for _ in ()).throw(ZeroDivisionError("by\x1b[2J zero"))
+    )
     outcome = answers.answer("abc")
     assert not outcome.done
     assert not outcome.put_back
@@ -235,5 +239,11 @@ def test_the_first_prompt_stands_before_anything_heavy_is_imported(tmp_path):
 
     checkpoint = tiny_checkpoint(tmp_path / "tiny.safetensors")
     environment = os.environ | {"SEQSHELL_HOME": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", FIRST_PAINT, str(checkpoint)], env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", FIRST_PAINT, str(checkpoint)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (run.stdout, run.stderr) == ("[]\n", "")

@@ -12,7 +12,16 @@ from seqshell.terminal.history import LineHistory
 from seqshell.terminal.prompt import LEAVE, Prompt
 from seqshell.terminal.suggester import LineStyle
 
-ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O, RIGHT, END, UP = "\r", "\x1b\r", "\x03", "\x04", "\x0f", "\x1b[C", "\x1b[F", "\x1b[A"
+ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O, RIGHT, END, UP = (
+    "\r",
+    "\x1b\r",
+    "\x03",
+    "\x04",
+    "\x0f",
+    "\x1b[C",
+    "\x1b[F",
+    "\x1b[A",
+)
 F1, F3, F4 = "\x1bOP", "\x1bOR", "\x1bOS"
 
 
@@ -23,7 +32,12 @@ def keyboard():
 
 
 def prompt(keyboard, **more):
-    known = {"get_shell": lambda: None, "history": InMemoryHistory(), "completer": DummyCompleter(), "toolbar": lambda: ["tiny"]}
+    known = {
+        "get_shell": lambda: None,
+        "history": InMemoryHistory(),
+        "completer": DummyCompleter(),
+        "toolbar": lambda: ["tiny"],
+    }
     return Prompt(**known | more, input=keyboard, output=DummyOutput())
 
 
@@ -82,7 +96,9 @@ def test_a_default_stands_in_the_prompt(keyboard):
     assert ask(keyboard, "!" + ENTER, default="What is 2+2?") == "What is 2+2?!"
 
 
-@pytest.mark.parametrize(("keys", "line"), [("\x1bg", "/continue"), ("\x1br", "/regen"), ("\x1bu", "/undo"), (F1, "/help")])
+@pytest.mark.parametrize(
+    ("keys", "line"), [("\x1bg", "/continue"), ("\x1br", "/regen"), ("\x1bu", "/undo"), (F1, "/help")]
+)
 def test_keys_send_commands_and_keep_what_was_being_typed(keyboard, keys, line):
     asked = prompt(keyboard)
     assert ask(keyboard, "ROM" + keys, asked) == line
@@ -147,7 +163,13 @@ def test_what_turns_a_line_around_is_not_drawn_but_is_sent(keyboard):
     asked = prompt(keyboard)
     fragments = [("", "a\u202eb\x07"), ("class:auto-suggestion", "é")]
     control = asked.session.layout.current_control
-    drawn = LineStyle().apply_transformation(TransformationInput(control, control.buffer.document, 0, lambda at: at, fragments, 80, 24)).fragments
+    drawn = (
+        LineStyle()
+        .apply_transformation(
+            TransformationInput(control, control.buffer.document, 0, lambda at: at, fragments, 80, 24)
+        )
+        .fragments
+    )
     assert drawn == [("", "a\ufffdb\x07"), ("class:auto-suggestion", "é")]
     assert ask(keyboard, "a\u202eb" + ENTER, asked) == "a\u202eb"
 
@@ -165,7 +187,9 @@ def test_the_editor_gives_the_line_back_to_the_prompt(keyboard, tmp_path, monkey
     monkeypatch.setenv("EDITOR", str(editor))
     monkeypatch.delenv("VISUAL", raising=False)
     asked = prompt(keyboard)
-    asked.session.default_buffer.on_text_changed += lambda buffer: keyboard.send_text(ENTER) if buffer.text.startswith("edited") else None
+    asked.session.default_buffer.on_text_changed += lambda buffer: (
+        keyboard.send_text(ENTER) if buffer.text.startswith("edited") else None
+    )
     assert ask(keyboard, "draft\x18\x05", asked) == "edited\nline"
 
 

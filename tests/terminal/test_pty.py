@@ -28,9 +28,15 @@ class Window:
         self.output = ""
         self.ended = False
         wanted = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
-        inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")
+        }
         program, *arguments = program or [sys.executable, "-m", "seqshell", *arguments]
-        self.process = pexpect.spawn(program, arguments, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home)
+        self.process = pexpect.spawn(
+            program, arguments, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home
+        )
 
     def read(self, seconds=0.05):
         """Take in what the program has written."""
@@ -103,7 +109,9 @@ def shared_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     (home / "models").mkdir()
     told = {"about": "It goes on with what you write.", "examples": ["ROMEO:"]}
-    tiny_checkpoint(home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **told)
+    tiny_checkpoint(
+        home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **told
+    )
     return home
 
 
@@ -155,7 +163,9 @@ def test_the_first_minute_looks_as_it_is_drawn(window):
 def test_the_same_seed_gives_the_same_text_as_a_script(window, home):
     screen = window("--seed", "3").until(">>>").enter("ROMEO:").until("30 tokens")
     environment = os.environ | {"SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": ""}
-    scripted = pexpect.run(f"{sys.executable} -m seqshell --seed 3 -c ROMEO:", env=environment, encoding="utf-8", cwd=str(home))
+    scripted = pexpect.run(
+        f"{sys.executable} -m seqshell --seed 3 -c ROMEO:", env=environment, encoding="utf-8", cwd=str(home)
+    )
     start = screen.lines.index(">>> ROMEO:") + 1
     shown = "".join(screen.text.split("\n")[start:]).partition("▌")[0]
     assert shown == scripted.replace("\r\n", "").rstrip("\n")
@@ -189,10 +199,14 @@ def test_a_translation_and_what_it_looked_at_can_be_read_at_eighty_columns(windo
 
 
 def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
-    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3, examples=["i love you"], defaults={"max_tokens": 6})
+    path = tiny_translation_checkpoint(
+        tmp_path / "words.safetensors", seed=3, examples=["i love you"], defaults={"max_tokens": 6}
+    )
     screen = window("-m", str(path)).until(">>> i love you").until("main at 0")
     assert screen.lines[2] == "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
-    screen.enter("i love the cat .").until("/attention: what it looked at").enter("").enter("/undo").until("position 0 · main")
+    screen.enter("i love the cat .").until("/attention: what it looked at").enter("").enter("/undo").until(
+        "position 0 · main"
+    )
     assert "english" not in screen.text
 
 
@@ -255,7 +269,9 @@ def test_the_terminal_is_as_it_was_before(window, home, way):
 
 
 def test_a_signal_in_an_answer_stops_it_at_a_token_and_leaves(window, home):
-    screen = window("--set", "pace=20", "--set", "max_tokens=5000").until("main at 0").type("ROMEO:\r").until(r"ROMEO:\n\S")
+    screen = (
+        window("--set", "pace=20", "--set", "max_tokens=5000").until("main at 0").type("ROMEO:\r").until(r"ROMEO:\n\S")
+    )
     screen.process.kill(signal.SIGTERM)
     assert screen.status() == 143
     assert (home / "sessions" / "last.safetensors").is_file()
@@ -292,7 +308,9 @@ def test_ctrl_c_gets_out_of_a_plugin_that_hangs_and_names_it(window, home):
     for _ in range(2):
         time.sleep(0.3)
         screen.process.sendintr()
-    screen.until("the plugin sleepy: seqshell_token was stopped by Ctrl-C; the plugin is left out").until("you stopped it")
+    screen.until("the plugin sleepy: seqshell_token was stopped by Ctrl-C; the plugin is left out").until(
+        "you stopped it"
+    )
     screen.enter("ROMEO:").until("30 tokens, the limit").enter("/state").until("position")
 
 
@@ -311,7 +329,11 @@ def test_a_slow_import_is_announced_and_what_it_prints_does_not_reach_the_screen
         "def seqshell_commands():\n"
         "    yield loud\n"
     )
-    screen = window(SEQSHELL_PLUGINS="slow", size=(24, 100)).until("the plugin slow takes more than a second to import").until("main at 0")
+    screen = (
+        window(SEQSHELL_PLUGINS="slow", size=(24, 100))
+        .until("the plugin slow takes more than a second to import")
+        .until("main at 0")
+    )
     screen.enter("/loud").until("the plugin slow printed while it was loaded").until(r"^\^\[\[2Jthere")
     assert "\x1b[2J" not in screen.output
 
@@ -336,7 +358,14 @@ def test_ctrl_c_leaves_an_import_that_hangs_behind(window, home):
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
 def test_it_works_without_colours_and_on_poor_terminals(window, environment):
-    screen = window("--set", "surprisal=on", **environment).until(">>>").enter("ROMEO:").enter("/branches").enter("/top 3").enter("/set")
+    screen = (
+        window("--set", "surprisal=on", **environment)
+        .until(">>>")
+        .enter("ROMEO:")
+        .enter("/branches")
+        .enter("/top 3")
+        .enter("/set")
+    )
     assert not re.search(r"\x1b\[[0-9;]*38;[25]", screen.output)
     if environment.get("TERM") == "dumb":
         assert "\x1b" not in screen.output

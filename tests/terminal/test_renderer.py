@@ -113,7 +113,11 @@ def test_the_first_three_answers_are_explained_after_their_last_character():
 
     explained = "the morning of the w▌  20 tokens, the limit · Enter goes on, /regen another, /undo back\n"
     assert len(explained) > 80  # so the short form is drawn
-    assert seen(on) == "the morning of the w▌\n21 tokens, the limit · Enter goes on, /regen another, /undo back\n" * 3 + "the morning of the w\n"
+    assert (
+        seen(on)
+        == "the morning of the w▌\n21 tokens, the limit · Enter goes on, /regen another, /undo back\n" * 3
+        + "the morning of the w\n"
+    )
 
 
 def test_the_remark_stands_beside_the_text_where_there_is_room():
@@ -166,17 +170,29 @@ def test_carets_stand_right_in_long_wide_and_broken_lines():
     draw_error(on, VocabularyError("no", text=text, positions=(text.index("日"), text.index("!"))))
     shown, carets = seen(on).splitlines()[1:]
     assert shown.endswith("x日é→!")
-    assert [index for index, character in enumerate(carets) if character == "^"] == [len(shown) - 4, len(shown) - 3, len(shown)]
+    assert [index for index, character in enumerate(carets) if character == "^"] == [
+        len(shown) - 4,
+        len(shown) - 3,
+        len(shown),
+    ]
 
 
 def test_a_move_shows_the_text_as_it_is_and_the_way_back():
     moved = Moved(32, 206, "main", "ROMEO:\nWhat, will you go with me", 174, "/redo brings them again")
-    assert draw(moved) == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens taken back, /redo brings them again\n"
+    assert (
+        draw(moved)
+        == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens taken back, /redo brings them again\n"
+    )
 
 
 def test_a_move_to_the_beginning_or_another_branch_is_one_line():
-    assert draw(Moved(0, 5, "main", "", 5, "/undo brings them again")) == "position 0 · main · 5 tokens taken back, /undo brings them again\n"
-    assert draw(Moved(1, 5, "main.2", "a", 0, "/checkout main goes back")).endswith("position 1 · main.2 · /checkout main goes back\n")
+    assert (
+        draw(Moved(0, 5, "main", "", 5, "/undo brings them again"))
+        == "position 0 · main · 5 tokens taken back, /undo brings them again\n"
+    )
+    assert draw(Moved(1, 5, "main.2", "a", 0, "/checkout main goes back")).endswith(
+        "position 1 · main.2 · /checkout main goes back\n"
+    )
     assert "1 token brought again" in draw(Moved(6, 5, "main", "", -1))
 
 
@@ -224,7 +240,11 @@ def test_markup_of_rich_in_a_cell_is_text():
 
 
 def test_a_table_lines_up_its_numbers_and_writes_values_as_the_user_would():
-    table = Table(("name", "value", "on"), (("temperature", 0.5, True), ("max_tokens", 1200, False), ("stop", None, True)), "settings")
+    table = Table(
+        ("name", "value", "on"),
+        (("temperature", 0.5, True), ("max_tokens", 1200, False), ("stop", None, True)),
+        "settings",
+    )
     assert draw(table) == (
         "settings\nname         value  on\ntemperature    0.5  on\nmax_tokens   1,200  off\nstop                on\n"
     )
@@ -303,7 +323,17 @@ def test_progress_without_escape_sequences_is_a_line_now_and_then():
 
 
 def test_surprisal_has_ten_levels_of_half_a_nat():
-    assert [level(nats) for nats in (0.0, 0.49, 0.5, 1.4, 4.49, 4.5, 50.0, math.inf, math.nan)] == [0, 0, 1, 2, 8, 9, 9, 9, 9]
+    assert [level(nats) for nats in (0.0, 0.49, 0.5, 1.4, 4.49, 4.5, 50.0, math.inf, math.nan)] == [
+        0,
+        0,
+        1,
+        2,
+        8,
+        9,
+        9,
+        9,
+        9,
+    ]
 
 
 def test_surprisal_colours_tokens_from_their_outputs():
@@ -394,7 +424,13 @@ def test_colours_are_wanted_as_the_option_and_the_terminal_say():
 def test_a_terminal_without_escape_sequences_gets_none():
     on = printer(colours=-1)
     drawing = Drawing(on)
-    for event in (Notice("a"), Text("b", ((0, 1),)), Table(("c",), ((1,),)), Branches((Branch("main", 1, True),)), Progress(1, 2)):
+    for event in (
+        Notice("a"),
+        Text("b", ((0, 1),)),
+        Table(("c",), ((1,),)),
+        Branches((Branch("main", 1, True),)),
+        Progress(1, 2),
+    ):
         drawing.draw(event)
     assert "\x1b" not in on.stream.getvalue()
 

@@ -154,7 +154,13 @@ def test_the_toolbar_tells_where_the_session_stands(shell):
     assert list(toolbar_parts(shell)) == ["tiny", "sample", "seed 7", "main at 0"]
     list(shell.handle("/set temperature 0.5"))
     list(shell.handle("/feed abc"))
-    assert list(toolbar_parts(shell, 1234.5)) == ["tiny", "sample temperature=0.5", "seed 7", "main at 3", "1,234 tokens/s"]
+    assert list(toolbar_parts(shell, 1234.5)) == [
+        "tiny",
+        "sample temperature=0.5",
+        "seed 7",
+        "main at 3",
+        "1,234 tokens/s",
+    ]
 
 
 def test_the_toolbar_without_a_model_says_so(shell):

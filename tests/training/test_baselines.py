@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from seqshell.training.classification import baselines
-from seqshell.training.classification.baselines import SMOOTHING, STRENGTH, compare, linear, majority, make_bags, naive_bayes
+from seqshell.training.classification.baselines import (
+    SMOOTHING,
+    STRENGTH,
+    compare,
+    linear,
+    majority,
+    make_bags,
+    naive_bayes,
+)
 
 
 def grams(bags, row):
@@ -90,7 +98,11 @@ def test_the_linear_model_is_the_one_that_autograd_finds(monkeypatch):
     bags = make_bags([*texts, "aabb", "ba", "b", "aaaaaaa", "babab"], "characters")
     training, others = bags.at(np.arange(6)), bags.at(np.arange(6, 11))
     monkeypatch.setattr(baselines, "UPDATES", 300)
-    inputs, weights, bias = dense(training), torch.zeros(bags.num, 3, requires_grad=True), torch.zeros(3, requires_grad=True)
+    inputs, weights, bias = (
+        dense(training),
+        torch.zeros(bags.num, 3, requires_grad=True),
+        torch.zeros(3, requires_grad=True),
+    )
     optimizer = torch.optim.LBFGS([weights, bias], max_iter=300, line_search_fn="strong_wolfe")
 
     def loss():

@@ -22,9 +22,30 @@ from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.run import Run
 
 TEXT = "the cat sat on the mat and the dog sat on the log " * 16  # 800 characters
-PAIRS = ["i see\tje vois", "i love you\tje t' aime", "the cat\tle chat", "the dog sees the cat\tle chien voit le chat", "you\ttu"]
-PLAIN = {"optimizer": "sgd", "learning_rate": 0.5, "schedule": "constant", "warmup_steps": 0, "clip_norm": 0, "ema": 0, "weight_decay": 0}
-SMALL = {"batch_size": 4, "sequence_length": 16, "state_zeroing": 0, "precision": "float32", "epochs": 2, "resume_every": 1000}
+PAIRS = [
+    "i see\tje vois",
+    "i love you\tje t' aime",
+    "the cat\tle chat",
+    "the dog sees the cat\tle chien voit le chat",
+    "you\ttu",
+]
+PLAIN = {
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "schedule": "constant",
+    "warmup_steps": 0,
+    "clip_norm": 0,
+    "ema": 0,
+    "weight_decay": 0,
+}
+SMALL = {
+    "batch_size": 4,
+    "sequence_length": 16,
+    "state_zeroing": 0,
+    "precision": "float32",
+    "epochs": 2,
+    "resume_every": 1000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +132,9 @@ def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accu
             module.zero_grad()
             for piece in group:
                 loss, state = lessons.loss(module, piece, state)
-                (loss / len(group)).backward()  # pieces of one size: the mean of their gradients is that of all their tokens
+                (
+                    loss / len(group)
+                ).backward()  # pieces of one size: the mean of their gradients is that of all their tokens
                 state = map_leaves(torch.Tensor.detach, state)  # carried on, but not learnt through
             with torch.no_grad():
                 for weight in module.parameters():
@@ -124,9 +147,17 @@ def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accu
 
 @pytest.mark.parametrize(
     ("training", "updates"),
-    [({}, 11), ({"batch_size": 1}, 44), ({"accumulate": 4}, 3), ({"batch_size": "all"}, 1), ({"batch_size": 1, "accumulate": 44}, 1)],
+    [
+        ({}, 11),
+        ({"batch_size": 1}, 44),
+        ({"accumulate": 4}, 3),
+        ({"batch_size": "all"}, 1),
+        ({"batch_size": 1, "accumulate": 44}, 1),
+    ],
 )
-def test_an_epoch_has_as_many_updates_as_its_batches_make(tmp_path: Path, registry: Registry, training: dict[str, Any], updates: int) -> None:
+def test_an_epoch_has_as_many_updates_as_its_batches_make(
+    tmp_path: Path, registry: Registry, training: dict[str, Any], updates: int
+) -> None:
     """Of 720 characters in pieces of 16: four streams side by side, one, four pieces an update, all of them."""
     run = Run(prepare(reading(tmp_path, epochs=1, **training), registry), tmp_path / "run")
     progress = [event for event in run.epochs() if isinstance(event, Progress)]
@@ -137,11 +168,17 @@ def test_an_epoch_has_as_many_updates_as_its_batches_make(tmp_path: Path, regist
 
 
 @pytest.mark.parametrize("lessons", [translating, classifying])
-def test_all_in_one_batch_is_all_of_them_one_after_the_other(tmp_path: Path, registry: Registry, lessons: Callable[..., Recipe]) -> None:
+def test_all_in_one_batch_is_all_of_them_one_after_the_other(
+    tmp_path: Path, registry: Registry, lessons: Callable[..., Recipe]
+) -> None:
     """Texts of different lengths: every token of a translation, and every text with a label, counts alike, however they are put together."""
     results = [
         trained(lessons(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
-        for name, sizes in {"together": {"batch_size": 5}, "one by one": {"batch_size": 1, "accumulate": 5}, "all": {"batch_size": "all"}}.items()
+        for name, sizes in {
+            "together": {"batch_size": 5},
+            "one by one": {"batch_size": 1, "accumulate": 5},
+            "all": {"batch_size": "all"},
+        }.items()
     ]
 
     assert [run.place.step for run in results] == [3, 3, 3]
@@ -170,7 +207,10 @@ def test_all_is_said_in_one_way_only(tmp_path: Path) -> None:
     recipe = reading(tmp_path, batch_size="all")
 
     assert (recipe.training.batch_size, recipe.training.accumulate) == (48, 0)
-    with pytest.raises(RecipeError, match=r'recipe: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others'):
+    with pytest.raises(
+        RecipeError,
+        match=r'recipe: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others',
+    ):
         reading(tmp_path, batch_size="all", accumulate=4)
     with pytest.raises(RecipeError, match=r"training\.batch_size must be 1 to 65,536, not 'some'"):
         reading(tmp_path, batch_size="some")

@@ -41,7 +41,11 @@ def test_words_count_over_the_whole_corpus_and_a_blank_translation_is_no_fault()
 @pytest.mark.parametrize(
     ("language", "line", "tokens"),
     [
-        ("en", "The dog's owner DOESN'T know, “really”.", "the dog &apos;s owner doesn &apos;t know , &quot; really . &quot;"),
+        (
+            "en",
+            "The dog's owner DOESN'T know, “really”.",
+            "the dog &apos;s owner doesn &apos;t know , &quot; really . &quot;",
+        ),
         ("en", "A well-known man & his wife.", "a well-known man &amp; his wife ."),
         ("de", "Der Mann, z.B. im Park, geht’s an.", "der mann , z.b. im park , geht &apos; s an ."),
         ("fr", "C'est l'été d’Anne.", "c&apos; est l&apos; été d&apos; anne ."),
@@ -53,7 +57,7 @@ def test_moses_tokens_are_lowercased_and_cut_by_the_rules_of_a_language(language
 
 def test_bleu_of_lowercased_tokens_sees_neither_case_nor_quotes() -> None:
     """Cut by spaces alone the two would share nothing but "red"."""
-    hypothesis, reference = "“It's a RED car,” he said.", "\"it's a red car,\" He said."
+    hypothesis, reference = "“It's a RED car,” he said.", '"it\'s a red car," He said.'
 
     assert bleu.bleu([hypothesis], [reference]).value < 50
     found = bleu.bleu_lc_tok([hypothesis], [reference])
@@ -98,12 +102,18 @@ def test_a_missing_library_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_pairs_come_from_two_files_or_from_two_columns(tmp_path: Path) -> None:
-    (tmp_path / "test.en").write_bytes(b"\xef\xbb\xbfgood morning\r\n\r\nsee\xe2\x80\xa8you\r\n")  # a line separator inside a sentence
+    (tmp_path / "test.en").write_bytes(
+        b"\xef\xbb\xbfgood morning\r\n\r\nsee\xe2\x80\xa8you\r\n"
+    )  # a line separator inside a sentence
     (tmp_path / "test.fr").write_text("bonjour\n\nà plus")
     (tmp_path / "pairs.tsv").write_text("good morning\tbonjour\tCC BY 2.0\nhi\tsalut\n")
 
     two = read_pairs(("test.en", "test.fr"), tmp_path)
-    assert list(zip(two.sources, two.targets, strict=True)) == [("good morning", "bonjour"), ("", ""), ("see\u2028you", "à plus")]
+    assert list(zip(two.sources, two.targets, strict=True)) == [
+        ("good morning", "bonjour"),
+        ("", ""),
+        ("see\u2028you", "à plus"),
+    ]
     assert (two.names, len(two)) == (("test.en", "test.fr"), 3)
     assert two.digests[1] == hashlib.sha256("bonjour\n\nà plus".encode()).hexdigest()
 

@@ -39,7 +39,9 @@ def test_a_csv_has_quotes_and_a_tsv_has_none(tmp_path):
     assert table.rows == (("a, b\nc", "x"), ('say "no"', "y"))
     assert table.numbers == (2, 4)  # a blank row counts, a line break in a cell does not
     assert table.where(1, "label") == "a.csv, row 4, column label"
-    assert read_table(written(tmp_path / "a.tsv", 'label\ttext\nx\t"All" is, well\n')).rows == (("x", '"All" is, well'),)
+    assert read_table(written(tmp_path / "a.tsv", 'label\ttext\nx\t"All" is, well\n')).rows == (
+        ("x", '"All" is, well'),
+    )
     assert read_table(written(tmp_path / "b.csv", "text;label\na, b;x\n")).rows == (("a, b", "x"),)
 
 
@@ -63,7 +65,11 @@ def test_a_packed_table_is_unpacked(tmp_path):
         ("a.csv", 'text,label\n"a,x\n', "a.csv, row 2: a quotation mark is opened and never closed"),
         ("a.csv", "text,label\n", "a.csv has no rows below the names of its columns"),
         ("a.csv", "", "a.csv is empty"),
-        ("a.csv", "text,stars\na,3\n", "a.csv, row 1: there is no column 'label', but 'text', 'stars'; data.label_column names another"),
+        (
+            "a.csv",
+            "text,stars\na,3\n",
+            "a.csv, row 1: there is no column 'label', but 'text', 'stars'; data.label_column names another",
+        ),
         ("a.csv", "label,label,text\nx,y,a\n", "a.csv, row 1: the column 'label' is there twice"),
         ("a.csv", "text,label\na,x\nb, \n", "a.csv, row 3, column label: there is no label"),
         ("a.csv", "text,label\n,x\n  ,y\n", "a.csv has no texts"),
@@ -97,7 +103,11 @@ def test_a_folder_has_a_file_for_each_label(tmp_path):
     found = read_examples("names", Columns(), tmp_path)
 
     assert found.name == "names"
-    assert list(zip(found.texts, found.labels, strict=True)) == [("Ceska", "Czech"), ("Kosta", "Greek"), ("Papas", "Greek")]
+    assert list(zip(found.texts, found.labels, strict=True)) == [
+        ("Ceska", "Czech"),
+        ("Kosta", "Greek"),
+        ("Papas", "Greek"),
+    ]
     assert found.places[2] == "Greek.txt, line 2"
     before = found.digest
     written(folder / "Greek.txt", "Kosta\n")
@@ -118,7 +128,9 @@ def test_a_folder_without_such_files_or_with_an_empty_one_is_told(tmp_path):
 
 
 def test_a_tenth_of_each_label_is_kept_and_the_same_one_every_time():
-    some = examples(*((f"{label}{number}", label) for label, size in (("a", 200), ("b", 20), ("c", 2)) for number in range(size)))
+    some = examples(
+        *((f"{label}{number}", label) for label, size in (("a", 200), ("b", 20), ("c", 2)) for number in range(size))
+    )
     split = split_examples(some, 0.1)
 
     assert [split.validation.labels.count(label) for label in "abc"] == [20, 2, 1]
@@ -139,7 +151,9 @@ def test_a_text_that_comes_again_is_on_one_side():
 def test_a_label_with_one_text_is_told_with_its_row():
     with pytest.raises(RecipeError) as caught:
         split_examples(examples(("x", "a"), ("y", "b"), ("z", "b"), ("x", "a")), 0.1)
-    assert str(caught.value).startswith("some.tsv, row 2: 'a' has this one text alone; a label needs two, to train and to validate on: ")
+    assert str(caught.value).startswith(
+        "some.tsv, row 2: 'a' has this one text alone; a label needs two, to train and to validate on: "
+    )
 
 
 def test_one_label_is_no_choice():

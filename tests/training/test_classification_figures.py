@@ -90,7 +90,11 @@ def test_of_many_labels_the_commonest_confusions_are_told():
     labels = [f"label {number}" for number in range(30)]
     counts = confusion([*range(30), 3, 3, 4, 5], [*range(30), 7, 7, 8, UNREAD], 30)
 
-    assert confusion_table(counts, labels).rows == (("label 3", "label 7", 2), ("label 4", "label 8", 1), ("label 5", "unread", 1))
+    assert confusion_table(counts, labels).rows == (
+        ("label 3", "label 7", 2),
+        ("label 4", "label 8", 1),
+        ("label 5", "unread", 1),
+    )
 
 
 def test_short_names_differ():

@@ -25,8 +25,18 @@ from seqshell.training.run import Run
 
 ENDINGS = {"ski": "Polish", "ov": "Russian", "ini": "Italian"}
 STEMS = [first + vowel + last for first in "bdgkpt" for vowel in "aou" for last in "lnr"]
-ROWS = [(stem + ending, label) for ending, label in ENDINGS.items() for stem in STEMS[: 30 if label == "Polish" else 54]]
-QUICK = {"epochs": 3, "batch_size": 16, "precision": "float32", "warmup_steps": 0, "learning_rate": 0.02, "device": "cpu", "ema": 0}
+ROWS = [
+    (stem + ending, label) for ending, label in ENDINGS.items() for stem in STEMS[: 30 if label == "Polish" else 54]
+]
+QUICK = {
+    "epochs": 3,
+    "batch_size": 16,
+    "precision": "float32",
+    "warmup_steps": 0,
+    "learning_rate": 0.02,
+    "device": "cpu",
+    "ema": 0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +79,11 @@ def test_labels_are_numbered_in_alphabetical_order(tmp_path):
     assert ready.lessons.split == {"training": 110, "validation": 28}
     assert ready.lessons.about.splitlines()[1] == "3 labels, from Russian with 43 examples to Polish with 24"
     texts, labels = ready.lessons._training.ids, ready.lessons._training.labels
-    assert {b"".join(map(ready.tokenizer.piece, ids)).decode()[-2:] for ids, label in zip(texts, labels, strict=True) if label == 1} == {"ki"}
+    assert {
+        b"".join(map(ready.tokenizer.piece, ids)).decode()[-2:]
+        for ids, label in zip(texts, labels, strict=True)
+        if label == 1
+    } == {"ki"}
 
 
 def test_the_checkpoint_remembers_how_its_data_is_read(tmp_path):
@@ -105,8 +119,11 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
     [
         ({"data": {"folder": "names"}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
         ({"data": {"table": ""}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
-        ({"data": {"label_names": ["Polish"]}}, 'data.label_names has items such as "0 = negative", not \'Polish\''),
-        ({"data": {"label_column": "language"}}, "row 1: there is no column 'language', but 'text', 'label'; data.label_column names another"),
+        ({"data": {"label_names": ["Polish"]}}, "data.label_names has items such as \"0 = negative\", not 'Polish'"),
+        (
+            {"data": {"label_column": "language"}},
+            "row 1: there is no column 'language', but 'text', 'label'; data.label_column names another",
+        ),
         ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
         ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall or both, not 'luck'"),
@@ -132,7 +149,9 @@ def test_every_text_is_in_one_batch_and_batches_hold_texts_of_like_length():
     assert max(map(len, batches)) == 8
     padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
     assert padded < 1.15 * sum(lengths)
-    assert [len(batch) for batch in group_by_length([1] * 10, rows=4, tokens=0, draws=np.random.default_rng(0))].count(4) == 2
+    assert [len(batch) for batch in group_by_length([1] * 10, rows=4, tokens=0, draws=np.random.default_rng(0))].count(
+        4
+    ) == 2
 
 
 def test_batches_may_be_as_large_as_their_tokens():
@@ -148,7 +167,9 @@ def test_batches_may_be_as_large_as_their_tokens():
 def test_a_long_text_is_cut_as_the_model_wants_it(tmp_path):
     rows = [("abcdefgh", "x"), ("abgh" * 3, "x"), ("hgfedcba", "y"), ("hg and ba", "y")]
     lessons = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).lessons
-    texts = {b"".join(map(lessons.tokenizer.piece, ids)).decode() for ids in lessons._training.ids + lessons._validation.ids}
+    texts = {
+        b"".join(map(lessons.tokenizer.piece, ids)).decode() for ids in lessons._training.ids + lessons._validation.ids
+    }
 
     assert texts == {"abgh", "hgba"}
 
@@ -179,11 +200,17 @@ def test_the_logits_are_those_after_the_last_token():
 
 def test_predictions_are_the_same_in_any_company():
     ids = [[1, 2], [3], [1, 1, 1, 1, 1], [2]]
-    found = {row: logs.tolist() for rows, logs in predictions(Sum(), ids, causal=True) for row, logs in zip(rows, logs, strict=True)}
+    found = {
+        row: logs.tolist()
+        for rows, logs in predictions(Sum(), ids, causal=True)
+        for row, logs in zip(rows, logs, strict=True)
+    }
 
     assert sorted(found) == [0, 1, 2, 3]
     for row, each in enumerate(ids):
-        assert found[row] == pytest.approx([-math.log1p(math.exp(-sum(each))), -math.log1p(math.exp(sum(each)))], rel=1e-5)
+        assert found[row] == pytest.approx(
+            [-math.log1p(math.exp(-sum(each))), -math.log1p(math.exp(sum(each)))], rel=1e-5
+        )
     assert mean_nats(np.array([[-1.0, -2.0], [-3.0, -0.5]], np.float32), np.array([1, 0])) == pytest.approx(2.5)
 
 
@@ -221,7 +248,9 @@ def test_what_decides_can_be_chosen(tmp_path):
     assert list(plain) == ["nats", "accuracy", "macro_recall", "macro_f1"]
     assert next(iter(figures("accuracy").values())) == pytest.approx(1 - plain["accuracy"], abs=1e-5)
     assert next(iter(figures("macro_recall").values())) == pytest.approx(1 - plain["macro_recall"], abs=1e-5)
-    assert next(iter(figures("both").values())) == pytest.approx(1 - (plain["accuracy"] + plain["macro_recall"]) / 2, abs=1e-5)
+    assert next(iter(figures("both").values())) == pytest.approx(
+        1 - (plain["accuracy"] + plain["macro_recall"]) / 2, abs=1e-5
+    )
     lessons = prepared(tmp_path, criterion="both").lessons
     assert lessons.figures_of(lessons.validate(module)) == plain
 
@@ -307,10 +336,18 @@ def test_a_model_that_was_trained_labels_texts(tmp_path, architecture):
 
 def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
     path = tmp_path / "my mails.tsv"
-    path.write_text("label\tid\ttext\n" + "".join(f"{'spam' if row % 2 else 'ham'}\t{row}\tthe mail number {row}\n" for row in range(3000)))
+    path.write_text(
+        "label\tid\ttext\n"
+        + "".join(f"{'spam' if row % 2 else 'ham'}\t{row}\tthe mail number {row}\n" for row in range(3000))
+    )
     made = load_recipe(str(path), ["model.hidden_size=8"])
 
-    assert (made.name, made.task, made.architecture, made.tokenizer["name"]) == ("my-mails", Task.CLASSIFY, "bidirectional_classifier", "word")
+    assert (made.name, made.task, made.architecture, made.tokenizer["name"]) == (
+        "my-mails",
+        Task.CLASSIFY,
+        "bidirectional_classifier",
+        "word",
+    )
     assert (made.folder, made.data.table, made.data.folder) == (tmp_path, "my mails.tsv", "")
     assert (made.model["hidden_size"], made.training.epochs, made.training.batch_size) == (8, 100, 15)
     assert made.defaults.about == "It tells which label of my mails.tsv a text has."

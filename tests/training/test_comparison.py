@@ -60,7 +60,11 @@ def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folde
     comparison = events[-1]
     (folder / "end.txt").write_text(TEXT[900:])
 
-    assert {event.description for event in events if isinstance(event, Progress)} >= {"counting", "epoch 1 of 2", "measuring"}
+    assert {event.description for event in events if isinstance(event, Progress)} >= {
+        "counting",
+        "epoch 1 of 2",
+        "measuring",
+    }
     assert comparison.values["data"]["items"] == 100
     for row in comparison.values["models"]:
         figures = evaluate_model(row["model"], str(folder / "end.txt"), REGISTRY)
@@ -93,7 +97,10 @@ def test_data_replaces_the_text_of_a_recipe_and_names_what_comes_of_it(folder):
     rows, data = compared("counted", data="other.txt")
     assert list(rows) == ["counted-on-other"]
     assert (data["name"], data["items"]) == ("other.txt", 100)
-    assert open_model("counted-on-other", REGISTRY).header["provenance"]["split"] == {"training": 900, "validation": 100}
+    assert open_model("counted-on-other", REGISTRY).header["provenance"]["split"] == {
+        "training": 900,
+        "validation": 100,
+    }
 
 
 def test_with_a_test_text_all_of_the_data_is_learnt(folder):
@@ -106,7 +113,9 @@ def test_with_a_test_text_all_of_the_data_is_learnt(folder):
 
 def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
     tiny_checkpoint(folder / "home" / "models" / "counted.safetensors", LETTERS)
-    remarks = [event.text for event in compare(Wanted(("counted",), data="text.txt"), REGISTRY) if isinstance(event, Notice)]
+    remarks = [
+        event.text for event in compare(Wanted(("counted",), data="text.txt"), REGISTRY) if isinstance(event, Notice)
+    ]
     assert "counted is the model of that name; --train trains the recipe" in remarks
     assert compared("counted", anew=True)[0]["counted"]["architecture"] == "ngram"
 
@@ -141,7 +150,12 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
         (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
         (["counted", "counted"], {}, UsageError, "two of them are called counted; name each once"),
         (["tiny", "tiny"], {"data": "text.txt"}, UsageError, "two of them are called tiny"),
-        (["english-french"], {"anew": True}, UsageError, "english-french is for translate; compare is for language models"),
+        (
+            ["english-french"],
+            {"anew": True},
+            UsageError,
+            "english-french is for translate; compare is for language models",
+        ),
         (["translator"], {}, UsageError, "translator is for translate"),
         (["tiny"], {}, UsageError, "random numbers is not here; name the text to measure on with --data"),
         (["counted", "tiny"], {}, UsageError, "tiny was trained on another text than counted; name one for all"),
@@ -166,7 +180,21 @@ def test_the_command_prints_one_table_or_one_object(folder, capsys):
     assert main(["compare", "counted", "--no-plugins"]) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split() == (
-        ["model", "architecture", "parameters", "nats", "cold", "blocks", "of", "256", "perplexity", "bits", "per", "character", "tokens/s"]
+        [
+            "model",
+            "architecture",
+            "parameters",
+            "nats",
+            "cold",
+            "blocks",
+            "of",
+            "256",
+            "perplexity",
+            "bits",
+            "per",
+            "character",
+            "tokens/s",
+        ]
     )
     assert "measured on the last 100 characters of text.txt; to be trained: counted" in printed.err
 

@@ -82,7 +82,9 @@ def test_a_counted_model_talks_and_goes_back_like_any_other(tmp_path):
     session.feed("the cat ")
     again = "".join(event.text for event in session.generate(20))
     session.save(tmp_path / "kept.safetensors")
-    restored = type(session).restore(tmp_path / "kept.safetensors", session.model, samplers=REGISTRY.samplers, strategies=REGISTRY.strategies)
+    restored = type(session).restore(
+        tmp_path / "kept.safetensors", session.model, samplers=REGISTRY.samplers, strategies=REGISTRY.strategies
+    )
 
     assert again == first
     assert len(first) == 20
@@ -103,6 +105,12 @@ def test_train_in_the_shell_opens_what_was_counted(tmp_path, monkeypatch):
 def test_the_weights_of_a_counted_model_stay_whole_numbers_in_half_precision(tmp_path):
     out = tmp_path / "counted.safetensors"
     small = recipe(tmp_path)
-    list(train(recipe_from(small.tables(), name="counted", folder=tmp_path, overrides=["training.dtype=float16"]), REGISTRY, out))
+    list(
+        train(
+            recipe_from(small.tables(), name="counted", folder=tmp_path, overrides=["training.dtype=float16"]),
+            REGISTRY,
+            out,
+        )
+    )
     _, weights = file.read(out)
     assert all(np.issubdtype(values.dtype, np.integer) for values in weights.values())

@@ -44,7 +44,13 @@ def saved(path, **data):
         module.readout.bias.copy_(torch.tensor([0.0, 1.0]))
     provenance = {"data": {"name": "rows.tsv", "sha256": "", "text_column": "body", "label_column": "kind", **data}}
     return save_checkpoint(
-        path, architecture="classifier", module=module, tokenizer=tokenizer, labels=("first", "second"), provenance=provenance, registry=registry
+        path,
+        architecture="classifier",
+        module=module,
+        tokenizer=tokenizer,
+        labels=("first", "second"),
+        provenance=provenance,
+        registry=registry,
     )
 
 
@@ -76,7 +82,12 @@ def test_json_is_one_object_with_every_figure(model, files, capsys):
         "model", "task", "data", "accuracy", "macro_recall", "macro_f1", "nats", "baselines", "baselines_from", "unit", "by_label", "confusion",
         "failed", "tokens_per_second",
     ]  # fmt: skip
-    assert (told["model"], told["task"], told["data"]["name"], told["data"]["items"]) == ("tiny", "classify", "rows.tsv", 8)
+    assert (told["model"], told["task"], told["data"]["name"], told["data"]["items"]) == (
+        "tiny",
+        "classify",
+        "rows.tsv",
+        8,
+    )
     # first: ab ac ca are found, ba abc are taken for it; second: bc cb bb
     assert told["confusion"] == {"labels": ["first", "second"], "counts": [[3, 0], [2, 3]]}
     assert told["accuracy"] == 0.75
@@ -100,14 +111,26 @@ def test_the_terminal_gets_the_baselines_beside_the_model_and_the_confusion_matr
         "naive Bayes, character 2- to 4-grams",
         "linear, character 2- to 4-grams",
     ]
-    assert lines[10:13] == ["right \\ found  fir  sec  unread", "first            3    ·       1", "second           2    3       ·"]
-    assert lines[13:15] == ["the baselines learnt from the other 4 of 5 parts of more.tsv", "1 texts could not be read; they count as wrong"]
+    assert lines[10:13] == [
+        "right \\ found  fir  sec  unread",
+        "first            3    ·       1",
+        "second           2    3       ·",
+    ]
+    assert lines[13:15] == [
+        "the baselines learnt from the other 4 of 5 parts of more.tsv",
+        "1 texts could not be read; they count as wrong",
+    ]
     assert lines[15].endswith("tokens/s")
 
 
 def test_columns_can_be_named_and_a_folder_is_read_too(model, files, capsys):
     (files / "other.csv").write_text("review,stars\nab,first\nbb,2\nca,1\n")
-    assert evaluate(model, "other.csv", "--text-column", "review", "--label-column", "stars", "--training", "rows.tsv", "--json") == 2
+    assert (
+        evaluate(
+            model, "other.csv", "--text-column", "review", "--label-column", "stars", "--training", "rows.tsv", "--json"
+        )
+        == 2
+    )
     assert "rows.tsv, row 1: there is no column 'review'" in capsys.readouterr().err
     assert evaluate(model, "other.csv", "--text-column", "review", "--label-column", "stars", "--json") == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] == 1
@@ -123,15 +146,25 @@ def test_columns_can_be_named_and_a_folder_is_read_too(model, files, capsys):
 
 
 def test_what_was_held_out_can_be_measured_alone(files, capsys):
-    rows = [(f"{letter}{'abc'[number % 3]}{'abc'[number // 3 % 3]}", label) for letter, label in ("a1", "b2") for number in range(9)]
+    rows = [
+        (f"{letter}{'abc'[number % 3]}{'abc'[number // 3 % 3]}", label)
+        for letter, label in ("a1", "b2")
+        for number in range(9)
+    ]
     (files / "rows.tsv").write_text(table(rows))
     examples = read_examples("rows.tsv", Columns("body", "kind"))
-    model = saved(files / "tiny.safetensors", label_names={"1": "first", "2": "second"}, sha256=examples.digest, held_out=0.3)
+    model = saved(
+        files / "tiny.safetensors", label_names={"1": "first", "2": "second"}, sha256=examples.digest, held_out=0.3
+    )
     held = split_examples(examples, 0.3).validation
-    right = sum(has_a(text) == {"1": "first", "2": "second"}[label] for text, label in zip(held.texts, held.labels, strict=True))
+    right = sum(
+        has_a(text) == {"1": "first", "2": "second"}[label] for text, label in zip(held.texts, held.labels, strict=True)
+    )
 
     assert evaluate(model, "rows.tsv", "--json") == 0
-    assert "tiny has learnt from a part of rows.tsv; --held-out measures it on the rest alone" in capsys.readouterr().err
+    assert (
+        "tiny has learnt from a part of rows.tsv; --held-out measures it on the rest alone" in capsys.readouterr().err
+    )
     assert evaluate(model, "rows.tsv", "--held-out", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["data"]["items"], told["data"]["held_out"]) == (6, True)
@@ -140,10 +173,16 @@ def test_what_was_held_out_can_be_measured_alone(files, capsys):
 
     (files / "rows.tsv").write_text(table())
     assert evaluate(model, "rows.tsv", "--held-out") == 2
-    assert "--held-out: rows.tsv is not the data that tiny was trained on, rows.tsv, or has changed since" in capsys.readouterr().err
+    assert (
+        "--held-out: rows.tsv is not the data that tiny was trained on, rows.tsv, or has changed since"
+        in capsys.readouterr().err
+    )
     other = saved(files / "other.safetensors")
     assert evaluate(other, "rows.tsv", "--held-out") == 2
-    assert "--held-out: other kept no share of its data to validate on; evaluate it on other data" in capsys.readouterr().err
+    assert (
+        "--held-out: other kept no share of its data to validate on; evaluate it on other data"
+        in capsys.readouterr().err
+    )
 
 
 def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
@@ -158,13 +197,25 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("new.tsv",), "new.tsv, row 3, column kind: the label 'third' was never seen in training; there are first, second"),
+        (
+            ("new.tsv",),
+            "new.tsv, row 3, column kind: the label 'third' was never seen in training; there are first, second",
+        ),
         (("empty.tsv",), "empty.tsv is empty"),
-        (("plain.tsv",), "plain.tsv, row 1: there is no column 'body', but 'text', 'label'; --text-column names another"),
+        (
+            ("plain.tsv",),
+            "plain.tsv, row 1: there is no column 'body', but 'text', 'label'; --text-column names another",
+        ),
         (("gone.tsv",), "there is no gone.tsv"),
         (("rows.tsv", "new.tsv"), "tiny is a classifier: it is measured on one table or folder, not on 2"),
-        (("rows.tsv", "--strategy", "beam"), "tiny is a classifier: it is measured on the data itself, without --strategy, --set and --language"),
-        (("one.tsv",), "one.tsv has one text alone, from which no baseline learns; --training names what they learn from"),
+        (
+            ("rows.tsv", "--strategy", "beam"),
+            "tiny is a classifier: it is measured on the data itself, without --strategy, --set and --language",
+        ),
+        (
+            ("one.tsv",),
+            "one.tsv has one text alone, from which no baseline learns; --training names what they learn from",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, words, line):
@@ -186,5 +237,8 @@ def test_the_wishes_of_a_classifier_are_no_other_models(files, capsys):
 
     path = tiny_checkpoint(files / "elman.safetensors")
     assert evaluate(path, "rows.tsv", "--held-out") == 2
-    assert "elman is a language model: it is measured without --text-column, --label-column, --held-out and --training" in capsys.readouterr().err
+    assert (
+        "elman is a language model: it is measured without --text-column, --label-column, --held-out and --training"
+        in capsys.readouterr().err
+    )
     assert ClassWishes() == ClassWishes("", "", False, "")

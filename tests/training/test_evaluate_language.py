@@ -46,7 +46,9 @@ def saved(path: Path, registry: Registry, *, bytewise: bool = False, dtype: str 
         module = resolve(architecture.model)(config)
         for parameter in module.parameters():
             parameter.data.mul_(1.5)  # so that the state matters
-    return save_checkpoint(path, architecture="lstm", module=module, tokenizer=tokenizer, dtype=dtype, registry=registry)  # type: ignore[arg-type]
+    return save_checkpoint(
+        path, architecture="lstm", module=module, tokenizer=tokenizer, dtype=dtype, registry=registry
+    )  # type: ignore[arg-type]
 
 
 def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[float]:
@@ -63,12 +65,17 @@ def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[fl
     return found
 
 
-def test_both_protocols_are_what_reading_token_by_token_gives(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
+def test_both_protocols_are_what_reading_token_by_token_gives(
+    checkpoint_path: Path, registry: Registry, tmp_path: Path
+) -> None:
     (tmp_path / "data.txt").write_text(TEXT)
 
     measured = evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="cpu")
 
-    carried, blocks = surprisals(checkpoint_path, registry, TEXT, 10**9), surprisals(checkpoint_path, registry, TEXT, 256)
+    carried, blocks = (
+        surprisals(checkpoint_path, registry, TEXT, 10**9),
+        surprisals(checkpoint_path, registry, TEXT, 256),
+    )
     assert measured["nats"] == pytest.approx({"carry": np.mean(carried), "blocks256": np.mean(blocks)}, abs=1e-5)
     assert abs(measured["nats"]["carry"] - measured["nats"]["blocks256"]) > 1e-4  # the cold starts can be told apart
     assert measured["bits_per_char"]["carry"] == pytest.approx(np.mean(carried) / math.log(2), abs=1e-5)
@@ -84,11 +91,17 @@ def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, regis
     module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(text))
 
-    assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(np.mean(surprisals(checkpoint_path, registry, text, 256)), abs=1e-5)
-    assert evaluation.cold_blocks(module, ids) == pytest.approx(evaluation.cold_blocks(module, ids, batch_size=1), abs=1e-6)
+    assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(
+        np.mean(surprisals(checkpoint_path, registry, text, 256)), abs=1e-5
+    )
+    assert evaluation.cold_blocks(module, ids) == pytest.approx(
+        evaluation.cold_blocks(module, ids, batch_size=1), abs=1e-6
+    )
 
 
-def test_a_carried_state_goes_on_from_call_to_call(checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_carried_state_goes_on_from_call_to_call(
+    checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
     at_once = evaluation.carried(module, ids)
@@ -101,7 +114,9 @@ def test_streams_side_by_side_start_cold_each(checkpoint_path: Path, registry: R
     module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
 
-    assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(evaluation.cold_blocks(module, ids, block=100), abs=1e-6)
+    assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(
+        evaluation.cold_blocks(module, ids, block=100), abs=1e-6
+    )
 
 
 def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: Registry) -> None:
@@ -115,7 +130,9 @@ def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: R
     assert measured["bits_per_char"]["carry"] == pytest.approx(sum(nats) / 7 / math.log(2), abs=1e-5)
 
 
-def test_models_and_data_that_cannot_be_evaluated_say_why(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
+def test_models_and_data_that_cannot_be_evaluated_say_why(
+    checkpoint_path: Path, registry: Registry, tmp_path: Path
+) -> None:
     with pytest.raises(CheckpointError, match="no model 'nowhere'"):
         evaluation.evaluate_model("nowhere", "data.txt", registry)
     with pytest.raises(RecipeError, match="there is no"):
@@ -137,11 +154,18 @@ def arguments(kind: str, *words: str, as_json: bool = False) -> Namespace:
     return parser.parse_args(words, Namespace(json=as_json, device="auto", seed=None, no_plugins=True, plugins=()))
 
 
-def test_the_command_prints_a_table_or_one_object(checkpoint_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_or_one_object(
+    checkpoint_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, written = tmp_path / "data.txt", tmp_path / "figures.json"
     data.write_text(TEXT)
 
-    assert evaluate.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data), "-o", str(written), as_json=True)) == 0
+    assert (
+        evaluate.evaluate_command(
+            arguments("evaluate", str(checkpoint_path), str(data), "-o", str(written), as_json=True)
+        )
+        == 0
+    )
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == ["model", "task", "data", "nats", "bits_per_char", "perplexity", "tokens_per_second"]
     assert printed["nats"]["carry"] == round(printed["nats"]["carry"], 6)
@@ -159,7 +183,13 @@ def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     data = tmp_path / "tune.txt"
     data.write_text(TEXT)
-    quick = ("training.epochs=1", "training.precision=float32", "training.sample_length=5", "model.hidden_size=4", "model.embed_size=3")
+    quick = (
+        "training.epochs=1",
+        "training.precision=float32",
+        "training.sample_length=5",
+        "model.hidden_size=4",
+        "model.embed_size=3",
+    )
     small = [word for override in quick for word in ("--set", override)]
     state = torch.get_rng_state()
 
@@ -179,7 +209,9 @@ def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
     torch.set_rng_state(state)
 
 
-def test_train_prints_the_defaults_and_refuses_what_cannot_be(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_train_prints_the_defaults_and_refuses_what_cannot_be(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert cli.train_command(arguments("train", "--defaults")) == 0
     assert "learning_rate = 0.002" in capsys.readouterr().out
     with pytest.raises(RecipeError, match="no recipe or file 'nothing'"):
@@ -201,7 +233,9 @@ def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_curve_falls_from_left_to_right() -> None:
     from seqshell.training import loss_curve
 
-    history = [{"step": step, "loss": 4 - step / 10} for step in range(1, 31)] + [{"epoch": 1, "step": 30, "validation": {"carry": 1.25}}]
+    history = [{"step": step, "loss": 4 - step / 10} for step in range(1, 31)] + [
+        {"epoch": 1, "step": 30, "validation": {"carry": 1.25}}
+    ]
     rows = loss_curve.draw(history, width=10, height=4).splitlines()
 
     assert rows[0].startswith("  3.800 │█")
@@ -219,7 +253,11 @@ def test_the_curve_as_a_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "curve.png"
     pictures.check_picture(path)
-    loss_curve.write_png([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"epoch": 1, "step": 2, "validation": {"carry": 1.0}}], path, "tune")
+    loss_curve.write_png(
+        [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"epoch": 1, "step": 2, "validation": {"carry": 1.0}}],
+        path,
+        "tune",
+    )
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -249,7 +287,9 @@ def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registr
     data = tmp_path / "tune.txt"
     data.write_text(TEXT)
     (tmp_path / "valid.txt").write_text(TEXT[648:])
-    recipe = text_recipe(data, ["training.epochs=1", "model.hidden_size=4", "training.dtype=float16", "training.seed=5"])
+    recipe = text_recipe(
+        data, ["training.epochs=1", "model.hidden_size=4", "training.dtype=float16", "training.seed=5"]
+    )
     assert dataclasses.asdict(recipe.training)["dtype"] == "float16"
     state = torch.get_rng_state()
     for _ in train(recipe, registry, tmp_path / "a.safetensors"):

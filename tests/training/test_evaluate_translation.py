@@ -52,7 +52,9 @@ def files(tmp_path, monkeypatch):
     """A source and a target file, and a table of both, in the current folder."""
     (tmp_path / "test.en").write_text("\n".join(SOURCES) + "\n")
     (tmp_path / "test.de").write_text("\n".join(TARGETS) + "\n")
-    (tmp_path / "test.tsv").write_text("".join(f"{source}\t{target}\tCC BY\n" for source, target in zip(SOURCES, TARGETS, strict=True)))
+    (tmp_path / "test.tsv").write_text(
+        "".join(f"{source}\t{target}\tCC BY\n" for source, target in zip(SOURCES, TARGETS, strict=True))
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -99,7 +101,14 @@ def test_the_terminal_gets_tables_with_bars(model, files, capsys):
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "tiny on test.en and test.de, 4 pairs, by greedy"
-    assert [line.split("  ")[0] for line in lines[1:]][:6] == ["figure", "BLEU", "chrF", "BLEU, lowercased Moses tokens", "exact", "perplexity"]
+    assert [line.split("  ")[0] for line in lines[1:]][:6] == [
+        "figure",
+        "BLEU",
+        "chrF",
+        "BLEU, lowercased Moses tokens",
+        "exact",
+        "perplexity",
+    ]
     assert lines[7].split() == ["source", "words", "sentences", "BLEU"]
     assert [line.split()[:2] for line in lines[8:10]] == [["1-4", "2"], ["5-9", "1"]]
     assert lines[10].endswith("tokens/s")
@@ -135,20 +144,31 @@ def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model,
     told = json.loads(capsys.readouterr().out)["strategy"]
     assert {"width=3", "length_penalty=0.5", "coverage_penalty=0"} <= set(told.removeprefix("beam ").split())
     registry = load_registry(Policy(no_plugins=True))
-    assert parse_strategy(told, registry.strategies) == parse_strategy("beam width=3 length_penalty=0.5", registry.strategies)
+    assert parse_strategy(told, registry.strategies) == parse_strategy(
+        "beam width=3 length_penalty=0.5", registry.strategies
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (("test.en", "short.de"), "test.en has 4 lines and short.de has 2; line by line, one must translate the other"),
-        (("test.en",), "test.en, line 1: there is no tab between a source and its translation; two files are given as SOURCE TARGET"),
-        (("test.en", "test.de", "test.tsv"), "sentence pairs are a source and a target file, or one file with a tab between source and target"),
+        (
+            ("test.en",),
+            "test.en, line 1: there is no tab between a source and its translation; two files are given as SOURCE TARGET",
+        ),
+        (
+            ("test.en", "test.de", "test.tsv"),
+            "sentence pairs are a source and a target file, or one file with a tab between source and target",
+        ),
         (("test.en", "gone.de"), "there is no gone.de"),
         (("test.tsv", "--strategy", "beem"), "no strategy 'beem'; "),
         (("test.tsv", "--strategy", "beam width=900"), "a beam of 900 is wider than the vocabulary of 14 tokens"),
         (("test.tsv", "--set", "width"), "--set needs NAME=VALUE, not 'width'"),
-        (("test.tsv", "--set", "widht=5"), "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk"),
+        (
+            ("test.tsv", "--set", "widht=5"),
+            "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk",
+        ),
         (("test.tsv", "--language", "elvish"), "there are no Moses rules for the language 'elvish'"),
         (("test.tsv", "-o", "gone/out.txt"), "-o: there is no folder gone"),
     ],
@@ -169,7 +189,10 @@ def test_a_language_model_takes_one_text_and_no_strategy(tmp_path, capsys):
     (tmp_path / "data.txt").write_text("abcabc")
 
     assert evaluate(path, tmp_path / "data.txt", "--strategy", "greedy") == 2
-    assert "elman is a language model: it is measured on the text itself, without --strategy, --set and --language" in capsys.readouterr().err
+    assert (
+        "elman is a language model: it is measured on the text itself, without --strategy, --set and --language"
+        in capsys.readouterr().err
+    )
     assert evaluate(path, tmp_path / "data.txt", tmp_path / "data.txt") == 2
     assert "elman is a language model: it is measured on one text file, not on 2" in capsys.readouterr().err
     assert evaluate(path, tmp_path / "data.txt", "--json") == 0

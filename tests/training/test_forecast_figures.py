@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from seqshell.training.forecasting.baselines import NLinear, find_season, last_value, seasonal
-from seqshell.training.forecasting.figures import covered, errors, figures_table, num_windows, quantile_levels, usual_horizons
+from seqshell.training.forecasting.figures import (
+    covered,
+    errors,
+    figures_table,
+    num_windows,
+    quantile_levels,
+    usual_horizons,
+)
 
 SERIES = np.array([1, 2, 4, 8, 16], np.float32)[:, None]
 
@@ -17,7 +24,9 @@ def test_the_figure_of_a_horizon_counts_every_window_that_fits_and_each_of_its_s
     found = errors(last_value(SERIES, np.arange(1, 4), 3), SERIES, judged, (1, 2, 3))
 
     assert found["mae"] == pytest.approx({"1": (2 + 4 + 8) / 3, "2": (2 + 6 + 4 + 12) / 4, "3": (2 + 6 + 14) / 3})
-    assert found["mse"] == pytest.approx({"1": (4 + 16 + 64) / 3, "2": (4 + 36 + 16 + 144) / 4, "3": (4 + 36 + 196) / 3})
+    assert found["mse"] == pytest.approx(
+        {"1": (4 + 16 + 64) / 3, "2": (4 + 36 + 16 + 144) / 4, "3": (4 + 36 + 196) / 3}
+    )
     assert num_windows(judged, (1, 2, 3)) == {"1": 3, "2": 2, "3": 1}
 
 
@@ -59,7 +68,10 @@ def test_a_season_is_found_in_the_level_where_changes_are_noise_and_not_at_a_mul
     assert find_season(np.stack([other, other], 1)) == 8
 
 
-@pytest.mark.parametrize("values", [np.arange(100.0), np.random.default_rng(1).normal(size=500), np.random.default_rng(1).normal(size=500).cumsum()])
+@pytest.mark.parametrize(
+    "values",
+    [np.arange(100.0), np.random.default_rng(1).normal(size=500), np.random.default_rng(1).normal(size=500).cumsum()],
+)
 def test_what_does_not_come_again_has_no_season(values):
     assert find_season(values[:, None]) == 1
 
@@ -109,7 +121,9 @@ def test_quantiles_are_spread_evenly_over_the_interval():
 
 def test_the_table_has_the_model_and_the_baselines_below_each_other():
     figures = {"mse": {"1": 0.5, "2": 1.0}, "mae": {"1": 0.25, "2": 0.75}}
-    table = figures_table("oil", {**figures, "season": 24, "baselines": {"last_value": figures, "seasonal_naive": figures}})
+    table = figures_table(
+        "oil", {**figures, "season": 24, "baselines": {"last_value": figures, "seasonal_naive": figures}}
+    )
 
     assert table.columns == ("", "MSE 1", "MSE 2", "MAE 1", "MAE 2")
     assert table.rows[0] == ("oil", "0.5000", "1.0000", "0.2500", "0.7500")

@@ -79,7 +79,10 @@ def test_every_training_row_that_a_horizon_follows_is_learnt_from_once_in_an_epo
     values = [float(row) for row in range(ROWS)]
     lessons = lessons_of(tmp_path, values, batch_size=7, sequence_length=4)
     pieces = list(lessons.pieces(order=5))
-    rows = [np.rint(lessons.scale.restored(part)[..., 0]).astype(int) for part in (np.concatenate(group) for group in zip(*pieces, strict=True))]
+    rows = [
+        np.rint(lessons.scale.restored(part)[..., 0]).astype(int)
+        for part in (np.concatenate(group) for group in zip(*pieces, strict=True))
+    ]
     context, inputs, targets = rows
 
     assert len(pieces) == lessons.num_pieces == 3
@@ -146,7 +149,9 @@ def test_forecasts_of_many_rows_are_those_of_reading_up_to_each(tmp_path, model,
 
     for place, row in enumerate(found):
         with torch.inference_mode():
-            alone = module(torch.from_numpy(lessons.values[None, : 31 + place]), module.initial_state(1))[0][0, -1, :3].numpy()
+            alone = module(torch.from_numpy(lessons.values[None, : 31 + place]), module.initial_state(1))[0][
+                0, -1, :3
+            ].numpy()
         assert np.allclose(row, alone, atol=1e-5)
 
 
@@ -168,11 +173,15 @@ def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_reci
     plain = lessons_of(tmp_path)
     other = lessons_of(tmp_path, data={"example": "made-up.csv"})
 
-    assert plain.series.example == pytest.approx(np.array(WAVE[72:80])[:, None], abs=0.01)  # as many as the window holds
+    assert plain.series.example == pytest.approx(
+        np.array(WAVE[72:80])[:, None], abs=0.01
+    )  # as many as the window holds
     assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
     assert other.series.example[0] == (12.12,)
     assert other.series.example[-1] == (19.12,)
-    assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(np.array(WAVE[68:80])[:, None], abs=0.01)
+    assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(
+        np.array(WAVE[68:80])[:, None], abs=0.01
+    )
 
 
 # The loss
@@ -220,7 +229,14 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, model):
 @pytest.mark.parametrize(("model", "length"), [({}, 1), ({"window": 0, "quantiles": 1, "cell": "lstm"}, 16)])
 def test_a_model_that_was_trained_goes_on_with_a_wave(tmp_path, model, length):
     out = tmp_path / "wave.safetensors"
-    settings = {"epochs": 12, "sequence_length": length, "batch_size": 6 // length + 1, "learning_rate": 0.03, "ema": 0.9, "sample_every": 0}
+    settings = {
+        "epochs": 12,
+        "sequence_length": length,
+        "batch_size": 6 // length + 1,
+        "learning_rate": 0.03,
+        "ema": 0.9,
+        "sample_every": 0,
+    }
     events = list(train(recipe(tmp_path, model={"hidden_size": 16, **model}, **settings), load_registry(), out))
     session = seqshell.open(out)
     series = session.model.series
@@ -257,7 +273,10 @@ def test_several_columns_are_forecast_together(tmp_path):
     ("change", "message"),
     [
         ({"data": {"columns": ["y"]}}, r"wave\.csv, row 1: there is no column 'y'"),
-        ({"data": {"ends": [80, 90]}, "model": {"horizon": 12}}, r"wave\.csv is too short: 10 rows to validate on, and a horizon of 12 needs 12"),
+        (
+            {"data": {"ends": [80, 90]}, "model": {"horizon": 12}},
+            r"wave\.csv is too short: 10 rows to validate on, and a horizon of 12 needs 12",
+        ),
         ({"model": {"window": 9}}, r"window must be a multiple of segment"),
         ({"model": {"num_features": 3}}, r"model\.num_features is filled in from the data"),
         ({"data": {"table": ""}}, r"data\.table is missing"),
@@ -340,7 +359,17 @@ def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
     assert main(["evaluate", str(out), str(tmp_path / "wave.csv")]) == 0
     told = capsys.readouterr().out
     assert told.startswith("wave on wave.csv, 16 rows from row 100 on, the first being 0\n")
-    assert all(name in told for name in ("MSE 4", "MAE 4", "last value", "last season (8 steps)", "NLinear, least squares", "the interval of 80 %"))
+    assert all(
+        name in told
+        for name in (
+            "MSE 4",
+            "MAE 4",
+            "last value",
+            "last season (8 steps)",
+            "NLinear, least squares",
+            "the interval of 80 %",
+        )
+    )
 
     assert main(["evaluate", str(out), str(tmp_path / "wave.csv"), "--json", "--horizons", "4"]) == 0
     values = json.loads(capsys.readouterr().out)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from seqshell.core.errors import RecipeError
-from seqshell.training.data.generated import LIMIT, NUM_LEARNT, NUM_UNSEEN, in_words, learnt_numbers, make_pairs, unseen_numbers
+from seqshell.training.data.generated import (
+    LIMIT,
+    NUM_LEARNT,
+    NUM_UNSEEN,
+    in_words,
+    learnt_numbers,
+    make_pairs,
+    unseen_numbers,
+)
 from seqshell.training.translation.data import read_pairs
 
 

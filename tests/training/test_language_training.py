@@ -27,7 +27,15 @@ from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.run import Run, duration
 
 TEXT = "the cat sat on the mat and the dog sat on the log " * 40  # 2,000 characters
-SMALL = {"epochs": 4, "batch_size": 4, "sequence_length": 32, "learning_rate": 0.02, "warmup_steps": 5, "ema": 0.9, "sample_length": 5}
+SMALL = {
+    "epochs": 4,
+    "batch_size": 4,
+    "sequence_length": 32,
+    "learning_rate": 0.02,
+    "warmup_steps": 5,
+    "ema": 0.9,
+    "sample_length": 5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +55,23 @@ def left_as_it_was() -> Iterator[None]:
     torch.set_rng_state(states[2])
 
 
-def recipe(folder: Path, text: str = TEXT, *, model: dict[str, Any] | None = None, architecture: str = "lstm", **training: Any) -> Recipe:
+def recipe(
+    folder: Path, text: str = TEXT, *, model: dict[str, Any] | None = None, architecture: str = "lstm", **training: Any
+) -> Recipe:
     (folder / "text.txt").write_text(text)
     tables = {
         "task": "generate",
         "architecture": architecture,
         "data": {"text": "text.txt"},
-        "model": {"embed_size": 6, "hidden_size": 12, "num_layers": 2, "dropout": 0.2, "embed_dropout": 0.1, "weight_dropout": 0.1} | (model or {}),
+        "model": {
+            "embed_size": 6,
+            "hidden_size": 12,
+            "num_layers": 2,
+            "dropout": 0.2,
+            "embed_dropout": 0.1,
+            "weight_dropout": 0.1,
+        }
+        | (model or {}),
         "training": {**SMALL, "precision": "float32", "resume_every": 1000, **training},
         "defaults": {"sampler": "temperature=0.8", "examples": ["the "], "about": "It speaks of cats."},
     }
@@ -116,8 +134,12 @@ def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, re
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "gru"])
-@pytest.mark.parametrize("at", [1, 14, 17, 28])  # within an epoch, after its last piece, early and late in the next ones
-def test_a_training_goes_on_from_its_resume_file_bit_for_bit(tmp_path: Path, registry: Registry, architecture: str, at: int) -> None:
+@pytest.mark.parametrize(
+    "at", [1, 14, 17, 28]
+)  # within an epoch, after its last piece, early and late in the next ones
+def test_a_training_goes_on_from_its_resume_file_bit_for_bit(
+    tmp_path: Path, registry: Registry, architecture: str, at: int
+) -> None:
     wanted = recipe(tmp_path, architecture=architecture, epochs=3)
     straight = started(wanted, registry, tmp_path / "straight")
     list(straight.epochs())
@@ -155,7 +177,11 @@ def test_what_came_after_the_last_resume_point_is_done_again_as_it_was(tmp_path:
 
 @pytest.mark.parametrize(
     "training",
-    [{"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.9}, {"optimizer": "sgd", "ema": 0.0}, {"optimizer": "adam"}],
+    [
+        {"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.9},
+        {"optimizer": "sgd", "ema": 0.0},
+        {"optimizer": "adam"},
+    ],
     ids=["momentum", "without average", "adam"],
 )
 def test_every_optimizer_learns_and_resumes(tmp_path: Path, registry: Registry, training: dict[str, Any]) -> None:
@@ -186,7 +212,9 @@ def test_asked_to_stop_it_keeps_the_best_and_can_be_resumed(tmp_path: Path, regi
     assert header["provenance"]["epoch"] == 1
     rest = list(train(wanted, registry, out, resume=True))
 
-    assert sum(isinstance(event, Progress) for event in [*seen, *rest]) == sum(isinstance(event, Progress) for event in straight)
+    assert sum(isinstance(event, Progress) for event in [*seen, *rest]) == sum(
+        isinstance(event, Progress) for event in straight
+    )
     fingerprints = [file.fingerprint(*file.read(tmp_path / f"{name}.safetensors")) for name in "ab"]
     assert fingerprints[0] == fingerprints[1]
 
@@ -222,9 +250,13 @@ def test_a_loss_that_is_no_number_ends_it_and_keeps_the_best(tmp_path: Path, reg
     out.unlink()
     path = tmp_path / "a.run" / "resume.safetensors"
     record, tensors = resume.read_resume(path)
-    resume.write_resume(path, record, tensors | {"weights.readout.bias": torch.full_like(tensors["weights.readout.bias"], float("nan"))})
+    resume.write_resume(
+        path, record, tensors | {"weights.readout.bias": torch.full_like(tensors["weights.readout.bias"], float("nan"))}
+    )
 
-    with pytest.raises(RecipeError, match=r"no longer a number \(update 21 of epoch 2\); the best so far is kept in .*a.safetensors") as caught:
+    with pytest.raises(
+        RecipeError, match=r"no longer a number \(update 21 of epoch 2\); the best so far is kept in .*a.safetensors"
+    ) as caught:
         list(train(wanted, registry, out, resume=True))
 
     assert "learning_rate" in caught.value.hint
@@ -244,7 +276,11 @@ def test_it_stops_early_when_validation_no_longer_gets_better(tmp_path: Path, re
 
 
 def test_a_plateau_lowers_the_rate(tmp_path: Path, registry: Registry) -> None:
-    run = started(recipe(tmp_path, epochs=6, schedule="plateau", plateau_patience=2, learning_rate=0.0), registry, tmp_path / "run")
+    run = started(
+        recipe(tmp_path, epochs=6, schedule="plateau", plateau_patience=2, learning_rate=0.0),
+        registry,
+        tmp_path / "run",
+    )
     list(run.epochs())
 
     assert run.place.scale == 0.25  # after the epochs 3 and 5
@@ -273,7 +309,6 @@ def test_a_state_of_another_dtype_than_the_initial_one_is_forgotten_too(tmp_path
     run._forget_some()
     assert run.state.hidden.dtype == torch.bfloat16
     assert not run.state.hidden.any()
-
 
 
 def test_a_resume_with_another_recipe_or_text_is_refused(tmp_path: Path, registry: Registry) -> None:
@@ -320,18 +355,28 @@ def test_two_trainings_cannot_write_to_one_place(tmp_path: Path, registry: Regis
         ({"device": "gpu"}, "training.device: there is no device 'gpu'"),
     ],
 )
-def test_a_recipe_that_cannot_be_built_says_why(tmp_path: Path, registry: Registry, change: dict[str, Any], message: str) -> None:
+def test_a_recipe_that_cannot_be_built_says_why(
+    tmp_path: Path, registry: Registry, change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(RecipeError, match=message):
         started(recipe(tmp_path, **change), registry, tmp_path / "run")
 
 
-def test_unknown_tokenizers_samplers_and_settings_are_told_before_the_training(tmp_path: Path, registry: Registry) -> None:
+def test_unknown_tokenizers_samplers_and_settings_are_told_before_the_training(
+    tmp_path: Path, registry: Registry
+) -> None:
     wanted = recipe(tmp_path)
     for change, message in (
         ({"tokenizer": {"name": "chra"}}, "no tokenizer 'chra'; did you mean char"),
         ({"tokenizer": {"name": "char", "min_freq": 2}}, "tokenizer char cannot be trained with"),
-        ({"defaults": dataclasses.replace(wanted.defaults, sampler="temprature=1")}, "defaults: no sampler 'temprature'; did you mean temperature"),
-        ({"defaults": dataclasses.replace(wanted.defaults, strategy="samples")}, "defaults: no strategy 'samples'; did you mean sample"),
+        (
+            {"defaults": dataclasses.replace(wanted.defaults, sampler="temprature=1")},
+            "defaults: no sampler 'temprature'; did you mean temperature",
+        ),
+        (
+            {"defaults": dataclasses.replace(wanted.defaults, strategy="samples")},
+            "defaults: no strategy 'samples'; did you mean sample",
+        ),
     ):
         with pytest.raises(RecipeError, match=message):
             prepare(dataclasses.replace(wanted, **change), registry)
@@ -352,4 +397,11 @@ def test_a_validation_character_that_training_never_saw_is_known(tmp_path: Path,
 
 
 def test_durations_are_told_in_words() -> None:
-    assert [duration(seconds) for seconds in (0.4, 45, 89, 3600, 3900, 90_000)] == ["0 s", "45 s", "1 min", "1 h 00 min", "1 h 05 min", "25 h 00 min"]
+    assert [duration(seconds) for seconds in (0.4, 45, 89, 3600, 3900, 90_000)] == [
+        "0 s",
+        "45 s",
+        "1 min",
+        "1 h 00 min",
+        "1 h 05 min",
+        "25 h 00 min",
+    ]

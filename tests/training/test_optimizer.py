@@ -10,7 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from seqshell.training.optimizer import choose_precision, clip_gradients, find_device, learning_rate, make_optimizer, update_average
+from seqshell.training.optimizer import (
+    choose_precision,
+    clip_gradients,
+    find_device,
+    learning_rate,
+    make_optimizer,
+    update_average,
+)
 from seqshell.training.recipes.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
@@ -72,7 +79,9 @@ def test_the_probe_of_precisions_changes_neither_weights_nor_randomness() -> Non
     module = nn.Linear(4, 4)
     before, drawn = module.weight.clone(), torch.random.get_rng_state()
 
-    chosen = choose_precision("auto", module, lambda trial: trial(torch.rand(3, 4)).square().sum().float(), torch.device("cpu"))
+    chosen = choose_precision(
+        "auto", module, lambda trial: trial(torch.rand(3, 4)).square().sum().float(), torch.device("cpu")
+    )
 
     assert chosen in ("float32", "bf16")
     assert torch.equal(module.weight, before)

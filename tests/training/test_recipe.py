@@ -81,7 +81,9 @@ def test_set_overrides_with_toml_values_and_plain_words() -> None:
     assert (made.tokenizer["name"], made.architecture, made.data.text) == ("byte", "lstm", "b c.txt")
 
 
-def test_a_file_that_an_override_names_is_one_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_an_override_names_is_one_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here.txt").touch()
     monkeypatch.chdir(tmp_path)
 
@@ -126,7 +128,9 @@ def test_recipes_are_found_by_name_the_users_own_first(tmp_path: Path, monkeypat
     assert load_recipe("shakespeare").architecture == "lstm"
 
     (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "mine.toml").write_text('# A small one.\ntask = "generate"\narchitecture = "gru"\n[data]\ntext = "a.txt"\n')
+    (tmp_path / "recipes" / "mine.toml").write_text(
+        '# A small one.\ntask = "generate"\narchitecture = "gru"\n[data]\ntext = "a.txt"\n'
+    )
     (tmp_path / "recipes" / "broken.toml").write_text("task =")
 
     listed = {item["name"]: item for item in describe_recipes()}

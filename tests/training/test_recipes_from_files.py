@@ -20,7 +20,13 @@ from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import is_series, load_recipe
 
 LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
-QUICK = ("training.epochs=1", "training.batch_tokens=2000", "training.precision=float32", "model.hidden_size=8", "model.encoder_size=4")
+QUICK = (
+    "training.epochs=1",
+    "training.batch_tokens=2000",
+    "training.precision=float32",
+    "model.hidden_size=8",
+    "model.encoder_size=4",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +47,10 @@ def written(path: Path, text: str) -> str:
 def columns(folder: Path, endings: tuple[str, str] = (".en", ".fr")) -> list[str]:
     """LINES as two files."""
     rows = [line.split("\t") for line in LINES.splitlines()]
-    return [written(folder / f"test{ending}", "".join(row[side] + "\n" for row in rows)) for side, ending in enumerate(endings)]
+    return [
+        written(folder / f"test{ending}", "".join(row[side] + "\n" for row in rows))
+        for side, ending in enumerate(endings)
+    ]
 
 
 def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Path) -> None:
@@ -60,19 +69,28 @@ def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
     made = load_recipe(written(tmp_path / "my pairs.tsv", LINES), ["training.learning_rate=0.1", "model.attention=dot"])
 
     assert (made.name, made.task, made.architecture) == ("my-pairs", Task.TRANSLATE, "attention_seq2seq")
-    assert (made.folder, made.data.pairs, made.data.source, made.data.validation) == (tmp_path, "my pairs.tsv", "", 0.05)
+    assert (made.folder, made.data.pairs, made.data.source, made.data.validation) == (
+        tmp_path,
+        "my pairs.tsv",
+        "",
+        0.05,
+    )
     assert (made.training.learning_rate, made.model["attention"]) == (0.1, "dot")
     assert made.defaults.about == "It translates sentences like those of my pairs.tsv."
     prepared = prepare(load_recipe(str(tmp_path / "my pairs.tsv")), load_registry())
     assert prepared.lessons.split == {"training": 285, "validation": 15}
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.tsv", "no tab here\nx\ty\n"), ("a.txt", "x\ty\nx\ty\n"), ("tsv", "x\ty\n")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.tsv", "no tab here\nx\ty\n"), ("a.txt", "x\ty\nx\ty\n"), ("tsv", "x\ty\n")]
+)
 def test_any_other_file_is_a_text(tmp_path: Path, name: str, text: str) -> None:
     assert load_recipe(written(tmp_path / name, text)).task is Task.GENERATE
 
 
-def series(folder: Path, number: int = 120, season: int = 6, name: str = "my sales.csv", start: str = "month,sold\n") -> str:
+def series(
+    folder: Path, number: int = 120, season: int = 6, name: str = "my sales.csv", start: str = "month,sold\n"
+) -> str:
     """Months from 2000 on."""
     rows = [f"{2000 + row // 12}-{row % 12 + 1:02},{10 + row % season + 0.1 * row}\n" for row in range(number)]
     return written(folder / name, start + "".join(rows))
@@ -83,8 +101,18 @@ def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_
     prepared = prepare(made, load_registry())
 
     assert (made.name, made.task, made.architecture) == ("my-sales", Task.FORECAST, "forecaster")
-    assert (made.folder, made.data.table, made.data.time_column, made.data.columns) == (tmp_path, "my sales.csv", "month", ())
-    assert (made.model["horizon"], made.model["segment"], made.model["window"], made.model["hidden_size"]) == (6, 6, 12, 4)
+    assert (made.folder, made.data.table, made.data.time_column, made.data.columns) == (
+        tmp_path,
+        "my sales.csv",
+        "month",
+        (),
+    )
+    assert (made.model["horizon"], made.model["segment"], made.model["window"], made.model["hidden_size"]) == (
+        6,
+        6,
+        12,
+        4,
+    )
     assert (made.training.epochs, made.training.batch_size, made.training.sample_every) == (100, 4, 10)
     assert made.defaults.about == "It forecasts 6 steps of sold; /forecast @my sales.csv reads your table."
     assert prepared.series.columns == ("sold",)
@@ -101,7 +129,10 @@ def test_many_rows_are_read_less_often_and_far_back(tmp_path: Path) -> None:
 
 def test_what_a_series_is_learnt_by_is_chosen_by_its_training_rows_alone(tmp_path: Path) -> None:
     lines = Path(series(tmp_path)).read_text().splitlines()
-    other = written(tmp_path / "other.csv", "\n".join(lines[:85] + [f"{line.split(',')[0]},{5 * (row % 9)}" for row, line in enumerate(lines[85:])]))
+    other = written(
+        tmp_path / "other.csv",
+        "\n".join(lines[:85] + [f"{line.split(',')[0]},{5 * (row % 9)}" for row, line in enumerate(lines[85:])]),
+    )
 
     assert load_recipe(other).model == load_recipe(series(tmp_path)).model
 
@@ -151,14 +182,29 @@ def test_other_tables_are_no_series(tmp_path: Path, name: str, text: str) -> Non
     [
         ("date,x\n", r"a\.csv has no rows below the names of its columns"),
         ("date\n2020-01-01\n", r"a\.csv, row 1: there is no column but 'date', the time"),
-        ("2020-01-01,5\n2020-01-02,6\n", r"a\.csv, row 1: '5' is a number; the first row names the columns, such as date,value"),
+        (
+            "2020-01-01,5\n2020-01-02,6\n",
+            r"a\.csv, row 1: '5' is a number; the first row names the columns, such as date,value",
+        ),
         ("date,x\n2020-01-01,\n2020-01-02,6\n", r"a\.csv, row 2, column x: a value is missing"),
-        ("date;x\n2020-01-01;1,5\n", r"a\.csv, row 2, column x: '1,5' has a comma; a number is written with a point, 1\.5"),
-        ("date,city,x\n2020-01-01,Kew,6\n", r"a\.csv, row 2, column city: 'Kew' is no number; data\.columns names the columns that are numbers"),
+        (
+            "date;x\n2020-01-01;1,5\n",
+            r"a\.csv, row 2, column x: '1,5' has a comma; a number is written with a point, 1\.5",
+        ),
+        (
+            "date,city,x\n2020-01-01,Kew,6\n",
+            r"a\.csv, row 2, column city: 'Kew' is no number; data\.columns names the columns that are numbers",
+        ),
         ("date,x\n2020-01-01,5,6\n", r"a\.csv, row 2: it has 3 cells, and the first row names 2 columns"),
         ("date,x\n2020-01-01,5\n", r"a\.csv is too short: 0 rows to train on"),
-        ("month,x\n2020-02,5\n2020-01,6\n", r"a\.csv, row 3, column month: '2020-01' is not later than '2020-02' in the row before"),
-        ("month,x\n2020-02,5\n2020-02,6\n", r"a\.csv, row 3, column month: '2020-02' is not later than '2020-02' in the row before"),
+        (
+            "month,x\n2020-02,5\n2020-01,6\n",
+            r"a\.csv, row 3, column month: '2020-01' is not later than '2020-02' in the row before",
+        ),
+        (
+            "month,x\n2020-02,5\n2020-02,6\n",
+            r"a\.csv, row 3, column month: '2020-02' is not later than '2020-02' in the row before",
+        ),
         ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e200 is too large"),
     ],
 )
@@ -193,7 +239,9 @@ def test_two_files_may_lie_in_two_folders(tmp_path: Path, monkeypatch: pytest.Mo
     assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", tmp_path / "one", "a.txt", target)
 
     monkeypatch.chdir(tmp_path)
-    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).lessons.sentences.training.targets == ("y",)
+    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).lessons.sentences.training.targets == (
+        "y",
+    )
 
 
 def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path: Path) -> None:
@@ -214,8 +262,14 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a.txt", "nothing.txt"], "there is no file '.*nothing.txt'; two words are two files, a source and its translations"),
-        (["a.txt", "b.txt", "c.txt"], "train takes one recipe, one file, or two files, a source and its translations; '.*c.txt' is too much"),
+        (
+            ["a.txt", "nothing.txt"],
+            "there is no file '.*nothing.txt'; two words are two files, a source and its translations",
+        ),
+        (
+            ["a.txt", "b.txt", "c.txt"],
+            "train takes one recipe, one file, or two files, a source and its translations; '.*c.txt' is too much",
+        ),
         (["a.txt", "a.toml"], "'.*a.toml' is a recipe, which is trained by itself"),
         (["a.txt", "."], "cannot read .*: Is a directory|is not a regular file"),
         (["nothing"], "no recipe or file '.*nothing'"),
@@ -224,7 +278,14 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
     ],
 )
 def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[str], message: str) -> None:
-    for name, text in {"a.txt": "x\ny\n", "b.txt": "x\ny\n", "c.txt": "", "a.toml": "", "longer.txt": "x\ny\nz\n", "uneven.tsv": "x\ty\nz\n"}.items():
+    for name, text in {
+        "a.txt": "x\ny\n",
+        "b.txt": "x\ny\n",
+        "c.txt": "",
+        "a.toml": "",
+        "longer.txt": "x\ny\nz\n",
+        "uneven.tsv": "x\ty\nz\n",
+    }.items():
         written(tmp_path / name, text)
     with pytest.raises(RecipeError, match=message):
         prepare(load_recipe([str(tmp_path / word) for word in words]), load_registry())

@@ -30,7 +30,9 @@ def test_named_columns_are_read_in_the_order_of_their_names(tmp_path):
 def test_without_names_all_columns_but_the_time_are_read(tmp_path):
     assert read_series(written(tmp_path, HOURS), (), "date").columns == ("HUFL", "OT")
     assert read_series(written(tmp_path, "a\n1\n2\n")).values.tolist() == [[1], [2]]
-    assert read_series(written(tmp_path, '"Month","Passengers"\n"1949-01",112\n"1949-02",118\n'), (), "Month").values.tolist() == [[112], [118]]
+    assert read_series(
+        written(tmp_path, '"Month","Passengers"\n"1949-01",112\n"1949-02",118\n'), (), "Month"
+    ).values.tolist() == [[112], [118]]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +43,24 @@ def test_without_names_all_columns_but_the_time_are_read(tmp_path):
         (HOURS.replace("27.8", "warm"), ("OT",), r"oil\.csv, row 3, column OT: 'warm' is no number"),
         (HOURS.replace("27.8", "1_0"), ("OT",), r"oil\.csv, row 3, column OT: '1_0' is no number"),
         (HOURS.replace("27.8", "inf"), ("OT",), r"oil\.csv, row 3, column OT: 'inf' is no number"),
-        (HOURS, ("MULL",), r"oil\.csv, row 1: there is no column 'MULL', but 'date', 'HUFL', 'OT'; data\.columns names another"),
+        (
+            HOURS,
+            ("MULL",),
+            r"oil\.csv, row 1: there is no column 'MULL', but 'date', 'HUFL', 'OT'; data\.columns names another",
+        ),
         (HOURS, ("date",), r"oil\.csv: 'date' is the time; it cannot be forecast"),
-        (HOURS.replace("5.7,27.8", "5.7"), ("OT",), r"oil\.csv, row 3: it has 2 cells, and the first row names 3 columns"),
+        (
+            HOURS.replace("5.7,27.8", "5.7"),
+            ("OT",),
+            r"oil\.csv, row 3: it has 2 cells, and the first row names 3 columns",
+        ),
         ("", ("OT",), r"oil\.csv is empty"),
         ("date,OT\n", ("OT",), r"oil\.csv has no rows below the names of its columns"),
-        (HOURS.replace("02:00", "00:30"), ("OT",), r"row 4, column date: '2016-07-01 00:30:00' is not later than '2016-07-01 01:00:00'"),
+        (
+            HOURS.replace("02:00", "00:30"),
+            ("OT",),
+            r"row 4, column date: '2016-07-01 00:30:00' is not later than '2016-07-01 01:00:00'",
+        ),
         ("date\n2016-07-01\n", (), r"there is no column but 'date', the time"),
     ],
 )
@@ -97,7 +111,11 @@ def test_row_numbers_say_where_each_part_ends():
         ({"validation": 0.5, "test": 0.5}, 1, r"less than 1 together, not 0\.5 and 0\.5"),
         ({"validation": 0.1}, 24, r"a\.csv is too short: 10 rows to validate on, and a horizon of 24 needs 24"),
         ({"validation": 0.8}, 24, r"a\.csv is too short: 20 rows to train on, and a horizon of 24 needs 26"),
-        ({"validation": 0.3, "test": 0.1}, 24, r"a\.csv is too short: 10 rows to test on, and a horizon of 24 needs 24"),
+        (
+            {"validation": 0.3, "test": 0.1},
+            24,
+            r"a\.csv is too short: 10 rows to test on, and a horizon of 24 needs 24",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_is_told(settings, horizon, message):

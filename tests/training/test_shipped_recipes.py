@@ -96,7 +96,13 @@ def test_the_phrases_are_reproduced_as_soon_as_they_were_learnt(tmp_path):
 
 
 def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_path):
-    small = ("model.hidden_size=32", "model.encoder_size=16", "model.embed_size=16", "training.batch_size=256", "training.epochs=1")
+    small = (
+        "model.hidden_size=32",
+        "model.encoder_size=16",
+        "model.embed_size=16",
+        "training.batch_size=256",
+        "training.epochs=1",
+    )
     (tmp_path / "some.tsv").write_text("".join(f"{number}\t{in_words(number)}\n" for number in unseen_numbers()[:20]))
     recipe = load_recipe("numbers", [*small, f"data.validation={tmp_path / 'some.tsv'}", "training.learning_rate=0.02"])
     found = losses(recipe, tmp_path)
@@ -124,21 +130,45 @@ def test_a_published_form_learns(tmp_path, name):
     tables = load_recipe(name).tables()
     del tables["source_tokenizer"]["min_freq"], tables["source_tokenizer"]["vocab_size"]
     tables["data"] |= {"source": "", "target": "", "pairs": "pairs.tsv", "validation": 0.1}
-    tables["training"] |= {"epochs": 4, "batch_size": 16, "warmup_steps": 5, "learning_rate": 0.02, "precision": "float32", "sample_every": 0}
+    tables["training"] |= {
+        "epochs": 4,
+        "batch_size": 16,
+        "warmup_steps": 5,
+        "learning_rate": 0.02,
+        "precision": "float32",
+        "sample_every": 0,
+    }
     recipe = recipe_from(tables, name=name, folder=tmp_path, overrides=small)
     found = losses(recipe, tmp_path)
 
     assert sum(found[-3:]) / 3 < 0.8 * found[0]
     session = seqshell.open(tmp_path / "model.safetensors")
-    assert session.score_translation("42", "forty-two").log_prob > session.score_translation("42", "two two two").log_prob
+    assert (
+        session.score_translation("42", "forty-two").log_prob > session.score_translation("42", "two two two").log_prob
+    )
 
 
 def test_the_published_forms_are_what_their_papers_say():
     models = {name: load_recipe(name).model for name in PUBLISHED}
 
     sutskever, cho, bahdanau, luong = (models[name] for name in ("sutskever", "cho", "bahdanau", "luong"))
-    assert (sutskever["cell"], sutskever["encoder_layers"], sutskever["num_layers"], sutskever["reversed_source"]) == ("lstm", 4, 4, True)
+    assert (sutskever["cell"], sutskever["encoder_layers"], sutskever["num_layers"], sutskever["reversed_source"]) == (
+        "lstm",
+        4,
+        4,
+        True,
+    )
     assert (cho["cell"], cho["bidirectional"], cho["feed_context"]) == ("gru", False, True)
-    assert (bahdanau["cell"], bahdanau["bidirectional"], bahdanau["attention"], bahdanau["placement"]) == ("gru", True, "additive", "before")
-    assert (luong["cell"], luong["attention"], luong["placement"], luong["input_feeding"]) == ("lstm", "general", "after", True)
+    assert (bahdanau["cell"], bahdanau["bidirectional"], bahdanau["attention"], bahdanau["placement"]) == (
+        "gru",
+        True,
+        "additive",
+        "before",
+    )
+    assert (luong["cell"], luong["attention"], luong["placement"], luong["input_feeding"]) == (
+        "lstm",
+        "general",
+        "after",
+        True,
+    )
     assert luong["num_layers"] == luong["encoder_layers"] > 1

@@ -65,7 +65,11 @@ def test_what_is_remembered_lies_a_hundred_steps_back() -> None:
 def test_they_are_read_as_tables_and_as_pairs() -> None:
     table = read_table("generated:adding")
 
-    assert (table.name, table.columns, list(table.rows)) == ("generated:adding", ("text", "label"), learnt_examples("adding"))
+    assert (table.name, table.columns, list(table.rows)) == (
+        "generated:adding",
+        ("text", "label"),
+        learnt_examples("adding"),
+    )
     pairs = read_pairs(["generated:unseen_reverse"])
     assert list(zip(pairs.sources, pairs.targets, strict=True)) == unseen_examples("reverse")
 
@@ -77,7 +81,9 @@ def trained(cell: str, folder: Path) -> Run:
     return run
 
 
-def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_and_reach_shows_why(tmp_path: Path) -> None:
+def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_and_reach_shows_why(
+    tmp_path: Path,
+) -> None:
     """The same recipe, data and number of updates. Back through the letters the RNN's gradient halves every few tokens, and the LSTM's does not."""
     text = unseen_examples("remember")[0][0]
     accuracy: dict[str, float] = {}
@@ -89,7 +95,12 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
         shell, prepared = shell_for(), run.prepared
         path = tmp_path / f"{cell}.safetensors"
         save_checkpoint(
-            path, architecture="classifier", module=run.average, tokenizer=prepared.tokenizer, labels=prepared.labels, registry=shell.registry
+            path,
+            architecture="classifier",
+            module=run.average,
+            tokenizer=prepared.tokenizer,
+            labels=prepared.labels,
+            registry=shell.registry,
         )
         shell.open(path)
         list(shell.handle(text))
@@ -103,7 +114,9 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
     assert accuracy["lstm"] >= 0.95
     assert accuracy["rnn"] <= 0.35  # one in five is right by chance
     assert half_lives["rnn"] < 20 < 40 < half_lives["lstm"]
-    assert digits["rnn"] < 0.3 < 3 < digits["lstm"]  # against the letter in the middle: vanished, and more than any letter of the hundred
+    assert (
+        digits["rnn"] < 0.3 < 3 < digits["lstm"]
+    )  # against the letter in the middle: vanished, and more than any letter of the hundred
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -49,7 +49,9 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path: Path) -> 
         (b"short", "too short: 4 characters to train on and 1 to validate on; 256 and 2 are the least"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_told_with_the_way_out(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_data_that_cannot_be_trained_on_is_told_with_the_way_out(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
     if content is not None:
         (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(RecipeError, match=message):
@@ -74,7 +76,9 @@ def test_pythons_own_text_has_no_paragraph_twice() -> None:
 
 
 @given(st.integers(2, 400), st.integers(1, 9), st.integers(1, 20), st.integers(0, 400))
-def test_each_stream_goes_on_in_the_next_piece_and_targets_are_one_ahead(size: int, batch_size: int, length: int, offset: int) -> None:
+def test_each_stream_goes_on_in_the_next_piece_and_targets_are_one_ahead(
+    size: int, batch_size: int, length: int, offset: int
+) -> None:
     if (size - 1) // batch_size < length:
         return
     streams = Streams(np.arange(size), batch_size, length)
@@ -98,7 +102,9 @@ def test_pieces_from_the_middle_are_those_of_the_whole() -> None:
 
 
 @given(st.integers(16, 100_000), st.integers(1, 64), st.integers(1, 256))
-def test_sizes_that_fit_are_kept_and_others_shrink_to_four_pieces_a_stream(num_tokens: int, batch_size: int, length: int) -> None:
+def test_sizes_that_fit_are_kept_and_others_shrink_to_four_pieces_a_stream(
+    num_tokens: int, batch_size: int, length: int
+) -> None:
     fitted, short = fit_sizes(num_tokens, batch_size, length)
 
     assert 1 <= fitted <= batch_size

@@ -25,7 +25,14 @@ from seqshell.host.builtin import load_registry
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs
-from seqshell.training.translation.evaluation import Evaluation, Wishes, evaluate_pairs, find_search, teacher_forced, text_of
+from seqshell.training.translation.evaluation import (
+    Evaluation,
+    Wishes,
+    evaluate_pairs,
+    find_search,
+    teacher_forced,
+    text_of,
+)
 from seqshell.training.translation.figures import figures_table, lengths_table, text_figures, write_png
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "a cat", "the cat sees", "")
@@ -56,7 +63,14 @@ def model(module: nn.Module) -> Model:
     defaults = {"strategy": "greedy", "max_tokens": 7}
     decoder = TorchDecoder(module)
     return Model(
-        "tiny", Task.TRANSLATE, "attention_seq2seq", decoder, target, "f" * 32, header={"defaults": defaults}, source_tokenizer=source
+        "tiny",
+        Task.TRANSLATE,
+        "attention_seq2seq",
+        decoder,
+        target,
+        "f" * 32,
+        header={"defaults": defaults},
+        source_tokenizer=source,
     )
 
 
@@ -90,7 +104,9 @@ def one_by_one(module: nn.Module, model: Model) -> tuple[float, list[str]]:
     return sum(nats) / len(nats), found
 
 
-def evaluated(model: Model, module: nn.Module, registry: Registry, pairs: Pairs = PAIRS, wishes: Wishes | None = None) -> Evaluation:
+def evaluated(
+    model: Model, module: nn.Module, registry: Registry, pairs: Pairs = PAIRS, wishes: Wishes | None = None
+) -> Evaluation:
     *progress, last = evaluate_pairs(model, module, pairs, registry, wishes or Wishes())
     assert all(isinstance(event, Progress) for event in progress)
     assert isinstance(last, Evaluation)
@@ -112,14 +128,18 @@ def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Mo
     assert values["tokens_per_second"] > values["sentences_per_second"] > 0
 
 
-def test_progress_counts_the_sentences_and_ends_with_the_loss(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_progress_counts_the_sentences_and_ends_with_the_loss(
+    model: Model, module: nn.Module, registry: Registry
+) -> None:
     steps = [event for event in evaluate_pairs(model, module, PAIRS, registry, Wishes()) if isinstance(event, Progress)]
 
     assert [(event.done, event.total) for event in steps] == [(1, 4), (2, 4), (3, 4), (4, 4), (0, 5)]
     assert steps[-2].text.endswith("sentences/s")
 
 
-def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(
+    model: Model, module: nn.Module, registry: Registry
+) -> None:
     more = replace(PAIRS, sources=(*SOURCES, "собака бежит"), targets=(*TARGETS, "ein hund läuft"))
 
     found = evaluated(model, module, registry, more)
@@ -130,7 +150,9 @@ def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(mo
     assert found.values["data"]["items"] == 6
 
 
-def test_one_file_has_one_name_and_the_language_that_is_told(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_one_file_has_one_name_and_the_language_that_is_told(
+    model: Model, module: nn.Module, registry: Registry
+) -> None:
     one = replace(PAIRS, names=("pairs.tsv",), digests=("3" * 64,))
 
     values = evaluated(model, module, registry, one, Wishes(language="de")).values
@@ -160,13 +182,18 @@ def test_the_search_is_the_checkpoints_unless_something_else_is_wished(model: Mo
     assert format_chain(search.samplers) == "temperature=0.5"
 
     assert find_search(replace(model, header={}), registry, Wishes()).strategy.name == "greedy"
-    with pytest.raises(UsageError, match=r"'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk and"):
+    with pytest.raises(
+        UsageError,
+        match=r"'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk and",
+    ):
         find_search(model, registry, Wishes(settings=(("widht", "5"),)))
     with pytest.raises(UsageError, match="no strategy 'beem'"):
         find_search(model, registry, Wishes("beem width=5"))
     with pytest.raises(UsageError, match="max_tokens must be 1 to 1,000,000"):
         find_search(model, registry, Wishes(settings=(("max_tokens", "0"),)))
-    with pytest.raises(CheckpointError, match="tiny wishes for a sampler or strategy that is not here: no strategy 'gone'"):
+    with pytest.raises(
+        CheckpointError, match="tiny wishes for a sampler or strategy that is not here: no strategy 'gone'"
+    ):
         find_search(replace(model, header={"defaults": {"strategy": "gone"}}), registry, Wishes())
 
 
@@ -186,7 +213,10 @@ def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at
             outputs[state.place == 3, EOS] = 99
             return outputs, Looking(state.place + 1, np.eye(state.attention.shape[1])[state.place % 4])
 
-    source, target = WordTokenizer.train(["Anna sees Bob"], specials=True), WordTokenizer([*SPECIALS, " so", " not"], [0] * 6)
+    source, target = (
+        WordTokenizer.train(["Anna sees Bob"], specials=True),
+        WordTokenizer([*SPECIALS, " so", " not"], [0] * 6),
+    )
     model = Model("tiny", Task.TRANSLATE, "", cast(Decoder, Unsure()), target, "f" * 32, source_tokenizer=source)
     module = constant_module()
     pairs = Pairs(("a.tsv",), ("1" * 64,), ("Anna sees Bob", "Bob sees Anna"), ("so so so", "not not not"))
@@ -238,7 +268,9 @@ def test_exact_match_forgives_spaces_alone() -> None:
 
 
 def test_tables_show_every_figure_and_a_bar_for_each_length(tmp_path: Path) -> None:
-    values = text_figures(["a b c d", "a b c d e", "w " * 31], ["k l m n", "a b c x y", ""], ["k l m n", "a b c d e", "w"], "en")
+    values = text_figures(
+        ["a b c d", "a b c d e", "w " * 31], ["k l m n", "a b c x y", ""], ["k l m n", "a b c d e", "w"], "en"
+    )
     told = {**values, "model": "tiny", "nats": 2.0, "perplexity": math.exp(2)}
 
     figures, lengths = figures_table(told), lengths_table(told)

@@ -18,7 +18,9 @@ def module(request):
     architecture = load_registry(Policy(no_plugins=True)).lookup("architecture", request.param)
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        module = resolve(architecture.model)(resolve(architecture.config)(9, 11, embed_size=4, encoder_size=3, hidden_size=5))
+        module = resolve(architecture.model)(
+            resolve(architecture.config)(9, 11, embed_size=4, encoder_size=3, hidden_size=5)
+        )
         for parameter in module.parameters():
             parameter.data.mul_(3)
     return module.eval()
@@ -51,4 +53,6 @@ def test_smoothed_loss_is_a_mixture_with_the_mean_over_the_vocabulary(module):
     source, lengths, inputs, targets = pair()
     logits, _ = module(inputs, module.encode(source, lengths))
     nats = -logits[0].log_softmax(-1)
-    assert smoothed.item() == pytest.approx(float(0.9 * nats.gather(1, targets.T).sum() + 0.1 * nats.mean(-1).sum()), abs=1e-5)
+    assert smoothed.item() == pytest.approx(
+        float(0.9 * nats.gather(1, targets.T).sum() + 0.1 * nats.mean(-1).sum()), abs=1e-5
+    )

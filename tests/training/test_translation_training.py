@@ -37,7 +37,15 @@ def recipe(folder: Path, pairs=PAIRS, **training):
         "data": {"pairs": "pairs.tsv", "validation": 0.2},
         "tokenizer": {"name": "word"},
         "model": {"embed_size": 16, "encoder_size": 16, "hidden_size": 32},
-        "training": {"epochs": 3, "batch_size": 4, "precision": "float32", "warmup_steps": 0, "learning_rate": 0.01, "device": "cpu", **training},
+        "training": {
+            "epochs": 3,
+            "batch_size": 4,
+            "precision": "float32",
+            "warmup_steps": 0,
+            "learning_rate": 0.01,
+            "device": "cpu",
+            **training,
+        },
         "defaults": {"strategy": "greedy", "max_tokens": 10},
     }
     return recipe_from(tables, name="numbers", folder=folder)
@@ -77,11 +85,19 @@ def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
     assert joint.source_tokenizer is joint.tokenizer
     assert {" deux", " two"} <= set(joint.tokenizer.tokens)
 
-    tables = recipe(tmp_path).tables() | {"source_tokenizer": {"name": "word"}, "target_tokenizer": {"name": "bpe", "vocab_size": 40}}
+    tables = recipe(tmp_path).tables() | {
+        "source_tokenizer": {"name": "word"},
+        "target_tokenizer": {"name": "bpe", "vocab_size": 40},
+    }
     del tables["tokenizer"]
     both = prepare(recipe_from(tables, name="two", folder=tmp_path), load_registry())
     assert set(both.source_tokenizer.tokens[4:]) == {" et", *(f" {word}" for word in NUMBERS)}
-    assert both.config.source_vocab_size == both.source_tokenizer.size != both.config.target_vocab_size == both.tokenizer.size
+    assert (
+        both.config.source_vocab_size
+        == both.source_tokenizer.size
+        != both.config.target_vocab_size
+        == both.tokenizer.size
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +109,10 @@ def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
         ({"data": {"pairs": "pairs.tsv", "validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"source_tokenizer": {"name": "word"}}, "stand together"),
         ({"model": {"attention": "sideways"}}, "attention must be dot, general, additive or concat, not 'sideways'"),
-        ({"model": {"attention": "dot", "encoder_size": 5}}, "dot attention needs hidden_size equal to what the encoder gives"),
+        (
+            {"model": {"attention": "dot", "encoder_size": 5}},
+            "dot attention needs hidden_size equal to what the encoder gives",
+        ),
         ({"architecture": "lstm"}, "lstm is an architecture for generate"),
     ],
 )
@@ -153,7 +172,11 @@ def test_some_sources_are_read_as_people_type_them(tmp_path):
     pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()]
 
     def texts(share):
-        ready = prepared(tmp_path, [*pairs, *((source.lower().rstrip(" !"), target) for source, target in pairs)], plain_sources=share)
+        ready = prepared(
+            tmp_path,
+            [*pairs, *((source.lower().rstrip(" !"), target) for source, target in pairs)],
+            plain_sources=share,
+        )
         tokenizer, found = ready.source_tokenizer, set()
         for piece in ready.lessons.pieces(0):
             found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in piece[0].tolist()}
@@ -170,7 +193,9 @@ def test_some_sources_are_read_as_people_type_them(tmp_path):
 def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
     lessons, module = prepared(tmp_path).lessons, prepared(tmp_path).new_module().eval()
     short, long = ([4, 5], [6]), ([5, 6, 7, 8], [7, 8, 9])
-    alone = [pair_loss(module, *map(torch.from_numpy, pair_arrays([source], [target]))) for source, target in (short, long)]
+    alone = [
+        pair_loss(module, *map(torch.from_numpy, pair_arrays([source], [target]))) for source, target in (short, long)
+    ]
     together = lessons.loss(module, pair_arrays([short[0], long[0]], [short[1], long[1]]), ())[0]
 
     assert [int(count) for _, count in alone] == [2, 4]
@@ -196,7 +221,9 @@ def test_label_smoothing_wants_a_share_for_every_token(tmp_path):
     ],
 )
 def test_the_chance_of_the_right_token_falls_by_its_schedule(schedule, decay, expected):
-    settings = TrainingSettings(teacher_forcing_schedule=schedule, teacher_forcing_decay=decay, teacher_forcing_least=0.5)
+    settings = TrainingSettings(
+        teacher_forcing_schedule=schedule, teacher_forcing_decay=decay, teacher_forcing_least=0.5
+    )
 
     assert [teacher_forcing(settings, step) for step in (0, 2, 50)] == pytest.approx(expected)
 
@@ -271,9 +298,16 @@ def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_thei
 
 
 def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
-    tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {"tokenizer": {"name": "bpe", "vocab_size": 60}}
+    tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {
+        "tokenizer": {"name": "bpe", "vocab_size": 60}
+    }
     lessons = prepare(recipe_from(tables, name="parts", folder=tmp_path), load_registry()).lessons
-    whole = prepare(recipe_from(tables | {"training": tables["training"] | {"subword_dropout": 0.0}}, name="parts", folder=tmp_path), load_registry())
+    whole = prepare(
+        recipe_from(
+            tables | {"training": tables["training"] | {"subword_dropout": 0.0}}, name="parts", folder=tmp_path
+        ),
+        load_registry(),
+    )
 
     assert len(list(lessons.pieces(0))) == lessons.num_pieces > whole.lessons.num_pieces
 

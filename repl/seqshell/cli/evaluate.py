@@ -29,17 +29,56 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
     labelled = "a table of texts and labels, or a folder of files LABEL.txt"
     told = f"a text; a SOURCE and a TARGET file, or one with a tab between the two; {labelled}; a table of numbers"
     parser.add_argument("data", metavar="DATA", nargs="+", help=told)
-    parser.add_argument("--strategy", default="", metavar="NAME FIELD=VALUE", help="how translations are found: \"beam width=5\", for instance")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="max_tokens=80, or a field of the strategy")
-    parser.add_argument("--language", metavar="CODE", help="of the target, for its Moses tokens; default: the ending of TARGET, else en")
-    parser.add_argument("--text-column", default="", metavar="NAME", help="of a table of texts and labels; default: as in the training")
+    parser.add_argument(
+        "--strategy",
+        default="",
+        metavar="NAME FIELD=VALUE",
+        help='how translations are found: "beam width=5", for instance',
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="max_tokens=80, or a field of the strategy",
+    )
+    parser.add_argument(
+        "--language", metavar="CODE", help="of the target, for its Moses tokens; default: the ending of TARGET, else en"
+    )
+    parser.add_argument(
+        "--text-column", default="", metavar="NAME", help="of a table of texts and labels; default: as in the training"
+    )
     parser.add_argument("--label-column", default="", metavar="NAME", help="the same of the labels")
-    parser.add_argument("--held-out", action="store_true", help="DATA is what a classifier was trained on: measure it on what it did not learn from")
-    parser.add_argument("--training", default="", metavar="DATA", help="what the baselines of a classifier learn from; default: DATA, part by part")
-    parser.add_argument("--rows", default="", metavar="START:END", help="of a table of numbers, from 0; default: those held out, or all")
-    parser.add_argument("--horizons", default="", metavar="N,N", help="measure forecasts of so many steps; default: 1 and parts of the model's")
-    parser.add_argument("--columns", default="", metavar="NAME,NAME", help="of a table of numbers; default: as in the training")
-    parser.add_argument("-o", metavar="FILE", dest="output", help="the figures as JSON, or as .png; any other ending: the translations or labels")
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="DATA is what a classifier was trained on: measure it on what it did not learn from",
+    )
+    parser.add_argument(
+        "--training",
+        default="",
+        metavar="DATA",
+        help="what the baselines of a classifier learn from; default: DATA, part by part",
+    )
+    parser.add_argument(
+        "--rows", default="", metavar="START:END", help="of a table of numbers, from 0; default: those held out, or all"
+    )
+    parser.add_argument(
+        "--horizons",
+        default="",
+        metavar="N,N",
+        help="measure forecasts of so many steps; default: 1 and parts of the model's",
+    )
+    parser.add_argument(
+        "--columns", default="", metavar="NAME,NAME", help="of a table of numbers; default: as in the training"
+    )
+    parser.add_argument(
+        "-o",
+        metavar="FILE",
+        dest="output",
+        help="the figures as JSON, or as .png; any other ending: the translations or labels",
+    )
 
 
 def evaluate_command(arguments: Namespace) -> int:
@@ -52,7 +91,9 @@ def evaluate_command(arguments: Namespace) -> int:
     from seqshell.training.translation.evaluation import Wishes
 
     registry = told_registry(arguments.no_plugins, arguments.plugins)
-    wishes = Wishes(arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0)
+    wishes = Wishes(
+        arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0
+    )
     labelled = ClassWishes(arguments.text_column, arguments.label_column, arguments.held_out, arguments.training)
     series = SeriesWishes(arguments.rows, arguments.horizons, arguments.columns)
     model = open_model(arguments.model, registry)
@@ -62,7 +103,9 @@ def evaluate_command(arguments: Namespace) -> int:
     if output and model.task in (Task.TRANSLATE, Task.CLASSIFY) and output.suffix.lower() == ".png":
         check_picture(output)
     device = arguments.device or "auto"
-    (evaluation,) = results_of(evaluate(model, arguments.data, registry, device=device, wishes=wishes, labelled=labelled, series=series))
+    (evaluation,) = results_of(
+        evaluate(model, arguments.data, registry, device=device, wishes=wishes, labelled=labelled, series=series)
+    )
     if output:
         _write_evaluation(evaluation, output)
     if arguments.json:
@@ -114,7 +157,11 @@ def _tell_classes(measured: dict[str, Any]) -> None:
 
     data = measured["data"]
     which = " that were held out" if data.get("held_out") else ""
-    print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} texts{which}; {measured['nats']:.4f} nats a text"))
+    print(
+        safe(
+            f"{measured['model']} on {data['name']}, {data['items']:,} texts{which}; {measured['nats']:.4f} nats a text"
+        )
+    )
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for table in tables.tables(measured, width):
         print(safe(plain(table) or ""))
@@ -128,14 +175,23 @@ def _tell_forecasts(measured: dict[str, Any]) -> None:
     from seqshell.training.forecasting.figures import figures_table, interval_remark
 
     data = measured["data"]
-    print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} rows from row {data['rows'][0]:,} on, the first being 0"))
+    print(
+        safe(
+            f"{measured['model']} on {data['name']}, {data['items']:,} rows from row {data['rows'][0]:,} on, the first being 0"
+        )
+    )
     print(safe(plain(figures_table(measured["model"], measured)) or ""))
     if "covered" in measured:
         print(interval_remark(measured))
     print(f"{measured['tokens_per_second']:,.0f} rows/s")
 
 
-_TELL = {Task.GENERATE: _tell_text, Task.TRANSLATE: _tell_translation, Task.CLASSIFY: _tell_classes, Task.FORECAST: _tell_forecasts}
+_TELL = {
+    Task.GENERATE: _tell_text,
+    Task.TRANSLATE: _tell_translation,
+    Task.CLASSIFY: _tell_classes,
+    Task.FORECAST: _tell_forecasts,
+}
 
 
 def _setting(word: str) -> tuple[str, str]:
@@ -147,10 +203,26 @@ def _setting(word: str) -> tuple[str, str]:
 
 def add_compare_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell compare`."""
-    parser.add_argument("words", metavar="MODEL|RECIPE", nargs="+", help="language models, and recipes, which are trained first")
-    parser.add_argument("--data", default="", metavar="FILE", help="the text for all, instead of the recipes' own; its end is measured on")
-    parser.add_argument("--test", default="", metavar="FILE", help="measure on this text instead, and train on all of the other")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="in every recipe: training.epochs=3")
+    parser.add_argument(
+        "words", metavar="MODEL|RECIPE", nargs="+", help="language models, and recipes, which are trained first"
+    )
+    parser.add_argument(
+        "--data",
+        default="",
+        metavar="FILE",
+        help="the text for all, instead of the recipes' own; its end is measured on",
+    )
+    parser.add_argument(
+        "--test", default="", metavar="FILE", help="measure on this text instead, and train on all of the other"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="in every recipe: training.epochs=3",
+    )
     parser.add_argument("--train", action="store_true", help="train a recipe even where there is a model of its name")
 
 

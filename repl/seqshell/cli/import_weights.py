@@ -38,7 +38,9 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     parser.epilog = MAP
     parser.add_argument("file", metavar="FILE", help="weights of another program: .safetensors, or .pt with --allow-pt")
     parser.add_argument("--map", metavar="MAP.toml", help="which weight is which, the settings and the vocabulary")
-    parser.add_argument("--out", metavar="NAME|PATH", help="the checkpoint; default: the file's name, among your models")
+    parser.add_argument(
+        "--out", metavar="NAME|PATH", help="the checkpoint; default: the file's name, among your models"
+    )
     parser.add_argument("--allow-pt", action="store_true", help="read .pt and .pth, with torch's weights_only")
 
 
@@ -57,7 +59,13 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
     )
     header = read_header(imported.path)
     name = imported.path.name.removesuffix(paths.ENDING)
-    told = {"model": name, "path": str(imported.path), "task": header["task"], "architecture": header["architecture"], "importer": imported.importer}
+    told = {
+        "model": name,
+        "path": str(imported.path),
+        "task": header["task"],
+        "architecture": header["architecture"],
+        "importer": imported.importer,
+    }
     if arguments.json:
         print(json.dumps({**told, "parameters": header["parameters"], "config": header["config"]}, ensure_ascii=False))
         return 0

@@ -61,7 +61,16 @@ class JsonLines:
         if isinstance(event, Token):
             self._shown.add(event)
             if self._stream:
-                self._put({"type": "token", **self._place(), "pos": event.position, "id": event.id, "text": event.text, **measures(event)})
+                self._put(
+                    {
+                        "type": "token",
+                        **self._place(),
+                        "pos": event.position,
+                        "id": event.id,
+                        "text": event.text,
+                        **measures(event),
+                    }
+                )
         elif isinstance(event, Finished):
             self._shown.forget_tokens()
             if isinstance(event, Translation):
@@ -166,7 +175,11 @@ def measures(token: Token) -> dict[str, float | int | None]:
         return {"logprob": None, "rank": None, "entropy": None}
     from seqshell.decoding.probabilities import entropy, log_probs, rank
 
-    return {"logprob": float(log_probs(token.outputs)[token.id]), "rank": rank(token.outputs, token.id), "entropy": entropy(token.outputs)}
+    return {
+        "logprob": float(log_probs(token.outputs)[token.id]),
+        "rank": rank(token.outputs, token.id),
+        "entropy": entropy(token.outputs),
+    }
 
 
 def one_line(values: Mapping[str, Any]) -> str:

@@ -33,7 +33,15 @@ def versions(verbose: bool = False) -> str:
         except PackageNotFoundError:
             found.append(f"{name} missing")
     where = (f"home {paths.home()}", f"checkpoints {paths.shipped()}")
-    return "".join(f"{line}\n" for line in (f"seqshell {__version__}", f"Python {platform.python_version()}, {platform.platform()}", *found, *where))
+    return "".join(
+        f"{line}\n"
+        for line in (
+            f"seqshell {__version__}",
+            f"Python {platform.python_version()}, {platform.platform()}",
+            *found,
+            *where,
+        )
+    )
 
 
 def models(registry: Registry, *, as_json: bool = False) -> str:
@@ -43,7 +51,9 @@ def models(registry: Registry, *, as_json: bool = False) -> str:
     found = list(known_models(registry.checkpoint_folders, {}))
     if as_json:
         return one_line({"models": found}) + "\n"
-    return _table(("model", "task", "file"), [(model["name"], model["task"] or "refused", model["path"]) for model in found])
+    return _table(
+        ("model", "task", "file"), [(model["name"], model["task"] or "refused", model["path"]) for model in found]
+    )
 
 
 def plugins(registry: Registry, *, as_json: bool = False) -> str:
@@ -62,7 +72,14 @@ def plugins(registry: Registry, *, as_json: bool = False) -> str:
         ]
         return one_line({"plugins": listed, "problems": [problem.message for problem in registry.problems]}) + "\n"
     rows = [
-        (plugin.name, plugin.distribution or "-", plugin.version or "-", f"{plugin.import_ms:.0f} ms", plugin.state, plugin.reason)
+        (
+            plugin.name,
+            plugin.distribution or "-",
+            plugin.version or "-",
+            f"{plugin.import_ms:.0f} ms",
+            plugin.state,
+            plugin.reason,
+        )
         for plugin in registry.plugins
     ]
     told = [f"{safe(text)}\n" for text in (*registry.warnings, *(problem.message for problem in registry.problems))]

@@ -212,11 +212,17 @@ def _with_plugins(arguments: Namespace) -> Registry:
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
         "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
-        "evaluate": Subcommand("Measure a model on a text, or on sentences and their translations.", _add_evaluate, _evaluate),
-        "compare": Subcommand("Measure language models on the same text, recipes trained first.", _add_compare, _compare),
+        "evaluate": Subcommand(
+            "Measure a model on a text, or on sentences and their translations.", _add_evaluate, _evaluate
+        ),
+        "compare": Subcommand(
+            "Measure language models on the same text, recipes trained first.", _add_compare, _compare
+        ),
         "models": Subcommand("List the models there are.", _add_nothing, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Make a checkpoint of a model that another program trained.", _add_import, _import),
-        "plugins": Subcommand("List the plugins, write a new one, or hold one to the contract.", _add_plugins, _plugins),
+        "plugins": Subcommand(
+            "List the plugins, write a new one, or hold one to the contract.", _add_plugins, _plugins
+        ),
     }
 )

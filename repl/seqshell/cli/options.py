@@ -81,7 +81,9 @@ def find_subcommand(words: Sequence[str], names: Container[str]) -> int | None:
             return index
         if word in VALUED:
             index += 2
-        elif word in ("--no-plugins", "--json") or word.startswith(("--json=", "-p", *(f"{option}=" for option in VALUED))):
+        elif word in ("--no-plugins", "--json") or word.startswith(
+            ("--json=", "-p", *(f"{option}=" for option in VALUED))
+        ):
             index += 1
         else:
             return None
@@ -92,12 +94,22 @@ def common_options() -> ArgumentParser:
     """The options that are taken everywhere."""
     parser = Parser(add_help=False, allow_abbrev=False, formatter_class=_Help)
     group = parser.add_argument_group("options that every subcommand has, too")
-    group.add_argument("-p", action="append", default=[], dest="plugins", metavar="MODULE|PATH", help="load this plugin")
+    group.add_argument(
+        "-p", action="append", default=[], dest="plugins", metavar="MODULE|PATH", help="load this plugin"
+    )
     group.add_argument("--no-plugins", action="store_true", help="only the built-in plugins")
     group.add_argument("--seed", type=_seed, default=None, metavar="N", help="the random seed")
-    group.add_argument("--device", default=None, choices=("auto", "cpu", "cuda", "mps"), help="where to compute in training")
+    group.add_argument(
+        "--device", default=None, choices=("auto", "cpu", "cuda", "mps"), help="where to compute in training"
+    )
     group.add_argument("--color", default="auto", choices=("auto", "always", "never"))
-    group.add_argument("--json", default="", choices=("lines", "stream"), metavar="", help="JSON Lines on stdout; --json=stream: tokens, too")
+    group.add_argument(
+        "--json",
+        default="",
+        choices=("lines", "stream"),
+        metavar="",
+        help="JSON Lines on stdout; --json=stream: tokens, too",
+    )
     return parser
 
 
@@ -109,16 +121,27 @@ def _seed(word: str) -> int:
 
 def shell_parser() -> ArgumentParser:
     """The options of `seqshell` without a subcommand; `take_lines` has taken out each -c before."""
-    parser = Parser("seqshell", description=SUMMARY, epilog=COMMANDS, parents=[common_options()], allow_abbrev=False, formatter_class=_Help)
+    parser = Parser(
+        "seqshell",
+        description=SUMMARY,
+        epilog=COMMANDS,
+        parents=[common_options()],
+        allow_abbrev=False,
+        formatter_class=_Help,
+    )
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help="run the lines of a file; - is stdin")
     parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="the model; default: shakespeare")
     parser.add_argument("-c", action=_Documented, metavar="LINE", help="run this line; may be given several times")
     parser.add_argument("-i", dest="interactive", action="store_true", help="go on at the prompt afterwards")
     parser.add_argument("--messages", action="store_true", help="every line is a message: no commands, no blocks")
     parser.add_argument("--echo", action="store_true", help="print each line before its results")
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="as /set NAME VALUE")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="as /set NAME VALUE"
+    )
     parser.add_argument("--restore", metavar="NAME|PATH", help="begin with a saved session")
-    parser.add_argument("--on-error", default="stop", choices=("stop", "continue"), help="whether a line that fails ends the script")
+    parser.add_argument(
+        "--on-error", default="stop", choices=("stop", "continue"), help="whether a line that fails ends the script"
+    )
     parser.add_argument("--version", action="store_true", help="print the version; with --verbose also what it runs on")
     parser.add_argument("--verbose", action="store_true", help=SUPPRESS)
     return parser
@@ -126,7 +149,9 @@ def shell_parser() -> ArgumentParser:
 
 def subcommand_parser(name: str, summary: str) -> ArgumentParser:
     """A parser with the common options, to which a subcommand adds its own."""
-    return Parser(f"seqshell {name}", description=summary, parents=[common_options()], allow_abbrev=False, formatter_class=_Help)
+    return Parser(
+        f"seqshell {name}", description=summary, parents=[common_options()], allow_abbrev=False, formatter_class=_Help
+    )
 
 
 class _Documented(Action):

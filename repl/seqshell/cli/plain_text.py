@@ -39,7 +39,9 @@ class PlainText:
         """A line is going to be run."""
         self._told = False
         if self._echo:
-            self._write("".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n"))))
+            self._write(
+                "".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n")))
+            )
 
     def event(self, event: Event, op: str, task: str) -> None:
         """Print what is a result."""

@@ -17,8 +17,17 @@ KINDS = ("architecture", "sampler", "strategy", "command")
 
 def add_plugins_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell plugins`."""
-    parser.add_argument("action", choices=["list", "new", "check"], help="what became of each plugin; write a new one; hold one to the contract")
-    parser.add_argument("name", nargs="?", metavar="NAME|PATH", help="new: what to call it; check: an installed plugin, its distribution, or a file")
+    parser.add_argument(
+        "action",
+        choices=["list", "new", "check"],
+        help="what became of each plugin; write a new one; hold one to the contract",
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME|PATH",
+        help="new: what to call it; check: an installed plugin, its distribution, or a file",
+    )
     parser.add_argument("--kind", choices=KINDS, help="new: what it offers; default: architecture")
 
 
@@ -32,7 +41,10 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
         sys.stdout.write(plugins(registry(), as_json=bool(arguments.json)))
         return 0
     if not arguments.name:
-        raise UsageError(f"plugins {arguments.action} what? " + ("NAME is missing" if arguments.action == "new" else "NAME or PATH is missing"))
+        raise UsageError(
+            f"plugins {arguments.action} what? "
+            + ("NAME is missing" if arguments.action == "new" else "NAME or PATH is missing")
+        )
     if arguments.action == "new":
         from seqshell.cli.plugins_new import new_command
 

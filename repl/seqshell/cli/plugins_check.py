@@ -50,12 +50,16 @@ def check_command(word: str, extra: Sequence[str], *, as_json: bool) -> int:
                 out.write(safe(_lines(result)))
     num_failed = sum(result.num_failed for result in results)
     if as_json:
-        out.write(one_line({"plugin": word, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n")
+        out.write(
+            one_line({"plugin": word, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n"
+        )
     else:
         checks = [check for result in results for check in result.checks]
         num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)
         warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
-        out.write(f"{f'{num_failed} of {len(checks)} rules do not hold' if num_failed else f'all {len(checks)} rules hold'}{warned}\n")
+        out.write(
+            f"{f'{num_failed} of {len(checks)} rules do not hold' if num_failed else f'all {len(checks)} rules hold'}{warned}\n"
+        )
     return int(bool(num_failed))
 
 
@@ -69,20 +73,31 @@ def checked(word: str, extra: Sequence[str] = ()) -> Iterator[Checked]:
         yield _plugin(registry, info)
         if info.state == "loaded":
             # Named first: an offer whose import fails takes the plugin out of the registry.
-            named = [(kind, offered) for kind in KINDS for offered in registry.offers(kind) if registry.owner(kind, offered) == info.name]
+            named = [
+                (kind, offered)
+                for kind in KINDS
+                for offered in registry.offers(kind)
+                if registry.owner(kind, offered) == info.name
+            ]
             for kind, offered in named:
                 yield from _offer(registry, kind, offered)
 
 
 def meant(word: str) -> tuple[str, ...]:
     """What -p would have to name. The folders of a distribution that is meant by its path go to the front of the import path."""
-    known = [point for point in entry_points() if word in (point.name, point.target) or normalized(word) == point.distribution]
+    known = [
+        point
+        for point in entry_points()
+        if word in (point.name, point.target) or normalized(word) == point.distribution
+    ]
     path = Path(word).expanduser()
     if (known and "/" not in word and os.sep not in word) or not path.exists():
         if not known and ("/" in word or word.endswith(".py")):
             raise UsageError(f"there is no file {word}")
         if not known and not _is_module(word):
-            raise UsageError(f"no plugin, distribution, module or file is called {word!r}", hint="seqshell plugins list")
+            raise UsageError(
+                f"no plugin, distribution, module or file is called {word!r}", hint="seqshell plugins list"
+            )
         return tuple(dict.fromkeys(point.name for point in known)) or (word,)
     path = path.resolve()
     if not (path / "pyproject.toml").is_file():
@@ -95,7 +110,10 @@ def meant(word: str) -> tuple[str, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise UsageError(f"{word}/pyproject.toml: {error}") from None
     if not targets:
-        raise UsageError(f"{word}/pyproject.toml has no entry point in the group seqshell", hint='[project.entry-points.seqshell] NAME = "MODULE"')
+        raise UsageError(
+            f"{word}/pyproject.toml has no entry point in the group seqshell",
+            hint='[project.entry-points.seqshell] NAME = "MODULE"',
+        )
     sys.path[:0] = [str(folder) for folder in (path, path / "src") if folder.is_dir()]
     return tuple(target.partition("[")[0].strip() for target in targets)
 
@@ -123,7 +141,11 @@ def _plugin(registry: Registry, info: PluginInfo) -> Checked:
     checks = [Check("it is imported, and its hooks and what they offer fit", problems[0].message if problems else "")]
     if info.state == "loaded":
         slow = any(f" {info.name} imports torch" in text for text in registry.warnings)
-        seen = f"{info.import_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text" if slow else ""
+        seen = (
+            f"{info.import_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text"
+            if slow
+            else ""
+        )
         checks.append(Check("torch is not imported at module level", seen, is_warning=True))
     return Checked("plugin", info.name, tuple(checks), problems[0].details if problems else "")
 
@@ -133,7 +155,9 @@ def _offer(registry: Registry, kind: str, name: str) -> Iterator[Checked]:
     try:
         thing: Any = registry.lookup(kind, name)
     except PluginError as error:
-        yield Checked(kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details)
+        yield Checked(
+            kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details
+        )
         return
     if kind != "command" or name.rpartition("/")[2] == thing.name:
         yield Checked(kind, name, tuple(check_offer(kind, thing)))
@@ -151,7 +175,13 @@ def _lines(result: Checked) -> str:
 
 def _json(result: Checked) -> Mapping[str, Any]:
     rules = [
-        {"rule": check.rule, "passed": check.passed, "warning": check.is_warning and bool(check.seen), "seen": check.seen, "case": check.case}
+        {
+            "rule": check.rule,
+            "passed": check.passed,
+            "warning": check.is_warning and bool(check.seen),
+            "seen": check.seen,
+            "case": check.case,
+        }
         for check in result.checks
     ]
     return {"kind": result.kind, "name": result.name, "rules": rules, "details": result.details}

@@ -43,9 +43,16 @@ def new_command(name: str, kind: str, *, as_json: bool) -> int:
         f"seqshell -m {name}" + (f" -c 'This is' -c '/{name}'" if kind == "command" else ""),
     ]
     if as_json:
-        told = one_line({"name": name, "kind": kind, "path": str(folder.resolve()), "files": list(files), "next": commands})
+        told = one_line(
+            {"name": name, "kind": kind, "path": str(folder.resolve()), "files": list(files), "next": commands}
+        )
     else:
-        told = "\n".join([f"{name}: {len(files)} files of a plugin that offers {_with_article(kind)}. Next:", *(f"  {line}" for line in commands)])
+        told = "\n".join(
+            [
+                f"{name}: {len(files)} files of a plugin that offers {_with_article(kind)}. Next:",
+                *(f"  {line}" for line in commands),
+            ]
+        )
     sys.stdout.write(told + "\n")
     return 0
 
@@ -78,7 +85,9 @@ def generated(name: str, kind: str) -> dict[str, str]:
 
 def _check_name(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST:
-        raise UsageError(f"{name!r} cannot be the name of a plugin: letters, digits and single dashes, a letter first, at most {LONGEST} characters")
+        raise UsageError(
+            f"{name!r} cannot be the name of a plugin: letters, digits and single dashes, a letter first, at most {LONGEST} characters"
+        )
     plain = name.lower().replace("-", "_")
     if plain.split("_")[0] == PREFIX:
         raise UsageError(f"{name} would be called {PREFIX}-{name}: the plugin's own name is enough")

@@ -69,11 +69,17 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[text]}", markup=False))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
     with Bar(*columns, console=Console(stderr=True, markup=False, highlight=False), transient=True) as bar:
         task = bar.add_task("", total=None, text="")
         yield (
-            lambda event: bar.update(task, completed=event.done, total=event.total, description=event.description, text=event.text),
+            lambda event: bar.update(
+                task, completed=event.done, total=event.total, description=event.description, text=event.text
+            ),
             lambda text: bar.console.print(text, markup=False, highlight=False),
         )
 

@@ -57,7 +57,10 @@ def run(options: Options) -> tuple[int, Shell | None]:
         output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream")
     script = Script(options, output)
     try:
-        with redirect_stdout(Visible(sys.stderr)), redirect_stderr(Visible(sys.stderr)):  # what a plugin prints is no result
+        with (
+            redirect_stdout(Visible(sys.stderr)),
+            redirect_stderr(Visible(sys.stderr)),
+        ):  # what a plugin prints is no result
             return script.run()
     except BrokenPipeError:
         drop_stdout()
@@ -80,7 +83,9 @@ class Script:
         self._options = options
         self._output = output
         self._stopping = Stopping()
-        self._on_slow = partial(tell, sys.stderr)  # the one of now: what a plugin prints while it is imported goes elsewhere
+        self._on_slow = partial(
+            tell, sys.stderr
+        )  # the one of now: what a plugin prints while it is imported goes elsewhere
         self._lines = self._failed = self._unmet = 0  # unmet: the failures that are /expect's
         self._refused = OK  # bad usage, or no model
         self._quit: int | None = None
@@ -111,15 +116,30 @@ class Script:
         """The shell with its model, and where the lines come from; no shell when that cannot be had."""
         try:
             found = sources(self._options.lines, self._options.scripts)
-            shell = build_shell(self._options, None if any(source.name == "-" for source in found) else read_stdin, self._on_slow)
+            shell = build_shell(
+                self._options, None if any(source.name == "-" for source in found) else read_stdin, self._on_slow
+            )
         except Exception as error:
-            self._refused = BAD_USAGE if isinstance(error, UsageError) else NO_MODEL if isinstance(error, CheckpointError | PluginError) else FAILED
+            self._refused = (
+                BAD_USAGE
+                if isinstance(error, UsageError)
+                else NO_MODEL
+                if isinstance(error, CheckpointError | PluginError)
+                else FAILED
+            )
             self._tell(error, "", "", None)
             return None, []
         self._tell_notices(shell)
         model = shell.session.model
-        told = {"model": model.name, "task": model.task.value, "fingerprint": model.fingerprint, "seed": shell.session.seed}
-        plugins = [plugin.name for plugin in shell.registry.plugins if plugin.state == "loaded" and plugin.name != "seqshell"]
+        told = {
+            "model": model.name,
+            "task": model.task.value,
+            "fingerprint": model.fingerprint,
+            "seed": shell.session.seed,
+        }
+        plugins = [
+            plugin.name for plugin in shell.registry.plugins if plugin.state == "loaded" and plugin.name != "seqshell"
+        ]
         self._output.start({"seqshell": __version__, **told, "plugins": plugins})
         return shell, found
 
@@ -140,7 +160,11 @@ class Script:
                 return
 
     def _is_over(self) -> bool:
-        return self._quit is not None or self._stopping.number is not None or (self._failed > 0 and self._options.on_error == "stop")
+        return (
+            self._quit is not None
+            or self._stopping.number is not None
+            or (self._failed > 0 and self._options.on_error == "stop")
+        )
 
     def _run_line(self, shell: Shell, source: Source, line: ScriptLine) -> None:
         """Run one line; what goes wrong with it is told and counted."""

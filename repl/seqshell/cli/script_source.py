@@ -108,7 +108,9 @@ def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine
 def _text(data: bytes) -> tuple[str, UsageError | None]:
     """A line as text, and what is wrong with it."""
     if len(data) > LONGEST_LINE:
-        return "", UsageError(f"a line is at most {LONGEST_LINE // 1_000_000} MB; /feed @FILE reads more", code="too_long")
+        return "", UsageError(
+            f"a line is at most {LONGEST_LINE // 1_000_000} MB; /feed @FILE reads more", code="too_long"
+        )
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError as error:

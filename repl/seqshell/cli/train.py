@@ -28,8 +28,17 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         metavar="RECIPE|NAME|FILE",
         help="a recipe; a text; pairs in two columns (FILE.tsv), or in two files; a table with columns text and label, or with a time and numbers",
     )
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="training.epochs=3, for instance")
-    parser.add_argument("--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="training.epochs=3, for instance",
+    )
+    parser.add_argument(
+        "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run of this recipe stopped")
     parser.add_argument("--defaults", action="store_true", help="print every key of a recipe with its default")
     parser.add_argument("-o", metavar="FILE.png", dest="picture", help="write the loss curve there (needs matplotlib)")
@@ -47,7 +56,9 @@ def train_command(arguments: Namespace) -> int:
         print(defaults_text(), end="")
         return 0
     if not arguments.recipe:
-        raise UsageError("train what? A recipe or a text file: seqshell train mytext.txt; seqshell recipes lists the recipes")
+        raise UsageError(
+            "train what? A recipe or a text file: seqshell train mytext.txt; seqshell recipes lists the recipes"
+        )
     overrides = list(arguments.overrides)
     if arguments.device is not None and arguments.device != "auto":
         overrides.append(f"training.device={json.dumps(arguments.device)}")
@@ -99,5 +110,10 @@ def _trained(path: Path) -> dict[str, Any]:
     """What a finished training tells in JSON: the checkpoint it wrote, and how good it is by the protocols of evaluate."""
     header = read_header(path)
     provenance = header["provenance"]
-    told = {"model": path.name.removesuffix(paths.ENDING), "path": str(path), "task": header["task"], "parameters": header["parameters"]}
+    told = {
+        "model": path.name.removesuffix(paths.ENDING),
+        "path": str(path),
+        "task": header["task"],
+        "parameters": header["parameters"],
+    }
     return {**told, "epoch": provenance["epoch"], "steps": provenance["steps"], **provenance["metrics"]}

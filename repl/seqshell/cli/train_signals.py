@@ -13,7 +13,12 @@ from typing import Any
 def caught_signals() -> Iterator[list[int]]:
     """Catch the first of SIGINT, SIGTERM and SIGHUP, so that a training ends between two updates; the second acts as ever."""
     caught: list[int] = []
-    before = {number: signal.getsignal(number) for name in ("SIGINT", "SIGTERM", "SIGHUP") for number in [getattr(signal, name, None)] if number}
+    before = {
+        number: signal.getsignal(number)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP")
+        for number in [getattr(signal, name, None)]
+        if number
+    }
 
     def catch(number: int, frame: Any) -> None:
         caught.append(number)

@@ -63,7 +63,9 @@ class PluginError(SeqshellError):
 
     code = "plugin"
 
-    def __init__(self, message: str, *, plugin: str = "", distribution: str = "", details: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, plugin: str = "", distribution: str = "", details: str = "", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.plugin = plugin
         self.distribution = distribution

@@ -110,9 +110,9 @@ def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a spec
 def seqshell_session_started(session: Any) -> None:
     """A session began: a model was opened, or a saved session restored. An exception is reported and the plugin left out.
 
-        @seqshell.hookimpl
-        def seqshell_session_started(session):
-            print_to_log(session.model.name)
+    @seqshell.hookimpl
+    def seqshell_session_started(session):
+        print_to_log(session.model.name)
     """
 
 
@@ -120,9 +120,9 @@ def seqshell_session_started(session: Any) -> None:
 def seqshell_session_ended(session: Any, reason: str) -> None:
     """A session ended; reason: quit, closed, or error.
 
-        @seqshell.hookimpl
-        def seqshell_session_ended(session, reason):
-            count(session.position)
+    @seqshell.hookimpl
+    def seqshell_session_ended(session, reason):
+        count(session.position)
     """
 
 
@@ -130,9 +130,9 @@ def seqshell_session_ended(session: Any, reason: str) -> None:
 def seqshell_model_loaded(session: Any) -> None:
     """A model's weights are in memory and its first session stands at the initial state.
 
-        @seqshell.hookimpl
-        def seqshell_model_loaded(session):
-            remember(session.model.fingerprint)
+    @seqshell.hookimpl
+    def seqshell_model_loaded(session):
+        remember(session.model.fingerprint)
     """
 
 
@@ -140,7 +140,7 @@ def seqshell_model_loaded(session: Any) -> None:
 def seqshell_token(session: Any, token: Any) -> None:
     """A token was committed; dispatched only when somebody implements it. One that Ctrl-C had to stop is left out, and the answer ends.
 
-        @seqshell.hookimpl
-        def seqshell_token(session, token):
-            tally[token.id] += 1
+    @seqshell.hookimpl
+    def seqshell_token(session, token):
+        tally[token.id] += 1
     """

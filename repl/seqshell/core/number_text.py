@@ -48,10 +48,14 @@ def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:
     if array.ndim <= 1 and len(columns) == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != len(columns):
-        raise UsageError(f"values of the shape {list(array.shape)} are no rows of {counted(len(columns), 'value')} ({', '.join(columns)})")
+        raise UsageError(
+            f"values of the shape {list(array.shape)} are no rows of {counted(len(columns), 'value')} ({', '.join(columns)})"
+        )
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
-        raise UsageError(f"row {bad[0][0] + 1}, column {columns[bad[0][1]]}: {array[tuple(bad[0])]} is no number; a series has no gaps")
+        raise UsageError(
+            f"row {bad[0][0] + 1}, column {columns[bad[0][1]]}: {array[tuple(bad[0])]} is no number; a series has no gaps"
+        )
     return [tuple(row) for row in (array + 0.0).tolist()]  # + 0.0: no minus before a zero
 
 
@@ -73,7 +77,9 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
         values = [_value(cell, f"{where}value {place}", text) for place, cell in enumerate(_words(line), 1)]
         if len(values) % len(columns):
             has = f"line {line.number} has" if len(lines) > 1 else "your line has"
-            raise UsageError(f"{has} {counted(len(values), 'value')}, and a row has {len(columns)}: {', '.join(columns)}")
+            raise UsageError(
+                f"{has} {counted(len(values), 'value')}, and a row has {len(columns)}: {', '.join(columns)}"
+            )
         rows += [tuple(values[start : start + len(columns)]) for start in range(0, len(values), len(columns))]
     return rows
 
@@ -90,7 +96,9 @@ def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) ->
     for line in lines[1:]:
         cells = _cells(line, comma)
         if len(cells) != len(names):
-            raise UsageError(f"line {line.number} has {counted(len(cells), 'cell')}, and the first line names {len(names)} columns")
+            raise UsageError(
+                f"line {line.number} has {counted(len(cells), 'cell')}, and the first line names {len(names)} columns"
+            )
         rows.append(tuple(_value(cells[place], f"line {line.number}, column {names[place]}", text) for place in places))
     return rows
 
@@ -145,7 +153,11 @@ def _value(cell: _Cell, where: str, text: str) -> float:
     elif cell.text.lower() in GAPS:
         reason = f"{cell.text!r} is a gap ({where}); a series has none"
     else:
-        reason = f"{cell.text[:40]!r} is no number ({where})" if value is None else f"{cell.text[:40]} is too large ({where})"
+        reason = (
+            f"{cell.text[:40]!r} is no number ({where})"
+            if value is None
+            else f"{cell.text[:40]} is too large ({where})"
+        )
     raise VocabularyError(reason, text=text, positions=places)
 
 

@@ -49,7 +49,9 @@ def is_path(word: str) -> bool:
 def check_name(name: str) -> str:
     """The name itself; UsageError when it cannot be one."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first")
+        raise UsageError(
+            f"{name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first"
+        )
     return name
 
 
@@ -99,7 +101,9 @@ def find_recipe(word: str) -> Path:
         return known[word]
     path = Path(word).expanduser()
     if not path.exists():
-        raise RecipeError(f"no recipe or file {word!r}{_meant(word.removesuffix('.toml'), known)}; recipes: {', '.join(known) or 'none'}")
+        raise RecipeError(
+            f"no recipe or file {word!r}{_meant(word.removesuffix('.toml'), known)}; recipes: {', '.join(known) or 'none'}"
+        )
     return path
 
 

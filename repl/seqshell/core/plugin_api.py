@@ -57,8 +57,10 @@ class Setting:
         except (ValueError, TypeError, OverflowError):
             wanted = {bool: "on or off", int: "a whole number", float: "a number"}.get(self.kind, "a text")
             raise UsageError(f"{self.name} must be {self.range or wanted}, not {value!r}") from None
-        outside = isinstance(parsed, int | float) and not isinstance(parsed, bool) and not (
-            (self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high)
+        outside = (
+            isinstance(parsed, int | float)
+            and not isinstance(parsed, bool)
+            and not ((self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high))
         )  # written so that NaN is outside
         if outside or (self.choices and parsed not in self.choices):
             raise UsageError(f"{self.name} must be {self.range}, not {value!r}")
@@ -74,7 +76,16 @@ def _parse(kind: type, value: Any) -> Any:
     if kind is bool:
         if isinstance(value, bool):
             return value
-        words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+        words = {
+            "on": True,
+            "true": True,
+            "yes": True,
+            "1": True,
+            "off": False,
+            "false": False,
+            "no": False,
+            "0": False,
+        }
         if not isinstance(value, str) or value.lower() not in words:
             raise ValueError
         return words[value.lower()]
@@ -115,7 +126,9 @@ def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
     for item in dataclasses.fields(offered):
         default = None if item.default is dataclasses.MISSING else item.default
         kind = hints.get(item.name, str)
-        found.append(Setting(item.name, kind if isinstance(kind, type) else str, default, **item.metadata.get("seqshell", {})))
+        found.append(
+            Setting(item.name, kind if isinstance(kind, type) else str, default, **item.metadata.get("seqshell", {}))
+        )
     return tuple(found)
 
 

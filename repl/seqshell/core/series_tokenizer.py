@@ -70,7 +70,9 @@ class Values:
     def rows(self, ids: Any) -> NDArray[np.float64]:
         """ids: [...]. Returns [..., F]."""
         ids = np.asarray(ids, np.int64)
-        return np.array([self._rows[number] for number in ids.ravel().tolist()], np.float64).reshape(*ids.shape, len(self.columns))
+        return np.array([self._rows[number] for number in ids.ravel().tolist()], np.float64).reshape(
+            *ids.shape, len(self.columns)
+        )
 
     def piece(self, token: int) -> bytes:
         """A row as text, with what stands before it."""

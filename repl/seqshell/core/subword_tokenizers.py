@@ -47,17 +47,32 @@ class _Vocabulary:
         """The ids of a text; VocabularyError when none of its letters is among what they stand for."""
         letters = tuple(index for index, character in enumerate(text) if character.isalnum())
         if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
-            known = "".join(sorted({character for token in self.tokens[self.specials : 500] for character in token if character.isalpha()}))
+            known = "".join(
+                sorted(
+                    {
+                        character
+                        for token in self.tokens[self.specials : 500]
+                        for character in token
+                        if character.isalpha()
+                    }
+                )
+            )
             raise nothing_known(text, letters, known)
         return ids
 
     @staticmethod
     def _read_tokens(data: Json, name: str) -> tuple[str, ...]:
         tokens = data.get("tokens")
-        if not isinstance(tokens, list) or not 1 <= len(tokens) <= LARGEST or not all(isinstance(token, str) and token for token in tokens):
+        if (
+            not isinstance(tokens, list)
+            or not 1 <= len(tokens) <= LARGEST
+            or not all(isinstance(token, str) and token for token in tokens)
+        ):
             raise CheckpointError(f"the {name} tokenizer needs a list of tokens")
         if len(set(tokens)) != len(tokens) or "<unk>" not in (tokens[0], *tokens[3:4]):
-            raise CheckpointError(f"the {name} tokenizer's tokens must differ and begin with {', '.join(SPECIALS)} or with <unk>")
+            raise CheckpointError(
+                f"the {name} tokenizer's tokens must differ and begin with {', '.join(SPECIALS)} or with <unk>"
+            )
         return tuple(tokens)
 
 
@@ -91,13 +106,23 @@ class WordTokenizer(_Vocabulary):
     @classmethod
     def from_json(cls, data: Json) -> WordTokenizer:
         tokens, counts, lowercase = cls._read_tokens(data, "word"), data.get("counts"), data.get("lowercase", False)
-        if not isinstance(counts, list) or len(counts) != len(tokens) or not all(type(count) is int and count >= 0 for count in counts):
+        if (
+            not isinstance(counts, list)
+            or len(counts) != len(tokens)
+            or not all(type(count) is int and count >= 0 for count in counts)
+        ):
             raise CheckpointError("the word tokenizer needs a count for each token")
         return cls(tokens, counts, lowercase=bool(lowercase))
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 1, vocab_size: int = LARGEST, lowercase: bool = False
+        cls,
+        texts: Iterable[str],
+        *,
+        specials: bool = False,
+        min_freq: int = 1,
+        vocab_size: int = LARGEST,
+        lowercase: bool = False,
     ) -> WordTokenizer:
         """The words that stand at least min_freq times, the most frequent first, no more than vocab_size with the specials."""
         if min_freq < 1 or vocab_size < len(SPECIALS) + 1:
@@ -106,9 +131,13 @@ class WordTokenizer(_Vocabulary):
         for text in texts:
             found.update(_words(text, lowercase=lowercase))
         first = SPECIALS if specials else SPECIALS[-1:]
-        kept = sorted(((word, count) for word, count in found.items() if count >= min_freq), key=lambda item: (-item[1], item[0]))
+        kept = sorted(
+            ((word, count) for word, count in found.items() if count >= min_freq), key=lambda item: (-item[1], item[0])
+        )
         kept = kept[: vocab_size - len(first)]
-        return cls([*first, *(word for word, _ in kept)], [0] * len(first) + [count for _, count in kept], lowercase=lowercase)
+        return cls(
+            [*first, *(word for word, _ in kept)], [0] * len(first) + [count for _, count in kept], lowercase=lowercase
+        )
 
 
 class BPETokenizer(_Vocabulary):
@@ -125,7 +154,9 @@ class BPETokenizer(_Vocabulary):
         super().__init__(tokens)
         self.merges = tuple(merges)
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
-        self._splitter = _splitter(Tokenizer(models.BPE(vocab=self.ids, merges=list(self.merges), unk_token=SPECIALS[-1], fuse_unk=True)))
+        self._splitter = _splitter(
+            Tokenizer(models.BPE(vocab=self.ids, merges=list(self.merges), unk_token=SPECIALS[-1], fuse_unk=True))
+        )
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, UNK for characters that it does not know. VocabularyError when it knows no letter."""
@@ -141,13 +172,19 @@ class BPETokenizer(_Vocabulary):
         https://arxiv.org/abs/1910.13267, algorithm 1): with 0, the ids that encode gives."""
         parts = [character if character in self.ids else SPECIALS[-1] for character in word]
         while len(parts) > 1:
-            pairs = [(rank, place) for place in range(len(parts) - 1) if (rank := self._ranks.get((parts[place], parts[place + 1]))) is not None]
+            pairs = [
+                (rank, place)
+                for place in range(len(parts) - 1)
+                if (rank := self._ranks.get((parts[place], parts[place + 1]))) is not None
+            ]
             pairs = [pair for pair in pairs if draws.random() >= dropout] if dropout else pairs
             if not pairs:
                 break
             _, place = min(pairs)
             parts[place : place + 2] = [parts[place] + parts[place + 1]]
-        fused = [part for place, part in enumerate(parts) if part != SPECIALS[-1] or place == 0 or parts[place - 1] != part]
+        fused = [
+            part for place, part in enumerate(parts) if part != SPECIALS[-1] or place == 0 or parts[place - 1] != part
+        ]
         return [self.ids[part] for part in fused]
 
     def piece(self, token: int) -> bytes:
@@ -175,7 +212,13 @@ class BPETokenizer(_Vocabulary):
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], *, specials: bool = False, vocab_size: int = 8000, min_freq: int = 2, characters: int = 1000
+        cls,
+        texts: Iterable[str],
+        *,
+        specials: bool = False,
+        vocab_size: int = 8000,
+        min_freq: int = 2,
+        characters: int = 1000,
     ) -> BPETokenizer:
         """vocab_size: tokens, specials counted. min_freq: of a pair that is joined. characters: the most frequent ones that are kept."""
         from tokenizers import Tokenizer, models, trainers
@@ -184,13 +227,19 @@ class BPETokenizer(_Vocabulary):
             raise ValueError(f"vocab_size must be {len(SPECIALS) + 1} to {LARGEST}, min_freq and characters at least 1")
         first = list(SPECIALS if specials else SPECIALS[-1:])
         trainer = trainers.BpeTrainer(
-            vocab_size=vocab_size, min_frequency=min_freq, special_tokens=first, limit_alphabet=characters, show_progress=False
+            vocab_size=vocab_size,
+            min_frequency=min_freq,
+            special_tokens=first,
+            limit_alphabet=characters,
+            show_progress=False,
         )
         learner = _splitter(Tokenizer(models.BPE(unk_token=SPECIALS[-1])))
         learner.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
         model = json.loads(learner.to_str())["model"]
         tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
-        return cls(tokens, [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]])
+        return cls(
+            tokens, [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]]
+        )
 
 
 def _words(text: str, *, lowercase: bool) -> list[str]:

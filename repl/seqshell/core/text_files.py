@@ -31,7 +31,9 @@ def read_file(name: str, read_stdin: Callable[[], str] | None = None) -> str:
     except IsADirectoryError:
         raise UsageError(f"{name} is a folder") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}; a text that starts with @ is written with @@") from None
+        raise UsageError(
+            f"cannot read {name}: {getattr(error, 'strerror', None) or error}; a text that starts with @ is written with @@"
+        ) from None
 
 
 def decoded(data: bytes, name: str) -> str:

@@ -73,14 +73,23 @@ def _(event: Table) -> str:
 
 @plain.register
 def _(event: Top) -> str:
-    rows = [(repr(token.text), _probability(token.log_prob), _probability(token.chain_log_prob)) for token in event.tokens]
+    rows = [
+        (repr(token.text), _probability(token.log_prob), _probability(token.chain_log_prob)) for token in event.tokens
+    ]
     return "\n".join(_columns([("token", "model", "chain"), *rows]))
 
 
 @plain.register
 def _(event: Score) -> str:
     rows = [
-        (repr(token.text), _probability(token.log_prob), f"{-token.log_prob:.3f}", token.rank, _likeliest(token.likeliest)) for token in event.tokens
+        (
+            repr(token.text),
+            _probability(token.log_prob),
+            f"{-token.log_prob:.3f}",
+            token.rank,
+            _likeliest(token.likeliest),
+        )
+        for token in event.tokens
     ]
     sums = f"{-event.log_prob:.3f} nats, {event.nats:.4f} a token, {event.bits_per_char:.4f} bits a character, perplexity {event.perplexity:.3f}"
     return "\n".join([*_columns([("token", "probability", "nats", "rank", "likeliest"), *rows]), sums])
@@ -88,14 +97,28 @@ def _(event: Score) -> str:
 
 @plain.register
 def _(event: Reach) -> str:
-    rows = [(len(event.tokens) - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(event.tokens)]
+    rows = [
+        (len(event.tokens) - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(event.tokens)
+    ]
     falls = "half-life none: they do not fall" if event.half_life is None else f"half-life {event.half_life:.4g} tokens"
-    return "\n".join([*_columns([("back", "token", "|d log p / d embedding|"), *rows]), f"of {event.answer!r}, log p {event.log_prob:.4f}; {falls}"])
+    return "\n".join(
+        [
+            *_columns([("back", "token", "|d log p / d embedding|"), *rows]),
+            f"of {event.answer!r}, log p {event.log_prob:.4f}; {falls}",
+        ]
+    )
 
 
 @plain.register
 def _(event: Branches) -> str:
-    return "\n".join(_columns([("*" if item.current else " ", item.name, item.position, item.text.split("\n")[0][:60]) for item in event.branches]))
+    return "\n".join(
+        _columns(
+            [
+                ("*" if item.current else " ", item.name, item.position, item.text.split("\n")[0][:60])
+                for item in event.branches
+            ]
+        )
+    )
 
 
 @plain.register
@@ -108,7 +131,10 @@ def _(event: Picture) -> str:
 
 @plain.register
 def _(event: Attention) -> str:
-    rows = [[name, *(f"{float(weight):.3f}" for weight in row)] for name, row in zip(attention_labels.labels(event.target), event.weights, strict=True)]
+    rows = [
+        [name, *(f"{float(weight):.3f}" for weight in row)]
+        for name, row in zip(attention_labels.labels(event.target), event.weights, strict=True)
+    ]
     return "\n".join(_columns([["", *attention_labels.labels(event.source)], *rows]))
 
 
@@ -127,7 +153,9 @@ def forecast_values(event: Forecast) -> dict[str, Any]:
     """The fields of a forecast in JSON: a number for each step, or a row of them where the series has several columns; low and high are
     None where the model gives no interval."""
 
-    values = {name: numbers_of(rows) for name, rows in (("values", event.values), ("low", event.low), ("high", event.high))}
+    values = {
+        name: numbers_of(rows) for name, rows in (("values", event.values), ("low", event.low), ("high", event.high))
+    }
     return {**values, "columns": list(event.columns), "pos": event.position, "branch": event.branch}
 
 
@@ -146,7 +174,9 @@ def in_one_line(text: str) -> str:
 
 def numbered(event: Translation) -> list[str]:
     """The best translations where there are several, one a line: number, score, text."""
-    return _columns([(index, f"{best.score:.4f}", in_one_line(best.text)) for index, best in enumerate(several(event), 1)])
+    return _columns(
+        [(index, f"{best.score:.4f}", in_one_line(best.text)) for index, best in enumerate(several(event), 1)]
+    )
 
 
 def several(event: Translation) -> tuple[Candidate, ...]:
@@ -197,8 +227,13 @@ def cell(value: Any) -> str:
 def _columns(rows: Sequence[Sequence[Any]]) -> list[str]:
     """Rows as lines of columns, two spaces apart; numbers stand to the right."""
     texts = [[cell(value) for value in row] for row in rows]
-    widths = [max(len(row[index]) for row in texts if index < len(row)) for index in range(max(map(len, texts), default=0))]
-    right = [all(isinstance(row[index], int | float) for row in rows[1:] if index < len(row)) and len(rows) > 1 for index in range(len(widths))]
+    widths = [
+        max(len(row[index]) for row in texts if index < len(row)) for index in range(max(map(len, texts), default=0))
+    ]
+    right = [
+        all(isinstance(row[index], int | float) for row in rows[1:] if index < len(row)) and len(rows) > 1
+        for index in range(len(widths))
+    ]
     place = [str.rjust if to_right else str.ljust for to_right in right]
     return ["  ".join(place[index](text, widths[index]) for index, text in enumerate(row)).rstrip() for row in texts]
 

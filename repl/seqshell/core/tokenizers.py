@@ -8,7 +8,12 @@ from typing import Any, ClassVar, Protocol
 from seqshell.core.errors import CheckpointError, VocabularyError
 
 Json = Mapping[str, Any]
-PAD, BOS, EOS, UNK = SPECIALS = (0, 1, 2, 3)  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
+PAD, BOS, EOS, UNK = SPECIALS = (
+    0,
+    1,
+    2,
+    3,
+)  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
 
 
 class Tokenizer(Protocol):
@@ -38,7 +43,9 @@ class Tokenizer(Protocol):
         """The tokenizer that to_json wrote; CheckpointError when the data cannot be one."""
 
     @classmethod
-    def train(cls, texts: Iterable[str], *args: Any, **settings: Any) -> Tokenizer:  # *args: mypy then allows any settings by name
+    def train(
+        cls, texts: Iterable[str], *args: Any, **settings: Any
+    ) -> Tokenizer:  # *args: mypy then allows any settings by name
         """The tokenizer for a training text, with the settings of a recipe."""
 
 
@@ -59,7 +66,10 @@ class CharTokenizer:
             self.pad, self.bos, self.eos, self.unk = SPECIALS
         first = _num_specials(specials)
         self._ids = {character: index for index, character in enumerate(vocabulary, first)}
-        self._pieces = [*_pieces_of_specials(specials), *(character.encode("utf-8", "surrogatepass") for character in vocabulary)]
+        self._pieces = [
+            *_pieces_of_specials(specials),
+            *(character.encode("utf-8", "surrogatepass") for character in vocabulary),
+        ]
 
     @property
     def size(self) -> int:
@@ -79,7 +89,11 @@ class CharTokenizer:
             positions = tuple(index for index, character in enumerate(text) if character not in self._ids)
             unknown = list(dict.fromkeys(text[index] for index in positions))
             shown = ", ".join(repr(character) for character in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-            where = f"character {positions[0] + 1}" if len(positions) == 1 else f"characters {positions[0] + 1} to {positions[-1] + 1}"
+            where = (
+                f"character {positions[0] + 1}"
+                if len(positions) == 1
+                else f"characters {positions[0] + 1} to {positions[-1] + 1}"
+            )
             raise VocabularyError(
                 f"the model does not know {shown} ({where} of your text); its vocabulary has {self.size} characters, see /info",
                 text=text,
@@ -147,7 +161,8 @@ class ByteTokenizer:
 def nothing_known(text: str, letters: tuple[int, ...], known: str) -> VocabularyError:
     """The error of a text of which a tokenizer with UNK knows no letter. letters: where they are; known: some that it does know."""
     return VocabularyError(
-        f"the model knows nothing of {text[letters[0] : letters[-1] + 1]!r:.40}; it reads {known[:12]}" + (" ..." if len(known) > 12 else ""),
+        f"the model knows nothing of {text[letters[0] : letters[-1] + 1]!r:.40}; it reads {known[:12]}"
+        + (" ..." if len(known) > 12 else ""),
         text=text,
         positions=letters,
         hint="/info tells what it was trained on",

@@ -36,10 +36,16 @@ def answers(
     log-probability; UsageError when request.num_best asks for more. Every source is answered as it would be on its own.
     """
     if strategy.streams and request.num_best > 1:
-        raise UsageError(f"{strategy.name} finds one answer and not {request.num_best:,}; the strategy beam finds several")
+        raise UsageError(
+            f"{strategy.name} finds one answer and not {request.num_best:,}; the strategy beam finds several"
+        )
     for numbers in _batches([len(source) for source in sources], batch_size):
         start = _started(decoder, [sources[number] for number in numbers], bos, pad)
-        found = _streamed(decoder, start, strategy, request) if strategy.streams else _searched(decoder, start, strategy, request)
+        found = (
+            _streamed(decoder, start, strategy, request)
+            if strategy.streams
+            else _searched(decoder, start, strategy, request)
+        )
         for row, best in found:
             yield numbers[row], best
 
@@ -62,19 +68,25 @@ def _started(decoder: SourceDecoder, sources: Sequence[Sequence[int]], bos: int,
     source = np.full((len(sources), max(lengths)), pad, np.int64)
     for row, ids in enumerate(sources):
         source[row, : len(ids)] = ids
-    outputs, state = decoder.step(np.full(len(sources), bos, np.int64), decoder.encode(source, np.array(lengths, np.int64)))
+    outputs, state = decoder.step(
+        np.full(len(sources), bos, np.int64), decoder.encode(source, np.array(lengths, np.int64))
+    )
     nothing: tuple[tuple[Any, ...], ...] = ((),) * len(sources)
     zeros = (0,) * len(sources)
     return Batch(state, outputs, nothing, nothing, zeros, zeros, lengths)
 
 
-def _searched(decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+def _searched(
+    decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request
+) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
     for step in strategy.search(decoder, start, request):
         if isinstance(step, Hypotheses):
             yield step.row, step.best
 
 
-def _streamed(decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+def _streamed(
+    decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request
+) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
     """Each row up to its end. Rows that are done leave the batch when they are an eighth of it, and the strategy begins anew with the others."""
     stop = request.stop
     endings = Endings(stop.texts, request.tokenizer) if stop.texts and request.tokenizer else None
@@ -115,9 +127,14 @@ def _streamed(decoder: SourceDecoder, start: Batch, strategy: Strategy, request:
             yield row, (trail.hypothesis(node, stop.max_tokens, log_probs[row], log_probs[row]),)
 
 
-def _middle(start: Batch, trail: Trail, live: list[int], nodes: list[Node | None], memories: tuple[Memories, ...]) -> Batch:
+def _middle(
+    start: Batch, trail: Trail, live: list[int], nodes: list[Node | None], memories: tuple[Memories, ...]
+) -> Batch:
     """Where the rows `live` of the start stand now."""
     written = [[] if node is None else node.ids() for node in nodes]
-    positions, generated = ([counts[row] + len(ids) for row, ids in zip(live, written, strict=True)] for counts in (start.positions, start.generated))
+    positions, generated = (
+        [counts[row] + len(ids) for row, ids in zip(live, written, strict=True)]
+        for counts in (start.positions, start.generated)
+    )
     lengths = tuple(start.source_lengths[row] for row in live)
     return Batch(trail.state, trail.outputs, tuple(written), memories, tuple(positions), tuple(generated), lengths)

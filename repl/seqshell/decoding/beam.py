@@ -26,9 +26,15 @@ class Beam:
     streams: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     width: int = setting(5, low=1, high=1000, neutral=1, help="hypotheses that go on at once; 1 is greedy")
-    normalise: str = setting(GNMT, choices=(GNMT, AVERAGE, NONE), help="what a log-probability is divided by, so that lengths compare")
-    length_penalty: float = setting(1.0, low=0, high=100, neutral=0, help="with gnmt, scores are divided by ((5 + length) / 6) to this power")
-    coverage_penalty: float = setting(0.0, low=0, high=100, neutral=0, help="against source words that no attention fell on")
+    normalise: str = setting(
+        GNMT, choices=(GNMT, AVERAGE, NONE), help="what a log-probability is divided by, so that lengths compare"
+    )
+    length_penalty: float = setting(
+        1.0, low=0, high=100, neutral=0, help="with gnmt, scores are divided by ((5 + length) / 6) to this power"
+    )
+    coverage_penalty: float = setting(
+        0.0, low=0, high=100, neutral=0, help="against source words that no attention fell on"
+    )
     early_stop: bool = setting(True, help="end at `width` finished answers; off: when no other can win")
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:

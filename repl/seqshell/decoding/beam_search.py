@@ -68,9 +68,13 @@ def search(decoder: Decoder, start: Batch, request: Request, plan: Plan) -> Iter
     """The best answers of each row of `start`, told when the row is done. UsageError when the plan does not fit the request or the model."""
     size = start.outputs.shape[1]
     if plan.width > size:
-        raise UsageError(f"a beam of {plan.width:,} is wider than the vocabulary of {size:,} tokens; width={size} or less")
+        raise UsageError(
+            f"a beam of {plan.width:,} is wider than the vocabulary of {size:,} tokens; width={size} or less"
+        )
     if request.num_best > plan.width:
-        raise UsageError(f"a beam of {plan.width:,} cannot give the {request.num_best:,} best; width={request.num_best} or more")
+        raise UsageError(
+            f"a beam of {plan.width:,} cannot give the {request.num_best:,} best; width={request.num_best} or more"
+        )
     return _Search(decoder, start, request, plan).run()
 
 
@@ -83,13 +87,19 @@ class _Search:
         self._share = plan.width // plan.groups  # places of a group
         self._stop_ids = np.array(sorted(request.stop.ids), np.int64)
         self._shaper = Shaper(request)
-        self._endings = Endings(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
+        self._endings = (
+            Endings(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
+        )
         self._trail = Trail(decoder, start, request.keeps_states)
-        self._finished: list[list[list[Finished]]] = [[[] for _ in range(plan.groups)] for _ in range(num_rows)]  # by row of the start
+        self._finished: list[list[list[Finished]]] = [
+            [[] for _ in range(plan.groups)] for _ in range(num_rows)
+        ]  # by row of the start
         self._is_told = [False] * num_rows
         self._sentences = list(range(num_rows))  # the rows of the start that are in the batch yet
         memories = [each or self._shaper.chain.first_memories() for each in start.memories]
-        self._nodes: list[Node | None] = [Node(None, -1, -1, row, memories[row]) for row in range(num_rows)]  # [M * W], None where nothing lives
+        self._nodes: list[Node | None] = [
+            Node(None, -1, -1, row, memories[row]) for row in range(num_rows)
+        ]  # [M * W], None where nothing lives
         self._sums = np.zeros((num_rows, 1))  # [M, W]
         self._log_probs = np.zeros((num_rows, 1))  # [M, W]
         self._coverage: Floats | None = None  # [M, W, S]
@@ -125,18 +135,25 @@ class _Search:
         start, first, ids = self._start, self._sentences[row // self._sums.shape[1]], node.ids()
         generated, position = start.generated[first] + len(ids), start.positions[first] + len(ids)
         tokens = Continued(start.histories[first], ids)
-        return SampleContext(tokens, generated, position, self._request.tokenizer, None, self._request.draw), node.memories
+        return SampleContext(
+            tokens, generated, position, self._request.tokenizer, None, self._request.draw
+        ), node.memories
 
     def _forced(self, shaped: Shaped, token: int) -> Choice:
         """The prefix goes on in the one place that each sentence has yet."""
         log_probs = self._log_probs + (self._trail.outputs[:, token] - shaped.own_totals)[:, None]
-        return Choice(np.zeros(log_probs.shape, np.int64), np.full(log_probs.shape, token, np.int64), log_probs, log_probs)
+        return Choice(
+            np.zeros(log_probs.shape, np.int64), np.full(log_probs.shape, token, np.int64), log_probs, log_probs
+        )
 
     def _chosen(self, shaped: Shaped) -> Choice:
         """The best continuations of each group's hypotheses, the groups one after the other. Of equal ones the better parent, then the smaller id."""
         num_sentences, places = self._sums.shape
         size, share = shaped.logits.shape[1], self._share
-        logits, outputs = shaped.logits.reshape(num_sentences, places, size), self._trail.outputs.reshape(num_sentences, places, size)
+        logits, outputs = (
+            shaped.logits.reshape(num_sentences, places, size),
+            self._trail.outputs.reshape(num_sentences, places, size),
+        )
         before = self._sums - shaped.totals.reshape(num_sentences, places)
         own_before = self._log_probs - shaped.own_totals.reshape(num_sentences, places)
         taken = np.zeros((num_sentences, size)) if self._plan.groups > 1 else None  # how many took a token at this step
@@ -207,7 +224,9 @@ class _Search:
     def _finish(self, pool: list[Finished], score: float, log_prob: float, node: Node, num_ids: int) -> None:
         """Add a hypothesis to a group's pool. Of two that read alike, in other tokens, the better one stays."""
         ids, tokenizer = node.ids()[:num_ids], self._request.tokenizer
-        new = Finished(score, log_prob, node, num_ids, tuple(ids) if tokenizer is None else b"".join(map(tokenizer.piece, ids)))
+        new = Finished(
+            score, log_prob, node, num_ids, tuple(ids) if tokenizer is None else b"".join(map(tokenizer.piece, ids))
+        )
         for place, old in enumerate(pool):
             if old.reads == new.reads:
                 pool[place] = min(old, new, key=_by_score)
@@ -260,7 +279,9 @@ class _Search:
         tokens = choice.tokens.ravel()
         self._nodes = [
             self._node(int(parent), int(token), row, shaped) if lives else None
-            for row, (parent, token, lives) in enumerate(zip(parents, tokens, np.isfinite(choice.sums).ravel(), strict=True))
+            for row, (parent, token, lives) in enumerate(
+                zip(parents, tokens, np.isfinite(choice.sums).ravel(), strict=True)
+            )
         ]
         self._sentences = [self._sentences[index] for index in kept]
         self._sums, self._log_probs = choice.sums, choice.log_probs

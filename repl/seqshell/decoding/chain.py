@@ -32,11 +32,17 @@ class Chain:
     between calls: the memories, one for each sampler, belong to the caller.
     """
 
-    def __init__(self, samplers: Sequence[Sampler], *, excluded: frozenset[int] = frozenset(), with_chance: bool = True) -> None:
+    def __init__(
+        self, samplers: Sequence[Sampler], *, excluded: frozenset[int] = frozenset(), with_chance: bool = True
+    ) -> None:
         self.samplers = tuple(samplers)
         self._excluded = np.array(sorted(excluded), np.int64)
-        self._stages = tuple((index, each) for index, each in enumerate(self.samplers) if with_chance or not is_about_chance(each))
-        self._updates = tuple((index, update) for index, each in self._stages if (update := getattr(each, "update", None)))
+        self._stages = tuple(
+            (index, each) for index, each in enumerate(self.samplers) if with_chance or not is_about_chance(each)
+        )
+        self._updates = tuple(
+            (index, update) for index, each in self._stages if (update := getattr(each, "update", None))
+        )
 
     def first_memories(self) -> Memories:
         """What the samplers remember before their first draw: None each."""
@@ -95,7 +101,9 @@ class Chain:
                 raise _fault(sampler, f"failed: {_reason(error)}", error) from error
             if trouble := _trouble(logits, outputs.shape):
                 raise _fault(sampler, trouble)
-        raise PluginError("the sampler chain failed once, and not when it was run again: one of its samplers is not a pure function")
+        raise PluginError(
+            "the sampler chain failed once, and not when it was run again: one of its samplers is not a pure function"
+        )
 
 
 def _with_memory(context: SampleContext, memory: Any) -> SampleContext:
@@ -135,4 +143,9 @@ def _fault(sampler: Sampler, reason: str, error: Exception | SystemExit | None =
     name = getattr(kind, "name", kind.__name__)
     owner = kind.__module__.partition(".")[0]
     details = "".join(traceback.format_exception(error)) if error else ""
-    return PluginError(f"the sampler {name} of {owner} {reason}", plugin=owner, details=details, hint=f"/sampler -{name} goes on without it")
+    return PluginError(
+        f"the sampler {name} of {owner} {reason}",
+        plugin=owner,
+        details=details,
+        hint=f"/sampler -{name} goes on without it",
+    )

@@ -20,12 +20,16 @@ class DiverseBeam(Beam):
     name: ClassVar[str] = "diverse_beam"
     width: int = setting(6, low=1, high=1000, neutral=1, help="hypotheses that go on at once, in all groups together")
     groups: int = setting(3, low=1, high=1000, neutral=1, help="how many groups share the width evenly; 1 is a beam")
-    diversity: float = setting(0.5, low=0, high=100, neutral=0, help="what a token loses, in nats, where another group took it")
+    diversity: float = setting(
+        0.5, low=0, high=100, neutral=0, help="what a token loses, in nats, where another group took it"
+    )
 
     def __post_init__(self) -> None:
         if self.width % self.groups:
             fewer = next(number for number in range(self.groups, 0, -1) if self.width % number == 0)
-            raise ValueError(f"a width of {self.width:,} cannot be shared evenly by {self.groups:,} groups, but by groups={fewer}")
+            raise ValueError(
+                f"a width of {self.width:,} cannot be shared evenly by {self.groups:,} groups, but by groups={fewer}"
+            )
 
     def plan(self) -> Plan:
         """The settings as the search takes them."""

@@ -24,8 +24,17 @@ class Node:
 
     __slots__ = ("memories", "parent", "record", "row", "tail", "token")
 
-    def __init__(self, parent: Node | None, token: int, record: int, row: int, memories: Memories = (), tail: bytes = b"") -> None:
-        self.parent, self.token, self.record, self.row, self.memories, self.tail = parent, token, record, row, memories, tail
+    def __init__(
+        self, parent: Node | None, token: int, record: int, row: int, memories: Memories = (), tail: bytes = b""
+    ) -> None:
+        self.parent, self.token, self.record, self.row, self.memories, self.tail = (
+            parent,
+            token,
+            record,
+            row,
+            memories,
+            tail,
+        )
 
     def path(self) -> list[Node]:
         """The nodes from the root, which comes first, to this one."""
@@ -146,7 +155,9 @@ class Trail:
 
     def _moment(self, node: Node, root_row: int) -> tuple[State, NDArray[Any]]:
         kept, outputs = self._records[node.record]
-        own = [self._root_leaf(index, root_row) if leaf is None else leaf[[node.row]] for index, leaf in enumerate(kept)]
+        own = [
+            self._root_leaf(index, root_row) if leaf is None else leaf[[node.row]] for index, leaf in enumerate(kept)
+        ]
         return replace_leaves(self.state, iter(own)), outputs[[node.row]]
 
     def _root_leaf(self, index: int, row: int) -> Any:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 GNMT, AVERAGE, NONE = "gnmt", "average", "none"
-LEAST = float(np.finfo(np.float32).tiny)  # attention below is rounding; a word that was never looked at must not make a score -inf
+LEAST = float(
+    np.finfo(np.float32).tiny
+)  # attention below is rounding; a word that was never looked at must not make a score -inf
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,9 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                 token = request.prefix[step]
             else:
                 position = start.positions[row] + step
-                context = SampleContext(History(ids), start.generated[row] + step, position, request.tokenizer, None, draw)
+                context = SampleContext(
+                    History(ids), start.generated[row] + step, position, request.tokenizer, None, draw
+                )
                 logits = chain.logits(outputs[row], context, memories[row])
                 token = pick(logits, draw, position)
                 memories[row] = chain.updated(memories[row], token, logits)

@@ -42,7 +42,9 @@ NO_SAMPLERS = "none"  # the word for an empty chain
 
 _VALUE = r'"(?:[^"\\]|\\.)*"|[^\s,"]*'
 _NAME = r'[^\s=,"+-][^\s=,"]*'
-_STAGE = re.compile(rf'\s*(?P<sign>[+-]?)(?P<name>{_NAME})(?:=(?P<value>{_VALUE}))?(?P<fields>(?:,{_NAME}=(?:{_VALUE}))*)(?=\s|$)')
+_STAGE = re.compile(
+    rf"\s*(?P<sign>[+-]?)(?P<name>{_NAME})(?:=(?P<value>{_VALUE}))?(?P<fields>(?:,{_NAME}=(?:{_VALUE}))*)(?=\s|$)"
+)
 _FIELD = re.compile(rf",({_NAME})=({_VALUE})")
 _SETTING = re.compile(rf"\s*(?P<name>{_NAME})=(?P<value>{_VALUE})(?=\s|$)")
 

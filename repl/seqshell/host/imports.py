@@ -22,7 +22,9 @@ def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
     """The thing that "package.module:Name" names, imported now; whatever is no text is itself. PluginError says what failed."""
     if not isinstance(target, str):
         return target
-    return guarded(partial(locate, target), plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported")
+    return guarded(
+        partial(locate, target), plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported"
+    )
 
 
 def locate(target: str) -> Any:

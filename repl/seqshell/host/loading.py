@@ -61,7 +61,11 @@ class Found:
     @property
     def names(self) -> tuple[str, ...]:
         """What lists of plugin names may call it."""
-        return tuple(dict.fromkeys((self.name, self.origin, *([self.distribution] if self.distribution and not self.builtin else []))))
+        return tuple(
+            dict.fromkeys(
+                (self.name, self.origin, *([self.distribution] if self.distribution and not self.builtin else []))
+            )
+        )
 
 
 def build_registry(
@@ -90,7 +94,14 @@ def build_registry(
     for plugin in found:
         reason = "" if plugin.asked else policy.refusal(plugin.names, builtin=plugin.builtin)
         if reason:
-            info = PluginInfo(plugin.name, plugin.distribution, plugin.version, state="disabled", reason=reason, builtin=plugin.builtin)
+            info = PluginInfo(
+                plugin.name,
+                plugin.distribution,
+                plugin.version,
+                state="disabled",
+                reason=reason,
+                builtin=plugin.builtin,
+            )
             registry.admit(info, {}, ())
             continue
         had_torch = "torch" in sys.modules
@@ -101,7 +112,9 @@ def build_registry(
             warnings.append(f"{title} printed while it was loaded: {text[:MAX_PRINTED]}")
         if not had_torch and "torch" in sys.modules:
             seconds = registry.plugin(plugin.name).import_ms / 1000
-            warnings.append(f"{title} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own")
+            warnings.append(
+                f"{title} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own"
+            )
     registry.warnings = (*warnings, *_overshadowed(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]
@@ -120,7 +133,9 @@ def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[Found]
     for point in sorted(scanned, key=lambda point: (point.distribution != HOST, point.name, point.distribution)):
         target = point.target.partition("[")[0].strip()  # an entry point may name extras
         load = partial(locate, target)
-        yield Found(point.name, point.name, load, target, point.distribution, point.version, builtin=point.distribution == HOST)
+        yield Found(
+            point.name, point.name, load, target, point.distribution, point.version, builtin=point.distribution == HOST
+        )
 
 
 def _files() -> Iterator[Found]:
@@ -183,7 +198,9 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
     inside = partial(guarded, plugin=found.name, distribution=found.distribution)
     try:
         if not paths.NAME.fullmatch(found.name):
-            raise PluginError(f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution)
+            raise PluginError(
+                f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution
+            )
         module = inside(found.load, doing="the import failed")
         version = found.version or str(getattr(module, "__version__", ""))
         inside_of = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
@@ -193,7 +210,9 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
         hooks = inside(partial(_hooks, manager, module), doing="its hooks do not fit")
         info = replace(info, hooks=tuple(hooks))
         # By its module too: before it was installed, -p gave it, and checkpoints remember it as that.
-        also = tuple(dict.fromkeys(name for name in (*found.names, found.target, _last_name(module)) if name != found.name))
+        also = tuple(
+            dict.fromkeys(name for name in (*found.names, found.target, _last_name(module)) if name != found.name)
+        )
         offers: dict[str, list[Offer]] = {}
         folders: list[Path] = []
         for hook, kind in OFFERING.items():
@@ -238,7 +257,11 @@ def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[...
     callers = manager.get_hookcallers(module) or []
     implementations = [next(found for found in caller.get_hookimpls() if found.plugin is module) for caller in callers]
     # An optional hook is one that a later API may have; nobody calls it here.
-    strays = [caller.name for caller, found in zip(callers, implementations, strict=True) if not caller.has_spec() and not found.optionalhook]
+    strays = [
+        caller.name
+        for caller, found in zip(callers, implementations, strict=True)
+        if not caller.has_spec() and not found.optionalhook
+    ]
     if strays:
         manager.unregister(module)
         for name in strays:

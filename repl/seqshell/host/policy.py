@@ -31,7 +31,9 @@ class Policy:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, *, no_plugins: bool = False, extra: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> Policy:
+    def read(
+        cls, *, no_plugins: bool = False, extra: Iterable[str] = (), environ: Mapping[str, str] | None = None
+    ) -> Policy:
         """The policy of the environment and config.toml, with what the command line adds."""
         environ = os.environ if environ is None else environ
         only = environ.get("SEQSHELL_PLUGINS")
@@ -69,7 +71,12 @@ class Policy:
         """A warning for each name in SEQSHELL_PLUGINS or `[plugins] disable` that no plugin has."""
         known = set(known)
         lists = (("SEQSHELL_PLUGINS", self.plugins or ()), ("[plugins] disable in config.toml", self.disabled))
-        return tuple(f"{where} names {name!r}, which is no plugin here" for where, names in lists for name in names if name not in known)
+        return tuple(
+            f"{where} names {name!r}, which is no plugin here"
+            for where, names in lists
+            for name in names
+            if name not in known
+        )
 
 
 def _on(environ: Mapping[str, str], name: str) -> bool:

@@ -105,7 +105,9 @@ class Offers(Mapping[str, Any]):
     def of(self, owner: str, name: str) -> str | None:
         """The name under which `name` of `owner` is to be asked for; the owner may be meant by its name, its distribution's or its module's."""
         named = [offer for offer in self._offers if offer.name == name]
-        matches = [offer for offer in named if owner == offer.plugin.name] or [offer for offer in named if owner in offer.also]
+        matches = [offer for offer in named if owner == offer.plugin.name] or [
+            offer for offer in named if owner in offer.also
+        ]
         if len(matches) != 1:
             return None
         return name if self._find(name) is matches[0] else matches[0].full
@@ -131,7 +133,11 @@ class Offers(Mapping[str, Any]):
     def _list(self) -> None:
         count = Counter(offer.name for offer in self._offers)
         built_in = Counter(offer.name for offer in self._offers if offer.plugin.builtin)
-        short = {id(offer) for offer in self._offers if count[offer.name] == 1 or (offer.plugin.builtin and built_in[offer.name] == 1)}
+        short = {
+            id(offer)
+            for offer in self._offers
+            if count[offer.name] == 1 or (offer.plugin.builtin and built_in[offer.name] == 1)
+        }
         self._listed = {offer.name if id(offer) in short else offer.full: offer for offer in self._offers}
 
     def _find(self, name: str) -> Offer | None:
@@ -141,7 +147,12 @@ class Offers(Mapping[str, Any]):
         plugin = offer.plugin
         value = resolve(lazy.target, plugin=plugin.name, distribution=plugin.distribution)
         doing = f"{lazy.target} cannot serve as the {self.kind} {offer.name}"
-        guarded(lambda: check(self.kind, value, offer.name), plugin=plugin.name, distribution=plugin.distribution, doing=doing)
+        guarded(
+            lambda: check(self.kind, value, offer.name),
+            plugin=plugin.name,
+            distribution=plugin.distribution,
+            doing=doing,
+        )
         return value
 
 
@@ -213,7 +224,9 @@ class Registry:
             return offers[name]
         several = offers.candidates(name)
         if several:
-            raise UsageError(f"{name} is offered by several plugins: choose {' or '.join(several)}", code=f"ambiguous_{kind}")
+            raise UsageError(
+                f"{name} is offered by several plugins: choose {' or '.join(several)}", code=f"ambiguous_{kind}"
+            )
         near = difflib.get_close_matches(name, list(offers), 1)
         meant = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(offers)) or 'none'}"
         failed = [info.name for info in self.plugins if info.state == "failed"]
@@ -241,7 +254,9 @@ class Registry:
                 failed.append(error)
             except KeyboardInterrupt as stop:
                 message = f"{info.title}: {hook} was stopped by Ctrl-C"
-                stopped = PluginError(message, plugin=name, distribution=info.distribution, details=traceback.format_exc())
+                stopped = PluginError(
+                    message, plugin=name, distribution=info.distribution, details=traceback.format_exc()
+                )
                 stopped.__cause__ = stop
                 failed.append(stopped)
             finally:

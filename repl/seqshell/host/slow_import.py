@@ -16,7 +16,9 @@ SLOW = 1.0  # seconds
 def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[Printed]:
     """What is printed meanwhile. on_slow: called on a thread of its own, with a sentence, when this lasts longer than SLOW."""
     printed = Printed(sys.stdout)
-    timer = threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None
+    timer = (
+        threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None
+    )
     if timer is not None:
         timer.daemon = True
         timer.start()

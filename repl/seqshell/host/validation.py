@@ -24,7 +24,9 @@ def name_of(kind: str, offered: Any) -> str:
     """The name under which an offer is listed; PluginError when it is nothing of its kind."""
     if isinstance(offered, Lazy):
         if kind == "architecture":
-            raise PluginError("an Architecture is needed, not a Lazy: its model and decoder may be texts, and are imported when needed")
+            raise PluginError(
+                "an Architecture is needed, not a Lazy: its model and decoder may be texts, and are imported when needed"
+            )
         if not isinstance(offered.target, str) or not TARGET.fullmatch(offered.target) or ":" not in offered.target:
             raise PluginError(f"the target {offered.target!r} is not of the form package.module:Name")
         name: Any = offered.name
@@ -33,7 +35,9 @@ def name_of(kind: str, offered: Any) -> str:
     else:
         name = getattr(offered, "name", None)
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise PluginError(f"{_shown(offered)} is no {kind}: it has no name of letters, digits, dots, dashes or underscores")
+        raise PluginError(
+            f"{_shown(offered)} is no {kind}: it has no name of letters, digits, dots, dashes or underscores"
+        )
     if not isinstance(offered, Lazy):
         check(kind, offered, name)
     return name
@@ -58,7 +62,9 @@ def check(kind: str, value: Any, name: str) -> None:
         if kind != "tokenizer" and not (dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen):  # type: ignore[attr-defined]  # dataclasses have it
             raise PluginError(f"{value.__name__} is no frozen dataclass")
         if getattr(value, "name", None) != name:
-            raise PluginError(f"{value.__name__} is called {getattr(value, 'name', None)!r}, but is offered as {name!r}")
+            raise PluginError(
+                f"{value.__name__} is called {getattr(value, 'name', None)!r}, but is offered as {name!r}"
+            )
 
 
 def folder(offered: Any) -> Path:
@@ -79,7 +85,9 @@ def _check_architecture(value: Any) -> None:
         is_thing = isinstance(found, type) and dataclasses.is_dataclass(found) if part == "config" else callable(found)
         if not (is_target or is_thing or (part == "decoder" and found is None)):
             wanted = "a dataclass" if part == "config" else "a class or function"
-            raise PluginError(f"the {part} of the architecture {value.name} must be {wanted} or package.module:Name, not {_shown(found)}")
+            raise PluginError(
+                f"the {part} of the architecture {value.name} must be {wanted} or package.module:Name, not {_shown(found)}"
+            )
 
 
 def _shown(value: Any) -> str:

@@ -1,19 +1,29 @@
 """What recurrent models share: layers in numpy for decoders, and their torch twins in `seqshell.layers.modules`, which imports torch.
 
-    layers = read_layers("gru", weights, input_size=128, hidden_size=512, num_layers=2)     a checkpoint's tensors, checked and packed
-    stack = RecurrentStack(layers, embedding)                                               ids in, hidden states out
-    readout = Readout(weights, 512, vocab_size)
-    hidden, state = stack.step(tokens, state)                                               tokens [B] -> hidden [B, H]
-    logits = readout(hidden)                                                                [B, V]
+layers = read_layers("gru", weights, input_size=128, hidden_size=512, num_layers=2)     a checkpoint's tensors, checked and packed
+stack = RecurrentStack(layers, embedding)                                               ids in, hidden states out
+readout = Readout(weights, 512, vocab_size)
+hidden, state = stack.step(tokens, state)                                               tokens [B] -> hidden [B, H]
+logits = readout(hidden)                                                                [B, V]
 
-    encoder = read_encoder("lstm", weights, input_size=128, hidden_size=256, num_layers=1, bidirectional=True, vectors=embedding)
-    outputs, hidden, cell = encoder(source, lengths)                                        source [B, S], padded -> outputs [B, S, 512]
-    attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
-    context, weights = attention(query, attention.keys(outputs), outputs, mask)             [B, 512] and [B, S]
+encoder = read_encoder("lstm", weights, input_size=128, hidden_size=256, num_layers=1, bidirectional=True, vectors=embedding)
+outputs, hidden, cell = encoder(source, lengths)                                        source [B, S], padded -> outputs [B, S, 512]
+attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
+context, weights = attention(query, attention.keys(outputs), outputs, mask)             [B, 512] and [B, S]
 """
 
 from seqshell.layers.attention import Attention, read_attention
-from seqshell.layers.cells import GRULayer, Layer, LinearLayer, LSTMLayer, ReluLayer, SigmoidLayer, TanhLayer, read_layer, read_layers
+from seqshell.layers.cells import (
+    GRULayer,
+    Layer,
+    LinearLayer,
+    LSTMLayer,
+    ReluLayer,
+    SigmoidLayer,
+    TanhLayer,
+    read_layer,
+    read_layers,
+)
 from seqshell.layers.encoding import Encoded, Encoder, read_encoder
 from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.packing import packed, take

@@ -50,7 +50,9 @@ class Attention:
         return _products(encoded.swapaxes(-1, -2), weights), weights
 
 
-def read_attention(kind: str, weights: Weights, *, hidden_size: int, encoded_size: int, attention_size: int, prefix: str = "attention.") -> Attention:
+def read_attention(
+    kind: str, weights: Weights, *, hidden_size: int, encoded_size: int, attention_size: int, prefix: str = "attention."
+) -> Attention:
     """Attention of a kind from a checkpoint's tensors; CheckpointError when one is missing or has another shape.
 
     dot        none
@@ -65,7 +67,9 @@ def read_attention(kind: str, weights: Weights, *, hidden_size: int, encoded_siz
     vector = take(weights, f"{prefix}vector.weight", 1, attention_size)[0]
     if kind == "additive":
         keys = read_linear(weights, f"{prefix}keys_of.", encoded_size, attention_size)
-        return Attention(keys, read_linear(weights, f"{prefix}query_of.", hidden_size, attention_size, has_bias=False), vector)
+        return Attention(
+            keys, read_linear(weights, f"{prefix}query_of.", hidden_size, attention_size, has_bias=False), vector
+        )
     joint = take(weights, f"{prefix}joint.weight", attention_size, hidden_size + encoded_size)
     return Attention(Linear(joint[:, hidden_size:].copy()), Linear(joint[:, :hidden_size].copy()), vector)
 

@@ -122,7 +122,9 @@ class LSTMLayer(_Fused):
         self._half = np.full(3 * size, 0.5, np.float32)
         # Where the gates stand; made once, because an index takes as long as a small sum.
         self._logistic = (..., slice(3 * size))
-        self._entering, self._forget, self._leaving, self._candidate = ((..., slice(gate * size, (gate + 1) * size)) for gate in range(4))
+        self._entering, self._forget, self._leaving, self._candidate = (
+            (..., slice(gate * size, (gate + 1) * size)) for gate in range(4)
+        )
 
     def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
         np.tanh(gates, gates)
@@ -189,18 +191,23 @@ CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
 
 
-def read_layers(cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent.") -> list[Layer]:
+def read_layers(
+    cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent."
+) -> list[Layer]:
     """The layers of a RecurrentStack from a checkpoint: weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
 
     CheckpointError when one is missing or has another shape.
     """
     sizes = [input_size] + [hidden_size] * (num_layers - 1)
     return [
-        read_layer(cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.") for index, size in enumerate(sizes)
+        read_layer(cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.")
+        for index, size in enumerate(sizes)
     ]
 
 
-def read_layer(cell: str, weights: Weights, *, input_size: int, hidden_size: int, prefix: str, suffix: str = "") -> Layer:
+def read_layer(
+    cell: str, weights: Weights, *, input_size: int, hidden_size: int, prefix: str, suffix: str = ""
+) -> Layer:
     """One layer: weights[f"{prefix}weight_ih_l0{suffix}"] and so on. CheckpointError when one is missing or has another shape."""
     size = GATES[cell] * hidden_size
     return CELLS[cell](

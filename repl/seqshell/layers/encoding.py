@@ -77,7 +77,12 @@ def read_encoder(
     suffixes = ("", "_reverse") if bidirectional else ("",)
     sizes = [input_size] + [hidden_size * len(suffixes)] * (num_layers - 1)
     layers = [
-        [read_layer(cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.", suffix=suffix) for suffix in suffixes]
+        [
+            read_layer(
+                cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.", suffix=suffix
+            )
+            for suffix in suffixes
+        ]
         for index, size in enumerate(sizes)
     ]
     return Encoder(layers, vectors)
@@ -86,12 +91,16 @@ def read_encoder(
 def _steps(counts: NDArray[Any], batch_size: int) -> list[tuple[Any, Any]]:
     """For each time step, where its tokens stand among all of them, and the rows that have one. counts: how many those are, [S]."""
     ends = counts.cumsum().tolist()
-    if batch_size == 1:  # a row on its own loses its batch axis: a product with a vector is faster than with a matrix of one row
+    if (
+        batch_size == 1
+    ):  # a row on its own loses its batch axis: a product with a vector is faster than with a matrix of one row
         return [(end - 1, 0) for end in dict.fromkeys(ends)]
     return [(slice(end - count, end), slice(count)) for end, count in zip(ends, counts.tolist(), strict=True) if count]
 
 
-def _run(layer: Layer, products: Floats, steps: list[tuple[Any, Any]], outputs: Floats, batch_size: int) -> list[Floats]:
+def _run(
+    layer: Layer, products: Floats, steps: list[tuple[Any, Any]], outputs: Floats, batch_size: int
+) -> list[Floats]:
     """Write the hidden states after all tokens, [N, H], to outputs and return the parts of the state after the last of each row, [B, H] each.
 
     Rows that end, or have not begun, keep their state.

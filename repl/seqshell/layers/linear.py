@@ -24,4 +24,7 @@ class Linear:
 
 def read_linear(weights: Weights, prefix: str, input_size: int, output_size: int, *, has_bias: bool = True) -> Linear:
     """The layer of weights[f"{prefix}weight"] [O, I] and weights[f"{prefix}bias"] [O]; CheckpointError when they do not fit."""
-    return Linear(take(weights, prefix + "weight", output_size, input_size), take(weights, prefix + "bias", output_size) if has_bias else None)
+    return Linear(
+        take(weights, prefix + "weight", output_size, input_size),
+        take(weights, prefix + "bias", output_size) if has_bias else None,
+    )

@@ -114,7 +114,9 @@ class RecurrentStack(nn.ModuleList):
         for layer in self:
             initialise(layer, is_lstm=cell == "lstm", forget_bias=forget_bias)
             if layer_norm:
-                layer.norm = nn.LayerNorm(hidden_size)  # a part of its layer, so that a stack's parts are its layers and nothing else
+                layer.norm = nn.LayerNorm(
+                    hidden_size
+                )  # a part of its layer, so that a stack's parts are its layers and nothing else
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
@@ -131,7 +133,9 @@ class RecurrentStack(nn.ModuleList):
         for index, layer in enumerate(self):
             # nn.LSTM keeps its layers first even with batch_first=True; our states are batch-first.
             if isinstance(state, LSTMState):
-                hidden, final = self._run(layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state))
+                hidden, final = self._run(
+                    layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state)
+                )
             else:
                 hidden, final = self._run(layer, inputs, state[:, index].unsqueeze(0).contiguous())  # [1, B, H]
             finals.append(final)
@@ -140,7 +144,9 @@ class RecurrentStack(nn.ModuleList):
             hidden = sequence_dropout(hidden, self.dropout, self.training, self.locked)
             inputs = hidden + inputs if self.residual and index else hidden
         if isinstance(state, LSTMState):
-            return inputs, LSTMState(*(_batch_first(parts, old) for parts, old in zip(zip(*finals, strict=True), state, strict=True)))
+            return inputs, LSTMState(
+                *(_batch_first(parts, old) for parts, old in zip(zip(*finals, strict=True), state, strict=True))
+            )
         return inputs, _batch_first(finals, state)
 
     def _run(self, layer: nn.Module, inputs: Tensor, state: Any) -> Any:
@@ -148,8 +154,12 @@ class RecurrentStack(nn.ModuleList):
         if not self.training or self.weight_dropout == 0:
             return layer(inputs, state)
         weight = cast(Tensor, layer.weight_hh_l0)
-        answer = torch.func.functional_call(layer, {"weight_hh_l0": functional.dropout(weight, self.weight_dropout)}, (inputs, state))
-        layer.weight_hh_l0 = weight  # nn.RNN and its like keep a list of their weights, which would go on holding the one with zeros
+        answer = torch.func.functional_call(
+            layer, {"weight_hh_l0": functional.dropout(weight, self.weight_dropout)}, (inputs, state)
+        )
+        layer.weight_hh_l0 = (
+            weight  # nn.RNN and its like keep a list of their weights, which would go on holding the one with zeros
+        )
         return answer
 
 

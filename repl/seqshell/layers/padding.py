@@ -31,7 +31,9 @@ def read_padded(feed: Feed, inputs: NDArray[Any], state: State) -> tuple[NDArray
         if outputs is None:  # all rows have a first token
             outputs, state = found, after
         else:
-            outputs, state = map_leaves(lambda old, new, which=which: _with_rows(old, which, new), (outputs, state), (found, after))
+            outputs, state = map_leaves(
+                lambda old, new, which=which: _with_rows(old, which, new), (outputs, state), (found, after)
+            )
     assert outputs is not None
     return outputs, state
 

@@ -9,7 +9,10 @@ from seqshell.layers.processor import has_small_kernels
 
 SMALL = has_small_kernels()  # of small matrices
 FEW = 10 if SMALL else 6  # rows up to which a product in parts takes less time than one with the whole matrix
-MOST_WORK, MOST_OUTPUTS = 10**6, 1200  # multiplications, and numbers of a result by a transposed matrix, up to which OpenBLAS has it small
+MOST_WORK, MOST_OUTPUTS = (
+    10**6,
+    1200,
+)  # multiplications, and numbers of a result by a transposed matrix, up to which OpenBLAS has it small
 LEAST_PART = 16  # rows of a matrix below which small products on top of each other spend more on adding up
 BLOCK = 1 << 17  # numbers of a matrix that are read once for all of a few rows, from the second-level cache: 512 KiB
 

@@ -27,14 +27,18 @@ class RecurrentStack:
     Steps of fewer rows keep the product of each token that they read.
     """
 
-    def __init__(self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False, table_rows: int = 0) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], vectors: Floats | None = None, *, one_hot: bool = False, table_rows: int = 0
+    ) -> None:
         self.layers = tuple(layers)
         first = self.layers[0]
         self._table: Floats | None = first.input_weight + first.bias if one_hot else None
         self._vectors = vectors
         fits = vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES
         self._table_rows = 0 if one_hot else table_rows if fits else None
-        self._read: dict[int, Floats] | None = {} if fits else None  # products [G] of the tokens that small steps have read
+        self._read: dict[int, Floats] | None = (
+            {} if fits else None
+        )  # products [G] of the tokens that small steps have read
         # Columns of the input weights for the token, and for what is read beside it.
         size = len(first.input_weight) if vectors is None else vectors.shape[1]
         self._token_weight, self._beside_weight = np.split(first.input_weight, [size])
@@ -63,7 +67,9 @@ class RecurrentStack:
         if products is not None and beside is not None:
             products = products + product(beside, self._beside_weight)
         elif products is None and self._vectors is not None:
-            inputs = self._vectors[inputs] if beside is None else np.concatenate((self._vectors[inputs], beside), axis=-1)
+            inputs = (
+                self._vectors[inputs] if beside is None else np.concatenate((self._vectors[inputs], beside), axis=-1)
+            )
         for index, layer in enumerate(self.layers):
             own_place = rows, index  # [H], or [B, H]
             old, own = [part[own_place] for part in parts], [part[own_place] for part in new]
@@ -102,7 +108,9 @@ class RecurrentStack:
             products = _products(layer, steps) if index else self._input_products(steps, table, beside)  # [T, ..., G]
             steps = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
             old = [part[index] for part in before]
-            rest = [part.copy() for part in old[1:]]  # the cell is overwritten at every step, the hidden states are kept
+            rest = [
+                part.copy() for part in old[1:]
+            ]  # the cell is overwritten at every step, the hidden states are kept
             for time in range(len(steps)):
                 own = [steps[time], *rest]
                 layer.advance(products[time], old, own)
@@ -130,7 +138,9 @@ class RecurrentStack:
 
     def _read_products(self, ids: NDArray[Any]) -> Floats:
         """The first layer's input products of ids [B] or of one id. Each is computed alone, so that it does not depend on what it is read with."""
-        return self._product_of(int(ids)) if ids.ndim == 0 else np.stack([self._product_of(each) for each in ids.tolist()])
+        return (
+            self._product_of(int(ids)) if ids.ndim == 0 else np.stack([self._product_of(each) for each in ids.tolist()])
+        )
 
     def _product_of(self, token: int) -> Floats:
         assert self._read is not None

@@ -36,7 +36,10 @@ class LayerNorm:
 def read_norms(weights: Weights, *, hidden_size: int, num_layers: int, prefix: str = "recurrent.") -> list[LayerNorm]:
     """Of every layer: weights[f"{prefix}{layer}.norm.weight"] [H] and .bias [H]. CheckpointError when one is missing or has another shape."""
     return [
-        LayerNorm(take(weights, f"{prefix}{layer}.norm.weight", hidden_size), take(weights, f"{prefix}{layer}.norm.bias", hidden_size))
+        LayerNorm(
+            take(weights, f"{prefix}{layer}.norm.weight", hidden_size),
+            take(weights, f"{prefix}{layer}.norm.bias", hidden_size),
+        )
         for layer in range(num_layers)
     ]
 

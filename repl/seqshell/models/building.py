@@ -37,7 +37,9 @@ def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
     hints = typing.get_type_hints(offered)
     for key, value in values.items():
         if key not in known:
-            raise CheckpointError(f"the architecture {architecture.name} has no setting {key!r}; a newer version of its plugin may have")
+            raise CheckpointError(
+                f"the architecture {architecture.name} has no setting {key!r}; a newer version of its plugin may have"
+            )
         _check_value(known[key], hints[key], value)
     try:
         return offered(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
@@ -70,7 +72,9 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, whose: Any = Non
     if known not in offers:
         title, reason, hint = missing(owner, distribution, registry) if owner else ("", "", "")
         installed = ", ".join(sorted(offers))
-        raise CheckpointError(f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint)
+        raise CheckpointError(
+            f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint
+        )
     offered: type[Tokenizer] = offers[known]
     try:
         return offered.from_json(values)
@@ -101,7 +105,9 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
         held = {name: tuple(values.shape) for name, values in weights.items()}
         try:
             claimed = _shapes(partial(build, config))
-        except Exception:  # a module may need real numbers while it is built; load_state_dict checks the shapes of those
+        except (
+            Exception
+        ):  # a module may need real numbers while it is built; load_state_dict checks the shapes of those
             claimed = held
         for name in sorted(claimed.keys() | held.keys()):
             if claimed.get(name) != held.get(name):
@@ -122,7 +128,9 @@ def _fitting(architecture: Architecture) -> Iterator[None]:
     except SeqshellError:
         raise
     except Exception as error:
-        raise CheckpointError(f"the weights do not fit the architecture {architecture.name}: {type(error).__name__}: {error}") from error
+        raise CheckpointError(
+            f"the weights do not fit the architecture {architecture.name}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
@@ -136,13 +144,19 @@ def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             first = next(iter((*args, *(kwargs or {}).values())), None)
             in_place = function.__name__.endswith("_") and not function.__name__.endswith("__")
-            return first if in_place and isinstance(first, torch.Tensor) and first.is_meta else function(*args, **(kwargs or {}))
+            return (
+                first
+                if in_place and isinstance(first, torch.Tensor) and first.is_meta
+                else function(*args, **(kwargs or {}))
+            )
 
     with torch.device("meta"), Unfilled():
         return {name: tuple(value.shape) for name, value in build().state_dict().items()}
 
 
-def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry: Registry) -> tuple[Tokenizer, Tokenizer | None]:
+def read_tokenizers(
+    header: Mapping[str, Any], task: Task, config: Any, registry: Registry
+) -> tuple[Tokenizer, Tokenizer | None]:
     """The tokenizer of what a model writes, and for TRANSLATE that of what it reads, the same object where they are the same.
 
     CheckpointError when they do not fit the config.
@@ -160,7 +174,9 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
     if "source_tokenizer" not in header:
         raise CheckpointError("it translates, and has no source_tokenizer for what it reads")
     is_same = header["source_tokenizer"] == header["tokenizer"]
-    source_tokenizer = tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry, owners.get("source_tokenizer"))
+    source_tokenizer = (
+        tokenizer if is_same else read_tokenizer(header["source_tokenizer"], registry, owners.get("source_tokenizer"))
+    )
     for each, name in ((source_tokenizer, "source_vocab_size"), (tokenizer, "target_vocab_size")):
         _check_tokenizer(each, config, name, "a translation")
     return tokenizer, source_tokenizer
@@ -169,9 +185,13 @@ def read_tokenizers(header: Mapping[str, Any], task: Task, config: Any, registry
 def _check_tokenizer(tokenizer: Tokenizer, config: Any, name: str, what: str) -> None:
     """CheckpointError unless it has as many tokens as the config says under `name`, the specials first."""
     if tokenizer.size != getattr(config, name, tokenizer.size):
-        raise CheckpointError(f"its config has a {name} of {getattr(config, name)}, and its tokenizer {tokenizer.size} tokens")
+        raise CheckpointError(
+            f"its config has a {name} of {getattr(config, name)}, and its tokenizer {tokenizer.size} tokens"
+        )
     if (tokenizer.pad, tokenizer.bos, tokenizer.eos) != (PAD, BOS, EOS) or tokenizer.unk not in (None, UNK):
-        raise CheckpointError(f"its {tokenizer.name} tokenizer does not begin with PAD, BOS, EOS and UNK, which {what} needs")
+        raise CheckpointError(
+            f"its {tokenizer.name} tokenizer does not begin with PAD, BOS, EOS and UNK, which {what} needs"
+        )
 
 
 def read_labels(header: Mapping[str, Any], task: Task, config: Any) -> tuple[str, ...]:
@@ -179,17 +199,29 @@ def read_labels(header: Mapping[str, Any], task: Task, config: Any) -> tuple[str
     if task is not Task.CLASSIFY:
         return ()
     labels = header.get("labels")
-    if not isinstance(labels, list | tuple) or len(labels) < 2 or not all(isinstance(label, str) and label.strip() for label in labels):
+    if (
+        not isinstance(labels, list | tuple)
+        or len(labels) < 2
+        or not all(isinstance(label, str) and label.strip() for label in labels)
+    ):
         raise CheckpointError("it classifies, and does not say what its labels are called, two texts at least")
     if len(set(labels)) < len(labels):
-        raise CheckpointError(f"it has two labels called {next(label for label in labels if labels.count(label) > 1)!r:.60}")
+        raise CheckpointError(
+            f"it has two labels called {next(label for label in labels if labels.count(label) > 1)!r:.60}"
+        )
     if len(labels) != getattr(config, "num_classes", len(labels)):
-        raise CheckpointError(f"its config has a num_classes of {config.num_classes}, and there are {len(labels)} labels")
+        raise CheckpointError(
+            f"its config has a num_classes of {config.num_classes}, and there are {len(labels)} labels"
+        )
     return tuple(labels)
 
 
 def try_step(
-    decoder: Decoder, architecture: Architecture, tokenizer: Tokenizer, series: Series | None = None, labels: tuple[str, ...] = ()
+    decoder: Decoder,
+    architecture: Architecture,
+    tokenizer: Tokenizer,
+    series: Series | None = None,
+    labels: tuple[str, ...] = (),
 ) -> None:
     """One step from the first state: better an error now than in the middle of an answer."""
     import numpy as np
@@ -207,16 +239,24 @@ def try_step(
         else:
             return
     except Exception as error:
-        raise CheckpointError(f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}") from error
+        raise CheckpointError(
+            f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}"
+        ) from error
     if series is not None:
         wanted = (1, series.horizon, len(series.columns), max(1, len(series.quantiles)))
         if outputs.shape != wanted:
-            raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its series needs {wanted}: steps, columns, quantiles")
+            raise CheckpointError(
+                f"the model gives outputs of the shape {outputs.shape}, and its series needs {wanted}: steps, columns, quantiles"
+            )
     elif labels:
         if outputs.shape != (1, len(labels)):
-            raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and there are {len(labels)} labels")
+            raise CheckpointError(
+                f"the model gives outputs of the shape {outputs.shape}, and there are {len(labels)} labels"
+            )
     elif outputs.shape != (1, tokenizer.size):
-        raise CheckpointError(f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens")
+        raise CheckpointError(
+            f"the model gives outputs of the shape {outputs.shape}, and its tokenizer has {tokenizer.size} tokens"
+        )
     if not np.isfinite(outputs).all():
         raise CheckpointError("the model gives outputs that are no numbers")
 
@@ -246,7 +286,9 @@ def difference(decoder: Decoder, reference: Decoder, architecture: Architecture,
         found, expected = (each.feed(text, state)[0] for each, state in zip((decoder, reference), states, strict=True))
         largest = np.maximum(largest, np.abs(found - expected).max())
     for column in tokens.swapaxes(0, 1):
-        (found, own), (expected, other) = (each.step(column, state) for each, state in zip((decoder, reference), states, strict=True))
+        (found, own), (expected, other) = (
+            each.step(column, state) for each, state in zip((decoder, reference), states, strict=True)
+        )
         largest, states = np.maximum(largest, np.abs(found - expected).max()), [own, other]  # which keeps NaN
     return float(largest)
 

@@ -87,7 +87,9 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 values = np.fromfile(file, dtype, count=math.prod(entry.shape)).reshape(entry.shape)
                 tensors[entry.name] = values.astype(np.float32) if entry.dtype == "F16" else values
         except (MemoryError, ValueError, OSError):
-            raise CheckpointError(f"{path.name} cannot be read to its end: it needs {entries[-1].end:,} bytes of memory") from None
+            raise CheckpointError(
+                f"{path.name} cannot be read to its end: it needs {entries[-1].end:,} bytes of memory"
+            ) from None
     return header, tensors
 
 
@@ -106,7 +108,9 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
         raise CheckpointError(f"{path.name}: the header is not plain JSON: {error}") from None
     for name, values in tensors.items():
         if values.dtype.name not in {known for known, _ in DTYPES.values()}:
-            raise CheckpointError(f"{path.name}: the tensor {name} has the dtype {values.dtype}, which the format does not hold")
+            raise CheckpointError(
+                f"{path.name}: the tensor {name} has the dtype {values.dtype}, which the format does not hold"
+            )
     data = save({name: np.asarray(values, order="C") for name, values in tensors.items()}, {"seqshell": text})
     length = int.from_bytes(data[:8], "little")
     _parse(data[8 : 8 + length], len(data) - 8 - length, path)
@@ -201,7 +205,9 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entr
     length = int.from_bytes(start, "little")
     archive = start[:4] == b"PK\x03\x04" or start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
     if archive and length > MAX_HEADER:  # a real length may begin with these bytes
-        raise CheckpointError(f"{path.name} is a pickle or a zip archive; write it with seqshell.save_checkpoint where it was made")
+        raise CheckpointError(
+            f"{path.name} is a pickle or a zip archive; write it with seqshell.save_checkpoint where it was made"
+        )
     if len(start) < 8 or length > size - 8:
         raise CheckpointError(f"{path.name} is no checkpoint or was cut off: it has {size:,} bytes")
     if length > MAX_HEADER:
@@ -217,19 +223,25 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
     metadata = outer.pop("__metadata__", {})
     text = metadata.get("seqshell") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
-        raise CheckpointError(f"{path.name} was not written by seqshell; write it with seqshell.save_checkpoint where it was made")
+        raise CheckpointError(
+            f"{path.name} was not written by seqshell; write it with seqshell.save_checkpoint where it was made"
+        )
     header = _json(text, path)
     _check_header(header, path)
     if len(outer) > MAX_TENSORS:
         raise CheckpointError(f"{path.name} has {len(outer):,} tensors; {MAX_TENSORS:,} are allowed")
-    entries = sorted((_entry(name, value, path) for name, value in outer.items()), key=lambda entry: (entry.begin, entry.end))
+    entries = sorted(
+        (_entry(name, value, path) for name, value in outer.items()), key=lambda entry: (entry.begin, entry.end)
+    )
     position = 0
     for entry in entries:
         if entry.begin != position:
             raise CheckpointError(f"{path.name}: the tensor {entry.name} does not begin where the one before it ends")
         position = entry.end
     if position != data_size:
-        raise CheckpointError(f"{path.name} was cut off or changed: its tensors need {position:,} bytes and it holds {data_size:,}")
+        raise CheckpointError(
+            f"{path.name} was cut off or changed: its tensors need {position:,} bytes and it holds {data_size:,}"
+        )
     return header, entries
 
 
@@ -242,14 +254,18 @@ def _entry(name: str, value: Any, path: Path) -> _Entry:
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise CheckpointError(f"{path.name}: the tensor {name} has the dtype {dtype!r}; known are {', '.join(DTYPES)}")
     if not _counts(shape) or len(shape) > MAX_DIMENSIONS:
-        raise CheckpointError(f"{path.name}: the tensor {name} must have a shape of at most {MAX_DIMENSIONS} whole numbers")
+        raise CheckpointError(
+            f"{path.name}: the tensor {name} must have a shape of at most {MAX_DIMENSIONS} whole numbers"
+        )
     if not _counts(offsets) or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype][1]:
         raise CheckpointError(f"{path.name}: the bytes of the tensor {name} do not fit its shape")
     return _Entry(name, dtype, tuple(shape), *offsets)
 
 
 def _counts(values: Any) -> bool:
-    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**48 for value in values)  # true is an int to isinstance
+    return isinstance(values, list) and all(
+        type(value) is int and 0 <= value < 2**48 for value in values
+    )  # true is an int to isinstance
 
 
 def _check_header(header: dict[str, Any], path: Path) -> None:
@@ -257,7 +273,9 @@ def _check_header(header: dict[str, Any], path: Path) -> None:
     if type(version) is not int or version < 1:
         raise CheckpointError(f"{path.name}: the header does not say its format")
     if version > FORMAT:
-        raise CheckpointError(f"{path.name} has the format {version}, this seqshell reads {FORMAT}; a newer seqshell opens it")
+        raise CheckpointError(
+            f"{path.name} has the format {version}, this seqshell reads {FORMAT}; a newer seqshell opens it"
+        )
     if header.get("kind") not in ("model", "session"):
         raise CheckpointError(f"{path.name}: the header's kind must be model or session, not {header.get('kind')!r}")
     if header["kind"] == "model":
@@ -291,7 +309,12 @@ def _json(text: bytes | str, path: Path) -> dict[str, Any]:
             raise ValueError("it is no object")
         level: list[Any] = [value]
         for _ in range(MAX_DEPTH):
-            level = [inner for part in level for inner in (part.values() if isinstance(part, dict) else part) if isinstance(inner, dict | list)]
+            level = [
+                inner
+                for part in level
+                for inner in (part.values() if isinstance(part, dict) else part)
+                if isinstance(inner, dict | list)
+            ]
         if level:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
     except (ValueError, RecursionError) as error:

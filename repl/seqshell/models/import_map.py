@@ -45,7 +45,9 @@ def read_map(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path.name}: {key} is {wanted}, not {tables[key]!r:.60}")
     for key, value in tables.get("defaults", {}).items():
         if key not in DEFAULTS or type(value) is not DEFAULTS[key]:
-            raise UsageError(f"{path.name}: [defaults] {key} = {value!r:.60}; there is {', '.join(DEFAULTS)}: two texts and a whole number")
+            raise UsageError(
+                f"{path.name}: [defaults] {key} = {value!r:.60}; there is {', '.join(DEFAULTS)}: two texts and a whole number"
+            )
     return tables
 
 
@@ -55,7 +57,9 @@ def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) ->
     sources = [key for key in ("vocabulary", "file", "text") if key in data]
     if data["name"] == "char":
         if len(sources) != 1:
-            raise UsageError('[tokenizer] of a map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"')
+            raise UsageError(
+                '[tokenizer] of a map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"'
+            )
         if sources == ["text"]:
             data["vocabulary"] = "".join(sorted(set(_text(_path(folder, data.pop("text"))))))
         if sources == ["file"]:
@@ -71,7 +75,9 @@ def _characters(path: Path) -> str:
     try:
         found = json.loads(_text(path))
     except (ValueError, RecursionError):
-        raise UsageError(f"{path.name} is no JSON: a list of characters, or an object of character -> number, is needed") from None
+        raise UsageError(
+            f"{path.name} is no JSON: a list of characters, or an object of character -> number, is needed"
+        ) from None
     if isinstance(found, dict):
         if sorted(found.values(), key=repr) != sorted(range(len(found)), key=repr):
             raise UsageError(f"{path.name}: the characters' numbers must be 0 to {len(found) - 1}, each once")
@@ -80,7 +86,9 @@ def _characters(path: Path) -> str:
         raise UsageError(f"{path.name} holds neither a list of characters nor an object of character -> number")
     for number, token in enumerate(found):
         if not isinstance(token, str) or len(token) != 1:
-            raise UsageError(f"{path.name}: the token {number} is {token!r:.40}, and char has single characters; a plugin may offer others")
+            raise UsageError(
+                f"{path.name}: the token {number} is {token!r:.40}, and char has single characters; a plugin may offer others"
+            )
     return "".join(found)
 
 

@@ -35,7 +35,13 @@ class Imported:
 
 
 def import_model(
-    path: Path, registry: Registry, *, map_path: Path | None = None, out: str | None = None, allow_pt: bool = False, warn: Callable[[str], None]
+    path: Path,
+    registry: Registry,
+    *,
+    map_path: Path | None = None,
+    out: str | None = None,
+    allow_pt: bool = False,
+    warn: Callable[[str], None],
 ) -> Imported:
     """Write the checkpoint of a foreign file. out: a name or path; None: the file's own name, which must be free.
 
@@ -49,7 +55,9 @@ def import_model(
     model = _with_map(model, tables, map_path.parent if map_path else Path(), registry)
     architecture: Architecture = registry.lookup("architecture", model.architecture)
     if architecture.task != model.task:
-        raise CheckpointError(f"the importer {importer} gives a model for the task {model.task}, and {model.architecture} is for {architecture.task}")
+        raise CheckpointError(
+            f"the importer {importer} gives a model for the task {model.task}, and {model.architecture} is for {architecture.task}"
+        )
     config = read_config(architecture, model.config)
     _check_size(model.tokenizer, config, "target_vocab_size" if model.task is Task.TRANSLATE else "vocab_size")
     _check_size(model.source_tokenizer, config, "source_vocab_size")
@@ -79,16 +87,24 @@ def _target(path: Path, out: str | None) -> Path:
     if target.exists() and target.samefile(path):
         raise UsageError(f"--out {out} is the file that is imported; a name puts the checkpoint among your models")
     if out is None and target.exists():
-        raise UsageError(f"you have a model {path.stem} already: --out NAME chooses another name, --out {path.stem} replaces it")
+        raise UsageError(
+            f"you have a model {path.stem} already: --out NAME chooses another name, --out {path.stem} replaces it"
+        )
     return target
 
 
-def _read(path: Path, options: Mapping[str, Any], registry: Registry, warn: Callable[[str], None]) -> tuple[str, ForeignModel]:
+def _read(
+    path: Path, options: Mapping[str, Any], registry: Registry, warn: Callable[[str], None]
+) -> tuple[str, ForeignModel]:
     """The first importer that knows the file, and what it made of it. Those of plugins are asked first, since they are the more particular."""
     wanted = options.get("importer")
     if wanted is not None:
         registry.lookup("importer", wanted)
-    names = [wanted] if wanted is not None else sorted(registry.importers, key=lambda name: registry.plugin(registry.owner("importer", name)).builtin)
+    names = (
+        [wanted]
+        if wanted is not None
+        else sorted(registry.importers, key=lambda name: registry.plugin(registry.owner("importer", name)).builtin)
+    )
     for name in names:
         try:
             found = _ask(name, path, options, registry)
@@ -119,7 +135,9 @@ def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) 
 
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no part of the result
         doing = f"the importer {name} failed at {path.name}"
-        answer: ForeignModel | SeqshellError | None = guarded(read, plugin=info.name, distribution=info.distribution, doing=doing)
+        answer: ForeignModel | SeqshellError | None = guarded(
+            read, plugin=info.name, distribution=info.distribution, doing=doing
+        )
     if isinstance(answer, SeqshellError):
         raise answer
     return answer
@@ -133,7 +151,10 @@ def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, regi
     elif tokenizer is None and model.series is None:
         tokenizer = _guessed_tokenizer(model, registry)
     return replace(
-        model, tokenizer=tokenizer, defaults={**model.defaults, **tables.get("defaults", {})}, about=tables.get("about", model.about)
+        model,
+        tokenizer=tokenizer,
+        defaults={**model.defaults, **tables.get("defaults", {})},
+        about=tables.get("about", model.about),
     )
 
 

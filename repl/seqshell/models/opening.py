@@ -29,7 +29,9 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         labels = read_labels(header, architecture.task, config)
         try_step(decoder, architecture, tokenizer, series, labels)
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error.message}{versions_apart(header, registry)}", hint=error.hint) from None
+        raise CheckpointError(
+            f"{path.name}: {error.message}{versions_apart(header, registry)}", hint=error.hint
+        ) from None
     return Model(
         name=path.name.removesuffix(paths.ENDING),
         task=architecture.task,

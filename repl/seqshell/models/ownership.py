@@ -65,7 +65,11 @@ def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
 def tokenizer_owners(tokenizers: Mapping[str, Tokenizer], registry: Registry) -> dict[str, dict[str, str]]:
     """Whose the tokenizers of a header are, as it remembers them: {key: {"owner", "distribution"}}, without the built-in ones."""
     infos = {key: _owner(each, registry) for key, each in tokenizers.items()}
-    return {key: {"owner": info.name, "distribution": info.distribution} for key, info in infos.items() if info is not None and not info.builtin}
+    return {
+        key: {"owner": info.name, "distribution": info.distribution}
+        for key, info in infos.items()
+        if info is not None and not info.builtin
+    }
 
 
 def _owner(tokenizer: Tokenizer, registry: Registry) -> PluginInfo | None:

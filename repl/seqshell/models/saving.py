@@ -66,7 +66,9 @@ def save_checkpoint(
 
         tokenizer = Values(series.columns)
     if tokenizer is None:
-        raise UsageError(f"a model for the task {offered.task} is saved with its {'series' if offered.task is Task.FORECAST else 'tokenizer'}")
+        raise UsageError(
+            f"a model for the task {offered.task} is saved with its {'series' if offered.task is Task.FORECAST else 'tokenizer'}"
+        )
     tokenizers = {"tokenizer": tokenizer, **({"source_tokenizer": source_tokenizer} if source_tokenizer else {})}
     header = {
         "kind": "model",
@@ -85,7 +87,8 @@ def save_checkpoint(
         "examples": list(examples),
         "about": about,
         "provenance": {**({"data": {"name": data}} if data else {}), "seqshell": __version__, **(provenance or {})},
-        "parameters": sum(parameter.numel() for parameter in module.parameters()) or sum(values.size for values in weights.values()),
+        "parameters": sum(parameter.numel() for parameter in module.parameters())
+        or sum(values.size for values in weights.values()),
     }
     read = read_config(offered, settings)
     read_tokenizers(header, offered.task, read, registry)
@@ -121,7 +124,9 @@ def _compare(architecture: Architecture, config: Any, module: Any) -> None:
 
     from seqshell.models.torch_decoder import TorchDecoder
 
-    reference = TorchDecoder(copy.deepcopy(module).float().cpu(), causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
+    reference = TorchDecoder(
+        copy.deepcopy(module).float().cpu(), causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY
+    )
     decoder = build_decoder(architecture, config, _weights(module, "float32"))
     apart = difference(decoder, reference, architecture, config)
     if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused

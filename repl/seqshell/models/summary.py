@@ -13,7 +13,10 @@ KINDS = {  # architectures whose config tells the cell
     "bidirectional_classifier": "bidirectional {cell} classifier",
     "forecaster": "{cell} forecaster",
 }
-PROTOCOLS = ("blocks256", "carry")  # of the figures that a language model was measured by; the first that is there is told
+PROTOCOLS = (
+    "blocks256",
+    "carry",
+)  # of the figures that a language model was measured by; the first that is there is told
 
 
 def title(name: str, header: Mapping[str, Any]) -> str:
@@ -41,7 +44,11 @@ def about(header: Mapping[str, Any]) -> str:
 def direction(name: str, header: Mapping[str, Any]) -> str:
     """What a model translates from and into: `english -> french`; from its name where the checkpoint does not tell."""
     languages = header.get("languages")
-    if isinstance(languages, list) and len(languages) == 2 and all(isinstance(language, str) and language.strip() for language in languages):
+    if (
+        isinstance(languages, list)
+        and len(languages) == 2
+        and all(isinstance(language, str) and language.strip() for language in languages)
+    ):
         return " -> ".join(language.strip() for language in languages)
     return name.replace("-", " -> ") if name.count("-") == 1 else name
 
@@ -67,7 +74,14 @@ def _figure(provenance: Mapping[str, Any]) -> str:
     if _is_number(metrics.get("bleu")):
         return f"BLEU {metrics['bleu']:.1f}"
     if isinstance(metrics.get("mse"), Mapping):
-        return next((f"MSE {value:.3f} at {horizon}" for horizon, value in reversed(metrics["mse"].items()) if _is_number(value)), "")
+        return next(
+            (
+                f"MSE {value:.3f} at {horizon}"
+                for horizon, value in reversed(metrics["mse"].items())
+                if _is_number(value)
+            ),
+            "",
+        )
     if _is_number(metrics.get("accuracy")):
         return f"accuracy {metrics['accuracy']:.1%}"
     nats = metrics.get("nats")

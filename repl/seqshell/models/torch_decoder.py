@@ -41,7 +41,9 @@ class TorchDecoder:
         with _without_onednn():
             state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
         arrays: dict[int, NDArray[Any]] = {}  # a tensor that stands in two places is one array
-        return map_leaves(lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state)
+        return map_leaves(
+            lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state
+        )
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64, or [B, F] float32. Returns outputs [B, V], state."""
@@ -66,7 +68,9 @@ class TorchDecoder:
             outputs, after = self.module(self._tensor(inputs), before)
         # A leaf that the module handed on is the array that came in.
         same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
-        return _array(outputs[:, -1]), map_leaves(lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after)
+        return _array(outputs[:, -1]), map_leaves(
+            lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after
+        )
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         # torch warns of arrays that it could write to but must not.

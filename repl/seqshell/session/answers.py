@@ -32,7 +32,12 @@ class Answering(Movable):
     """
 
     def __init__(
-        self, model: Model, samplers: Mapping[str, type[Any]], strategies: Mapping[str, type[Any]], seed: int, budget: float
+        self,
+        model: Model,
+        samplers: Mapping[str, type[Any]],
+        strategies: Mapping[str, type[Any]],
+        seed: int,
+        budget: float,
     ) -> None:
         super().__init__(model, seed, budget)
         self._samplers = samplers
@@ -40,7 +45,9 @@ class Answering(Movable):
         self._chain: tuple[Sampler, ...] = ()
         self.strategy: Strategy = Greedy() if model.task is Task.TRANSLATE else Sample()
         tokenizer = model.tokenizer
-        self.excluded = frozenset(special for special in (tokenizer.pad, tokenizer.bos, tokenizer.unk) if special is not None)
+        self.excluded = frozenset(
+            special for special in (tokenizer.pad, tokenizer.bos, tokenizer.unk) if special is not None
+        )
         self.replaces_unknown = False
 
     @property
@@ -100,7 +107,13 @@ class Answering(Movable):
             left_out = set(error.positions)
             return tokenizer.encode("".join(character for index, character in enumerate(text) if index not in left_out))
 
-    def _plan(self, max_tokens: int | None, stop: str | Sequence[str], strategy: Strategy | str | None, settings: Mapping[str, Any]) -> Plan:
+    def _plan(
+        self,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+        settings: Mapping[str, Any],
+    ) -> Plan:
         self._must_be_causal()
         number = Stop.max_tokens if max_tokens is None else max_tokens
         if not 1 <= number <= MOST_TOKENS:
@@ -114,7 +127,9 @@ class Answering(Movable):
         eos = self.model.tokenizer.eos
         chosen = parse_strategy(strategy, self._strategies) if isinstance(strategy, str) else strategy or self.strategy
         told = ", ".join(f"{name}={value}" for name, value in settings.items())
-        return Plan(chosen, chain, Stop(number, frozenset() if eos is None else frozenset([eos]), texts), self._undrawn(), told)
+        return Plan(
+            chosen, chain, Stop(number, frozenset() if eos is None else frozenset([eos]), texts), self._undrawn(), told
+        )
 
     def _undrawn(self) -> frozenset[int]:
         """The ids that are not drawn in the next answer."""
@@ -157,7 +172,9 @@ class Answering(Movable):
         self._keep_place()
         timeline, branches, left = self.live.timeline, self._branches, self._branches.current
         point, turn = self._last_answer()
-        used = timeline.retries_at(point) | {branch.retry for branch in branches if branch.node == branch.point == point}
+        used = timeline.retries_at(point) | {
+            branch.retry for branch in branches if branch.node == branch.point == point
+        }
         start, source = self.live.moment(point), timeline.source(point)
         parent = left.parent if left.point == point else left.name
         left.point, left.turn = point, turn
@@ -172,7 +189,9 @@ class Answering(Movable):
                 plan = replace(plan, found=end.best[number - 1])
             retry = next(retry for retry in range(len(used) + 1) if retry not in used)
             used.add(retry)
-            branch = branches.add(Branch(branches.free_name(), point, retry, parent, timeline.depth(point), point, turn))
+            branch = branches.add(
+                Branch(branches.free_name(), point, retry, parent, timeline.depth(point), point, turn)
+            )
             self._switch(branch, start, retry)
             first = first or branch
             finished = None
@@ -196,4 +215,14 @@ class Answering(Movable):
         """An answer from the live moment: of a language model, or a translation of `source`."""
         if source is None:
             return answer(self.live, plan, turn, self._draw, self.branch, candidate, end)
-        return translation(self.live, plan, turn, self._draw, self.branch, candidate, end, source=source, replaces=self.replaces_unknown)
+        return translation(
+            self.live,
+            plan,
+            turn,
+            self._draw,
+            self.branch,
+            candidate,
+            end,
+            source=source,
+            replaces=self.replaces_unknown,
+        )

@@ -55,7 +55,9 @@ def by_leaving_out(reader: Reader, ids: list[int], index: int, stopped: Callable
     for start in range(0, len(ids), MOST_ROWS):
         if stopped():
             return None
-        rows = np.array([ids[:place] + ids[place + 1 :] for place in range(start, min(len(ids), start + MOST_ROWS))], np.int64)
+        rows = np.array(
+            [ids[:place] + ids[place + 1 :] for place in range(start, min(len(ids), start + MOST_ROWS))], np.int64
+        )
         outputs, _ = reader.feed(rows, reader.initial_state(len(rows)))
         moved += [whole - log_odds(row, index) for row in outputs]
     return moved

@@ -81,7 +81,9 @@ class Branches:
     def add(self, branch: Branch) -> Branch:
         """A new branch; UsageError for a name that is taken or cannot be one."""
         if not NAME.fullmatch(branch.name):
-            raise UsageError(f"{branch.name!r} cannot be a name: letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit")
+            raise UsageError(
+                f"{branch.name!r} cannot be a name: letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit"
+            )
         if branch.name in self._branches:
             raise UsageError(f"there is a branch {branch.name} already; /checkout {branch.name} goes there")
         self._branches[branch.name] = branch

@@ -101,7 +101,9 @@ class Reader:
         elif not self._is_sound(np.isfinite(outputs)) or np.isposinf(outputs).any():
             trouble = f"returned infinite {'values' if self._model.task is Task.FORECAST else 'logits'}"
         if trouble:
-            raise PluginError(f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", "")))
+            raise PluginError(
+                f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", ""))
+            )
 
     def _is_sound(self, finite: NDArray[np.bool_]) -> bool:
         """A token may be impossible, a label or a forecast may not; finite [B, *shape]."""
@@ -124,5 +126,3 @@ def alone(leaf: Any) -> Any:
     """A copy of an array that shows a part of a larger one, which it would keep alive; others as they are."""
     base = getattr(leaf, "base", None)
     return leaf.copy() if isinstance(base, np.ndarray) and base.nbytes > leaf.nbytes else leaf
-
-

@@ -16,7 +16,9 @@ from seqshell.session.timeline import STRIDE, UNCUT, Call, Read, Source, Timelin
 from seqshell.session.token_text import Pieces
 
 BEFORE_ALL = -1  # the turn of the first root
-LONGEST_TOKENS_OF_TAIL = 64  # tokens among which the last bytes are looked for; the ones between are specials without any
+LONGEST_TOKENS_OF_TAIL = (
+    64  # tokens among which the last bytes are looked for; the ones between are specials without any
+)
 
 
 class Live:
@@ -47,7 +49,9 @@ class Live:
 
     def _first(self, source: Source | None) -> tuple[NDArray[Any], State]:
         """Outputs [1, V] and the state at a root."""
-        return self.reader.begin(source.ids) if source is not None else (self.no_outputs(), self.reader.initial_state(1))
+        return (
+            self.reader.begin(source.ids) if source is not None else (self.no_outputs(), self.reader.initial_state(1))
+        )
 
     def no_outputs(self) -> NDArray[Any]:
         """Zero logits [1, V] are the uniform distribution: before reading anything, nothing is favoured. Zeros, too, of what else it tells."""
@@ -88,7 +92,9 @@ class Live:
             calls.append(self.timeline.call_to(start))
             start = calls[-1].before
             snapshot = self.store.get(start)
-        outputs, state = (snapshot.outputs, snapshot.state) if snapshot is not None else self._first(self.timeline.sources[start])
+        outputs, state = (
+            (snapshot.outputs, snapshot.state) if snapshot is not None else self._first(self.timeline.sources[start])
+        )
         for call in reversed(calls):
             outputs, state = self.reader.read(call.ids, call.read, state)
         return Snapshot(node, state, outputs, *self._memories(node))
@@ -114,13 +120,19 @@ class Live:
     def memories(self, samplers: tuple[Sampler, ...]) -> Memories:
         """What these samplers remember here; None each when they are another chain than the one that drew last."""
         here = self.here
-        return here.memories if len(here.memories) == len(samplers) and here.samplers == samplers else (None,) * len(samplers)
+        return (
+            here.memories
+            if len(here.memories) == len(samplers) and here.samplers == samplers
+            else (None,) * len(samplers)
+        )
 
     def context(self, draw: Draw) -> SampleContext:
         """What a sampler may know here."""
         node = self.here.node
         ids = self.timeline.ids_to(node)
-        return SampleContext(History(ids), self.timeline.made_by_model(node), len(ids), self.model.tokenizer, None, draw)
+        return SampleContext(
+            History(ids), self.timeline.made_by_model(node), len(ids), self.model.tokenizer, None, draw
+        )
 
     def tail(self) -> bytes:
         """The beginning of an incomplete UTF-8 character."""

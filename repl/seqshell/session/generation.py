@@ -22,7 +22,9 @@ from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
 from seqshell.session.token_text import StopTexts
 
-Moment = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, the outputs [1, V] and the memories after it
+Moment = tuple[
+    int, State, NDArray[Any], Memories
+]  # a token, and the state, the outputs [1, V] and the memories after it
 TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth of the time of one by one
 
 
@@ -52,7 +54,13 @@ class End:
 
 
 def answer(
-    live: Live, plan: Plan, turn: int, draw: Draw, branch: str = "", candidate: int | None = None, end: End | None = None
+    live: Live,
+    plan: Plan,
+    turn: int,
+    draw: Draw,
+    branch: str = "",
+    candidate: int | None = None,
+    end: End | None = None,
 ) -> Generator[Token | Finished, None, None]:
     """Go on from the live moment: a Token for each token, then Finished. `end` is filled in for those who want to know more.
 
@@ -84,7 +92,9 @@ def answer(
         live.interrupted = False
     if isinstance(end.fault, UsageError) and position == start:  # it was asked for what cannot be
         raise end.fault
-    yield Finished("".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate, plan.settings)
+    yield Finished(
+        "".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate, plan.settings
+    )
     if end.fault is not None:
         raise end.fault
 
@@ -136,7 +146,9 @@ def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
         return
     here, size, strategy = live.here, live.model.tokenizer.size, plan.strategy
     memories, context = live.memories(plan.samplers), live.context(draw)
-    start = Batch(here.state, live.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,))
+    start = Batch(
+        here.state, live.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
+    )
     request = Request(plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, live.model.tokenizer, plan.excluded)
     decoder: Decoder = live.reader if strategy.streams else Interruptible(live)
     try:
@@ -154,7 +166,9 @@ def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
     except (Exception, SystemExit) as error:
         details = "".join(traceback.format_exception(error))
         owner = type(strategy).__module__.partition(".")[0]
-        raise PluginError(f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details) from error
+        raise PluginError(
+            f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details
+        ) from error
 
 
 def _passed(live: Live, found: Hypothesis, memories: Memories) -> Iterator[Moment]:

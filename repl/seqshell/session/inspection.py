@@ -138,7 +138,9 @@ def top(live: Live, samplers: tuple[Sampler, ...], excluded: frozenset[int], dra
     before = log_probs(outputs)
     after = log_probs(Chain(samplers, excluded=excluded).logits(outputs, live.context(draw), live.memories(samplers)))
     best = np.argsort(-before, kind="stable")[:k]
-    return Top(tuple(Likely(int(token), _name(live, int(token)), float(before[token]), float(after[token])) for token in best))
+    return Top(
+        tuple(Likely(int(token), _name(live, int(token)), float(before[token]), float(after[token])) for token in best)
+    )
 
 
 def _name(live: Live, token: int) -> str:
@@ -184,8 +186,12 @@ def describe(live: Live, branch: str) -> Mapping[str, Any]:
         shown[name] = f"{' x '.join(map(str, leaf.shape[1:]))} {leaf.dtype}, {_norms(leaf[0])}"
     store = live.store
     shown["size"] = f"{size:,} bytes"
-    shown["snapshots"] = f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
-    shown["going back"] = f"at most {STRIDE} steps are read again where snapshots were thinned out" if store.is_thinned else "at once"
+    shown["snapshots"] = (
+        f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
+    )
+    shown["going back"] = (
+        f"at most {STRIDE} steps are read again where snapshots were thinned out" if store.is_thinned else "at once"
+    )
     return shown
 
 

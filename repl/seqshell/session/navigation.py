@@ -87,7 +87,11 @@ class Movable:
             before = self.live.timeline.before_turn(nodes[-1])
             if before < 0:
                 done = len(nodes) - 1
-                raise UsageError(f"only {done} {'turn' if done == 1 else 'turns'} can be taken back" if done else "there is nothing to take back")
+                raise UsageError(
+                    f"only {done} {'turn' if done == 1 else 'turns'} can be taken back"
+                    if done
+                    else "there is nothing to take back"
+                )
             nodes.append(before)
         return self._back(nodes)
 
@@ -124,7 +128,9 @@ class Movable:
         if self.live.timeline.root(node) != self.live.timeline.root(start) and self._stands_alone(node):
             return self._moved(was, -self.position, "/undo takes it back again")
         forward = self.position > was
-        return self._moved(was, was - self.position, f"/rewind {was} goes back" if forward else "/undo brings them again")
+        return self._moved(
+            was, was - self.position, f"/rewind {was} goes back" if forward else "/undo brings them again"
+        )
 
     # Branches
 

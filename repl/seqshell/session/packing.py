@@ -55,7 +55,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
-        return {"array": [value.dtype.name, list(value.shape), base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()]}
+        return {
+            "array": [
+                value.dtype.name,
+                list(value.shape),
+                base64.b64encode(np.ascontiguousarray(value).tobytes()).decode(),
+            ]
+        }
     raise TypeError(type(value).__name__)
 
 

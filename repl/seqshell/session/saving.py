@@ -42,7 +42,14 @@ from seqshell.session.snapshots import Snapshot, Store
 from seqshell.session.timeline import STRIDE, Read, Source, Timeline
 
 Available = Mapping[str, type[Any]]
-RUNS: Mapping[str, type[Any]] = {"first": np.int64, "parent": np.int64, "turn": np.int64, "read": np.int8, "seed": np.uint64, "retry": np.uint64}
+RUNS: Mapping[str, type[Any]] = {
+    "first": np.int64,
+    "parent": np.int64,
+    "turn": np.int64,
+    "read": np.int8,
+    "seed": np.uint64,
+    "retry": np.uint64,
+}
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,15 @@ def saved_model(path: Path) -> SavedModel:
     model = header.get("model")
     if header["kind"] != "session":
         raise CheckpointError(f"{path.name} is a model, not a saved session; /load opens it")
-    if not isinstance(model, dict) or not isinstance(model.get("name"), str) or not isinstance(model.get("fingerprint"), str):
+    if (
+        not isinstance(model, dict)
+        or not isinstance(model.get("name"), str)
+        or not isinstance(model.get("fingerprint"), str)
+    ):
         raise CheckpointError(f"{path.name} does not say which model it needs")
-    return SavedModel(model["name"], model["path"] if isinstance(model.get("path"), str) else None, model["fingerprint"])
+    return SavedModel(
+        model["name"], model["path"] if isinstance(model.get("path"), str) else None, model["fingerprint"]
+    )
 
 
 def write(path: Path, saved: Saved, samplers: Available, strategies: Available) -> None:
@@ -86,14 +99,24 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     chains: list[tuple[Sampler, ...]] = [saved.chain]
     memories = []
     remembered = {node: (values, chain) for node, values, chain in live.store.remembered()}
-    remembered.update({each.node: (each.memories, each.samplers) for each in kept if any(memory is not None for memory in each.memories)})
+    remembered.update(
+        {
+            each.node: (each.memories, each.samplers)
+            for each in kept
+            if any(memory is not None for memory in each.memories)
+        }
+    )
     for node, (values, chain) in sorted(remembered.items()):
         if chain not in chains:
             chains.append(chain)
         memories.append([node, chains.index(chain), list(values)])
     header = {
         "kind": "session",
-        "model": {"name": model.name, "path": str(model.path.resolve()) if model.path else None, "fingerprint": model.fingerprint},
+        "model": {
+            "name": model.name,
+            "path": str(model.path.resolve()) if model.path else None,
+            "fingerprint": model.fingerprint,
+        },
         "architecture": model.architecture,
         "seed": saved.seed,
         "retry": saved.retry,
@@ -107,16 +130,22 @@ def write(path: Path, saved: Saved, samplers: Available, strategies: Available) 
     try:
         text = json.dumps(memories, default=plain).encode()
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}") from None
+        raise CheckpointError(
+            f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}"
+        ) from None
     whole = [snapshot for snapshot in kept if snapshot.outputs is not None]
     sizes = np.diff([*timeline.first, len(timeline)])  # a run without a node was broken off by KeyboardInterrupt
-    tensors: dict[str, NDArray[Any]] = {f"runs.{name}": np.array(getattr(timeline, name), kind)[sizes > 0] for name, kind in RUNS.items()}
+    tensors: dict[str, NDArray[Any]] = {
+        f"runs.{name}": np.array(getattr(timeline, name), kind)[sizes > 0] for name, kind in RUNS.items()
+    }
     tensors["ids"] = np.array(timeline.ids, np.int32)
     tensors["kept"] = np.array([snapshot.node for snapshot in kept], np.int64)
     tensors["whole"] = np.array([snapshot.node for snapshot in whole], np.int64)
     tensors["memories"] = np.frombuffer(text, np.uint8)
     if timeline.sources:
-        tensors["sources"] = as_tensor([[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()])
+        tensors["sources"] = as_tensor(
+            [[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()]
+        )
     if timeline.sources or timeline.words:
         tensors["words"] = as_tensor(list(timeline.words.items()))
     if isinstance(model.tokenizer, Values):
@@ -166,7 +195,13 @@ def _worth_keeping(live: Live, branches: Branches) -> list[Snapshot]:
     return [found[node] for node in sorted(found)]
 
 
-def _rebuilt(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], live: Live, samplers: Available, strategies: Available) -> Saved:
+def _rebuilt(
+    header: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    live: Live,
+    samplers: Available,
+    strategies: Available,
+) -> Saved:
     if isinstance(live.model.tokenizer, Values):
         live.model.tokenizer.fill(tensors["values"])
     size = live.model.tokenizer.size
@@ -245,7 +280,9 @@ def _read_words(tensors: Mapping[str, NDArray[Any]], timeline: Timeline) -> None
         timeline.words[node] = text
 
 
-def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
+def _snapshots(
+    tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeline, memories: Mapping[int, Any]
+) -> Iterable[Snapshot]:
     template = live.reader.initial_state(1)
     for run in range(timeline.num_runs):
         if timeline.read[run] == Read.ROOT and timeline.first[run] not in timeline.sources:
@@ -259,7 +296,10 @@ def _snapshots(tensors: Mapping[str, NDArray[Any]], live: Live, timeline: Timeli
     names = [name for name, _ in named_leaves(template)]
     columns = [unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)]
     rows = zip(*columns, strict=True) if columns else [()] * len(kept)  # a model that reads a text at once has no state
-    outputs = {node: row.copy() for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)}
+    outputs = {
+        node: row.copy()
+        for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)
+    }
     if any(row.shape != (1, *live.reader.shape) for row in outputs.values()):
         raise ValueError("the outputs do not fit the model")
     for node, row in zip(kept, rows, strict=True):
@@ -280,7 +320,9 @@ def _likes(kept: Iterable[int], template: State, live: Live, timeline: Timeline)
 
 def _branch(data: Mapping[str, Any], num_nodes: int) -> Branch:
     values = dict(data)
-    values["returns"] = [Return(**{key: _whole(value, 2**64) for key, value in each.items()}) for each in values["returns"]]
+    values["returns"] = [
+        Return(**{key: _whole(value, 2**64) for key, value in each.items()}) for each in values["returns"]
+    ]
     branch = Branch(**values)
     nodes = [branch.node, *(node for each in branch.returns for node in (each.left, each.node))]
     for node in nodes:

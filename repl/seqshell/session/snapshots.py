@@ -158,7 +158,9 @@ class Store:
         if snapshot.outputs is not None and depth:
             self._whole -= 1
             self._release(snapshot.outputs)
-            self._snapshots[snapshot.node] = Snapshot(snapshot.node, snapshot.state, None, snapshot.memories, snapshot.samplers)
+            self._snapshots[snapshot.node] = Snapshot(
+                snapshot.node, snapshot.state, None, snapshot.memories, snapshot.samplers
+            )
 
     def _thin(self, snapshot: Snapshot, depth: int) -> None:
         if depth % STRIDE or snapshot.node in self._timeline.sources:

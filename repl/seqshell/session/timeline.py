@@ -116,11 +116,34 @@ class Timeline:
         level = self.level[above]
         even = level - self.level[jump] == self.level[jump] - self.level[self.jump[jump]]
         straight = self.straight[above] if parent == len(self.ids) - 1 else self.num_runs
-        self._begin(parent, self.depth(parent), turn, read, draw, made, above, level + 1, self.jump[jump] if even else above, straight)
+        self._begin(
+            parent,
+            self.depth(parent),
+            turn,
+            read,
+            draw,
+            made,
+            above,
+            level + 1,
+            self.jump[jump] if even else above,
+            straight,
+        )
 
     def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, *place: int) -> None:
         """place: made, above, level, jump, straight. A run is there once its first node is noted: KeyboardInterrupt before that leaves nothing."""
-        columns = (self.parent, self.base, self.turn, self.read, self.seed, self.retry, self.made, self.above, self.level, self.jump, self.straight)
+        columns = (
+            self.parent,
+            self.base,
+            self.turn,
+            self.read,
+            self.seed,
+            self.retry,
+            self.made,
+            self.above,
+            self.level,
+            self.jump,
+            self.straight,
+        )
         for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
             del column[self.num_runs :]
             column.append(value)

@@ -70,7 +70,9 @@ class StopTexts:
 
     def __init__(self, texts: Iterable[str], before: bytes = b"") -> None:
         self._texts = tuple(_bytes(text) for text in texts)
-        self._beginnings = tuple(sorted({text[:length] for text in self._texts for length in range(1, len(text))}, key=len, reverse=True))
+        self._beginnings = tuple(
+            sorted({text[:length] for text in self._texts for length in range(1, len(text))}, key=len, reverse=True)
+        )
         self._window = before  # from the first byte that may be the beginning of a stop text
         self._ends: list[int] = []  # where each token that waits ends in the window
         self._cut()

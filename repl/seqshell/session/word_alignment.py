@@ -56,7 +56,9 @@ def _places(folded: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[tuple
     places: list[tuple[int, int] | None] = []
     end = 0
     for token in ids:
-        piece = "" if token == tokenizer.unk else "".join(map(_folded, tokenizer.piece(token).decode("utf-8", "ignore")))
+        piece = (
+            "" if token == tokenizer.unk else "".join(map(_folded, tokenizer.piece(token).decode("utf-8", "ignore")))
+        )
         start = folded.find(piece, end) if piece else -1
         if start < 0:
             places.append(None)

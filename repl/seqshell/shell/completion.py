@@ -49,7 +49,9 @@ def complete(shell: Shell | None, before: str) -> Completions:
 
 def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
     """The commands that begin with the word, with the first line of their help; else those that are spelled like it."""
-    names = list(shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands()))
+    names = list(
+        shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands())
+    )
     wanted = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names)
     for name in sorted(wanted):
         found = _command(shell, name)
@@ -77,7 +79,9 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
         yield from _files(word[1:], "@")
         return
     before = rest[: len(rest) - len(word)].split()
-    option = next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
+    option = (
+        next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
+    )
     if option is not None and option.takes:
         if "FILE" in option.takes:
             yield from _files(word)
@@ -97,7 +101,10 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
 def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
     try:
         return list(command.complete(shell, rest)) if command.complete is not None else ()
-    except (Exception, SystemExit):  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
+    except (
+        Exception,
+        SystemExit,
+    ):  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
         return ()
 
 

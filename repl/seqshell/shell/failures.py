@@ -38,9 +38,17 @@ def fault_of(error: Exception) -> Fault:
         return Fault(error.message, error.hint, error.code, details, isinstance(error, ExpectationError))
     told = "".join(traceback.format_exception(error))
     log = paths.home() / "log"
-    where = f"the details are in {log}" if write_log(log, told) else f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows the details"
+    where = (
+        f"the details are in {log}"
+        if write_log(log, told)
+        else f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows the details"
+    )
     reason = str(error).partition("\n")[0]
-    return Fault(f"a fault inside seqshell: {type(error).__name__}{': ' if reason else ''}{reason}; {where}", code="bug", details=told)
+    return Fault(
+        f"a fault inside seqshell: {type(error).__name__}{': ' if reason else ''}{reason}; {where}",
+        code="bug",
+        details=told,
+    )
 
 
 def write_log(log: Path, text: str) -> bool:

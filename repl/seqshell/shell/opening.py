@@ -26,7 +26,9 @@ def start_session(model: Model, registry: Registry, *, seed: int = 0, snapshot_m
     from seqshell.decoding.syntax import parse_chain, parse_strategy
     from seqshell.session import Session
 
-    session = Session(model, samplers=registry.samplers, strategies=registry.strategies, seed=seed, snapshot_mb=snapshot_mb)
+    session = Session(
+        model, samplers=registry.samplers, strategies=registry.strategies, seed=seed, snapshot_mb=snapshot_mb
+    )
     defaults = model.header.get("defaults", {})
     try:
         if defaults.get("sampler"):
@@ -34,5 +36,7 @@ def start_session(model: Model, registry: Registry, *, seed: int = 0, snapshot_m
         if defaults.get("strategy"):
             session.strategy = parse_strategy(str(defaults["strategy"]), registry.strategies)
     except UsageError as error:
-        raise CheckpointError(f"{model.name} wishes for a sampler or strategy that is not here: {error.message}") from None
+        raise CheckpointError(
+            f"{model.name} wishes for a sampler or strategy that is not here: {error.message}"
+        ) from None
     return session

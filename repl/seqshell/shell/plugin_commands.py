@@ -41,7 +41,9 @@ def strangers_command(bench: Bench, found: Command, arguments: Arguments, owner:
         raise
     except (Exception, SystemExit) as error:
         message = f"{what} failed: {reason(error)}"
-        raise PluginError(message, plugin=owner.name, distribution=owner.distribution, details=traceback.format_exc()) from error
+        raise PluginError(
+            message, plugin=owner.name, distribution=owner.distribution, details=traceback.format_exc()
+        ) from error
     finally:
         registry.busy = None
 

@@ -24,18 +24,53 @@ def _declared(*settings: Setting) -> Mapping[str, Setting]:
 
 SHELL_SETTINGS: Mapping[str, Setting] = _declared(
     Setting("max_tokens", int, 200, low=1, high=1_000_000, help="an answer ends after so many tokens"),
-    Setting("stop", tuple, (), help='texts before which an answer ends: one text, or several as ["A", "B"]; empty: none'),
+    Setting(
+        "stop", tuple, (), help='texts before which an answer ends: one text, or several as ["A", "B"]; empty: none'
+    ),
     Setting("horizon", int, 24, low=1, high=10_000, help="how many steps a forecast looks ahead"),
-    Setting("unknown", str, "error", choices=("error", "skip"), help="what becomes of characters that the model does not know"),
-    Setting("newline", str, "none", choices=("none", "before", "after"), help="where a newline is added to your messages"),
-    Setting("nbest", int, 1, low=1, high=100, neutral=1, help="show so many of the best translations; more than one needs a search such as beam"),
+    Setting(
+        "unknown",
+        str,
+        "error",
+        choices=("error", "skip"),
+        help="what becomes of characters that the model does not know",
+    ),
+    Setting(
+        "newline", str, "none", choices=("none", "before", "after"), help="where a newline is added to your messages"
+    ),
+    Setting(
+        "nbest",
+        int,
+        1,
+        low=1,
+        high=100,
+        neutral=1,
+        help="show so many of the best translations; more than one needs a search such as beam",
+    ),
     Setting("unk", bool, False, help="let the model write <unk> for a word that it lacks"),
-    Setting("replace_unk", bool, True, help="write the source word that was looked at most where the model lacks a word"),
-    Setting("pace", float, 0.0, low=0, high=10_000, neutral=0, help="show at most so many tokens a second; 0: no limit"),
+    Setting(
+        "replace_unk", bool, True, help="write the source word that was looked at most where the model lacks a word"
+    ),
+    Setting(
+        "pace", float, 0.0, low=0, high=10_000, neutral=0, help="show at most so many tokens a second; 0: no limit"
+    ),
     Setting("surprisal", bool, False, help="colour the tokens of an answer by how little the model expected them"),
-    Setting("suggest", str, "model", choices=("history", "model", "off"), help="what the grey suggestion at the prompt comes from"),
+    Setting(
+        "suggest",
+        str,
+        "model",
+        choices=("history", "model", "off"),
+        help="what the grey suggestion at the prompt comes from",
+    ),
     Setting("keys", str, "emacs", choices=("emacs", "vi"), help="the keys that edit a line"),
-    Setting("snapshot_mb", float, 256.0, low=1, high=1_000_000, help="memory in MB for the snapshots that going back lands on"),
+    Setting(
+        "snapshot_mb",
+        float,
+        256.0,
+        low=1,
+        high=1_000_000,
+        help="memory in MB for the snapshots that going back lands on",
+    ),
     Setting("autosave", bool, True, help="keep the session as `last` when you leave"),
 )
 _WRITES = frozenset({Task.GENERATE, Task.TRANSLATE})
@@ -51,8 +86,14 @@ ONLY_FOR: Mapping[str, frozenset[Task]] = MappingProxyType(
     }
 )
 # Settings that a session holds itself, and what it calls them.
-ON_SESSION: Mapping[str, str] = MappingProxyType({"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"})
-OF_THE_MODEL = ("max_tokens", "stop", "horizon")  # a model that stays in the background has its own, whatever was set for the current one
+ON_SESSION: Mapping[str, str] = MappingProxyType(
+    {"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"}
+)
+OF_THE_MODEL = (
+    "max_tokens",
+    "stop",
+    "horizon",
+)  # a model that stays in the background has its own, whatever was set for the current one
 
 
 def unquoted_value(value: Any) -> Any:
@@ -70,9 +111,20 @@ def read_value(setting: Setting, value: Any) -> Any:
             value = json.loads(value)
         except ValueError:
             value = [value]
-    texts = [unquoted_value(value)] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [None]
-    if not all(isinstance(text, str) and len(text) <= LONGEST_STOP_TEXT for text in texts) or len(texts) > MOST_STOP_TEXTS:
-        raise UsageError(f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, not {str(value)[:60]!r}")
+    texts = (
+        [unquoted_value(value)]
+        if isinstance(value, str)
+        else list(value)
+        if isinstance(value, list | tuple)
+        else [None]
+    )
+    if (
+        not all(isinstance(text, str) and len(text) <= LONGEST_STOP_TEXT for text in texts)
+        or len(texts) > MOST_STOP_TEXTS
+    ):
+        raise UsageError(
+            f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, not {str(value)[:60]!r}"
+        )
     return tuple(text for text in texts if text)
 
 
@@ -86,10 +138,17 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     for name, value in read.items():
         if name not in CONFIG_TABLES or not isinstance(value, dict):
             near = difflib.get_close_matches(name, CONFIG_TABLES, 1)
-            problems.append(f"config.toml: {name!r} is not known; " + (f"did you mean [{near[0]}]?" if near else "it has [settings] and [plugins]"))
+            problems.append(
+                f"config.toml: {name!r} is not known; "
+                + (f"did you mean [{near[0]}]?" if near else "it has [settings] and [plugins]")
+            )
     plugins, settings = read.get("plugins"), read.get("settings")
-    problems += [f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"]
+    problems += [
+        f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"
+    ]
     flat: dict[str, Any] = {}
     for name, value in settings.items() if isinstance(settings, dict) else ():
-        flat |= {f"{name}.{field}": inner for field, inner in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= (
+            {f"{name}.{field}": inner for field, inner in value.items()} if isinstance(value, dict) else {name: value}
+        )
     return flat, problems

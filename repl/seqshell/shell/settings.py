@@ -50,10 +50,15 @@ class Settings:
         self.samplers = samplers
         self.strategies = strategies
         self.session: Session | None = None
-        self.problems: list[str] = []  # what in the config file and the checkpoint could not be used, for whoever shows it
+        self.problems: list[
+            str
+        ] = []  # what in the config file and the checkpoint could not be used, for whoever shows it
         self._reported: set[str] = set()
         self._values: dict[str, dict[str, Any]] = {SET: {}, COMMAND_LINE: {}, CONFIG: {}, CHECKPOINT: {}}
-        self._later: dict[str, dict[str, Any]] = {COMMAND_LINE: {}, CONFIG: {}}  # of the chain and strategy of each session
+        self._later: dict[str, dict[str, Any]] = {
+            COMMAND_LINE: {},
+            CONFIG: {},
+        }  # of the chain and strategy of each session
         for name, value in command_line.items():
             if name in SHELL_SETTINGS:
                 self._values[COMMAND_LINE][name] = read_value(SHELL_SETTINGS[name], value)
@@ -98,7 +103,11 @@ class Settings:
         set of OF_THE_MODEL does not."""
         own = self._defaults(session)
         found = {name: self._shell_entry(setting) for name, setting in SHELL_SETTINGS.items()}
-        kept = {name: entry.value for name, entry in found.items() if entry.origin not in (CHECKPOINT, BUILT_IN) and name not in OF_THE_MODEL}
+        kept = {
+            name: entry.value
+            for name, entry in found.items()
+            if entry.origin not in (CHECKPOINT, BUILT_IN) and name not in OF_THE_MODEL
+        }
         values = {**{name: setting.default for name, setting in SHELL_SETTINGS.items()}, **own, **kept}
         self._hand_on(session, values)
         return values
@@ -127,7 +136,9 @@ class Settings:
         if name in SHELL_SETTINGS:
             return self._shell_entry(SHELL_SETTINGS[name])
         for entry in self._session_entries():
-            if name in (entry.name, _spelled_out(entry)) or (entry.name.partition(".")[0] == self._strategy_name() and name == entry.setting.name):
+            if name in (entry.name, _spelled_out(entry)) or (
+                entry.name.partition(".")[0] == self._strategy_name() and name == entry.setting.name
+            ):
                 return entry
         stage, _, field = name.partition(".")
         if stage in self.samplers:
@@ -137,7 +148,9 @@ class Settings:
     def table(self) -> tuple[Entry, ...]:
         """Every setting in force, with value and origin."""
         task = self.session.model.task if self.session else None
-        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or task in ONLY_FOR.get(name, (task,))]
+        fitting = [
+            setting for name, setting in SHELL_SETTINGS.items() if task is None or task in ONLY_FOR.get(name, (task,))
+        ]
         return (*map(self._shell_entry, fitting), *self._session_entries())
 
     # Changing
@@ -220,7 +233,11 @@ class Settings:
         for entry in self._entries(self.session.chain, self.session.strategy):
             if entry.name in based and entry.value == based[entry.name]:
                 changed = entry.name not in shipped or shipped[entry.name] != entry.value
-                kept = CHECKPOINT if defaults.get("strategy" if entry.name.partition(".")[0] == self._strategy_name() else "sampler") else BUILT_IN
+                kept = (
+                    CHECKPOINT
+                    if defaults.get("strategy" if entry.name.partition(".")[0] == self._strategy_name() else "sampler")
+                    else BUILT_IN
+                )
                 origin = CONFIG if changed else kept
             else:
                 origin = COMMAND_LINE if self._given_at_start(entry) else SET
@@ -228,7 +245,11 @@ class Settings:
         return found
 
     def _given_at_start(self, entry: Entry) -> bool:
-        words = [value for name, value in self._later[COMMAND_LINE].items() if name in (entry.name, _spelled_out(entry), entry.setting.name)]
+        words = [
+            value
+            for name, value in self._later[COMMAND_LINE].items()
+            if name in (entry.name, _spelled_out(entry), entry.setting.name)
+        ]
         try:
             return bool(words) and entry.setting.parse(unquoted_value(words[-1])) == entry.value
         except UsageError:
@@ -242,8 +263,13 @@ class Settings:
         for sampler in chain:
             stage = known_name(sampler, self.samplers)
             for index, field in enumerate(settings_of(type(sampler))):
-                found.append(Entry(f"{stage}.{field.name}" if index else stage, field, getattr(sampler, field.name), ""))
-        return found + [Entry(f"{strategy.name}.{field.name}", field, getattr(strategy, field.name), "") for field in settings_of(type(strategy))]
+                found.append(
+                    Entry(f"{stage}.{field.name}" if index else stage, field, getattr(sampler, field.name), "")
+                )
+        return found + [
+            Entry(f"{strategy.name}.{field.name}", field, getattr(strategy, field.name), "")
+            for field in settings_of(type(strategy))
+        ]
 
     def _absent_entry(self, name: str, stage: str, field: str) -> Entry:
         """A sampler's field while the sampler is not in the chain: what it is when left out."""
@@ -251,7 +277,9 @@ class Settings:
         found = next((item for item in fields if not field or item.name == field), None)
         if found is None:
             raise self._unknown(name)
-        return Entry(stage if found is fields[0] else name, dataclasses.replace(found, name=name), found.neutral, BUILT_IN)
+        return Entry(
+            stage if found is fields[0] else name, dataclasses.replace(found, name=name), found.neutral, BUILT_IN
+        )
 
     def _basis(self, session: Session, *, config: bool = True) -> tuple[tuple[Any, ...], Any]:
         """Chain and strategy as the checkpoint has them, changed by the config file unless told otherwise."""
@@ -302,12 +330,16 @@ class Settings:
         strategy, _, field = name.partition(".")
         if strategy in self.strategies and field and strategy != self._strategy_name():
             hint = f"/strategy {strategy} {field}=VALUE"
-            return UsageError(f"{strategy} is not the strategy in use; {hint} chooses it", hint=hint, code="unknown_setting")
+            return UsageError(
+                f"{strategy} is not the strategy in use; {hint} chooses it", hint=hint, code="unknown_setting"
+            )
         now = self._entries(self.session.chain, self.session.strategy) if self.session else []
         known = [*SHELL_SETTINGS, *self.samplers, *(word for entry in now for word in (entry.name, entry.setting.name))]
         near = difflib.get_close_matches(name, known, 1)
         meant = f"did you mean {near[0]}?" if near else "/set lists them"
-        return UsageError(f"there is no setting {name!r}; {meant}", hint=near[0] if near else "", code="unknown_setting")
+        return UsageError(
+            f"there is no setting {name!r}; {meant}", hint=near[0] if near else "", code="unknown_setting"
+        )
 
 
 def _spelled_out(entry: Entry) -> str:

@@ -119,8 +119,14 @@ class Shell(Bench):
             choices = " or ".join(f"/{full}" for full in several)
             raise UsageError(f"several plugins offer /{name}: choose {choices}", code="ambiguous_command")
         near = difflib.get_close_matches(name, self.registry.commands, 1)
-        meant = f"did you mean /{near[0]}?" if near else "/help lists the commands, //text sends a text that starts with a slash"
-        raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=f"/{near[0]}" if near else "", code="unknown_command")
+        meant = (
+            f"did you mean /{near[0]}?"
+            if near
+            else "/help lists the commands, //text sends a text that starts with a slash"
+        )
+        raise UsageError(
+            f"there is no command /{name[:40]}; {meant}", hint=f"/{near[0]}" if near else "", code="unknown_command"
+        )
 
     @property
     def answering(self) -> str | None:
@@ -159,7 +165,9 @@ class Shell(Bench):
             for event in events:
                 if listened and isinstance(event, Token):
                     yield from self._tell("seqshell_token", session=self.sessions[self.answering or ""], token=event)
-                if isinstance(event, Finished) and not (isinstance(event, Translation) and event.item):  # lines of a file move no session
+                if isinstance(event, Finished) and not (
+                    isinstance(event, Translation) and event.item
+                ):  # lines of a file move no session
                     self.answered = self.answering
                     self.translated = self.answering if isinstance(event, Translation) else self.translated
                     cut = event if event.stop == "interrupt" else None
@@ -218,7 +226,10 @@ class Shell(Bench):
 
         self.op = self.session.model.task.value
         if len(text) > LONGEST_MESSAGE or len(text.encode("utf-8", "replace")) > LONGEST_MESSAGE:
-            raise UsageError(f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more", code="too_long")
+            raise UsageError(
+                f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
+                code="too_long",
+            )
         yield from tasks.answer(self.session, text, self.settings)
 
     def _go_on(self) -> Generator[Event, None, None]:
@@ -231,7 +242,10 @@ class Shell(Bench):
         self.op = f"/{found.name}"
         if found.tasks and self.current and self.task not in found.tasks:
             wanted = " or ".join(sorted(task.value for task in found.tasks))
-            raise UsageError(f"/{found.name} is for the task {wanted}; {self.session.model.name} has the task {self.task}", code="wrong_task")
+            raise UsageError(
+                f"/{found.name} is for the task {wanted}; {self.session.model.name} has the task {self.task}",
+                code="wrong_task",
+            )
         arguments = syntax.read_arguments(found, line.rest, self.read_stdin)
         owner = self.registry.plugin(self.registry.owner("command", line.name))
         yield from found.run(self, arguments) if owner.builtin else strangers_command(self, found, arguments, owner)

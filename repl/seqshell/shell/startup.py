@@ -63,7 +63,14 @@ def build_shell(
         config, problems = {}, [error.message]
     settings = Settings(registry.samplers, registry.strategies, config=config, command_line=dict(options.settings))
     seed = options.seed if options.seed is not None else _random_seed() if options.interactive else 0
-    shell = Shell(registry, settings=settings, seed=seed, interactive=options.interactive, read_stdin=read_stdin, device=options.device)
+    shell = Shell(
+        registry,
+        settings=settings,
+        seed=seed,
+        interactive=options.interactive,
+        read_stdin=read_stdin,
+        device=options.device,
+    )
     told = [*registry.warnings, *(f"{problem.message}; /plugins --errors" for problem in registry.problems), *problems]
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(told)]
     if options.model is not None or options.restore is None:

@@ -1,9 +1,9 @@
 """The line language: what a line means, whether typed at the prompt, or read from a file, stdin or -c.
 
-    ROMEO:              a message, verbatim; so is //text, which sends /text
-    /undo 2             a command and what stands after its name
-    /# why              a comment
-    \"\"\"                 opens a block, a line that ends with the same closes it: one message of many lines
+ROMEO:              a message, verbatim; so is //text, which sends /text
+/undo 2             a command and what stands after its name
+/# why              a comment
+\"\"\"                 opens a block, a line that ends with the same closes it: one message of many lines
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class UnclosedBlock(UsageError):
     """The script ended inside a block, which starts in the line `number`."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f'the block is not closed: a line that ends with {QUOTES} closes it', code="unterminated_block")
+        super().__init__(
+            f"the block is not closed: a line that ends with {QUOTES} closes it", code="unterminated_block"
+        )
         self.number = number
 
 
@@ -149,13 +151,17 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
             words_after = iter(_WORD.findall(after))
             for word in words_after:
                 if not _take_option(command, declared, word, words_after, options):
-                    raise UsageError(f"after @{found[1]} only options may follow, not {word[:40]!r}; @@ starts a text with @")
+                    raise UsageError(
+                        f"after @{found[1]} only options may follow, not {word[:40]!r}; @@ starts a text with @"
+                    )
             name = unquoted(found[1]) or found[1]
             return Arguments(read_file(name, read_stdin), options, file=name)
     return Arguments(text, options)
 
 
-def _take_option(command: Command, declared: dict[str, Option], word: str, following: Iterator[str], options: dict[str, str | bool]) -> bool:
+def _take_option(
+    command: Command, declared: dict[str, Option], word: str, following: Iterator[str], options: dict[str, str | bool]
+) -> bool:
     """Put an option and its value into `options`; False when the word is no option."""
     if word not in declared:
         if declared and _OPTION.fullmatch(word):
@@ -187,4 +193,6 @@ def _unknown_option(command: Command, declared: dict[str, Option], word: str) ->
     near = difflib.get_close_matches(word, declared, 1)
     meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(declared)}"
     after = "; after -- everything is text" if command.free_text else ""
-    return UsageError(f"/{command.name} has no option {word}; {meant}{after}", hint=near[0] if near else "", code="unknown_option")
+    return UsageError(
+        f"/{command.name} has no option {word}; {meant}{after}", hint=near[0] if near else "", code="unknown_option"
+    )

@@ -73,7 +73,10 @@ class Bench:
         name = word if path is None else self._name_of(path)
         has = file.read_header(path).get("task", task) if path is not None else self.sessions[word].model.task
         if has != task:
-            raise UsageError(f"{word} is no model to {task} with, its task is to {has}; /models tells the task of each", code="wrong_task")
+            raise UsageError(
+                f"{word} is no model to {task} with, its task is to {has}; /models tells the task of each",
+                code="wrong_task",
+            )
         if name is None and path is not None:
             self.add(opening.open_model(path.resolve(), self.registry), beside=True)
             name = next(reversed(self.sessions))
@@ -100,7 +103,9 @@ class Bench:
 
         path = paths.find_checkpoint(word, kind="sessions")
         wanted = Session.saved_model(path)
-        open_one = next((item for item in self.sessions.items() if item[1].model.fingerprint == wanted.fingerprint), None)
+        open_one = next(
+            (item for item in self.sessions.items() if item[1].model.fingerprint == wanted.fingerprint), None
+        )
         model = open_one[1].model if open_one else opening.open_model(wanted.path or wanted.name, self.registry)
         session = Session.restore(path, model, samplers=self.registry.samplers, strategies=self.registry.strategies)
         self.settings.prepare(session, restored=True)

@@ -27,4 +27,9 @@ class ShellCompleter(Completer):
         before = document.text_before_cursor
         found = complete(self._get_shell(), before)
         for text, description in found.items:
-            yield Completion(text, start_position=found.start - len(before), display=safe(text).strip() or safe(text), display_meta=safe(description))
+            yield Completion(
+                text,
+                start_position=found.start - len(before),
+                display=safe(text).strip() or safe(text),
+                display_meta=safe(description),
+            )

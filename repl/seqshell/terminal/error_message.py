@@ -16,7 +16,9 @@ def draw_error(printer: Printer, error: Exception, *, put_back: bool = False) ->
     """The message, the place in the user's text where there is one, and the way out. put_back: the prompt holds the line again."""
     fault = fault_of(error)
     shown = isinstance(error, VocabularyError) and bool(error.text and error.positions)
-    printer.line(fault.message.partition("; ")[0] if shown else fault.message, "error")  # the carets tell the rest better
+    printer.line(
+        fault.message.partition("; ")[0] if shown else fault.message, "error"
+    )  # the carets tell the rest better
     if fault.details and is_debugging():
         printer.line(fault.details.rstrip("\n"), "dim")
     if isinstance(error, VocabularyError) and shown:
@@ -24,7 +26,9 @@ def draw_error(printer: Printer, error: Exception, *, put_back: bool = False) ->
         printer.line("  " + text)
         printer.line("  " + carets, "error")
     way_out = "" if fault.hint in fault.message else fault.hint
-    told = "; ".join(filter(None, (way_out, BACK if put_back and (way_out or isinstance(error, VocabularyError)) else "")))
+    told = "; ".join(
+        filter(None, (way_out, BACK if put_back and (way_out or isinstance(error, VocabularyError)) else ""))
+    )
     if told:
         printer.line(told, "dim")
 

@@ -15,7 +15,10 @@ WIDEST, NARROW = 120, 60  # columns of the terminal
 SAMPLES = 4  # looked at for each dot from left to right
 MARKS = "*o."  # observed, forecast, interval, where there is no colour
 LINES = "━━░"  # the same in the legend where there is
-BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # bits of the dots of a character, [column][row from the top]
+BRAILLE = (
+    (0x01, 0x02, 0x04, 0x40),
+    (0x08, 0x10, 0x20, 0x80),
+)  # bits of the dots of a character, [column][row from the top]
 OBSERVED, FORECAST, INTERVAL = "", "chain", "bar"  # styles
 
 Points = Sequence[float]
@@ -33,7 +36,9 @@ class Track:
     @property
     def scale(self) -> tuple[float, float]:
         """The lowest and the highest value that is drawn, a little apart even where all are one."""
-        finite = [value for part in (self.history, self.values, self.low, self.high) for value in part if math.isfinite(value)]
+        finite = [
+            value for part in (self.history, self.values, self.low, self.high) for value in part if math.isfinite(value)
+        ]
         low, high = min(finite, default=0.0), max(finite, default=0.0)
         if high > low:
             return low, high
@@ -50,8 +55,12 @@ def draw_forecast(printer: Printer, forecast: Forecast) -> None:
     number = len(forecast.columns)
     height = HEIGHTS[min(number, len(HEIGHTS)) - 1]
     for index, name in enumerate(forecast.columns[:MOST_CHARTS]):
-        low, high = ([] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high))
-        track = Track([float(row[index]) for row in forecast.history], [float(row[index]) for row in forecast.values], low, high)
+        low, high = (
+            [] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high)
+        )
+        track = Track(
+            [float(row[index]) for row in forecast.history], [float(row[index]) for row in forecast.values], low, high
+        )
         if number > 1:
             printer.line(name, "bold")
         _draw_track(printer, track, height)
@@ -63,7 +72,11 @@ def draw_forecast(printer: Printer, forecast: Forecast) -> None:
 
 def _draw_track(printer: Printer, track: Track, height: int) -> None:
     low, high = track.scale
-    names = {0: f"{high:.4g}", height // 2: f"{high - (high - low) * (height // 2) / (height - 1):.4g}", height - 1: f"{low:.4g}"}
+    names = {
+        0: f"{high:.4g}",
+        height // 2: f"{high - (high - low) * (height // 2) / (height - 1):.4g}",
+        height - 1: f"{low:.4g}",
+    }
     label = max(map(len, names.values()))
     width = max(8, min(WIDEST, printer.width - 1) - label - 2)
     rows = _coloured(track, width, height) if printer.coloured and printer.unicode else _letters(track, width, height)
@@ -81,7 +94,11 @@ def _draw_times(printer: Printer, track: Track, margin: int, width: int) -> None
     before, after = len(track.history) - 1, len(track.values)
     now = round(before * (width - 1) / max(1, before + after)) if before >= 0 else 0
     line = " " * width
-    for place, text in ((width, f"+{after}"), (now, "now" if before >= 0 else ""), (0, f"-{before}" if before > 0 else "")):
+    for place, text in (
+        (width, f"+{after}"),
+        (now, "now" if before >= 0 else ""),
+        (0, f"-{before}" if before > 0 else ""),
+    ):
         start = min(place, width - len(text))
         if line[max(0, start - 1) : start + len(text) + 1].isspace():
             line = line[:start] + text + line[start + len(text) :]
@@ -107,7 +124,12 @@ def _draw_legend(printer: Printer, forecast: Forecast) -> None:
     parts = [("observed", OBSERVED), ("forecast", FORECAST)]
     if len(forecast.interval) == 2:
         first, last = (f"{share * 100:.3g}" for share in forecast.interval)
-        parts.append((f"from the {first} to the {last} % quantile" if printer.width >= NARROW else f"{first} to {last} %", INTERVAL))
+        parts.append(
+            (
+                f"from the {first} to the {last} % quantile" if printer.width >= NARROW else f"{first} to {last} %",
+                INTERVAL,
+            )
+        )
     printer.fresh_line()
     for mark, (name, style) in zip(LINES if coloured else MARKS, parts, strict=False):
         if printer.column + len(name) + 5 > printer.width:
@@ -132,7 +154,8 @@ def _coloured(track: Track, width: int, height: int) -> list[Row]:
         cells: Row = []
         for column in range(width):
             bits = [
-                sum(BRAILLE[x][y] for x in range(2) for y in range(4) if (2 * column + x, 4 * row + y) in dots) for dots in (foretold, observed)
+                sum(BRAILLE[x][y] for x in range(2) for y in range(4) if (2 * column + x, 4 * row + y) in dots)
+                for dots in (foretold, observed)
             ]
             if any(bits):
                 cells.append((chr(0x2800 + (bits[0] | bits[1])), FORECAST if bits[0] else OBSERVED))
@@ -144,10 +167,17 @@ def _coloured(track: Track, width: int, height: int) -> list[Row]:
 
 def _letters(track: Track, width: int, height: int) -> list[Row]:
     """One letter a character."""
-    layers = [_dots(_foretold(track), track, width, height), _dots(_observed(track), track, width, height), _band(track, width, height)]
+    layers = [
+        _dots(_foretold(track), track, width, height),
+        _dots(_observed(track), track, width, height),
+        _band(track, width, height),
+    ]
     marks = (MARKS[1], MARKS[0], MARKS[2])
     return [
-        [(next((mark for mark, layer in zip(marks, layers, strict=True) if (column, row) in layer), " "), "") for column in range(width)]
+        [
+            (next((mark for mark, layer in zip(marks, layers, strict=True) if (column, row) in layer), " "), "")
+            for column in range(width)
+        ]
         for row in range(height)
     ]
 
@@ -185,7 +215,9 @@ def _band(track: Track, width: int, height: int) -> set[tuple[int, int]]:
     start = max(0, len(track.history) - 1)
     lows, highs = track.band()
     found: set[tuple[int, int]] = set()
-    for (x, low), (_, high) in zip(_samples((start, lows), track, width), _samples((start, highs), track, width), strict=True):
+    for (x, low), (_, high) in zip(
+        _samples((start, lows), track, width), _samples((start, highs), track, width), strict=True
+    ):
         found.update((x, y) for y in range(_level(high, track.scale, height), _level(low, track.scale, height) + 1))
     return found
 
@@ -205,7 +237,12 @@ def _samples(line: tuple[int, Points], track: Track, width: int) -> list[tuple[i
         place = index * (end - 1) / number
         before = min(int(place), end - 2)
         share = place - before
-        found.append((round((start + place) * (width - 1) / last), values[before] + (values[before + 1] - values[before]) * share))
+        found.append(
+            (
+                round((start + place) * (width - 1) / last),
+                values[before] + (values[before + 1] - values[before]) * share,
+            )
+        )
     return found
 
 

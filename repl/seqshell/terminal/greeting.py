@@ -40,7 +40,12 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
     """At most three lines, each with its style, none longer than the window."""
     short = ".".join(version.split(".")[:2])
     figures = title(name, header).split(", ")
-    yield _first_that_fits(width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name), "title"
+    yield (
+        _first_that_fits(
+            width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name
+        ),
+        "title",
+    )
     sentence, tried = about(header), next(iter(examples(header)), "")
     then, keys = WAYS.get(str(header.get("task", "")), WAYS[Task.GENERATE])
     attempt = f"Try  {tried}  {then}" if tried and "\n" not in tried and len(tried) < 40 else ""

@@ -11,7 +11,18 @@ from prompt_toolkit.utils import get_cwidth
 from seqshell.terminal.printer import Printer
 
 ASCII_SHADES = " .:-=+*#%@"
-COLOURS = (17, 18, 54, 61, 67, 73, 79, 114, 155, 227)  # of 256: blue to yellow, each lighter than the one before, as viridis
+COLOURS = (
+    17,
+    18,
+    54,
+    61,
+    67,
+    73,
+    79,
+    114,
+    155,
+    227,
+)  # of 256: blue to yellow, each lighter than the one before, as viridis
 HIGHEST_LABEL = 12  # rows of a label that is written downwards
 WIDEST_LABEL = 16  # columns of the name of a row
 WIDEST_CELL = 4  # columns, under labels that are written downwards
@@ -39,7 +50,10 @@ class HeatMap:
     def shares(self) -> list[list[float]]:
         """The values between 0 and 1."""
         span = (self.high - self.low) or 1.0
-        return [[min(1.0, max(0.0, (value - self.low) / span)) if math.isfinite(value) else 0.0 for value in row] for row in self.values]
+        return [
+            [min(1.0, max(0.0, (value - self.low) / span)) if math.isfinite(value) else 0.0 for value in row]
+            for row in self.values
+        ]
 
 
 def draw(printer: Printer, heat_map: HeatMap) -> None:
@@ -99,12 +113,16 @@ def fitted(name: str, width: int) -> str:
 def _downwards(printer: Printer, names: Sequence[str], label: int, cell: int) -> None:
     """Column labels written downwards, their ends on the cells."""
     written = [_letters(name) for name in names]
-    written = [letters if len(letters) <= HIGHEST_LABEL else [*letters[: HIGHEST_LABEL - 1], "…"] for letters in written]
+    written = [
+        letters if len(letters) <= HIGHEST_LABEL else [*letters[: HIGHEST_LABEL - 1], "…"] for letters in written
+    ]
     height = max(map(len, written), default=0)
     before = " " * ((cell - 1) // 2)
     for line in range(height):
         row = ([" "] * (height - len(letters)) + letters for letters in written)
-        printer.line(" " * (label + 1) + "".join(fitted(before + letters[line], cell) for letters in row).rstrip(), "dim")
+        printer.line(
+            " " * (label + 1) + "".join(fitted(before + letters[line], cell) for letters in row).rstrip(), "dim"
+        )
 
 
 def _letters(name: str) -> list[str]:

@@ -17,7 +17,13 @@ from seqshell.terminal.script_steps import Step, taken
 from seqshell.terminal.signals import Signals
 from seqshell.terminal.token_stream import Answers
 
-LOOKS_LIKE = {"exit": "/exit", "quit": "/quit", "help": "/help", "clear": "/clear", "?": "/?"}  # words that mean a command elsewhere
+LOOKS_LIKE = {
+    "exit": "/exit",
+    "quit": "/quit",
+    "help": "/help",
+    "clear": "/clear",
+    "?": "/?",
+}  # words that mean a command elsewhere
 
 
 @dataclass
@@ -54,7 +60,10 @@ class Answering:
         self._answers.begin()
         try:
             events = self.shell.handle(line)
-            with self._signals.answering(self.shell.interrupt, lambda: self.shell.registry.busy is not None), closing(events):  # type: ignore[type-var]  # a generator
+            with (
+                self._signals.answering(self.shell.interrupt, lambda: self.shell.registry.busy is not None),
+                closing(events),
+            ):  # type: ignore[type-var]  # a generator
                 for event in events:
                     drawn = drawn or not isinstance(event, Notice)
                     self._draw(event, outcome)

@@ -45,7 +45,10 @@ class LiveReading:
             return ()
         if not ids or len(ids) > MOST_READ:
             return ()
-        same = next((place for place, (new, old) in enumerate(zip(ids, self._ids, strict=False)) if new != old), min(len(ids), len(self._ids)))
+        same = next(
+            (place for place, (new, old) in enumerate(zip(ids, self._ids, strict=False)) if new != old),
+            min(len(ids), len(self._ids)),
+        )
         del self._ids[same:], self._moments[same:]
         reader = self.session.live.reader
         for token in ids[same:]:
@@ -59,12 +62,20 @@ class LiveReading:
 
 def told(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
     """The likeliest label with its probability, and the second where it is near: `Czech 51%`, `Polish 44%`."""
-    return tuple(f"{label} {probability:.0%}" for rank, (label, probability) in enumerate(probs[:2]) if rank == 0 or probability >= SECOND)
+    return tuple(
+        f"{label} {probability:.0%}"
+        for rank, (label, probability) in enumerate(probs[:2])
+        if rank == 0 or probability >= SECOND
+    )
 
 
 def belief_here(session: Session) -> tuple[str, ...]:
     """What is believed of what the session has read, as `told`; nothing where it does not label, or has read nothing."""
-    return told(session.probabilities(session.live.outputs())) if session.model.task is Task.CLASSIFY and session.position else ()
+    return (
+        told(session.probabilities(session.live.outputs()))
+        if session.model.task is Task.CLASSIFY and session.position
+        else ()
+    )
 
 
 def typed_text(line: str) -> str:

@@ -33,7 +33,9 @@ def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> st
     if not ids or len(ids) > MOST_READ or stopped():
         return ""
     outputs, state = model.decoder.feed(np.array([ids], np.int64), state)
-    specials = {special for special in (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) if special is not None}
+    specials = {
+        special for special in (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) if special is not None
+    }
     pieces = b""
     for _ in range(MOST_TOKENS):
         token = int(outputs[0].argmax())

@@ -61,7 +61,12 @@ class ProgressBar:
                 table_column=Column(min_width=8, max_width=24, ratio=1),
             ),
             TextColumn("{task.percentage:>3.0f} %", markup=False),
-            TextColumn("{task.fields[told]}", markup=False, style=style("dim"), table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn(
+                "{task.fields[told]}",
+                markup=False,
+                style=style("dim"),
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             console=self.printer.console(follow=True),
             refresh_per_second=4,
             redirect_stdout=False,

@@ -97,7 +97,9 @@ class Prompt:
         self.belief = Belief(self.session.default_buffer, self.application, get_shell)
         self.application.after_render += self._painted
 
-    def _session(self, history: History, completer: Completer, colours: int, input: Input | None, output: Output | None) -> PromptSession[str]:
+    def _session(
+        self, history: History, completer: Completer, colours: int, input: Input | None, output: Output | None
+    ) -> PromptSession[str]:
         return PromptSession(
             self._mark,
             multiline=True,
@@ -191,7 +193,10 @@ class Prompt:
         toolbar.filter = ~is_done & (renderer_height_is_known | unknown)
 
     def _mark(self) -> StyleAndTextTuples:
-        return [("class:prompt", MARK), ("", self._default if self.dumb else "")]  # a dumb terminal does not draw the default
+        return [
+            ("class:prompt", MARK),
+            ("", self._default if self.dumb else ""),
+        ]  # a dumb terminal does not draw the default
 
     def _toolbar_line(self) -> str:
         parts = self._toolbar()

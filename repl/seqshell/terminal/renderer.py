@@ -164,7 +164,13 @@ def draw_table(printer: Printer, table: Table) -> None:
         return
     if table.title:
         printer.line(table.title, "bold")
-    grid = Grid(box=None, show_header=any(table.columns), header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
+    grid = Grid(
+        box=None,
+        show_header=any(table.columns),
+        header_style=printer.rich_style("dim"),
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )
     for index, column in enumerate(table.columns):
         numbers = all(_is_number(row[index]) or row[index] is None for row in table.rows if index < len(row))
         grid.add_column(printer.text(column), justify="right" if numbers else "left", overflow="fold")
@@ -183,4 +189,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
-

@@ -191,7 +191,9 @@ class Conversation:
         """On the loading thread: import and open all that an answer needs."""
         from seqshell.terminal.line_runner import Answering
 
-        return Answering(shell or startup.build_shell(self._options, on_slow=self._hear_slow), self._printer, self._signals)
+        return Answering(
+            shell or startup.build_shell(self._options, on_slow=self._hear_slow), self._printer, self._signals
+        )
 
     def _hear_slow(self, text: str) -> None:
         """A plugin's import takes long; called on a thread of its own."""
@@ -251,7 +253,11 @@ class Conversation:
         from seqshell.terminal.toolbar import toolbar_parts
 
         try:
-            return list(toolbar_parts(self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.belief.shown))
+            return list(
+                toolbar_parts(
+                    self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.belief.shown
+                )
+            )
         except Exception:  # a plugin's sampler that cannot even be written down must not take the prompt with it
             return [self._name]
 

@@ -26,7 +26,9 @@ WIDEST = 20  # columns of a token's name
 def draw(printer: Printer, reach: Reach) -> None:
     """How far back, the token, its norm and a bar of it; then what they are the gradients of, and their half-life."""
     size = math.ceil(len(reach.tokens) / MOST_ROWS)
-    groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][::-1]  # whole ones next to the last token
+    groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][
+        ::-1
+    ]  # whole ones next to the last token
     names = [token_name("".join(text for text, _ in group)) for group in groups]
     norms = [sum(norm for _, norm in group) / len(group) for group in groups]
     length_of = _lengths(norms)

@@ -33,7 +33,12 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
-        handlers = {signal.SIGINT: self._on_interrupt, signal.SIGTERM: self._on_leave, signal.SIGHUP: self._on_leave, signal.SIGALRM: self._on_alarm}
+        handlers = {
+            signal.SIGINT: self._on_interrupt,
+            signal.SIGTERM: self._on_leave,
+            signal.SIGHUP: self._on_leave,
+            signal.SIGALRM: self._on_alarm,
+        }
         for signum, handler in handlers.items():
             if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
                 self._before[signum] = signal.signal(signum, handler)
@@ -55,7 +60,9 @@ class Signals:
             self.check()
 
     @contextmanager
-    def answering(self, interrupt: Callable[[], None], is_stranger: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def answering(
+        self, interrupt: Callable[[], None], is_stranger: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt.
 
         is_stranger: whether a plugin's code runs; where it still does PATIENCE after the first Ctrl-C, KeyboardInterrupt is raised too.

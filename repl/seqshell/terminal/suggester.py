@@ -39,7 +39,9 @@ class LineStyle(Processor):
         fragments: StyleAndTextTuples = []
         for style, text, *_ in transformation_input.fragments:
             drawn = text if text.isprintable() else "".join(map(_visible, text))
-            fragments.append(("class:model-suggestion" if is_models and style == "class:auto-suggestion" else style, drawn))
+            fragments.append(
+                ("class:model-suggestion" if is_models and style == "class:auto-suggestion" else style, drawn)
+            )
         return Transformation(fragments)
 
 
@@ -101,7 +103,12 @@ class Suggester:
 
     def _ask_model(self, loop: AbstractEventLoop, text: str) -> None:
         shell = self._get_shell()
-        if shell is None or shell.current is None or self._buffer.complete_state or not self._buffer.document.is_cursor_at_the_end:
+        if (
+            shell is None
+            or shell.current is None
+            or self._buffer.complete_state
+            or not self._buffer.document.is_cursor_at_the_end
+        ):
             return
         session, stop = shell.session, threading.Event()
         self._stop = stop

@@ -83,7 +83,8 @@ def draw_score(printer: Printer, score: Score) -> None:
         printer.line(f"the {len(rows)} most surprising of {len(score.tokens):,} tokens", "dim")
     grid = Grid(box=None, header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
     shown = [
-        (f"{index + 1}", token_name(token.text), percent(token.log_prob), f"{-token.log_prob:.2f}", f"{token.rank:,}") for index, token in rows
+        (f"{index + 1}", token_name(token.text), percent(token.log_prob), f"{-token.log_prob:.2f}", f"{token.rank:,}")
+        for index, token in rows
     ]
     room = printer.width
     for place, column in enumerate(("", "token", "prob", "nats", "rank")):
@@ -127,7 +128,9 @@ def draw_picture(printer: Printer, picture: Picture) -> None:
     rows = [token_name(str(name)) for name in picture.labels.get("rows", [""] * len(values))]
     columns = [token_name(str(name)) for name in picture.labels.get("columns", [])]
     finite = [value for row in values for value in row if math.isfinite(value)]
-    heat_map.draw(printer, HeatMap(rows, columns, values, min([0.0, *finite]), max(finite, default=1.0), keeps_cells=False))
+    heat_map.draw(
+        printer, HeatMap(rows, columns, values, min([0.0, *finite]), max(finite, default=1.0), keeps_cells=False)
+    )
 
 
 def draw_attention(printer: Printer, found: Attention) -> None:
@@ -136,7 +139,10 @@ def draw_attention(printer: Printer, found: Attention) -> None:
         printer.line("the translation is empty: nothing looked at anything", "dim")
         return
     values = [[float(weight) for weight in row[:MOST_COLUMNS]] for row in found.weights[:MOST_ROWS]]
-    rows, columns = (list(map(safe, attention_labels.labels(tokens))) for tokens in (found.target[:MOST_ROWS], found.source[:MOST_COLUMNS]))
+    rows, columns = (
+        list(map(safe, attention_labels.labels(tokens)))
+        for tokens in (found.target[:MOST_ROWS], found.source[:MOST_COLUMNS])
+    )
     heat_map.draw(printer, HeatMap(rows, columns, values))
     if len(found.source) > MOST_COLUMNS or len(found.target) > MOST_ROWS:
         part = f"the first {len(columns):,} of {len(found.source):,} tokens of the source, {len(rows):,} of {len(found.target):,} of the translation"

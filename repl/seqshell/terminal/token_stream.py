@@ -13,9 +13,17 @@ from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
 REMARKS = 3  # so many answers are explained
 WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
-NEXT = ("Enter goes on, /regen another, /undo back", "Enter goes on, /undo back", "Enter goes on")  # the longest that fits
+NEXT = (
+    "Enter goes on, /regen another, /undo back",
+    "Enter goes on, /undo back",
+    "Enter goes on",
+)  # the longest that fits
 NEXT_TO_LABEL = "/classify --explain TEXT: why, /undo back"
-NEXT_TO_TRANSLATION = ("/attention: what it looked at, /set nbest 5: the five best", "/attention: what it looked at", "/attention")
+NEXT_TO_TRANSLATION = (
+    "/attention: what it looked at, /set nbest 5: the five best",
+    "/attention: what it looked at",
+    "/attention",
+)
 Get = Callable[[str], Any]
 
 
@@ -93,12 +101,16 @@ class Answers:
     def _remark(self, finished: Finished) -> None:
         told = f"{counted(finished.num_tokens)}, {WHY.get(finished.stop, finished.stop)}"
         if finished.candidate is not None:
-            self._beside(", ".join(filter(None, (f"candidate {finished.candidate}", finished.branch, finished.settings))))
+            self._beside(
+                ", ".join(filter(None, (f"candidate {finished.candidate}", finished.branch, finished.settings)))
+            )
         elif finished.stop == "error":
             return
         elif self._remarks:
             self._remarks -= 1
-            self._beside(*(f"{told} · {what}" for what in (NEXT_TO_TRANSLATION if isinstance(finished, Translation) else NEXT)))
+            self._beside(
+                *(f"{told} · {what}" for what in (NEXT_TO_TRANSLATION if isinstance(finished, Translation) else NEXT))
+            )
         elif finished.stop == "interrupt":
             self._beside(told)
 

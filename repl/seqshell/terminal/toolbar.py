@@ -30,7 +30,9 @@ def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: tuple[st
         if session.model.task is Task.CLASSIFY:
             yield from belief_here(session) if belief is None else belief
         if session.model.task in DRAWS:
-            yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
+            yield " ".join(
+                [format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])]
+            )
             yield f"seed {session.seed}"
         yield f"{session.branch} at {session.position:,}"
     if tokens_per_second:

@@ -22,7 +22,14 @@ from seqshell.testing.examples import SIZES, Example
 from seqshell.testing.translation_rules import TRANSLATION_RULES
 
 # Instead of the defaults, for settings that are called so.
-SMALL = {"embed_size": 12, "encoder_size": 8, "hidden_size": 16, "num_layers": 2, "attention_size": 8, "table_size": 1000}
+SMALL = {
+    "embed_size": 12,
+    "encoder_size": 8,
+    "hidden_size": 16,
+    "num_layers": 2,
+    "attention_size": 8,
+    "table_size": 1000,
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,11 @@ def built(architecture: Architecture, config: Any) -> Built:
     from seqshell.testing import module_rules
 
     module: Any = module_rules.example_module(architecture, config)
-    own = resolve(architecture.decoder)(config, module_rules.weights_of(module)) if architecture.decoder is not None else None
+    own = (
+        resolve(architecture.decoder)(config, module_rules.weights_of(module))
+        if architecture.decoder is not None
+        else None
+    )
     wrapped = TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     return Built(config, module, wrapped, own)
 
@@ -98,7 +109,10 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
             lambda model, example: module_rules.every_step(model.module, model.wrapped, example),
         )
     else:
-        yield "module: it has one output for a text, [B, 1, ...], and its state is ()", partial(_of_module, module_rules.whole_texts)
+        yield (
+            "module: it has one output for a text, [B, 1, ...], and its state is ()",
+            partial(_of_module, module_rules.whole_texts),
+        )
     yield (
         "module: saving and loading change no output",
         lambda model, example: module_rules.saved(architecture, model.config, model.module, example),
@@ -106,9 +120,15 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
     if hasattr(model.module, "count"):
         yield "module: a text that it counts becomes likelier", partial(_of_module, module_rules.counts)
     else:
-        yield "module: a loss has finite gradients, and the detached state goes on", partial(_of_module, module_rules.learns)
+        yield (
+            "module: a loss has finite gradients, and the detached state goes on",
+            partial(_of_module, module_rules.learns),
+        )
     if architecture.task is Task.TRANSLATE:
-        yield "module: padding of the target changes neither an earlier logit nor the loss", partial(_of_module, module_rules.target_padding)
+        yield (
+            "module: padding of the target changes neither an earlier logit nor the loss",
+            partial(_of_module, module_rules.target_padding),
+        )
     if architecture.task is Task.FORECAST:
         yield (
             "module: observing leaves the state that reading leaves",
@@ -147,7 +167,10 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
             continue
         if found := breaks(other, example):
             seen, model = found, other
-    return seen, f"{example}, {', '.join(f'{name}={value!r}' for name, value in dataclasses.asdict(model.config).items())}"
+    return (
+        seen,
+        f"{example}, {', '.join(f'{name}={value!r}' for name, value in dataclasses.asdict(model.config).items())}",
+    )
 
 
 def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:

@@ -26,15 +26,20 @@ MOST_EVENTS = 10_000
 CHARACTERS = "".join(sorted("\n" + string.digits + string.ascii_letters + string.punctuation + " "))
 
 
-
 def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Found]]]:
     """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     lines = example_lines(offered)
-    yield "its help begins with a line of its own, and ends with an example: lines that begin with `>>> `", partial(_helps, offered, lines)
+    yield (
+        "its help begins with a line of its own, and ends with an example: lines that begin with `>>> `",
+        partial(_helps, offered, lines),
+    )
     yield "its usage names the arguments that the example gives it", partial(_usage, offered, lines)
     yield "its example runs on a small model and ends", partial(_in_folder, partial(_runs, offered, lines))
     yield "what it does is one turn: /undo takes back all of it", partial(_in_folder, partial(_undone, offered, lines))
-    yield "stopped after a token, it leaves what /undo takes back", partial(_in_folder, partial(_stopped, offered, lines))
+    yield (
+        "stopped after a token, it leaves what /undo takes back",
+        partial(_in_folder, partial(_stopped, offered, lines)),
+    )
 
 
 def example_lines(offered: Command) -> list[str]:
@@ -53,7 +58,11 @@ def _helps(offered: Command, lines: list[str]) -> str:
         return "there is no help: the docstring of the function is empty"
     if not lines:
         return "the help has no example"
-    return "" if any(_arguments(offered, line) is not None for line in lines) else f"no line of the example begins with /{offered.name}"
+    return (
+        ""
+        if any(_arguments(offered, line) is not None for line in lines)
+        else f"no line of the example begins with /{offered.name}"
+    )
 
 
 def _usage(offered: Command, lines: list[str]) -> Found:

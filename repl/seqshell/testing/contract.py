@@ -1,8 +1,8 @@
 """What everything that a plugin can offer must hold to, as checks for the plugin's own tests.
 
-    def test_my_plugin_keeps_the_contract():
-        assert not failed(check_architecture(architecture))
-        assert not failed(check_sampler(TopA))
+def test_my_plugin_keeps_the_contract():
+    assert not failed(check_architecture(architecture))
+    assert not failed(check_sampler(TopA))
 """
 
 from __future__ import annotations

@@ -24,11 +24,15 @@ def shapes(decoder: Decoder, example: Example) -> str:
     state = first = example.start(decoder)
     for name, leaf in named_leaves(first):
         if leaf.shape[:1] != (example.batch,):
-            return f"{name} is {list(leaf.shape)} at first, where [{example.batch}, ...] is needed: the batch comes first"
+            return (
+                f"{name} is {list(leaf.shape)} at first, where [{example.batch}, ...] is needed: the batch comes first"
+            )
     for column in example.columns:
         outputs, state = decoder.step(column, state)
         wanted = (example.batch, *example.output)
-        fits = outputs.ndim == len(wanted) and all(size in (None, seen) for seen, size in zip(outputs.shape, wanted, strict=True))
+        fits = outputs.ndim == len(wanted) and all(
+            size in (None, seen) for seen, size in zip(outputs.shape, wanted, strict=True)
+        )
         if not fits or not np.issubdtype(outputs.dtype, np.floating):
             return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {['any' if size is None else size for size in wanted]} of floats"
         if type(state) is not type(first):
@@ -123,7 +127,9 @@ DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "a kept state that is read again gives the same bits": replayed,
 }
 CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in pieces equals reading at once": pieces}
-WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one is greedy": beam_of_one}  # of models whose outputs are drawn from
+WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
+    "a beam of one is greedy": beam_of_one
+}  # of models whose outputs are drawn from
 
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
@@ -131,7 +137,9 @@ def equals(own: Decoder, module: Decoder, example: Example) -> str:
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         state, expected_state = part.start(own), part.start(module)
-        if seen := apart("outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL):
+        if seen := apart(
+            "outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL
+        ):
             return f"fed {batch} rows: {seen}"
         for column in part.columns:
             outputs, state = own.step(column, state)

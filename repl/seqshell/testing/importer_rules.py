@@ -25,7 +25,11 @@ def importer_rules(offered: Any) -> Iterator[tuple[str, Callable[[], str | Found
 
 def _declared(offered: Any) -> str:
     name = getattr(offered, "name", getattr(offered, "__name__", None))
-    return "" if callable(offered) and isinstance(name, str) and name else f"it is a {type(offered).__name__} with the name {name!r:.40}"
+    return (
+        ""
+        if callable(offered) and isinstance(name, str) and name
+        else f"it is a {type(offered).__name__} with the name {name!r:.40}"
+    )
 
 
 def _refuses(offered: Any) -> Found:

@@ -62,7 +62,13 @@ def whole_texts(module: nn.Module, example: Example) -> str:
 
 
 def saved(architecture: Architecture, config: Any, module: nn.Module, example: Example) -> str:
-    header = {"kind": "model", "architecture": architecture.name, "task": str(architecture.task), "config": {}, "tokenizer": {"name": "byte"}}
+    header = {
+        "kind": "model",
+        "architecture": architecture.name,
+        "task": str(architecture.task),
+        "config": {},
+        "tokenizer": {"name": "byte"},
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
         file.write(path, header, weights_of(module))
@@ -117,7 +123,10 @@ def target_padding(module: nn.Module, example: Example) -> str:
     losses = [_loss(module, each) for each in (padded, example)]
     # Each row alone is not padded at all.
     lengths = [max(2, example.steps - index) for index in range(example.batch)]
-    alone = sum(_loss(module, replace(row, inputs=row.inputs[:, :length])) for length, row in zip(lengths, _single_rows(example), strict=True))
+    alone = sum(
+        _loss(module, replace(row, inputs=row.inputs[:, :length]))
+        for length, row in zip(lengths, _single_rows(example), strict=True)
+    )
     ragged = example.inputs.copy()
     for index, length in enumerate(lengths):
         ragged[index, length:] = PAD
@@ -134,7 +143,9 @@ def _single_rows(example: Example) -> Iterator[Example]:
 
 def _loss(module: nn.Module, example: Example) -> float:
     """Summed nats of every token from the next one, padding left out."""
-    sources, lengths, inputs = (torch.from_numpy(values) for values in (example.sources, example.lengths, example.inputs))
+    sources, lengths, inputs = (
+        torch.from_numpy(values) for values in (example.sources, example.lengths, example.inputs)
+    )
     with torch.inference_mode():
         return float(pair_loss(module, sources, lengths, inputs[:, :-1], inputs[:, 1:])[0])
 

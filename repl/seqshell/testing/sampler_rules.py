@@ -24,22 +24,30 @@ VOCABULARY = "abcdefghijk"
 REPEATS = 5
 
 
-
 def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
     """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     yield "it is a frozen dataclass with a name", partial(_declared, offered)
     for values in _variants(offered):
         words = " ".join(f"{name}={value}" for name, value in values.items()) or "by default"
         tries = partial(_first, offered, values)
-        yield f"{words}: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so", partial(tries, _sound)
+        yield (
+            f"{words}: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so",
+            partial(tries, _sound),
+        )
         yield f"{words}: what goes in is not written to", partial(tries, _unwritten)
-        yield f"{words}: the same context gives the same logits; there is no chance but context.uniform(name)", partial(tries, _repeated)
+        yield (
+            f"{words}: the same context gives the same logits; there is no chance but context.uniform(name)",
+            partial(tries, _repeated),
+        )
     neutral = {item.name: item.neutral for item in settings_of(offered) if item.neutral is not None}
     if neutral:
         words = " ".join(f"{name}={value!r}" for name, value in neutral.items())
         yield f"{words}, its neutral value, changes nothing", partial(_first, offered, neutral, _neutral)
     if hasattr(offered, "update"):
-        yield "its memory is of JSON values or arrays, and an older one is not written to", partial(_first, offered, {}, _memory)
+        yield (
+            "its memory is of JSON values or arrays, and an older one is not written to",
+            partial(_first, offered, {}, _memory),
+        )
 
 
 def _variants(offered: type[Any]) -> Iterator[Mapping[str, Any]]:
@@ -74,7 +82,13 @@ def _examples() -> Iterator[tuple[Logits, SampleContext]]:
         holes = np.where(ids % 3 == 0, spread, -np.inf)
         tokens = tuple(random.integers(0, size, length).tolist())
         context = SampleContext(tokens, min(length, 20), length, CharTokenizer(VOCABULARY[:size]), draw=Draw(seed=1))
-        for logits in (np.zeros(size), spread, np.where(ids == size // 2, 60.0, -60.0), holes, np.where(ids == size - 1, 1.5, -np.inf)):
+        for logits in (
+            np.zeros(size),
+            spread,
+            np.where(ids == size // 2, 60.0, -60.0),
+            holes,
+            np.where(ids == size - 1, 1.5, -np.inf),
+        ):
             yield logits, context
 
 

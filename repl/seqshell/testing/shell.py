@@ -25,7 +25,9 @@ def shell_for(model: Model | None = None, *, plugins: Sequence[ModuleType | Any]
     return shell
 
 
-def run(lines: Iterable[str], *, model: Model | None = None, plugins: Sequence[ModuleType | Any] = (), seed: int = 0) -> list[Event]:
+def run(
+    lines: Iterable[str], *, model: Model | None = None, plugins: Sequence[ModuleType | Any] = (), seed: int = 0
+) -> list[Event]:
     """Everything that happens while the lines are handled one after the other. The first that fails raises its SeqshellError.
 
     plugins: modules, or other objects with hook implementations. seqshell.testing.tiny_model() makes a model in no time.

@@ -40,7 +40,14 @@ class Case:
     def request(self) -> Request:
         samplers = () if self.only is None else (Only(self.only),)
         stop = Stop(self.max_tokens, frozenset({STOP}) - {self.only})
-        return Request(stop, samplers, Draw(seed=1), prefix=self.prefix, tokenizer=CharTokenizer(VOCABULARY), excluded=frozenset({BANNED}))
+        return Request(
+            stop,
+            samplers,
+            Draw(seed=1),
+            prefix=self.prefix,
+            tokenizer=CharTokenizer(VOCABULARY),
+            excluded=frozenset({BANNED}),
+        )
 
     def __str__(self) -> str:
         words = [f"{self.batch} row{'s' if self.batch > 1 else ''}", f"max_tokens={self.max_tokens}"]
@@ -83,13 +90,19 @@ class Counted(TinyDecoder):
 def strategy_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
     """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     yield "it is a frozen dataclass with a name, and streams or does not", partial(_declared, offered)
-    yield "it ends: a streaming one goes on as long as somebody reads, another gives one Hypotheses for each row", partial(_first, offered, _ends)
+    yield (
+        "it ends: a streaming one goes on as long as somebody reads, another gives one Hypotheses for each row",
+        partial(_first, offered, _ends),
+    )
     yield "its tokens are of the vocabulary, and never excluded ones", partial(_first, offered, _legal)
     yield "it respects stop: answers have at most max_tokens ids and no stop id", partial(_first, offered, _stops)
     yield "answers begin with the ids of request.prefix", partial(_first, offered, _begins)
     yield "what a sampler makes impossible is not chosen", partial(_first, offered, _obeys)
     yield "its states and outputs are those of reading its tokens", partial(_first, offered, _moments)
-    yield "the same request gives the same tokens; there is no chance but request.draw", partial(_first, offered, _repeated)
+    yield (
+        "the same request gives the same tokens; there is no chance but request.draw",
+        partial(_first, offered, _repeated),
+    )
     yield "what it starts from is not written to", partial(_first, offered, _unwritten)
 
 
@@ -119,7 +132,9 @@ def _start(case: Case) -> tuple[Counted, Batch]:
     outputs, state = decoder.step(ids, decoder.initial_state(case.batch))
     decoder.most = MOST_CALLS * (case.max_tokens + 1)
     nothing: tuple[tuple[Any, ...], ...] = ((None,) * (case.only is not None),) * case.batch
-    return decoder, Batch(state, outputs, tuple((int(token),) for token in ids), nothing, (1,) * case.batch, (0,) * case.batch)
+    return decoder, Batch(
+        state, outputs, tuple((int(token),) for token in ids), nothing, (1,) * case.batch, (0,) * case.batch
+    )
 
 
 def _steps(strategy: Any, case: Case) -> list[Any]:
@@ -154,7 +169,11 @@ def _answers(strategy: Any, case: Case) -> list[Answer]:
     if strategy.streams:
         rows_of = [slice(row, row + 1) for row in range(case.batch)]
         return [
-            Answer([int(step.tokens[row.start]) for step in steps], [(step.outputs[row], rows(step.state, row)) for step in steps]) for row in rows_of
+            Answer(
+                [int(step.tokens[row.start]) for step in steps],
+                [(step.outputs[row], rows(step.state, row)) for step in steps],
+            )
+            for row in rows_of
         ]
     best: list[Hypothesis] = [step.best[0] for step in sorted(steps, key=lambda step: int(step.row))]
     return [Answer(list(each.ids), list(zip(each.outputs, each.states, strict=True))) for each in best]

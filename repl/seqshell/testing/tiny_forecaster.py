@@ -23,13 +23,19 @@ class TinyForecaster:
     """h = tanh(E x + U h); the point is x + R h for each step and column, and the quantiles lie around it at a distance that grows with
     the steps. State: one float32 array [B, H]."""
 
-    def __init__(self, num_features: int, horizon: int, num_quantiles: int = 1, hidden_size: int = 8, seed: int = 0) -> None:
+    def __init__(
+        self, num_features: int, horizon: int, num_quantiles: int = 1, hidden_size: int = 8, seed: int = 0
+    ) -> None:
         random = np.random.default_rng(seed)
         self.embedding = random.normal(0, 1, (num_features, hidden_size)).astype(np.float32)
         self.recurrent = random.normal(0, 1 / np.sqrt(hidden_size), (hidden_size, hidden_size)).astype(np.float32)
         self.readout = random.normal(0, 1 / hidden_size, (hidden_size, horizon * num_features)).astype(np.float32)
-        self.spread = 0.5 * np.sqrt(np.arange(1, horizon + 1, dtype=np.float32))[:, None, None] * (  # [K, 1, Q]
-            np.arange(num_quantiles, dtype=np.float32) - num_quantiles // 2
+        self.spread = (
+            0.5
+            * np.sqrt(np.arange(1, horizon + 1, dtype=np.float32))[:, None, None]
+            * (  # [K, 1, Q]
+                np.arange(num_quantiles, dtype=np.float32) - num_quantiles // 2
+            )
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -68,7 +74,14 @@ def tiny_forecast_model(
     fingerprint = hashlib.sha256(f"{series} {seed} {hidden_size}".encode()).hexdigest()
     parameters = sum(weights.size for weights in (decoder.embedding, decoder.recurrent, decoder.readout))
     return Model(
-        "tiny", Task.FORECAST, "elman_forecaster", decoder, Values(series.columns), fingerprint, num_parameters=parameters, series=series
+        "tiny",
+        Task.FORECAST,
+        "elman_forecaster",
+        decoder,
+        Values(series.columns),
+        fingerprint,
+        num_parameters=parameters,
+        series=series,
     )
 
 
@@ -122,4 +135,6 @@ def tiny_forecast_checkpoint(
 def _series(columns: Sequence[str], horizon: int, quantiles: Sequence[float], mean: float, std: float) -> Series:
     size = len(columns)
     example = tuple(tuple(value + column for column in range(size)) for value in EXAMPLE)
-    return Series(tuple(columns), (mean,) * size, (std,) * size, example=example, quantiles=tuple(quantiles), horizon=horizon)
+    return Series(
+        tuple(columns), (mean,) * size, (std,) * size, example=example, quantiles=tuple(quantiles), horizon=horizon
+    )

@@ -52,7 +52,9 @@ class TinyClassifier(TinyDecoder):
     """The same network with C labels in place of the vocabulary; logits = R h. causal=False: h is the mean of a network that reads the text
     forwards and the same one that reads it backwards, and there is no state."""
 
-    def __init__(self, vocab_size: int, num_classes: int, hidden_size: int = 8, seed: int = 0, *, causal: bool = True) -> None:
+    def __init__(
+        self, vocab_size: int, num_classes: int, hidden_size: int = 8, seed: int = 0, *, causal: bool = True
+    ) -> None:
         super().__init__(vocab_size, hidden_size, seed)
         self.readout = np.random.default_rng(seed + 1).normal(0, 1, (hidden_size, num_classes)).astype(np.float32)
         self.causal = causal
@@ -66,7 +68,9 @@ class TinyClassifier(TinyDecoder):
         if self.causal:
             return read_padded(self._feed, inputs, state)
         lengths = np.maximum((inputs != PAD).sum(1), 1)
-        return np.concatenate([self._feed(inputs[row : row + 1, :length], ())[0] for row, length in enumerate(lengths)]), ()
+        return np.concatenate(
+            [self._feed(inputs[row : row + 1, :length], ())[0] for row, length in enumerate(lengths)]
+        ), ()
 
     def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """The same without padding."""
@@ -123,12 +127,22 @@ class TinyTranslator:
         return outputs, state
 
 
-def tiny_model(vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None) -> Model:
+def tiny_model(
+    vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None
+) -> Model:
     """A language model over the characters of `vocabulary`, or over the ids of another tokenizer."""
     tokenizer = tokenizer or CharTokenizer(vocabulary)
     decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
-    return Model("tiny", Task.GENERATE, "elman", decoder, tokenizer, fingerprint, num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size)
+    return Model(
+        "tiny",
+        Task.GENERATE,
+        "elman",
+        decoder,
+        tokenizer,
+        fingerprint,
+        num_parameters=decoder.embedding.size * 2 + decoder.recurrent.size,
+    )
 
 
 def tiny_classification_model(
@@ -147,7 +161,9 @@ def tiny_classification_model(
     tokenizer = tokenizer or CharTokenizer(vocabulary, specials=True)
     decoder = TinyClassifier(tokenizer.size, len(labels), hidden_size, seed, causal=causal)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {labels} {seed} {hidden_size} {causal}".encode()).hexdigest()
-    return Model("tiny", Task.CLASSIFY, "elman_classifier", decoder, tokenizer, fingerprint, causal, labels=tuple(labels))
+    return Model(
+        "tiny", Task.CLASSIFY, "elman_classifier", decoder, tokenizer, fingerprint, causal, labels=tuple(labels)
+    )
 
 
 def tiny_translation_model(source: str = SOURCE, target: str = TARGET, *, seed: int = 0, hidden_size: int = 8) -> Model:
@@ -257,12 +273,21 @@ def tiny_translation_checkpoint(
     return its path."""
     random = np.random.default_rng(seed)
     reads, writes, size = _words(source.split()), _words(target.split()), hidden_size
-    shapes = {"source_embedding.weight": (reads.size, size), "target_embedding.weight": (writes.size, size), "attended.weight": (size, 2 * size)}
+    shapes = {
+        "source_embedding.weight": (reads.size, size),
+        "target_embedding.weight": (writes.size, size),
+        "attended.weight": (size, 2 * size),
+    }
     shapes |= {f"{part}.0.weight_{kind}_l0": (size, size) for part in ("encoder", "decoder") for kind in ("ih", "hh")}
     shapes |= {"readout.weight": (writes.size, size)}
     weights = {name: random.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
-    biases = ["attended.bias", *(f"{part}.0.bias_{kind}_l0" for part in ("encoder", "decoder") for kind in ("ih", "hh"))]
-    weights |= {name: np.zeros(size, np.float32) for name in biases} | {"readout.bias": np.zeros(writes.size, np.float32)}
+    biases = [
+        "attended.bias",
+        *(f"{part}.0.bias_{kind}_l0" for part in ("encoder", "decoder") for kind in ("ih", "hh")),
+    ]
+    weights |= {name: np.zeros(size, np.float32) for name in biases} | {
+        "readout.bias": np.zeros(writes.size, np.float32)
+    }
     sizes = {"embed_size": size, "encoder_size": size, "hidden_size": size}
     header = {
         "kind": "model",

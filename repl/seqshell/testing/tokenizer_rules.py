@@ -21,7 +21,6 @@ UNKNOWN = "the \u732b"
 RUBBISH: tuple[Any, ...] = (None, 7, [None], {"": []})  # in place of what to_json wrote
 
 
-
 def tokenizer_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
     """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     yield "it has a name and learns from texts", partial(_learns, offered)
@@ -108,7 +107,11 @@ def _kept(tokenizer: Any, text: str) -> str:
     if again.encode(text) != tokenizer.encode(text):
         return f"{again.encode(text)} instead of {tokenizer.encode(text)}"
     changed = [token for token in range(tokenizer.size) if again.piece(token) != tokenizer.piece(token)]
-    return f"the piece of {changed[0]} is {again.piece(changed[0])!r} instead of {tokenizer.piece(changed[0])!r}" if changed else ""
+    return (
+        f"the piece of {changed[0]} is {again.piece(changed[0])!r} instead of {tokenizer.piece(changed[0])!r}"
+        if changed
+        else ""
+    )
 
 
 def _unknown(offered: type[Any], specials: bool) -> Found:

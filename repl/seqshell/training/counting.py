@@ -23,7 +23,11 @@ from seqshell.training.run_files import write_folder
 
 def new_run(prepared: Prepared, folder: Path) -> Run:
     """The training that suits an architecture."""
-    return CountingRun(prepared, folder) if hasattr(resolve(prepared.architecture.model), "count") else Run(prepared, folder)
+    return (
+        CountingRun(prepared, folder)
+        if hasattr(resolve(prepared.architecture.model), "count")
+        else Run(prepared, folder)
+    )
 
 
 class CountingRun(Run):
@@ -54,7 +58,12 @@ class CountingRun(Run):
         self.best_weights = self._weights()
         self.write()
         # No Notice, after which trainings show a sample: the one that follows the figures is all there is to see.
-        yield Progress(1, 1, f"{ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.lessons.remark(figures)}", "counting")
+        yield Progress(
+            1,
+            1,
+            f"{ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.lessons.remark(figures)}",
+            "counting",
+        )
 
     def write(self) -> None:
         """Write metrics.jsonl."""
@@ -62,4 +71,6 @@ class CountingRun(Run):
 
     def restore(self) -> None:
         """RecipeError."""
-        raise RecipeError(f"{self.prepared.recipe.name} is counted in one go, so that there is nothing to resume; leave --resume out")
+        raise RecipeError(
+            f"{self.prepared.recipe.name} is counted in one go, so that there is nothing to resume; leave --resume out"
+        )

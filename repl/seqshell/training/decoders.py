@@ -18,6 +18,9 @@ def make_decoder(architecture: Architecture, config: Any, module: nn.Module) -> 
     if architecture.decoder is None or device_of(module).type != "cpu":
         return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
-    weights = {name: (tensor.float() if tensor.is_floating_point() else tensor).numpy().copy() for name, tensor in tensors.items()}
+    weights = {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).numpy().copy()
+        for name, tensor in tensors.items()
+    }
     decoder: Decoder = resolve(architecture.decoder)(config, weights)
     return decoder

@@ -57,17 +57,27 @@ def train(
         try:
             for event in run.epochs(stopped):
                 yield event
-                if isinstance(event, Notice) and recipe.training.sample_every and run.place.epoch % recipe.training.sample_every == 0:
+                if (
+                    isinstance(event, Notice)
+                    and recipe.training.sample_every
+                    and run.place.epoch % recipe.training.sample_every == 0
+                ):
                     yield Notice(prepared.lessons.sample(_ready(run.average), registry))
         except GeneratorExit:
             run.write()
             _keep(run, registry, out, _validation_figures(run))
             raise
-        except KeyboardInterrupt:  # it may have come in the middle of an update, so that the resume file stays as it was
+        except (
+            KeyboardInterrupt
+        ):  # it may have come in the middle of an update, so that the resume file stays as it was
             _keep(run, registry, out, _validation_figures(run))
             raise
         except RecipeError as error:
-            kept = f"; the best so far is kept in {_keep(run, registry, out, _validation_figures(run))}" if run.place.best else ""
+            kept = (
+                f"; the best so far is kept in {_keep(run, registry, out, _validation_figures(run))}"
+                if run.place.best
+                else ""
+            )
             raise RecipeError(error.message + kept, hint=error.hint) from None
         yield from _closing_remarks(run, registry, out, picture, unfinished=stopped())
 
@@ -83,7 +93,9 @@ def _own(folder: Path) -> Iterator[Path]:
     except Timeout:
         raise RecipeError(f"another training writes to {folder}; choose another name with --out") from None
     except OSError as error:
-        raise RecipeError(f"cannot write to {folder}: {error.strerror or error}; choose another place with --out") from None
+        raise RecipeError(
+            f"cannot write to {folder}: {error.strerror or error}; choose another place with --out"
+        ) from None
 
 
 def _ready(module: Any) -> Any:
@@ -93,7 +105,9 @@ def _ready(module: Any) -> Any:
 
 def _opening_remarks(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
-    size = f" with {run.num_parameters:,} parameters" if run.num_parameters else ""  # none before a model that is counted was
+    size = (
+        f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
+    )  # none before a model that is counted was
     what = f"{prepared.architecture.name}{size}, {prepared.num_tokens}"
     first, *others = prepared.lessons.about.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
@@ -112,7 +126,10 @@ def _best_module(run: Run) -> Any:
     module = run.average
     weights = run.best_weights or module.state_dict()
     if run.settings.dtype == "float16":
-        weights = {name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+        weights = {
+            name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in weights.items()
+        }
     module.load_state_dict(weights)
     return _ready(module)
 
@@ -165,7 +182,9 @@ def _without_folder(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and value else value
 
 
-def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:
+def _closing_remarks(
+    run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool
+) -> Iterator[Event]:
     """Keep the best, then tell figures, loss curve, a sample before and after, and the line that opens the model."""
     prepared, place, recipe = run.prepared, run.place, run.prepared.recipe
     run.write()  # first: _keep puts the best weights in the place of the average
@@ -176,7 +195,9 @@ def _closing_remarks(run: Run, registry: Registry, out: Path, picture: Path | No
         if run.is_stale:
             yield Notice(f"stopped early: no better validation in {place.stale} epochs")
         if run.try_average():
-            yield Notice(f"the average of the last {len(run.last_weights)} epochs' weights is better than the best epoch's, and is kept")
+            yield Notice(
+                f"the average of the last {len(run.last_weights)} epochs' weights is better than the best epoch's, and is kept"
+            )
         yield Notice("measuring the best weights on all of the validation data")
         metrics = prepared.lessons.measure(_best_module(run))
         _keep(run, registry, out, metrics)

@@ -29,7 +29,10 @@ def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, heig
     if not points:
         return ""
     width = min(width, len(points))
-    groups = [[loss for _, loss in points[len(points) * column // width : len(points) * (column + 1) // width]] for column in range(width)]
+    groups = [
+        [loss for _, loss in points[len(points) * column // width : len(points) * (column + 1) // width]]
+        for column in range(width)
+    ]
     values = [sum(group) / len(group) for group in groups]
     low, high = min(values), max(values)
     low -= (high - low) / (8 * height) or 1.0  # so that the lowest column is still seen
@@ -43,7 +46,9 @@ def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, heig
     checks = validations(history)
     if checks:
         best = min(checks, key=lambda check: check[1])
-        rows.append(f"{'':9}validation: first {checks[0][1]:.4f}, best {best[1]:.4f} after {best[0]:,} updates, last {checks[-1][1]:.4f}")
+        rows.append(
+            f"{'':9}validation: first {checks[0][1]:.4f}, best {best[1]:.4f} after {best[0]:,} updates, last {checks[-1][1]:.4f}"
+        )
     return "\n".join(rows)
 
 
@@ -51,7 +56,10 @@ def write_png(history: Sequence[Record], path: Path, title: str, unit: str = "na
     """Both curves over the updates, as a PNG."""
     figure = new_figure(8, 5)
     axes = figure.subplots()
-    for points, label, style in ((training_losses(history), "training", "-"), (validations(history), "validation", "o-")):
+    for points, label, style in (
+        (training_losses(history), "training", "-"),
+        (validations(history), "validation", "o-"),
+    ):
         if points:
             axes.plot(*zip(*points, strict=True), style, label=label)
     axes.set(xlabel="updates", ylabel=unit, title=title)

@@ -21,7 +21,9 @@ from seqshell.training.recipes.settings import TrainingSettings
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
     """SGD, Adam or AdamW; its learning rate is set before every update."""
-    parameters = list(parameters) or [nn.Parameter(torch.zeros(0))]  # a model that is counted has none, and torch wants some
+    parameters = list(parameters) or [
+        nn.Parameter(torch.zeros(0))
+    ]  # a model that is counted has none, and torch wants some
     common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
@@ -94,7 +96,9 @@ def on_device(module: nn.Module, arrays: Iterable[NDArray[Any]]) -> list[Tensor]
     return [torch.from_numpy(array).to(device) for array in arrays]
 
 
-def choose_precision(wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device) -> str:
+def choose_precision(
+    wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device
+) -> str:
     """float32 or bf16. auto times three updates' gradients of each, in turn, on a copy; float32 also where bf16 fails.
 
     loss_of(module): the loss of one piece of text. The random state stays as it was.

@@ -14,7 +14,13 @@ from seqshell.host import Registry, resolve
 from seqshell.training.objective import Lessons
 from seqshell.training.recipes.recipe import Recipe, Table
 
-SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size", "num_classes", "num_features")  # of a config, filled in from the data
+SIZES = (
+    "vocab_size",
+    "source_vocab_size",
+    "target_vocab_size",
+    "num_classes",
+    "num_features",
+)  # of a config, filled in from the data
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     """Look up and check everything that a recipe names. RecipeError says what is missing or wrong."""
     architecture = _offered(registry, "architecture", recipe.architecture)
     if architecture.task != recipe.task:
-        raise RecipeError(f"{recipe.name}: {architecture.name} is an architecture for {architecture.task}, the task is {recipe.task}")
+        raise RecipeError(
+            f"{recipe.name}: {architecture.name} is an architecture for {architecture.task}, the task is {recipe.task}"
+        )
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
     return _HOMES[recipe.task](recipe, registry, architecture)
@@ -62,9 +70,13 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
 def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     from seqshell.training.language.objective import ReadingLessons, make_streams, read_text_lessons
 
-    tokenizer, text, training_ids, validation_ids = read_text_lessons(recipe, _tokenizer_type(registry, recipe.tokenizer))
+    tokenizer, text, training_ids, validation_ids = read_text_lessons(
+        recipe, _tokenizer_type(registry, recipe.tokenizer)
+    )
     config = check_config(recipe, architecture, tokenizer.size)
-    lessons = ReadingLessons(recipe, architecture, config, tokenizer, text, make_streams(recipe, training_ids), validation_ids)
+    lessons = ReadingLessons(
+        recipe, architecture, config, tokenizer, text, make_streams(recipe, training_ids), validation_ids
+    )
     return Prepared(recipe, architecture, config, tokenizer, None, lessons)
 
 
@@ -72,7 +84,9 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
     from seqshell.training.translation.objective import TranslatingLessons, read_sentences, train_tokenizers
 
     sentences = read_sentences(recipe)
-    kinds = [_tokenizer_type(registry, table) for table in (recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer)]
+    kinds = [
+        _tokenizer_type(registry, table) for table in (recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer)
+    ]
     source_tokenizer, tokenizer = train_tokenizers(recipe, sentences, kinds)
     config = check_config(recipe, architecture, tokenizer.size, source_tokenizer.size)
     lessons = TranslatingLessons(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
@@ -85,9 +99,19 @@ def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture)
 
     split = read_lessons(recipe)
     labels = tuple(sorted(set(split.training.labels)))
-    tokenizer = train_tokenizer(recipe, recipe.tokenizer, _tokenizer_type(registry, recipe.tokenizer), split.training.texts, specials=True)
+    tokenizer = train_tokenizer(
+        recipe, recipe.tokenizer, _tokenizer_type(registry, recipe.tokenizer), split.training.texts, specials=True
+    )
     config = check_config(recipe, architecture, tokenizer.size, num_classes=len(labels))
-    return Prepared(recipe, architecture, config, tokenizer, None, ClassifyingLessons(recipe, architecture, config, tokenizer, labels, split), labels)
+    return Prepared(
+        recipe,
+        architecture,
+        config,
+        tokenizer,
+        None,
+        ClassifyingLessons(recipe, architecture, config, tokenizer, labels, split),
+        labels,
+    )
 
 
 def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
@@ -102,7 +126,12 @@ def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture)
     return Prepared(recipe, architecture, config, Values(source.columns), None, lessons, series=lessons.series)
 
 
-_HOMES = {Task.GENERATE: _reading, Task.TRANSLATE: _translating, Task.CLASSIFY: _classifying, Task.FORECAST: _forecasting}
+_HOMES = {
+    Task.GENERATE: _reading,
+    Task.TRANSLATE: _translating,
+    Task.CLASSIFY: _classifying,
+    Task.FORECAST: _forecasting,
+}
 
 
 def check_config(
@@ -116,7 +145,9 @@ def check_config(
 ) -> Any:
     """The architecture's config with the recipe's [model] settings and the sizes that the data has."""
     config = resolve(architecture.config)
-    sizes = dict(zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size, num_classes, num_features), strict=True))
+    sizes = dict(
+        zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size, num_classes, num_features), strict=True)
+    )
     filled = {item.name: sizes[item.name] for item in settings_of(config) if item.name in sizes}
     for name in filled:
         if name in recipe.model:

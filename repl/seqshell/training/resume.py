@@ -22,7 +22,9 @@ Tensors = dict[str, Tensor]
 
 def write_resume(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write both in one file, so that neither can be older than the other. A crash leaves the file as it was before or as it is after."""
-    parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}  # clones: tied weights share memory
+    parts = {
+        name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()
+    }  # clones: tied weights share memory
     write_atomically(path, save(parts, {"seqshell-resume": json.dumps(record)}))
 
 
@@ -45,13 +47,20 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
 
 def within(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
     """The tensors whose names begin with `prefix.`, without it."""
-    return {name.removeprefix(prefix + "."): tensor for name, tensor in tensors.items() if name.startswith(prefix + ".")}
+    return {
+        name.removeprefix(prefix + "."): tensor for name, tensor in tensors.items() if name.startswith(prefix + ".")
+    }
 
 
 def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[list[Any], Tensors]:
     """(groups for JSON, tensors named NUMBER.KEY) of an optimizer."""
     whole = optimizer.state_dict()
-    tensors = {f"{number}.{key}": value for number, kept in whole["state"].items() for key, value in kept.items() if value is not None}
+    tensors = {
+        f"{number}.{key}": value
+        for number, kept in whole["state"].items()
+        for key, value in kept.items()
+        if value is not None
+    }
     return whole["param_groups"], tensors
 
 
@@ -69,7 +78,10 @@ def randomness(device: torch.device) -> tuple[dict[str, Any], Tensors]:
     """The random states of Python, numpy and torch: models of plugins may draw from any of them."""
     version, internal, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
-    record = {"python": [version, list(internal), gauss], "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, cached]}
+    record = {
+        "python": [version, list(internal), gauss],
+        "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, cached],
+    }
     tensors = {"torch": torch.get_rng_state()}
     if device.type == "cuda":
         tensors["cuda"] = torch.cuda.get_rng_state(device)

@@ -126,7 +126,10 @@ class Run:
         if len(self.last_weights) < 2 or self.place.best is None:
             return False
         first = self.last_weights[0]
-        means = {name: torch.stack([weights[name].float() for weights in self.last_weights]).mean(0).to(first[name].dtype) for name in first}
+        means = {
+            name: torch.stack([weights[name].float() for weights in self.last_weights]).mean(0).to(first[name].dtype)
+            for name in first
+        }
         kept = self._weights()
         self.average.load_state_dict(means)
         figures = self.validate()
@@ -200,7 +203,9 @@ class Run:
         if chosen.any():
             which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
             first = self.module.initial_state(len(which))
-            self.state = map_leaves(lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first)
+            self.state = map_leaves(
+                lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first
+            )
 
     def _weights(self) -> Tensors:
         """A copy of the averaged weights as they are now, on the CPU."""
@@ -233,14 +238,23 @@ class Run:
         self.write()
         trained = [item["loss"] for item in place.history if "loss" in item][-RECORDS_AN_EPOCH:]
         mark = ", the best so far" if place.best is record else ""
-        yield Notice(f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {self.lessons.remark(figures)}{mark}")
+        yield Notice(
+            f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {self.lessons.remark(figures)}{mark}"
+        )
 
     def _progress(self, loss: float, speed: float) -> Progress:
         """speed: tokens a second."""
         place, num_pieces = self.place, self.lessons.num_pieces
-        left = max(0, num_pieces - place.piece) + num_pieces * max(0, self.settings.epochs - place.epoch - 1)  # an epoch may have a few more or less
+        left = max(0, num_pieces - place.piece) + num_pieces * max(
+            0, self.settings.epochs - place.epoch - 1
+        )  # an epoch may have a few more or less
         text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(place.seconds / place.done * left)} left"
-        return Progress(place.done, place.done + left, text, f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}")
+        return Progress(
+            place.done,
+            place.done + left,
+            text,
+            f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}",
+        )
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         piece = next(self.lessons.pieces(0))

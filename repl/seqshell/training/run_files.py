@@ -37,10 +37,16 @@ def write_run(run: Run) -> None:
         "random": drawn,
         "draws": run.draws.bit_generator.state,
     }
-    tensors = resume.under("weights", run.module.state_dict()) | resume.under("optimizer", moments) | resume.under("random", states)
+    tensors = (
+        resume.under("weights", run.module.state_dict())
+        | resume.under("optimizer", moments)
+        | resume.under("random", states)
+    )
     tensors |= resume.under("best", run.best_weights)
     if run.place.gathered:
-        tensors |= resume.under("gradient", {name: weight.grad for name, weight in run.module.named_parameters() if weight.grad is not None})
+        tensors |= resume.under(
+            "gradient", {name: weight.grad for name, weight in run.module.named_parameters() if weight.grad is not None}
+        )
     for number, weights in enumerate(run.last_weights):
         tensors |= resume.under(f"last{number}", weights)
     tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(run.state))}
@@ -49,7 +55,9 @@ def write_run(run: Run) -> None:
     write_folder(run.folder, run.place.history, (record, tensors))
 
 
-def write_folder(folder: Path, history: Sequence[Figures], resumable: tuple[Figures, resume.Tensors] | None = None) -> None:
+def write_folder(
+    folder: Path, history: Sequence[Figures], resumable: tuple[Figures, resume.Tensors] | None = None
+) -> None:
     """Write metrics.jsonl, a line for each of `history`, and before it the resume file of what can be resumed. RecipeError when that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,19 +74,30 @@ def restore_run(run: Run) -> None:
     record, tensors = resume.read_resume(run.resume_file)
     check_same_recipe(record["recipe"], run.prepared.recipe.tables(), run.resume_file)
     if record["sha256"] != run.lessons.data["sha256"]:
-        raise RecipeError(f"{run.lessons.data['name']} has changed since {run.resume_file} was written; leave --resume out to start anew")
+        raise RecipeError(
+            f"{run.lessons.data['name']} has changed since {run.resume_file} was written; leave --resume out to start anew"
+        )
     run.module.load_state_dict(resume.within("weights", tensors))
     if run.average is not run.module:
         run.average.load_state_dict(resume.within("average", tensors))
     resume.restore_optimizer(run.optimizer, record["optimizer"], resume.within("optimizer", tensors))
-    kept = [tensor.to(run.device) for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))]
+    kept = [
+        tensor.to(run.device)
+        for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))
+    ]
     run.state = replace_leaves(run.state, iter(kept))
     run.best_weights = resume.within("best", tensors)
-    run.last_weights = [found for number in range(run.settings.average_checkpoints) if (found := resume.within(f"last{number}", tensors))]
+    run.last_weights = [
+        found
+        for number in range(run.settings.average_checkpoints)
+        if (found := resume.within(f"last{number}", tensors))
+    ]
     gradients = resume.within("gradient", tensors)
     for name, weight in run.module.named_parameters():
         weight.grad = gradients[name].to(run.device) if name in gradients else None
-    run.place = Place(**{"done": record["place"]["step"], **record["place"]})  # older files counted updates alone, which were pieces
+    run.place = Place(
+        **{"done": record["place"]["step"], **record["place"]}
+    )  # older files counted updates alone, which were pieces
     run.precision = record["precision"]
     run.draws.bit_generator.state = record["draws"]
     resume.restore_randomness(record["random"], resume.within("random", tensors), run.device)
@@ -91,10 +110,18 @@ def check_same_recipe(old: Figures, new: Figures, path: Path) -> None:
         before, now = old.get(table), new.get(table)
         if table in TABLES and isinstance(before, dict):  # settings that are newer than the file had their defaults
             before = {item.name: item.default for item in settings_of(TABLES[table])} | before
-        before, now = (json.loads(json.dumps(values)) for values in (before, now))  # a list of the file is a tuple of the recipe
+        before, now = (
+            json.loads(json.dumps(values)) for values in (before, now)
+        )  # a list of the file is a tuple of the recipe
         if isinstance(now, dict) and isinstance(before, dict):
-            differing = [f"{table}.{key}" for key in sorted(before.keys() | now.keys()) if key not in free and before.get(key) != now.get(key)]
+            differing = [
+                f"{table}.{key}"
+                for key in sorted(before.keys() | now.keys())
+                if key not in free and before.get(key) != now.get(key)
+            ]
         else:
             differing = [table] if before != now else []
         if differing:
-            raise RecipeError(f"{path} was written with another {differing[0]}; resume with the same recipe, or leave --resume out to start anew")
+            raise RecipeError(
+                f"{path} was written with another {differing[0]}; resume with the same recipe, or leave --resume out to start anew"
+            )

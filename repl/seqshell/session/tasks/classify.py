@@ -57,11 +57,17 @@ class Classifying(Answering):
         """
         self._must_label()
         if not self.position:
-            raise UsageError(f"{self.model.name} has read nothing here yet; write a text, or /classify it", code="no_answer")
+            raise UsageError(
+                f"{self.model.name} has read nothing here yet; write a text, or /classify it", code="no_answer"
+            )
         node = self.here.node
         said = inspection.text_of(self.live, node).text if text is None else text
         probs = self.probabilities(self.live.outputs())
-        moved = self._moved_by(self.live.timeline.ids_to(node), inspection.pieces_of(self.live, node), probs[0][0]) if explain else ()
+        moved = (
+            self._moved_by(self.live.timeline.ids_to(node), inspection.pieces_of(self.live, node), probs[0][0])
+            if explain
+            else ()
+        )
         return Label(said, probs[0][0], probs, moved, 0, self.position, self.branch)
 
     def read_text(self, text: str, unknown: str = "error") -> tuple[list[int], tuple[int, int] | None]:
@@ -81,7 +87,9 @@ class Classifying(Answering):
     def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
         """Each label with its probability, the likeliest first; outputs [C]."""
         probs = np.exp(log_probs(outputs))
-        return tuple((self.model.labels[index], float(probs[index])) for index in np.argsort(-probs, kind="stable").tolist())
+        return tuple(
+            (self.model.labels[index], float(probs[index])) for index in np.argsort(-probs, kind="stable").tolist()
+        )
 
     def explained(self, text: str, unknown: str = "error") -> Label:
         """As `classify` with `explain`, but nothing moves: for the lines of a file."""
@@ -114,8 +122,13 @@ class Classifying(Answering):
         texts = inspection.texts_of(self.live, ids)
         if tokenizer.unk in ids:
             space = " " if tokenizer.piece(tokenizer.unk).startswith(b" ") else ""
-            stands_for = list(words) if len(ids) == len(words) else [space + word for word in words_of(words, ids, tokenizer)]  # a character, a word
-            texts = [word if token == tokenizer.unk else text for token, text, word in zip(ids, texts, stands_for, strict=True)]
+            stands_for = (
+                list(words) if len(ids) == len(words) else [space + word for word in words_of(words, ids, tokenizer)]
+            )  # a character, a word
+            texts = [
+                word if token == tokenizer.unk else text
+                for token, text, word in zip(ids, texts, stands_for, strict=True)
+            ]
         return [texts[place] for place in self._cut(list(range(len(ids))))]
 
     def _note_unknown(self, ids: list[int], texts: list[str]) -> None:

@@ -62,7 +62,9 @@ def explain_lines(session: Session, lines: Iterable[str], wishes: Wishes) -> Ite
         session.live.interrupted = False
 
 
-def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, found: dict[int, Label | Failed]) -> Iterator[int]:
+def _labelled(
+    session: Session, window: list[tuple[int, str]], unknown: str, found: dict[int, Label | Failed]
+) -> Iterator[int]:
     """Fill in `found` for numbered lines; before each batch, and at the end, how many are there.
 
     Lines of similar length are read together, padded to the longest of them.
@@ -96,5 +98,7 @@ def _labelled(session: Session, window: list[tuple[int, str]], unknown: str, fou
         outputs, _ = reader.feed(texts, reader.initial_state(len(batch)))
         for (item, line, ids), told in zip(batch, outputs, strict=True):
             probs = session.probabilities(told)
-            found[item] = Label(line, probs[0][0], probs, end=len(ids), branch=session.branch, item=item, left_out=left_out[item])
+            found[item] = Label(
+                line, probs[0][0], probs, end=len(ids), branch=session.branch, item=item, left_out=left_out[item]
+            )
     yield len(found)

@@ -35,7 +35,11 @@ class Forecasting(Answering):
         VocabularyError or UsageError for what is no row of numbers; nothing has changed then.
         """
         series = self._series()
-        ids = self._encoded(values, "error") if isinstance(values, str) else self._values.add(as_rows(values, series.columns))
+        ids = (
+            self._encoded(values, "error")
+            if isinstance(values, str)
+            else self._values.add(as_rows(values, series.columns))
+        )
         self._forget_interrupt()
         self._take_turn(answers=False)
         return self.live.feed(ids, self._turn, self._draw)
@@ -50,7 +54,11 @@ class Forecasting(Answering):
         series = self._series()
         steps = self.check_steps(steps)
         if not self.position:
-            raise UsageError(f"{self.model.name} has observed nothing yet; {self._advice()}", hint=self._way_to_begin(), code="empty_series")
+            raise UsageError(
+                f"{self.model.name} has observed nothing yet; {self._advice()}",
+                hint=self._way_to_begin(),
+                code="empty_series",
+            )
         self._forget_interrupt()
         outputs = self._outputs(steps)
         self._is_answered = True
@@ -62,7 +70,14 @@ class Forecasting(Answering):
             low[series.horizon :] = high[series.horizon :] = np.nan
         ends = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
         return Forecast(
-            series.columns, self._history(len(told)), told[..., told.shape[-1] // 2], low, high, self.position, self.branch, interval=ends
+            series.columns,
+            self._history(len(told)),
+            told[..., told.shape[-1] // 2],
+            low,
+            high,
+            self.position,
+            self.branch,
+            interval=ends,
         )
 
     def check_steps(self, steps: int | None = None) -> int:
@@ -145,9 +160,17 @@ class Forecasting(Answering):
         try:
             return self._values.encode(text)
         except VocabularyError as error:  # nothing of a series can be left out, whatever `unknown` says
-            raise VocabularyError(error.message, text=error.text, positions=error.positions, hint=self._advice()) from None
+            raise VocabularyError(
+                error.message, text=error.text, positions=error.positions, hint=self._advice()
+            ) from None
 
-    def _plan(self, max_tokens: int | None, stop: str | Sequence[str], strategy: Strategy | str | None, settings: Mapping[str, Any]) -> Plan:
+    def _plan(
+        self,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+        settings: Mapping[str, Any],
+    ) -> Plan:
         if self.model.task is Task.FORECAST:
             raise UsageError(f"{self.model.name} forecasts numbers and writes no text; write values, or /forecast")
         return super()._plan(max_tokens, stop, strategy, settings)
@@ -155,4 +178,6 @@ class Forecasting(Answering):
     def _must_tell_tokens(self) -> None:
         super()._must_tell_tokens()
         if self.model.task is Task.FORECAST:
-            raise UsageError(f"{self.model.name} forecasts numbers and knows no likeliest tokens; /forecast shows what may come next")
+            raise UsageError(
+                f"{self.model.name} forecasts numbers and knows no likeliest tokens; /forecast shows what may come next"
+            )

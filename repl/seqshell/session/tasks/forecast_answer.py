@@ -56,6 +56,8 @@ def observe_file(session: Session, name: str, read_stdin: Callable[[], str] | No
     try:
         return session.observe(text)
     except VocabularyError as error:
-        raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions, hint=error.hint) from None
+        raise VocabularyError(
+            f"{name}: {error.message}", text=error.text, positions=error.positions, hint=error.hint
+        ) from None
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", hint=error.hint) from None

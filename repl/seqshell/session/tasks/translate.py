@@ -72,7 +72,9 @@ class Translating(Answering):
         if nbest < 1:
             raise UsageError("ask for at least one candidate")
         if nbest > 1 and plan.strategy.streams:
-            raise UsageError(f"{plan.strategy.name} makes one answer; to choose among the {nbest} best, use a search: /strategy beam")
+            raise UsageError(
+                f"{plan.strategy.name} makes one answer; to choose among the {nbest} best, use a search: /strategy beam"
+            )
         return replace(plan, num_best=nbest, prefix=self._forced(prefix, unknown, plan.stop.max_tokens))
 
     def read_source(self, text: str, unknown: str = "error", prefix: tuple[int, ...] = ()) -> Source | None:
@@ -130,20 +132,30 @@ class Translating(Answering):
         ids = self._encoded(prefix, unknown)
         if tokenizer.unk in ids and unknown != "skip":
             word = words_of(prefix, ids, tokenizer)[ids.index(tokenizer.unk)]
-            raise VocabularyError(f"{self.model.name} does not know {word!r}, so an answer cannot begin with it", text=prefix)
+            raise VocabularyError(
+                f"{self.model.name} does not know {word!r}, so an answer cannot begin with it", text=prefix
+            )
         if len(ids) >= most:
             raise UsageError(f"an answer of {most} tokens cannot begin with {len(ids)}; raise max_tokens")
         return tuple(token for token in ids if token != tokenizer.unk)
 
     def _undrawn(self) -> frozenset[int]:
-        return self.excluded - {self.model.tokenizer.unk} if self.replaces_unknown and self.has_attention else self.excluded
+        return (
+            self.excluded - {self.model.tokenizer.unk}
+            if self.replaces_unknown and self.has_attention
+            else self.excluded
+        )
 
     def _must_go_on(self) -> None:
         super()._must_go_on()
         if self.model.task is Task.TRANSLATE:
-            raise UsageError(f"{self.model.name} translates whole texts and reads no other; write one, or /translate it")
+            raise UsageError(
+                f"{self.model.name} translates whole texts and reads no other; write one, or /translate it"
+            )
 
     def _must_tell_tokens(self) -> None:
         super()._must_tell_tokens()
         if self.model.task is Task.TRANSLATE and self.live.timeline.source(self.here.node) is None:
-            raise UsageError("nothing was translated here yet, so nothing can come next; translate a text first", code="no_answer")
+            raise UsageError(
+                "nothing was translated here yet, so nothing can come next; translate a text first", code="no_answer"
+            )

@@ -20,7 +20,9 @@ def answer(session: Session, text: str, wishes: Wishes, prefix: str = "") -> Ite
     candidates are told). Nothing has changed when VocabularyError is raised, or when the message is blank.
     """
     length, unknown, stop = (wishes.get(name) for name in ("max_tokens", "unknown", "stop"))
-    yield from session.translate(text, length, prefix=prefix, unknown=unknown, stop=stop, nbest=wishes.get("nbest") or 1)
+    yield from session.translate(
+        text, length, prefix=prefix, unknown=unknown, stop=stop, nbest=wishes.get("nbest") or 1
+    )
 
 
 def go_on(session: Session, wishes: Wishes, number: int | None = None) -> Iterator[Event]:

@@ -29,13 +29,17 @@ class Failed(Event):
     reason: str
 
 
-def translate_lines(session: Session, lines: Iterable[str], wishes: Wishes, prefix: str = "") -> Iterator[Progress | Translation | Failed]:
+def translate_lines(
+    session: Session, lines: Iterable[str], wishes: Wishes, prefix: str = ""
+) -> Iterator[Progress | Translation | Failed]:
     """A Translation or Failed for each line, in their order, blank ones included, with Progress in between.
 
     wishes: as for `tasks.translate`. Ends early, between two steps of the model, when the session is interrupted. UsageError for wishes
     that cannot be had, before the first line; a fault of the model or of a sampler ends it with a PluginError.
     """
-    plan = session.plan_translation(wishes.get("max_tokens"), prefix, wishes.get("unknown"), wishes.get("stop"), nbest=wishes.get("nbest") or 1)
+    plan = session.plan_translation(
+        wishes.get("max_tokens"), prefix, wishes.get("unknown"), wishes.get("stop"), nbest=wishes.get("nbest") or 1
+    )
     total = len(lines) if isinstance(lines, Sized) else 0
     rest = enumerate(lines, 1)
     done = 0
@@ -51,7 +55,9 @@ def translate_lines(session: Session, lines: Iterable[str], wishes: Wishes, pref
         session.live.interrupted = False
 
 
-def _window(session: Session, window: list[tuple[int, str]], plan: Plan, unknown: str) -> Iterator[int | Translation | Failed]:
+def _window(
+    session: Session, window: list[tuple[int, str]], plan: Plan, unknown: str
+) -> Iterator[int | Translation | Failed]:
     """The results for numbered lines; now and then the number of lines that are done."""
     from seqshell.core.sampling import Draw, Request
     from seqshell.decoding.batched import answers
@@ -89,7 +95,9 @@ def _window(session: Session, window: list[tuple[int, str]], plan: Plan, unknown
         try:
             number, best = next(found)
             item, source = waiting[number]
-            if session.replaces_unknown and any(unk in each.ids for each in best):  # what it looked at is in its states: find it again with them
+            if session.replaces_unknown and any(
+                unk in each.ids for each in best
+            ):  # what it looked at is in its states: find it again with them
                 ((_, best),) = answers(decoder, [source.ids], plan.strategy, replace(request, keeps_states=True))
         except (StopIteration, Interrupted):
             return
@@ -111,4 +119,15 @@ def _result(session: Session, source: Source, best: tuple[Hypothesis, ...], plan
     size = len(first.ids)
     stop = "length" if size == plan.stop.max_tokens else "eos"
     told = () if plan.strategy.streams else candidates
-    return Translation(candidates[0].text, size, stop, first.log_prob, 0, size, session.branch, source=source.text, candidates=told, item=item)
+    return Translation(
+        candidates[0].text,
+        size,
+        stop,
+        first.log_prob,
+        0,
+        size,
+        session.branch,
+        source=source.text,
+        candidates=told,
+        item=item,
+    )

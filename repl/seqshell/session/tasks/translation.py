@@ -46,7 +46,16 @@ class Unknown:
 
 
 def translation(
-    live: Live, plan: Plan, turn: int, draw: Draw, branch: str, candidate: int | None, end: End, *, source: Source, replaces: bool
+    live: Live,
+    plan: Plan,
+    turn: int,
+    draw: Draw,
+    branch: str,
+    candidate: int | None,
+    end: End,
+    *,
+    source: Source,
+    replaces: bool,
 ) -> Iterator[Token | Finished]:
     """As `answer`, from the root of a source: a Token for each token, then Translation.
 
@@ -69,10 +78,14 @@ def translation(
                 found = end.best if candidate is None else ()  # else each is told as an answer of its own
                 best = as_candidates(live, found, unknown, start)
                 place = (event.start, event.end, event.branch, event.candidate, event.settings)
-                yield Translation("".join(told), event.num_tokens, event.stop, event.log_prob, *place, source.text, best)
+                yield Translation(
+                    "".join(told), event.num_tokens, event.stop, event.log_prob, *place, source.text, best
+                )
 
 
-def as_candidates(live: Live, found: Iterable[Hypothesis], unknown: Unknown, start: State = None) -> tuple[Candidate, ...]:
+def as_candidates(
+    live: Live, found: Iterable[Hypothesis], unknown: Unknown, start: State = None
+) -> tuple[Candidate, ...]:
     """The answers that a search found, best first. Of those that are one text in other tokens, the best.
 
     start: the state they were found from, needed where a first token is UNK and gives way.
@@ -101,7 +114,9 @@ def attention(live: Live) -> Attention:
     timeline, model, node = live.timeline, live.model, live.here.node
     source = timeline.source(node)
     if source is None:
-        raise UsageError("there is no translation yet whose attention could be shown; translate a text first", code="no_answer")
+        raise UsageError(
+            "there is no translation yet whose attention could be shown; translate a text first", code="no_answer"
+        )
     assert model.source_tokenizer is not None
     if attention_of(live.here.state) is None:
         raise UsageError(f"{model.name} has no attention: all that it knows of the source is its first state")
@@ -112,7 +127,9 @@ def attention(live: Live) -> Attention:
     reader = model.source_tokenizer
     words = words_of(source.text, source.ids, reader)
     seen = [_source_text(reader, token, word) for token, word in zip(source.ids, words, strict=True)]
-    rows: NDArray[Any] = np.array(weights[:-1]).reshape(len(target), len(seen))  # the last state has not chosen a token yet
+    rows: NDArray[Any] = np.array(weights[:-1]).reshape(
+        len(target), len(seen)
+    )  # the last state has not chosen a token yet
     return Attention(_without_first_space(seen), _without_first_space(target), rows)
 
 

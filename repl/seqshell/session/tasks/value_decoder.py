@@ -15,7 +15,9 @@ from seqshell.core.number_text import as_text
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 
-FURTHEST = 1e6  # standard deviations from the mean of the training data; what is further away is no value of this series
+FURTHEST = (
+    1e6  # standard deviations from the mean of the training data; what is further away is no value of this series
+)
 
 
 class ValueDecoder:

@@ -47,7 +47,9 @@ def lines_of(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def answer_lines(shell: Shell, telling: Telling, sources: list[str], events: Iterable[Event], file: str) -> Iterator[Event]:
+def answer_lines(
+    shell: Shell, telling: Telling, sources: list[str], events: Iterable[Event], file: str
+) -> Iterator[Event]:
     """One answer for each line; what is done is written even when it is broken off. events: answers, Failed and Progress; file: "" tells them."""
     answers: list[Any] = []
     num_failed = 0

@@ -23,10 +23,10 @@ def branch_names(shell: Shell, text: str) -> Iterable[str]:
 def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Name this moment and go on there; the state is the same, and the branch you leave stays where it is.
 
-        >>> ROMEO:
-        >>> /branch other
-        >>> /continue 5
-        >>> /checkout main
+    >>> ROMEO:
+    >>> /branch other
+    >>> /continue 5
+    >>> /checkout main
     """
     (name,) = words(arguments, branch, 0, 1) or (None,)
     yield from told(shell.session, shell.session.branch_off(name))
@@ -36,9 +36,9 @@ def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Go to another branch; the state is the one where that branch stands.
 
-        >>> ROMEO:
-        >>> /branch other
-        >>> /checkout main
+    >>> ROMEO:
+    >>> /branch other
+    >>> /checkout main
     """
     (name,) = words(arguments, checkout, 1, 1)
     yield from told(shell.session, shell.session.checkout(name))
@@ -48,9 +48,9 @@ def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the tree of branches with their first words; the state is kept.
 
-        >>> ROMEO:
-        >>> /regen 2
-        >>> /branches
+    >>> ROMEO:
+    >>> /regen 2
+    >>> /branches
     """
     words(arguments, branches, 0, 0)
     found = shell.session.branches()
@@ -62,9 +62,9 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def drop(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Forget a branch that you do not stand on; the state is kept.
 
-        >>> /branch other
-        >>> /checkout main
-        >>> /drop other
+    >>> /branch other
+    >>> /checkout main
+    >>> /drop other
     """
     (name,) = words(arguments, drop, 1, 1)
     shell.session.drop(name)

@@ -48,7 +48,13 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     file, explain = str(arguments.options.get("-o", "")), bool(arguments.options.get("--explain"))
     word = str(arguments.options.get("-m", ""))
-    is_here = not arguments.text and not arguments.quoted and not word and shell.task == Task.CLASSIFY and shell.session.position > 0
+    is_here = (
+        not arguments.text
+        and not arguments.quoted
+        and not word
+        and shell.task == Task.CLASSIFY
+        and shell.session.position > 0
+    )
     if not arguments.text.strip() and not arguments.file and not is_here:
         words(arguments, classify, 1)
     if file:
@@ -59,7 +65,11 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if arguments.file:
         yield from _lines(shell, session, arguments.text, wishes, explain, file)
         return
-    found = session.label(explain=explain) if is_here else session.classify(arguments.text, explain=explain, unknown=wishes.get("unknown"))
+    found = (
+        session.label(explain=explain)
+        if is_here
+        else session.classify(arguments.text, explain=explain, unknown=wishes.get("unknown"))
+    )
     if shell.interactive and name != shell.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
@@ -78,7 +88,9 @@ def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: b
 
     telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
     sources = lines_of(text)
-    yield from answer_lines(shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, wishes), file)
+    yield from answer_lines(
+        shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, wishes), file
+    )
 
 
 def _cut(found: list[Label]) -> str:

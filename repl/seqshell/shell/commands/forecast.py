@@ -103,7 +103,9 @@ def _draw(found: Forecast, figure: Any) -> None:
     size = len(found.columns)
     figure.set_size_inches(8, min(40, 1 + 2.5 * size))
     before, after = len(found.history), len(found.values)
-    for index, (axes, name) in enumerate(zip(figure.subplots(size, 1, sharex=True, squeeze=False)[:, 0], found.columns, strict=True)):
+    for index, (axes, name) in enumerate(
+        zip(figure.subplots(size, 1, sharex=True, squeeze=False)[:, 0], found.columns, strict=True)
+    ):
         axes.plot(range(1 - before, 1), found.history[:, index], color="0.35", label="observed")
         axes.plot(range(after + 1), [found.history[-1, index], *found.values[:, index]], color="C0", label="forecast")
         if found.low is not None:

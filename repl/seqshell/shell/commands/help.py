@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage, and that a text may be a file; /help COMMAND tells them
+OPTIONS = re.compile(
+    r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]"
+)  # of a usage, and that a text may be a file; /help COMMAND tells them
 JOINT = "\0"  # stands for a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line lets it go on."
@@ -84,9 +86,9 @@ def help_words(shell: Shell, text: str) -> Iterable[str]:
 def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the commands by purpose, one command in full, or the keys; the state is kept.
 
-        >>> /help
-        >>> /help undo
-        >>> /help keys
+    >>> /help
+    >>> /help undo
+    >>> /help keys
     """
     (word,) = words(arguments, show_help, 0, 1) or ("",)
     if word == "keys":
@@ -102,7 +104,13 @@ def _overview(registry: Registry) -> str:
     for purpose, commands in listed(registry).items():
         whole = [f"/{item.name} {OPTIONS.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
         if whole:
-            wrapped = textwrap.wrap("  ".join(whole), WIDTH, initial_indent=f"{purpose:<10}", subsequent_indent=" " * 10, break_on_hyphens=False)
+            wrapped = textwrap.wrap(
+                "  ".join(whole),
+                WIDTH,
+                initial_indent=f"{purpose:<10}",
+                subsequent_indent=" " * 10,
+                break_on_hyphens=False,
+            )
             lines += [line.replace(JOINT, " ") for line in wrapped]
     return "\n".join([BEGINNING, *lines, "", END])
 

@@ -40,7 +40,9 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.answered not in (None, shell.current):
         yield Notice(f"the last answer came from {shell.answered}; this takes back what {shell.current} read and said")
     if word.endswith("t") and word[:-1].isdigit():
-        yield from told(shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS)))
+        yield from told(
+            shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS))
+        )
     else:
         yield from told(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
 
@@ -49,9 +51,9 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Bring again what /undo, /rewind or /reset took back, one turn or N; the state goes forward with it.
 
-        >>> ROMEO:
-        >>> /undo
-        >>> /redo
+    >>> ROMEO:
+    >>> /undo
+    >>> /redo
     """
     (word,) = words(arguments, redo, 0, 1) or ("1",)
     yield from told(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
@@ -72,21 +74,27 @@ def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not text:
         words(arguments, rewind, 1)
     position = None if arguments.quoted else _position(text)
-    yield from told(shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
+    yield from told(
+        shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position)
+    )
 
 
 def _position(text: str) -> int | None:
     """The number that the text is; None where it is none."""
     digits = text.strip().removeprefix("-")
-    return whole_number(text.strip(), "the position", -MOST_TOKENS * 1000, MOST_TOKENS * 1000) if digits.isascii() and digits.isdigit() else None
+    return (
+        whole_number(text.strip(), "the position", -MOST_TOKENS * 1000, MOST_TOKENS * 1000)
+        if digits.isascii() and digits.isdigit()
+        else None
+    )
 
 
 @command("reset", aliases=("clear",), purpose="back")
 def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Forget everything that was read; the state is the initial one again. /undo takes this back.
 
-        >>> ROMEO:
-        >>> /reset
+    >>> ROMEO:
+    >>> /reset
     """
     words(arguments, reset, 0, 0)
     yield from told(shell.session, shell.session.reset())
@@ -114,5 +122,7 @@ def _variants(word: str) -> list[dict[str, Any]]:
     name, _, listed = word.partition("=")
     values = [value for value in listed.split(",") if value]
     if not values or len(values) > MOST_CANDIDATES:
-        raise UsageError(f"write the values after {name}=, separated by commas, 1 to {MOST_CANDIDATES} of them: /regen temperature=0.5,1,1.5")
+        raise UsageError(
+            f"write the values after {name}=, separated by commas, 1 to {MOST_CANDIDATES} of them: /regen temperature=0.5,1,1.5"
+        )
     return [{name: value} for value in values]

@@ -27,14 +27,19 @@ Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of 
 def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show what the current model is: its parts with shapes and parameters, state, tokenizer, training and source; the state is kept.
 
-        >>> /info
+    >>> /info
     """
     words(arguments, info, 0, 0)
     model = shell.session.model
     architecture = shell.registry.architectures.get(model.architecture)
     owner = str(model.header.get("owner", ""))
     trained = {key: _said(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
-    parts = (_facts(_described(model, architecture, owner)), _lines(module_tree(_shapes(model))), _lines(_state_rows(model)), _facts(trained))
+    parts = (
+        _facts(_described(model, architecture, owner)),
+        _lines(module_tree(_shapes(model))),
+        _lines(_state_rows(model)),
+        _facts(trained),
+    )
     yield Text("\n\n".join(filter(None, map("\n".join, parts))))
     yield Data(
         {
@@ -54,7 +59,9 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
     return {
         "model": f"{model.name} ({model.task.value})" + (f", {model.path}" if model.path else ""),
         "about": model.header.get("about", ""),
-        "architecture": " ".join(filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))),
+        "architecture": " ".join(
+            filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))
+        ),
         "source": source_file(architecture) if architecture else "",
         "settings": _said(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
@@ -83,14 +90,18 @@ def _facts(facts: Mapping[str, str]) -> Iterator[str]:
     width = max((len(name) for name, value in facts.items() if value), default=0) + 2
     for name, value in facts.items():
         if value:
-            yield textwrap.fill(value, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width, break_long_words=False)
+            yield textwrap.fill(
+                value, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width, break_long_words=False
+            )
 
 
 def _said(value: Any) -> str:
     """A value of the header in words: of a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
     if isinstance(value, Mapping):
         nested = any(isinstance(inner, Mapping) for inner in value.values())
-        return ("; " if nested else ", ").join(f"{key}{':' if isinstance(inner, Mapping) else ''} {_said(inner)}" for key, inner in value.items())
+        return ("; " if nested else ", ").join(
+            f"{key}{':' if isinstance(inner, Mapping) else ''} {_said(inner)}" for key, inner in value.items()
+        )
     if isinstance(value, list):
         return ", ".join(map(_said, value))
     if isinstance(value, bool):
@@ -122,7 +133,7 @@ def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
 def module_tree(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
     """The parts of a module by the dots in its tensors' names, each with the parameters below it, tensors with their shapes.
 
-        {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
+    {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
     """
     return _branches({tuple(name.split(".")): shape for name, shape in shapes.items()}, 0)
 

@@ -24,13 +24,16 @@ ARROW = "=>"  # between a source and its translation
 def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the K likeliest next tokens, for the model and after the sampler chain; the state is kept.
 
-        >>> /feed ROMEO
-        >>> /top 5
+    >>> /feed ROMEO
+    >>> /top 5
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
     found = shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
     yield found
-    shown = [{"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob} for token in found.tokens]
+    shown = [
+        {"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob}
+        for token in found.tokens
+    ]
     yield Data({"top": shown})
 
 
@@ -46,10 +49,19 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if not arguments.text:
         words(arguments, score, 1)
-    found = _score_of_translation(shell, arguments.text) if shell.task == Task.TRANSLATE else shell.session.score(arguments.text)
+    found = (
+        _score_of_translation(shell, arguments.text)
+        if shell.task == Task.TRANSLATE
+        else shell.session.score(arguments.text)
+    )
     yield found
     tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in found.tokens]
-    measures = {"logprob": found.log_prob, "nats": found.nats, "bits_per_char": found.bits_per_char, "perplexity": found.perplexity}
+    measures = {
+        "logprob": found.log_prob,
+        "nats": found.nats,
+        "bits_per_char": found.bits_per_char,
+        "perplexity": found.perplexity,
+    }
     yield Data({**measures, "tokens": tokens})
 
 
@@ -57,7 +69,9 @@ def _score_of_translation(shell: Shell, text: str) -> Score:
     """The score of `SOURCE => TARGET`, the end named."""
     source, arrow, target = (part.strip() for part in text.partition(ARROW))
     if not (source and arrow and target):
-        raise UsageError(f"write /score SOURCE {ARROW} TARGET: how likely the model finds TARGET as a translation of SOURCE")
+        raise UsageError(
+            f"write /score SOURCE {ARROW} TARGET: how likely the model finds TARGET as a translation of SOURCE"
+        )
     found = shell.session.score_translation(source, target)
     return replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
 
@@ -66,8 +80,8 @@ def _score_of_translation(shell: Shell, text: str) -> Score:
 def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the state's size and norm for each layer, the position, the branch and the snapshots in use; the state is kept.
 
-        >>> ROMEO:
-        >>> /state
+    >>> ROMEO:
+    >>> /state
     """
     words(arguments, state, 0, 0)
     yield Table(("", ""), tuple(shell.session.describe().items()))

@@ -34,20 +34,29 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
     for name, session in sessions.items():
         model = session.model
         if model.path is None or model.path.resolve() in opened:
-            yield {"name": name, "task": model.task.value, "path": str(model.path) if model.path else None, "open": True}
+            yield {
+                "name": name,
+                "task": model.task.value,
+                "path": str(model.path) if model.path else None,
+                "open": True,
+            }
 
 
 @command("models", aliases=("list",), purpose="models")
 def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the models there are, with task and file, and the saved sessions; the state is kept.
 
-        >>> /models
+    >>> /models
     """
     words(arguments, models, 0, 0)
     found = list(known_models(shell.registry.checkpoint_folders, shell.sessions))
     current = shell.sessions[shell.current].model.path if shell.current else None
-    marks = ["current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found]
-    rows = tuple((item["name"], item["task"] or "refused", mark, item["path"]) for item, mark in zip(found, marks, strict=True))
+    marks = [
+        "current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found
+    ]
+    rows = tuple(
+        (item["name"], item["task"] or "refused", mark, item["path"]) for item, mark in zip(found, marks, strict=True)
+    )
     yield Table(("model", "task", "", "file"), rows)
     sessions = paths.list_checkpoints(kind="sessions")
     if sessions:
@@ -83,7 +92,9 @@ def _means_session(shell: Shell, word: str) -> bool:
     """Whether a word is a saved session's: a path's header decides; of a model and a session of one name, the model is meant."""
     if paths.is_path(word):
         return is_session(paths.find_checkpoint(word))
-    return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(kind="sessions")
+    return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(
+        kind="sessions"
+    )
 
 
 def is_session(path: Path) -> bool:
@@ -115,10 +126,13 @@ def open_names(shell: Shell, text: str) -> Iterable[str]:
 def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Close a model and forget its state; the states of the other models are kept.
 
-        >>> /close tiny
-        >>> /load tiny
+    >>> /close tiny
+    >>> /load tiny
     """
     (name,) = words(arguments, close, 1, 1)
     shell.close(name)
     if shell.interactive:
-        yield Notice(f"{name} is closed · " + (f"{shell.current} is current" if shell.current else "no model is open; /load NAME opens one"))
+        yield Notice(
+            f"{name} is closed · "
+            + (f"{shell.current} is current" if shell.current else "no model is open; /load NAME opens one")
+        )

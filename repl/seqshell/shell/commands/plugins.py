@@ -31,7 +31,9 @@ def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         told = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
         yield Text("\n\n".join([*told, *shell.registry.warnings]) or "nothing is wrong with the plugins")
         return
-    yield Table(("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins)))
+    yield Table(
+        ("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins))
+    )
     if shell.registry.problems:
         yield Notice(f"{len(shell.registry.problems)} failed: /plugins --errors", "warning")
 
@@ -45,7 +47,7 @@ def _row(item: PluginInfo) -> tuple[str, ...]:
 def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the samplers, whose they are, and their settings with ranges and neutral values; the state is kept.
 
-        >>> /samplers
+    >>> /samplers
     """
     words(arguments, samplers, 0, 0)
     yield from _listed(shell, "sampler", shell.registry.samplers)
@@ -55,7 +57,7 @@ def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the strategies, whose they are, and their settings with ranges; the state is kept.
 
-        >>> /strategies
+    >>> /strategies
     """
     words(arguments, strategies, 0, 0)
     yield from _listed(shell, "strategy", shell.registry.strategies)
@@ -80,11 +82,13 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
 def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the architectures, whose they are, and what each is for; the state is kept.
 
-        >>> /architectures
+    >>> /architectures
     """
     words(arguments, architectures, 0, 0)
     found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
     yield Table(
         ("architecture", "from", "task", "summary"),
-        tuple((name, shell.registry.owner("architecture", name), item.task.value, item.summary) for name, item in found),
+        tuple(
+            (name, shell.registry.owner("architecture", name), item.task.value, item.summary) for name, item in found
+        ),
     )

@@ -36,11 +36,15 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     number = whole_number(word, "the number of tokens", 1, MOST)
     session = shell.session
     if not session.model.causal:
-        raise UsageError(f"{session.model.name} reads a text from both ends, so that no token of it is further back than another")
+        raise UsageError(
+            f"{session.model.name} reads a text from both ends, so that no token of it is further back than another"
+        )
     is_label = session.model.task is Task.CLASSIFY
     texts, ids = _last_tokens(session, number)
     if session.model.path is None:
-        raise UsageError(f"{session.model.name} has no file to read its torch module from, whose gradients /reach shows")
+        raise UsageError(
+            f"{session.model.name} has no file to read its torch module from, whose gradients /reach shows"
+        )
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
@@ -49,7 +53,9 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     start = session.live.timeline.ancestor(session.here.node, session.position - len(texts))
     state = session.live.moment(start).state
     read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
-    log_prob, norms = gradients(module_of(session.model, shell.registry), session.model.architecture, read, target, state)
+    log_prob, norms = gradients(
+        module_of(session.model, shell.registry), session.model.architecture, read, target, state
+    )
     said = session.label().answer if is_label else texts[-1]
     tokens, halved = tuple(zip(texts, norms, strict=False)), half_life(norms)
     yield Reach(tokens, said, log_prob, halved)
@@ -81,7 +87,9 @@ def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
     return pieces_of(session.live, session.here.node)[-length:], session.ids()[-length:]
 
 
-def gradients(module: Any, name: str, ids: Sequence[int], target: int | None, state: State) -> tuple[float, list[float]]:
+def gradients(
+    module: Any, name: str, ids: Sequence[int], target: int | None, state: State
+) -> tuple[float, list[float]]:
     """log p(target) after the ids, read from `state`, and the norm of its gradient for the vector of each of them.
 
     target: None for the likeliest there. module: in eval mode; its `embedding` turns ids [1, T] into vectors [1, T, E].
@@ -97,7 +105,10 @@ def gradients(module: Any, name: str, ids: Sequence[int], target: int | None, st
 
     embedding = getattr(module, "embedding", None)
     if not isinstance(embedding, torch.nn.Module):
-        raise UsageError(f"the architecture {name} has no embedding, so that no gradient leads back to its tokens", code="no_gradient")
+        raise UsageError(
+            f"the architecture {name} has no embedding, so that no gradient leads back to its tokens",
+            code="no_gradient",
+        )
     module.requires_grad_(False)
     tokens = torch.tensor([list(ids)])
     hook = embedding.register_forward_hook(keep)
@@ -109,7 +120,10 @@ def gradients(module: Any, name: str, ids: Sequence[int], target: int | None, st
     finally:
         hook.remove()
     if len(vectors) != 1 or vectors[0].shape[:-1] != tokens.shape:
-        raise UsageError(f"the architecture {name} does not read its tokens one after the other, so that none is further back", code="no_gradient")
+        raise UsageError(
+            f"the architecture {name} does not read its tokens one after the other, so that none is further back",
+            code="no_gradient",
+        )
     (gradient,) = torch.autograd.grad(log_prob, vectors)
     return float(log_prob.detach()), gradient[0].double().norm(dim=-1).tolist()
 
@@ -123,5 +137,7 @@ def half_life(norms: Sequence[float]) -> float | None:
     if len(points) < 3:
         return None
     middle = sum(place for place, _ in points) / len(points)
-    rise = sum((place - middle) * height for place, height in points) / sum((place - middle) ** 2 for place, _ in points)
+    rise = sum((place - middle) * height for place, height in points) / sum(
+        (place - middle) ** 2 for place, _ in points
+    )
     return 1 / rise if rise > 0 else None

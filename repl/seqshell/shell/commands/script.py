@@ -29,7 +29,12 @@ def file_name(arguments: Arguments, used: Command) -> str:
     return unquoted(text) or text
 
 
-@command("source", usage="[--step] FILE", options={"--step": "show the comments and take the lines one by one"}, purpose="session")
+@command(
+    "source",
+    usage="[--step] FILE",
+    options={"--step": "show the comments and take the lines one by one"},
+    purpose="session",
+)
 def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Run the lines of a file as if they were typed, until one fails; each moves the state as it would by itself.
 
@@ -45,7 +50,7 @@ def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show in two minutes what can be done here, line by line; Enter sends each, and the state moves with them.
 
-        >>> /tour
+    >>> /tour
     """
     words(arguments, tour, 0, 0)
     yield from run_script(shell, "/tour", Path(__file__).with_name("tour.seq").read_text("utf-8"), step=True)
@@ -61,7 +66,9 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
         yield Steps(name, tuple(physical))
         return
     if name in shell.scripts or len(shell.scripts) == DEEPEST:
-        raise UsageError(f"{' runs '.join((*shell.scripts[-2:], name))}: that would not end, or not within {DEEPEST} scripts that run one another")
+        raise UsageError(
+            f"{' runs '.join((*shell.scripts[-2:], name))}: that would not end, or not within {DEEPEST} scripts that run one another"
+        )
     recording, shell.recording = shell.recording, None  # the line that runs the script is recorded, not its lines
     shell.scripts.append(name)
     try:
@@ -84,9 +91,9 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
 def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the lines that you sent so far; the state is kept.
 
-        >>> ROMEO:
-        >>> /history
-        ROMEO:
+    >>> ROMEO:
+    >>> /history
+    ROMEO:
     """
     words(arguments, history, 0, 0)
     yield Text("\n".join(map(syntax.as_script, shell.history[:-1])))
@@ -96,9 +103,9 @@ def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Fail unless the last result contains TEXT, so that a script can test what a model does; the state is kept.
 
-        >>> /feed ROMEO:
-        >>> /text
-        >>> /expect "ROMEO:"
+    >>> /feed ROMEO:
+    >>> /text
+    >>> /expect "ROMEO:"
     """
     if not arguments.text:
         words(arguments, expect, 1)
@@ -112,7 +119,7 @@ def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def leave(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Leave with an exit code, 0 unless said; at the prompt the session is kept as `last`, unless autosave is off.
 
-        >>> /quit
+    >>> /quit
     """
     (word,) = words(arguments, leave, 0, 1) or ("0",)
     yield Quit(whole_number(word, "the exit code", 0, 255))

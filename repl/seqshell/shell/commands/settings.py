@@ -78,7 +78,9 @@ def stage_words(shell: Shell, text: str) -> Iterable[str]:
     return [f"{sign}{name}=" for name in shell.registry.samplers]
 
 
-@command("sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
+@command(
+    "sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing"
+)
 def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Choose how the next token's logits are reshaped, in this order; the state is kept.
 
@@ -113,7 +115,13 @@ def strategy_words(shell: Shell, text: str) -> Iterable[str]:
     return [f"{item.name}=" for item in settings_of(shell.registry.strategies[name])]
 
 
-@command("strategy", usage="[NAME NAME=VALUE ...]", complete=strategy_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing")
+@command(
+    "strategy",
+    usage="[NAME NAME=VALUE ...]",
+    complete=strategy_words,
+    tasks={Task.GENERATE, Task.TRANSLATE},
+    purpose="choosing",
+)
 def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Choose how a sequence is made of single choices: sample, greedy, beam, or a plugin's; the state is kept.
 
@@ -149,5 +157,7 @@ def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not word:
         yield Text(str(was))
         return
-    shell.session.set_seed(secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED))
+    shell.session.set_seed(
+        secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED)
+    )
     yield from changed("seed", shell.session.seed, was)

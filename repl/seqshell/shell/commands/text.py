@@ -31,7 +31,9 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, feed, 1)
     number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
     if shell.interactive:
-        yield Notice(f"{number} {'values' if shell.task == Task.FORECAST else 'tokens'} read · position {shell.session.position}")
+        yield Notice(
+            f"{number} {'values' if shell.task == Task.FORECAST else 'tokens'} read · position {shell.session.position}"
+        )
 
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
@@ -52,21 +54,25 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Forget everything, then read TEXT; the state is as if only TEXT had ever been read. /undo takes this back.
 
-        >>> ROMEO:
-        >>> /reseed JULIET:
-        >>> /continue 5
+    >>> ROMEO:
+    >>> /reseed JULIET:
+    >>> /continue 5
     """
     yield from told(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
 
 
-@command("text", options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that are yours)"),), purpose="text")
+@command(
+    "text",
+    options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that are yours)"),),
+    purpose="text",
+)
 def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the text of this branch as it is now, yours in bold; the state is kept.
 
-        >>> ROMEO:
-        >>> /undo 1t
-        >>> /text
-        >>> /text -o romeo-and-more.txt
+    >>> ROMEO:
+    >>> /undo 1t
+    >>> /text
+    >>> /text -o romeo-and-more.txt
     """
     words(arguments, text, 0, 0)
     whole = shell.session.text()

@@ -29,7 +29,10 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
 @command(
     "train",
     usage="RECIPE|FILE [FILE] [KEY=VALUE ...]",
-    options={"--out NAME|PATH": "where the model is written; else models/RECIPE", "--resume": "go on with a training that was interrupted"},
+    options={
+        "--out NAME|PATH": "where the model is written; else models/RECIPE",
+        "--resume": "go on with a training that was interrupted",
+    },
     complete=recipe_words,
     purpose="models",
 )
@@ -48,7 +51,9 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     overrides = others[len(second) :]
     for override in overrides:
         if "=" not in override:
-            raise UsageError(f"after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not {override!r}")
+            raise UsageError(
+                f"after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not {override!r}"
+            )
     from seqshell.training.recipes.from_files import load_recipe
 
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
@@ -88,12 +93,16 @@ def _open_new(shell: Shell, path: Path) -> None:
 def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the recipes that /train takes by name; the state is kept.
 
-        >>> /recipes
+    >>> /recipes
     """
     words(arguments, recipes, 0, 0)
     from seqshell.training.recipes.listing import describe_recipes
 
-    rows = tuple((item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes())
+    rows = tuple(
+        (item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes()
+    )
     yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
     if shell.interactive:
-        yield Notice("/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences, or texts with labels")
+        yield Notice(
+            "/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences, or texts with labels"
+        )

@@ -66,7 +66,11 @@ def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str
     """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
     from seqshell.session.tasks.translate_answer import answer
 
-    label = f"{direction(session.model.name, session.model.header)}:" if shell.interactive and shell.answering != shell.current else ""
+    label = (
+        f"{direction(session.model.name, session.model.header)}:"
+        if shell.interactive and shell.answering != shell.current
+        else ""
+    )
     for event in answer(session, text, wishes, prefix):
         if label:
             yield Notice(label, "label")
@@ -98,7 +102,13 @@ def _as_line(event: Translation) -> str:
 def _as_json(event: Translation) -> dict[str, Any]:
     """A translation as -o FILE.json has it."""
     best = [{"text": item.text, "score": item.score, "logprob": item.log_prob} for item in event.candidates]
-    return {"source": event.source, "text": event.answer, "logprob": event.log_prob, "stop": event.stop, **({"nbest": best} if best else {})}
+    return {
+        "source": event.source,
+        "text": event.answer,
+        "logprob": event.log_prob,
+        "stop": event.stop,
+        **({"nbest": best} if best else {}),
+    }
 
 
 @command(
@@ -123,7 +133,10 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     name = shell.translated if shell.translated in shell.sessions else shell.current
     session = shell.sessions[name] if name is not None else shell.session
     if session.model.task != Task.TRANSLATE:
-        raise UsageError("nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at", code="no_answer")
+        raise UsageError(
+            "nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at",
+            code="no_answer",
+        )
     found = session.attention()
     values = attention_values(found)
     if not file:

@@ -63,7 +63,9 @@ class Bags:
 def make_bags(texts: Sequence[str], unit: str) -> Bags:
     """The n-grams of texts; words are read in small letters."""
     known: dict[str, int] = {}
-    parts = [[known.setdefault(part, len(known) + 2) for part in _parts(text, unit)] for text in texts]  # 1: the border of a text
+    parts = [
+        [known.setdefault(part, len(known) + 2) for part in _parts(text, unit)] for text in texts
+    ]  # 1: the border of a text
     lengths = np.array([len(row) + 2 for row in parts])
     line = np.concatenate([np.array([1, *row, 1], np.int64) for row in parts])
     owner = np.repeat(np.arange(len(texts)), lengths)
@@ -98,7 +100,9 @@ def naive_bayes(training: Bags, labels: Ints, others: Bags, num_classes: int) ->
     labels: [rows of training]. Both bags have the same numbers of n-grams; those that the training did not have say nothing.
     """
     cells = labels[training.rows] * training.num + training.ids
-    table = np.bincount(cells, weights=training.counts, minlength=num_classes * training.num).reshape(num_classes, training.num)
+    table = np.bincount(cells, weights=training.counts, minlength=num_classes * training.num).reshape(
+        num_classes, training.num
+    )
     logs = np.log((table + SMOOTHING) / (table.sum(axis=1, keepdims=True) + SMOOTHING * training.num))  # [C, F]
     priors = np.log(np.maximum(np.bincount(labels, minlength=num_classes), 1e-300) / len(labels))
     size = len(others.starts) - 1
@@ -115,7 +119,9 @@ def linear(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints
     weights, bias = torch.zeros(training.num, num_classes), torch.zeros(num_classes)
     wanted = functional.one_hot(torch.from_numpy(labels), num_classes).float()
     inputs, turned = _unit(training), _unit(training, by_ids=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=UPDATES, history_size=10, tolerance_change=1e-7, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [weights, bias], max_iter=UPDATES, history_size=10, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+    )
     decay = 1 / (STRENGTH * len(labels))
 
     def loss() -> torch.Tensor:
@@ -131,7 +137,9 @@ def linear(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints
     return found
 
 
-def compare(bags: Bags, labels: Ints, parts: Iterable[tuple[Ints, Ints]], num_classes: int) -> dict[str, dict[str, float]]:
+def compare(
+    bags: Bags, labels: Ints, parts: Iterable[tuple[Ints, Ints]], num_classes: int
+) -> dict[str, dict[str, float]]:
     """The figures of each baseline, by its name, over all `parts`: (rows to learn from, rows to label). labels: of all rows."""
     found: dict[str, list[Ints]] = {}
     right: list[Ints] = []
@@ -144,7 +152,10 @@ def compare(bags: Bags, labels: Ints, parts: Iterable[tuple[Ints, Ints]], num_cl
         found.setdefault("naive_bayes", []).append(naive_bayes(training, labels[known], others, num_classes))
         found.setdefault("linear", []).append(linear(training, labels[known], others, num_classes))
     wanted = np.concatenate(right).tolist()
-    return {name: class_figures(confusion(wanted, np.concatenate(each).tolist(), num_classes)) for name, each in found.items()}
+    return {
+        name: class_figures(confusion(wanted, np.concatenate(each).tolist(), num_classes))
+        for name, each in found.items()
+    }
 
 
 def titles(unit: str) -> dict[str, str]:

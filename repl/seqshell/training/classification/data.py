@@ -74,7 +74,10 @@ def read_examples(word: str, columns: Columns, folder: Path = Path(), origin: st
     """
     path = folder / Path(word).expanduser()
     name, digest, rows = _folder(path) if path.is_dir() else _table(word, columns, folder, origin)
-    found = [(" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place) for text, label, place in rows]
+    found = [
+        (" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place)
+        for text, label, place in rows
+    ]
     kept = [item for item in found if item[0]]
     if not kept:
         raise RecipeError(f"{name} has no texts")
@@ -106,7 +109,9 @@ def split_examples(examples: Examples, share: float) -> Split:
     counts = Counter(label for labels in labels_of.values() for label in labels)
     for label, place in zip(examples.labels, examples.places, strict=True):
         if counts[label] < 2:
-            raise RecipeError(f"{place}: {label!r} has this one text alone; a label needs two, to train and to validate on: add one, or leave it out")
+            raise RecipeError(
+                f"{place}: {label!r} has this one text alone; a label needs two, to train and to validate on: add one, or leave it out"
+            )
     groups: dict[str, list[str]] = {}
     for text, labels in labels_of.items():  # a text with several labels goes with the rarest
         groups.setdefault(min(labels, key=lambda label: (counts[label], label)), []).append(text)
@@ -115,7 +120,10 @@ def split_examples(examples: Examples, share: float) -> Split:
         texts = groups[label]
         number = min(len(texts) - 1, max(1, round(share * len(texts))))
         chosen |= {texts[index] for index in draws.permutation(len(texts))[:number]}
-    sides = [[row for row, text in enumerate(examples.texts) if (text in chosen) == of_validation] for of_validation in (False, True)]
+    sides = [
+        [row for row, text in enumerate(examples.texts) if (text in chosen) == of_validation]
+        for of_validation in (False, True)
+    ]
     split = Split(*map(examples.at, sides))
     check_seen(split.validation, split.training.labels)
     return split
@@ -162,7 +170,9 @@ def _table(word: str, columns: Columns, folder: Path, origin: str) -> tuple[str,
 def _folder(path: Path) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
     """The same of the lines of the files of a folder, whose stems are the labels."""
     try:
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() == ENDING and not file.name.startswith("."))
+        files = sorted(
+            file for file in path.iterdir() if file.suffix.lower() == ENDING and not file.name.startswith(".")
+        )
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     if not files:

@@ -44,7 +44,9 @@ class ClassWishes:
     training: str = ""
 
 
-def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWishes) -> Iterator[Progress | Notice | Evaluation]:
+def evaluate_classes(
+    model: Model, module: nn.Module, data: str, wishes: ClassWishes
+) -> Iterator[Progress | Notice | Evaluation]:
     """How far it has come, and at last the figures.
 
     module: the model's own, in eval mode, on the device to compute on. data: a table or a folder. A text that the model cannot read
@@ -61,7 +63,9 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
         others = read_examples(wishes.training, columns)
         check_seen(others, model.labels)
     elif is_own:
-        yield Notice(f"{model.name} has learnt from a part of {examples.name}; --held-out measures it on the rest alone")
+        yield Notice(
+            f"{model.name} has learnt from a part of {examples.name}; --held-out measures it on the rest alone"
+        )
     check_seen(examples, model.labels)
 
     start = time.perf_counter()
@@ -87,7 +91,12 @@ def evaluate_classes(model: Model, module: nn.Module, data: str, wishes: ClassWi
         {
             "model": model.name,
             "task": model.task.value,
-            "data": {"name": examples.name, "sha256": examples.digest, "items": len(examples), **({"held_out": True} if wishes.held_out else {})},
+            "data": {
+                "name": examples.name,
+                "sha256": examples.digest,
+                "items": len(examples),
+                **({"held_out": True} if wishes.held_out else {}),
+            },
             **class_figures(counts),
             "nats": mean_nats(logs[readable], right[readable]),
             "baselines": baseline_figures(examples, others, number, unit),
@@ -116,7 +125,9 @@ def columns_of(model: Model, wishes: ClassWishes) -> Columns:
 
 
 @torch.inference_mode()
-def predictions(module: nn.Module, ids: Sequence[Ids], *, causal: bool) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+def predictions(
+    module: nn.Module, ids: Sequence[Ids], *, causal: bool
+) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
     """(rows, log-probabilities [rows, C]) of texts, those of like length together. module: in eval mode, on any device."""
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     start = 0
@@ -156,12 +167,18 @@ def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
         return None
 
 
-def baseline_figures(examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str) -> dict[str, dict[str, float]]:
+def baseline_figures(
+    examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str
+) -> dict[str, dict[str, float]]:
     """The figures of each baseline on the examples, after learning from the others, or by cross-validation where there are none.
 
     number: of each label. unit: of their n-grams.
     """
-    texts, labels = (examples.texts, examples.labels) if others is None else (others.texts + examples.texts, others.labels + examples.labels)
+    texts, labels = (
+        (examples.texts, examples.labels)
+        if others is None
+        else (others.texts + examples.texts, others.labels + examples.labels)
+    )
     bags = baselines.make_bags(texts, unit)
     right = np.array([number[label] for label in labels])
     if others is not None:
@@ -171,7 +188,9 @@ def baseline_figures(examples: Examples, others: Examples | None, number: Mappin
         both = [(np.flatnonzero(parts_of != part), np.flatnonzero(parts_of == part)) for part in range(FOLDS)]
         parts = [(known, asked) for known, asked in both if len(known) and len(asked)]
     if not parts:
-        raise RecipeError(f"{examples.name} has one text alone, from which no baseline learns; --training names what they learn from")
+        raise RecipeError(
+            f"{examples.name} has one text alone, from which no baseline learns; --training names what they learn from"
+        )
     return baselines.compare(bags, right, parts, len(number))
 
 
@@ -185,9 +204,13 @@ def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
     seen = provenance(model, "data")
     share = seen.get("held_out")
     if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
-        raise UsageError(f"--held-out: {model.name} kept no share of its data to validate on; evaluate it on other data")
+        raise UsageError(
+            f"--held-out: {model.name} kept no share of its data to validate on; evaluate it on other data"
+        )
     if seen.get("sha256") != examples.digest:
-        raise UsageError(f"--held-out: {examples.name} is not the data that {model.name} was trained on, {seen.get('name')}, or has changed since")
+        raise UsageError(
+            f"--held-out: {examples.name} is not the data that {model.name} was trained on, {seen.get('name')}, or has changed since"
+        )
     split = split_examples(examples, share)
     return split.training, split.validation
 

@@ -22,8 +22,23 @@ from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry
-from seqshell.training.classification.data import Examples, Split, check_labels, check_seen, label_names, read_recipe_examples, split_examples
-from seqshell.training.classification.evaluation import baseline_figures, encoded, last_logits, mean_nats, predictions, unit_of
+from seqshell.training.classification.data import (
+    Examples,
+    Split,
+    check_labels,
+    check_seen,
+    label_names,
+    read_recipe_examples,
+    split_examples,
+)
+from seqshell.training.classification.evaluation import (
+    baseline_figures,
+    encoded,
+    last_logits,
+    mean_nats,
+    predictions,
+    unit_of,
+)
 from seqshell.training.classification.figures import UNREAD, class_figures, confusion
 from seqshell.training.classification.tables import figures_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
@@ -125,7 +140,9 @@ class ClassifyingLessons:
         """Mean nats of the labels, each example weighted by `weights`."""
         inputs, labels = on_device(module, piece)
         logits = last_logits(module, inputs, causal=self.architecture.causal).float()
-        nats = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none")
+        nats = functional.cross_entropy(
+            logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
+        )
         weights = torch.from_numpy(self.weights).to(nats)[labels]
         return (weights * nats).mean(), state
 
@@ -171,7 +188,10 @@ class ClassifyingLessons:
         if self.recipe.defaults.examples:
             return self.recipe.defaults.examples
         training = self.split_of.training
-        texts = {label: [text for text, other in zip(training.texts, training.labels, strict=True) if other == label] for label in self.labels}
+        texts = {
+            label: [text for text, other in zip(training.texts, training.labels, strict=True) if other == label]
+            for label in self.labels
+        }
         common = sorted(self.labels, key=lambda label: -len(texts[label]))
         return tuple(dict.fromkeys(min(texts[label], key=len) for label in common[:NUM_EXAMPLES]))
 

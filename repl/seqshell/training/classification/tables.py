@@ -22,20 +22,30 @@ WRITTEN = 40  # labels of which the picture has numbers
 def tables(values: Mapping[str, Any], width: int | None = None) -> list[Table]:
     """Those of the figures of `evaluate_classes`. width: of the window, in characters; None where lines may have any length."""
     counts, labels = _matrix(values)
-    return [figures_table(values["model"], values, values["unit"]), labels_table(values["by_label"]), confusion_table(counts, labels, width)]
+    return [
+        figures_table(values["model"], values, values["unit"]),
+        labels_table(values["by_label"]),
+        confusion_table(counts, labels, width),
+    ]
 
 
 def figures_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
     """accuracy, macro recall and macro F1 of the model, called `name`, and of the baselines among the values. unit: of their n-grams."""
     titles = baselines.titles(unit)
     rows = {name: values, **{titles[key]: figures for key, figures in values["baselines"].items()}}
-    cells = ((title, *(_percent(figures[key]) for key in ("accuracy", "macro_recall", "macro_f1"))) for title, figures in rows.items())
+    cells = (
+        (title, *(_percent(figures[key]) for key in ("accuracy", "macro_recall", "macro_f1")))
+        for title, figures in rows.items()
+    )
     return Table(("", "accuracy", "macro recall", "macro F1"), tuple(cells))
 
 
 def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
     """What `label_figures` counted."""
-    rows = ((item["label"], item["items"], *(_percent(item[key]) for key in ("recall", "precision", "f1"))) for item in by_label)
+    rows = (
+        (item["label"], item["items"], *(_percent(item[key]) for key in ("recall", "precision", "f1")))
+        for item in by_label
+    )
     return Table(("label", "examples", "recall", "precision", "F1"), tuple(rows))
 
 
@@ -84,11 +94,21 @@ def write_png(values: Mapping[str, Any], path: Path) -> None:
     rows = [label for label, is_present in zip(labels, present, strict=True) if is_present]
     axes.set_xticks(range(len(labels)), [_plain(label) for label in labels], rotation=90)
     axes.set_yticks(range(len(rows)), [_plain(label) for label in rows])
-    axes.set(xlabel="found", ylabel="right", title=_plain(f"{values['model']}: accuracy {_percent(values['accuracy'])}"))
+    axes.set(
+        xlabel="found", ylabel="right", title=_plain(f"{values['model']}: accuracy {_percent(values['accuracy'])}")
+    )
     if len(labels) <= WRITTEN:
         for (row, column), number in np.ndenumerate(numbers):
             if number:
-                axes.text(column, row, str(number), ha="center", va="center", fontsize=7, color="white" if shares[row, column] > 0.5 else "black")
+                axes.text(
+                    column,
+                    row,
+                    str(number),
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if shares[row, column] > 0.5 else "black",
+                )
     write_figure(figure, path)
 
 
@@ -115,13 +135,18 @@ def _commonest(counts: Counts, labels: Sequence[str]) -> Table:
 def _to_the_right(columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """The rows with every cell but the first at the right end of its column: being texts, they would stand at the left."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    return tuple((row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))) for row in rows)
+    return tuple(
+        (row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))) for row in rows
+    )
 
 
 def _close_together(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
     """The rows with one text for all their numbers, under the names of the columns from top to bottom."""
     height = max(map(len, names))
-    heads = [("", *(letter or " " for letter in letters)) for letters in zip(*(name.ljust(height) for name in names), strict=True)]
+    heads = [
+        ("", *(letter or " " for letter in letters))
+        for letters in zip(*(name.ljust(height) for name in names), strict=True)
+    ]
     lines = _to_the_right([""] + [" "] * len(names), [*heads, *rows])
     return tuple((first, " ".join(cells)) for first, *cells in lines)
 
@@ -129,7 +154,9 @@ def _close_together(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> tu
 def _width(table: Table) -> int:
     """Of its longest line in a terminal, where columns are two spaces apart."""
     lines = [row for row in (table.columns, *table.rows) if any(row)]
-    return sum(max(len(str(row[column])) for row in lines) for column in range(len(table.columns))) + 2 * (len(table.columns) - 1)
+    return sum(max(len(str(row[column])) for row in lines) for column in range(len(table.columns))) + 2 * (
+        len(table.columns) - 1
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -16,7 +16,9 @@ POOL = 16  # batches of texts that are sorted by length together
 VARIANTS = 8  # ways to split a word, from which each of its places in an epoch gets one
 
 
-def group(sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tokens: int, draws: np.random.Generator) -> list[NDArray[np.int64]]:
+def group(
+    sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tokens: int, draws: np.random.Generator
+) -> list[NDArray[np.int64]]:
     """The numbers of the pairs, as batches in random order. Pairs of equal lengths come together by chance.
 
     tokens: how many a batch may have in its targets, EOS and padding counted; 0: `sentences` pairs make a batch.
@@ -34,7 +36,9 @@ def group(sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tok
     return [batches[number] for number in draws.permutation(len(batches))]
 
 
-def group_by_length(lengths: Sequence[int], *, rows: int, tokens: int, draws: np.random.Generator) -> list[NDArray[np.int64]]:
+def group_by_length(
+    lengths: Sequence[int], *, rows: int, tokens: int, draws: np.random.Generator
+) -> list[NDArray[np.int64]]:
     """The numbers of texts, as batches in random order. Texts of like length come together, but only of so many as were drawn for a few batches:
     a length often goes with a label, and batches should not.
 

@@ -64,7 +64,9 @@ def _made(word: str) -> list[Example]:
     name = word.removeprefix(PREFIX)
     if name not in MADE:
         known = ", ".join(each for each in MADE if not each.startswith(UNSEEN))
-        raise RecipeError(f"nothing is made under the name {word!r}; {PREFIX}NAME and {PREFIX}{UNSEEN}NAME are, with the names {known}")
+        raise RecipeError(
+            f"nothing is made under the name {word!r}; {PREFIX}NAME and {PREFIX}{UNSEEN}NAME are, with the names {known}"
+        )
     return MADE[name]()
 
 

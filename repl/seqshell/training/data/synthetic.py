@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 DIGITS = "12345"  # of which one is to be remembered
-LEAST_STEPS, MOST_STEPS = 100, 120  # over so many letters; were it always the same number, turning the state a hundred times would do
+LEAST_STEPS, MOST_STEPS = (
+    100,
+    120,
+)  # over so many letters; were it always the same number, turning the state a hundred times would do
 FILLERS = "abcdefghij"
 MARK = "*"  # after each of the two digits that are to be added
 NUM_LEARNT, NUM_UNSEEN = 4000, 400

@@ -30,7 +30,9 @@ class TableFile:
     def place(self, column: str, way_out: str) -> int:
         """Where a column stands, from 0. RecipeError when it is not there or there twice; way_out: what names another one."""
         if column not in self.columns:
-            raise RecipeError(f"{self.name}, row 1: there is no column {column!r}, but {', '.join(map(repr, self.columns))}; {way_out} names another")
+            raise RecipeError(
+                f"{self.name}, row 1: there is no column {column!r}, but {', '.join(map(repr, self.columns))}; {way_out} names another"
+            )
         if self.columns.count(column) > 1:
             raise RecipeError(f"{self.name}, row 1: the column {column!r} is there twice")
         return self.columns.index(column)
@@ -51,7 +53,9 @@ def read_table(word: str, folder: Path = Path(), origin: str = "") -> TableFile:
     columns = tuple(cell.strip() for cell in first)
     for row, number in rows:
         if len(row) != len(columns):
-            raise RecipeError(f"{name}, row {number}: it has {len(row)} cells, and the first row names {len(columns)} columns")
+            raise RecipeError(
+                f"{name}, row {number}: it has {len(row)} cells, and the first row names {len(columns)} columns"
+            )
     if not rows:
         raise RecipeError(f"{name} has no rows below the names of its columns")
     return TableFile(name, digest, columns, tuple(tuple(row) for row, _ in rows), tuple(number for _, number in rows))

@@ -72,7 +72,9 @@ def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, 
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}; convert it, or use another file") from None
+        raise RecipeError(
+            f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}; convert it, or use another file"
+        ) from None
     return path.name, text.replace("\r\n", "\n"), hashlib.sha256(data).hexdigest()
 
 
@@ -92,7 +94,9 @@ def _unpacked(data: bytes, path: Path) -> bytes:
 def _python_text(word: str) -> str:
     """Python's own help topics: a text that is always there. Paragraphs that come again are left out, or they would leak into the validation."""
     if word != "python:pydoc_data.topics":
-        raise RecipeError(f"data.text: {word!r} is not known; the text that comes with Python is python:pydoc_data.topics")
+        raise RecipeError(
+            f"data.text: {word!r} is not known; the text that comes with Python is python:pydoc_data.topics"
+        )
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     paragraphs = dict.fromkeys(part.rstrip() for name in sorted(topics) for part in topics[name].split("\n\n"))
     return "\n\n".join(filter(None, paragraphs)) + "\n"

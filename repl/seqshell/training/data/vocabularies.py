@@ -19,5 +19,7 @@ def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[str
     try:
         tokenizer: Tokenizer = kind.train(texts, **given, **settings)
     except (TypeError, ValueError) as error:
-        raise RecipeError(f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}") from None
+        raise RecipeError(
+            f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}"
+        ) from None
     return tokenizer

@@ -45,7 +45,10 @@ def find_season(values: Values) -> int:
     of the columns, or an earlier one that is nearly as good, for a season comes again at its multiples. Where changes are mostly noise, a long season
     shows in the level about its trend. Either way no lag within half of it is better.
     """
-    changes, enough = _correlations(np.diff(values.astype(np.float64), axis=0)), max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values)))
+    changes, enough = (
+        _correlations(np.diff(values.astype(np.float64), axis=0)),
+        max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values))),
+    )
     peaks = _peaks(changes)
     highest = max(peaks.values(), default=0.0)
     if highest > enough:
@@ -79,9 +82,13 @@ def _correlations(values: Values) -> NDArray[np.float64]:
         return np.zeros(0)
     centred = values - values.mean(0)
     spread = centred.std(0)
-    centred = centred / np.where(spread > FLAT * np.abs(values).max(0), spread, np.inf)  # a column that does not move says nothing
+    centred = centred / np.where(
+        spread > FLAT * np.abs(values).max(0), spread, np.inf
+    )  # a column that does not move says nothing
     spectrum = np.fft.rfft(centred, 2 * len(values), axis=0)
-    found: NDArray[np.float64] = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + longest // 2 + 1].mean(1) / len(values)
+    found: NDArray[np.float64] = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + longest // 2 + 1].mean(
+        1
+    ) / len(values)
     return found
 
 

@@ -80,7 +80,13 @@ def scale_of(values: Numbers) -> Scale:
 
 
 def read_series(
-    word: str, columns: Sequence[str] = (), time_column: str = "", *, folder: Path = Path(), origin: str = "", way_out: str = "data.columns"
+    word: str,
+    columns: Sequence[str] = (),
+    time_column: str = "",
+    *,
+    folder: Path = Path(),
+    origin: str = "",
+    way_out: str = "data.columns",
 ) -> SeriesData:
     """The named columns of a table, or all but the time. RecipeError names row and column of what is no number or a gap, and of times that go back.
 
@@ -95,7 +101,9 @@ def read_series(
     if time_column in names:
         raise RecipeError(f"{table.name}: {time_column!r} is the time; it cannot be forecast")
     places = [table.place(name, way_out) for name in names]
-    values = np.array([[_number(table, index, place, way_out) for place in places] for index in range(len(table.rows))], np.float64)
+    values = np.array(
+        [[_number(table, index, place, way_out) for place in places] for index in range(len(table.rows))], np.float64
+    )
     return SeriesData(table.name, table.digest, names, values, remark if time_column else "")
 
 
@@ -108,7 +116,9 @@ def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...
     names, cells = [*first_rows(path, 3), (), ()][:2]  # a blank row may stand between the two
     if names and all(_is_number(cell) or _is_time(cell) for cell in names) and any(map(_is_number, names)):
         number = next(filter(_is_number, names))
-        raise RecipeError(f"{path.name}, row 1: {number!r} is a number; the first row names the columns, such as date,value")
+        raise RecipeError(
+            f"{path.name}, row 1: {number!r} is a number; the first row names the columns, such as date,value"
+        )
     if len(names) > 1 and not cells and ".csv" in path.suffixes:
         raise RecipeError(f"{path.name} has no rows below the names of its columns")
     if not cells or any(map(_is_number, names)):
@@ -120,21 +130,33 @@ def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...
     if not others and time not in dates:
         return None
     fits = all(_is_number(cell) or cell.lower() in GAPS for cell in others)
-    return (time, tuple(name for name in names if name != time)) if fits or (time and any(map(_is_number, others))) else None
+    return (
+        (time, tuple(name for name in names if name != time))
+        if fits or (time and any(map(_is_number, others)))
+        else None
+    )
 
 
 def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Split:
     """The parts of a table of so many rows. RecipeError when one is too short for forecasts of `horizon` steps."""
     if data.ends:
         ends = list(data.ends)
-        if any(isinstance(end, bool) or not isinstance(end, int) for end in ends) or len(ends) not in (2, 3) or sorted({0, *ends}) != [0, *ends]:
-            raise RecipeError(f"data.ends must be two or three growing row numbers, where training, validation and test end, not {ends}")
+        if (
+            any(isinstance(end, bool) or not isinstance(end, int) for end in ends)
+            or len(ends) not in (2, 3)
+            or sorted({0, *ends}) != [0, *ends]
+        ):
+            raise RecipeError(
+                f"data.ends must be two or three growing row numbers, where training, validation and test end, not {ends}"
+            )
         if ends[-1] > num_rows:
             raise RecipeError(f"{name} has {num_rows:,} rows, and data.ends wants {ends[-1]:,}")
     else:
         if not isinstance(data.validation, float | int) or data.validation + data.test >= 1:
             shares = f"{data.validation!r} and {data.test!r}"
-            raise RecipeError(f"data.validation and data.test must be shares of {name}, less than 1 together, not {shares}")
+            raise RecipeError(
+                f"data.validation and data.test must be shares of {name}, less than 1 together, not {shares}"
+            )
         kept = round(num_rows * data.test)
         ends = [num_rows - kept - max(1, round(num_rows * data.validation)), num_rows - kept, num_rows]
     training, validation, *test = ends
@@ -144,7 +166,9 @@ def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Sp
         least["test on"] = (split.test, horizon)
     for what, (rows, size) in least.items():
         if len(rows) < size:
-            raise RecipeError(f"{name} is too short: {len(rows)} rows to {what}, and a horizon of {horizon} needs {size}")
+            raise RecipeError(
+                f"{name} is too short: {len(rows)} rows to {what}, and a horizon of {horizon} needs {size}"
+            )
     return split
 
 
@@ -191,7 +215,9 @@ def _check_times(table: TableFile, column: str) -> str:
     if (steps <= 0).any():
         index = int(np.argmax(steps <= 0)) + 1
         cells = [table.rows[row][place] for row in (index, index - 1)]
-        raise RecipeError(f"{table.where(index, column)}: {cells[0]!r} is not later than {cells[1]!r} in the row before; sort the rows by time")
+        raise RecipeError(
+            f"{table.where(index, column)}: {cells[0]!r} is not later than {cells[1]!r} in the row before; sort the rows by time"
+        )
     long = np.flatnonzero(steps > LONG * np.median(steps))
     if not len(long):
         return ""

@@ -46,7 +46,9 @@ class SeriesWishes:
 
 def observed(module: Any, values: Tensor, state: State) -> State:
     """values: [B, T, F]. Returns the state after them. A module that has `observe`, forward for the state alone, is spared its forecasts."""
-    observe: Callable[[Tensor, State], State] = getattr(module, "observe", None) or (lambda some, state: module(some, state)[1])
+    observe: Callable[[Tensor, State], State] = getattr(module, "observe", None) or (
+        lambda some, state: module(some, state)[1]
+    )
     for start in range(0, values.shape[1], PIECE):
         state = observe(values[:, start : start + PIECE], state)
     return state
@@ -91,7 +93,13 @@ def _stepped(module: Any, values: Tensor, state: State, horizon: int) -> Tensor:
 
 
 def measure(
-    module: Any, values: Values, judged: range, *, horizons: Sequence[int] = (), training: range = range(0), season: int = 1
+    module: Any,
+    values: Values,
+    judged: range,
+    *,
+    horizons: Sequence[int] = (),
+    training: range = range(0),
+    season: int = 1,
 ) -> dict[str, Any]:
     """mse and mae by horizon, windows, where the module gives an interval what it covers, and the same figures of the baselines.
 
@@ -104,7 +112,13 @@ def measure(
 
 
 def figures(
-    outputs: Values, values: Values, judged: range, horizons: Sequence[int], *, training: range = range(0), season: int = 1
+    outputs: Values,
+    values: Values,
+    judged: range,
+    horizons: Sequence[int],
+    *,
+    training: range = range(0),
+    season: int = 1,
 ) -> dict[str, Any]:
     """The figures of `measure` from forecasts at `positions_before(judged)`: [P, H, F, Q]."""
     positions, longest = np.array(positions_before(judged)), max(horizons)
@@ -152,7 +166,9 @@ def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) 
     time_column = series.time_column if series.time_column in column_names(Path(word)) else ""
     source = read_series(word, _words(wishes.columns) or series.columns, time_column, way_out="--columns")
     if len(source.columns) != len(series.columns):
-        raise UsageError(f"--columns: {model.name} reads {len(series.columns)} of them ({', '.join(series.columns)}), not {len(source.columns)}")
+        raise UsageError(
+            f"--columns: {model.name} reads {len(series.columns)} of them ({', '.join(series.columns)}), not {len(source.columns)}"
+        )
     parts = _parts(model, source)
     judged = _rows(wishes.rows, len(source)) if wishes.rows else parts.judged if parts else range(len(source))
     values = Scale(np.array(series.mean), np.array(series.std)).normalised(source.values)
@@ -161,11 +177,23 @@ def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) 
     outputs = forecasts(module, values, positions_before(judged), max(wanted))
     seconds = time.perf_counter() - start
     season = provenance(model, "data").get("season", 1)
-    measured = figures(outputs, values, judged, wanted, training=parts.training if parts else range(0), season=season if type(season) is int else 1)
+    measured = figures(
+        outputs,
+        values,
+        judged,
+        wanted,
+        training=parts.training if parts else range(0),
+        season=season if type(season) is int else 1,
+    )
     return {
         "model": model.name,
         "task": model.task.value,
-        "data": {"name": source.name, "sha256": source.sha256, "items": len(judged), "rows": [judged.start, judged.stop]},
+        "data": {
+            "name": source.name,
+            "sha256": source.sha256,
+            "items": len(judged),
+            "rows": [judged.start, judged.stop],
+        },
         **measured,
         **({"interval": series.quantiles[-1] - series.quantiles[0]} if series.quantiles else {}),
         "tokens_per_second": judged.stop / seconds,

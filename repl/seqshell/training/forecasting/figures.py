@@ -23,13 +23,15 @@ def usual_horizons(longest: int) -> tuple[int, ...]:
     return tuple(sorted({1, max(1, longest // 4), max(1, longest // 2), longest})) if longest > 1 else STEPPED
 
 
-def errors(forecasts: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]) -> dict[str, dict[str, float]]:
+def errors(
+    forecasts: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]
+) -> dict[str, dict[str, float]]:
     """mse and mae by horizon, each means over windows, steps and columns.
 
     forecasts: [P, H, F] from the position judged.start - 1 on, one for each row that is judged; those of windows that reach beyond its end are
     not looked at. values: [N, F]. Both normalised. The longest horizon is at most H and len(judged).
     """
-    squares, sizes = (np.full((2, len(judged), forecasts.shape[1]), np.nan))  # [P, H]
+    squares, sizes = np.full((2, len(judged), forecasts.shape[1]), np.nan)  # [P, H]
     for step in range(forecasts.shape[1]):
         inside = len(judged) - step  # windows whose step lies in the judged rows
         if inside > 0:
@@ -47,7 +49,9 @@ def num_windows(judged: range, horizons: Sequence[int]) -> dict[str, int]:
     return {str(horizon): len(judged) - horizon + 1 for horizon in horizons}
 
 
-def covered(low: NDArray[Any], high: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]) -> dict[str, float]:
+def covered(
+    low: NDArray[Any], high: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]
+) -> dict[str, float]:
     """The share of values between low and high, [P, H, F] as of `errors`, by horizon: 0 to 1."""
     shares = {}
     for horizon in horizons:
@@ -68,10 +72,23 @@ def quantile_levels(number: int, interval: float) -> tuple[float, ...]:
 def figures_table(model: str, measured: Mapping[str, Any]) -> Table:
     """mse and mae by horizon, a row for the model and one for each baseline beside it."""
     horizons = tuple(measured["mse"])
-    rows = {model: measured, **{title: measured["baselines"][name] for name, title in TITLES.items() if name in measured.get("baselines", {})}}
+    rows = {
+        model: measured,
+        **{
+            title: measured["baselines"][name]
+            for name, title in TITLES.items()
+            if name in measured.get("baselines", {})
+        },
+    }
     if "season" in measured:
-        rows = {f"{name} ({measured['season']} steps)" if name == TITLES["seasonal_naive"] else name: figures for name, figures in rows.items()}
-    cells = tuple((name, *(f"{figures[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons)) for name, figures in rows.items())
+        rows = {
+            f"{name} ({measured['season']} steps)" if name == TITLES["seasonal_naive"] else name: figures
+            for name, figures in rows.items()
+        }
+    cells = tuple(
+        (name, *(f"{figures[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons))
+        for name, figures in rows.items()
+    )
     columns = tuple(f"{kind} {horizon}" for kind in ("MSE", "MAE") for horizon in horizons)
     return Table(("", *columns), cells, "mean error of the next steps, in standard deviations of the training data")
 

@@ -121,7 +121,9 @@ class ForecastingLessons:
         """
         draws = np.random.default_rng((self.recipe.training.seed, order))
         spare = self.num_positions % self.length
-        starts = draws.permutation(np.arange(draws.integers(spare + 1), self.num_positions - self.length + 1, self.length))
+        starts = draws.permutation(
+            np.arange(draws.integers(spare + 1), self.num_positions - self.length + 1, self.length)
+        )
         forgotten = draws.random(len(starts)) < self.recipe.training.state_zeroing
         begins = np.where(forgotten, np.maximum(starts - draws.integers(self.context + 1, size=len(starts)), 0), 0)
         for number in range(first, self.num_pieces):
@@ -129,7 +131,11 @@ class ForecastingLessons:
             start, begin = starts[some, None], begins[some, None]
             places = start + np.arange(self.length)  # [B, T]
             before = np.maximum(start + np.arange(-self.context, 0), begin)  # [B, C]
-            yield self.values[before], self.values[places], self.values[places[..., None] + np.arange(1, self.horizon + 1)]
+            yield (
+                self.values[before],
+                self.values[places],
+                self.values[places[..., None] + np.arange(1, self.horizon + 1)],
+            )
 
     def num_tokens(self, piece: Piece) -> int:
         return int(piece[1].shape[0] * piece[1].shape[1])
@@ -150,7 +156,10 @@ class ForecastingLessons:
         return self._judge(module, self.parts.validation)
 
     def remark(self, figures: Figures) -> str:
-        return ", ".join(f"{name.upper()} {value:.4f}" for name, value in figures.items()) + f" over {_steps(self.horizon)}"
+        return (
+            ", ".join(f"{name.upper()} {value:.4f}" for name, value in figures.items())
+            + f" over {_steps(self.horizon)}"
+        )
 
     def measure(self, module: Any) -> Figures:
         """On the rows to test on, where there are any."""
@@ -189,7 +198,9 @@ class ForecastingLessons:
     def sample(self, module: Any, registry: Registry) -> str:
         """The end of the example, and what the module sees coming."""
         rows = np.array(self.example)
-        found = forecasts(module, self.scale.normalised(rows), range(len(rows) - 1, len(rows)), min(self.horizon, SHOWN))[0]
+        found = forecasts(
+            module, self.scale.normalised(rows), range(len(rows) - 1, len(rows)), min(self.horizon, SHOWN)
+        )[0]
         coming = self.scale.restored(found[..., self.num_quantiles // 2])
         return f"{_as_line(rows[-SHOWN:])} -> {_as_line(coming)}"
 
@@ -211,7 +222,9 @@ def make_lessons(recipe: Recipe, architecture: Architecture, config: Any, source
     except (ValueError, RuntimeError) as error:
         raise RecipeError(f"{architecture.name} cannot be built as the recipe wants it: {error}") from None
     if len(shape) != 5 or shape[3] != width or shape[4] % 2 == 0:
-        raise RecipeError(f"{architecture.name} gives outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q")
+        raise RecipeError(
+            f"{architecture.name} gives outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q"
+        )
     parts = split_rows(recipe.data, source.name, len(source), shape[2])
     beginning = source.values[: parts.training.stop]
     if recipe.data.example:

@@ -77,7 +77,9 @@ class Comparison:
         return Table(tuple(columns), tuple(map(tuple, rows)))
 
 
-def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Notice | Comparison]:
+def compare(
+    wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Progress | Notice | Comparison]:
     """How far it has come, what is worth knowing, and at last the comparison; none when `stopped` became true.
 
     UsageError for words that cannot be compared, RecipeError of data and trainings, VocabularyError of a text that a model cannot read.
@@ -85,21 +87,27 @@ def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] =
     contestants = [_found(word, wanted, registry) for word in wanted.words]
     names = [each.name for each in contestants]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two of them are called {twice[0]}; name each once, and give recipes that are to differ files of their own")
+        raise UsageError(
+            f"two of them are called {twice[0]}; name each once, and give recipes that are to differ files of their own"
+        )
     recipes = [each for each in contestants if isinstance(each, Recipe)]
     held_out = _held_out(wanted, contestants)
     for each in contestants:
         if isinstance(each, Model):  # before anything is trained
             _read(each, held_out)
     where = held_out.name if held_out.whole else f"the last {len(held_out.text):,} characters of {held_out.name}"
-    yield Notice(f"measured on {where}" + (f"; to be trained: {', '.join(each.name for each in recipes)}" if recipes else ""))
+    yield Notice(
+        f"measured on {where}" + (f"; to be trained: {', '.join(each.name for each in recipes)}" if recipes else "")
+    )
     for name in (each.name for each in contestants if isinstance(each, Model) and each.name in paths.list_recipes()):
         yield Notice(f"{name} is the model of that name; --train trains the recipe")
     models = []
     for each in contestants:
         if isinstance(each, Recipe):
             out = paths.place(each.name, "models")
-            yield from (event for event in train(each, registry, out, stopped=stopped) if isinstance(event, Progress | Notice))
+            yield from (
+                event for event in train(each, registry, out, stopped=stopped) if isinstance(event, Progress | Notice)
+            )
             if stopped():
                 return
             each = open_model(out, registry)
@@ -112,7 +120,9 @@ def compare(wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] =
         rows.append(_measured(model, held_out, registry, wanted.device))
     yield Progress(len(models), len(models), models[-1].name, "measuring")
     if len({json.dumps(model.tokenizer.to_json(), sort_keys=True) for model in models}) > 1:
-        yield Notice("their vocabularies differ, so that nats and perplexities do not compare; bits per character do, but for unknown tokens")
+        yield Notice(
+            "their vocabularies differ, so that nats and perplexities do not compare; bits per character do, but for unknown tokens"
+        )
     data = {"name": held_out.name, "sha256": held_out.sha256, "items": len(held_out.text), "whole": held_out.whole}
     yield Comparison({"task": Task.GENERATE.value, "data": data, "models": rows})
 
@@ -127,7 +137,9 @@ def _found(word: str, wanted: Wanted, registry: Registry) -> Model | Recipe:
     else:
         raise UsageError(f"{word!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
     if found.task is not Task.GENERATE:
-        raise UsageError(f"{found.name} is for {found.task}; compare is for language models, and seqshell evaluate measures one of any kind")
+        raise UsageError(
+            f"{found.name} is for {found.task}; compare is for language models, and seqshell evaluate measures one of any kind"
+        )
     return _on_data(found, wanted) if isinstance(found, Recipe) else found
 
 
@@ -141,8 +153,14 @@ def _on_data(recipe: Recipe, wanted: Wanted) -> Recipe:
     if wanted.test:
         changes.append(f"data.validation={json.dumps(_absolute(wanted.test))}")
     device = [f"training.device={json.dumps(wanted.device)}"] if wanted.device != "auto" else []
-    other = [f"-{how}-{Path(word.rpartition(':')[2]).stem}" for how, word in (("on", wanted.data), ("for", wanted.test)) if word]
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in recipe.name + "".join(other))[:64]
+    other = [
+        f"-{how}-{Path(word.rpartition(':')[2]).stem}"
+        for how, word in (("on", wanted.data), ("for", wanted.test))
+        if word
+    ]
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in recipe.name + "".join(other))[
+        :64
+    ]
     overrides = [*changes, *device, "training.sample_every=0"]
     return recipe_from(recipe.tables(), name=name, folder=recipe.folder, overrides=overrides, where=recipe.name)
 
@@ -175,7 +193,9 @@ def _own_text(contestants: Iterable[Model | Recipe]) -> tuple[str, str, str]:
     for each in contestants:
         if isinstance(each, Recipe):
             if isinstance(each.data.validation, str):
-                raise UsageError(f"{each.name} is validated on a text of its own; name one for all with --test {each.data.validation}")
+                raise UsageError(
+                    f"{each.name} is validated on a text of its own; name one for all with --test {each.data.validation}"
+                )
             read = read_text(each.data.text, each.folder, each.data.origin)
         else:
             read = _text_of(each)
@@ -185,7 +205,9 @@ def _own_text(contestants: Iterable[Model | Recipe]) -> tuple[str, str, str]:
         found[read[2]] = max(read, found.get(read[2], read), key=lambda item: len(item[1]))
     (read,) = found.values()
     if not read[1]:
-        raise UsageError(f"{read[0] or 'the text that they were trained on'} is not here; name the text to measure on with --data FILE")
+        raise UsageError(
+            f"{read[0] or 'the text that they were trained on'} is not here; name the text to measure on with --data FILE"
+        )
     return read
 
 

@@ -92,7 +92,9 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
     nats = {"carry": carried(module, ids)}
     if tokenizer.name == "char":
         nats["blocks256"] = cold_blocks(module, ids)
-    characters = len(text) - len(tokenizer.piece(int(ids[0])).decode("utf-8", "ignore"))  # the first token is not predicted
+    characters = len(text) - len(
+        tokenizer.piece(int(ids[0])).decode("utf-8", "ignore")
+    )  # the first token is not predicted
     bits = (ids.size - 1) / max(1, characters) / math.log(2)
     return {
         "nats": nats,
@@ -113,7 +115,9 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """How well a checkpoint (a name or path) does on `data`: the object that `seqshell evaluate --json` prints. Otherwise as `evaluate`."""
     files = (data,) if isinstance(data, str) else data
-    *_, last = evaluate(open_model(word, registry), files, registry, device=device, wishes=wishes, labelled=labelled, series=series)
+    *_, last = evaluate(
+        open_model(word, registry), files, registry, device=device, wishes=wishes, labelled=labelled, series=series
+    )
     assert isinstance(last, Evaluation)
     return last.values
 
@@ -137,14 +141,20 @@ def evaluate(
     """
     if (wishes.strategy or wishes.settings or wishes.language) and model.task is not Task.TRANSLATE:
         what = "text" if model.task is Task.GENERATE else "data"
-        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured on the {what} itself, without --strategy, --set and --language")
+        raise UsageError(
+            f"{model.name} is {MODELS[model.task]}: it is measured on the {what} itself, without --strategy, --set and --language"
+        )
     if labelled != NO_CLASS_WISHES and model.task is not Task.CLASSIFY:
         named = "--text-column, --label-column, --held-out and --training"
         raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured without {named}")
     if series != NO_SERIES_WISHES and model.task is not Task.FORECAST:
-        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured without --rows, --horizons and --columns")
+        raise UsageError(
+            f"{model.name} is {MODELS[model.task]}: it is measured without --rows, --horizons and --columns"
+        )
     if len(data) != 1 and model.task is not Task.TRANSLATE:
-        raise UsageError(f"{model.name} is {MODELS[model.task]}: it is measured on one {DATA[model.task]}, not on {len(data)}")
+        raise UsageError(
+            f"{model.name} is {MODELS[model.task]}: it is measured on one {DATA[model.task]}, not on {len(data)}"
+        )
     if model.task is Task.TRANSLATE:
         pairs = read_pairs(data)
         yield from evaluate_pairs(model, module_on(device, model, registry), pairs, registry, wishes)
@@ -181,7 +191,9 @@ def figures_table(measured: dict[str, Any]) -> Table:
     """The figures of `measure` or `evaluate_model`, one row a protocol."""
     told = {"carry": "carried through", "blocks256": "cold blocks of 256"}
     figures = ("nats", "bits_per_char", "perplexity")
-    rows = tuple((told[protocol], *(f"{measured[figure][protocol]:.4f}" for figure in figures)) for protocol in measured["nats"])
+    rows = tuple(
+        (told[protocol], *(f"{measured[figure][protocol]:.4f}" for figure in figures)) for protocol in measured["nats"]
+    )
     return Table(("state", "nats", "bits per character", "perplexity"), rows)
 
 

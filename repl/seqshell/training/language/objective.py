@@ -84,7 +84,9 @@ class ReadingLessons:
         inputs, targets = on_device(module, piece)
         logits, state = module(inputs, state)  # [B, T, V]
         smoothing = self.recipe.training.label_smoothing
-        return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing), state
+        return functional.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing
+        ), state
 
     def validate(self, module: Any) -> Figures:
         """Nats by the protocol that others publish: cold blocks of 256 for characters, else streams side by side."""
@@ -124,7 +126,10 @@ class ReadingLessons:
         batch = Batch(state, outputs, (History(ids),), (Chain(samplers).first_memories(),), (len(ids),), (0,))
         request = Request(Stop(settings.sample_length), samplers, Draw(settings.seed), tokenizer=tokenizer)
         drawn = []
-        for step in islice(parse_strategy(defaults.strategy, registry.strategies).search(decoder, batch, request), settings.sample_length):
+        for step in islice(
+            parse_strategy(defaults.strategy, registry.strategies).search(decoder, batch, request),
+            settings.sample_length,
+        ):
             chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
             drawn += chosen
             if tokenizer.eos is not None and tokenizer.eos in chosen:
@@ -132,7 +137,9 @@ class ReadingLessons:
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 
-def read_text_lessons(recipe: Recipe, tokenizer_type: Any) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
+def read_text_lessons(
+    recipe: Recipe, tokenizer_type: Any
+) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
     """The tokenizer of a recipe's text, the text, and the ids of both of its parts. RecipeError for what cannot be learnt from."""
     text = load_text(recipe.data, recipe.folder)
     try:
@@ -143,7 +150,9 @@ def read_text_lessons(recipe: Recipe, tokenizer_type: Any) -> tuple[Tokenizer, T
     except VocabularyError as error:
         raise RecipeError(f"{text.name}: {error.message}") from None
     if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
-        raise RecipeError(f"{text.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}")
+        raise RecipeError(
+            f"{text.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}"
+        )
     return tokenizer, text, training_ids, validation_ids
 
 

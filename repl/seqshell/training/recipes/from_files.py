@@ -40,7 +40,9 @@ def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
     if len(words) == 2:
         return pair_recipe([_data_file(word) for word in words], overrides)
     if len(words) > 2:
-        raise RecipeError(f"train takes one recipe, one file, or two files, a source and its translations; {words[2]!r} is too much")
+        raise RecipeError(
+            f"train takes one recipe, one file, or two files, a source and its translations; {words[2]!r} is too much"
+        )
     path = places.find_recipe(words[0])
     if path.suffix == ".toml":
         return read_recipe(path, overrides)
@@ -93,7 +95,9 @@ def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     tables["data"]["text"] = path.name
     tables["training"]["epochs"] = _epochs(TEXT_CHARACTERS, _size(path))
     tables["defaults"]["about"] = f"It goes on with what you write, in the manner of {path.name}."
-    return recipe_from(tables, name=_name(path.stem) or "text", folder=path.parent, overrides=overrides, where=path.name)
+    return recipe_from(
+        tables, name=_name(path.stem) or "text", folder=path.parent, overrides=overrides, where=path.name
+    )
 
 
 def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
@@ -175,20 +179,29 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     source = read_series(wanted.table, wanted.columns, wanted.time_column, folder=path.parent)
     rows = len(split_rows(wanted, source.name, len(source), 1).training)  # everything is chosen by these alone
     season = find_season(source.values[:rows])
-    horizon = max(1, min(season if SHORTEST_SEASON <= season <= LONGEST_HORIZON else model["horizon"], len(source) // ROWS_PER_STEP))
+    horizon = max(
+        1,
+        min(season if SHORTEST_SEASON <= season <= LONGEST_HORIZON else model["horizon"], len(source) // ROWS_PER_STEP),
+    )
     model["horizon"] = model["segment"] = horizon
     model["window"] = horizon * max(2, min(model["window"] // horizon, rows // (ROWS_PER_SEGMENT * horizon)))
     training["epochs"] = _epochs(SERIES_ROWS, rows)
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_PIECE))
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
-    tables["defaults"]["about"] = f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name.removesuffix('.gz')} reads your table."
+    tables["defaults"]["about"] = (
+        f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name.removesuffix('.gz')} reads your table."
+    )
     return recipe()
 
 
 def _overridden(wanted: dict[str, str], overrides: Iterable[str]) -> dict[str, str]:
     """Keys with their values, or those that overrides give them."""
-    return wanted | {key.strip(): value.strip() for key, _, value in (word.partition("=") for word in overrides) if key.strip() in wanted}
+    return wanted | {
+        key.strip(): value.strip()
+        for key, _, value in (word.partition("=") for word in overrides)
+        if key.strip() in wanted
+    }
 
 
 def _shipped(name: str) -> dict[str, Any]:
@@ -236,4 +249,6 @@ def _pair_name(paths: Sequence[Path]) -> str:
 
 def _name(stem: str) -> str:
     """A stem as the name of a checkpoint; "" when nothing is left of it."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in stem).lstrip("._-")[:64]
+    return "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in stem
+    ).lstrip("._-")[:64]

@@ -15,9 +15,17 @@ def defaults_text() -> str:
     lines = ['task = "generate"', 'architecture = "lstm"  # or another one that a plugin offers, or owner/name']
     for name, kind in TABLES.items():
         lines += ["", f"[{name}]"]
-        lines += [f"{line:<24}  # {item.help}" + _range(item) for item in settings_of(kind) for line in [f"{item.name} = {toml_value(item.default)}"]]
+        lines += [
+            f"{line:<24}  # {item.help}" + _range(item)
+            for item in settings_of(kind)
+            for line in [f"{item.name} = {toml_value(item.default)}"]
+        ]
         if name == "data":
-            lines += ["", "[tokenizer]", "name = \"char\"             # char, byte or another one that a plugin offers; its settings beside it"]
+            lines += [
+                "",
+                "[tokenizer]",
+                'name = "char"             # char, byte or another one that a plugin offers; its settings beside it',
+            ]
             lines += ["", "[model]", "# the architecture's settings, such as hidden_size = 512"]
     return "\n".join(lines) + "\n"
 
@@ -40,7 +48,11 @@ def describe_recipes() -> list[dict[str, str]]:
         try:
             recipe = read_recipe(path)
             first = recipe_text(str(path)).partition("\n")[0]
-            told = {"task": recipe.task.value, "architecture": recipe.architecture, "summary": first.lstrip("# ") if first.startswith("#") else ""}
+            told = {
+                "task": recipe.task.value,
+                "architecture": recipe.architecture,
+                "summary": first.lstrip("# ") if first.startswith("#") else "",
+            }
         except RecipeError as error:
             told = {"task": "", "architecture": "", "summary": error.message}
         found.append({"name": name, **told, "path": str(path)})

@@ -54,7 +54,17 @@ class Recipe:
         return {"source_tokenizer": dict(self.source_tokenizer), "target_tokenizer": dict(self.tokenizer)}
 
 
-TOP = ("task", "architecture", "data", "tokenizer", "source_tokenizer", "target_tokenizer", "model", "training", "defaults")
+TOP = (
+    "task",
+    "architecture",
+    "data",
+    "tokenizer",
+    "source_tokenizer",
+    "target_tokenizer",
+    "model",
+    "training",
+    "defaults",
+)
 TASKS = tuple(Task)
 MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked by _check_values
 
@@ -79,7 +89,9 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path} is not TOML: {str(error).rstrip('.')[:1].lower() + str(error)[1:]}") from None
 
 
-def recipe_from(tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe") -> Recipe:
+def recipe_from(
+    tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe"
+) -> Recipe:
     """Check the tables of a recipe, overrides applied, and fill in the defaults."""
     tables = _whole_batch(_overridden(tables, overrides), where)
     _known(tables, TOP, where)
@@ -137,8 +149,13 @@ def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(training, dict) or training.get("batch_size") != "all":
         return tables
     if training.get("accumulate", 0) != 0:
-        raise RecipeError(f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out')
-    return {**tables, "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0}}
+        raise RecipeError(
+            f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out'
+        )
+    return {
+        **tables,
+        "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0},
+    }
 
 
 def _from_here(value: Any) -> Any:
@@ -162,7 +179,12 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
     known = {item.name: item for item in settings_of(kind)}
     _known(values, known, where, name)
     try:
-        return kind(**{key: known[key].parse(value) if key not in MANY_KINDS else _frozen(value) for key, value in values.items()})
+        return kind(
+            **{
+                key: known[key].parse(value) if key not in MANY_KINDS else _frozen(value)
+                for key, value in values.items()
+            }
+        )
     except UsageError as error:
         raise RecipeError(f"{where}: {name}.{error.message}") from None
 
@@ -175,7 +197,9 @@ def _tokenizers(task: Task, tables: Table, where: str) -> tuple[Table, Table | N
     """The tokenizer, of the target if there are two, and that of the source, None if it is the same."""
     both = [key for key in ("source_tokenizer", "target_tokenizer") if key in tables]
     if both and (task is not Task.TRANSLATE or len(both) == 1 or "tokenizer" in tables):
-        raise RecipeError(f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate")
+        raise RecipeError(
+            f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate"
+        )
     default = {"name": "bpe" if task is Task.TRANSLATE else "char"}
     found = {key: tables.get(key, default) for key in both or ["tokenizer"]}
     for key, table in found.items():
@@ -189,12 +213,20 @@ def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, whe
     share = data.validation
     if task is Task.TRANSLATE:
         if bool(data.pairs) == bool(data.source and data.target) or bool(data.source) != bool(data.target):
-            raise RecipeError(f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line")
-        if isinstance(share, list | tuple) and len(share) == (1 if data.pairs else 2) and all(isinstance(item, str) and item for item in share):
+            raise RecipeError(
+                f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line"
+            )
+        if (
+            isinstance(share, list | tuple)
+            and len(share) == (1 if data.pairs else 2)
+            and all(isinstance(item, str) and item for item in share)
+        ):
             share = share[0]
     elif task is Task.CLASSIFY:
         if bool(data.table) == bool(data.folder):
-            raise RecipeError(f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label")
+            raise RecipeError(
+                f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label"
+            )
         _check_labels(data, where)
     elif task is Task.FORECAST:
         if not data.table:
@@ -202,7 +234,12 @@ def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, whe
         _check_texts("data.columns", data.columns, where)
     elif not data.text:
         raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
-    if isinstance(share, bool) or not isinstance(share, int | float | str) or not share or (not isinstance(share, str) and not 0 < share < 1):
+    if (
+        isinstance(share, bool)
+        or not isinstance(share, int | float | str)
+        or not share
+        or (not isinstance(share, str) and not 0 < share < 1)
+    ):
         raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
     _check_texts("defaults.examples", defaults.examples, where)
 

@@ -60,14 +60,22 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
 def bleu_lc_tok(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> Score:
     """Corpus BLEU over `moses_tokens` of both sides; language: of the target."""
     score = _bleu(moses_tokens(hypotheses, language), moses_tokens(references, language), "none")
-    return Score(score.value, score.signature.replace("case:mixed", "case:lc").replace("tok:none", f"tok:moses-{language}"))
+    return Score(
+        score.value, score.signature.replace("case:mixed", "case:lc").replace("tok:none", f"tok:moses-{language}")
+    )
 
 
-def bleu_by_length(sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]) -> tuple[LengthScore, ...]:
+def bleu_by_length(
+    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> tuple[LengthScore, ...]:
     """`bleu` of the sentences grouped by the words of their source; groups without a sentence are left out, and so are blank sources."""
     found = []
     for low, following in zip(LENGTHS, (*LENGTHS[1:], None), strict=True):
-        rows = [row for row, source in enumerate(sources) if low <= len(source.split()) and (following is None or len(source.split()) < following)]
+        rows = [
+            row
+            for row, source in enumerate(sources)
+            if low <= len(source.split()) and (following is None or len(source.split()) < following)
+        ]
         if rows:
             score = bleu([hypotheses[row] for row in rows], [references[row] for row in rows])
             found.append(LengthScore(low, None if following is None else following - 1, len(rows), score.value))
@@ -96,7 +104,9 @@ def find_language(wanted: str | None, *guesses: str) -> str:
     if wanted is None:
         return next((codes[guess.lower()] for guess in guesses if guess.lower() in codes), "en")
     if wanted.lower() not in codes:
-        raise UsageError(f"there are no Moses rules for the language {wanted!r}; there are for {', '.join(sorted(set(codes.values())))}")
+        raise UsageError(
+            f"there are no Moses rules for the language {wanted!r}; there are for {', '.join(sorted(set(codes.values())))}"
+        )
     return codes[wanted.lower()]
 
 

@@ -55,7 +55,9 @@ def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") ->
     RecipeError for files of different length, a line without a tab, files that are no text or empty.
     """
     if len(words) not in (1, 2):
-        raise RecipeError("sentence pairs are a source and a target file, or one file with a tab between source and target")
+        raise RecipeError(
+            "sentence pairs are a source and a target file, or one file with a tab between source and target"
+        )
     names, texts, digests = zip(*(_read(word, folder, source) for word in words), strict=True)
     if len(words) == 1:
         sources, targets = _columns(names[0], texts[0])
@@ -73,7 +75,10 @@ def split_pairs(pairs: Pairs, share: float) -> Sentences:
     sources = list(dict.fromkeys(pairs.sources))
     order = np.random.default_rng(0).permutation(len(sources))
     chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
-    sides = [[row for row, source in enumerate(pairs.sources) if (source in chosen) == of_validation] for of_validation in (False, True)]
+    sides = [
+        [row for row, source in enumerate(pairs.sources) if (source in chosen) == of_validation]
+        for of_validation in (False, True)
+    ]
     return Sentences(*map(pairs.at, sides))
 
 
@@ -89,7 +94,9 @@ def _columns(name: str, text: str) -> tuple[list[str], list[str]]:
     rows = [line.split("\t") for line in _lines(text)]
     for number, row in enumerate(rows, 1):
         if len(row) < 2:
-            raise RecipeError(f"{name}, line {number}: there is no tab between a source and its translation; two files are given as SOURCE TARGET")
+            raise RecipeError(
+                f"{name}, line {number}: there is no tab between a source and its translation; two files are given as SOURCE TARGET"
+            )
     return [row[0] for row in rows], [row[1] for row in rows]
 
 

@@ -83,7 +83,9 @@ class Search:
         return self.unk and self.replace_unk
 
 
-def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Registry, wishes: Wishes) -> Iterator[Progress | Evaluation]:
+def evaluate_pairs(
+    model: Model, module: nn.Module, pairs: Pairs, registry: Registry, wishes: Wishes
+) -> Iterator[Progress | Evaluation]:
     """How far it has come, and at last the figures.
 
     module: the model's own, in eval mode, on the device to compute on; on a CPU the translations are the model's own decoder's.
@@ -101,13 +103,19 @@ def evaluate_pairs(model: Model, module: nn.Module, pairs: Pairs, registry: Regi
     decoder = cast(SourceDecoder, model.decoder) if device_of(module).type == "cpu" else TorchDecoder(module)
     found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
     readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
-    for done, (row, text, length) in enumerate(_translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1):
+    for done, (row, text, length) in enumerate(
+        _translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1
+    ):
         found[row], num_tokens = text, num_tokens + length
         yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
     seconds = max(time.perf_counter() - start, 1e-9)
 
     yield Progress(0, len(pairs), "of the right words", "loss")
-    both = [(source, target) for source, target in zip(sources, targets, strict=True) if source is not None and target is not None]
+    both = [
+        (source, target)
+        for source, target in zip(sources, targets, strict=True)
+        if source is not None and target is not None
+    ]
     nats = teacher_forced(module, [source for source, _ in both], [target for _, target in both])
 
     one = len(pairs.names) == 1
@@ -155,8 +163,12 @@ def find_search(model: Model, registry: Registry, wishes: Wishes) -> Search:
         samplers = parse_chain(str(defaults.get("sampler") or ""), registry.samplers)
         max_tokens = OWN[0].parse(defaults.get("max_tokens") or OWN[0].default)
     except UsageError as error:
-        raise CheckpointError(f"{model.name} wishes for a sampler or strategy that is not here: {error.message}") from None
-    search = Search(parse_strategy(wishes.strategy, registry.strategies) if wishes.strategy else strategy, samplers, max_tokens)
+        raise CheckpointError(
+            f"{model.name} wishes for a sampler or strategy that is not here: {error.message}"
+        ) from None
+    search = Search(
+        parse_strategy(wishes.strategy, registry.strategies) if wishes.strategy else strategy, samplers, max_tokens
+    )
     for name, value in wishes.settings:
         search = _changed(search, name, value, registry)
     return search
@@ -175,7 +187,10 @@ def _changed(search: Search, name: str, value: str, registry: Registry) -> Searc
     wanted = field if stage == kind.name else name
     if wanted not in fields:
         known = ", ".join((*(setting.name for setting in OWN), *fields))
-        raise UsageError(f"--set: {name!r} is no setting of a translation by {kind.name}: there are {known} and the samplers", code="unknown_setting")
+        raise UsageError(
+            f"--set: {name!r} is no setting of a translation by {kind.name}: there are {known} and the samplers",
+            code="unknown_setting",
+        )
     return replace(search, strategy=build(kind, {**fields, wanted: value}))
 
 
@@ -191,7 +206,9 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] =
     words: what stands for the ids at some places.
     """
     end = ids.index(EOS) if EOS in ids else len(ids)
-    pieces = [words[place].encode() if place in words else tokenizer.piece(token) for place, token in enumerate(ids[:end])]
+    pieces = [
+        words[place].encode() if place in words else tokenizer.piece(token) for place, token in enumerate(ids[:end])
+    ]
     return b"".join(pieces).decode("utf-8", "replace").removeprefix(" ").replace("\n", " ")
 
 
@@ -208,17 +225,28 @@ def _translated(
         keeps_states=search.keeps_states,
     )
     rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]
-    for number, best in answers(decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS):
+    for number, best in answers(
+        decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS
+    ):
         row, ids = rows[number]
-        words = _replacements(model, decoder, texts[row], ids, best[0]) if search.keeps_states and UNK in best[0].ids else {}
+        words = (
+            _replacements(model, decoder, texts[row], ids, best[0])
+            if search.keeps_states and UNK in best[0].ids
+            else {}
+        )
         yield row, text_of(model.tokenizer, best[0].ids, words), len(best[0].ids)
 
 
-def _replacements(model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis) -> dict[int, str]:
+def _replacements(
+    model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis
+) -> dict[int, str]:
     """For each place of an UNK, the word of the source (text and ids) that was looked at most, with a space before it."""
     unknown = Unknown(model, Source(text, tuple(source), ()), True)
     _, first = decoder.step(np.array([BOS]), decoder.encode(np.array([source]), np.array([len(source)])))
-    words = {place: unknown.word(token, before) for place, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))}
+    words = {
+        place: unknown.word(token, before)
+        for place, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))
+    }
     return {place: word for place, word in words.items() if word is not None}
 
 

@@ -13,7 +13,9 @@ from seqshell.training.translation import bleu
 BAR = 30  # columns of the longest bar
 
 
-def text_figures(sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str) -> dict[str, Any]:
+def text_figures(
+    sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str
+) -> dict[str, Any]:
     """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length of translations. language: of the target."""
     scores = {
         "bleu": bleu.bleu(found, references),
@@ -25,7 +27,8 @@ def text_figures(sources: Sequence[str], found: Sequence[str], references: Seque
         "signature": {name: score.signature for name, score in scores.items()},
         "exact_match": exact_match(found, references),
         "by_length": [
-            {"words": [group.low, group.high], "items": group.items, "bleu": group.bleu} for group in bleu.bleu_by_length(sources, found, references)
+            {"words": [group.low, group.high], "items": group.items, "bleu": group.bleu}
+            for group in bleu.bleu_by_length(sources, found, references)
         ],
     }
 
@@ -43,7 +46,9 @@ def figures_table(values: dict[str, Any]) -> Table:
     rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in counted if name in values]
     if "exact_match" in values:
         rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations that are the reference"))
-    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats a token, the right ones before it"))
+    rows.append(
+        ("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats a token, the right ones before it")
+    )
     return Table(("figure", "value", "how it is counted"), tuple(rows))
 
 
@@ -51,7 +56,8 @@ def lengths_table(values: dict[str, Any]) -> Table:
     """The BLEU by length as bars."""
     best = max((group["bleu"] for group in values["by_length"]), default=0.0) or 1.0
     rows = [
-        (_words(group), group["items"], f"{group['bleu']:.2f}", "█" * round(BAR * group["bleu"] / best)) for group in values["by_length"]
+        (_words(group), group["items"], f"{group['bleu']:.2f}", "█" * round(BAR * group["bleu"] / best))
+        for group in values["by_length"]
     ]
     return Table(("source words", "sentences", "BLEU", ""), tuple(rows))
 
@@ -62,7 +68,11 @@ def write_png(values: dict[str, Any], path: Path) -> None:
     axes = figure.subplots()
     bars = axes.bar([_words(group) for group in values["by_length"]], [group["bleu"] for group in values["by_length"]])
     axes.bar_label(bars, [f"{group['items']:,}" for group in values["by_length"]], padding=2)
-    axes.set(xlabel="words of the source", ylabel="BLEU", title=f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars")
+    axes.set(
+        xlabel="words of the source",
+        ylabel="BLEU",
+        title=f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars",
+    )
     axes.grid(axis="y", alpha=0.3)
     write_figure(figure, path)
 

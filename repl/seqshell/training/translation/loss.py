@@ -30,6 +30,10 @@ def pair_loss(
     """
     logits = forced_logits(module, inputs, module.encode(source, lengths), teacher_forcing, by_batch=by_batch)
     nats = functional.cross_entropy(
-        logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum", label_smoothing=label_smoothing
+        logits.float().flatten(0, 1),
+        targets.flatten(),
+        ignore_index=PAD,
+        reduction="sum",
+        label_smoothing=label_smoothing,
     )
     return nats, (targets != PAD).sum()

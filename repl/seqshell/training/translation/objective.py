@@ -51,7 +51,9 @@ def read_sentences(recipe: Recipe) -> Sentences:
         sentences = Sentences(pairs, read_pairs(files, recipe.folder, data.origin))
     sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
     if min(map(len, sides)) < 1:
-        raise RecipeError(f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate")
+        raise RecipeError(
+            f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate"
+        )
     return Sentences(*sides)
 
 
@@ -131,8 +133,14 @@ class TranslatingLessons:
             sources, targets = (list(side.sentences(draws)) for side in self._resplit)
         if settings.plain_sources:
             chosen = draws.random(len(sources)) < settings.plain_sources
-            sources = [plain if is_plain else ids for is_plain, plain, ids in zip(chosen, self._plain, sources, strict=True)]
-        return sources, targets, group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
+            sources = [
+                plain if is_plain else ids for is_plain, plain, ids in zip(chosen, self._plain, sources, strict=True)
+            ]
+        return (
+            sources,
+            targets,
+            group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws),
+        )
 
     def num_tokens(self, piece: Piece) -> int:
         return int(np.count_nonzero(piece[3]))
@@ -166,7 +174,9 @@ class TranslatingLessons:
         return figures
 
     def remark(self, figures: Figures) -> str:
-        told = f"{figures['nats']:.4f} nats, perplexity {figures['perplexity']:.2f}, exact {100 * figures['exact']:.1f} %"
+        told = (
+            f"{figures['nats']:.4f} nats, perplexity {figures['perplexity']:.2f}, exact {100 * figures['exact']:.1f} %"
+        )
         return told + (f", BLEU {figures['bleu']:.2f}" if "bleu" in figures else "")
 
     def measure(self, module: Any) -> Figures:
@@ -207,14 +217,18 @@ class TranslatingLessons:
     def _validation(self) -> Encoded:
         found = _encode(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
         if not found.sources:
-            raise RecipeError(f"{' and '.join(found.texts.names)} have no pair to validate on of which the vocabularies know something")
+            raise RecipeError(
+                f"{' and '.join(found.texts.names)} have no pair to validate on of which the vocabularies know something"
+            )
         return found
 
     @cached_property
     def _resplit(self) -> tuple[Resplit, Resplit]:
         settings, texts = self.recipe.training, self._training.texts
         sides = (self.source_tokenizer, texts.sources), (self.tokenizer, texts.targets)
-        first, second = (Resplit(tokenizer, lines, settings.subword_dropout, settings.seed) for tokenizer, lines in sides)
+        first, second = (
+            Resplit(tokenizer, lines, settings.subword_dropout, settings.seed) for tokenizer, lines in sides
+        )
         return first, second
 
     @cached_property

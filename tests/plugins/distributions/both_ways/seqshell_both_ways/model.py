@@ -19,7 +19,9 @@ class SelfAttentive(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
         # One module a layer, so that seqshell.layers.read_encoder finds the weights by their names.
         inputs = [config.embed_size] + [size] * (config.num_layers - 1)
-        self.encoder = nn.ModuleList(nn.GRU(each, config.hidden_size, batch_first=True, bidirectional=True) for each in inputs)
+        self.encoder = nn.ModuleList(
+            nn.GRU(each, config.hidden_size, batch_first=True, bidirectional=True) for each in inputs
+        )
         self.inner = nn.Linear(size, config.attention_size, bias=False)
         self.scores = nn.Linear(config.attention_size, config.num_looks, bias=False)
         self.readout = nn.Linear(config.num_looks * size, config.num_classes)

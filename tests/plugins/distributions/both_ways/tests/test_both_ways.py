@@ -16,7 +16,9 @@ LABELS = ("question", "wish", "complaint")
 @pytest.fixture
 def module():
     torch.manual_seed(0)
-    return SelfAttentive(Config(vocab_size=12, num_classes=3, embed_size=6, hidden_size=5, num_layers=2, attention_size=4, num_looks=2)).eval()
+    return SelfAttentive(
+        Config(vocab_size=12, num_classes=3, embed_size=6, hidden_size=5, num_layers=2, attention_size=4, num_looks=2)
+    ).eval()
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ class Config:
     source_vocab_size: int  # both are filled in from the data
     target_vocab_size: int
     embed_size: int = setting(64, low=1, help="size of a token's vector")
-    hidden_size: int = setting(128, low=1, help="size of the decoder's state, and twice that of each of the encoder's directions")
+    hidden_size: int = setting(
+        128, low=1, help="size of the decoder's state, and twice that of each of the encoder's directions"
+    )
     attention_size: int = setting(64, low=1, help="size of the layer that scores the source")
     dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the elements set to zero in training")
 

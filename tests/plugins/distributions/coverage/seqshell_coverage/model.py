@@ -49,7 +49,9 @@ class CoverageSeq2Seq(nn.Module):
     def initial_state(self, batch_size=1):
         """The encoding of the empty source, EOS alone."""
         device = self.readout.weight.device
-        return self.encode(torch.full((batch_size, 1), EOS, device=device), torch.ones(batch_size, dtype=torch.int64, device=device))
+        return self.encode(
+            torch.full((batch_size, 1), EOS, device=device), torch.ones(batch_size, dtype=torch.int64, device=device)
+        )
 
     def encode(self, source, lengths):
         """source: [B, S], padded right; lengths: [B]. Returns the state before BOS is read."""

@@ -25,9 +25,17 @@ class Dry:
     """
 
     name: ClassVar[str] = "dry"
-    multiplier: float = setting(0.8, low=0, high=100, neutral=0.0, help="the penalty of the shortest passage that has one, in nats; 0: no penalty")
+    multiplier: float = setting(
+        0.8,
+        low=0,
+        high=100,
+        neutral=0.0,
+        help="the penalty of the shortest passage that has one, in nats; 0: no penalty",
+    )
     base: float = setting(1.75, low=1, high=10, help="by how much the penalty grows with each token more")
-    allowed_length: int = setting(12, low=1, high=1000, help="passages shorter than this may be repeated; 12 suits characters, 2 suits words")
+    allowed_length: int = setting(
+        12, low=1, high=1000, help="passages shorter than this may be repeated; 12 suits characters, 2 suits words"
+    )
     window: int = setting(512, low=2, high=100_000, help="how many of its own last tokens the model must not repeat")
     breakers: str = setting("\n:*", help="characters that no passage reaches across; a token with one of them ends it")
 
@@ -41,12 +49,16 @@ class Dry:
         if not repeated.any():
             return logits
         with np.errstate(over="ignore"):
-            penalties = self.multiplier * np.minimum(self.base ** (lengths[repeated] - float(self.allowed_length)), LARGEST)
+            penalties = self.multiplier * np.minimum(
+                self.base ** (lengths[repeated] - float(self.allowed_length)), LARGEST
+            )
         most = np.zeros_like(logits)
         np.maximum.at(most, ids[1:][repeated], penalties)
         return logits - most
 
-    def update(self, memory: NDArray[np.int32] | None, token: int, log_probs: NDArray[np.float64]) -> NDArray[np.int32] | None:
+    def update(
+        self, memory: NDArray[np.int32] | None, token: int, log_probs: NDArray[np.float64]
+    ) -> NDArray[np.int32] | None:
         """The memory after `token` was drawn; the given one is not written to."""
         if self.multiplier == 0:
             return None
@@ -57,7 +69,9 @@ class Dry:
 
     def _reach(self, ids: NDArray[np.int32], longest: int, context: SampleContext) -> int:
         """How many of the last tokens belong to the passage: the model drew them without a word of yours between, and none is a breaker."""
-        for length, (drawn, token) in enumerate(zip(ids[::-1], reversed(context.tokens[-longest:] if longest else ()), strict=False)):
+        for length, (drawn, token) in enumerate(
+            zip(ids[::-1], reversed(context.tokens[-longest:] if longest else ()), strict=False)
+        ):
             if drawn != token or self._breaks(token, context):
                 return length
         return longest

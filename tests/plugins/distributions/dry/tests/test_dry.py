@@ -18,7 +18,13 @@ def after(text, *, sampler, yours=""):
     for token in tokenizer.encode(text):
         memory = sampler.update(memory, token, np.zeros(tokenizer.size))
     tokens = tokenizer.encode(text + yours)
-    return dict(zip(LETTERS, sampler(np.zeros(tokenizer.size), SampleContext(tokens=tokens, memory=memory, tokenizer=tokenizer)), strict=True))
+    return dict(
+        zip(
+            LETTERS,
+            sampler(np.zeros(tokenizer.size), SampleContext(tokens=tokens, memory=memory, tokenizer=tokenizer)),
+            strict=True,
+        )
+    )
 
 
 def test_it_keeps_the_contract():

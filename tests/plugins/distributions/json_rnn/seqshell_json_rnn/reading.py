@@ -34,7 +34,10 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
         return None
     missing = [names[part] for part in PARTS if names[part] not in found]
     if missing:
-        raise CheckpointError(f"{path.name} is a min-char-rnn without {', '.join(missing)}", hint="[names] in the map says what the file calls them")
+        raise CheckpointError(
+            f"{path.name} is a min-char-rnn without {', '.join(missing)}",
+            hint="[names] in the map says what the file calls them",
+        )
     vocabulary = _vocabulary(found[names["chars"]], path.name)
     arrays = {part: _array(found[names[part]], names[part], path.name) for part in PARTS[:-1]}
     vocab_size, hidden_size = len(vocabulary), len(arrays["Wxh"])
@@ -51,7 +54,9 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
         if arrays[part].shape != shape:
             sizes = " x ".join(map(str, shape))
             seen = " x ".join(map(str, arrays[part].shape))
-            raise CheckpointError(f"{names[part]} in {path.name} is {seen} and should be {sizes}, for {vocab_size} chars and {hidden_size} units")
+            raise CheckpointError(
+                f"{names[part]} in {path.name} is {seen} and should be {sizes}, for {vocab_size} chars and {hidden_size} units"
+            )
     weights = {
         "i2h.weight": arrays["Wxh"],
         "i2h.bias": arrays["bh"],
@@ -63,7 +68,13 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     return ForeignModel(
         task=Task.GENERATE,
         architecture="elman",
-        config={"vocab_size": vocab_size, "embed_size": 0, "hidden_size": hidden_size, "form": "h2o", "nonlinearity": "tanh"},
+        config={
+            "vocab_size": vocab_size,
+            "embed_size": 0,
+            "hidden_size": hidden_size,
+            "form": "h2o",
+            "nonlinearity": "tanh",
+        },
         weights=weights,
         tokenizer=CharTokenizer(vocabulary),
         about=f"A min-char-rnn of {hidden_size} units, imported from {path.name}.",
@@ -72,7 +83,9 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
 
 def _names(table: Any) -> dict[str, str]:
     """What the file calls each part."""
-    if not isinstance(table, Mapping) or not all(part in PARTS and isinstance(name, str) for part, name in table.items()):
+    if not isinstance(table, Mapping) or not all(
+        part in PARTS and isinstance(name, str) for part, name in table.items()
+    ):
         raise UsageError(f"[names] of the map says what the file calls {', '.join(PARTS)}: each a text")
     return {part: table.get(part, part) for part in PARTS}
 

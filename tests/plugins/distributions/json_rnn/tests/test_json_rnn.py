@@ -49,7 +49,13 @@ def test_a_file_becomes_an_elman_network(tmp_path):
     found = read(written(tmp_path, min_char_rnn()), {})
 
     assert (found.task, found.architecture) == (Task.GENERATE, "elman")
-    assert found.config == {"vocab_size": 4, "embed_size": 0, "hidden_size": HIDDEN, "form": "h2o", "nonlinearity": "tanh"}
+    assert found.config == {
+        "vocab_size": 4,
+        "embed_size": 0,
+        "hidden_size": HIDDEN,
+        "form": "h2o",
+        "nonlinearity": "tanh",
+    }
     assert {name: array.shape for name, array in found.weights.items()} == {
         "i2h.weight": (HIDDEN, 4),
         "i2h.bias": (HIDDEN,),
@@ -109,8 +115,14 @@ def test_the_host_finds_it():
 def test_seqshell_imports_it_and_the_model_says_what_the_gist_says(tmp_path):
     parts = min_char_rnn()
     written(tmp_path, parts)
-    (tmp_path / "map.toml").write_text('about = "It knows three letters."\n[defaults]\nsampler = "temperature=0.5"\n', "utf-8")
-    variables = {**os.environ, "SEQSHELL_HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path(seqshell_json_rnn.__file__).parents[1])}
+    (tmp_path / "map.toml").write_text(
+        'about = "It knows three letters."\n[defaults]\nsampler = "temperature=0.5"\n', "utf-8"
+    )
+    variables = {
+        **os.environ,
+        "SEQSHELL_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(Path(seqshell_json_rnn.__file__).parents[1]),
+    }
     words = ["import", "model.json", "--map", "map.toml", "--out", "./mine.safetensors", "-p", "seqshell_json_rnn"]
     subprocess.run([sys.executable, "-m", "seqshell", *words], check=True, cwd=tmp_path, env=variables)
 
@@ -119,5 +131,8 @@ def test_seqshell_imports_it_and_the_model_says_what_the_gist_says(tmp_path):
     logits = logits_of(parts, "aüb\nbab")
     expected = dict(zip(CHARS, logits - np.log(np.exp(logits).sum()), strict=True))
     assert {token.text: token.log_prob for token in session.top(4).tokens} == pytest.approx(expected, abs=1e-5)
-    assert (session.model.header["about"], session.model.header["defaults"]) == ("It knows three letters.", {"sampler": "temperature=0.5"})
+    assert (session.model.header["about"], session.model.header["defaults"]) == (
+        "It knows three letters.",
+        {"sampler": "temperature=0.5"},
+    )
     assert "".join(event.text for event in session.generate(20)) == session.text().text.removeprefix("aüb\nbab")

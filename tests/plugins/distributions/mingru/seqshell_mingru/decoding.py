@@ -13,7 +13,10 @@ class MinGRUDecoder:
         self._vectors = take(weights, "embedding.weight", config.vocab_size, size)
         self._layers = []  # the normalisation, the two gates beside each other, and what is added
         for prefix in (f"layers.{number}." for number in range(config.num_layers)):
-            gates, out = read_linear(weights, f"{prefix}gates.", size, 2 * size), read_linear(weights, f"{prefix}out.", size, size)
+            gates, out = (
+                read_linear(weights, f"{prefix}gates.", size, 2 * size),
+                read_linear(weights, f"{prefix}out.", size, size),
+            )
             self._layers.append((_norm(weights, f"{prefix}norm.", size), gates, out))
         self._norm = _norm(weights, "norm.", size)
         self._readout = Readout(weights, size, config.vocab_size)

@@ -50,7 +50,9 @@ class PeepholeLanguageModel(nn.Module):
         self.config = config
         size = config.hidden_size
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
-        self.layers = nn.ModuleList(PeepholeLSTM(inputs, size) for inputs in [config.embed_size] + [size] * (config.num_layers - 1))
+        self.layers = nn.ModuleList(
+            PeepholeLSTM(inputs, size) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
+        )
         self.dropout = nn.Dropout(config.dropout)
         self.readout = nn.Linear(size, config.vocab_size)
 

@@ -55,7 +55,9 @@ class SelectiveLayer:
         self._entering = read_linear(weights, f"{prefix}entering.", size, 2 * channels, has_bias=False)
         self._kernel = take(weights, f"{prefix}convolution.weight", channels, 1, config.kernel_size)[:, 0]  # [D, K]
         self._kernel_bias = take(weights, f"{prefix}convolution.bias", channels)
-        self._choosing = read_linear(weights, f"{prefix}choosing.", channels, config.rank + 2 * config.state_size, has_bias=False)
+        self._choosing = read_linear(
+            weights, f"{prefix}choosing.", channels, config.rank + 2 * config.state_size, has_bias=False
+        )
         self._step = read_linear(weights, f"{prefix}step.", config.rank, channels)
         self._decay = -np.exp(take(weights, f"{prefix}decay", channels, config.state_size))
         self._direct = take(weights, f"{prefix}direct", channels)

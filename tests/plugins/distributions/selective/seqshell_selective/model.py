@@ -61,7 +61,9 @@ class SelectiveLayer(nn.Module):
         space = scan(keep, (s * x)[..., None] * b[:, :, None], state.space)
         y = (space @ c[..., None])[..., 0] + self.direct * x
         outputs = inputs + self.leaving(y * functional.silu(z))
-        return outputs, LayerState(seen[..., 1 - config.kernel_size :].to(state.inputs.dtype), space[:, -1].to(state.space.dtype))
+        return outputs, LayerState(
+            seen[..., 1 - config.kernel_size :].to(state.inputs.dtype), space[:, -1].to(state.space.dtype)
+        )
 
 
 class SelectiveLanguageModel(nn.Module):
@@ -80,7 +82,10 @@ class SelectiveLanguageModel(nn.Module):
         """Zeros."""
         config, zeros = self.config, self.readout.weight.new_zeros
         return tuple(
-            LayerState(zeros(batch_size, config.channels, config.kernel_size - 1), zeros(batch_size, config.channels, config.state_size))
+            LayerState(
+                zeros(batch_size, config.channels, config.kernel_size - 1),
+                zeros(batch_size, config.channels, config.state_size),
+            )
             for _ in self.layers
         )
 

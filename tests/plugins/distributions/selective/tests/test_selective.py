@@ -15,7 +15,9 @@ def test_the_contract():
 
 
 def test_the_state_of_each_layer_has_two_leaves():
-    model = SelectiveLanguageModel(SelectiveConfig(vocab_size=5, hidden_size=6, num_layers=3, expansion=2, state_size=4, kernel_size=3))
+    model = SelectiveLanguageModel(
+        SelectiveConfig(vocab_size=5, hidden_size=6, num_layers=3, expansion=2, state_size=4, kernel_size=3)
+    )
     _, state = model(torch.tensor([[1, 2], [3, 4]]), model.initial_state(2))
     assert [(list(layer.inputs.shape), list(layer.space.shape)) for layer in state] == [([2, 12, 2], [2, 12, 4])] * 3
 

@@ -16,7 +16,10 @@ VOWEL = "[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœ]"
 CONSONANT = rf"(?:(?!{VOWEL})[^\W\d_])"
 # Consonants and the vowels after them, then what closes the syllable: all consonants at the end of a word, one before another one.
 # What is no syllable (a space, a mark, a digit) is a token of one character.
-SYLLABLE = re.compile(rf"{CONSONANT}*{VOWEL}+(?:{CONSONANT}+(?![^\W\d_])|{CONSONANT}(?={CONSONANT}))?|{CONSONANT}+|.", re.IGNORECASE | re.DOTALL)
+SYLLABLE = re.compile(
+    rf"{CONSONANT}*{VOWEL}+(?:{CONSONANT}+(?![^\W\d_])|{CONSONANT}(?={CONSONANT}))?|{CONSONANT}+|.",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Syllables:
@@ -46,14 +49,23 @@ class Syllables:
         """The ids of a text: a syllable that is no token is spelt. VocabularyError for unknown characters where there is no UNK."""
         ids: list[int] = []
         for syllable in split(text):
-            ids += [self._ids[syllable]] if syllable in self._ids else [self._ids.get(character, -1) for character in syllable]
+            ids += (
+                [self._ids[syllable]]
+                if syllable in self._ids
+                else [self._ids.get(character, -1) for character in syllable]
+            )
         if -1 not in ids:
             return ids
         if self.unk is not None:
             return [self.unk if token < 0 else token for token in ids]
         positions = tuple(index for index, character in enumerate(text) if character not in self._ids)
         shown = ", ".join(dict.fromkeys(repr(text[index]) for index in positions[:5]))
-        raise VocabularyError(f"the model does not know {shown}", text=text, positions=positions, hint="/set unknown skip leaves such characters out")
+        raise VocabularyError(
+            f"the model does not know {shown}",
+            text=text,
+            positions=positions,
+            hint="/set unknown skip leaves such characters out",
+        )
 
     def piece(self, token: int) -> bytes:
         """What the token adds to the text; empty for specials but UNK, a replacement character."""
@@ -65,14 +77,22 @@ class Syllables:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Syllables:
         tokens, specials = data.get("tokens"), data.get("specials", False)
-        if not isinstance(tokens, list) or not 1 <= len(tokens) <= LARGEST or not all(isinstance(token, str) and token for token in tokens):
+        if (
+            not isinstance(tokens, list)
+            or not 1 <= len(tokens) <= LARGEST
+            or not all(isinstance(token, str) and token for token in tokens)
+        ):
             raise CheckpointError("the tokenizer syllables needs a list of tokens")
         if len(set(tokens)) != len(tokens) or not isinstance(specials, bool):
-            raise CheckpointError("the tokenizer syllables needs tokens that differ, and specials that are true or false")
+            raise CheckpointError(
+                "the tokenizer syllables needs tokens that differ, and specials that are true or false"
+            )
         return cls(tokens, specials=specials)
 
     @classmethod
-    def train(cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 2, vocab_size: int = 10_000) -> Syllables:
+    def train(
+        cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 2, vocab_size: int = 10_000
+    ) -> Syllables:
         """Every character, and the syllables that stand at least min_freq times, no more than vocab_size tokens with the specials.
 
         ValueError for settings that leave no room.
@@ -83,7 +103,9 @@ class Syllables:
         characters = sorted(set().union(*counts))
         room = vocab_size - len(characters) - (SPECIALS if specials else 0)
         if min_freq < 1 or room < 0:
-            raise ValueError(f"min_freq must be at least 1 and vocab_size at least {vocab_size - room}, for every character")
+            raise ValueError(
+                f"min_freq must be at least 1 and vocab_size at least {vocab_size - room}, for every character"
+            )
         frequent = [(-count, syllable) for syllable, count in counts.items() if count >= min_freq and len(syllable) > 1]
         return cls([*characters, *(syllable for _, syllable in sorted(frequent)[:room])], specials=specials)
 

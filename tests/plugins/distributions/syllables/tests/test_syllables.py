@@ -42,7 +42,18 @@ def test_the_pieces_are_the_text(text, specials):
 def test_frequent_syllables_are_tokens_and_others_are_spelt():
     tokenizer = Syllables.train([TEXT])
 
-    assert [tokenizer.piece(token).decode() for token in tokenizer.encode("merrily rowing")] == ["mer", "ri", "ly", " ", "r", "o", "w", "i", "n", "g"]
+    assert [tokenizer.piece(token).decode() for token in tokenizer.encode("merrily rowing")] == [
+        "mer",
+        "ri",
+        "ly",
+        " ",
+        "r",
+        "o",
+        "w",
+        "i",
+        "n",
+        "g",
+    ]
     assert tokenizer.tokens == (*sorted(set(TEXT)), "ly", "mer", "ri", "row")  # those that stand there twice or more
 
 
@@ -51,10 +62,17 @@ def test_it_survives_json():
         tokenizer = Syllables.train([TEXT], specials=specials, min_freq=3)
         again = Syllables.from_json(json.loads(json.dumps(tokenizer.to_json())))
 
-        assert (again.size, again.encode(TEXT), again.pad, again.unk) == (tokenizer.size, tokenizer.encode(TEXT), tokenizer.pad, tokenizer.unk)
+        assert (again.size, again.encode(TEXT), again.pad, again.unk) == (
+            tokenizer.size,
+            tokenizer.encode(TEXT),
+            tokenizer.pad,
+            tokenizer.unk,
+        )
 
 
-@pytest.mark.parametrize("data", [{}, {"tokens": []}, {"tokens": ["a", "a"]}, {"tokens": ["a", 1]}, {"tokens": ["a"], "specials": "yes"}])
+@pytest.mark.parametrize(
+    "data", [{}, {"tokens": []}, {"tokens": ["a", "a"]}, {"tokens": ["a", 1]}, {"tokens": ["a"], "specials": "yes"}]
+)
 def test_what_cannot_be_one_is_refused(data):
     with pytest.raises(CheckpointError, match="the tokenizer syllables needs"):
         Syllables.from_json(data)

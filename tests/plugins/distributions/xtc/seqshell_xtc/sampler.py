@@ -20,8 +20,12 @@ class Xtc:
 
     name: ClassVar[str] = "xtc"
     about_chance: ClassVar[bool] = True
-    probability: float = setting(0.5, low=0, high=1, neutral=0.0, help="how often the top choices are left out; 0: never")
-    threshold: float = setting(0.1, low=0, high=1, help="what is at least so likely is a top choice; above 0.5 there are never two")
+    probability: float = setting(
+        0.5, low=0, high=1, neutral=0.0, help="how often the top choices are left out; 0: never"
+    )
+    threshold: float = setting(
+        0.1, low=0, high=1, help="what is at least so likely is a top choice; above 0.5 there are never two"
+    )
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
         """logits: [V]. Returns [V]; what was left out is at -inf."""

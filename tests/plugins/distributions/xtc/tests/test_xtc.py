@@ -11,7 +11,9 @@ PROBS = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
 
 def left(sampler, probs=PROBS, position=0):
     """The ids that may still be drawn."""
-    return np.flatnonzero(np.isfinite(sampler(np.log(probs), SampleContext(position=position, draw=Draw(seed=7))))).tolist()
+    return np.flatnonzero(
+        np.isfinite(sampler(np.log(probs), SampleContext(position=position, draw=Draw(seed=7))))
+    ).tolist()
 
 
 def test_it_keeps_the_contract():
