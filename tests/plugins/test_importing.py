@@ -11,6 +11,7 @@ from torch import nn
 import seqshell
 from seqshell.cli import main
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
 
 V, E, H = 7, 5, 6
 LETTERS = "abcdefg"
@@ -149,7 +150,7 @@ def test_cells_are_read_too_and_numbered_modules_lie_in_their_order(capsys):
     code, out, _ = run(capsys, "theirs.safetensors", "--map", "map.toml", "--json")
     assert code == 0
     assert json.loads(out)["config"]["num_layers"] == 11
-    weights = seqshell.checkpoint.read(json.loads(out)["path"])[1]
+    weights = file.read(json.loads(out)["path"])[1]
     np.testing.assert_array_equal(weights["recurrent.10.weight_ih_l0"], module["rnns"][10].weight_ih.detach().numpy())
 
 
