@@ -1,8 +1,8 @@
-"""The keys of the prompt that prompt_toolkit does not bind by itself, or binds otherwise."""
+"""Key bindings of the prompt: keys that prompt_toolkit leaves unbound or binds differently."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
@@ -10,19 +10,34 @@ from prompt_toolkit.filters import Condition, emacs_mode, has_focus
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 
-if TYPE_CHECKING:
-    from seqshell.terminal.prompt import Prompt
+
+class PromptActions(Protocol):
+    """What the keys need from the prompt."""
+
+    multi_line: bool
+
+    def interrupt(self, event: KeyPressEvent) -> None:
+        """Handle Ctrl-C."""
+
+    def send(self, event: KeyPressEvent, line: str) -> None:
+        """Send `line` and keep what is being typed for the next prompt."""
+
+    def send_candidate(self, event: KeyPressEvent, step: int) -> None:
+        """Check out the next (1) or previous (-1) candidate of the last answer."""
+
+    def choose_keys(self, keys: str) -> None:
+        """Use "vi" or "emacs" keys."""
 
 
-def is_whole(text: str) -> bool:
-    """Whether Enter may send the text: it is no block, or a closed one."""
+def is_complete(text: str) -> bool:
+    """Whether Enter may send the text: it is not a block, or the block is closed."""
     from seqshell.shell.syntax import closes_block, opens_block
 
     return not opens_block(text) or closes_block(text)
 
 
-def key_bindings(prompt: Prompt) -> KeyBindings:
-    """The bindings of one prompt. Those that start with Escape are for emacs mode alone: in vi mode Escape is a key of its own."""
+def key_bindings(prompt: PromptActions) -> KeyBindings:
+    """Return the bindings of one prompt. Those that start with Escape apply in emacs mode only: vi mode needs Escape itself."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)
 
@@ -33,7 +48,7 @@ def key_bindings(prompt: Prompt) -> KeyBindings:
 
     @keys.add("enter", filter=typing)
     def _(event: KeyPressEvent) -> None:
-        if prompt.multi_line or not is_whole(event.current_buffer.text):
+        if prompt.multi_line or not is_complete(event.current_buffer.text):
             event.current_buffer.newline(copy_margin=False)
         else:
             event.current_buffer.validate_and_handle()
