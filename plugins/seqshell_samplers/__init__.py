@@ -9,7 +9,7 @@ import seqshell
 
 @seqshell.hookimpl
 def seqshell_samplers() -> Iterable[seqshell.Lazy]:
-    """The samplers in the usual order of the chain; each is imported when it is first used."""
+    """The samplers, each imported when it is first used. Within a stage of the chain, this order is the usual order."""
     for name, target in (
         ("repeat_penalty", "penalties:RepeatPenalty"),
         ("presence_penalty", "penalties:PresencePenalty"),

@@ -27,6 +27,7 @@ class Bias:
     """
 
     name: ClassVar[str] = "bias"
+    stage: ClassVar[str] = "penalty"
     tokens: str = setting(
         "", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes"
     )

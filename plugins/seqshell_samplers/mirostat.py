@@ -23,6 +23,7 @@ class Mirostat:
     """
 
     name: ClassVar[str] = "mirostat"
+    stage: ClassVar[str] = "last"
     about_chance: ClassVar[bool] = True
     tau: float = setting(
         3.0, low=0, high=100, neutral=0.0, help="the surprisal of a token to aim at, in bits; 0 turns it off"

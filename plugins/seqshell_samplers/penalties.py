@@ -23,6 +23,7 @@ class RepeatPenalty:
     """
 
     name: ClassVar[str] = "repeat_penalty"
+    stage: ClassVar[str] = "penalty"
     penalty: float = setting(
         1.1, low=0.1, high=10, neutral=1.0, help="above 1 discourages repeated tokens, below 1 encourages them"
     )
@@ -47,6 +48,7 @@ class PresencePenalty:
     """
 
     name: ClassVar[str] = "presence_penalty"
+    stage: ClassVar[str] = "penalty"
     penalty: float = setting(
         0.5, low=-10, high=10, neutral=0.0, help="taken from the logit of each token that occurred"
     )
@@ -66,6 +68,7 @@ class FrequencyPenalty:
     """Subtract `penalty` from the logit of a token as often as it occurred; the formula stands at PresencePenalty."""
 
     name: ClassVar[str] = "frequency_penalty"
+    stage: ClassVar[str] = "penalty"
     penalty: float = setting(
         0.2, low=-10, high=10, neutral=0.0, help="taken from a token's logit once for each time it occurred"
     )
@@ -84,6 +87,7 @@ class NoRepeatNgram:
     """Never complete a sequence of `n` tokens that stands in the window already (Paulus et al. 2017, https://arxiv.org/abs/1705.04304, 2.5)."""
 
     name: ClassVar[str] = "no_repeat_ngram"
+    stage: ClassVar[str] = "penalty"
     n: int = setting(3, low=0, high=1_000, neutral=0, help="no sequence of n tokens comes twice; 0 allows all")
     window: int = setting(100_000, low=1, high=1_000_000, help="how many of the last tokens count")
 

@@ -16,6 +16,7 @@ class Temperature:
     """Divide the logits by `t`: p_i ~ exp(logit_i / t). Below 1 the likely become likelier; 0 keeps the likeliest alone."""
 
     name: ClassVar[str] = "temperature"
+    stage: ClassVar[str] = "temperature"
     about_chance: ClassVar[bool] = True
     t: float = setting(0.8, low=0, high=100, neutral=1.0, help="divide the logits by it; 0 takes the likeliest token")
 

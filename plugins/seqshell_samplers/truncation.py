@@ -19,6 +19,7 @@ class TopK:
     """Keep the `k` most likely tokens (Fan et al. 2018, https://arxiv.org/abs/1805.04833)."""
 
     name: ClassVar[str] = "top_k"
+    stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     k: int = setting(40, low=0, neutral=0, help="keep the k likeliest; 0 keeps all")
 
@@ -37,6 +38,7 @@ class TopP:
     """
 
     name: ClassVar[str] = "top_p"
+    stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     p: float = setting(
         0.95,
@@ -65,6 +67,7 @@ class MinP:
     """Keep the tokens that are at least `p` times as likely as the best (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082)."""
 
     name: ClassVar[str] = "min_p"
+    stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     p: float = setting(
         0.05, low=0, high=1, neutral=0.0, help="keep what is at least this fraction as likely as the best; 0 keeps all"
@@ -85,6 +88,7 @@ class TypicalP:
     """
 
     name: ClassVar[str] = "typical_p"
+    stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     p: float = setting(
         0.95, low=0, high=1, neutral=1.0, help="keep the most typical that hold this probability together"

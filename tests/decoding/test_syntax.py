@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from seqshell import UsageError, setting
+from seqshell.core.plugin_api import SAMPLER_STAGES
 from seqshell.decoding.syntax import (
-    USUAL_ORDER,
     format_chain,
     format_strategy,
     parse_chain,
@@ -38,6 +38,7 @@ class TopK(Unchanged):
 @dataclass(frozen=True)
 class RepeatPenalty(Unchanged):
     name: ClassVar[str] = "repeat_penalty"
+    stage: ClassVar[str] = "penalty"
     penalty: float = setting(1.1, low=0.1, high=10)
     window: int = setting(64, low=1)
 
@@ -45,6 +46,7 @@ class RepeatPenalty(Unchanged):
 @dataclass(frozen=True)
 class Temperature(Unchanged):
     name: ClassVar[str] = "temperature"
+    stage: ClassVar[str] = "temperature"
     t: float = setting(0.8, low=0, high=100)
 
 
@@ -255,9 +257,45 @@ def test_a_strategy_is_read_and_written_and_its_mistakes_told():
         assert caught.value.message == message
 
 
-def test_the_usual_order_ends_with_what_shapes_the_final_probabilities():
-    assert USUAL_ORDER[:2] == ("repeat_penalty", "presence_penalty")
-    assert USUAL_ORDER.index("min_p") < USUAL_ORDER.index("*") < USUAL_ORDER.index("temperature")
+@dataclass(frozen=True)
+class Steered(Unchanged):
+    """Works on the final probabilities."""
+
+    name: ClassVar[str] = "steered"
+    stage: ClassVar[str] = "last"
+
+
+@pytest.mark.parametrize("order", [("steered", "temperature", "top_k", "repeat_penalty"), ("temperature", "steered")])
+def test_added_samplers_are_ordered_by_stage(order):
+    available = AVAILABLE | {"steered": Steered}
+    chain = ()
+    for name in order:
+        chain = parse_chain(f"+{name}", available, chain)
+    stages = [sampler.stage if hasattr(sampler, "stage") else "truncation" for sampler in chain]
+    assert stages == sorted(stages, key=SAMPLER_STAGES.index)
+    assert len(chain) == len(order)
+
+
+def test_samplers_of_one_stage_are_added_in_the_order_of_registration():
+    """And not in the order in which they are added."""
+    assert (
+        changed("temperature=1", "+acme/top_k +bare +style=x +top_k=4")
+        == "top_k=4 style=x bare acme/top_k=1 temperature=1"
+    )
+    backwards = dict(reversed(AVAILABLE.items()))
+    chain = parse_chain("+top_k=4 +style=x +bare +acme/top_k", backwards, (Temperature(1.0),))
+    assert format_chain(chain, backwards) == "acme/top_k=1 bare style=x top_k=4 temperature=1"
+
+
+def test_an_unregistered_sampler_is_the_last_of_its_stage():
+    registered = {"top_k": TopK, "bare": Bare}
+    assert parse_chain("+bare +top_k", registered, (RepeatPenalty(), Style(), Temperature())) == (
+        RepeatPenalty(),
+        TopK(),
+        Bare(),
+        Style(),
+        Temperature(),
+    )
 
 
 def test_the_words_can_be_read_before_numpy_is_loaded():

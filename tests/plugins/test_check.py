@@ -427,7 +427,7 @@ def test_the_terminal_tells_rule_seen_and_case(capsys, tmp_path):
         "          smallest case: logits [0.0] after the tokens []",
     ]
     assert lines[0] == "plugin wrong"
-    assert lines[-1] == "1 of 13 rules do not hold"
+    assert lines[-1] == "1 of 14 rules do not hold"
 
 
 def test_a_plugin_that_cannot_be_loaded_is_one_failed_rule_with_its_traceback(capsys, tmp_path):

@@ -325,3 +325,13 @@ def test_a_sampler_with_a_fault_is_told_by_the_rule_it_breaks(monkeypatch, fault
     assert failed(check_sampler(TopA)) == []
     monkeypatch.setattr(TopA, "fault", fault)
     assert any(seen.startswith(line) for seen in failed(check_sampler(TopA)))
+
+
+def test_a_sampler_with_an_unknown_stage_breaks_the_rule_about_stages(monkeypatch):
+    monkeypatch.setattr(TopA, "stage", "first", raising=False)
+    assert failed(check_sampler(TopA)) == [
+        "its stage is one of penalty, truncation, temperature, last: "
+        "TopA declares the stage 'first'; expected one of penalty, truncation, temperature, last"
+    ]
+    monkeypatch.setattr(TopA, "stage", "last")
+    assert failed(check_sampler(TopA)) == []

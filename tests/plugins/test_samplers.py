@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +20,9 @@ from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs
+from seqshell.decoding.syntax import parse_chain
+from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 from seqshell_samplers.bias import Bias
 from seqshell_samplers.mirostat import Mirostat
 from seqshell_samplers.penalties import FrequencyPenalty, NoRepeatNgram, PresencePenalty, RepeatPenalty
@@ -302,3 +308,35 @@ def test_mirostat_brings_the_surprisal_of_the_text_to_tau(tau):
 
     assert np.mean(surprisals[500:]) == pytest.approx(tau, abs=0.1)
     assert -np.log2(probs(zipf)) @ probs(zipf) > 5  # bits, without mirostat
+
+
+@dataclass(frozen=True)
+class Style:
+    """A third-party sampler that declares no stage."""
+
+    name: ClassVar[str] = "style"
+
+    def __call__(self, logits, context):
+        return logits
+
+
+USUAL = """
+    repeat_penalty presence_penalty frequency_penalty no_repeat_ngram bias
+    top_k typical_p top_p min_p style
+    temperature
+    mirostat
+"""
+
+
+def test_added_samplers_form_the_usual_chain_in_whatever_order_they_are_added():
+    """Penalties, bias, truncation, a third-party sampler, temperature, and mirostat, which needs the final probabilities."""
+    plugin = ModuleType("style_plugin")
+    plugin.seqshell_samplers = seqshell.hookimpl(lambda: [Style], specname="seqshell_samplers")
+    available = load_registry(Policy(no_plugins=True), modules=[plugin]).samplers
+    usual = USUAL.split()
+    assert sorted(available) == sorted(usual)
+    for names in (usual, usual[::-1], sorted(usual)):
+        chain = ()
+        for name in names:
+            chain = parse_chain(f"+{name}", available, chain)
+        assert [sampler.name for sampler in chain] == usual

@@ -206,6 +206,10 @@ ZOO = {
             ("exits", "yield sys.exit()", "SystemExit"),
         ]
     },
+    "declares an unknown stage": Animal(
+        SAMPLER.format(body="return logits").replace('"bite"', '"bite"\n    stage = "first"'),
+        "declares the stage 'first'; expected one of penalty, truncation, temperature, last",
+    ),
     "a command that cannot be imported": Animal(
         hook("commands", "yield seqshell.Lazy('growl', 'nowhere:growl')"),
         "nowhere:growl cannot be imported",

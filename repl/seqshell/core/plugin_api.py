@@ -15,6 +15,15 @@ from seqshell.core.model import Task
 
 T = TypeVar("T")
 
+# The parts of a sampler chain in their usual order. "penalty": changes the logits of single tokens; "truncation": leaves out unlikely
+# tokens; "temperature": flattens or sharpens what is left; "last": needs the probabilities that the token is finally drawn from.
+SAMPLER_STAGES = ("penalty", "truncation", "temperature", "last")
+
+
+def stage_of(sampler: type[Any]) -> str:
+    """The stage that a sampler's class declares; "truncation" for one that declares none."""
+    return str(getattr(sampler, "stage", "truncation"))
+
 
 @dataclass(frozen=True)
 class Lazy:

@@ -85,11 +85,18 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
 
 
 class Sampler(Protocol):
-    """A frozen dataclass whose fields are the user's settings.
+    """A frozen dataclass that reshapes the next token's logits; its fields are the user's settings.
 
-    A sampler that remembers adds `update(memory, token: int, log_probs [V]) -> memory`, called once after each draw
-    with the log-probabilities it was drawn from. One that only shapes chance, as temperature does, adds the class attribute
-    `about_chance = True`: greedy and beam search leave it out.
+    Optional class attributes:
+    stage: the part of the chain in which `/sampler +NAME` and `/set NAME` insert it: "penalty", "truncation" (the default),
+        "temperature" or "last". Samplers of one stage follow the order in which they are registered: built-in ones first, then
+        plugins in the order of their names, each in the order in which its hook yields them. A chain that the user writes out
+        keeps the user's order.
+    about_chance: True for a sampler that only changes how random the choice is, such as temperature and top_k. Strategies that do
+        not sample (greedy, beam) leave it out. Default False.
+
+    A sampler with a memory also has `update(memory, token: int, log_probs [V]) -> memory`. It is called once after each token is
+    chosen, with the log-probabilities that it was chosen from; the result is `context.memory` at the next token.
     """
 
     name: ClassVar[str]

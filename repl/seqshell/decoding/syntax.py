@@ -16,28 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.plugin_api import SAMPLER_STAGES, build, settings_of, stage_of
 
 if TYPE_CHECKING:
     from seqshell.core.sampling import Sampler, Strategy  # numpy would slow down the first prompt
 
 Available = Mapping[str, type[Any]]
 
-PLUGINS = "*"  # where a plugin's sampler stands in the usual order
-USUAL_ORDER = (
-    "repeat_penalty",
-    "presence_penalty",
-    "frequency_penalty",
-    "no_repeat_ngram",
-    "bias",
-    "top_k",
-    "typical_p",
-    "top_p",
-    "min_p",
-    PLUGINS,
-    "temperature",
-    "mirostat",  # it steers by what is finally drawn from, so that nothing comes after it
-)
 NO_SAMPLERS = "none"  # the word for an empty chain
 
 _VALUE = r'"(?:[^"\\]|\\.)*"|[^\s,"]*'
@@ -183,19 +168,21 @@ def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) 
     raise UsageError(f"{name} is not in the chain, which is {format_chain(chain, available)}")
 
 
-def _placed(chain: list[Sampler], stage: Sampler, available: Available) -> list[Sampler]:
-    """The chain with the stage in the place of one of its kind, else before the first that usually comes after it."""
+def _placed(chain: list[Sampler], new: Sampler, available: Available) -> list[Sampler]:
+    """The chain with `new` instead of the sampler of its class, otherwise before the first sampler that usually follows it."""
     for index, other in enumerate(chain):
-        if type(other) is type(stage):
-            return [*chain[:index], stage, *chain[index + 1 :]]
-    place = _place(stage, available)
-    index = next((index for index, other in enumerate(chain) if _place(other, available) > place), len(chain))
-    return [*chain[:index], stage, *chain[index:]]
+        if type(other) is type(new):
+            return [*chain[:index], new, *chain[index + 1 :]]
+    rank = _rank(new, available)
+    index = next((index for index, other in enumerate(chain) if _rank(other, available) > rank), len(chain))
+    return [*chain[:index], new, *chain[index:]]
 
 
-def _place(sampler: Sampler, available: Available) -> int:
+def _rank(sampler: Sampler, available: Available) -> tuple[int, int]:
+    """The usual place in a chain: by stage, and within a stage in the order of `available`, which is that of registration."""
+    names = list(available)
     name = known_name(sampler, available)
-    return USUAL_ORDER.index(name if name in USUAL_ORDER else PLUGINS)
+    return SAMPLER_STAGES.index(stage_of(type(sampler))), names.index(name) if name in names else len(names)
 
 
 def known_name(offered: Sampler | Strategy, available: Available) -> str:

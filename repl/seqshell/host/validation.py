@@ -9,7 +9,7 @@ from typing import Any
 
 from seqshell.core.errors import PluginError
 from seqshell.core.model import Architecture, Task
-from seqshell.core.plugin_api import Command, Lazy
+from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, stage_of
 from seqshell.host.imports import TARGET
 
 NAME = re.compile(r"[A-Za-z0-9?][A-Za-z0-9._-]{0,63}")
@@ -65,6 +65,16 @@ def check(kind: str, value: Any, name: str) -> None:
             raise PluginError(
                 f"{value.__name__} is called {getattr(value, 'name', None)!r}, but is offered as {name!r}"
             )
+        if kind == "sampler" and (trouble := stage_trouble(value)):
+            raise PluginError(trouble)
+
+
+def stage_trouble(sampler: type[Any]) -> str:
+    """What is wrong with the stage that a sampler's class declares; empty if nothing is."""
+    stage = stage_of(sampler)
+    if stage in SAMPLER_STAGES:
+        return ""
+    return f"{sampler.__name__} declares the stage {stage!r}; expected one of {', '.join(SAMPLER_STAGES)}"
 
 
 def folder(offered: Any) -> Path:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from seqshell.core.errors import UsageError
-from seqshell.core.plugin_api import Setting, build, settings_of
+from seqshell.core.plugin_api import SAMPLER_STAGES, Setting, build, settings_of
 from seqshell.core.sampling import Draw, Logits, SampleContext, Sampler
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import CharTokenizer
+from seqshell.host.validation import stage_trouble
 from seqshell.testing.check import Found, attempt
 from seqshell.testing.compare import apart
 
@@ -27,6 +28,7 @@ REPEATS = 5
 def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Found]]]:
     """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
     yield "it is a frozen dataclass with a name", partial(_declared, offered)
+    yield f"its stage is one of {', '.join(SAMPLER_STAGES)}", partial(stage_trouble, offered)
     for values in _variants(offered):
         words = " ".join(f"{name}={value}" for name, value in values.items()) or "by default"
         tries = partial(_first, offered, values)
