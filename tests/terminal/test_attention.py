@@ -158,7 +158,7 @@ def test_the_best_are_numbered_below_the_answer():
 
 def test_the_best_cannot_break_their_lines():
     answers, _ = answering()
-    answers._answers.finished(
+    answers._stream.draw_end(
         Translation("a", 1, "eos", -1.0, 0, 1, candidates=(Candidate("a\nb", -1.0, -1.0), Candidate("c\r", -2.0, -2.0)))
     )
     assert seen(answers._printer).endswith("  1   -1.000  a b\n  2   -2.000  c\n")

@@ -15,7 +15,7 @@ from seqshell.models.summary import title
 from seqshell.terminal.completer import ShellCompleter
 from seqshell.terminal.greeting import greeting
 from seqshell.terminal.line_runner import Answering
-from seqshell.terminal.live_label import LiveReading, told, typed_text
+from seqshell.terminal.live_label import IncrementalReader, format_labels, typed_text
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.renderer import Drawing
@@ -175,16 +175,16 @@ def never():
 def test_a_line_is_believed_what_its_answer_will_be():
     shell = shell_for(tiny_classification_model())
     session = shell.session
-    reading = LiveReading(session)
+    reading = IncrementalReader(session)
     for text in ("a", "ab", "abc", "ab", "", "hab", "hab g"):
         found = reading.read(text, never)
         assert session.position == 0
-        assert found == (told(shell_for(session.model).session.classify(text).probs) if text else ())
+        assert found == (format_labels(shell_for(session.model).session.classify(text).probs) if text else ())
 
 
 def test_only_new_letters_are_read(monkeypatch):
     session = shell_for(tiny_classification_model()).session
-    reading, read = LiveReading(session), []
+    reading, read = IncrementalReader(session), []
     step = session.live.reader.step
     monkeypatch.setattr(
         session.live.reader, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state)
@@ -196,15 +196,15 @@ def test_only_new_letters_are_read(monkeypatch):
 
 
 def test_nothing_is_believed_of_what_cannot_be_read_or_is_not_waited_for():
-    reading = LiveReading(shell_for(tiny_classification_model()).session)
+    reading = IncrementalReader(shell_for(tiny_classification_model()).session)
     assert reading.read("\u4e00", never) == ()
     assert reading.read("a" * 3000, never) == ()
     assert reading.read("abc", lambda: True) is None
 
 
 def test_the_second_label_is_told_where_it_is_near():
-    assert told((("Czech", 0.51), ("Polish", 0.44), ("Irish", 0.05))) == ("Czech 51%", "Polish 44%")
-    assert told((("Japanese", 0.97), ("Italian", 0.03))) == ("Japanese 97%",)
+    assert format_labels((("Czech", 0.51), ("Polish", 0.44), ("Irish", 0.05))) == ("Czech 51%", "Polish 44%")
+    assert format_labels((("Japanese", 0.97), ("Italian", 0.03))) == ("Japanese 97%",)
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def believed(asked, keyboard, text, seconds=5.0):
     seen = []
 
     def look(application):
-        if asked.belief.shown and late.is_alive() and not seen:
-            seen.append(asked.belief.shown)
+        if asked.live_label.labels and late.is_alive() and not seen:
+            seen.append(asked.live_label.labels)
             late.cancel()
             keyboard.send_text("\r")
 
@@ -264,21 +264,21 @@ def believed(asked, keyboard, text, seconds=5.0):
 def test_the_toolbar_tells_what_is_believed_while_a_line_is_typed(keyboard):
     shell = shell_for(tiny_classification_model())
     asked = prompt(keyboard, shell)
-    expected = told(shell_for(shell.session.model).session.classify("abc").probs)
+    expected = format_labels(shell_for(shell.session.model).session.classify("abc").probs)
 
     assert believed(asked, keyboard, "abc") == [expected]
-    assert asked.belief.shown is None
+    assert asked.live_label.labels is None
     assert list(toolbar_parts(shell, 0.0, expected)) == ["tiny", *expected, "main at 0"]
 
 
 def test_what_was_typed_before_the_model_was_there_is_believed_once_it_is(keyboard):
     shell, standing = shell_for(tiny_classification_model()), []
     asked = prompt(keyboard, shell, lambda: standing[0] if standing else None)
-    expected = told(shell_for(shell.session.model).session.classify("abc").probs)
+    expected = format_labels(shell_for(shell.session.model).session.classify("abc").probs)
 
     def stand():
         standing.append(shell)
-        asked.belief.look()
+        asked.live_label.refresh()
 
     threading.Timer(0.3, stand).start()
     assert believed(asked, keyboard, "abc") == [expected]
@@ -294,11 +294,11 @@ def test_a_belief_does_not_outlive_the_letters_it_was_of(keyboard):
     seen = []
 
     def look(application):
-        if asked.belief.shown and not seen:
-            seen.append(asked.belief.shown)
+        if asked.live_label.labels and not seen:
+            seen.append(asked.live_label.labels)
             keyboard.send_text("\x7f" * 3 + "\u4e00")
-        elif asked.belief.shown == () and len(seen) == 1:
-            seen.append(list(toolbar_parts(shell, 0.0, asked.belief.shown)))
+        elif asked.live_label.labels == () and len(seen) == 1:
+            seen.append(list(toolbar_parts(shell, 0.0, asked.live_label.labels)))
             late.cancel()
             keyboard.send_text("\r")
 
@@ -326,4 +326,4 @@ def test_the_toolbar_tells_what_is_believed_here():
     shell = shell_for(tiny_classification_model())
     assert list(toolbar_parts(shell)) == ["tiny", "main at 0"]
     (label,) = [event for event in shell.handle("abc") if not isinstance(event, Notice)]
-    assert list(toolbar_parts(shell)) == ["tiny", *told(label.probs), "main at 3"]
+    assert list(toolbar_parts(shell)) == ["tiny", *format_labels(label.probs), "main at 3"]

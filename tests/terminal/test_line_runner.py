@@ -12,11 +12,11 @@ import pytest
 
 import seqshell
 from seqshell.core.events import Steps
-from seqshell.terminal.background_load import Loading
+from seqshell.terminal.background_load import BackgroundLoad
 from seqshell.terminal.line_runner import Answering
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.script_steps import Step, taken
-from seqshell.terminal.signals import Leaving, Signals
+from seqshell.terminal.script_steps import Step, steps_of
+from seqshell.terminal.signals import Signals, Terminated
 from seqshell.testing import tiny_model
 from seqshell.testing.shell import shell_for
 
@@ -141,7 +141,7 @@ def test_a_script_comes_as_steps():
 
 def test_steps_are_paragraphs_and_lines():
     script = ("", "/# One", "/# two.", "/#", "/# Three.", "ROMEO:", "", '"""a', '/# b"""', "/undo", "/# The end.")
-    assert list(taken(Steps("x", script))) == [
+    assert list(steps_of(Steps("x", script))) == [
         Step(("One two.", "Three."), "ROMEO:"),
         Step((), '"""a\n/# b"""'),
         Step((), "/undo"),
@@ -171,16 +171,16 @@ def test_an_interrupt_while_nothing_is_answered_ends_what_waits():
 
 def test_being_told_to_leave_stops_the_answer_and_then_leaves():
     told = []
-    with pytest.raises(Leaving) as leaving, Signals() as signals, signals.answering(lambda: told.append(True)):
+    with pytest.raises(Terminated) as terminated, Signals() as signals, signals.answering(lambda: told.append(True)):
         os.kill(os.getpid(), 15)
     assert told == [True]
-    assert leaving.value.status == 143
+    assert terminated.value.status == 143
 
 
 def test_being_told_to_leave_interrupts_whatever_else_goes_on():
-    with pytest.raises(Leaving) as leaving, Signals():
+    with pytest.raises(Terminated) as terminated, Signals():
         os.kill(os.getpid(), 1)
-    assert leaving.value.status == 129
+    assert terminated.value.status == 129
 
 
 # Loading
@@ -188,7 +188,7 @@ def test_being_told_to_leave_interrupts_whatever_else_goes_on():
 
 def test_what_fails_to_load_is_told_to_whoever_waits():
     failed = []
-    loading = Loading(lambda: [][0], lambda: failed.append(True))
+    loading = BackgroundLoad(lambda: [][0], lambda: failed.append(True))
     with pytest.raises(IndexError):
         loading.wait()
     assert failed == [True]
@@ -203,7 +203,7 @@ def test_loading_happens_once_and_elsewhere():
         threads.append(threading.current_thread())
         return SimpleNamespace()
 
-    loading = Loading(build)
+    loading = BackgroundLoad(build)
     loading.start()
     assert loading.wait() is loading.wait()
     assert len(threads) == 1
@@ -215,7 +215,7 @@ import io, sys
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from seqshell.shell.startup import Options
-from seqshell.terminal.repl import Conversation
+from seqshell.terminal.repl import Repl
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.signals import Signals
 
@@ -224,7 +224,7 @@ class Screen(io.StringIO):
 
 with create_pipe_input() as keyboard:
     printer = Printer(Screen())
-    conversation = Conversation(Options(model=sys.argv[1], interactive=True), printer, Signals(), input=keyboard, output=DummyOutput())
+    conversation = Repl(Options(model=sys.argv[1], interactive=True), printer, Signals(), input=keyboard, output=DummyOutput())
     conversation._loading.start = lambda: keyboard.send_text("\\x04")
     assert conversation.run() == 0
     assert "tiny: character RNN 1x8" in printer.stream.getvalue()

@@ -102,8 +102,8 @@ def test_a_default_stands_in_the_prompt(keyboard):
 def test_keys_send_commands_and_keep_what_was_being_typed(keyboard, keys, line):
     asked = prompt(keyboard)
     assert ask(keyboard, "ROM" + keys, asked) == line
-    assert asked.take_kept() == "ROM"
-    assert asked.take_kept() == ""
+    assert asked.take_saved_line() == "ROM"
+    assert asked.take_saved_line() == ""
     assert list(asked.session.history.get_strings()) == []
 
 

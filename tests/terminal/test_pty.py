@@ -15,7 +15,7 @@ from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 STARTED = "Enter alone: more"
-PATIENCE = 30  # seconds; a loaded machine may be slow
+TIMEOUT = 30  # seconds; a loaded machine may be slow
 
 
 class Window:
@@ -60,7 +60,7 @@ class Window:
 
     def until(self, wanted):
         """Wait until the screen shows a pattern."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not re.search(wanted, self.text, re.MULTILINE):
             self.wait(end, f"no {wanted!r}")
         return self
@@ -79,7 +79,7 @@ class Window:
         """Send a line and wait until the next prompt stands below it."""
         before = self.prompts
         self.type(line + "\r")
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while self.prompts == before or not self.prompting:
             self.wait(end, f"no prompt after {line!r}")
         return self
@@ -95,7 +95,7 @@ class Window:
 
     def status(self):
         """The exit status, once the program has ended."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while self.process.isalive():
             assert time.monotonic() < end, f"still running:\n{self.text}"
             self.read()

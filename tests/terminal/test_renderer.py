@@ -32,7 +32,7 @@ from seqshell.terminal.greeting import greeting
 from seqshell.terminal.printer import Printer, colours_wanted
 from seqshell.terminal.renderer import Drawing
 from seqshell.terminal.surprisal import TokenWriter, draw_legend, level
-from seqshell.terminal.token_stream import Answers
+from seqshell.terminal.token_stream import TokenStream
 from seqshell.terminal.toolbar import fit
 
 HEADER = {
@@ -74,15 +74,15 @@ class Wishes(dict):
 
 
 def answers(on, clock=lambda: 0.0, **wishes):
-    return Answers(on, Wishes(wishes), lambda: False, clock)
+    return TokenStream(on, Wishes(wishes), lambda: False, clock)
 
 
 def answer(drawn, text, stop="length", **more):
     """Stream a text character by character and finish it."""
     drawn.begin()
     for character in text:
-        drawn.token(Token(character))
-    drawn.finished(Finished(text, len(text), stop, -1.0, 0, len(text), **more))
+        drawn.draw_token(Token(character))
+    drawn.draw_end(Finished(text, len(text), stop, -1.0, 0, len(text), **more))
 
 
 # The first minute
@@ -340,7 +340,7 @@ def test_surprisal_colours_tokens_from_their_outputs():
     on = printer(colours=256)
     drawn = answers(on, surprisal=True)
     drawn.begin()
-    drawn.token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
+    drawn.draw_token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
     assert on.stream.getvalue() == "\x1b[38;5;72ma\x1b[0m"
 
 
@@ -385,17 +385,17 @@ def test_pace_keeps_to_so_many_tokens_a_second():
     def sleep(seconds):
         now[0] += seconds
 
-    drawn = Answers(on, Wishes(pace=20), lambda: False, lambda: now[0], sleep)
+    drawn = TokenStream(on, Wishes(pace=20), lambda: False, lambda: now[0], sleep)
     drawn.begin()
     for _ in range(5):
-        drawn.token(Token("a"))
+        drawn.draw_token(Token("a"))
     assert now[0] == pytest.approx(5 / 20)
 
 
 def test_an_interrupt_does_not_wait_for_the_pace():
-    drawn = Answers(printer(), Wishes(pace=0.001), lambda: True)
+    drawn = TokenStream(printer(), Wishes(pace=0.001), lambda: True)
     drawn.begin()
-    drawn.token(Token("a"))
+    drawn.draw_token(Token("a"))
     assert drawn.printer.stream.getvalue() == "a"
 
 
@@ -406,9 +406,9 @@ def test_speed_is_told_without_the_time_spent_waiting():
     drawn.begin()
     for _ in range(11):
         drawn._clock = (lambda: 1.0) if drawn._num_tokens == 0 else drawn._clock
-        drawn.token(Token("a"))
+        drawn.draw_token(Token("a"))
     drawn._clock = lambda: 1.5
-    drawn.finished(Finished("a" * 11, 11, "length", 0.0, 0, 11))
+    drawn.draw_end(Finished("a" * 11, 11, "length", 0.0, 0, 11))
     assert drawn.tokens_per_second == pytest.approx(20)
 
 

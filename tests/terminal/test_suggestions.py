@@ -22,7 +22,7 @@ from seqshell.testing.shell import shell_for
 
 @pytest.fixture
 def shell(monkeypatch):
-    monkeypatch.setattr(suggester, "REST", 0.02)
+    monkeypatch.setattr(suggester, "IDLE_SECONDS", 0.02)
     return shell_for(tiny_model(), seed=7)
 
 
@@ -130,7 +130,7 @@ def test_keys_go_to_the_next_candidate_by_its_name(keyboard, shell):
     asked = prompt(keyboard, shell)
     keyboard.send_text("abc\x1b[1;3C")
     assert asked.ask() == "/checkout main.3"
-    assert asked.take_kept() == "abc"
+    assert asked.take_saved_line() == "abc"
     keyboard.send_text("\x1b[1;3D")
     assert asked.ask() == "/checkout main"
 

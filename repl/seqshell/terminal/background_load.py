@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from seqshell.terminal.line_runner import Answering
 
 
-class Loading:
+class BackgroundLoad:
     """Builds what answers, in the background. on_ready is called on that thread when it stands, or has failed."""
 
     def __init__(self, build: Callable[[], Answering], on_ready: Callable[[], None] = lambda: None) -> None:

@@ -10,7 +10,7 @@ LOCAL, INPUT, CONTROL = 3, 0, 6  # places in the list of tcgetattr
 
 
 @contextmanager
-def quiet(descriptor: int) -> Iterator[None]:
+def echo_off(descriptor: int) -> Iterator[None]:
     """No echo, no line editing, Enter as it is sent; Ctrl-C still is a signal. As it was before, afterwards, whatever happens."""
     try:
         before = termios.tcgetattr(descriptor)

@@ -1,4 +1,4 @@
-"""Labels on the screen: a bar for each likely one, and the text in the colours of what its tokens did to the belief."""
+"""Labels on the screen: a bar for each likely one, and the text in the colours of how its tokens changed the answer."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def draw_bars(printer: Printer, label: Label) -> None:
     if others:
         printer.line(f"{fitted(rest, width)}  {share(math.fsum(probability for _, probability in others))}", "dim")
     if label.left_out:
-        printer.line(told_cut(label.left_out, label.end - label.start), "dim")
+        printer.line(omitted_text(label.left_out, label.end - label.start), "dim")
 
 
-def told_cut(left_out: tuple[int, int], num_read: int) -> str:
+def omitted_text(left_out: tuple[int, int], num_read: int) -> str:
     """What was not read of a text, in words. left_out: as in Label."""
     number, before = left_out
     where = "the first" if not before else "the last" if before == num_read else f"after the first {before:,},"

@@ -13,9 +13,9 @@ from seqshell.shell.shell import Shell
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Drawing
-from seqshell.terminal.script_steps import Step, taken
+from seqshell.terminal.script_steps import Step, steps_of
 from seqshell.terminal.signals import Signals
-from seqshell.terminal.token_stream import Answers
+from seqshell.terminal.token_stream import TokenStream
 
 LOOKS_LIKE = {
     "exit": "/exit",
@@ -44,20 +44,20 @@ class Answering:
         self._printer = printer
         self._signals = signals
         self._drawing = Drawing(printer)
-        self._answers = Answers(printer, shell.settings.get, lambda: shell.interrupted)
+        self._stream = TokenStream(printer, shell.settings.get, lambda: shell.interrupted)
 
     @property
     def tokens_per_second(self) -> float:
         """The speed of the last answer, 0 before there is one."""
-        return self._answers.tokens_per_second
+        return self._stream.tokens_per_second
 
     def answer(self, line: str) -> Outcome:
-        """Handle a line. Every error becomes one message here, and only here; Leaving goes on."""
+        """Handle a line. Every error becomes one message here, and only here; Terminated goes on."""
         if line in LOOKS_LIKE:
             self._printer.line(f"{line} goes to the model as text; the command is {LOOKS_LIKE[line]}", "dim")
         outcome = Outcome()
         drawn = False
-        self._answers.begin()
+        self._stream.begin()
         try:
             events = self.shell.handle(line)
             with (
@@ -89,25 +89,25 @@ class Answering:
     def _draw(self, event: Event, outcome: Outcome) -> None:
         if isinstance(event, Token):
             self._drawing.settle()
-            self._answers.token(event)
+            self._stream.draw_token(event)
         elif isinstance(event, Translation) and event.item is not None:
             self._drawing.settle(erase=True)
             self._printer.fresh_line()
             self._printer.write(in_one_line(event.answer) + "\n")
         elif isinstance(event, Finished):
-            self._answers.finished(event)
+            self._stream.draw_end(event)
         elif isinstance(event, Label):
             if event.item is not None:
                 self._drawing.settle(erase=True)
             self._drawing.draw(event)
-            self._answers.labelled(event)
+            self._stream.draw_label_hint(event)
         elif isinstance(event, Quit):
             outcome.quit = event.code
         elif isinstance(event, Steps):
-            outcome.steps = taken(event)
+            outcome.steps = steps_of(event)
         else:
             self._drawing.draw(event)
 
     def _end(self) -> None:
         self._drawing.settle()
-        self._answers.broken()
+        self._stream.end_line()

@@ -1,4 +1,4 @@
-"""What a causal model for CLASSIFY believes of the line while it is typed, letter by letter. Typing never waits for it."""
+"""Label probabilities of the line being typed, for causal classifiers. Typing never waits for the model."""
 
 from __future__ import annotations
 
@@ -19,138 +19,141 @@ if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
-MOST_READ = 2000  # tokens of the line
-SECOND = 0.05  # the second label is told, too, where it is at least so likely
-TYPED_TO = "/classify "
+MOST_TOKENS = 2000  # of a line; a longer one gets no live label
+SECOND_LABEL = 0.05  # the second label is shown if its probability is at least this
+COMMAND = "/classify "
 
 
-class LiveReading:
-    """Reads a line that is being typed beside the session: only the tokens that are new since the last call are stepped over.
+class IncrementalReader:
+    """Classifies a line while it is typed, without changing the session. Each call steps over the new tokens only.
 
-    Snapshots are never written to and decoder calls are pure, so it may run on a thread of its own; one call at a time.
+    Snapshots are never written to and decoder calls are pure, so it may run in its own thread, one call at a time.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._ids: list[int] = []
-        self._moments: list[tuple[Any, Any]] = []  # outputs [1, C] and the state after each of the ids
+        self._steps: list[tuple[Any, Any]] = []  # outputs [1, C] and the state after each of the ids
 
     def read(self, text: str, stopped: Callable[[], bool]) -> tuple[str, ...] | None:
-        """What is believed after the text, as `told`; nothing when nothing of it can be read, None when `stopped` says that nobody waits any more."""
+        """Return the labels of the text, as `format_labels` does.
+
+        Empty if the model cannot read the text; None if `stopped` returns True before the end.
+        """
         import numpy as np
 
         try:
             ids, _ = self.session.read_text(text, "skip")
         except SeqshellError:
             return ()
-        if not ids or len(ids) > MOST_READ:
+        if not ids or len(ids) > MOST_TOKENS:
             return ()
         same = next(
             (place for place, (new, old) in enumerate(zip(ids, self._ids, strict=False)) if new != old),
             min(len(ids), len(self._ids)),
         )
-        del self._ids[same:], self._moments[same:]
+        del self._ids[same:], self._steps[same:]
         reader = self.session.live.reader
         for token in ids[same:]:
             if stopped():
                 return None
-            state = self._moments[-1][1] if self._moments else reader.initial_state(1)
-            self._moments.append(reader.step(np.array([token], np.int64), state))
+            state = self._steps[-1][1] if self._steps else reader.initial_state(1)
+            self._steps.append(reader.step(np.array([token], np.int64), state))
             self._ids.append(token)
-        return told(self.session.probabilities(self._moments[-1][0][0]))
+        return format_labels(self.session.probabilities(self._steps[-1][0][0]))
 
 
-def told(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
-    """The likeliest label with its probability, and the second where it is near: `Czech 51%`, `Polish 44%`."""
+def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """Format the most likely label, and the second unless it is unlikely: `Czech 51%`, `Polish 44%`."""
     return tuple(
         f"{label} {probability:.0%}"
         for rank, (label, probability) in enumerate(probs[:2])
-        if rank == 0 or probability >= SECOND
+        if rank == 0 or probability >= SECOND_LABEL
     )
 
 
-def belief_here(session: Session) -> tuple[str, ...]:
-    """What is believed of what the session has read, as `told`; nothing where it does not label, or has read nothing."""
+def label_so_far(session: Session) -> tuple[str, ...]:
+    """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
     return (
-        told(session.probabilities(session.live.outputs()))
+        format_labels(session.probabilities(session.live.outputs()))
         if session.model.task is Task.CLASSIFY and session.position
         else ()
     )
 
 
 def typed_text(line: str) -> str:
-    """The text to be labelled that a line holds as it is being typed; empty where it is another command or a file."""
-    if line.startswith(TYPED_TO):
-        text = line.removeprefix(TYPED_TO).lstrip(" ").removeprefix("--explain ").lstrip(" ")
+    """Return the text to classify in an unfinished line; empty for other commands and for files."""
+    if line.startswith(COMMAND):
+        text = line.removeprefix(COMMAND).lstrip(" ").removeprefix("--explain ").lstrip(" ")
         return "" if text.startswith(("-", "@")) else text
     if line.startswith("//"):
         return line[1:]
     return "" if line.startswith(("/", "@")) else line.removeprefix('"""').lstrip("\n")
 
 
-class Belief:
-    """Watches a buffer. get_shell: None until the shell stands."""
+class LiveLabel:
+    """Classifies the text of a buffer in the background. get_shell returns None until the shell is loaded."""
 
     def __init__(self, buffer: Buffer, application: Application[str], get_shell: Callable[[], Shell | None]) -> None:
         self._buffer = buffer
         self._application = application
         self._get_shell = get_shell
-        self._reading: LiveReading | None = None
+        self._reader: IncrementalReader | None = None
         self._lock = threading.Lock()
-        self._wanted: str | None = None  # what has been typed and is not read yet
-        self._works = False
-        self._found: tuple[str, ...] | None = None
+        self._pending: str | None = None  # typed but not yet read
+        self._is_running = False
+        self._labels: tuple[str, ...] | None = None
         buffer.on_text_changed += self._changed
 
     @property
-    def shown(self) -> tuple[str, ...] | None:
-        """What is believed of the line so far, as `told`; nothing where nothing of it can be read, None where there is no line to be labelled."""
-        return self._found if self._buffer.text else None
+    def labels(self) -> tuple[str, ...] | None:
+        """The labels of the line so far; empty if the model cannot read it, None if there is no line to classify."""
+        return self._labels if self._buffer.text else None
 
-    def look(self) -> None:
-        """Read what stands in the line already; from any thread. For the moment in which the shell stands."""
+    def refresh(self) -> None:
+        """Classify the text that is already in the buffer, once the shell is loaded. Callable from any thread."""
         loop = self._application.loop
         if loop is not None:
             with suppress(RuntimeError):  # the prompt has ended
                 loop.call_soon_threadsafe(self._changed, self._buffer)
 
-    def forget(self) -> None:
-        """The line was sent, or cleared."""
-        self._wanted, self._found = None, None
+    def clear(self) -> None:
+        """Forget the labels: the line was sent or cleared."""
+        self._pending, self._labels = None, None
 
     def _changed(self, buffer: Buffer) -> None:
         text, shell = typed_text(buffer.text), self._get_shell()
         session = shell.session if shell is not None and shell.current is not None else None
         if not text or session is None or session.model.task is not Task.CLASSIFY or not session.model.causal:
-            self.forget()
+            self.clear()
             return
-        if self._reading is None or self._reading.session is not session:
-            self._reading = LiveReading(session)
-        with suppress(RuntimeError):  # the buffer was changed while no prompt runs
+        if self._reader is None or self._reader.session is not session:
+            self._reader = IncrementalReader(session)
+        with suppress(RuntimeError):  # the buffer was changed while no prompt is running
             loop = get_running_loop()
             with self._lock:
-                self._wanted = text
-                if self._works:
+                self._pending = text
+                if self._is_running:
                     return
-                self._works = True
-            threading.Thread(target=self._work, args=(loop,), name="belief", daemon=True).start()
+                self._is_running = True
+            threading.Thread(target=self._run, args=(loop,), name="live-label", daemon=True).start()
 
-    def _work(self, loop: AbstractEventLoop) -> None:
-        """Read what was typed last, until nothing new is there."""
+    def _run(self, loop: AbstractEventLoop) -> None:
+        """Classify the latest text until nothing new has been typed."""
         while True:
             with self._lock:
-                text, self._wanted, reading = self._wanted, None, self._reading
-                if text is None or reading is None:
-                    self._works = False
+                text, self._pending, reader = self._pending, None, self._reader
+                if text is None or reader is None:
+                    self._is_running = False
                     return
-            found: tuple[str, ...] | None = ()
-            with suppress(Exception):  # the model's fault shows when it answers
-                found = reading.read(text, lambda: self._wanted is not None)
-            if found is not None:
+            labels: tuple[str, ...] | None = ()
+            with suppress(Exception):  # if the model fails, the error appears when the line is sent
+                labels = reader.read(text, lambda: self._pending is not None)
+            if labels is not None:
                 with suppress(RuntimeError):  # the prompt has ended
-                    loop.call_soon_threadsafe(self._show, text, found)
+                    loop.call_soon_threadsafe(self._show, text, labels)
 
-    def _show(self, text: str, found: tuple[str, ...]) -> None:
+    def _show(self, text: str, labels: tuple[str, ...]) -> None:
         if typed_text(self._buffer.text) == text:
-            self._found = found
+            self._labels = labels
             self._application.invalidate()

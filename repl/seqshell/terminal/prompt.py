@@ -23,7 +23,7 @@ from prompt_toolkit.styles import Style
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.terminal.key_bindings import key_bindings
-from seqshell.terminal.live_label import Belief
+from seqshell.terminal.live_label import LiveLabel
 from seqshell.terminal.suggester import LineStyle, Suggester
 from seqshell.terminal.toolbar import fit
 
@@ -80,7 +80,7 @@ class Prompt:
         output: Output | None = None,
     ) -> None:
         self.multi_line = False
-        self.kept = ""  # what stood in the prompt when a key sent another line
+        self.saved_line = ""  # what stood in the prompt when a key sent another line
         self.dumb = colours < 0
         self._default = ""
         self._note = ""
@@ -94,7 +94,7 @@ class Prompt:
         self.application = self.session.app
         self._show_toolbar()
         self.suggester = Suggester(self.session.default_buffer, self.application, get_shell)
-        self.belief = Belief(self.session.default_buffer, self.application, get_shell)
+        self.live_label = LiveLabel(self.session.default_buffer, self.application, get_shell)
         self.application.after_render += self._painted
 
     def _session(
@@ -134,19 +134,19 @@ class Prompt:
             return self.session.prompt(default=default, pre_run=self.suggester.begin)
         finally:
             self.suggester.stop()
-            self.belief.forget()
+            self.live_label.clear()
 
     def send(self, event: KeyPressEvent, line: str) -> None:
         """Send a line in place of what is being typed, which comes back afterwards."""
         buffer = event.current_buffer
-        self.kept = buffer.text
+        self.saved_line = buffer.text
         buffer.text = line
         event.app.exit(result=line)
 
-    def take_kept(self) -> str:
+    def take_saved_line(self) -> str:
         """What stood in the prompt when a key sent another line, once."""
-        kept, self.kept = self.kept, ""
-        return kept
+        line, self.saved_line = self.saved_line, ""
+        return line
 
     def send_candidate(self, event: KeyPressEvent, step: int) -> None:
         """Go to the next or the previous candidate of the last answer, where there is one."""
@@ -177,7 +177,7 @@ class Prompt:
             event.app.layout.focus(buffer)
             buffer.reset()
             self.suggester.stop()
-            self.belief.forget()
+            self.live_label.clear()
         else:
             self._note = LEAVE
             buffer.suggestion = None

@@ -20,14 +20,14 @@ from seqshell.core.version import __version__
 from seqshell.models.file import read_header
 from seqshell.models.summary import examples
 from seqshell.shell import startup
-from seqshell.terminal.background_load import Loading
+from seqshell.terminal.background_load import BackgroundLoad
 from seqshell.terminal.completer import ShellCompleter
-from seqshell.terminal.echo_off import quiet
+from seqshell.terminal.echo_off import echo_off
 from seqshell.terminal.greeting import greet, greet_session
 from seqshell.terminal.history import LineHistory
 from seqshell.terminal.printer import Printer, colours_wanted
 from seqshell.terminal.prompt import Prompt
-from seqshell.terminal.signals import Leaving, Signals, leave_prompt
+from seqshell.terminal.signals import Signals, Terminated, end_prompt
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -49,13 +49,13 @@ class LoadingFailed(Exception):
 def run(options: startup.Options, shell: Shell | None = None) -> int:
     """Greet, talk, leave; the exit status of the process. shell: the one to go on with, where there is one already."""
     printer = Printer(sys.stdout, colours=colours_wanted(options.color, os.environ))
-    with Signals() as signals, quiet(sys.stdin.fileno()):
-        conversation = Conversation(options, printer, signals, shell)  # which takes the true stdout
+    with Signals() as signals, echo_off(sys.stdin.fileno()):
+        conversation = Repl(options, printer, signals, shell)  # which takes the true stdout
         with redirect_stdout(conversation.printed), redirect_stderr(conversation.printed):
             return conversation.run()
 
 
-def first_header(word: str) -> dict[str, Any] | None:
+def read_model_header(word: str) -> dict[str, Any] | None:
     """What the file of the model says of itself, read without its weights; None when only a plugin may know it, or it is refused."""
     try:
         return read_header(paths.find_checkpoint(word))
@@ -63,7 +63,7 @@ def first_header(word: str) -> dict[str, Any] | None:
         return None
 
 
-class Conversation:
+class Repl:
     """One user at one terminal. input, output: prompt_toolkit's, where they are not this process's own."""
 
     def __init__(
@@ -83,8 +83,8 @@ class Conversation:
         self._signals = signals
         word = options.model or startup.DEFAULT_MODEL
         self._name = Path(word).name.removesuffix(paths.ENDING)
-        self._header = None if shell or options.restore else first_header(word)
-        self._loading = Loading(lambda: self._build(shell), self._loaded)
+        self._header = None if shell or options.restore else read_model_header(word)
+        self._loading = BackgroundLoad(lambda: self._build(shell), self._loaded)
         self._prompt = Prompt(
             get_shell=self._shell,
             history=LineHistory(lambda: paths.home() / "history"),
@@ -112,13 +112,13 @@ class Conversation:
                 return self._quit
             except EOFError:
                 if self._prompt.application.input.closed:  # not Ctrl-D: the terminal is gone
-                    raise Leaving(HANG_UP) from None
+                    raise Terminated(HANG_UP) from None
                 self._leave("quit")
                 return 0
-        except Leaving as leaving:
+        except Terminated as terminated:
             with suppress(OSError):
                 self._leave("terminated")
-            return leaving.status
+            return terminated.status
         except SeqshellError as error:  # the shell could not be built; all other errors end in `answering`
             from seqshell.terminal.error_message import draw_error
 
@@ -182,7 +182,7 @@ class Conversation:
         except LoadingFailed:
             self._loading.wait()  # raises what went wrong
             raise
-        self._default = self._prompt.take_kept()
+        self._default = self._prompt.take_saved_line()
         return line
 
     # The shell
@@ -221,9 +221,9 @@ class Conversation:
     def _loaded(self) -> None:
         """Called on the loading thread."""
         if self._loading.failed:
-            leave_prompt(self._prompt.application, LoadingFailed())
+            end_prompt(self._prompt.application, LoadingFailed())
         else:
-            self._prompt.belief.look()
+            self._prompt.live_label.refresh()
             self._prompt.application.invalidate()
 
     def _wait(self) -> Answering:
@@ -255,7 +255,7 @@ class Conversation:
         try:
             return list(
                 toolbar_parts(
-                    self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.belief.shown
+                    self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.live_label.labels
                 )
             )
         except Exception:  # a plugin's sampler that cannot even be written down must not take the prompt with it

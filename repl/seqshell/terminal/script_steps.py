@@ -17,7 +17,7 @@ class Step:
     line: str | None
 
 
-def taken(steps: Steps) -> Iterator[Step]:
+def steps_of(steps: Steps) -> Iterator[Step]:
     """The script of a Steps event, one step for each line that is no comment."""
     prose: list[list[str]] = [[]]
     for numbered in syntax.joined_blocks(steps.lines):

@@ -10,10 +10,10 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
-PATIENCE = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end, and a stranger's code after Ctrl-C
+GRACE_SECONDS = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end, and a stranger's code after Ctrl-C
 
 
-class Leaving(BaseException):
+class Terminated(BaseException):
     """SIGTERM or SIGHUP came, or the terminal went away. The exit status is 128 + signum."""
 
     def __init__(self, signum: int) -> None:
@@ -27,16 +27,16 @@ class Signals:
     def __init__(self) -> None:
         self._prompting: Application[Any] | None = None
         self._interrupt: Callable[[], None] | None = None  # of the answer that is under way
-        self._is_stranger: Callable[[], bool] = lambda: False
+        self._is_plugin_running: Callable[[], bool] = lambda: False
         self._presses = 0
-        self._leaving: int | None = None
+        self._terminated_by: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
         handlers = {
             signal.SIGINT: self._on_interrupt,
-            signal.SIGTERM: self._on_leave,
-            signal.SIGHUP: self._on_leave,
+            signal.SIGTERM: self._on_terminate,
+            signal.SIGHUP: self._on_terminate,
             signal.SIGALRM: self._on_alarm,
         }
         for signum, handler in handlers.items():
@@ -61,13 +61,13 @@ class Signals:
 
     @contextmanager
     def answering(
-        self, interrupt: Callable[[], None], is_stranger: Callable[[], bool] = lambda: False
+        self, interrupt: Callable[[], None], is_plugin_running: Callable[[], bool] = lambda: False
     ) -> Iterator[None]:
         """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt.
 
-        is_stranger: whether a plugin's code runs; where it still does PATIENCE after the first Ctrl-C, KeyboardInterrupt is raised too.
+        is_plugin_running: whether a plugin's code runs; where it still does GRACE_SECONDS after the first Ctrl-C, KeyboardInterrupt is raised too.
         """
-        self._interrupt, self._is_stranger, self._presses = interrupt, is_stranger, 0
+        self._interrupt, self._is_plugin_running, self._presses = interrupt, is_plugin_running, 0
         try:
             yield
         finally:
@@ -76,10 +76,10 @@ class Signals:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def check(self) -> None:
-        """Raise Leaving when a signal asked for it meanwhile."""
-        if self._leaving is not None:
+        """Raise Terminated when a signal asked for it meanwhile."""
+        if self._terminated_by is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            raise Leaving(self._leaving)
+            raise Terminated(self._terminated_by)
 
     def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self._prompting is not None:
@@ -88,29 +88,29 @@ class Signals:
         if self._interrupt is None or self._presses > 1:
             raise KeyboardInterrupt
         self._interrupt()
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
-    def _on_leave(self, signum: int, frame: FrameType | None) -> None:
-        again, self._leaving = self._leaving is not None, signum
+    def _on_terminate(self, signum: int, frame: FrameType | None) -> None:
+        again, self._terminated_by = self._terminated_by is not None, signum
         if again:
-            raise Leaving(signum)
+            raise Terminated(signum)
         if self._prompting is not None:
-            leave_prompt(self._prompting, Leaving(signum))
+            end_prompt(self._prompting, Terminated(signum))
         elif self._interrupt is not None:
             self._interrupt()
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
         else:
-            raise Leaving(signum)
+            raise Terminated(signum)
 
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
-        if self._leaving is not None:
-            raise Leaving(self._leaving)
-        if self._interrupt is not None and self._presses == 1 and self._is_stranger():
+        if self._terminated_by is not None:
+            raise Terminated(self._terminated_by)
+        if self._interrupt is not None and self._presses == 1 and self._is_plugin_running():
             self._presses += 1
             raise KeyboardInterrupt
 
 
-def leave_prompt(application: Application[Any], error: BaseException) -> None:
+def end_prompt(application: Application[Any], error: BaseException) -> None:
     """Let the prompt that runs in another frame or thread end with an error; nothing happens when none runs."""
 
     def leave() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from seqshell.shell.shell import Shell
 
-REST = 0.3  # seconds without a key before the model is asked
+IDLE_SECONDS = 0.3  # seconds without a key before the model is asked
 
 
 class ModelSuggestion(Suggestion):
@@ -85,7 +85,7 @@ class Suggester:
         elif wanted == "model" and (not text.startswith(("/", '"""')) or text.startswith("//")):
             with suppress(RuntimeError):  # the buffer was changed while no prompt runs
                 loop = get_running_loop()
-                self._timer = loop.call_later(REST, self._ask_model, loop, text)
+                self._timer = loop.call_later(IDLE_SECONDS, self._ask_model, loop, text)
 
     def _wanted(self) -> str:
         shell = self._get_shell()

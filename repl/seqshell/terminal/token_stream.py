@@ -11,7 +11,7 @@ from seqshell.core.text_output import in_one_line, several
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
-REMARKS = 3  # so many answers are explained
+EXPLAINED_ANSWERS = 3  # so many answers are explained
 WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
 NEXT = (
     "Enter goes on, /regen another, /undo back",
@@ -32,7 +32,7 @@ def counted(number: int, thing: str = "token") -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-class Answers:
+class TokenStream:
     """Draws the tokens of one answer after another and keeps count of what the user has been told.
 
     get: the user's settings by name (pace, surprisal). interrupted: asked while waiting for the pace.
@@ -52,7 +52,7 @@ class Answers:
         self._interrupted = interrupted
         self._clock = clock
         self._sleep = sleep
-        self._remarks = REMARKS
+        self._remarks = EXPLAINED_ANSWERS
         self._legend_told = False
         self.begin()
 
@@ -63,7 +63,7 @@ class Answers:
         self._waited = 0.0
         self._started = self._shown = self._clock()
 
-    def token(self, token: Token) -> None:
+    def draw_token(self, token: Token) -> None:
         """Show a token. A newline that opens the answer is there already: the user's Enter made it."""
         if self._num_tokens == 0:
             self._started = self._shown = self._clock()
@@ -72,7 +72,7 @@ class Answers:
         text = token.text.removeprefix("\n") if self._num_tokens == 1 and self.printer.column == 0 else token.text
         self._writer.write(text, self._nats(token))
 
-    def finished(self, finished: Finished) -> None:
+    def draw_end(self, finished: Finished) -> None:
         """End the line of the answer, with a remark while the user is new, after an interrupt, and for candidates."""
         elapsed = self._clock() - self._started - self._waited
         if self._num_tokens > 1 and elapsed > 0:
@@ -87,13 +87,13 @@ class Answers:
             self._legend_told = True
             draw_legend(self.printer)
 
-    def labelled(self, label: Label) -> None:
+    def draw_label_hint(self, label: Label) -> None:
         """A remark after a label while the user is new."""
         if self._remarks and label.answer and label.item is None and not label.moved:
             self._remarks -= 1
             self.printer.line(NEXT_TO_LABEL, "dim")
 
-    def broken(self) -> None:
+    def end_line(self) -> None:
         """The answer ended with an error, or without a word: leave its line."""
         self._writer.finish_line()
         self.printer.fresh_line()

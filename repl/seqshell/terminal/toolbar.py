@@ -17,10 +17,12 @@ BETWEEN = " · "
 DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
 
 
-def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: tuple[str, ...] | None = None) -> Iterator[str]:
-    """What the shell stands at, the most important first. belief: of the line that is being typed; without a line, what was read is told of."""
+def toolbar_parts(
+    shell: Shell, tokens_per_second: float = 0.0, live_label: tuple[str, ...] | None = None
+) -> Iterator[str]:
+    """What the shell stands at, the most important first. live_label: of the line that is being typed; without a line, what was read is told of."""
     from seqshell.decoding.syntax import format_chain, format_strategy
-    from seqshell.terminal.live_label import belief_here
+    from seqshell.terminal.live_label import label_so_far
 
     if shell.current is None:
         yield "no model"
@@ -28,7 +30,7 @@ def toolbar_parts(shell: Shell, tokens_per_second: float = 0.0, belief: tuple[st
         session = shell.session
         yield shell.current
         if session.model.task is Task.CLASSIFY:
-            yield from belief_here(session) if belief is None else belief
+            yield from label_so_far(session) if live_label is None else live_label
         if session.model.task in DRAWS:
             yield " ".join(
                 [format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])]
