@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqshell import PAD, State
 from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
 from seqshell_classifier.ngrams import Ngrams
 from seqshell_classifier.pools import Last, Pool, read_pool

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from seqshell import PAD
 from seqshell.layers import take
-from seqshell.layers.hashing import places
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.hashing import ngram_indices
+from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.states import NgramsSoFar
 
@@ -54,4 +54,4 @@ class Ngrams:
         """Of the n-grams of each length that end at each token [B, T, n], and all tokens that were looked at, [B, n - 1 + T]."""
         history = np.concatenate((last, tokens), axis=1)
         windows = np.lib.stride_tricks.sliding_window_view(history, self.size, axis=1)
-        return np.stack(places(windows, len(self.inside))[1:], axis=-1), history
+        return np.stack(ngram_indices(windows, len(self.inside))[1:], axis=-1), history

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqshell import State
 from seqshell.layers import take
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.states import BOUND, NOTHING, AttendedSoFar, MeanSoFar
 

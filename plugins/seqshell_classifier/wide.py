@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqshell.layers.hashing import places
+from seqshell.layers.hashing import ngram_indices
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.states import NgramsSoFar
 
@@ -58,7 +58,7 @@ class Wide(nn.Module):
         """Of the n-grams of each length that end at each token [B, T, n], and all tokens that were looked at, [B, n - 1 + T]."""
         history = torch.cat((last, tokens), 1)
         windows = history.unfold(1, self.config.ngrams, 1)
-        return torch.stack(places(windows, self.config.ngram_slots)[1:], -1), history
+        return torch.stack(ngram_indices(windows, self.config.ngram_slots)[1:], -1), history
 
     def _weights(self, table: nn.Embedding, found: Tensor) -> Tensor:
         """found: [..., n] places. Returns the sum of their weights [..., C]; in training some are left out and the rest scaled up."""

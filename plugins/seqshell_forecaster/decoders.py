@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State, map_leaves
 from seqshell.layers import RecurrentStack, read_layers, read_linear, take
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.weights import Floats, Weights
 from seqshell_forecaster.config import ForecasterConfig
 from seqshell_forecaster.states import WindowState
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State
 from seqshell.layers import read_linear, take
-from seqshell.layers.hashing import places
+from seqshell.layers.hashing import ngram_indices
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
 from seqshell_ngram.counts import from_weights
 from seqshell_ngram.smoothing import interpolate
@@ -101,7 +101,7 @@ class MaxEntDecoder(WindowDecoder):
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1]. Returns [B, V]."""
         logits = np.zeros((len(contexts), self.vocab_size), np.float32)
-        for first in places(contexts, self.table_size):
+        for first in ngram_indices(contexts, self.table_size):
             for row, place in zip(logits, first, strict=True):
                 row += self.table[place : place + self.vocab_size]
         return logits

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqshell.layers.hashing import places
+from seqshell.layers.hashing import ngram_indices
 from seqshell_ngram.config import MaxEntConfig
 from seqshell_ngram.window import empty, windows
 
@@ -35,7 +35,7 @@ class MaxEntLanguageModel(nn.Module):
         contexts, state = windows(tokens, state)
         words = torch.arange(self.config.vocab_size, device=tokens.device)
         logits = torch.zeros((), device=tokens.device)
-        for first in places(contexts, self.config.table_size):
+        for first in ngram_indices(contexts, self.config.table_size):
             features = (first[..., None] + words) % self.config.table_size  # [B, T, V]
             logits = logits + functional.embedding(features, self.table.weight).squeeze(-1)
         return logits, state

@@ -24,8 +24,8 @@ from seqshell.layers import (
     take,
 )
 from seqshell.layers.cells import Parts
-from seqshell.layers.packing import Floats, Weights
-from seqshell.layers.products import product
+from seqshell.layers.matmul import matmul
+from seqshell.layers.weights import Floats, Weights
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, WrittenConfig
 
 ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
@@ -87,7 +87,7 @@ class ElmanDecoder:
             return self._readout(hidden)
         logits: Floats = self._old_readout(old)
         logits += (
-            self._token_weight[inputs] if self._vectors is None else product(self._vectors[inputs], self._token_weight)
+            self._token_weight[inputs] if self._vectors is None else matmul(self._vectors[inputs], self._token_weight)
         )
         return logits
 
@@ -154,12 +154,12 @@ class ResetBeforeLayer:
 
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
         size, (old,), (hidden,) = self.hidden_size, before, after
-        gates = np.tanh(product(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
-        candidate = np.tanh(product(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
+        gates = np.tanh(matmul(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
+        candidate = np.tanh(matmul(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
         hidden[...] = candidate + gates[..., size:] * (old - candidate)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        self.advance(product(inputs, self.input_weight) + self.bias, before, after)
+        self.advance(matmul(inputs, self.input_weight) + self.bias, before, after)
 
 
 def _vectors(config: WrittenConfig, weights: Weights) -> Floats | None:

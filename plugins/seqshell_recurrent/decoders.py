@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State
 from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take
-from seqshell.layers.packing import Weights
+from seqshell.layers.weights import Weights
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 
@@ -32,7 +32,7 @@ class RecurrentDecoder:
             )
         else:
             self.recurrent = RecurrentStack(layers, embedding, one_hot=embedding is None)
-        self.readout = Readout(weights, hidden_size, vocab_size, borrowed=embedding if config.tied else None)
+        self.readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""

@@ -20,7 +20,7 @@ from seqshell.layers import (
     read_linear,
     take,
 )
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.weights import Floats, Weights
 from seqshell_seq2seq.config import CELLS, AttentionConfig, PairConfig, Seq2SeqConfig
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
@@ -60,7 +60,7 @@ class EncoderDecoder(ABC):
             read_layers(cell, weights, **sizes, prefix="decoder."), target_vectors, table_rows=TABLE_ROWS
         )
         self.readout = Readout(
-            weights, config.readout_size, config.target_vocab_size, borrowed=target if config.tied else None
+            weights, config.readout_size, config.target_vocab_size, embedding=target if config.tied else None
         )
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -1,4 +1,4 @@
-"""Padded rows are read as if each stood alone, by layers that know nothing of padding."""
+"""A decoder that knows nothing of padding reads each padded row as if it were on its own."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ TEXTS = np.array([[3, 4, 0, 0, 0], [5, 6, 7, 8, 0], [9, 3, 0, 0, 0], [4, 4, 4, 4
 
 
 def summing(calls):
-    """Sums of tokens, and how many there were, as a Decoder would tell them."""
+    """A feed function: its state is the sum and the number of tokens read, its output ten times the sum."""
 
     def feed(inputs, state):
         calls.append(inputs.tolist())
@@ -25,7 +25,7 @@ def test_every_row_is_read_up_to_its_last_token():
     assert outputs.tolist() == [70, 1260, 2120, 3160]
     assert state.hidden.tolist() == [7, 126, 212, 316]
     assert state.cell.tolist() == [2, 4, 2, 4]
-    assert calls == [[[3, 4], [5, 6], [9, 3], [4, 4]], [[7, 8], [4, 4]]]  # no padding, and a call for each length
+    assert calls == [[[3, 4], [5, 6], [9, 3], [4, 4]], [[7, 8], [4, 4]]]  # no padding, one call for each length
     assert start.hidden.tolist() == [0, 100, 200, 300]
 
 
@@ -35,7 +35,7 @@ def test_rows_without_padding_are_read_in_one_call():
     assert calls == [TEXTS[:, :2].tolist()]
 
 
-def test_a_row_of_nothing_is_read_as_one_token():
+def test_an_empty_row_is_read_as_one_padding_token():
     outputs, state = read_padded(summing([]), np.array([[0, 0], [3, 4]]), LSTMState(np.zeros(2), np.zeros(2)))
     assert outputs.tolist() == [0, 70]
     assert state.cell.tolist() == [1, 2]

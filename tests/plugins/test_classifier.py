@@ -10,7 +10,7 @@ import torch
 from seqshell import PAD, UNK, CheckpointError, UsageError
 from seqshell.core.plugin_api import build
 from seqshell.core.state import attention_of, leaves, map_leaves, rows
-from seqshell.layers.hashing import places
+from seqshell.layers.hashing import ngram_indices
 from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.decoders import BidirectionalClassifierDecoder, ClassifierDecoder
@@ -102,7 +102,7 @@ def told_by_ngrams(module, text):
     config, total, ending = module.config, 0, 0
     known = [-1] * (config.ngrams - 1) + text.tolist()
     for end in range(config.ngrams, len(known) + 1):
-        (found,) = np.stack(places(np.array([known[end - config.ngrams : end]]), config.ngram_slots)[1:], 1).tolist()
+        (found,) = np.stack(ngram_indices(np.array([known[end - config.ngrams : end]]), config.ngram_slots)[1:], 1).tolist()
         ending = sum(module.wide.ending.weight[place] for place in found)
         total = total + sum(module.wide.inside.weight[place] for place in found)
     return (total / len(text) ** 0.5 + ending).detach().numpy()
@@ -372,7 +372,7 @@ def test_a_decoder_names_the_weight_that_does_not_fit(name):
     decoder_type = FAMILIES[name][1]
     with pytest.raises(CheckpointError, match=r"lacks the tensor pools\.attention\.vector"):
         decoder_type(module.config, {key: value for key, value in weights(module).items() if "pools" not in key})
-    with pytest.raises(CheckpointError, match=r"readout\.weight is \[3, 2\] but the settings ask for"):
+    with pytest.raises(CheckpointError, match=r"readout\.weight is \[3, 2\]; the config requires"):
         decoder_type(module.config, weights(module) | {"readout.weight": np.zeros((C, 2), np.float32)})
 
 

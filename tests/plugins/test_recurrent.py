@@ -255,7 +255,7 @@ def test_weights_that_do_not_fit_the_settings_are_named():
     given = weights(module)
     larger = given | {"recurrent.1.weight_ih_l0": np.zeros((4 * H, H + 1), np.float32)}
     with pytest.raises(
-        CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\] but the settings ask for \[24, 6\]"
+        CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\]; the config requires \[24, 6\]"
     ):
         decoder_type(config, larger)
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor readout\.bias"):

@@ -365,7 +365,7 @@ def test_weights_that_do_not_fit_the_settings_are_named():
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor attention\.query_of\.weight"):
         AttentionSeq2SeqDecoder(module.config, given)
     with pytest.raises(
-        CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\] but the settings ask for \[6, 8\]"
+        CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\]; the config requires \[6, 8\]"
     ):
         AttentionSeq2SeqDecoder(module.config, weights(module) | {"bridge.hidden.weight": np.zeros((2, 2), np.float32)})
 

@@ -1,15 +1,41 @@
-"""What recurrent models share: layers in numpy for decoders, and their torch twins in `seqshell.layers.modules`, which imports torch.
+"""Layers for plugins: in numpy here, for decoders; in torch in `seqshell.layers.modules`, for models.
 
-layers = read_layers("gru", weights, input_size=128, hidden_size=512, num_layers=2)     a checkpoint's tensors, checked and packed
-stack = RecurrentStack(layers, embedding)                                               ids in, hidden states out
-readout = Readout(weights, 512, vocab_size)
-hidden, state = stack.step(tokens, state)                                               tokens [B] -> hidden [B, H]
-logits = readout(hidden)                                                                [B, V]
+The numpy layers read a torch checkpoint's tensors by name, check their shapes and compute the same values as torch,
+faster for single tokens and without importing torch. B: batch, T: time, S: source length, V: vocabulary, H: hidden
+units.
 
-encoder = read_encoder("lstm", weights, input_size=128, hidden_size=256, num_layers=1, bidirectional=True, vectors=embedding)
-outputs, hidden, cell = encoder(source, lengths)                                        source [B, S], padded -> outputs [B, S, 512]
-attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
-context, weights = attention(query, attention.keys(outputs), outputs, mask)             [B, 512] and [B, S]
+    numpy (decoder)                                   torch (model)
+    RecurrentStack(read_layers(...)), LSTMState       modules.RecurrentStack: stacked RNN, LSTM or GRU layers
+    ResidualStack(..., norms=read_norms(...))         the same with residual=True, layer_norm=True
+    Readout                                           modules.Readout: hidden states to logits, weights tied or not
+    RecurrentStack(..., one_hot=True)                 modules.OneHot: unit vectors instead of an embedding
+    Encoder, read_encoder                             nn.RNN, nn.LSTM or nn.GRU per layer, in one direction or both
+    Attention, read_attention                         written in the architecture
+    Linear, read_linear                               nn.Linear
+    LayerNorm, read_norms                             nn.LayerNorm
+    TanhLayer, ReluLayer, SigmoidLayer, LinearLayer,
+    LSTMLayer, GRULayer, read_layer: one time step    modules.CELLS: one layer each; modules.initialise
+    read_padded: padded rows, read one length at a
+    time by a decoder that knows nothing of padding
+    take, packed: a tensor with a checked shape;      modules.sequence_dropout, modules.token_dropout:
+    a copy that is aligned in memory                  training only
+
+A language model's decoder:
+
+    layers = read_layers("gru", weights, input_size=128, hidden_size=512, num_layers=2)
+    stack = RecurrentStack(layers, embedding)                # embedding [V, 128]
+    readout = Readout(weights, 512, vocab_size)
+    hidden, state = stack.step(tokens, state)                # tokens [B] -> hidden [B, 512]
+    logits = readout(hidden)                                 # [B, V]
+
+An encoder and attention:
+
+    encoder = read_encoder(
+        "lstm", weights, input_size=128, hidden_size=256, num_layers=1, bidirectional=True, vectors=embedding
+    )
+    outputs, hidden, cell = encoder(source, lengths)         # source [B, S], padded -> outputs [B, S, 512]
+    attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
+    context, shares = attention(query, attention.keys(outputs), outputs, mask)   # [B, 512], [B, S]
 """
 
 from seqshell.layers.attention import Attention, read_attention
@@ -24,14 +50,14 @@ from seqshell.layers.cells import (
     read_layer,
     read_layers,
 )
-from seqshell.layers.encoding import Encoded, Encoder, read_encoder
+from seqshell.layers.encoder import Encoded, Encoder, read_encoder
 from seqshell.layers.linear import Linear, read_linear
-from seqshell.layers.packing import packed, take
 from seqshell.layers.padding import read_padded
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
 from seqshell.layers.residual import LayerNorm, ResidualStack, read_norms
 from seqshell.layers.states import LSTMState
+from seqshell.layers.weights import packed, take
 
 __all__ = [
     "Attention",

@@ -1,4 +1,4 @@
-"""Attention in numpy: how well each token of the source answers what a decoder looks for, and what it then sees."""
+"""Attention over a source in numpy: dot, general, additive and concat scores."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.layers.linear import Linear, read_linear
-from seqshell.layers.packing import Floats, Weights, take
+from seqshell.layers.weights import Floats, Weights, take
 
 
 class Attention:
-    """Scores of source tokens m_s for a decoder state h, softmax over them, and the mean of the m_s with these weights, the context.
+    """Score the encoded source tokens m_s against a decoder state h, and average them with the softmax of the scores.
 
-        h . k_s / sqrt(H)    dot, general      (Luong et al. 2015, https://arxiv.org/abs/1508.04025, equation 8;
-                             divided as Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.1)
-        v . tanh(W h + k_s)  additive, concat  (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, appendix A.1.2)
+        score_s = h . k_s / sqrt(H)    dot, general      (Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 8;
+                                       divided as in Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, 3.2.1)
+        score_s = v . tanh(W h + k_s)  additive, concat  (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.1.2)
+        weights = softmax(scores),  context = sum_s weights_s m_s
 
-    The keys k_s depend on the source alone and are computed once for it: m_s itself, or U m_s + b. Padding gets the weight 0.
+    The keys k_s are m_s itself or U m_s + b. They depend on the source alone, so they are computed once per source and
+    not at every step. Padding gets the weight 0.
     """
 
     def __init__(self, keys: Linear | None = None, query: Linear | None = None, vector: Floats | None = None) -> None:
-        """keys: m_s to k_s, None where they are the same; query: W; vector: v [K]."""
+        """keys: from m_s to k_s, None if they are the same; query: W; vector: v [K], None for dot and general."""
         self._keys = keys
         self._query = query
         self._vector = vector
 
     def keys(self, encoded: Floats) -> Floats:
-        """encoded: [B, S, M]. Returns [B, S, K]; for dot attention the same object."""
+        """The keys [B, S, K] of encoded [B, S, M]; for dot attention the same object."""
         return encoded if self._keys is None else self._keys(encoded)
 
     def __call__(self, query: Floats, keys: Floats, encoded: Floats, mask: NDArray[Any]) -> tuple[Floats, Floats]:
-        """query: [B, H]; keys: [B, S, K]; encoded: [B, S, M]; mask: [B, S], True at tokens. Returns the context [B, M] and the weights [B, S].
+        """The context [B, M] and the weights [B, S].
 
-        All of them may lack the axis B.
+        query: [B, H]; keys: [B, S, K]; encoded: [B, S, M]; mask: [B, S], True at tokens. All may lack the axis B.
         """
         if self._vector is None:
             scores = _products(keys, query * np.float32(query.shape[-1] ** -0.5))
         else:
-            looked = query if self._query is None else self._query(query)
-            inner: Floats = keys + looked[..., None, :]  # [B, S, K]
+            projected = query if self._query is None else self._query(query)
+            inner: Floats = keys + projected[..., None, :]  # [B, S, K]
             np.tanh(inner, inner)
             scores = inner.dot(self._vector)
         np.copyto(scores, -np.inf, where=~mask)
-        scores -= scores.max(-1, keepdims=True)
+        scores -= scores.max(-1, keepdims=True)  # softmax is the same, and exp cannot overflow
         weights: Floats = np.exp(scores, scores)
         weights /= weights.sum(-1, keepdims=True)
         return _products(encoded.swapaxes(-1, -2), weights), weights
@@ -53,12 +55,14 @@ class Attention:
 def read_attention(
     kind: str, weights: Weights, *, hidden_size: int, encoded_size: int, attention_size: int, prefix: str = "attention."
 ) -> Attention:
-    """Attention of a kind from a checkpoint's tensors; CheckpointError when one is missing or has another shape.
+    """Attention of one kind with a checkpoint's tensors, whose names start with `prefix`.
 
-    dot        none
-    general    weights[f"{prefix}keys_of.weight"] [H, M]
-    additive   keys_of.weight [K, M], keys_of.bias [K], query_of.weight [K, H] and vector.weight [1, K]
-    concat     joint.weight [K, H + M], of which the first H columns are the query's, and vector.weight
+    dot        no tensors
+    general    keys_of.weight [H, M]
+    additive   keys_of.weight [K, M], keys_of.bias [K], query_of.weight [K, H], vector.weight [1, K]
+    concat     joint.weight [K, H + M], its first H columns for the query, and vector.weight [1, K]
+
+    Raises CheckpointError if a tensor is missing or has another shape.
     """
     if kind == "dot":
         return Attention()
@@ -75,9 +79,9 @@ def read_attention(
 
 
 def _products(matrix: Floats, vector: Floats) -> Floats:
-    """matrix: [B, N, K]; vector: [B, K]. Returns [B, N]; all without B too."""
+    """matrix: [B, N, K]; vector: [B, K]. Returns [B, N]. All may lack the axis B."""
     if vector.ndim == 1:
-        alone: Floats = matrix.dot(vector)
-        return alone
+        single: Floats = matrix.dot(vector)
+        return single
     products: Floats = np.matmul(matrix, vector[..., None])[..., 0]
     return products

@@ -1,15 +1,16 @@
-"""Recurrent layers in numpy: one time step of the simple recurrent network, the LSTM and the GRU.
+"""One time step of recurrent layers in numpy: the simple recurrent network, the LSTM and the GRU.
 
-Every layer takes a step in two ways, over vectors or over the rows of a batch alike (`...` is nothing or B, G is H times the number of gates):
+A layer computes a step in two ways. `...` is either no axis or the batch B; G is H times the number of gates:
 
-    step(inputs [..., F], before, after)       from its inputs
-    advance(products [..., G], before, after)  from products = inputs @ input_weight + bias that are known already
+    step(inputs [..., F], before, after)       from the inputs
+    advance(products [..., G], before, after)  from products = inputs @ input_weight + bias, computed beforehand
 
-before and after are the parts of one layer's state, [..., H] each and the hidden state first: (hidden,) or (hidden, cell). after is
-written to; of its parts only the hidden state must not be the same array as in before.
+`before` and `after` are the parts of one layer's state, [..., H] each: (hidden,) or (hidden, cell). The new state is
+written to the arrays of `after`. Its hidden state must be another array than that of `before`; the cell may be the
+same.
 
-Logistic functions are computed as sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, the inner half folded into the weights, so that all gates of a step
-take one tanh.
+The logistic function is computed as sigmoid(x) = tanh(x / 2) / 2 + 1 / 2. The inner half is folded into the weights, so
+that one tanh over [..., G] computes all gates of a step.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Protocol
 
 import numpy as np
 
-from seqshell.layers.packing import Floats, Weights, packed, take
-from seqshell.layers.products import is_few, product
+from seqshell.layers.matmul import is_few_rows, matmul
+from seqshell.layers.weights import Floats, Weights, packed, take
 
 HALF = np.float32(0.5)
 
@@ -29,7 +30,10 @@ Parts = Sequence[Floats]
 
 
 class Layer(Protocol):
-    """A recurrent layer with H hidden units over F inputs. input_weight: [F, G]; bias: [G]; num_parts: how many arrays its state has."""
+    """A recurrent layer with F inputs and H hidden units.
+
+    input_weight: [F, G]; bias: [G]; num_parts: the number of arrays in its state, 2 for the LSTM and else 1.
+    """
 
     input_weight: Floats
     bias: Floats
@@ -41,7 +45,7 @@ class Layer(Protocol):
 
 
 class _Fused(ABC):
-    """A layer whose gates are one product over [inputs, hidden]."""
+    """A layer whose gates are one matrix product over [inputs, hidden]."""
 
     num_parts = 1
 
@@ -53,22 +57,23 @@ class _Fused(ABC):
         self.hidden_size = weight_hh.shape[1]
 
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
-        gates = product(before[0], self._hidden_weight)
+        gates = matmul(before[0], self._hidden_weight)
         gates += products
         self._finish(gates, before, after)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        if inputs.ndim == 2 and is_few(inputs):  # whose states may be equal where their inputs are not
-            gates = product(before[0], self._hidden_weight)
-            gates += product(inputs, self.input_weight)
+        # In a beam, states may be equal where inputs differ; two products then multiply each distinct row once.
+        if inputs.ndim == 2 and is_few_rows(inputs):
+            gates = matmul(before[0], self._hidden_weight)
+            gates += matmul(inputs, self.input_weight)
         else:
-            gates = product(np.concatenate((inputs, before[0]), axis=-1), self._weight)
+            gates = matmul(np.concatenate((inputs, before[0]), axis=-1), self._weight)
         gates += self.bias
         self._finish(gates, before, after)
 
     @abstractmethod
     def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
-        """Write the new state; gates [..., G] may be overwritten."""
+        """Write the new state to `after`; gates [..., G] may be overwritten."""
 
 
 class TanhLayer(_Fused):
@@ -111,7 +116,10 @@ class SigmoidLayer(_Fused):
 
 
 class LSTMLayer(_Fused):
-    """c = f * c + i * g, h = o * tanh(c), with i, f, o = sigmoid and g = tanh of W x + U h + b (Gers et al. 2000, without peepholes)."""
+    """c = f * c + i * g, h = o * tanh(c), with i, f, o = sigmoid(W x + U h + b) and g = tanh(W x + U h + b).
+
+    Gers et al. 2000, without peepholes.
+    """
 
     num_parts = 2
 
@@ -120,9 +128,9 @@ class LSTMLayer(_Fused):
         size = weight_hh.shape[1]
         super().__init__(*(_reordered(weight, size) for weight in (weight_ih, weight_hh, bias_ih + bias_hh)))
         self._half = np.full(3 * size, 0.5, np.float32)
-        # Where the gates stand; made once, because an index takes as long as a small sum.
+        # Indices of the gates, made once because making one takes as long as a small sum.
         self._logistic = (..., slice(3 * size))
-        self._entering, self._forget, self._leaving, self._candidate = (
+        self._input, self._forget, self._output, self._candidate = (
             (..., slice(gate * size, (gate + 1) * size)) for gate in range(4)
         )
 
@@ -131,17 +139,20 @@ class LSTMLayer(_Fused):
         logistic = gates[self._logistic]
         logistic *= self._half
         logistic += self._half
-        entering, candidate = gates[self._entering], gates[self._candidate]
+        added, candidate = gates[self._input], gates[self._candidate]
         hidden, cell = after
         np.multiply(gates[self._forget], before[1], cell)
-        entering *= candidate
-        cell += entering
+        added *= candidate
+        cell += added
         np.tanh(cell, candidate)
-        np.multiply(gates[self._leaving], candidate, hidden)
+        np.multiply(gates[self._output], candidate, hidden)
 
 
 class GRULayer:
-    """h = (1 - z) * n + z * h with r, z = sigmoid(W x + U h + b) and n = tanh(W x + b + r * (U h + b')) (Cho et al. 2014, as torch has it)."""
+    """h = (1 - z) * n + z * h, with r, z = sigmoid(W x + U h + b) and n = tanh(W x + b + r * (U h + b')).
+
+    Cho et al. 2014, https://arxiv.org/abs/1406.1078, with the reset gate applied after the product, as in torch.
+    """
 
     num_parts = 1
 
@@ -152,7 +163,7 @@ class GRULayer:
         self.hidden_size = size
         self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
         self._hidden_weight = packed((weight_hh * scale[:, None]).T)  # [H, 3H]
-        # The candidate's recurrent bias stands inside the reset gate's product, the others go with the inputs.
+        # The reset gate multiplies the candidate's recurrent bias; all other biases can be added to the input products.
         self.bias = scale * np.concatenate((bias_ih[: 2 * size] + bias_hh[: 2 * size], bias_ih[2 * size :]))
         self._candidate_bias = bias_hh[2 * size :].copy()
         self._half = np.full(2 * size, 0.5, np.float32)
@@ -160,7 +171,7 @@ class GRULayer:
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
         size = self.hidden_size
         (old,), (hidden,) = before, after
-        gates = product(old, self._hidden_weight)
+        gates = matmul(old, self._hidden_weight)
         logistic, candidate = gates[..., : 2 * size], gates[..., 2 * size :]
         logistic += products[..., : 2 * size]
         np.tanh(logistic, logistic)
@@ -175,12 +186,12 @@ class GRULayer:
         hidden += candidate
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        products = product(inputs, self.input_weight)
+        products = matmul(inputs, self.input_weight)
         products += self.bias
         self.advance(products, before, after)
 
 
-# By the names of `seqshell.layers.modules.CELLS`.
+# The same names as in `seqshell.layers.modules.CELLS`.
 CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "rnn_tanh": TanhLayer,
     "rnn_relu": ReluLayer,
@@ -194,9 +205,10 @@ GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
 def read_layers(
     cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent."
 ) -> list[Layer]:
-    """The layers of a RecurrentStack from a checkpoint: weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
+    """The layers of a RecurrentStack, with weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
 
-    CheckpointError when one is missing or has another shape.
+    cell: rnn_tanh, rnn_relu, rnn_sigmoid, lstm or gru. Raises CheckpointError if a tensor is missing or has another
+    shape.
     """
     sizes = [input_size] + [hidden_size] * (num_layers - 1)
     return [
@@ -208,7 +220,10 @@ def read_layers(
 def read_layer(
     cell: str, weights: Weights, *, input_size: int, hidden_size: int, prefix: str, suffix: str = ""
 ) -> Layer:
-    """One layer: weights[f"{prefix}weight_ih_l0{suffix}"] and so on. CheckpointError when one is missing or has another shape."""
+    """One layer, with weights[f"{prefix}weight_ih_l0{suffix}"] and so on.
+
+    Raises CheckpointError if a tensor is missing or has another shape.
+    """
     size = GATES[cell] * hidden_size
     return CELLS[cell](
         take(weights, f"{prefix}weight_ih_l0{suffix}", size, input_size),
@@ -219,6 +234,6 @@ def read_layer(
 
 
 def _reordered(weight: Floats, size: int) -> Floats:
-    """[4H, ...] from torch's order i, f, g, o to i, f, o, g, the three logistic gates halved."""
-    entering, forget, candidate, leaving = (weight[start : start + size] for start in range(0, 4 * size, size))
-    return np.concatenate((HALF * entering, HALF * forget, HALF * leaving, candidate))
+    """[4H, ...] from torch's order i, f, g, o to i, f, o, g, with the three logistic gates halved."""
+    i, f, g, o = (weight[start : start + size] for start in range(0, 4 * size, size))
+    return np.concatenate((HALF * i, HALF * f, HALF * o, g))

@@ -1,13 +1,13 @@
-"""Products with a matrix, in numpy."""
+"""A linear layer in numpy."""
 
 from __future__ import annotations
 
-from seqshell.layers.packing import Floats, Weights, take
-from seqshell.layers.products import product
+from seqshell.layers.matmul import matmul
+from seqshell.layers.weights import Floats, Weights, take
 
 
 class Linear:
-    """W x + b, or W x."""
+    """W x + b, or W x without a bias."""
 
     def __init__(self, weight: Floats, bias: Floats | None = None) -> None:
         """weight: [O, I], bias: [O]."""
@@ -16,14 +16,17 @@ class Linear:
 
     def __call__(self, inputs: Floats) -> Floats:
         """inputs: [..., I]. Returns [..., O]."""
-        outputs = product(inputs, self._weight)
+        outputs = matmul(inputs, self._weight)
         if self._bias is not None:
             outputs += self._bias
         return outputs
 
 
 def read_linear(weights: Weights, prefix: str, input_size: int, output_size: int, *, has_bias: bool = True) -> Linear:
-    """The layer of weights[f"{prefix}weight"] [O, I] and weights[f"{prefix}bias"] [O]; CheckpointError when they do not fit."""
+    """The linear layer with weights[f"{prefix}weight"] [O, I] and weights[f"{prefix}bias"] [O].
+
+    Raises CheckpointError if a tensor is missing or has another shape.
+    """
     return Linear(
         take(weights, prefix + "weight", output_size, input_size),
         take(weights, prefix + "bias", output_size) if has_bias else None,

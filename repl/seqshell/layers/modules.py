@@ -1,4 +1,7 @@
-"""The torch twins of the numpy layers: one-hot input, locked dropout, recurrent stacks, read-out. Only modules that hold models import this."""
+"""The torch twins of the numpy layers: one-hot inputs, dropout for sequences, recurrent stacks, read-out.
+
+Import this only from a module that defines a torch model, so that decoding does not import torch.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from seqshell.layers.states import LSTMState
 
 
 class OneHot(nn.Module):
-    """Stands where an embedding would: each token is its own unit vector."""
+    """Takes the place of an embedding: each token becomes its unit vector."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
@@ -27,9 +30,9 @@ class OneHot(nn.Module):
 
 
 def sequence_dropout(inputs: Tensor, p: float, training: bool, locked: bool = True) -> Tensor:
-    """inputs: [B, T, F]. Returns [B, T, F] with a share p at zero while training and the rest scaled by 1 / (1 - p).
+    """Dropout: in training, set a share p of inputs [B, T, F] to zero and scale the rest by 1 / (1 - p).
 
-    locked: every sequence has one mask for all time steps of the call (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
+    locked: use the same mask at all time steps of a sequence (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
     """
     if not training or p == 0:
         return inputs
@@ -39,15 +42,19 @@ def sequence_dropout(inputs: Tensor, p: float, training: bool, locked: bool = Tr
 
 
 def token_dropout(vectors: Tensor, tokens: Tensor, vocab_size: int, p: float, training: bool) -> Tensor:
-    """vectors: [B, T, E] of tokens [B, T]. Returns [B, T, E] in which, while training, a share p of the vocabulary is zero wherever it stands
-    and the rest is scaled by 1 / (1 - p) (Gal & Ghahramani 2016; Merity et al. 2018, section 4.3, call it embedding dropout)."""
+    """Embedding dropout: in training, set a share p of the vocabulary's vectors to zero and scale the rest by 1 / (1 -
+    p).
+
+    vectors: [B, T, E], the embeddings of tokens [B, T]. A token is zero at all its occurrences in the call or at none
+    (Gal & Ghahramani 2016; Merity et al. 2018, section 4.3).
+    """
     if not training or p == 0:
         return vectors
     return vectors * functional.dropout(vectors.new_ones(vocab_size, 1), p)[tokens]
 
 
 class SigmoidRNN(nn.Module):
-    """The Elman cell with the logistic function, h = sigmoid(W x + U h + b), which nn.RNN lacks. Named and called as a one-layer nn.RNN."""
+    """h = sigmoid(W x + U h + b), which nn.RNN does not offer. Named and called like nn.RNN."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -67,7 +74,7 @@ class SigmoidRNN(nn.Module):
         return torch.stack(outputs, 1), step.unsqueeze(0)
 
 
-# One layer each, called as nn.RNN is: layer(inputs [B, T, F], state [1, B, H]) -> (outputs [B, T, H], state).
+# One layer each, called like nn.RNN: layer(inputs [B, T, F], state [1, B, H]) -> (outputs [B, T, H], state).
 CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
     "rnn_tanh": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="tanh", batch_first=True),
     "rnn_relu": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="relu", batch_first=True),
@@ -78,15 +85,16 @@ CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
 
 
 class RecurrentStack(nn.ModuleList):
-    """Recurrent networks of one layer on top of each other, with dropout after every one and, with weight_dropout, of the recurrent
-    weights: the same mask at every time step and in every sequence (Merity et al. 2018, https://arxiv.org/abs/1708.02182).
+    """Stacked recurrent layers. State: LSTMState for the cell "lstm", else one tensor [B, L, H].
 
-    What a layer hands on is its hidden state h; with layer_norm, LayerNorm(h) (Ba et al. 2016, https://arxiv.org/abs/1607.06450); then comes the
-    dropout; with residual, every layer but the first adds what it has read (Wu et al. 2016, https://arxiv.org/abs/1609.08144, section 3.1).
-    The layer's own next step reads h as it is.
+    A layer passes on y = dropout(h), or dropout(LayerNorm(h)) with layer_norm (Ba et al. 2016,
+    https://arxiv.org/abs/1607.06450). With residual, every layer but the first adds its input to y (Wu et al. 2016,
+    https://arxiv.org/abs/1609.08144, section 3.1). The recurrence itself uses h.
 
-    cell: one of CELLS. State: LSTMState for "lstm", else one tensor [B, L, H]. The recurrent weights start orthogonal, each gate's on its
-    own, and the biases at 0 but for the forget gate's, at forget_bias (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html).
+    cell: one of CELLS. weight_dropout: dropout of the recurrent weights, with one mask for all time steps and sequences
+    of a call (Merity et al. 2018, https://arxiv.org/abs/1708.02182). forget_bias: the initial bias of the LSTM's forget
+    gate (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html). The other biases start at 0, and
+    each gate's recurrent weights as an orthogonal matrix.
     """
 
     def __init__(
@@ -114,9 +122,7 @@ class RecurrentStack(nn.ModuleList):
         for layer in self:
             initialise(layer, is_lstm=cell == "lstm", forget_bias=forget_bias)
             if layer_norm:
-                layer.norm = nn.LayerNorm(
-                    hidden_size
-                )  # a part of its layer, so that a stack's parts are its layers and nothing else
+                layer.norm = nn.LayerNorm(hidden_size)  # inside the layer, so that the stack contains only its layers
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
@@ -125,13 +131,13 @@ class RecurrentStack(nn.ModuleList):
         return LSTMState(zeros, torch.zeros_like(zeros)) if self.cell == "lstm" else zeros
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """inputs: [B, T, F]. Returns what the last layer hands on [B, T, H], and the state after the last step.
+        """inputs: [B, T, F]. Returns the last layer's outputs [B, T, H] and the state after the last step.
 
-        The state keeps its float type in autocast too.
+        The state keeps its float type, also under autocast.
         """
         finals: list[State] = []
         for index, layer in enumerate(self):
-            # nn.LSTM keeps its layers first even with batch_first=True; our states are batch-first.
+            # nn.LSTM expects states [1, B, H] even with batch_first=True; our states are batch-first.
             if isinstance(state, LSTMState):
                 hidden, final = self._run(
                     layer, inputs, tuple(part[:, index].unsqueeze(0).contiguous() for part in state)
@@ -150,21 +156,21 @@ class RecurrentStack(nn.ModuleList):
         return inputs, _batch_first(finals, state)
 
     def _run(self, layer: nn.Module, inputs: Tensor, state: Any) -> Any:
-        """One layer, in training with some of its recurrent weights set to zero."""
+        """Run one layer; in training, with dropout of its recurrent weights."""
         if not self.training or self.weight_dropout == 0:
             return layer(inputs, state)
         weight = cast(Tensor, layer.weight_hh_l0)
-        answer = torch.func.functional_call(
-            layer, {"weight_hh_l0": functional.dropout(weight, self.weight_dropout)}, (inputs, state)
-        )
-        layer.weight_hh_l0 = (
-            weight  # nn.RNN and its like keep a list of their weights, which would go on holding the one with zeros
-        )
-        return answer
+        dropped = functional.dropout(weight, self.weight_dropout)
+        outputs = torch.func.functional_call(layer, {"weight_hh_l0": dropped}, (inputs, state))
+        layer.weight_hh_l0 = weight  # nn.RNN keeps a list of its weights, which would still contain the dropped one
+        return outputs
 
 
 class Readout(nn.Module):
-    """Hidden states to logits. tied: it has no matrix of its own but borrows the embedding's (Press & Wolf 2017, https://arxiv.org/abs/1608.05859)."""
+    """The linear layer from hidden states to logits.
+
+    tied: use the embedding matrix instead of a matrix of its own (Press & Wolf 2017, https://arxiv.org/abs/1608.05859).
+    """
 
     def __init__(self, hidden_size: int, vocab_size: int, *, tied: bool = False) -> None:
         super().__init__()
@@ -172,15 +178,16 @@ class Readout(nn.Module):
         self.weight = None if tied else nn.Parameter(torch.empty(vocab_size, hidden_size).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 
-    def forward(self, hidden: Tensor, borrowed: Tensor | None = None) -> Tensor:
-        """hidden: [B, T, H]; borrowed: the embedding's matrix [V, H] when tied. Returns logits [B, T, V]."""
-        return functional.linear(hidden, cast(Tensor, self.weight if borrowed is None else borrowed), self.bias)
+    def forward(self, hidden: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """hidden: [B, T, H]; embedding: the embedding matrix [V, H] if tied. Returns logits [B, T, V]."""
+        return functional.linear(hidden, cast(Tensor, self.weight if embedding is None else embedding), self.bias)
 
 
 def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias: float = 1.0) -> None:
-    """Give a layer orthogonal recurrent weights and quiet biases; the input weights stay as torch drew them, uniform within 1 / sqrt(H).
+    """Initialise a one-layer recurrent module: orthogonal recurrent weights, biases 0, the LSTM's forget bias as given.
 
-    suffix: "_reverse" for the other direction of a bidirectional layer.
+    The input weights keep torch's initial values, uniform within 1 / sqrt(H). suffix: "_reverse" for the backward
+    direction of a bidirectional layer.
     """
     weight = cast(Tensor, getattr(layer, f"weight_hh_l0{suffix}"))
     size = weight.shape[1]
@@ -191,9 +198,9 @@ def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias
         for bias in biases:
             bias.zero_()
         if is_lstm:
-            biases[0][size : 2 * size] = forget_bias  # torch's order of gates: input, forget, cell, output
+            biases[0][size : 2 * size] = forget_bias  # torch's gate order: input, forget, cell, output
 
 
 def _batch_first(parts: tuple[Tensor, ...] | list[Tensor], old: Tensor) -> Tensor:
-    """The final states of the layers, [1, B, H] each, as [B, L, H] in the float type of the old state."""
+    """The final states of the layers, [1, B, H] each, as one tensor [B, L, H] in the old state's float type."""
     return torch.cat(tuple(parts)).transpose(0, 1).to(old.dtype)

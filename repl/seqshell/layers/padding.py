@@ -1,4 +1,4 @@
-"""Padded rows, read by what knows nothing of padding."""
+"""Read padded rows with a decoder that knows nothing of padding."""
 
 from __future__ import annotations
 
@@ -16,30 +16,35 @@ Feed = Callable[[NDArray[Any], State], tuple[NDArray[Any], State]]
 
 
 def read_padded(feed: Feed, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-    """inputs: [B, T] int64, padded right. Returns the outputs [B, ...] after each row's last token, and the state there.
+    """Read each row up to its last token. Returns the outputs [B, ...] and the state after it.
 
-    feed: reads rows without padding, as that of a Decoder. It is called once for each different length, with the rows that are not over
-    yet. A row without any token is read as one that is PAD.
+    feed: reads rows without padding, as Decoder.feed does. inputs: [B, T] int64, padded on the right; a row without
+    any token is read as a single PAD. The rows are read together up to the shortest length, then those that are longer
+    up to the next length, and so on: one call of `feed` for each distinct length.
     """
     lengths = np.maximum((inputs != PAD).sum(1), 1)
     if lengths.min() == inputs.shape[1]:
         return feed(inputs, state)
     outputs: NDArray[Any] | None = None
     for start, end in pairwise(sorted({0, *lengths.tolist()})):
-        which = lengths >= end
-        found, after = feed(inputs[which, start:end], state if which.all() else rows(state, which))
-        if outputs is None:  # all rows have a first token
-            outputs, state = found, after
+        remaining = lengths >= end  # [B]
+        new_outputs, new_state = feed(
+            inputs[remaining, start:end], state if remaining.all() else rows(state, remaining)
+        )
+        if outputs is None:  # the first call reads all rows
+            outputs, state = new_outputs, new_state
         else:
             outputs, state = map_leaves(
-                lambda old, new, which=which: _with_rows(old, which, new), (outputs, state), (found, after)
+                lambda old, new, remaining=remaining: _with_rows(old, remaining, new),
+                (outputs, state),
+                (new_outputs, new_state),
             )
     assert outputs is not None
     return outputs, state
 
 
-def _with_rows(old: NDArray[Any], which: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
-    """A copy of old [B, ...] in which the rows of `which` [B] are those of new."""
+def _with_rows(old: NDArray[Any], is_new: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
+    """A copy of old [B, ...] whose rows at is_new [B] are replaced by those of new."""
     array = old.copy()
-    array[which] = new
+    array[is_new] = new
     return array

@@ -1,13 +1,13 @@
-"""Hidden states to logits, in numpy."""
+"""The linear layer from hidden states to logits, in numpy."""
 
 from __future__ import annotations
 
 from seqshell.layers.linear import Linear
-from seqshell.layers.packing import Floats, Weights, take
+from seqshell.layers.weights import Floats, Weights, take
 
 
 class Readout(Linear):
-    """logits = W h + b over the vocabulary. borrowed: the embedding's matrix [V, H] when the two are tied."""
+    """logits = W h + b over the vocabulary. With tied weights, W is the embedding matrix."""
 
     def __init__(
         self,
@@ -15,9 +15,13 @@ class Readout(Linear):
         hidden_size: int,
         vocab_size: int,
         *,
-        borrowed: Floats | None = None,
+        embedding: Floats | None = None,
         prefix: str = "readout.",
     ) -> None:
-        """Reads weights[f"{prefix}weight"] [V, H], unless borrowed, and weights[f"{prefix}bias"] [V]; CheckpointError when they do not fit."""
-        weight = take(weights, prefix + "weight", vocab_size, hidden_size) if borrowed is None else borrowed
+        """Read weights[f"{prefix}bias"] [V] and, unless `embedding` [V, H] is tied to it, weights[f"{prefix}weight"]
+        [V, H].
+
+        Raises CheckpointError if a tensor is missing or has another shape.
+        """
+        weight = take(weights, prefix + "weight", vocab_size, hidden_size) if embedding is None else embedding
         super().__init__(weight, take(weights, prefix + "bias", vocab_size))

@@ -1,4 +1,4 @@
-"""Stacks in numpy whose layers hand on more than their hidden states: with residual connections, with layer normalisation."""
+"""Recurrent stacks with residual connections and layer normalisation, in numpy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State
 from seqshell.layers.cells import Layer
-from seqshell.layers.packing import Floats, Weights, take
 from seqshell.layers.recurrent import CHUNK, RecurrentStack
+from seqshell.layers.weights import Floats, Weights, take
 
-EPSILON = np.float32(1e-5)  # as torch has it
+EPSILON = np.float32(1e-5)  # as in torch
 
 
 class LayerNorm:
-    """(x - mean) / sqrt(variance + 1e-5) * gain + bias over the units of a layer (Ba et al. 2016, https://arxiv.org/abs/1607.06450)."""
+    """(x - mean) / sqrt(variance + 1e-5) * gain + bias, over the H units of a layer.
+
+    Ba et al. 2016, https://arxiv.org/abs/1607.06450.
+    """
 
     def __init__(self, gain: Floats, bias: Floats) -> None:
         """gain, bias: [H]."""
         self._gain, self._bias = gain, bias
 
     def __call__(self, hidden: Floats) -> Floats:
-        """hidden: [..., H]. Returns a fresh [..., H]."""
+        """hidden: [..., H]. Returns a new array [..., H]."""
         centred: Floats = hidden - hidden.mean(-1, keepdims=True)
         variance = np.square(centred).mean(-1, keepdims=True)
         centred *= 1 / np.sqrt(variance + EPSILON)
@@ -34,7 +37,11 @@ class LayerNorm:
 
 
 def read_norms(weights: Weights, *, hidden_size: int, num_layers: int, prefix: str = "recurrent.") -> list[LayerNorm]:
-    """Of every layer: weights[f"{prefix}{layer}.norm.weight"] [H] and .bias [H]. CheckpointError when one is missing or has another shape."""
+    """The LayerNorm of each layer, with weights[f"{prefix}{layer}.norm.weight"] [H] and
+    weights[f"{prefix}{layer}.norm.bias"] [H].
+
+    Raises CheckpointError if a tensor is missing or has another shape.
+    """
     return [
         LayerNorm(
             take(weights, f"{prefix}{layer}.norm.weight", hidden_size),
@@ -45,8 +52,12 @@ def read_norms(weights: Weights, *, hidden_size: int, num_layers: int, prefix: s
 
 
 class ResidualStack(RecurrentStack):
-    """A RecurrentStack whose layers hand on their hidden states normalised, where there are norms, and then, with residual and but for the first
-    layer, added to what they have read. The state is that of a RecurrentStack."""
+    """A RecurrentStack with layer normalisation (if `norms` is given) and residual connections (if `residual`).
+
+    A layer passes LayerNorm(h) to the next one. With residual connections, every layer but the first adds its input to
+    that (Wu et al. 2016, https://arxiv.org/abs/1609.08144, section 3.1). The recurrence itself uses h, so the state is
+    the same as a RecurrentStack's.
+    """
 
     def __init__(
         self,
@@ -62,18 +73,18 @@ class ResidualStack(RecurrentStack):
         self._norms = norms
         self._residual = residual
 
-    def step(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
-        """inputs: [B] ids or [B, F]; beside: [B, X]. Returns the last layer's outputs [B, H] and the state."""
-        outputs, state = self.read(inputs[:, None], state, beside)
+    def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
+        """inputs: [B] ids or [B, F]; extra: [B, X]. Returns the last layer's outputs [B, H] and the state."""
+        outputs, state = self.read(inputs[:, None], state, extra)
         return outputs[:, 0], state
 
-    def feed(self, inputs: NDArray[Any], state: State, beside: Floats | None = None) -> tuple[Floats, State]:
-        """inputs: [B, T] ids or [B, T, F]; beside: [B, X]. Returns the last layer's outputs after the last step [B, H], and the state."""
+    def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
+        """inputs: [B, T] ids or [B, T, F]; extra: [B, X]. Returns the outputs of the last step [B, H] and the state."""
         for start in range(0, inputs.shape[1], CHUNK):
-            outputs, state = self.read(inputs[:, start : start + CHUNK], state, beside)
+            outputs, state = self.read(inputs[:, start : start + CHUNK], state, extra)
         return outputs[:, -1], state
 
-    def _handed_on(self, index: int, hidden: Floats, read: NDArray[Any]) -> Floats:
+    def _layer_outputs(self, index: int, hidden: Floats, inputs: NDArray[Any]) -> Floats:
         if self._norms is not None:
             hidden = self._norms[index](hidden)
-        return hidden + read if self._residual and index else hidden
+        return hidden + inputs if self._residual and index else hidden

@@ -1,4 +1,4 @@
-"""The shapes of recurrent states, shared by the numpy layers and their torch twins. Imports neither library."""
+"""The recurrent state that the numpy layers and their torch twins share. Imports neither library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class LSTMState(NamedTuple):
-    """hidden, cell: [B, L, H] each, the hidden and cell state of each of the L layers."""
+    """State of L LSTM layers. hidden, cell: [B, L, H] each."""
 
     hidden: Any
     cell: Any

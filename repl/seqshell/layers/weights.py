@@ -1,4 +1,4 @@
-"""Weights as they come from a checkpoint, checked, and laid out for the processor."""
+"""Tensors of a checkpoint as float32 arrays: `take` checks their shapes, `packed` aligns them in memory."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
 
-CACHE_LINE = 64  # bytes; a matrix-vector product over rows that start on one takes about a tenth less time
+CACHE_LINE = 64  # bytes; a matrix-vector product takes about a tenth less time if the matrix starts on a cache line
 
 Weights = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 
 
 def take(weights: Weights, name: str, *shape: int) -> Floats:
-    """The named tensor in float32; CheckpointError when it is missing or has another shape."""
+    """The named tensor in float32. Raises CheckpointError if it is missing or has another shape."""
     if name not in weights:
         raise CheckpointError(f"the checkpoint lacks the tensor {name}")
     tensor = weights[name]
     if tensor.shape != shape:
-        raise CheckpointError(f"the tensor {name} is {list(tensor.shape)} but the settings ask for {list(shape)}")
+        raise CheckpointError(f"the tensor {name} is {list(tensor.shape)}; the config requires {list(shape)}")
     return np.asarray(tensor, np.float32)
 
 
 def packed(matrix: NDArray[Any]) -> Floats:
-    """A copy in C order whose first row starts on a cache line."""
+    """A float32 copy in C order that starts on a cache line."""
     size = matrix.size * 4
     buffer = np.empty(size + CACHE_LINE, np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE

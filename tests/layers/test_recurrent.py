@@ -1,4 +1,4 @@
-"""The numpy layers against their equations, written out plainly in float64."""
+"""The numpy recurrent layers against their equations, written in float64."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def sigmoid(x):
 
 
 def equation(cell, given, x, h, c):
-    """One step of one layer, as the papers (and torch) have it. x, h, c: one row each."""
+    """One step of one layer, as in the papers and torch. x, h, c: one row each. Returns the new h and c."""
     weight_ih, weight_hh, bias_ih, bias_hh = (value.astype(np.float64) for value in given)
     if cell == "gru":
         xr, xz, xn = np.split(weight_ih @ x + bias_ih, 3)
@@ -60,7 +60,7 @@ def equation(cell, given, x, h, c):
 
 
 def expected(cell, values, num_layers=2):
-    """values: [T, F] for one row. The last layer's hidden states [T, H], and hidden and cell states after the last step [L, H]."""
+    """values: [T, F], one row. Returns the last layer's hidden states [T, H] and the final states [L, H] of h and c."""
     given = list(weights(cell, values.shape[1], num_layers).values())
     hidden, cells, outputs = np.zeros((num_layers, H)), np.zeros((num_layers, H)), []
     for x in values:
@@ -73,13 +73,13 @@ def expected(cell, values, num_layers=2):
     return np.stack(outputs), hidden, cells
 
 
-def near(seen, wanted):
-    np.testing.assert_allclose(seen, wanted, atol=2e-6)
+def assert_close(actual, expected):
+    np.testing.assert_allclose(actual, expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("cell", GATES)
 @pytest.mark.parametrize("batch", [1, 3])
-def test_a_stack_is_its_equations_fed_read_or_stepped(cell, batch):
+def test_step_feed_and_read_match_the_equations(cell, batch):
     stack = RecurrentStack(layers(cell), EMBEDDING)
     ids = IDS[:batch]
     every, after_reading = stack.read(ids, stack.initial_state(batch))
@@ -89,15 +89,15 @@ def test_a_stack_is_its_equations_fed_read_or_stepped(cell, batch):
         hidden, state = stack.step(column, state)
     for row in range(batch):
         outputs, hidden_after, cell_after = expected(cell, EMBEDDING[ids[row]])
-        near(every[row], outputs)
-        near(last[row], outputs[-1])
-        near(hidden[row], outputs[-1])
-        for seen in (after_reading, after_feeding, state):
-            for leaf, wanted in zip(leaves(seen), (hidden_after, cell_after), strict=False):
-                near(leaf[row], wanted)
+        assert_close(every[row], outputs)
+        assert_close(last[row], outputs[-1])
+        assert_close(hidden[row], outputs[-1])
+        for final in (after_reading, after_feeding, state):
+            for leaf, value in zip(leaves(final), (hidden_after, cell_after), strict=False):
+                assert_close(leaf[row], value)
 
 
-def test_states_have_the_batch_first_and_the_kind_of_their_cell():
+def test_states_have_the_batch_first_and_the_type_of_their_cell():
     lstm = RecurrentStack(layers("lstm"), EMBEDDING).initial_state(5)
     assert isinstance(lstm, LSTMState)
     assert lstm.hidden.shape == lstm.cell.shape == (5, 2, H)
@@ -105,41 +105,41 @@ def test_states_have_the_batch_first_and_the_kind_of_their_cell():
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_one_hot_ids_pick_a_column_of_the_input_weights(cell):
+def test_one_hot_ids_select_a_column_of_the_input_weights(cell):
     stack = RecurrentStack(layers(cell, input_size=V), one_hot=True)
     hidden, _ = stack.feed(IDS[:1], stack.initial_state())
-    near(hidden[0], expected(cell, np.eye(V)[IDS[0]])[0][-1])
+    assert_close(hidden[0], expected(cell, np.eye(V)[IDS[0]])[0][-1])
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_a_stack_without_vectors_takes_values(cell):
+def test_a_stack_without_an_embedding_takes_vectors(cell):
     stack = RecurrentStack(layers(cell))
     values = RANDOM.normal(size=(2, 7, F)).astype(np.float32)
     _, state = stack.read(values[:, :6], stack.initial_state(2))
     hidden, _ = stack.step(values[:, 6], state)
-    alone, _ = stack.step(values[:1, 6], stack.read(values[:1, :6], stack.initial_state(1))[1])
+    single, _ = stack.step(values[:1, 6], stack.read(values[:1, :6], stack.initial_state(1))[1])
     for row in range(2):
-        near(hidden[row], expected(cell, values[row])[0][-1])
-    near(alone, hidden[:1])
+        assert_close(hidden[row], expected(cell, values[row])[0][-1])
+    assert_close(single, hidden[:1])
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_a_vocabulary_too_large_for_a_table_gives_the_same(cell, monkeypatch):
+def test_a_vocabulary_too_large_for_a_table_gives_the_same_values(cell, monkeypatch):
     table = RecurrentStack(layers(cell), EMBEDDING)
     monkeypatch.setattr(module, "TABLE_BYTES", 10)
     plain = RecurrentStack(layers(cell), EMBEDDING)
     for batch in (1, 3):
         state = table.feed(IDS[:batch], table.initial_state(batch))[1]
-        near(
+        assert_close(
             plain.feed(IDS[:batch], plain.initial_state(batch))[0],
             table.feed(IDS[:batch], table.initial_state(batch))[0],
         )
-        near(plain.step(IDS[:batch, 0], state)[0], table.step(IDS[:batch, 0], state)[0])
+        assert_close(plain.step(IDS[:batch, 0], state)[0], table.step(IDS[:batch, 0], state)[0])
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_tokens_that_were_read_before_change_no_bit_of_a_step(cell):
-    """A stack with table_rows keeps the products of the tokens that small steps have read."""
+def test_tokens_read_before_change_no_bit_of_a_step(cell):
+    """Without a table, a stack remembers the input products of the tokens it has read."""
     fresh, used = (RecurrentStack(layers(cell), EMBEDDING, table_rows=64) for _ in range(2))
     table = RecurrentStack(layers(cell), EMBEDDING)
     state = table.feed(IDS, table.initial_state(3))[1]
@@ -149,20 +149,20 @@ def test_tokens_that_were_read_before_change_no_bit_of_a_step(cell):
         start = table.feed(IDS[:batch], table.initial_state(batch))[1]
         again, now = used.step(IDS[:batch, 0], start)[0], fresh.step(IDS[:batch, 0], start)[0]
         assert again.tobytes() == now.tobytes()
-        near(now, table.step(IDS[:batch, 0], start)[0])
+        assert_close(now, table.step(IDS[:batch, 0], start)[0])
 
 
-def test_a_long_text_is_fed_in_chunks_that_do_not_show(monkeypatch):
+def test_feeding_a_long_text_in_chunks_gives_the_same_values(monkeypatch):
     stack = RecurrentStack(layers("lstm"), EMBEDDING)
     whole = stack.feed(IDS, stack.initial_state(3))
     monkeypatch.setattr(module, "CHUNK", 6)
     chunked = stack.feed(IDS, stack.initial_state(3))
-    near(chunked[0], whole[0])
-    near(chunked[1].cell, whole[1].cell)
+    assert_close(chunked[0], whole[0])
+    assert_close(chunked[1].cell, whole[1].cell)
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_a_step_keeps_what_was_returned_before(cell):
+def test_a_step_does_not_change_what_an_earlier_one_returned(cell):
     stack = RecurrentStack(layers(cell), EMBEDDING)
     hidden, state = stack.step(IDS[:1, 0], stack.initial_state())
     kept = hidden.copy(), [leaf.copy() for leaf in leaves(state)]
@@ -173,8 +173,8 @@ def test_a_step_keeps_what_was_returned_before(cell):
 
 
 @pytest.mark.parametrize("cell", GATES)
-def test_states_are_as_small_as_they_look(cell):
-    """A snapshot must not keep the chunk alive that it was made in."""
+def test_states_own_their_memory(cell):
+    """Otherwise a snapshot would keep the whole chunk in memory that its state was computed in."""
     stack = RecurrentStack(layers(cell), EMBEDDING)
     for _, state in (stack.step(IDS[:1, 0], stack.initial_state()), stack.feed(IDS[:1], stack.initial_state())):
         for leaf in leaves(state):
@@ -188,30 +188,60 @@ def test_large_gates_do_not_overflow():
     assert np.isfinite(hidden).all()
 
 
-def test_a_readout_is_its_matrix_or_the_borrowed_one():
+def test_a_readout_uses_its_own_matrix_or_the_embedding():
     hidden = RANDOM.normal(size=(3, H)).astype(np.float32)
     own = Readout(READOUT, H, V)
-    near(own(hidden), hidden @ READOUT["readout.weight"].T + READOUT["readout.bias"])
-    near(own(hidden[:1]), own(hidden)[:1])
-    borrowed = np.full((V, H), 2, np.float32)
-    near(Readout(READOUT, H, V, borrowed=borrowed)(hidden), hidden @ borrowed.T + READOUT["readout.bias"])
+    assert_close(own(hidden), hidden @ READOUT["readout.weight"].T + READOUT["readout.bias"])
+    assert_close(own(hidden[:1]), own(hidden)[:1])
+    embedding = np.full((V, H), 2, np.float32)
+    assert_close(Readout(READOUT, H, V, embedding=embedding)(hidden), hidden @ embedding.T + READOUT["readout.bias"])
 
 
-def test_packed_rows_start_on_a_cache_line():
+def test_a_packed_matrix_starts_on_a_cache_line():
     matrix = RANDOM.normal(size=(5, 16))
     assert packed(matrix).ctypes.data % 64 == 0
     assert np.array_equal(packed(matrix), matrix.astype(np.float32))
 
 
-def test_weights_of_another_kind_come_as_float32():
+def test_weights_of_another_type_are_converted_to_float32():
     assert take({"a": np.ones(2, np.float16)}, "a", 2).dtype == np.float32
 
 
-def test_missing_and_misshapen_weights_are_named():
+def test_missing_weights_and_weights_of_another_shape_are_named():
     given = weights("gru")
     with pytest.raises(
-        CheckpointError, match=r"the tensor recurrent\.0\.weight_ih_l0 is \[12, 3\] but the settings ask for \[12, 9\]"
+        CheckpointError, match=r"the tensor recurrent\.0\.weight_ih_l0 is \[12, 3\]; the config requires \[12, 9\]"
     ):
         read_layers("gru", given, input_size=9, hidden_size=H, num_layers=2)
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor recurrent\.2\.weight_ih_l0"):
         read_layers("gru", given, input_size=F, hidden_size=H, num_layers=3)
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm", "gru"])
+@pytest.mark.parametrize("table_rows", [0, 2, 100])
+def test_extra_inputs_are_concatenated_to_the_embeddings(cell, table_rows):
+    """Also if the input products of the tokens come from a table."""
+    num_extra, extra_weights = 3, weights(cell, F + 3, 1)
+    stacked = read_layers(cell, extra_weights, input_size=F + num_extra, hidden_size=H, num_layers=1)
+    plain, stack = RecurrentStack(stacked), RecurrentStack(stacked, EMBEDDING, table_rows=table_rows)
+    for batch in (1, 3):
+        ids, extra = IDS[:batch], RANDOM.normal(size=(batch, num_extra)).astype(np.float32)
+        repeated = np.broadcast_to(extra[:, None], (*ids.shape, num_extra))
+        joined = np.concatenate((EMBEDDING[ids], repeated), -1)
+        outputs = plain.read(joined, plain.initial_state(batch))[0]
+        assert_close(stack.read(ids, stack.initial_state(batch), extra)[0], outputs)
+        assert_close(stack.feed(ids, stack.initial_state(batch), extra)[0], outputs[:, -1])
+        state = stack.initial_state(batch)
+        for column, output in zip(ids.T, outputs.swapaxes(0, 1), strict=True):
+            hidden, state = stack.step(column, state, extra)
+            assert_close(hidden, output)
+
+
+def test_building_the_table_does_not_change_what_a_single_row_gives():
+    """Equal calls give bitwise equal results, whatever was computed in between."""
+    stack = RecurrentStack(layers("lstm"), EMBEDDING, table_rows=4)
+    before = stack.feed(IDS[:1], stack.initial_state())
+    stack.step(np.arange(5), stack.initial_state(5))
+    after = stack.feed(IDS[:1], stack.initial_state())
+    assert np.array_equal(before[0], after[0])
+    assert np.array_equal(before[1].cell, after[1].cell)

@@ -1,4 +1,4 @@
-"""Recurrent layers over whole padded texts, from one end or from both, in numpy."""
+"""Recurrent encoders in numpy: layers over whole padded texts, in one direction or both."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.layers.cells import Layer, read_layer
-from seqshell.layers.packing import Floats, Weights
+from seqshell.layers.weights import Floats, Weights
 
 
 class Encoded(NamedTuple):
-    """outputs: [B, S, M] of the last layer, zero at padding; hidden: [B, L, M], each layer's state after its last token, both
-    directions beside each other; cell: the same of an LSTM, else None."""
+    """What an Encoder computes. M is H, or 2H with both directions concatenated.
+
+    outputs: [B, S, M] of the last layer, zero at padding; hidden: [B, L, M], each layer's state after its last token;
+    cell: the same for an LSTM's cell state, else None.
+    """
 
     outputs: Floats
     hidden: Floats
@@ -22,22 +25,24 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Layers on top of each other, each of one direction, or of two that read from either end and whose outputs stand beside each other.
+    """Stacked recurrent layers, each of one direction, or of two whose outputs are concatenated.
 
-    Padding is not read: at each step only the rows that have a token there are computed, those that are longer first.
+    Padding is never computed. The rows are sorted by length, longest first, and all tokens are laid out time step by
+    time step, as in torch's PackedSequence: the tokens of step t are a contiguous block, and the rows that have one
+    are always the first rows of the batch.
     """
 
     def __init__(self, layers: Sequence[Sequence[Layer]], vectors: Floats | None = None) -> None:
-        """layers: the directions of each layer, forward first. vectors: the embedding [V, E] when the inputs are token ids."""
+        """layers: the directions of each layer, forward first; vectors: the embedding [V, E] if inputs are ids."""
         self.layers = tuple(map(tuple, layers))
         self._vectors = vectors
 
     def __call__(self, source: NDArray[Any], lengths: NDArray[Any]) -> Encoded:
-        """source: [B, S] ids or [B, S, E], padded right; lengths: [B], each at least 1."""
+        """source: [B, S] ids or [B, S, E], padded on the right; lengths: [B], each at least 1."""
         order = np.argsort(-lengths, kind="stable")  # the longest row first
         is_token = np.arange(source.shape[1])[:, None] < lengths[order]  # [S, B]
-        times, places = np.nonzero(is_token)  # of each token, all tokens of a time step together: [N]
-        rows = order[places]
+        times, sorted_rows = np.nonzero(is_token)  # time and row of each token, step by step: [N]
+        rows = order[sorted_rows]
         steps = _steps(np.count_nonzero(is_token, axis=1), len(source))
         values: Floats = source[rows, times]  # [N] or [N, E]
         if self._vectors is not None:
@@ -48,12 +53,12 @@ class Encoder:
         for depth, directions in enumerate(self.layers):
             outputs = np.empty((len(values), width), np.float32)
             for number, layer in enumerate(directions):
-                own = slice(number * size, (number + 1) * size)
+                columns = slice(number * size, (number + 1) * size)
                 products = values @ layer.input_weight
                 products += layer.bias
-                last = _run(layer, products, steps[::-1] if number else steps, outputs[:, own], len(source))
+                last = _run(layer, products, steps[::-1] if number else steps, outputs[:, columns], len(source))
                 for final, part in zip(finals, last, strict=True):
-                    final[order, depth, own] = part
+                    final[order, depth, columns] = part
             values = outputs
         unpacked = np.zeros((*source.shape[:2], width), np.float32)
         unpacked[rows, times] = values
@@ -71,8 +76,10 @@ def read_encoder(
     vectors: Floats | None = None,
     prefix: str = "encoder.",
 ) -> Encoder:
-    """An Encoder from a checkpoint: weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them, with the ending _reverse for the
-    other direction. vectors: the embedding [V, E] when the inputs are token ids. CheckpointError when a tensor is missing or has another shape.
+    """An Encoder with weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
+
+    The names of the backward direction end in _reverse. vectors: the embedding [V, E] if the inputs are token ids.
+    Raises CheckpointError if a tensor is missing or has another shape.
     """
     suffixes = ("", "_reverse") if bidirectional else ("",)
     sizes = [input_size] + [hidden_size * len(suffixes)] * (num_layers - 1)
@@ -89,11 +96,13 @@ def read_encoder(
 
 
 def _steps(counts: NDArray[Any], batch_size: int) -> list[tuple[Any, Any]]:
-    """For each time step, where its tokens stand among all of them, and the rows that have one. counts: how many those are, [S]."""
+    """For each time step, the index of its tokens among all tokens, and the index of the rows that have one.
+
+    counts: [S], the number of rows with a token at each step.
+    """
     ends = counts.cumsum().tolist()
-    if (
-        batch_size == 1
-    ):  # a row on its own loses its batch axis: a product with a vector is faster than with a matrix of one row
+    # A single row drops its batch axis: a matrix-vector product is faster than one with a matrix of one row.
+    if batch_size == 1:
         return [(end - 1, 0) for end in dict.fromkeys(ends)]
     return [(slice(end - count, end), slice(count)) for end, count in zip(ends, counts.tolist(), strict=True) if count]
 
@@ -101,14 +110,15 @@ def _steps(counts: NDArray[Any], batch_size: int) -> list[tuple[Any, Any]]:
 def _run(
     layer: Layer, products: Floats, steps: list[tuple[Any, Any]], outputs: Floats, batch_size: int
 ) -> list[Floats]:
-    """Write the hidden states after all tokens, [N, H], to outputs and return the parts of the state after the last of each row, [B, H] each.
+    """Run one direction of a layer over all tokens. Returns the parts of each row's last state, [B, H] each.
 
-    Rows that end, or have not begun, keep their state.
+    products: [N, G], the tokens' input products. The hidden states are written to outputs [N, H]. Rows that have ended,
+    or have not begun yet in the backward direction, keep their state.
     """
     parts = [np.zeros((batch_size, layer.hidden_size), np.float32) for _ in range(layer.num_parts)]
-    for where, who in steps:
-        state = [part[who] for part in parts]
-        hidden = outputs[where]
-        layer.advance(products[where], state, [hidden, *state[1:]])
+    for tokens, rows in steps:
+        state = [part[rows] for part in parts]
+        hidden = outputs[tokens]
+        layer.advance(products[tokens], state, [hidden, *state[1:]])
         state[0][...] = hidden
     return parts
