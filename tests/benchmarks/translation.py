@@ -43,7 +43,7 @@ from seqshell.host.builtin import load_registry
 from seqshell.models.opening import open_model
 from seqshell.shell.opening import start_session
 from seqshell.training.data.batches import pair_arrays
-from seqshell.training.language.evaluation import module_of
+from seqshell.training.torch_module import torch_module
 
 LONGEST = 100  # tokens of a translation
 WIDTH = 5
@@ -96,7 +96,7 @@ def beam_loop(module: Any, source: list[int]) -> list[int]:
 def compare_decoding(model: Model, registry: Registry, texts: list[str], rounds: int) -> None:
     """Sentences a second of the three ways, for greedy and beam."""
     assert model.source_tokenizer is not None  # it translates
-    module = module_of(model, registry)
+    module = torch_module(model, registry)
     sources = [[*model.source_tokenizer.encode(text), EOS] for text in texts]
     request = Request(Stop(LONGEST, frozenset((EOS,))), tokenizer=model.tokenizer, excluded=frozenset((PAD, BOS, 3)))
     session = start_session(model, registry)
@@ -196,7 +196,7 @@ def main() -> None:
     texts = (examples * wanted.sentences)[: wanted.sentences]
     compare_decoding(model, registry, texts, wanted.rounds)
     compare_first_word(wanted.model, texts[0], wanted.rounds)
-    compare_training(module_of(model, registry), wanted.rounds)
+    compare_training(torch_module(model, registry), wanted.rounds)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Drawing
 from seqshell.testing import tiny_checkpoint, tiny_model
 from seqshell.testing.shell import shell_for
-from seqshell.training.language.evaluation import module_of
+from seqshell.training.torch_module import torch_module
 
 LETTERS = "\n abcdefgh"
 
@@ -61,7 +61,7 @@ def test_the_bars_are_the_gradient_that_small_changes_of_the_vectors_measure(she
     list(shell.handle("/feed abcabd"))
     found, _ = reached(shell, "/reach 5")
     decoder, (*read, last) = shell.session.model.decoder, shell.session.ids()
-    module = module_of(shell.session.model, shell.registry).double()
+    module = torch_module(shell.session.model, shell.registry).double()
 
     def log_prob(moved):
         with torch.no_grad():

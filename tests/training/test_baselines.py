@@ -124,8 +124,8 @@ def test_baselines_tell_what_is_easy():
     texts = [f"{letter * 3}{number}" for letter in "ab" for number in range(20)]
     labels = np.array([0] * 20 + [1] * 20)
     even, odd = np.arange(0, 40, 2), np.arange(1, 40, 2)
-    figures = compare(make_bags(texts, "characters"), labels, [(even, odd), (odd, even)], 2)
+    metrics = compare(make_bags(texts, "characters"), labels, [(even, odd), (odd, even)], 2)
 
-    assert figures["naive_bayes"] == figures["linear"] == {"accuracy": 1, "macro_recall": 1, "macro_f1": 1}
-    assert figures["majority"]["accuracy"] == 0.5
-    assert figures["majority"]["macro_f1"] == pytest.approx(1 / 3)
+    assert metrics["naive_bayes"] == metrics["linear"] == {"accuracy": 1, "macro_recall": 1, "macro_f1": 1}
+    assert metrics["majority"]["accuracy"] == 0.5
+    assert metrics["majority"]["macro_f1"] == pytest.approx(1 / 3)

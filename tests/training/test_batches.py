@@ -114,27 +114,27 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("accumulate", [1, 3, 0])
 def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accumulate: int) -> None:
-    """The whole of gradient descent, in ten lines: read a piece, take the gradient of its loss, and go a step against it.
+    """The whole of gradient descent, in ten lines: read a batch, take the gradient of its loss, and go a step against it.
 
-    With accumulate = n a step goes against the mean gradient of n pieces, and with 0, which is batch_size = "all", of all the pieces
+    With accumulate = n a step goes against the mean gradient of n batches, and with 0, which is batch_size = "all", of all the batches
     of an epoch. The recipe's momentum, weight decay, clipping, schedule and average of the weights are off.
     """
     run = Run(prepare(reading(tmp_path, accumulate=accumulate), registry), tmp_path / "run")
-    module, lessons, draws = run.prepared.new_module(), run.lessons, np.random.default_rng(0)
+    module, objective, draws = run.prepared.new_module(), run.objective, np.random.default_rng(0)
     module.load_state_dict(run.module.state_dict())
     rate, num_epochs = 0.5, 2
 
     for _ in range(num_epochs):
-        pieces = list(lessons.pieces(int(draws.integers(lessons.num_orders))))
-        state, size = lessons.initial_state(module), accumulate or len(pieces)
-        for start in range(0, len(pieces), size):
-            group = pieces[start : start + size]
+        batches = list(objective.batches(int(draws.integers(objective.num_orders))))
+        state, size = objective.initial_state(module), accumulate or len(batches)
+        for start in range(0, len(batches), size):
+            group = batches[start : start + size]
             module.zero_grad()
-            for piece in group:
-                loss, state = lessons.loss(module, piece, state)
+            for batch in group:
+                loss, state = objective.loss(module, batch, state)
                 (
                     loss / len(group)
-                ).backward()  # pieces of one size: the mean of their gradients is that of all their tokens
+                ).backward()  # batches of one size: the mean of their gradients is that of all their tokens
                 state = map_leaves(torch.Tensor.detach, state)  # carried on, but not learnt through
             with torch.no_grad():
                 for weight in module.parameters():
@@ -158,22 +158,22 @@ def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accu
 def test_an_epoch_has_as_many_updates_as_its_batches_make(
     tmp_path: Path, registry: Registry, training: dict[str, Any], updates: int
 ) -> None:
-    """Of 720 characters in pieces of 16: four streams side by side, one, four pieces an update, all of them."""
+    """Of 720 characters in batches of 16: four streams side by side, one, four batches an update, all of them."""
     run = Run(prepare(reading(tmp_path, epochs=1, **training), registry), tmp_path / "run")
     progress = [event for event in run.epochs() if isinstance(event, Progress)]
 
-    assert [event.done for event in progress] == list(range(1, run.lessons.num_pieces + 1))
-    assert progress[-1].total == run.lessons.num_pieces
-    assert run.place.step == run.total_steps == updates
+    assert [event.done for event in progress] == list(range(1, run.objective.num_batches + 1))
+    assert progress[-1].total == run.objective.num_batches
+    assert run.progress.step == run.total_steps == updates
 
 
-@pytest.mark.parametrize("lessons", [translating, classifying])
+@pytest.mark.parametrize("objective", [translating, classifying])
 def test_all_in_one_batch_is_all_of_them_one_after_the_other(
-    tmp_path: Path, registry: Registry, lessons: Callable[..., Recipe]
+    tmp_path: Path, registry: Registry, objective: Callable[..., Recipe]
 ) -> None:
     """Texts of different lengths: every token of a translation, and every text with a label, counts alike, however they are put together."""
     results = [
-        trained(lessons(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
+        trained(objective(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
         for name, sizes in {
             "together": {"batch_size": 5},
             "one by one": {"batch_size": 1, "accumulate": 5},
@@ -181,7 +181,7 @@ def test_all_in_one_batch_is_all_of_them_one_after_the_other(
         }.items()
     ]
 
-    assert [run.place.step for run in results] == [3, 3, 3]
+    assert [run.progress.step for run in results] == [3, 3, 3]
     for run in results[1:]:
         torch.testing.assert_close(weights(run), weights(results[0]), atol=1e-5, rtol=1e-4)
 
@@ -199,7 +199,7 @@ def test_gathered_gradients_outlive_a_stop(tmp_path: Path, registry: Registry, a
     resumed.restore()
     list(resumed.epochs())
 
-    assert resumed.place.step == straight.place.step == straight.total_steps
+    assert resumed.progress.step == straight.progress.step == straight.total_steps
     assert all(torch.equal(seen, weights(straight)[name]) for name, seen in weights(resumed).items())
 
 

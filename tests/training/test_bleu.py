@@ -1,4 +1,4 @@
-"""The figures of translations: BLEU counted by hand, the tokens of Moses, groups by length, and sentence pairs read from files."""
+"""The metrics of translations: BLEU counted by hand, the tokens of Moses, groups by length, and sentence pairs read from files."""
 
 from __future__ import annotations
 

@@ -76,9 +76,9 @@ def test_labels_are_numbered_in_alphabetical_order(tmp_path):
     assert ready.labels == ("Italian", "Polish", "Russian")
     assert (ready.config.num_classes, ready.config.vocab_size) == (3, ready.tokenizer.size)
     assert (ready.tokenizer.pad, ready.tokenizer.unk) == (0, 3)
-    assert ready.lessons.split == {"training": 110, "validation": 28}
-    assert ready.lessons.about.splitlines()[1] == "3 labels, from Russian with 43 examples to Polish with 24"
-    texts, labels = ready.lessons._training.ids, ready.lessons._training.labels
+    assert ready.objective.split == {"training": 110, "validation": 28}
+    assert ready.objective.description.splitlines()[1] == "3 labels, from Russian with 43 examples to Polish with 24"
+    texts, labels = ready.objective._training.ids, ready.objective._training.labels
     assert {
         b"".join(map(ready.tokenizer.piece, ids)).decode()[-2:]
         for ids, label in zip(texts, labels, strict=True)
@@ -91,7 +91,7 @@ def test_the_checkpoint_remembers_how_its_data_is_read(tmp_path):
     ready = prepared(tmp_path, data=data)
 
     assert ready.labels == ("Italian", "Russian", "pl")
-    told = ready.lessons.data
+    told = ready.objective.data
     assert {key: told[key] for key in ("name", "text_column", "label_column", "held_out")} == {
         "name": "names.tsv",
         "text_column": "text",
@@ -110,8 +110,8 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
     )
     (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\n")
     ready = prepared(tmp_path, data={"validation": "valid.csv"})
-    assert ready.lessons.split == {"training": 138, "validation": 1}
-    assert "held_out" not in ready.lessons.data
+    assert ready.objective.split == {"training": 138, "validation": 1}
+    assert "held_out" not in ready.objective.data
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,10 @@ def test_batches_may_be_as_large_as_their_tokens():
 
 def test_a_long_text_is_cut_as_the_model_wants_it(tmp_path):
     rows = [("abcdefgh", "x"), ("abgh" * 3, "x"), ("hgfedcba", "y"), ("hg and ba", "y")]
-    lessons = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).lessons
+    objective = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).objective
     texts = {
-        b"".join(map(lessons.tokenizer.piece, ids)).decode() for ids in lessons._training.ids + lessons._validation.ids
+        b"".join(map(objective.tokenizer.piece, ids)).decode()
+        for ids in objective._training.ids + objective._validation.ids
     }
 
     assert texts == {"abgh", "hgba"}
@@ -216,24 +217,24 @@ def test_predictions_are_the_same_in_any_company():
 
 def test_rare_labels_count_more_by_a_power_of_their_frequency(tmp_path):
     rows = [(f"a{number}", "a") for number in range(1000, 1020)] + [(f"b{number}", "b") for number in range(1000, 1005)]
-    lessons = prepared(tmp_path, rows, class_weights=0.5).lessons
+    objective = prepared(tmp_path, rows, class_weights=0.5).objective
     counts = [16, 4]  # a fifth is kept to validate on
     raw = [(1 / count) ** 0.5 for count in counts]
     scale = 20 / sum(count * each for count, each in zip(counts, raw, strict=True))
 
-    assert lessons.weights.tolist() == pytest.approx([raw[0] * scale, raw[1] * scale])
-    assert prepared(tmp_path, rows).lessons.weights.tolist() == [1, 1]
+    assert objective.weights.tolist() == pytest.approx([raw[0] * scale, raw[1] * scale])
+    assert prepared(tmp_path, rows).objective.weights.tolist() == [1, 1]
 
 
 def test_the_loss_is_the_weighted_mean_over_the_batch(tmp_path):
     rows = [(f"a{number}", "a") for number in range(1000, 1020)] + [(f"b{number}", "b") for number in range(1000, 1005)]
-    lessons = prepared(tmp_path, rows, class_weights=1.0, label_smoothing=0.2).lessons
-    piece = np.array([[1, 1, 0], [1, 0, 0]]), np.array([0, 1])
-    first, second = lessons.weights.tolist()
+    objective = prepared(tmp_path, rows, class_weights=1.0, label_smoothing=0.2).objective
+    batch = np.array([[1, 1, 0], [1, 0, 0]]), np.array([0, 1])
+    first, second = objective.weights.tolist()
     logs = [[-math.log1p(math.exp(-total)), -math.log1p(math.exp(total))] for total in (2, 1)]
     smoothed = [-(0.8 * log[right] + 0.2 * sum(log) / 2) for log, right in zip(logs, (0, 1), strict=True)]
 
-    loss, state = lessons.loss(Sum(), piece, ())
+    loss, state = objective.loss(Sum(), batch, ())
     assert loss.item() == pytest.approx((first * smoothed[0] + second * smoothed[1]) / 2, rel=1e-5)
     assert state == ()
 
@@ -241,26 +242,26 @@ def test_the_loss_is_the_weighted_mean_over_the_batch(tmp_path):
 def test_what_decides_can_be_chosen(tmp_path):
     module = prepared(tmp_path).new_module().eval()
 
-    def figures(criterion):
-        return prepared(tmp_path, criterion=criterion).lessons.validate(module)
+    def metrics(criterion):
+        return prepared(tmp_path, criterion=criterion).objective.validate(module)
 
-    plain = figures("nats")
+    plain = metrics("nats")
     assert list(plain) == ["nats", "accuracy", "macro_recall", "macro_f1"]
-    assert next(iter(figures("accuracy").values())) == pytest.approx(1 - plain["accuracy"], abs=1e-5)
-    assert next(iter(figures("macro_recall").values())) == pytest.approx(1 - plain["macro_recall"], abs=1e-5)
-    assert next(iter(figures("both").values())) == pytest.approx(
+    assert next(iter(metrics("accuracy").values())) == pytest.approx(1 - plain["accuracy"], abs=1e-5)
+    assert next(iter(metrics("macro_recall").values())) == pytest.approx(1 - plain["macro_recall"], abs=1e-5)
+    assert next(iter(metrics("both").values())) == pytest.approx(
         1 - (plain["accuracy"] + plain["macro_recall"]) / 2, abs=1e-5
     )
-    lessons = prepared(tmp_path, criterion="both").lessons
-    assert lessons.figures_of(lessons.validate(module)) == plain
+    objective = prepared(tmp_path, criterion="both").objective
+    assert objective.as_measured(objective.validate(module)) == plain
 
 
 def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path):
     module = prepared(tmp_path).new_module().eval()
-    lessons = prepared(tmp_path, criterion="both").lessons
+    objective = prepared(tmp_path, criterion="both").objective
     found = []
     for _ in range(2):
-        found.append(lessons.validate(module))
+        found.append(objective.validate(module))
         with torch.no_grad():
             for parameter in module.readout.parameters():
                 parameter *= 0.5  # the likeliest label stays the likeliest
@@ -273,12 +274,12 @@ def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path)
 
 def test_a_validation_text_that_cannot_be_read_counts_as_wrong(tmp_path):
     (tmp_path / "valid.tsv").write_text("text\tlabel\nΩΩ\tItalian\nbalini\tItalian\n")
-    lessons = prepared(tmp_path, data={"validation": "valid.tsv"}).lessons
+    objective = prepared(tmp_path, data={"validation": "valid.tsv"}).objective
     module = prepared(tmp_path).new_module().eval()
     module.readout.weight.data.zero_()
     module.readout.bias.data.copy_(torch.tensor([5.0, 0.0, 0.0]))  # always Italian
 
-    assert lessons.validate(module)["accuracy"] == 0.5
+    assert objective.validate(module)["accuracy"] == 0.5
 
 
 # Training
@@ -302,7 +303,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
     again.restore()
     finished(again)
 
-    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    assert again.progress.history[-1]["validation"] == whole.progress.history[-1]["validation"]
     for name, tensor in whole.module.state_dict().items():
         assert torch.equal(tensor, again.module.state_dict()[name]), name
 
@@ -351,7 +352,7 @@ def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
     assert (made.folder, made.data.table, made.data.folder) == (tmp_path, "my mails.tsv", "")
     assert (made.model["hidden_size"], made.training.epochs, made.training.batch_size) == (8, 100, 15)
     assert made.defaults.about == "It tells which label of my mails.tsv a text has."
-    assert prepare(made, load_registry()).lessons.split == {"training": 2700, "validation": 300}
+    assert prepare(made, load_registry()).objective.split == {"training": 2700, "validation": 300}
 
 
 def test_a_table_with_other_columns_is_one_when_they_are_named(tmp_path):

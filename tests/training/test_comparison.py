@@ -16,8 +16,8 @@ from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models.opening import open_model
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
-from seqshell.training.language.comparison import Comparison, Wanted, compare
-from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.evaluation import evaluate_model
+from seqshell.training.language.comparison import Comparison, ComparisonOptions, compare
 
 REGISTRY = load_registry(Policy(no_plugins=True))
 TEXT = "the cat sat on the mat and the dog sat on the log " * 20  # 1,000 characters
@@ -48,15 +48,15 @@ def folder(tmp_path, monkeypatch):
     torch.set_rng_state(state)
 
 
-def compared(*words, **wishes):
-    """The figures by model, and the data."""
-    *_, last = compare(Wanted(words, **wishes), REGISTRY)
+def compared(*words, **options):
+    """The metrics by model, and the data."""
+    *_, last = compare(ComparisonOptions(words, **options), REGISTRY)
     assert isinstance(last, Comparison)
     return {row["model"]: row for row in last.values["models"]}, last.values["data"]
 
 
 def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folder):
-    events = list(compare(Wanted(("counted", "small")), REGISTRY))
+    events = list(compare(ComparisonOptions(("counted", "small")), REGISTRY))
     comparison = events[-1]
     (folder / "end.txt").write_text(TEXT[900:])
 
@@ -67,8 +67,8 @@ def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folde
     }
     assert comparison.values["data"]["items"] == 100
     for row in comparison.values["models"]:
-        figures = evaluate_model(row["model"], str(folder / "end.txt"), REGISTRY)
-        assert row["nats"] == pytest.approx(figures["nats"], abs=1e-6)
+        metrics = evaluate_model(row["model"], str(folder / "end.txt"), REGISTRY)
+        assert row["nats"] == pytest.approx(metrics["nats"], abs=1e-6)
         assert row["parameters"] == open_model(row["model"], REGISTRY).num_parameters
         assert row["tokens_per_second"] > 0
     table = comparison.table
@@ -114,7 +114,9 @@ def test_with_a_test_text_all_of_the_data_is_learnt(folder):
 def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
     tiny_checkpoint(folder / "home" / "models" / "counted.safetensors", LETTERS)
     remarks = [
-        event.text for event in compare(Wanted(("counted",), data="text.txt"), REGISTRY) if isinstance(event, Notice)
+        event.text
+        for event in compare(ComparisonOptions(("counted",), data="text.txt"), REGISTRY)
+        if isinstance(event, Notice)
     ]
     assert "counted is the model of that name; --train trains the recipe" in remarks
     assert compared("counted", anew=True)[0]["counted"]["architecture"] == "ngram"
@@ -132,7 +134,9 @@ def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
     for name in ("first", "second"):
         tiny_checkpoint(folder / "home" / "models" / f"{name}.safetensors", LETTERS)
     asked = count()
-    events = list(compare(Wanted(("first", "second"), data="text.txt"), REGISTRY, stopped=lambda: next(asked) > 0))
+    events = list(
+        compare(ComparisonOptions(("first", "second"), data="text.txt"), REGISTRY, stopped=lambda: next(asked) > 0)
+    )
     assert [event.text for event in events if isinstance(event, Progress)] == ["first"]
     assert not any(isinstance(event, Comparison) for event in events)
 
@@ -145,7 +149,7 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
 
 
 @pytest.mark.parametrize(
-    ("words", "wishes", "error", "said"),
+    ("words", "options", "error", "said"),
     [
         (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
         (["counted", "counted"], {}, UsageError, "two of them are called counted; name each once"),
@@ -165,14 +169,14 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: there is no device"),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_one_line(folder, words, wishes, error, said):
+def test_what_cannot_be_compared_is_said_in_one_line(folder, words, options, error, said):
     models = folder / "home" / "models"
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
     tiny_translation_checkpoint(models / "translator.safetensors")
     (folder / "short.txt").write_text("t")
     (folder / "foreign.txt").write_text("the X")
     with pytest.raises(error, match=said) as caught:
-        compared(*words, **wishes)
+        compared(*words, **options)
     assert "\n" not in str(caught.value)
 
 

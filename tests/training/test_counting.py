@@ -16,7 +16,7 @@ from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.shell.shell import Shell
-from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.evaluation import evaluate_model
 from seqshell.training.loop import train
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 
@@ -56,10 +56,10 @@ def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_g
     texts = [event.text for event in events if isinstance(event, Text)]
     header = file.read_header(out)
     (tmp_path / "end.txt").write_text(TEXT[1800:])
-    figures = evaluate_model(out, str(tmp_path / "end.txt"), REGISTRY)
-    assert figures["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"])
-    assert figures["nats"]["carry"] < 0.5
-    assert table.rows[0][1] == f"{figures['nats']['carry']:.4f}"
+    metrics = evaluate_model(out, str(tmp_path / "end.txt"), REGISTRY)
+    assert metrics["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"])
+    assert metrics["nats"]["carry"] < 0.5
+    assert table.rows[0][1] == f"{metrics['nats']['carry']:.4f}"
     assert texts[-1] == f"seqshell -m {out}"
     assert texts[-2].startswith("after it:\nthe ")
     assert texts[-2].removeprefix("after it:\n") not in remarks  # it is shown once

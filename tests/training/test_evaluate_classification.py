@@ -13,8 +13,8 @@ from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.training.classification.data import Columns, read_examples, split_examples
-from seqshell.training.classification.evaluation import ClassWishes
-from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.classification.evaluation import ClassificationOptions
+from seqshell.training.evaluation import evaluate_model
 
 # Its model says "first" of a text that begins with a, and "second" of any other.
 ROWS = [("ab", "1"), ("ac", "1"), ("ba", "2"), ("bc", "2"), ("ca", "1"), ("abc", "2"), ("cb", "2"), ("bb", "2")]
@@ -207,10 +207,10 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
             "plain.tsv, row 1: there is no column 'body', but 'text', 'label'; --text-column names another",
         ),
         (("gone.tsv",), "there is no gone.tsv"),
-        (("rows.tsv", "new.tsv"), "tiny is a classifier: it is measured on one table or folder, not on 2"),
+        (("rows.tsv", "new.tsv"), "tiny is a classifier; it is evaluated on one table or folder, not on 2 files"),
         (
             ("rows.tsv", "--strategy", "beam"),
-            "tiny is a classifier: it is measured on the data itself, without --strategy, --set and --language",
+            "tiny is a classifier; --strategy, --set and --language are for translation models",
         ),
         (
             ("one.tsv",),
@@ -238,7 +238,7 @@ def test_the_wishes_of_a_classifier_are_no_other_models(files, capsys):
     path = tiny_checkpoint(files / "elman.safetensors")
     assert evaluate(path, "rows.tsv", "--held-out") == 2
     assert (
-        "elman is a language model: it is measured without --text-column, --label-column, --held-out and --training"
+        "elman is a language model; --text-column, --label-column, --held-out and --training are for classifiers"
         in capsys.readouterr().err
     )
-    assert ClassWishes() == ClassWishes("", "", False, "")
+    assert ClassificationOptions() == ClassificationOptions("", "", False, "")

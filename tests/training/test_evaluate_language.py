@@ -1,4 +1,4 @@
-"""Figures of a model on a text: both protocols held against reading token by token, and what the command prints."""
+"""Metrics of a model on a text: both protocols held against reading token by token, and what the command prints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from seqshell.host import Policy, Registry, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
+from seqshell.training.evaluation import evaluate_model
 from seqshell.training.language import evaluation
+from seqshell.training.torch_module import torch_module
 
 TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207
 VOCABULARY = "\n abc"
@@ -70,7 +72,7 @@ def test_both_protocols_are_what_reading_token_by_token_gives(
 ) -> None:
     (tmp_path / "data.txt").write_text(TEXT)
 
-    measured = evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="cpu")
+    measured = evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="cpu")
 
     carried, blocks = (
         surprisals(checkpoint_path, registry, TEXT, 10**9),
@@ -88,7 +90,7 @@ def test_both_protocols_are_what_reading_token_by_token_gives(
 @pytest.mark.parametrize("length", [2, 256, 257, 258, 513])
 def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, registry: Registry, length: int) -> None:
     text = TEXT[:length]
-    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(text))
 
     assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(
@@ -102,16 +104,16 @@ def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, regis
 def test_a_carried_state_goes_on_from_call_to_call(
     checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
     at_once = evaluation.carried(module, ids)
-    monkeypatch.setattr(evaluation, "PIECE", 100)
+    monkeypatch.setattr(evaluation, "CHUNK", 100)
 
     assert evaluation.carried(module, ids) == pytest.approx(at_once, abs=1e-6)
 
 
 def test_streams_side_by_side_start_cold_each(checkpoint_path: Path, registry: Registry) -> None:
-    module = evaluation.module_of(open_model(checkpoint_path, registry), registry)
+    module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
 
     assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(
@@ -123,7 +125,7 @@ def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: R
     path = saved(tmp_path / "bytes.safetensors", registry, bytewise=True)
     (tmp_path / "data.txt").write_text("né né né")  # 8 characters, 11 bytes
 
-    measured = evaluation.evaluate_model(path, str(tmp_path / "data.txt"), registry)
+    measured = evaluate_model(path, str(tmp_path / "data.txt"), registry)
 
     nats = surprisals(path, registry, "né né né", 10**9)
     assert measured["nats"] == pytest.approx({"carry": np.mean(nats)}, abs=1e-5)
@@ -134,18 +136,18 @@ def test_models_and_data_that_cannot_be_evaluated_say_why(
     checkpoint_path: Path, registry: Registry, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match="no model 'nowhere'"):
-        evaluation.evaluate_model("nowhere", "data.txt", registry)
+        evaluate_model("nowhere", "data.txt", registry)
     with pytest.raises(RecipeError, match="there is no"):
-        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "none.txt"), registry)
+        evaluate_model(checkpoint_path, str(tmp_path / "none.txt"), registry)
     (tmp_path / "data.txt").write_text("abcxy")
     with pytest.raises(VocabularyError, match=r"data.txt: the model does not know 'x', 'y' \(characters 4 to 5"):
-        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
+        evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("a")
     with pytest.raises(RecipeError, match="too short to be evaluated"):
-        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
+        evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("abc")
     with pytest.raises(RecipeError, match="--device: there is no device 'gpu'"):
-        evaluation.evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="gpu")
+        evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="gpu")
 
 
 def arguments(kind: str, *words: str, as_json: bool = False) -> Namespace:
@@ -157,7 +159,7 @@ def arguments(kind: str, *words: str, as_json: bool = False) -> Namespace:
 def test_the_command_prints_a_table_or_one_object(
     checkpoint_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, written = tmp_path / "data.txt", tmp_path / "figures.json"
+    data, written = tmp_path / "data.txt", tmp_path / "metrics.json"
     data.write_text(TEXT)
 
     assert (
@@ -264,7 +266,7 @@ def test_the_curve_as_a_picture(tmp_path: Path) -> None:
 def test_half_the_bytes_cost_little(tmp_path: Path, registry: Registry) -> None:
     (tmp_path / "data.txt").write_text(TEXT)
     paths = [saved(tmp_path / f"{dtype}.safetensors", registry, dtype=dtype) for dtype in ("float32", "float16")]
-    nats = [evaluation.evaluate_model(path, str(tmp_path / "data.txt"), registry)["nats"]["carry"] for path in paths]
+    nats = [evaluate_model(path, str(tmp_path / "data.txt"), registry)["nats"]["carry"] for path in paths]
 
     assert paths[1].stat().st_size < 0.8 * paths[0].stat().st_size
     assert nats[0] == pytest.approx(nats[1], abs=1e-3)
@@ -297,5 +299,5 @@ def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registr
     torch.set_rng_state(state)
 
     told = open_model(tmp_path / "a.safetensors", registry).header["provenance"]["metrics"]
-    measured = evaluation.evaluate_model(tmp_path / "a.safetensors", str(tmp_path / "valid.txt"), registry)
+    measured = evaluate_model(tmp_path / "a.safetensors", str(tmp_path / "valid.txt"), registry)
     assert told["nats"] == pytest.approx(measured["nats"], abs=1e-6)

@@ -15,7 +15,7 @@ from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.testing import tiny_checkpoint
-from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.evaluation import evaluate_model
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "", "the cat sees")
 TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "", "die katze sieht")
@@ -190,10 +190,10 @@ def test_a_language_model_takes_one_text_and_no_strategy(tmp_path, capsys):
 
     assert evaluate(path, tmp_path / "data.txt", "--strategy", "greedy") == 2
     assert (
-        "elman is a language model: it is measured on the text itself, without --strategy, --set and --language"
+        "elman is a language model; --strategy, --set and --language are for translation models"
         in capsys.readouterr().err
     )
     assert evaluate(path, tmp_path / "data.txt", tmp_path / "data.txt") == 2
-    assert "elman is a language model: it is measured on one text file, not on 2" in capsys.readouterr().err
+    assert "elman is a language model; it is evaluated on one text file, not on 2 files" in capsys.readouterr().err
     assert evaluate(path, tmp_path / "data.txt", "--json") == 0
     assert json.loads(capsys.readouterr().out)["data"]["items"] == 6

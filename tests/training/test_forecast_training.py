@@ -16,9 +16,9 @@ from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Table
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.training.forecasting.evaluation import SeriesWishes, forecasts, measure
+from seqshell.training.evaluation import evaluate_model
+from seqshell.training.forecasting.evaluation import ForecastOptions, forecasts, measure
 from seqshell.training.forecasting.objective import forecast_loss
-from seqshell.training.language.evaluation import evaluate_model
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import recipe_from
@@ -62,8 +62,8 @@ def recipe(folder: Path, values=WAVE, model=None, data=None, **training):
     return recipe_from(tables, name="wave", folder=folder)
 
 
-def lessons_of(folder: Path, *arguments, **settings):
-    return prepare(recipe(folder, *arguments, **settings), load_registry()).lessons
+def objective_of(folder: Path, *arguments, **settings):
+    return prepare(recipe(folder, *arguments, **settings), load_registry()).objective
 
 
 def trained(folder: Path, **settings) -> Path:
@@ -77,34 +77,34 @@ def trained(folder: Path, **settings) -> Path:
 
 def test_every_training_row_that_a_horizon_follows_is_learnt_from_once_in_an_epoch(tmp_path):
     values = [float(row) for row in range(ROWS)]
-    lessons = lessons_of(tmp_path, values, batch_size=7, sequence_length=4)
-    pieces = list(lessons.pieces(order=5))
+    objective = objective_of(tmp_path, values, batch_size=7, sequence_length=4)
+    batches = list(objective.batches(order=5))
     rows = [
-        np.rint(lessons.scale.restored(part)[..., 0]).astype(int)
-        for part in (np.concatenate(group) for group in zip(*pieces, strict=True))
+        np.rint(objective.scale.restored(part)[..., 0]).astype(int)
+        for part in (np.concatenate(group) for group in zip(*batches, strict=True))
     ]
     context, inputs, targets = rows
 
-    assert len(pieces) == lessons.num_pieces == 3
+    assert len(batches) == objective.num_batches == 3
     assert sorted(inputs.ravel()) == list(range(76))  # 80 rows, and the last one learnt from is followed by 4 of them
     assert (targets == inputs[..., None] + [1, 2, 3, 4]).all()
     assert (context == np.maximum(inputs[:, :1] + np.arange(-8, 0), 0)).all()
-    assert [len(piece[1]) for piece in pieces] == [7, 7, 5]
+    assert [len(batch[1]) for batch in batches] == [7, 7, 5]
 
 
 def test_epochs_differ_in_their_order_and_can_be_taken_up_again(tmp_path):
-    lessons = lessons_of(tmp_path)
-    first, again, other = (list(lessons.pieces(order)) for order in (1, 1, 2))
+    objective = objective_of(tmp_path)
+    first, again, other = (list(objective.batches(order)) for order in (1, 1, 2))
 
     assert all(np.array_equal(one[1], same[1]) for one, same in zip(first, again, strict=True))
     assert not np.array_equal(first[0][1], other[0][1])
-    assert np.array_equal(next(lessons.pieces(1, first=1))[2], first[1][2])
+    assert np.array_equal(next(objective.batches(1, first=1))[2], first[1][2])
 
 
 def test_a_state_that_is_zeroed_knows_little_of_what_was_before(tmp_path):
     values = [float(row) for row in range(ROWS)]
-    lessons = lessons_of(tmp_path, values, state_zeroing=1.0)
-    context, inputs, _ = (np.rint(lessons.scale.restored(part)[..., 0]) for part in next(lessons.pieces(0)))
+    objective = objective_of(tmp_path, values, state_zeroing=1.0)
+    context, inputs, _ = (np.rint(objective.scale.restored(part)[..., 0]) for part in next(objective.batches(0)))
     repeats = (context == context[:, :1]).sum(1)
 
     assert len(set(repeats)) > 2
@@ -112,15 +112,15 @@ def test_a_state_that_is_zeroed_knows_little_of_what_was_before(tmp_path):
 
 
 def test_nothing_that_is_learnt_comes_from_rows_to_validate_or_to_test_on(tmp_path):
-    """Whatever happens later: mean, deviation, season, example and every piece of an epoch stay what they are."""
-    plain = lessons_of(tmp_path)
-    pieces = [part for piece in plain.pieces(3) for part in piece]
+    """Whatever happens later: mean, deviation, season, example and every batch of an epoch stay what they are."""
+    plain = objective_of(tmp_path)
+    batches = [part for batch in plain.batches(3) for part in batch]
     series, season = plain.series, plain.season
-    changed = lessons_of(tmp_path, [*WAVE[:80], *(1000.0 * value for value in WAVE[80:])])
+    changed = objective_of(tmp_path, [*WAVE[:80], *(1000.0 * value for value in WAVE[80:])])
 
     assert changed.series == series
     assert changed.season == season == 8
-    for one, other in zip(pieces, (part for piece in changed.pieces(3) for part in piece), strict=True):
+    for one, other in zip(batches, (part for batch in changed.batches(3) for part in batch), strict=True):
         assert np.array_equal(one, other)
     assert series.mean == pytest.approx((np.mean(WAVE[:80]),))
     assert series.std == pytest.approx((np.std(WAVE[:80]),))
@@ -129,9 +129,9 @@ def test_nothing_that_is_learnt_comes_from_rows_to_validate_or_to_test_on(tmp_pa
 @pytest.mark.parametrize("model", [{}, {"window": 0, "cell": "lstm"}, {"window": 0, "horizon": 1}])
 def test_forecasts_and_baselines_know_nothing_of_what_they_forecast(tmp_path, model):
     """What is forecast for rows up to 104 does not change with what comes after row 100, nor what is fitted with anything after row 80."""
-    lessons = lessons_of(tmp_path, model=model)
+    objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
-    values, changed = lessons.values, lessons.values.copy()
+    values, changed = objective.values, objective.values.copy()
     changed[101:] += 5
 
     assert np.array_equal(forecasts(module, values, range(90, 101), 4), forecasts(module, changed, range(90, 101), 4))
@@ -143,23 +143,23 @@ def test_forecasts_and_baselines_know_nothing_of_what_they_forecast(tmp_path, mo
 @pytest.mark.parametrize("model", [{}, {"window": 0}])
 def test_forecasts_of_many_rows_are_those_of_reading_up_to_each(tmp_path, model, monkeypatch):
     monkeypatch.setattr("seqshell.training.forecasting.evaluation.POSITIONS", 7)
-    lessons = lessons_of(tmp_path, model=model)
+    objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
-    found = forecasts(module, lessons.values, range(30, 50), 3)
+    found = forecasts(module, objective.values, range(30, 50), 3)
 
     for place, row in enumerate(found):
         with torch.inference_mode():
-            alone = module(torch.from_numpy(lessons.values[None, : 31 + place]), module.initial_state(1))[0][
+            alone = module(torch.from_numpy(objective.values[None, : 31 + place]), module.initial_state(1))[0][
                 0, -1, :3
             ].numpy()
         assert np.allclose(row, alone, atol=1e-5)
 
 
 def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
-    lessons = lessons_of(tmp_path, model={"window": 0, "horizon": 1})
+    objective = objective_of(tmp_path, model={"window": 0, "horizon": 1})
     module = prepare(recipe(tmp_path, model={"window": 0, "horizon": 1}), load_registry()).new_module().eval()
-    found = forecasts(module, lessons.values, range(40, 42), 3)[1, :, 0, 1]
-    series = lessons.values[:42, 0].tolist()
+    found = forecasts(module, objective.values, range(40, 42), 3)[1, :, 0, 1]
+    series = objective.values[:42, 0].tolist()
     for _ in range(3):
         with torch.inference_mode():
             outputs = module(torch.tensor(series)[None, :, None], module.initial_state(1))[0]
@@ -170,8 +170,8 @@ def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
 
 def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_recipe_has(tmp_path):
     (tmp_path / "made-up.csv").write_text("hour,x\n" + "".join(f"{row},{row}.123456\n" for row in range(20)))
-    plain = lessons_of(tmp_path)
-    other = lessons_of(tmp_path, data={"example": "made-up.csv"})
+    plain = objective_of(tmp_path)
+    other = objective_of(tmp_path, data={"example": "made-up.csv"})
 
     assert plain.series.example == pytest.approx(
         np.array(WAVE[72:80])[:, None], abs=0.01
@@ -179,7 +179,7 @@ def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_reci
     assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
     assert other.series.example[0] == (12.12,)
     assert other.series.example[-1] == (19.12,)
-    assert lessons_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(
+    assert objective_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(
         np.array(WAVE[68:80])[:, None], abs=0.01
     )
 
@@ -221,7 +221,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, model):
     again.restore()
     list(again.epochs())
 
-    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    assert again.progress.history[-1]["validation"] == whole.progress.history[-1]["validation"]
     for name, tensor in whole.module.state_dict().items():
         assert torch.equal(tensor, again.module.state_dict()[name]), name
 
@@ -288,11 +288,11 @@ def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
 
 
 def test_a_short_series_is_learnt_in_pieces_that_fit_it(tmp_path):
-    lessons = lessons_of(tmp_path, batch_size=64, sequence_length=128)
+    objective = objective_of(tmp_path, batch_size=64, sequence_length=128)
 
-    assert (lessons.length, lessons.batch_size) == (19, 4)
-    assert "the series is short: batches of 4 x 19 rows fit it" in lessons.about
-    assert sum(len(piece[1]) for piece in lessons.pieces(0)) == 4
+    assert (objective.length, objective.batch_size) == (19, 4)
+    assert "the series is short: batches of 4 x 19 rows fit it" in objective.description
+    assert sum(len(batch[1]) for batch in objective.batches(0)) == 4
 
 
 # Measuring
@@ -325,8 +325,8 @@ def test_another_file_is_forecast_whole_and_nothing_is_fitted_to_it(tmp_path):
 def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
     out = trained(tmp_path)
     (tmp_path / "other.csv").write_text("y\n" + "".join(f"{value}\n" for value in WAVE))
-    wishes = SeriesWishes(rows="100:116", horizons="4,2", columns="y")
-    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry(), series=wishes)
+    options = ForecastOptions(rows="100:116", horizons="4,2", columns="y")
+    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry(), forecast=options)
 
     usual = evaluate_model(out, str(tmp_path / "wave.csv"), load_registry())
     assert list(values["mse"]) == ["2", "4"]
@@ -334,24 +334,31 @@ def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "error", "message"),
+    ("options", "error", "message"),
     [
-        (SeriesWishes(horizons="5"), RecipeError, "a horizon of 5 is beyond the model's, which forecasts 4 steps"),
-        (SeriesWishes(horizons="soon"), UsageError, "--horizons is a list of whole numbers such as 24,96, not 'soon'"),
-        (SeriesWishes(rows="100:102"), RecipeError, ""),
-        (SeriesWishes(rows="100:121"), UsageError, "--rows is START:END within 0:120, not '100:121'"),
-        (SeriesWishes(rows="100"), UsageError, "--rows is START:END"),
-        (SeriesWishes(columns="x,hour"), RecipeError, "'hour' is the time"),
-        (SeriesWishes(columns="z"), RecipeError, "there is no column 'z', but 'hour', 'x'; --columns names another"),
+        (ForecastOptions(horizons="5"), RecipeError, "a horizon of 5 is beyond the model's, which forecasts 4 steps"),
+        (
+            ForecastOptions(horizons="soon"),
+            UsageError,
+            "--horizons is a list of whole numbers such as 24,96, not 'soon'",
+        ),
+        (ForecastOptions(rows="100:102"), RecipeError, ""),
+        (ForecastOptions(rows="100:121"), UsageError, "--rows is START:END within 0:120, not '100:121'"),
+        (ForecastOptions(rows="100"), UsageError, "--rows is START:END"),
+        (ForecastOptions(columns="x,hour"), RecipeError, "'hour' is the time"),
+        (ForecastOptions(columns="z"), RecipeError, "there is no column 'z', but 'hour', 'x'; --columns names another"),
     ],
 )
-def test_wishes_that_cannot_be_are_told(tmp_path, wishes, error, message):
+def test_wishes_that_cannot_be_are_told(tmp_path, options, error, message):
     out = trained(tmp_path)
     if message:
         with pytest.raises(error, match=message):
-            evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), series=wishes)
+            evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), forecast=options)
     else:
-        assert set(evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), series=wishes)["mse"]) == {"1", "2"}
+        assert set(evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), forecast=options)["mse"]) == {
+            "1",
+            "2",
+        }
 
 
 def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):

@@ -92,7 +92,7 @@ def assert_same(one: Run, other: Run) -> None:
     left, right = everything(one), everything(other)
     assert left.keys() == right.keys()
     assert [name for name in left if not torch.equal(left[name], right[name])] == []
-    places = [dataclasses.asdict(run.place) for run in (one, other)]
+    places = [dataclasses.asdict(run.progress) for run in (one, other)]
     for place in places:
         del place["seconds"]
         for record in [*place["history"], place["best"] or {}]:
@@ -136,7 +136,7 @@ def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, re
 @pytest.mark.parametrize("architecture", ["lstm", "gru"])
 @pytest.mark.parametrize(
     "at", [1, 14, 17, 28]
-)  # within an epoch, after its last piece, early and late in the next ones
+)  # within an epoch, after its last batch, early and late in the next ones
 def test_a_training_goes_on_from_its_resume_file_bit_for_bit(
     tmp_path: Path, registry: Registry, architecture: str, at: int
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_training_goes_on_from_its_resume_file_bit_for_bit(
     resumed.restore()
     list(resumed.epochs())
 
-    assert straight.place.step == resumed.place.step == straight.total_steps
+    assert straight.progress.step == resumed.progress.step == straight.total_steps
     assert_same(straight, resumed)
 
 
@@ -169,7 +169,7 @@ def test_what_came_after_the_last_resume_point_is_done_again_as_it_was(tmp_path:
 
     resumed = started(wanted, registry, tmp_path / "killed")
     resumed.restore()
-    assert (resumed.place.epoch, resumed.place.piece) == (1, 0)
+    assert (resumed.progress.epoch, resumed.progress.batch) == (1, 0)
     list(resumed.epochs())
 
     assert_same(straight, resumed)
@@ -196,7 +196,7 @@ def test_every_optimizer_learns_and_resumes(tmp_path: Path, registry: Registry, 
     list(resumed.epochs())
 
     assert_same(straight, resumed)
-    losses = [record["loss"] for record in straight.place.history if "loss" in record]
+    losses = [record["loss"] for record in straight.progress.history if "loss" in record]
     assert losses[-1] < losses[0]
 
 
@@ -268,7 +268,7 @@ def test_it_stops_early_when_validation_no_longer_gets_better(tmp_path: Path, re
     run = started(wanted, registry, tmp_path / "run")
     list(run.epochs())
 
-    assert run.place.epoch == 3  # the first is the best, two more are no better
+    assert run.progress.epoch == 3  # the first is the best, two more are no better
     assert run.is_stale
     again = started(wanted, registry, tmp_path / "run")
     again.restore()
@@ -283,7 +283,7 @@ def test_a_plateau_lowers_the_rate(tmp_path: Path, registry: Registry) -> None:
     )
     list(run.epochs())
 
-    assert run.place.scale == 0.25  # after the epochs 3 and 5
+    assert run.progress.scale == 0.25  # after the epochs 3 and 5
 
 
 def test_states_are_carried_and_now_and_then_forgotten(tmp_path: Path, registry: Registry) -> None:
@@ -388,7 +388,7 @@ def test_bytes_are_trained_on_as_well_and_validated_by_a_carried_state(tmp_path:
     list(run.epochs())
 
     assert run.prepared.config.vocab_size == 256
-    assert list(run.place.history[-1]["validation"]) == ["carry"]
+    assert list(run.progress.history[-1]["validation"]) == ["carry"]
 
 
 def test_a_validation_character_that_training_never_saw_is_known(tmp_path: Path, registry: Registry) -> None:

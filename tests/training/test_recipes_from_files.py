@@ -78,7 +78,7 @@ def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
     assert (made.training.learning_rate, made.model["attention"]) == (0.1, "dot")
     assert made.defaults.about == "It translates sentences like those of my pairs.tsv."
     prepared = prepare(load_recipe(str(tmp_path / "my pairs.tsv")), load_registry())
-    assert prepared.lessons.split == {"training": 285, "validation": 15}
+    assert prepared.objective.split == {"training": 285, "validation": 15}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_
     assert (made.training.epochs, made.training.batch_size, made.training.sample_every) == (100, 4, 10)
     assert made.defaults.about == "It forecasts 6 steps of sold; /forecast @my sales.csv reads your table."
     assert prepared.series.columns == ("sold",)
-    assert prepared.lessons.split == {"training": 84, "validation": 18, "test": 18}
-    assert prepared.lessons.season == 6
+    assert prepared.objective.split == {"training": 84, "validation": 18, "test": 18}
+    assert prepared.objective.season == 6
 
 
 def test_many_rows_are_read_less_often_and_far_back(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path
     assert (made.name, made.folder) == ("test-en-fr", tmp_path)
     assert (made.data.pairs, made.data.source, made.data.target) == ("", "test.en", "test.fr")
     assert (made.data.source_language, made.data.target_language) == ("en", "fr")
-    assert prepare(made, load_registry()).lessons.sentences.training.targets[0].startswith("nombre ")
+    assert prepare(made, load_registry()).objective.sentences.training.targets[0].startswith("nombre ")
 
     other = load_recipe(columns(tmp_path, (".txt", ".fr")))
     assert (other.name, other.data.source_language, other.data.target_language) == ("test-txt-fr", "", "")
@@ -239,7 +239,7 @@ def test_two_files_may_lie_in_two_folders(tmp_path: Path, monkeypatch: pytest.Mo
     assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", tmp_path / "one", "a.txt", target)
 
     monkeypatch.chdir(tmp_path)
-    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).lessons.sentences.training.targets == (
+    assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).objective.sentences.training.targets == (
         "y",
     )
 
@@ -251,11 +251,11 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
     assert (few.training.epochs, few.training.batch_tokens, few.training.sample_every) == (100, 64, 10)
     assert (many.training.epochs, many.training.batch_tokens, many.training.sample_every) == (6, 2000, 1)
     assert (few.data.validation, many.data.validation) == ("few.tsv", 0.05)
-    assert "learnt by heart" in prepare(few, load_registry()).lessons.about
+    assert "learnt by heart" in prepare(few, load_registry()).objective.description
     assert load_recipe(str(tmp_path / "few.tsv"), ["data.validation=0.2"]).data.validation == 0.2
 
     source, target = written(tmp_path / "a.de", "x\nz\n"), written(tmp_path / "a.en", "y\nw\n")
-    sentences = prepare(load_recipe([source, target]), load_registry()).lessons.sentences
+    sentences = prepare(load_recipe([source, target]), load_registry()).objective.sentences
     assert sentences.validation == sentences.training
 
 

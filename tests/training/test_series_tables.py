@@ -24,7 +24,7 @@ def test_named_columns_are_read_in_the_order_of_their_names(tmp_path):
 
     assert series.columns == ("OT", "HUFL")
     assert series.values.tolist() == [[30.5, 5.8], [27.8, 5.7], [27.7, 5.1]]
-    assert (series.name, series.remark) == ("oil.csv", "")
+    assert (series.name, series.note) == ("oil.csv", "")
 
 
 def test_without_names_all_columns_but_the_time_are_read(tmp_path):
@@ -75,16 +75,16 @@ def test_a_missing_file_says_where_its_data_comes_from(tmp_path):
 
 
 def test_steps_of_time_that_are_left_out_are_remarked(tmp_path):
-    remark = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").remark
+    note = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").note
 
-    assert remark.startswith("oil.csv, row 5, column date: time is left out before it, as in 1 places")
+    assert note.startswith("oil.csv, row 5, column date: time is left out before it, as in 1 places")
 
 
 def test_months_and_years_are_evenly_spaced(tmp_path):
     days = "".join(f"2020-{month:02}-01,{month}\n" for month in range(1, 13))
 
-    assert read_series(written(tmp_path, "day,value\n" + days), (), "day").remark == ""
-    assert read_series(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").remark == ""
+    assert read_series(written(tmp_path, "day,value\n" + days), (), "day").note == ""
+    assert read_series(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").note == ""
 
 
 def test_shares_are_cut_from_the_end_in_the_order_of_time():

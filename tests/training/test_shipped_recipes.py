@@ -15,7 +15,7 @@ from seqshell.core.paths import list_recipes, shipped
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.training.data.generated import in_words, unseen_numbers
-from seqshell.training.language.evaluation import evaluate_model
+from seqshell.training.evaluation import evaluate_model
 from seqshell.training.loop import train
 from seqshell.training.preparation import check_config, check_defaults, prepare
 from seqshell.training.recipes.from_files import load_recipe
@@ -115,9 +115,9 @@ def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_pa
     assert header["provenance"]["split"] == {"training": 5000, "validation": 20}
     assert 0 <= header["provenance"]["metrics"]["exact"] <= 1
     pytest.importorskip("sacremoses")
-    figures = evaluate_model(tmp_path / "model.safetensors", str(tmp_path / "some.tsv"), load_registry())
-    assert figures["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"], abs=1e-4)
-    assert figures["exact_match"] == header["provenance"]["metrics"]["exact"]
+    metrics = evaluate_model(tmp_path / "model.safetensors", str(tmp_path / "some.tsv"), load_registry())
+    assert metrics["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"], abs=1e-4)
+    assert metrics["exact_match"] == header["provenance"]["metrics"]["exact"]
 
 
 # The published forms

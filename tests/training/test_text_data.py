@@ -84,19 +84,19 @@ def test_each_stream_goes_on_in_the_next_piece_and_targets_are_one_ahead(
     streams = Streams(np.arange(size), batch_size, length)
     offset %= size
 
-    pieces = list(streams.pieces(offset))
+    batches = list(streams.batches(offset))
 
-    assert len(pieces) == streams.num_pieces
-    rows = np.concatenate([inputs for inputs, _ in pieces], 1)  # [B, pieces * T]
+    assert len(batches) == streams.num_batches
+    rows = np.concatenate([inputs for inputs, _ in batches], 1)  # [B, batches * T]
     assert (np.diff(rows, axis=1) % size == 1).all()
-    assert ((np.concatenate([targets for _, targets in pieces], 1) - rows) % size == 1).all()
+    assert ((np.concatenate([targets for _, targets in batches], 1) - rows) % size == 1).all()
     assert rows[0, 0] == offset
     assert len(np.unique(rows)) == rows.size  # no token is read twice
 
 
 def test_pieces_from_the_middle_are_those_of_the_whole() -> None:
     streams = Streams(np.arange(100), 3, 4)
-    for (inputs, targets), (again, wanted) in zip(list(streams.pieces(7))[5:], streams.pieces(7, 5), strict=True):
+    for (inputs, targets), (again, wanted) in zip(list(streams.batches(7))[5:], streams.batches(7, 5), strict=True):
         np.testing.assert_array_equal(inputs, again)
         np.testing.assert_array_equal(targets, wanted)
 

@@ -1,4 +1,4 @@
-"""Figures of a translation model, held against translating and scoring one sentence at a time with its torch module."""
+"""Metrics of a translation model, held against translating and scoring one sentence at a time with its torch module."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs
 from seqshell.training.translation.evaluation import (
     Evaluation,
-    Wishes,
+    TranslationOptions,
     evaluate_pairs,
     find_search,
     teacher_forced,
     text_of,
 )
-from seqshell.training.translation.figures import figures_table, lengths_table, text_figures, write_png
+from seqshell.training.translation.metrics import lengths_table, metrics_table, text_metrics, write_png
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "a cat", "the cat sees", "")
 TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "eine katze", "die katze sieht", "nichts")
@@ -105,9 +105,9 @@ def one_by_one(module: nn.Module, model: Model) -> tuple[float, list[str]]:
 
 
 def evaluated(
-    model: Model, module: nn.Module, registry: Registry, pairs: Pairs = PAIRS, wishes: Wishes | None = None
+    model: Model, module: nn.Module, registry: Registry, pairs: Pairs = PAIRS, options: TranslationOptions | None = None
 ) -> Evaluation:
-    *progress, last = evaluate_pairs(model, module, pairs, registry, wishes or Wishes())
+    *progress, last = evaluate_pairs(model, module, pairs, registry, options or TranslationOptions())
     assert all(isinstance(event, Progress) for event in progress)
     assert isinstance(last, Evaluation)
     return last
@@ -131,7 +131,11 @@ def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Mo
 def test_progress_counts_the_sentences_and_ends_with_the_loss(
     model: Model, module: nn.Module, registry: Registry
 ) -> None:
-    steps = [event for event in evaluate_pairs(model, module, PAIRS, registry, Wishes()) if isinstance(event, Progress)]
+    steps = [
+        event
+        for event in evaluate_pairs(model, module, PAIRS, registry, TranslationOptions())
+        if isinstance(event, Progress)
+    ]
 
     assert [(event.done, event.total) for event in steps] == [(1, 4), (2, 4), (3, 4), (4, 4), (0, 5)]
     assert steps[-2].text.endswith("sentences/s")
@@ -155,7 +159,7 @@ def test_one_file_has_one_name_and_the_language_that_is_told(
 ) -> None:
     one = replace(PAIRS, names=("pairs.tsv",), digests=("3" * 64,))
 
-    values = evaluated(model, module, registry, one, Wishes(language="de")).values
+    values = evaluated(model, module, registry, one, TranslationOptions(language="de")).values
 
     assert values["data"] == {"name": "pairs.tsv", "sha256": "3" * 64, "items": 5}
     assert "tok:moses-de" in values["signature"]["bleu_lc_tok"]
@@ -174,27 +178,27 @@ def test_padding_changes_nothing_in_the_loss(model: Model, module: nn.Module) ->
 
 
 def test_the_search_is_the_checkpoints_unless_something_else_is_wished(model: Model, registry: Registry) -> None:
-    search = find_search(model, registry, Wishes())
+    search = find_search(model, registry, TranslationOptions())
     assert (search.strategy.name, search.samplers, search.max_tokens) == ("greedy", (), 7)
 
-    search = find_search(model, registry, Wishes("sample", (("max_tokens", "9"), ("temperature", "0.5"))))
+    search = find_search(model, registry, TranslationOptions("sample", (("max_tokens", "9"), ("temperature", "0.5"))))
     assert (search.strategy.name, search.max_tokens) == ("sample", 9)
     assert format_chain(search.samplers) == "temperature=0.5"
 
-    assert find_search(replace(model, header={}), registry, Wishes()).strategy.name == "greedy"
+    assert find_search(replace(model, header={}), registry, TranslationOptions()).strategy.name == "greedy"
     with pytest.raises(
         UsageError,
         match=r"'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk and",
     ):
-        find_search(model, registry, Wishes(settings=(("widht", "5"),)))
+        find_search(model, registry, TranslationOptions(settings=(("widht", "5"),)))
     with pytest.raises(UsageError, match="no strategy 'beem'"):
-        find_search(model, registry, Wishes("beem width=5"))
+        find_search(model, registry, TranslationOptions("beem width=5"))
     with pytest.raises(UsageError, match="max_tokens must be 1 to 1,000,000"):
-        find_search(model, registry, Wishes(settings=(("max_tokens", "0"),)))
+        find_search(model, registry, TranslationOptions(settings=(("max_tokens", "0"),)))
     with pytest.raises(
-        CheckpointError, match="tiny wishes for a sampler or strategy that is not here: no strategy 'gone'"
+        CheckpointError, match="tiny asks for a sampler or strategy that is not installed: no strategy 'gone'"
     ):
-        find_search(replace(model, header={"defaults": {"strategy": "gone"}}), registry, Wishes())
+        find_search(replace(model, header={"defaults": {"strategy": "gone"}}), registry, TranslationOptions())
 
 
 def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at_most(registry: Registry) -> None:
@@ -222,7 +226,7 @@ def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at
     pairs = Pairs(("a.tsv",), ("1" * 64,), ("Anna sees Bob", "Bob sees Anna"), ("so so so", "not not not"))
 
     told = {
-        settings: evaluated(model, module, registry, pairs, Wishes(settings=settings)).answers
+        settings: evaluated(model, module, registry, pairs, TranslationOptions(settings=settings)).answers
         for settings in ((), (("unk", "on"),), (("unk", "on"), ("replace_unk", "off")))
     }
 
@@ -247,7 +251,10 @@ def constant_module() -> nn.Module:
 
 
 def test_a_sampled_translation_is_the_seeds(model: Model, module: nn.Module, registry: Registry) -> None:
-    drawn = [evaluated(model, module, registry, wishes=Wishes("sample", seed=seed)).answers for seed in (1, 1, 2)]
+    drawn = [
+        evaluated(model, module, registry, options=TranslationOptions("sample", seed=seed)).answers
+        for seed in (1, 1, 2)
+    ]
 
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -261,24 +268,24 @@ def test_text_of_an_answer_ends_before_eos_and_is_one_line(model: Model) -> None
 
 
 def test_exact_match_forgives_spaces_alone() -> None:
-    values = text_figures(["a b", "c", "d", "e"], ["x  y", "z ", "Z", ""], ["x y", "z", "z", "q"], "en")
+    values = text_metrics(["a b", "c", "d", "e"], ["x  y", "z ", "Z", ""], ["x y", "z", "z", "q"], "en")
 
     assert values["exact_match"] == 0.5
     assert values["by_length"] == [{"words": [1, 4], "items": 4, "bleu": values["bleu"]}]
 
 
 def test_tables_show_every_figure_and_a_bar_for_each_length(tmp_path: Path) -> None:
-    values = text_figures(
+    values = text_metrics(
         ["a b c d", "a b c d e", "w " * 31], ["k l m n", "a b c x y", ""], ["k l m n", "a b c d e", "w"], "en"
     )
     told = {**values, "model": "tiny", "nats": 2.0, "perplexity": math.exp(2)}
 
-    figures, lengths = figures_table(told), lengths_table(told)
+    metrics, lengths = metrics_table(told), lengths_table(told)
 
-    assert [row[0] for row in figures.rows] == ["BLEU", "chrF", "BLEU, lowercased Moses tokens", "exact", "perplexity"]
-    assert figures.rows[0][1:] == (f"{values['bleu']:.2f}", values["signature"]["bleu"])
-    assert [row[1] for row in figures.rows[3:]] == ["33.33 %", "7.389"]
-    assert [row[0] for row in figures_table({key: told[key] for key in ("nats", "perplexity")}).rows] == ["perplexity"]
+    assert [row[0] for row in metrics.rows] == ["BLEU", "chrF", "BLEU, lowercased Moses tokens", "exact", "perplexity"]
+    assert metrics.rows[0][1:] == (f"{values['bleu']:.2f}", values["signature"]["bleu"])
+    assert [row[1] for row in metrics.rows[3:]] == ["33.33 %", "7.389"]
+    assert [row[0] for row in metrics_table({key: told[key] for key in ("nats", "perplexity")}).rows] == ["perplexity"]
     assert [row[:2] for row in lengths.rows] == [("1-4", 1), ("5-9", 1), ("30+", 1)]
     bars = [len(row[3]) for row in lengths.rows]
     assert bars[0] == 30
@@ -297,4 +304,4 @@ def test_a_missing_library_is_said_before_the_work(
 
     monkeypatch.setattr(bleu, "check_available", refuse)
     with pytest.raises(UsageError, match="missing"):
-        next(iter(evaluate_pairs(model, module, PAIRS, registry, Wishes())))
+        next(iter(evaluate_pairs(model, module, PAIRS, registry, TranslationOptions())))

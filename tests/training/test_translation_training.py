@@ -178,8 +178,8 @@ def test_some_sources_are_read_as_people_type_them(tmp_path):
             plain_sources=share,
         )
         tokenizer, found = ready.source_tokenizer, set()
-        for piece in ready.lessons.pieces(0):
-            found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in piece[0].tolist()}
+        for batch in ready.objective.batches(0):
+            found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in batch[0].tolist()}
         return found
 
     assert any(text.startswith("Un") and text.endswith("!") for text in texts(0.0))
@@ -191,12 +191,12 @@ def test_some_sources_are_read_as_people_type_them(tmp_path):
 
 
 def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
-    lessons, module = prepared(tmp_path).lessons, prepared(tmp_path).new_module().eval()
+    objective, module = prepared(tmp_path).objective, prepared(tmp_path).new_module().eval()
     short, long = ([4, 5], [6]), ([5, 6, 7, 8], [7, 8, 9])
     alone = [
         pair_loss(module, *map(torch.from_numpy, pair_arrays([source], [target]))) for source, target in (short, long)
     ]
-    together = lessons.loss(module, pair_arrays([short[0], long[0]], [short[1], long[1]]), ())[0]
+    together = objective.loss(module, pair_arrays([short[0], long[0]], [short[1], long[1]]), ())[0]
 
     assert [int(count) for _, count in alone] == [2, 4]
     assert together.item() == pytest.approx(sum(nats.item() for nats, _ in alone) / 6, abs=1e-6)
@@ -204,11 +204,11 @@ def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
 
 def test_label_smoothing_wants_a_share_for_every_token(tmp_path):
     module = prepared(tmp_path).new_module().eval()
-    piece = [torch.from_numpy(part) for part in pair_arrays([[4]], [[6]])]
-    logits = module(piece[2], module.encode(*piece[:2]))[0][0].log_softmax(-1)
+    batch = [torch.from_numpy(part) for part in pair_arrays([[4]], [[6]])]
+    logits = module(batch[2], module.encode(*batch[:2]))[0][0].log_softmax(-1)
     wanted = -sum(0.9 * logits[place, token] + 0.1 * logits[place].mean() for place, token in enumerate((6, 2)))
 
-    assert pair_loss(module, *piece, label_smoothing=0.1)[0].item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert pair_loss(module, *batch, label_smoothing=0.1)[0].item() == pytest.approx(wanted.item(), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
     again.restore()
     finished(again)
 
-    assert again.place.history[-1]["validation"] == whole.place.history[-1]["validation"]
+    assert again.progress.history[-1]["validation"] == whole.progress.history[-1]["validation"]
     for name, tensor in whole.module.state_dict().items():
         assert torch.equal(tensor, again.module.state_dict()[name]), name
     assert len(again.last_weights) == settings.get("average_checkpoints", 0)
@@ -301,7 +301,7 @@ def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
     tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {
         "tokenizer": {"name": "bpe", "vocab_size": 60}
     }
-    lessons = prepare(recipe_from(tables, name="parts", folder=tmp_path), load_registry()).lessons
+    objective = prepare(recipe_from(tables, name="parts", folder=tmp_path), load_registry()).objective
     whole = prepare(
         recipe_from(
             tables | {"training": tables["training"] | {"subword_dropout": 0.0}}, name="parts", folder=tmp_path
@@ -309,19 +309,19 @@ def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
         load_registry(),
     )
 
-    assert len(list(lessons.pieces(0))) == lessons.num_pieces > whole.lessons.num_pieces
+    assert len(list(objective.batches(0))) == objective.num_batches > whole.objective.num_batches
 
 
 def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
     run = finished(Run(prepared(tmp_path, average_checkpoints=3, ema=0), tmp_path / "run"))
     name = "attended.weight"
     mean = torch.stack([weights[name] for weights in run.last_weights]).mean(0)
-    run.place.best["validation"] = {"nats": 100.0}
+    run.progress.best["validation"] = {"nats": 100.0}
 
     assert run.try_average()
     assert torch.allclose(run.best_weights[name], mean)
-    assert run.place.best["averaged"] == 3
-    run.place.best["validation"] = {"nats": 0.0}
+    assert run.progress.best["averaged"] == 3
+    run.progress.best["validation"] = {"nats": 0.0}
     assert not run.try_average()
 
 

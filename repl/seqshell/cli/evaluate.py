@@ -1,4 +1,4 @@
-"""`seqshell evaluate` and `compare`: their options, and the figures that they print or write. Imports torch only when there is something to compute.
+"""`seqshell evaluate` and `compare`: their options, and the metrics that they print or write. Imports torch only when there is something to compute.
 
 The options that every subcommand has (--json, --device, --seed, -p, --no-plugins) are added by the caller.
 """
@@ -20,7 +20,7 @@ from seqshell.core.text_output import plain
 from seqshell.models.file import write_atomically
 
 if TYPE_CHECKING:
-    from seqshell.training.translation.evaluation import Evaluation
+    from seqshell.training.evaluation_result import Evaluation
 
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
@@ -77,25 +77,27 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         "-o",
         metavar="FILE",
         dest="output",
-        help="the figures as JSON, or as .png; any other ending: the translations or labels",
+        help="the metrics as JSON, or as .png; any other ending: the translations or labels",
     )
 
 
 def evaluate_command(arguments: Namespace) -> int:
     """Measure a model on data, print tables or one JSON object, and return 0. SeqshellErrors are the caller's."""
     from seqshell.models.opening import open_model
-    from seqshell.training.classification.evaluation import ClassWishes
-    from seqshell.training.forecasting.evaluation import SeriesWishes
-    from seqshell.training.language.evaluation import evaluate
+    from seqshell.training.classification.evaluation import ClassificationOptions
+    from seqshell.training.evaluation import evaluate
+    from seqshell.training.forecasting.evaluation import ForecastOptions
     from seqshell.training.pictures import check_picture
-    from seqshell.training.translation.evaluation import Wishes
+    from seqshell.training.translation.evaluation import TranslationOptions
 
     registry = told_registry(arguments.no_plugins, arguments.plugins)
-    wishes = Wishes(
+    translation = TranslationOptions(
         arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0
     )
-    labelled = ClassWishes(arguments.text_column, arguments.label_column, arguments.held_out, arguments.training)
-    series = SeriesWishes(arguments.rows, arguments.horizons, arguments.columns)
+    classification = ClassificationOptions(
+        arguments.text_column, arguments.label_column, arguments.held_out, arguments.training
+    )
+    forecast = ForecastOptions(arguments.rows, arguments.horizons, arguments.columns)
     model = open_model(arguments.model, registry)
     output = Path(arguments.output) if arguments.output else None
     if output and not output.absolute().parent.is_dir():
@@ -104,7 +106,15 @@ def evaluate_command(arguments: Namespace) -> int:
         check_picture(output)
     device = arguments.device or "auto"
     (evaluation,) = results_of(
-        evaluate(model, arguments.data, registry, device=device, wishes=wishes, labelled=labelled, series=series)
+        evaluate(
+            model,
+            arguments.data,
+            registry,
+            device=device,
+            translation=translation,
+            classification=classification,
+            forecast=forecast,
+        )
     )
     if output:
         _write_evaluation(evaluation, output)
@@ -116,11 +126,11 @@ def evaluate_command(arguments: Namespace) -> int:
 
 
 def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """The picture, the answers or, as for every model that has neither, the figures in JSON."""
+    """The picture, the answers or, as for every model that has neither, the metrics in JSON."""
     from seqshell.training.classification import tables
-    from seqshell.training.translation import figures
+    from seqshell.training.translation import metrics
 
-    pictures = {"translate": figures.write_png, "classify": tables.write_png}
+    pictures = {"translate": metrics.write_png, "classify": tables.write_png}
     task, ending = evaluation.values["task"], path.suffix.lower()
     if task in pictures and ending == ".png":
         pictures[task](evaluation.values, path)
@@ -131,21 +141,21 @@ def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
 
 
 def _tell_text(measured: dict[str, Any]) -> None:
-    from seqshell.training.language.evaluation import figures_table
+    from seqshell.training.language.evaluation import metrics_table
 
     data = measured["data"]
     print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} characters"))
-    print(plain(figures_table(measured)))
+    print(plain(metrics_table(measured)))
     print(f"{measured['tokens_per_second']:,.0f} tokens/s")
 
 
 def _tell_translation(measured: dict[str, Any]) -> None:
-    from seqshell.training.translation.figures import figures_table, lengths_table
+    from seqshell.training.translation.metrics import lengths_table, metrics_table
 
     data = measured["data"]
     names = data["name"] if isinstance(data["name"], str) else " and ".join(data["name"])
     print(safe(f"{measured['model']} on {names}, {data['items']:,} pairs, by {measured['strategy']}"))
-    print(plain(figures_table(measured)))
+    print(plain(metrics_table(measured)))
     print(plain(lengths_table(measured)))
     if measured["failed"]:
         print(f"{measured['failed']:,} sentences could not be read; their translations are empty")
@@ -172,7 +182,7 @@ def _tell_classes(measured: dict[str, Any]) -> None:
 
 
 def _tell_forecasts(measured: dict[str, Any]) -> None:
-    from seqshell.training.forecasting.figures import figures_table, interval_remark
+    from seqshell.training.forecasting.metrics import interval_summary, metrics_table
 
     data = measured["data"]
     print(
@@ -180,9 +190,9 @@ def _tell_forecasts(measured: dict[str, Any]) -> None:
             f"{measured['model']} on {data['name']}, {data['items']:,} rows from row {data['rows'][0]:,} on, the first being 0"
         )
     )
-    print(safe(plain(figures_table(measured["model"], measured)) or ""))
+    print(safe(plain(metrics_table(measured["model"], measured)) or ""))
     if "covered" in measured:
-        print(interval_remark(measured))
+        print(interval_summary(measured))
     print(f"{measured['tokens_per_second']:,.0f} rows/s")
 
 
@@ -229,14 +239,14 @@ def add_compare_arguments(parser: ArgumentParser) -> None:
 def compare_command(arguments: Namespace) -> int:
     """Train the recipes, measure all on one text, print one table or one JSON object, and return 0, or 128 + the signal that stopped it.
     SeqshellErrors are the caller's."""
-    from seqshell.training.language.comparison import Wanted, compare
+    from seqshell.training.language.comparison import ComparisonOptions, compare
 
     overrides = [*arguments.overrides, *([f"training.seed={arguments.seed}"] if arguments.seed is not None else [])]
     words, device = tuple(arguments.words), arguments.device or "auto"
-    wanted = Wanted(words, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
+    options = ComparisonOptions(words, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
     with caught_signals() as caught:
         registry = told_registry(arguments.no_plugins, arguments.plugins)
-        found = list(results_of(compare(wanted, registry, stopped=lambda: bool(caught))))
+        found = list(results_of(compare(options, registry, stopped=lambda: bool(caught))))
     for comparison in found:
         if arguments.json:
             print_json(comparison.values)

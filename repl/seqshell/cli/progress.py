@@ -1,4 +1,4 @@
-"""How a training and its measuring are told: progress and remarks on stderr, a bar at a terminal, results where they are wanted, figures in JSON."""
+"""How a training and its measuring are told: progress and remarks on stderr, a bar at a terminal, results where they are wanted, metrics in JSON."""
 
 from __future__ import annotations
 

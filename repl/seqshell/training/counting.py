@@ -15,7 +15,7 @@ import torch
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Progress
 from seqshell.host import resolve
-from seqshell.training.language.objective import ReadingLessons
+from seqshell.training.language.objective import LanguageObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.run import Run
 from seqshell.training.run_files import write_folder
@@ -45,29 +45,29 @@ class CountingRun(Run):
 
     def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Count, and measure what came of it. Progress before and after; it is over before anybody could stop it."""
-        if not isinstance(self.lessons, ReadingLessons):
+        if not isinstance(self.objective, LanguageObjective):
             raise RecipeError(f"{self.prepared.architecture.name} is counted, which only a text can be")
-        ids, place, start = torch.from_numpy(self.lessons.streams.ids), self.place, time.perf_counter()
+        ids, progress, start = torch.from_numpy(self.objective.streams.ids), self.progress, time.perf_counter()
         yield Progress(0, 1, f"{ids.numel():,} tokens", "counting")
         self.module.count(ids)
-        figures = self.validate()
-        place.seconds = time.perf_counter() - start
-        place.step = place.epoch = 1
-        place.best = {"epoch": 1, "step": 1, "validation": figures, "seconds": round(place.seconds, 1)}
-        place.history.append(place.best)
+        metrics = self.validate()
+        progress.seconds = time.perf_counter() - start
+        progress.step = progress.epoch = 1
+        progress.best = {"epoch": 1, "step": 1, "validation": metrics, "seconds": round(progress.seconds, 1)}
+        progress.history.append(progress.best)
         self.best_weights = self._weights()
         self.write()
-        # No Notice, after which trainings show a sample: the one that follows the figures is all there is to see.
+        # No Notice, after which trainings show a sample: the one that follows the metrics is all there is to see.
         yield Progress(
             1,
             1,
-            f"{ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.lessons.remark(figures)}",
+            f"{ids.numel():,} tokens, {self.num_parameters:,} numbers: validation {self.objective.summary(metrics)}",
             "counting",
         )
 
     def write(self) -> None:
         """Write metrics.jsonl."""
-        write_folder(self.folder, self.place.history)
+        write_folder(self.folder, self.progress.history)
 
     def restore(self) -> None:
         """RecipeError."""

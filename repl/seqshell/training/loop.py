@@ -49,37 +49,37 @@ def train(
     out = paths.place(recipe.name, "models") if out is None else out
     with _own(out.with_suffix(".run")) as folder:
         run = new_run(prepared, folder)
-        yield from _opening_remarks(run, resume)
+        yield from _opening_notes(run, resume)
         if resume:
             run.restore()
         else:
-            run.place.first_sample = prepared.lessons.sample(_ready(run.average), registry)
+            run.progress.first_sample = prepared.objective.sample(_ready(run.average), registry)
         try:
             for event in run.epochs(stopped):
                 yield event
                 if (
                     isinstance(event, Notice)
                     and recipe.training.sample_every
-                    and run.place.epoch % recipe.training.sample_every == 0
+                    and run.progress.epoch % recipe.training.sample_every == 0
                 ):
-                    yield Notice(prepared.lessons.sample(_ready(run.average), registry))
+                    yield Notice(prepared.objective.sample(_ready(run.average), registry))
         except GeneratorExit:
             run.write()
-            _keep(run, registry, out, _validation_figures(run))
+            _keep(run, registry, out, _validation_metrics(run))
             raise
         except (
             KeyboardInterrupt
         ):  # it may have come in the middle of an update, so that the resume file stays as it was
-            _keep(run, registry, out, _validation_figures(run))
+            _keep(run, registry, out, _validation_metrics(run))
             raise
         except RecipeError as error:
             kept = (
-                f"; the best so far is kept in {_keep(run, registry, out, _validation_figures(run))}"
-                if run.place.best
+                f"; the best so far is kept in {_keep(run, registry, out, _validation_metrics(run))}"
+                if run.progress.best
                 else ""
             )
             raise RecipeError(error.message + kept, hint=error.hint) from None
-        yield from _closing_remarks(run, registry, out, picture, unfinished=stopped())
+        yield from _closing_notes(run, registry, out, picture, unfinished=stopped())
 
 
 @contextlib.contextmanager
@@ -103,22 +103,22 @@ def _ready(module: Any) -> Any:
     return module
 
 
-def _opening_remarks(run: Run, resume: bool) -> Iterator[Event]:
+def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
     size = (
         f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
     )  # none before a model that is counted was
     what = f"{prepared.architecture.name}{size}, {prepared.num_tokens}"
-    first, *others = prepared.lessons.about.split("\n")
+    first, *others = prepared.objective.description.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
     yield from map(Notice, others)
     if run.resume_file.exists() and not resume:
         yield Notice(f"an earlier run in {run.folder} is replaced; --resume would have gone on with it")
 
 
-def _validation_figures(run: Run) -> dict[str, Any]:
-    """The best validation's figures, as `seqshell evaluate` has them."""
-    return run.lessons.figures_of(run.place.best["validation"]) if run.place.best else {}
+def _validation_metrics(run: Run) -> dict[str, Any]:
+    """The best validation's metrics, as `seqshell evaluate` has them."""
+    return run.objective.as_measured(run.progress.best["validation"]) if run.progress.best else {}
 
 
 def _best_module(run: Run) -> Any:
@@ -138,20 +138,20 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     """Write the checkpoint; run.average holds the best weights afterwards."""
     prepared, recipe = run.prepared, run.prepared.recipe
     module = _best_module(run).to(torch.device("cpu"))
-    best = run.place.best or {}
+    best = run.progress.best or {}
     tables = recipe.tables()
     for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])
     provenance = {
-        "data": dict(prepared.lessons.data),
-        "split": dict(prepared.lessons.split),
+        "data": dict(prepared.objective.data),
+        "split": dict(prepared.objective.split),
         "metrics": metrics,
         "epoch": best.get("epoch", 0),
         **({"averaged": best["averaged"]} if "averaged" in best else {}),
-        "steps": best.get("step", run.place.step),
+        "steps": best.get("step", run.progress.step),
         "seed": recipe.training.seed,
         "precision": run.precision,
-        "seconds": round(run.place.seconds, 1),
+        "seconds": round(run.progress.seconds, 1),
         "torch": str(torch.__version__),
         "recipe": to_toml(tables),
     }
@@ -164,7 +164,7 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         source_tokenizer=prepared.source_tokenizer,
         config=prepared.config,
         defaults={"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
-        examples=prepared.lessons.examples(),
+        examples=prepared.objective.examples(),
         about=defaults.about,
         provenance=provenance,
         languages=filter(None, (recipe.data.source_language, recipe.data.target_language)),
@@ -182,36 +182,36 @@ def _without_folder(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and value else value
 
 
-def _closing_remarks(
+def _closing_notes(
     run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool
 ) -> Iterator[Event]:
-    """Keep the best, then tell figures, loss curve, a sample before and after, and the line that opens the model."""
-    prepared, place, recipe = run.prepared, run.place, run.prepared.recipe
+    """Keep the best, then tell metrics, loss curve, a sample before and after, and the line that opens the model."""
+    prepared, progress, recipe = run.prepared, run.progress, run.prepared.recipe
     run.write()  # first: _keep puts the best weights in the place of the average
-    path = _keep(run, registry, out, _validation_figures(run))
+    path = _keep(run, registry, out, _validation_metrics(run))
     if unfinished:
-        yield Notice(f"stopped after {place.step:,} of {run.total_steps:,} updates; --resume goes on from here")
+        yield Notice(f"stopped after {progress.step:,} of {run.total_steps:,} updates; --resume goes on from here")
     else:
         if run.is_stale:
-            yield Notice(f"stopped early: no better validation in {place.stale} epochs")
+            yield Notice(f"stopped early: no better validation in {progress.stale} epochs")
         if run.try_average():
             yield Notice(
                 f"the average of the last {len(run.last_weights)} epochs' weights is better than the best epoch's, and is kept"
             )
         yield Notice("measuring the best weights on all of the validation data")
-        metrics = prepared.lessons.measure(_best_module(run))
+        metrics = prepared.objective.measure(_best_module(run))
         _keep(run, registry, out, metrics)
-        yield prepared.lessons.table(metrics)
+        yield prepared.objective.table(metrics)
     unit = UNITS.get(recipe.task, "nats")
-    drawn = loss_curve.draw(place.history, unit)
+    drawn = loss_curve.draw(progress.history, unit)
     if drawn:
         yield Text(drawn)
     if picture is not None:
-        loss_curve.write_png(place.history, picture, recipe.name, unit)
+        loss_curve.write_png(progress.history, picture, recipe.name, unit)
         yield Notice(f"the loss curve is in {picture}")
-    yield Text(f"before training:\n{place.first_sample}")
-    yield Text(f"after it:\n{prepared.lessons.sample(_ready(run.average), registry)}")
+    yield Text(f"before training:\n{progress.first_sample}")
+    yield Text(f"after it:\n{prepared.objective.sample(_ready(run.average), registry)}")
     word = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
-    best = f" of epoch {place.best['epoch']} of {prepared.recipe.training.epochs}" if place.best else ""
-    yield Notice(f"{path} holds the weights{best}, after {duration(place.seconds)}")
+    best = f" of epoch {progress.best['epoch']} of {prepared.recipe.training.epochs}" if progress.best else ""
+    yield Notice(f"{path} holds the weights{best}, after {duration(progress.seconds)}")
     yield Text(f"seqshell -m {word}")

@@ -20,11 +20,11 @@ def training_losses(history: Sequence[Record]) -> list[tuple[int, float]]:
 def validations(history: Sequence[Record]) -> list[tuple[int, float]]:
     """(updates done, nats or, where a task has none, the figure that decides) of its validations."""
     found = [(record["step"], record["validation"]) for record in history if "validation" in record]
-    return [(step, figures.get("nats", next(iter(figures.values())))) for step, figures in found]
+    return [(step, metrics.get("nats", next(iter(metrics.values())))) for step, metrics in found]
 
 
 def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, height: int = 8) -> str:
-    """The training loss as a curve of columns, with the validation's first, best and last figures; empty when nothing was learnt yet."""
+    """The training loss as a curve of columns, with the validation's first, best and last metrics; empty when nothing was learnt yet."""
     points = training_losses(history)
     if not points:
         return ""

@@ -1,4 +1,4 @@
-"""What a training needs to know of a task: what is learnt from, in which pieces, what the loss is, and how the model is judged."""
+"""What a training needs to know of a task: what is learnt from, in which batches, what the loss is, and how the model is judged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from seqshell.core.events import Table
 from seqshell.core.state import State
 from seqshell.host import Registry
 
-Figures = dict[str, Any]
-Piece = tuple[NDArray[Any], ...]  # the arrays of one update
+Metrics = dict[str, Any]
+TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one update
 
 
-class Lessons(Protocol):
+class Objective(Protocol):
     """One task's side of a training. Modules are torch modules, for the methods that judge in eval mode."""
 
     @property
@@ -28,7 +28,7 @@ class Lessons(Protocol):
         """How much of it is for training and how much for validation."""
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         """The same in words, a line for each remark."""
 
     @property
@@ -36,38 +36,38 @@ class Lessons(Protocol):
         """Epochs differ in their order, which is a number drawn below this one."""
 
     @property
-    def num_pieces(self) -> int:
+    def num_batches(self) -> int:
         """Updates of an epoch; where orders differ in it, about so many."""
 
     def initial_state(self, module: Any) -> State:
-        """What is carried from one piece of an epoch to the next, at its beginning; () where nothing is."""
+        """What is carried from one batch of an epoch to the next, at its beginning; () where nothing is."""
 
-    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
-        """The pieces of an epoch from number `first` on."""
+    def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
+        """The batches of an epoch from number `first` on."""
 
-    def num_tokens(self, piece: Piece) -> int:
-        """How many tokens are learnt from a piece, padding not counted."""
+    def num_tokens(self, batch: TrainingBatch) -> int:
+        """How many tokens are learnt from a batch, padding not counted."""
 
-    def num_losses(self, piece: Piece) -> int:
-        """How many losses the mean of `loss` is taken over, so that pieces of different sizes can be put together."""
+    def num_losses(self, batch: TrainingBatch) -> int:
+        """How many losses the mean of `loss` is taken over, so that batches of different sizes can be put together."""
 
-    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """Mean nats of a token, a scalar with its gradient, and the state after the piece. step: of the whole training."""
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
+        """Mean nats of a token, a scalar with its gradient, and the state after the batch. step: of the whole training."""
 
-    def validate(self, module: Any) -> Figures:
-        """Figures of the validation data; the first one decides which weights are kept, and less is better."""
+    def validate(self, module: Any) -> Metrics:
+        """Metrics of the validation data; the first one decides which weights are kept, and less is better."""
 
-    def remark(self, figures: Figures) -> str:
-        """The figures of `validate` in a few words."""
+    def summary(self, metrics: Metrics) -> str:
+        """The metrics of `validate` in a few words."""
 
-    def measure(self, module: Any) -> Figures:
-        """The figures of the finished model, as `seqshell evaluate` has them."""
+    def measure(self, module: Any) -> Metrics:
+        """The metrics of the finished model, as `seqshell evaluate` has them."""
 
-    def figures_of(self, validation: Figures) -> Figures:
-        """Figures of `validate` in the shape of `measure`, for a training that is not finished."""
+    def as_measured(self, validation: Metrics) -> Metrics:
+        """Metrics of `validate` in the shape of `measure`, for a training that is not finished."""
 
-    def table(self, measured: Figures) -> Table:
-        """The figures of `measure` for the reader."""
+    def table(self, measured: Metrics) -> Table:
+        """The metrics of `measure` for the reader."""
 
     def examples(self) -> tuple[str, ...]:
         """Texts that a newcomer may try."""

@@ -101,7 +101,7 @@ def choose_precision(
 ) -> str:
     """float32 or bf16. auto times three updates' gradients of each, in turn, on a copy; float32 also where bf16 fails.
 
-    loss_of(module): the loss of one piece of text. The random state stays as it was.
+    loss_of(module): the loss of one batch of text. The random state stays as it was.
     """
     if wanted != "auto":
         return wanted

@@ -1,4 +1,4 @@
-"""From a recipe and a registry to what a training works with: architecture, config, tokenizers and the lessons of the task."""
+"""From a recipe and a registry to what a training works with: architecture, config, tokenizers and the objective of the task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry, resolve
-from seqshell.training.objective import Lessons
+from seqshell.training.objective import Objective
 from seqshell.training.recipes.recipe import Recipe, Table
 
 SIZES = (
@@ -33,7 +33,7 @@ class Prepared:
     config: Any
     tokenizer: Tokenizer
     source_tokenizer: Tokenizer | None
-    lessons: Lessons
+    objective: Objective
     labels: tuple[str, ...] = ()
     series: Series | None = None
 
@@ -68,20 +68,20 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
 
 
 def _reading(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.language.objective import ReadingLessons, make_streams, read_text_lessons
+    from seqshell.training.language.objective import LanguageObjective, make_streams, read_recipe_text
 
-    tokenizer, text, training_ids, validation_ids = read_text_lessons(
+    tokenizer, text, training_ids, validation_ids = read_recipe_text(
         recipe, _tokenizer_type(registry, recipe.tokenizer)
     )
     config = check_config(recipe, architecture, tokenizer.size)
-    lessons = ReadingLessons(
+    objective = LanguageObjective(
         recipe, architecture, config, tokenizer, text, make_streams(recipe, training_ids), validation_ids
     )
-    return Prepared(recipe, architecture, config, tokenizer, None, lessons)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective)
 
 
 def _translating(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.translation.objective import TranslatingLessons, read_sentences, train_tokenizers
+    from seqshell.training.translation.objective import TranslationObjective, read_sentences, train_tokenizers
 
     sentences = read_sentences(recipe)
     kinds = [
@@ -89,15 +89,15 @@ def _translating(recipe: Recipe, registry: Registry, architecture: Architecture)
     ]
     source_tokenizer, tokenizer = train_tokenizers(recipe, sentences, kinds)
     config = check_config(recipe, architecture, tokenizer.size, source_tokenizer.size)
-    lessons = TranslatingLessons(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
-    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, lessons)
+    objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
+    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective)
 
 
 def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    from seqshell.training.classification.objective import ClassifyingLessons, read_lessons
+    from seqshell.training.classification.objective import ClassificationObjective, read_recipe_split
     from seqshell.training.data.vocabularies import train_tokenizer
 
-    split = read_lessons(recipe)
+    split = read_recipe_split(recipe)
     labels = tuple(sorted(set(split.training.labels)))
     tokenizer = train_tokenizer(
         recipe, recipe.tokenizer, _tokenizer_type(registry, recipe.tokenizer), split.training.texts, specials=True
@@ -109,7 +109,7 @@ def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture)
         config,
         tokenizer,
         None,
-        ClassifyingLessons(recipe, architecture, config, tokenizer, labels, split),
+        ClassificationObjective(recipe, architecture, config, tokenizer, labels, split),
         labels,
     )
 
@@ -117,13 +117,13 @@ def _classifying(recipe: Recipe, registry: Registry, architecture: Architecture)
 def _forecasting(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     from seqshell.core.series_tokenizer import Values
     from seqshell.training.forecasting.data import read_series
-    from seqshell.training.forecasting.objective import make_lessons
+    from seqshell.training.forecasting.objective import make_objective
 
     data = recipe.data
     source = read_series(data.table, data.columns, data.time_column, folder=recipe.folder, origin=data.origin)
     config = check_config(recipe, architecture, num_features=len(source.columns))
-    lessons = make_lessons(recipe, architecture, config, source)
-    return Prepared(recipe, architecture, config, Values(source.columns), None, lessons, series=lessons.series)
+    objective = make_objective(recipe, architecture, config, source)
+    return Prepared(recipe, architecture, config, Values(source.columns), None, objective, series=objective.series)
 
 
 _HOMES = {

@@ -1,35 +1,50 @@
-"""Where a training stands, and the losses and figures it has come by."""
+"""How far a training has come, with the losses and validations so far."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from seqshell.training.objective import Figures
+from seqshell.training.objective import Metrics
+
+FILE_KEYS = {"batch": "piece"}  # fields that the resume file calls by another name
 
 
 @dataclass
-class Place:
-    """Where a training stands; all of it goes into the resume file. Counts are of what is done."""
+class TrainingProgress:
+    """How far a training has come; all of it is stored in the resume file. Counters count what is finished."""
 
     epoch: int = 0
-    piece: int = 0  # of this epoch
-    done: int = 0  # pieces in all
-    step: int = 0  # updates in all
-    gathered: int = 0  # pieces whose gradients wait for the next update
-    losses: int = 0  # in them
-    order: int = -1  # of this epoch's pieces; -1: not yet drawn
-    scale: float = 1.0  # what the plateau schedule has come down to
+    batch: int = 0  # within this epoch
+    done: int = 0  # batches in total
+    step: int = 0  # updates in total
+    gathered: int = 0  # batches whose gradients wait for the next update
+    losses: int = 0  # losses in these batches
+    order: int = -1  # order of this epoch's batches; -1: not drawn yet
+    scale: float = 1.0  # factor of the plateau schedule
     stale: int = 0  # epochs since the best validation
-    since_drop: int = 0  # epochs since then or since the plateau schedule last came down
-    summed: float = 0.0  # losses since the last record
-    counted: int = 0
-    seconds: float = 0.0  # of work, validations included
-    best: Figures | None = None
+    since_drop: int = 0  # epochs since then, or since the plateau schedule last lowered the rate
+    summed: float = 0.0  # sum of the losses since the last record
+    counted: int = 0  # their number
+    seconds: float = 0.0  # computing time, validations included
+    best: Metrics | None = None
     first_sample: str = ""  # of the untrained model
-    history: list[Figures] = field(default_factory=list)
+    history: list[Metrics] = field(default_factory=list)
 
     def record(self, learning_rate: float) -> None:
-        """Note the mean loss since the last time."""
+        """Add the mean loss since the last record to the history."""
         if self.counted:
             self.history.append({"step": self.step, "loss": self.summed / self.counted, "learning_rate": learning_rate})
             self.summed, self.counted = 0.0, 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields under the names that the resume file uses."""
+        return {FILE_KEYS.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> TrainingProgress:
+        """Undo `to_json`. Files written before gradients could be accumulated have no `done`: each batch was one update."""
+        names = {key: name for name, key in FILE_KEYS.items()}
+        return cls(**{"done": record["step"], **{names.get(key, key): value for key, value in record.items()}})

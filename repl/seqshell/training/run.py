@@ -1,4 +1,4 @@
-"""A training under way: updates of the weights piece by piece, validation after every epoch, and a resume file."""
+"""A training under way: updates of the weights batch by batch, validation after every epoch, and a resume file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.state import State, leaves, map_leaves
-from seqshell.training.objective import Figures, Piece
+from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import (
     autocast,
     choose_precision,
@@ -29,7 +29,7 @@ from seqshell.training.optimizer import (
     update_average,
 )
 from seqshell.training.preparation import Prepared
-from seqshell.training.progress import Place
+from seqshell.training.progress import TrainingProgress
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, restore_run, write_run
 
@@ -37,7 +37,7 @@ RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
 
 
 class Run:
-    """What changes while training: the module, the average of its weights, the optimizer and the place in the lessons.
+    """What changes while training: the module, the average of its weights, the optimizer and the progress in the objective.
 
     folder: where metrics.jsonl and the resume file are kept.
     """
@@ -58,9 +58,9 @@ class Run:
         self.module = prepared.new_module().to(self.device)
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
         self.optimizer = make_optimizer(self.module.parameters(), settings)
-        self.lessons = prepared.lessons
-        self.state: State = self.lessons.initial_state(self.module)
-        self.place = Place()
+        self.objective = prepared.objective
+        self.state: State = self.objective.initial_state(self.module)
+        self.progress = TrainingProgress()
         self.best_weights: Tensors = {}
         self.last_weights: list[Tensors] = []  # of the last epochs, as many as average_checkpoints wants
         self.precision = ""
@@ -72,9 +72,9 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        """Updates of the whole training; where the pieces of an epoch may be a few more or less, about so many."""
+        """Updates of the whole training; where the batches of an epoch may be a few more or less, about so many."""
         size = self.settings.accumulate
-        return self.settings.epochs * (math.ceil(self.lessons.num_pieces / size) if size else 1)
+        return self.settings.epochs * (math.ceil(self.objective.num_batches / size) if size else 1)
 
     @property
     def num_parameters(self) -> int:
@@ -86,44 +86,44 @@ class Run:
         if not self.precision:
             self.module.train()
             self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
-        place = self.place
-        while place.epoch < self.settings.epochs and not self.is_stale:
-            if place.order < 0:
-                place.order = int(self.draws.integers(self.lessons.num_orders))
-                self.state = self.lessons.initial_state(self.module)
-            for piece in self.lessons.pieces(place.order, place.piece):
+        progress = self.progress
+        while progress.epoch < self.settings.epochs and not self.is_stale:
+            if progress.order < 0:
+                progress.order = int(self.draws.integers(self.objective.num_orders))
+                self.state = self.objective.initial_state(self.module)
+            for batch in self.objective.batches(progress.order, progress.batch):
                 if stopped():
                     return
                 start = time.perf_counter()
                 self.module.train()
-                loss = self._learn(piece)
+                loss = self._learn(batch)
                 taken = time.perf_counter() - start
-                place.seconds += taken
+                progress.seconds += taken
                 if not math.isfinite(loss):
                     raise RecipeError(
-                        f"the loss is no longer a number (update {place.step} of epoch {place.epoch + 1})",
+                        f"the loss is no longer a number (update {progress.step} of epoch {progress.epoch + 1})",
                         hint="lower training.learning_rate, or clip with training.clip_norm",
                     )
-                yield self._progress(loss, self.lessons.num_tokens(piece) / max(taken, 1e-9))
+                yield self._progress_event(loss, self.objective.num_tokens(batch) / max(taken, 1e-9))
                 if time.monotonic() - self._written > self.settings.resume_every:
                     self.write()
-            if place.gathered:
+            if progress.gathered:
                 self._update()
             yield from self._end_epoch()
 
     @property
     def is_stale(self) -> bool:
         """Whether early stopping is on and its patience has run out."""
-        return 0 < self.settings.early_stopping <= self.place.stale
+        return 0 < self.settings.early_stopping <= self.progress.stale
 
-    def validate(self) -> Figures:
-        """The figures of the averaged weights on the validation data; the first one decides."""
+    def validate(self) -> Metrics:
+        """The metrics of the averaged weights on the validation data; the first one decides."""
         self.average.eval()
-        return self.lessons.validate(self.average)
+        return self.objective.validate(self.average)
 
     def try_average(self) -> bool:
         """Whether the average of the last epochs' weights is better than the best ones (Vaswani et al. 2017, section 6.1); they are then the best."""
-        if len(self.last_weights) < 2 or self.place.best is None:
+        if len(self.last_weights) < 2 or self.progress.best is None:
             return False
         first = self.last_weights[0]
         means = {
@@ -132,11 +132,11 @@ class Run:
         }
         kept = self._weights()
         self.average.load_state_dict(means)
-        figures = self.validate()
-        is_better: bool = next(iter(figures.values())) < next(iter(self.place.best["validation"].values()))
+        metrics = self.validate()
+        is_better: bool = next(iter(metrics.values())) < next(iter(self.progress.best["validation"].values()))
         if is_better:
             self.best_weights = means
-            self.place.best = {**self.place.best, "validation": figures, "averaged": len(self.last_weights)}
+            self.progress.best = {**self.progress.best, "validation": metrics, "averaged": len(self.last_weights)}
         self.average.load_state_dict(kept)
         return is_better
 
@@ -149,53 +149,53 @@ class Run:
         """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
         restore_run(self)
 
-    def _learn(self, piece: Piece) -> float:
-        """The gradient of one piece, and an update as soon as `accumulate` of them are gathered. Returns the loss in nats."""
-        place, settings = self.place, self.settings
+    def _learn(self, batch: TrainingBatch) -> float:
+        """The gradient of one batch, and an update as soon as `accumulate` of them are gathered. Returns the loss in nats."""
+        progress, settings = self.progress, self.settings
         if settings.state_zeroing and any(True for _ in leaves(self.state)):
             self._forget_some()
         with autocast(self.device, self.precision):
-            loss, state = self.lessons.loss(self.module, piece, self.state, place.step)
-        if not place.gathered:
+            loss, state = self.objective.loss(self.module, batch, self.state, progress.step)
+        if not progress.gathered:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        else:  # summed, so that pieces of different sizes make the mean that one batch of them would have
-            num_losses = self.lessons.num_losses(piece)
+        else:  # summed, so that batches of different sizes make the mean that one batch of them would have
+            num_losses = self.objective.num_losses(batch)
             (loss * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-            place.losses += num_losses
+            progress.losses += num_losses
         self.state = map_leaves(lambda leaf: leaf.detach(), state)
-        place.gathered += 1
-        place.piece += 1
-        place.done += 1
-        if place.gathered == settings.accumulate:
+        progress.gathered += 1
+        progress.batch += 1
+        progress.done += 1
+        if progress.gathered == settings.accumulate:
             self._update()
         value = loss.item()
-        place.summed += value
-        place.counted += 1
-        if place.piece % max(1, self.lessons.num_pieces // RECORDS_AN_EPOCH) == 0:
+        progress.summed += value
+        progress.counted += 1
+        if progress.batch % max(1, self.objective.num_batches // RECORDS_AN_EPOCH) == 0:
             self._record()
         return value
 
     def _update(self) -> None:
         """One update of the weights by the gradients that were gathered."""
-        place, settings = self.place, self.settings
-        rate = learning_rate(settings, place.step, self.total_steps, place.scale)
+        progress, settings = self.progress, self.settings
+        rate = learning_rate(settings, progress.step, self.total_steps, progress.scale)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         if settings.accumulate != 1:
             for weight in self.module.parameters():
                 if weight.grad is not None:
-                    weight.grad /= place.losses
+                    weight.grad /= progress.losses
         clip_gradients(self.module.parameters(), settings)
         self.optimizer.step()
         if self.average is not self.module:
-            update_average(self.average, self.module, settings.ema, place.step)
-        place.step += 1
-        place.gathered = place.losses = 0
+            update_average(self.average, self.module, settings.ema, progress.step)
+        progress.step += 1
+        progress.gathered = progress.losses = 0
 
     def _record(self) -> None:
-        self.place.record(self.optimizer.param_groups[0]["lr"])
+        self.progress.record(self.optimizer.param_groups[0]["lr"])
 
     def _forget_some(self) -> None:
         """Set the state of a few streams, drawn by chance, back to the initial one."""
@@ -213,52 +213,57 @@ class Run:
 
     def _end_epoch(self) -> Iterator[Event]:
         """Validate, keep the best weights, and write everything down."""
-        place = self.place
+        progress = self.progress
         self._record()
         start = time.perf_counter()
-        figures = self.validate()
-        place.seconds += time.perf_counter() - start
-        place.epoch += 1
-        place.piece, place.order = 0, -1
-        nats = next(iter(figures.values()))
-        record = {"epoch": place.epoch, "step": place.step, "validation": figures, "seconds": round(place.seconds, 1)}
-        place.history.append(record)
-        if place.best is None or nats < next(iter(place.best["validation"].values())):
-            place.best = record
-            place.stale = place.since_drop = 0
+        metrics = self.validate()
+        progress.seconds += time.perf_counter() - start
+        progress.epoch += 1
+        progress.batch, progress.order = 0, -1
+        nats = next(iter(metrics.values()))
+        record = {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "validation": metrics,
+            "seconds": round(progress.seconds, 1),
+        }
+        progress.history.append(record)
+        if progress.best is None or nats < next(iter(progress.best["validation"].values())):
+            progress.best = record
+            progress.stale = progress.since_drop = 0
             self.best_weights = self._weights()
         else:
-            place.stale += 1
-            place.since_drop += 1
-            if self.settings.schedule == "plateau" and place.since_drop >= self.settings.plateau_patience:
-                place.scale *= self.settings.plateau_factor
-                place.since_drop = 0
+            progress.stale += 1
+            progress.since_drop += 1
+            if self.settings.schedule == "plateau" and progress.since_drop >= self.settings.plateau_patience:
+                progress.scale *= self.settings.plateau_factor
+                progress.since_drop = 0
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
         self.write()
-        trained = [item["loss"] for item in place.history if "loss" in item][-RECORDS_AN_EPOCH:]
-        mark = ", the best so far" if place.best is record else ""
+        trained = [item["loss"] for item in progress.history if "loss" in item][-RECORDS_AN_EPOCH:]
+        mark = ", the best so far" if progress.best is record else ""
         yield Notice(
-            f"epoch {place.epoch}: training {np.mean(trained):.3f}, validation {self.lessons.remark(figures)}{mark}"
+            f"epoch {progress.epoch}: training {np.mean(trained):.3f}, validation {self.objective.summary(metrics)}{mark}"
         )
 
-    def _progress(self, loss: float, speed: float) -> Progress:
+    def _progress_event(self, loss: float, speed: float) -> Progress:
         """speed: tokens a second."""
-        place, num_pieces = self.place, self.lessons.num_pieces
-        left = max(0, num_pieces - place.piece) + num_pieces * max(
-            0, self.settings.epochs - place.epoch - 1
+        progress, num_batches = self.progress, self.objective.num_batches
+        left = max(0, num_batches - progress.batch) + num_batches * max(
+            0, self.settings.epochs - progress.epoch - 1
         )  # an epoch may have a few more or less
-        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(place.seconds / place.done * left)} left"
+        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(progress.seconds / progress.done * left)} left"
         return Progress(
-            place.done,
-            place.done + left,
+            progress.done,
+            progress.done + left,
             text,
-            f"epoch {min(place.epoch + 1, self.settings.epochs)} of {self.settings.epochs}",
+            f"epoch {min(progress.epoch + 1, self.settings.epochs)} of {self.settings.epochs}",
         )
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
-        piece = next(self.lessons.pieces(0))
-        return lambda module: self.lessons.loss(module, piece, self.lessons.initial_state(module))[0]
+        batch = next(self.objective.batches(0))
+        return lambda module: self.objective.loss(module, batch, self.objective.initial_state(module))[0]
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import leaves, replace_leaves
 from seqshell.models.file import write_atomically
 from seqshell.training import resume
-from seqshell.training.objective import Figures
-from seqshell.training.progress import Place
+from seqshell.training.objective import Metrics
+from seqshell.training.progress import TrainingProgress
 from seqshell.training.recipes.recipe import TOP
 from seqshell.training.recipes.settings import TABLES
 
@@ -30,9 +29,9 @@ def write_run(run: Run) -> None:
     drawn, states = resume.randomness(run.device)
     record = {
         "recipe": run.prepared.recipe.tables(),
-        "sha256": run.lessons.data["sha256"],
+        "sha256": run.objective.data["sha256"],
         "precision": run.precision,
-        "place": dataclasses.asdict(run.place),
+        "place": run.progress.to_json(),
         "optimizer": groups,
         "random": drawn,
         "draws": run.draws.bit_generator.state,
@@ -43,7 +42,7 @@ def write_run(run: Run) -> None:
         | resume.under("random", states)
     )
     tensors |= resume.under("best", run.best_weights)
-    if run.place.gathered:
+    if run.progress.gathered:
         tensors |= resume.under(
             "gradient", {name: weight.grad for name, weight in run.module.named_parameters() if weight.grad is not None}
         )
@@ -52,18 +51,18 @@ def write_run(run: Run) -> None:
     tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(run.state))}
     if run.average is not run.module:
         tensors |= resume.under("average", run.average.state_dict())
-    write_folder(run.folder, run.place.history, (record, tensors))
+    write_folder(run.folder, run.progress.history, (record, tensors))
 
 
 def write_folder(
-    folder: Path, history: Sequence[Figures], resumable: tuple[Figures, resume.Tensors] | None = None
+    folder: Path, history: Sequence[Metrics], resumable: tuple[Metrics, resume.Tensors] | None = None
 ) -> None:
     """Write metrics.jsonl, a line for each of `history`, and before it the resume file of what can be resumed. RecipeError when that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if resumable is not None:
             resume.write_resume(folder / RESUME_FILE, *resumable)
-        lines = "".join(json.dumps(figures) + "\n" for figures in history)
+        lines = "".join(json.dumps(metrics) + "\n" for metrics in history)
         write_atomically(folder / "metrics.jsonl", lines.encode())
     except OSError as error:
         raise RecipeError(f"cannot write to {folder}: {error.strerror or error}") from None
@@ -73,9 +72,9 @@ def restore_run(run: Run) -> None:
     """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
     record, tensors = resume.read_resume(run.resume_file)
     check_same_recipe(record["recipe"], run.prepared.recipe.tables(), run.resume_file)
-    if record["sha256"] != run.lessons.data["sha256"]:
+    if record["sha256"] != run.objective.data["sha256"]:
         raise RecipeError(
-            f"{run.lessons.data['name']} has changed since {run.resume_file} was written; leave --resume out to start anew"
+            f"{run.objective.data['name']} has changed since {run.resume_file} was written; leave --resume out to start anew"
         )
     run.module.load_state_dict(resume.within("weights", tensors))
     if run.average is not run.module:
@@ -95,15 +94,13 @@ def restore_run(run: Run) -> None:
     gradients = resume.within("gradient", tensors)
     for name, weight in run.module.named_parameters():
         weight.grad = gradients[name].to(run.device) if name in gradients else None
-    run.place = Place(
-        **{"done": record["place"]["step"], **record["place"]}
-    )  # older files counted updates alone, which were pieces
+    run.progress = TrainingProgress.from_json(record["place"])
     run.precision = record["precision"]
     run.draws.bit_generator.state = record["draws"]
     resume.restore_randomness(record["random"], resume.within("random", tensors), run.device)
 
 
-def check_same_recipe(old: Figures, new: Figures, path: Path) -> None:
+def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
     """RecipeError unless two recipes train the same model in the same way; what is only shown or stored may differ."""
     free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
     for table in (key for key in TOP if key != "defaults"):

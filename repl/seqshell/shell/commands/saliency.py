@@ -48,13 +48,13 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
-    from seqshell.training.language.evaluation import module_of
+    from seqshell.training.torch_module import torch_module
 
     start = session.live.timeline.ancestor(session.here.node, session.position - len(texts))
     state = session.live.moment(start).state
     read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
     log_prob, norms = gradients(
-        module_of(session.model, shell.registry), session.model.architecture, read, target, state
+        torch_module(session.model, shell.registry), session.model.architecture, read, target, state
     )
     said = session.label().answer if is_label else texts[-1]
     tokens, halved = tuple(zip(texts, norms, strict=False)), half_life(norms)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from seqshell.training.classification.figures import class_figures, confusion
+from seqshell.training.classification.metrics import class_metrics, confusion
 
 Ints = NDArray[np.int64]
 ORDERS = {"characters": (2, 4), "words": (1, 2)}  # the shortest and the longest n-grams
@@ -140,7 +140,7 @@ def linear(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints
 def compare(
     bags: Bags, labels: Ints, parts: Iterable[tuple[Ints, Ints]], num_classes: int
 ) -> dict[str, dict[str, float]]:
-    """The figures of each baseline, by its name, over all `parts`: (rows to learn from, rows to label). labels: of all rows."""
+    """The metrics of each baseline, by its name, over all `parts`: (rows to learn from, rows to label). labels: of all rows."""
     found: dict[str, list[Ints]] = {}
     right: list[Ints] = []
     for known, asked in parts:
@@ -153,7 +153,7 @@ def compare(
         found.setdefault("linear", []).append(linear(training, labels[known], others, num_classes))
     wanted = np.concatenate(right).tolist()
     return {
-        name: class_figures(confusion(wanted, np.concatenate(each).tolist(), num_classes))
+        name: class_metrics(confusion(wanted, np.concatenate(each).tolist(), num_classes))
         for name, each in found.items()
     }
 

@@ -59,7 +59,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Split:
+class ExampleSplit:
     """Examples cut in two: to train on and to validate on."""
 
     training: Examples
@@ -97,7 +97,7 @@ def label_names(data: DataSettings) -> dict[str, str]:
     return {code.strip(): name.strip() for code, _, name in (item.partition("=") for item in data.label_names)}
 
 
-def split_examples(examples: Examples, share: float) -> Split:
+def split_examples(examples: Examples, share: float) -> ExampleSplit:
     """A share of the texts of every label for validation, drawn by chance, always the same; a text that comes again is all on one side.
 
     RecipeError, with the row, for a label that has a single text: there is none for the other side.
@@ -124,7 +124,7 @@ def split_examples(examples: Examples, share: float) -> Split:
         [row for row, text in enumerate(examples.texts) if (text in chosen) == of_validation]
         for of_validation in (False, True)
     ]
-    split = Split(*map(examples.at, sides))
+    split = ExampleSplit(*map(examples.at, sides))
     check_seen(split.validation, split.training.labels)
     return split
 

@@ -20,18 +20,18 @@ from seqshell.core.tokenizers import PAD, Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.training.classification import baselines
 from seqshell.training.classification.data import Columns, Examples, check_seen, folds, read_examples, split_examples
-from seqshell.training.classification.figures import UNREAD, class_figures, confusion, label_figures
+from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
 from seqshell.training.data.batches import Ids, pad
+from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import provenance
-from seqshell.training.translation.evaluation import Evaluation
 
 TOKENS = 16_384  # that are read in one call, padding too
 FOLDS = 5  # parts of the data, each of which the baselines label after learning from the others
 
 
 @dataclass(frozen=True)
-class ClassWishes:
+class ClassificationOptions:
     """How labelled data is to be read.
 
     text_column, label_column: of a table; empty: as the checkpoint remembers them. held_out: only the part of the data that the training
@@ -45,22 +45,22 @@ class ClassWishes:
 
 
 def evaluate_classes(
-    model: Model, module: nn.Module, data: str, wishes: ClassWishes
+    model: Model, module: nn.Module, data: str, options: ClassificationOptions
 ) -> Iterator[Progress | Notice | Evaluation]:
-    """How far it has come, and at last the figures.
+    """How far it has come, and at last the metrics.
 
     module: the model's own, in eval mode, on the device to compute on. data: a table or a folder. A text that the model cannot read
     counts as one that got a wrong label. RecipeError, with row and column, of the data.
     """
-    columns = columns_of(model, wishes)
+    columns = columns_of(model, options)
     examples = read_examples(data, columns)
     seen = provenance(model, "data")
     is_own = seen.get("sha256") == examples.digest
     others: Examples | None = None
-    if wishes.held_out:
+    if options.held_out:
         others, examples = _held_out(model, examples)
-    elif wishes.training:
-        others = read_examples(wishes.training, columns)
+    elif options.training:
+        others = read_examples(options.training, columns)
         check_seen(others, model.labels)
     elif is_own:
         yield Notice(
@@ -95,14 +95,14 @@ def evaluate_classes(
                 "name": examples.name,
                 "sha256": examples.digest,
                 "items": len(examples),
-                **({"held_out": True} if wishes.held_out else {}),
+                **({"held_out": True} if options.held_out else {}),
             },
-            **class_figures(counts),
+            **class_metrics(counts),
             "nats": mean_nats(logs[readable], right[readable]),
-            "baselines": baseline_figures(examples, others, number, unit),
-            "baselines_from": _learnt_from(examples, others, wishes),
+            "baselines": baseline_metrics(examples, others, number, unit),
+            "baselines_from": _learnt_from(examples, others, options),
             "unit": unit,
-            "by_label": label_figures(counts, model.labels),
+            "by_label": label_metrics(counts, model.labels),
             "confusion": {"labels": list(model.labels), "counts": counts[:, :-1].tolist()},
             "failed": len(ids) - len(readable),
             "tokens_per_second": sum(len(ids[row] or []) for row in readable) / seconds,
@@ -111,13 +111,13 @@ def evaluate_classes(
     )
 
 
-def columns_of(model: Model, wishes: ClassWishes) -> Columns:
+def columns_of(model: Model, options: ClassificationOptions) -> Columns:
     """Where texts and labels stand, as it is wished or as the checkpoint remembers it, and what its labels are called in the data."""
     seen = provenance(model, "data")
     text, label, names = (seen.get(key) for key in ("text_column", "label_column", "label_names"))
     return Columns(
-        wishes.text_column or (text if isinstance(text, str) and text else "text"),
-        wishes.label_column or (label if isinstance(label, str) and label else "label"),
+        options.text_column or (text if isinstance(text, str) and text else "text"),
+        options.label_column or (label if isinstance(label, str) and label else "label"),
         {str(code): str(name) for code, name in names.items()} if isinstance(names, Mapping) else {},
         "--text-column",
         "--label-column",
@@ -167,10 +167,10 @@ def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
         return None
 
 
-def baseline_figures(
+def baseline_metrics(
     examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str
 ) -> dict[str, dict[str, float]]:
-    """The figures of each baseline on the examples, after learning from the others, or by cross-validation where there are none.
+    """The metrics of each baseline on the examples, after learning from the others, or by cross-validation where there are none.
 
     number: of each label. unit: of their n-grams.
     """
@@ -215,7 +215,7 @@ def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
     return split.training, split.validation
 
 
-def _learnt_from(examples: Examples, others: Examples | None, wishes: ClassWishes) -> str:
+def _learnt_from(examples: Examples, others: Examples | None, options: ClassificationOptions) -> str:
     if others is None:
         return f"the other {FOLDS - 1} of {FOLDS} parts of {examples.name}"
-    return f"the rest of {examples.name}" if wishes.held_out else others.name
+    return f"the rest of {examples.name}" if options.held_out else others.name

@@ -1,4 +1,4 @@
-"""The lessons of a classifier: texts with labels, in batches of like length."""
+"""The objective of a classifier: texts with labels, in batches of like length."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqshell.core.truncation import Cut
 from seqshell.host import Registry
 from seqshell.training.classification.data import (
     Examples,
-    Split,
+    ExampleSplit,
     check_labels,
     check_seen,
     label_names,
@@ -32,27 +32,27 @@ from seqshell.training.classification.data import (
     split_examples,
 )
 from seqshell.training.classification.evaluation import (
-    baseline_figures,
+    baseline_metrics,
     encoded,
     last_logits,
     mean_nats,
     predictions,
     unit_of,
 )
-from seqshell.training.classification.figures import UNREAD, class_figures, confusion
-from seqshell.training.classification.tables import figures_table
+from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
+from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
-from seqshell.training.objective import Figures, Piece
+from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.recipes.recipe import Recipe
 
 NUM_EXAMPLES = 3  # texts shown to newcomers where the recipe names none
 SHOWN = 3  # labels of a sample
 TIE = 1e-6  # of nats, beside a share: where the shares are equal, the nats say which is better
-FIGURES = ("nats", "accuracy", "macro_recall", "macro_f1")
+METRICS = ("nats", "accuracy", "macro_recall", "macro_f1")
 
 
-def read_lessons(recipe: Recipe) -> Split:
+def read_recipe_split(recipe: Recipe) -> ExampleSplit:
     """The examples of a recipe, cut in two by share or by file. RecipeError, with row and column, for what cannot be learnt."""
     examples, validation = read_recipe_examples(recipe), recipe.data.validation
     if isinstance(validation, float | int):
@@ -61,11 +61,11 @@ def read_lessons(recipe: Recipe) -> Split:
     check_labels(examples.labels, examples.name)
     others = read_recipe_examples(recipe, validation)
     check_seen(others, examples.labels)
-    return Split(examples, others)
+    return ExampleSplit(examples, others)
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedExamples:
     """The ids of texts as the model reads them, and the number of the label of each; those it cannot read are left out. rows: of the others."""
 
     ids: list[Ids]
@@ -74,7 +74,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class ClassifyingLessons:
+class ClassificationObjective:
     """Texts with labels, to train on and to validate on. labels: by their numbers."""
 
     recipe: Recipe
@@ -82,7 +82,7 @@ class ClassifyingLessons:
     config: Any
     tokenizer: Tokenizer
     labels: tuple[str, ...]
-    split_of: Split
+    split_of: ExampleSplit
 
     num_orders = 2**31
 
@@ -100,7 +100,7 @@ class ClassifyingLessons:
         return {"training": len(self.split_of.training), "validation": len(self.split_of.validation)}  # examples
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         told = f"{self.split['training']:,} examples to train on, {self.split['validation']:,} to validate"
         counts = Counter(self.split_of.training.labels)
         (most, many), *_, (least, few) = counts.most_common()
@@ -111,14 +111,14 @@ class ClassifyingLessons:
         return told + (f"\n{unread:,} texts of which the vocabulary knows nothing are left out" if unread else "")
 
     @cached_property
-    def num_pieces(self) -> int:
+    def num_batches(self) -> int:
         return len(self._batches(0))
 
     def initial_state(self, module: Any) -> State:
         """Nothing is carried: each text has its own beginning."""
         return ()
 
-    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+    def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(inputs [B, T] padded right, labels [B])."""
         for rows in self._batches(order)[first:]:
             yield pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
@@ -129,16 +129,16 @@ class ClassifyingLessons:
         lengths = [len(ids) for ids in self._training.ids]
         return group_by_length(lengths, rows=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
-    def num_tokens(self, piece: Piece) -> int:
-        return int(np.count_nonzero(piece[0]))
+    def num_tokens(self, batch: TrainingBatch) -> int:
+        return int(np.count_nonzero(batch[0]))
 
-    def num_losses(self, piece: Piece) -> int:
+    def num_losses(self, batch: TrainingBatch) -> int:
         """Its texts."""
-        return len(piece[1])
+        return len(batch[1])
 
-    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the labels, each example weighted by `weights`."""
-        inputs, labels = on_device(module, piece)
+        inputs, labels = on_device(module, batch)
         logits = last_logits(module, inputs, causal=self.architecture.causal).float()
         nats = functional.cross_entropy(
             logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
@@ -153,7 +153,7 @@ class ClassifyingLessons:
         weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
         return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 
-    def validate(self, module: Any) -> Figures:
+    def validate(self, module: Any) -> Metrics:
         """Nats, accuracy, macro recall and macro F1. Less of the first figure is better: what the recipe's criterion leaves to be wished."""
         examples = self._validation
         logs = np.zeros((len(examples.ids), len(self.labels)), np.float32)
@@ -162,26 +162,26 @@ class ClassifyingLessons:
         found_labels = np.full(len(self.split_of.validation), UNREAD)
         found_labels[list(examples.rows)] = logs.argmax(1)
         counts = confusion(self._right(self.split_of.validation), found_labels.tolist(), len(self.labels))
-        figures = {"nats": mean_nats(logs, examples.labels), **class_figures(counts)}
+        metrics = {"nats": mean_nats(logs, examples.labels), **class_metrics(counts)}
         criterion = self.recipe.training.criterion
         if criterion == "nats":
-            return figures
+            return metrics
         parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
-        return {"wanting": 1 - sum(figures[part] for part in parts) / len(parts) + TIE * figures["nats"], **figures}
+        return {"wanting": 1 - sum(metrics[part] for part in parts) / len(parts) + TIE * metrics["nats"], **metrics}
 
-    def remark(self, figures: Figures) -> str:
-        shares = ", ".join(f"{name.replace('_', ' ')} {100 * figures[name]:.2f} %" for name in FIGURES[1:3])
-        return f"{figures['nats']:.4f} nats, {shares}"
+    def summary(self, metrics: Metrics) -> str:
+        shares = ", ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.2f} %" for name in METRICS[1:3])
+        return f"{metrics['nats']:.4f} nats, {shares}"
 
-    def measure(self, module: Any) -> Figures:
-        """With the figures of the baselines, which learn from the same examples."""
-        return {**self.figures_of(self.validate(module)), "baselines": self._baselines}
+    def measure(self, module: Any) -> Metrics:
+        """With the metrics of the baselines, which learn from the same examples."""
+        return {**self.as_measured(self.validate(module)), "baselines": self._baselines}
 
-    def figures_of(self, validation: Figures) -> Figures:
-        return {name: validation[name] for name in FIGURES}
+    def as_measured(self, validation: Metrics) -> Metrics:
+        return {name: validation[name] for name in METRICS}
 
-    def table(self, measured: Figures) -> Table:
-        return figures_table(self.recipe.name, measured, unit_of(self.tokenizer))
+    def table(self, measured: Metrics) -> Table:
+        return metrics_table(self.recipe.name, measured, unit_of(self.tokenizer))
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the shortest text to train on of each of the commonest labels."""
@@ -210,25 +210,25 @@ class ClassifyingLessons:
         return Cut.of(dataclasses.asdict(self.config))
 
     @cached_property
-    def _training(self) -> Encoded:
+    def _training(self) -> EncodedExamples:
         return self._encoded(self.split_of.training)
 
     @cached_property
-    def _validation(self) -> Encoded:
+    def _validation(self) -> EncodedExamples:
         return self._encoded(self.split_of.validation)
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
         training, validation = self.split_of.training, self.split_of.validation
-        return baseline_figures(validation, training, self._numbers, unit_of(self.tokenizer))
+        return baseline_metrics(validation, training, self._numbers, unit_of(self.tokenizer))
 
-    def _encoded(self, examples: Examples) -> Encoded:
+    def _encoded(self, examples: Examples) -> EncodedExamples:
         ids = [encoded(self.tokenizer, self._cut, text) for text in examples.texts]
         rows = [row for row, each in enumerate(ids) if each]
         if not rows:
             raise RecipeError(f"{examples.name} has no text of which the vocabulary knows something")
         right = np.array(self._right(examples))
-        return Encoded([each for each in ids if each], right[rows], tuple(rows))
+        return EncodedExamples([each for each in ids if each], right[rows], tuple(rows))
 
     def _right(self, examples: Examples) -> list[int]:
         """The numbers of the labels."""

@@ -1,4 +1,4 @@
-"""The figures of a classifier as people see them: beside the baselines, label by label, and the confusion matrix as a table and as a picture."""
+"""The metrics of a classifier as people see them: beside the baselines, label by label, and the confusion matrix as a table and as a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from seqshell.core.events import Table
 from seqshell.training.classification import baselines
-from seqshell.training.classification.figures import Counts
+from seqshell.training.classification.metrics import Counts
 from seqshell.training.pictures import new_figure, write_figure
 
 WIDEST = 20  # labels of which the whole matrix is shown in a terminal; of more, the commonest confusions
@@ -20,28 +20,28 @@ WRITTEN = 40  # labels of which the picture has numbers
 
 
 def tables(values: Mapping[str, Any], width: int | None = None) -> list[Table]:
-    """Those of the figures of `evaluate_classes`. width: of the window, in characters; None where lines may have any length."""
+    """Those of the metrics of `evaluate_classes`. width: of the window, in characters; None where lines may have any length."""
     counts, labels = _matrix(values)
     return [
-        figures_table(values["model"], values, values["unit"]),
+        metrics_table(values["model"], values, values["unit"]),
         labels_table(values["by_label"]),
         confusion_table(counts, labels, width),
     ]
 
 
-def figures_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
+def metrics_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
     """accuracy, macro recall and macro F1 of the model, called `name`, and of the baselines among the values. unit: of their n-grams."""
     titles = baselines.titles(unit)
-    rows = {name: values, **{titles[key]: figures for key, figures in values["baselines"].items()}}
+    rows = {name: values, **{titles[key]: metrics for key, metrics in values["baselines"].items()}}
     cells = (
-        (title, *(_percent(figures[key]) for key in ("accuracy", "macro_recall", "macro_f1")))
-        for title, figures in rows.items()
+        (title, *(_percent(metrics[key]) for key in ("accuracy", "macro_recall", "macro_f1")))
+        for title, metrics in rows.items()
     )
     return Table(("", "accuracy", "macro recall", "macro F1"), tuple(cells))
 
 
 def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
-    """What `label_figures` counted."""
+    """What `label_metrics` counted."""
     rows = (
         (item["label"], item["items"], *(_percent(item[key]) for key in ("recall", "precision", "f1")))
         for item in by_label

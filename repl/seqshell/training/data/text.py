@@ -18,7 +18,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
 
-SMALLEST = 256  # characters to train on; below, nothing can be learnt and the pieces become too short to carry a state
+SMALLEST = 256  # characters to train on; below, nothing can be learnt and the batches become too short to carry a state
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ def _python_text(word: str) -> str:
 
 
 def fit_sizes(num_tokens: int, batch_size: int, sequence_length: int) -> tuple[int, int]:
-    """The batch size and sequence length that a text of num_tokens can fill: every stream holds at least four pieces, if need be shorter ones."""
+    """The batch size and sequence length that a text of num_tokens can fill: every stream holds at least four batches, if need be shorter ones."""
     sequence_length = max(1, min(sequence_length, (num_tokens - 1) // 8))
     return max(1, min(batch_size, (num_tokens - 1) // (4 * sequence_length))), sequence_length
 
 
 @dataclass(frozen=True)
 class Streams:
-    """A text read as `batch_size` contiguous streams, in pieces of `sequence_length`. Row b of one piece goes on in row b of the next.
+    """A text read as `batch_size` contiguous streams, in batches of `sequence_length`. Row b of one batch goes on in row b of the next.
 
     ids: [N] int64, taken as a ring, so that each epoch may start elsewhere.
     """
@@ -120,17 +120,17 @@ class Streams:
     sequence_length: int
 
     @property
-    def num_pieces(self) -> int:
-        """Pieces in an epoch; fewer than a piece of each stream is left out, another one each time."""
+    def num_batches(self) -> int:
+        """Pieces in an epoch; fewer than a batch of each stream is left out, another one each time."""
         return max(1, (self.ids.size - 1) // self.batch_size // self.sequence_length)
 
-    def pieces(self, offset: int, start: int = 0) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """(inputs [B, T], targets [B, T]) from piece `start` on, the ring turned by `offset`."""
+    def batches(self, offset: int, start: int = 0) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """(inputs [B, T], targets [B, T]) from batch `start` on, the ring turned by `offset`."""
         turned = np.roll(self.ids, -offset)
         length = (turned.size - 1) // self.batch_size
         inputs = turned[: length * self.batch_size].reshape(self.batch_size, length)
         targets = turned[1 : length * self.batch_size + 1].reshape(self.batch_size, length)
-        for index in range(start, self.num_pieces):
+        for index in range(start, self.num_batches):
             span = slice(index * self.sequence_length, (index + 1) * self.sequence_length)
             yield np.ascontiguousarray(inputs[:, span]), np.ascontiguousarray(targets[:, span])
 

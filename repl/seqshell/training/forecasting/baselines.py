@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[Any]
+Array = NDArray[Any]
 Positions = NDArray[np.int64]
 
 WINDOW = 336  # values that the line is laid through: what NLinear was published with
-PIECE = 4096  # windows that are held at once
+WINDOWS = 4096  # windows that are held at once
 RIDGE = 1e-3  # added to the sums of squares, so that columns that never change do no harm
 LONGEST_SEASON = 1000
 LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # correlations from which on there is a season
@@ -25,20 +25,20 @@ NEARLY = 0.9  # of the best correlation
 FLAT = 1e-9  # of the largest value: less is rounding
 
 
-def last_value(values: Values, positions: Positions, horizon: int) -> Values:
+def last_value(values: Array, positions: Positions, horizon: int) -> Array:
     """The last value, H times."""
-    again: Values = np.repeat(values[positions, None], horizon, axis=1)
+    again: Array = np.repeat(values[positions, None], horizon, axis=1)
     return again
 
 
-def seasonal(values: Values, positions: Positions, horizon: int, season: int) -> Values:
+def seasonal(values: Array, positions: Positions, horizon: int, season: int) -> Array:
     """What was `season` rows earlier, or as many seasons as it takes to know it; before the first row, the first."""
     steps = np.arange(horizon) % season - season + 1
-    again: Values = values[np.maximum(positions[:, None] + steps, 0)]
+    again: Array = values[np.maximum(positions[:, None] + steps, 0)]
     return again
 
 
-def find_season(values: Values) -> int:
+def find_season(values: Array) -> int:
     """After how many rows, 2 or more, a series does again what it did; 1 where it has no season. values: [N, F], the rows to train on.
 
     What changes from row to row tells of a season however the level drifts: the lag at which changes correlate best with themselves, on the average
@@ -67,15 +67,15 @@ def _peaks(correlations: NDArray[np.float64]) -> dict[int, float]:
     }
 
 
-def _detrended(values: Values) -> Values:
+def _detrended(values: Array) -> Array:
     """Values less the straight line through each column."""
     times = np.arange(len(values)) - (len(values) - 1) / 2
     centred = values - values.mean(0)
-    level: Values = centred - np.outer(times, times @ centred / max(1.0, float(times @ times)))
+    level: Array = centred - np.outer(times, times @ centred / max(1.0, float(times @ times)))
     return level
 
 
-def _correlations(values: Values) -> NDArray[np.float64]:
+def _correlations(values: Array) -> NDArray[np.float64]:
     """How rows [N, F] correlate with those 0, 1, 2, ... earlier, on the average of the columns; empty where they are too few to tell."""
     longest = min(LONGEST_SEASON, len(values) // 3)
     if longest < 2:
@@ -96,14 +96,14 @@ class NLinear:
     """Each of the H next values less the last one as a linear function of the last W values less the last one, the same for all columns
     (Zeng et al. 2023, https://arxiv.org/abs/2205.13504, section 4), by least squares over all windows of the rows that it is given."""
 
-    def __init__(self, values: Values, horizon: int, window: int = WINDOW) -> None:
+    def __init__(self, values: Array, horizon: int, window: int = WINDOW) -> None:
         """values: [N, F], the rows to train on; the window is shortened where they are few."""
         self.window = max(1, min(window, (len(values) - horizon) // 4))
         size = self.window + 1
         squares, products = np.zeros((size, size)), np.zeros((size, horizon))
         positions = np.arange(self.window - 1, len(values) - horizon)
-        for start in range(0, len(positions), PIECE):
-            some = positions[start : start + PIECE]
+        for start in range(0, len(positions), WINDOWS):
+            some = positions[start : start + WINDOWS]
             inputs, last = self._inputs(values, some)
             targets = values[some[:, None] + np.arange(1, horizon + 1)] - last[:, None]  # [P, H, F]
             targets = targets.transpose(0, 2, 1).reshape(-1, horizon)
@@ -111,16 +111,16 @@ class NLinear:
             products += inputs.T @ targets
         self._weights = np.linalg.solve(squares + RIDGE * np.eye(size), products)  # [W + 1, H]
 
-    def __call__(self, values: Values, positions: Positions) -> Values:
+    def __call__(self, values: Array, positions: Positions) -> Array:
         """[P, H, F]. Before the first row the window holds the first one."""
         found = []
-        for start in range(0, len(positions), PIECE):
-            inputs, last = self._inputs(values, positions[start : start + PIECE])
+        for start in range(0, len(positions), WINDOWS):
+            inputs, last = self._inputs(values, positions[start : start + WINDOWS])
             changes = (inputs @ self._weights).reshape(*last.shape, -1)  # [P, F, H]
             found.append(changes.transpose(0, 2, 1) + last[:, None])
         return np.concatenate(found)
 
-    def _inputs(self, values: Values, positions: Positions) -> tuple[Values, Values]:
+    def _inputs(self, values: Array, positions: Positions) -> tuple[Array, Array]:
         """A row for each position and column, [P F, W + 1], the last one a constant, and the last values [P, F]."""
         last = values[positions].astype(np.float64)
         windows = values[np.maximum(positions[:, None] + np.arange(1 - self.window, 1), 0)] - last[:, None]  # [P, W, F]

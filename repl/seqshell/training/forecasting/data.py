@@ -31,20 +31,20 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeriesData:
-    """A table of numbers, oldest first. values: [N, F]; sha256: of the bytes of its file. remark: on times that are missing, "" without any."""
+    """A table of numbers, oldest first. values: [N, F]; sha256: of the bytes of its file. note: on times that are missing, "" without any."""
 
     name: str
     sha256: str
     columns: tuple[str, ...]
     values: Numbers
-    remark: str = ""
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
 
 
 @dataclass(frozen=True)
-class Split:
+class RowSplit:
     """Rows [start, end) of each part, one after the other in time; test may be empty."""
 
     training: range
@@ -94,7 +94,7 @@ def read_series(
     """
     table = read_table(word, folder, origin)
     if time_column:
-        remark = _check_times(table, time_column)
+        note = _check_times(table, time_column)
     names = tuple(columns) or tuple(name for name in table.columns if name != time_column)
     if not names:
         raise RecipeError(f"{table.name}, row 1: there is no column but {time_column!r}, the time")
@@ -104,7 +104,7 @@ def read_series(
     values = np.array(
         [[_number(table, index, place, way_out) for place in places] for index in range(len(table.rows))], np.float64
     )
-    return SeriesData(table.name, table.digest, names, values, remark if time_column else "")
+    return SeriesData(table.name, table.digest, names, values, note if time_column else "")
 
 
 def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...]] | None:
@@ -137,7 +137,7 @@ def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...
     )
 
 
-def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Split:
+def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> RowSplit:
     """The parts of a table of so many rows. RecipeError when one is too short for forecasts of `horizon` steps."""
     if data.ends:
         ends = list(data.ends)
@@ -160,7 +160,7 @@ def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Sp
         kept = round(num_rows * data.test)
         ends = [num_rows - kept - max(1, round(num_rows * data.validation)), num_rows - kept, num_rows]
     training, validation, *test = ends
-    split = Split(range(training), range(training, validation), range(validation, test[0] if test else validation))
+    split = RowSplit(range(training), range(training, validation), range(validation, test[0] if test else validation))
     least = {"train on": (split.training, horizon + 2), "validate on": (split.validation, horizon)}
     if split.test:
         least["test on"] = (split.test, horizon)
@@ -205,7 +205,7 @@ def _is_time(cell: str) -> bool:
 
 
 def _check_times(table: TableFile, column: str) -> str:
-    """RecipeError when a time is not later than the one before it. Returns a remark on steps that are left out; times that are neither numbers nor
+    """RecipeError when a time is not later than the one before it. Returns a note on steps that are left out; times that are neither numbers nor
     dates are not looked at."""
     place = table.place(column, "data.time_column")
     times = [_moment(row[place].strip()) for row in table.rows]

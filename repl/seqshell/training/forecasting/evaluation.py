@@ -1,4 +1,4 @@
-"""Forecasts of a torch module at every row of a series, and its figures with those of the baselines beside them."""
+"""Forecasts of a torch module at every row of a series, and its metrics with those of the baselines beside them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from seqshell.core.model import Model
 from seqshell.core.state import State, leaves, map_leaves
 from seqshell.training.data.tables import column_names
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
-from seqshell.training.forecasting.data import Scale, SeriesData, Split, read_series
-from seqshell.training.forecasting.figures import covered, errors, num_windows, usual_horizons
+from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, read_series
+from seqshell.training.forecasting.metrics import covered, errors, num_windows, usual_horizons
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import provenance
 
-PIECE = 1024  # rows that are observed in one call
+CHUNK = 1024  # rows that are observed in one call
 POSITIONS = 256  # rows at which forecasts are made in one call
 
-Values = NDArray[np.float32]
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class SeriesWishes:
+class ForecastOptions:
     """What is measured, as it is typed; empty: as usual.
 
     rows: START:END of those that are forecast, from 0. Usually, of the file that the model was trained on, those that were held out; of any other,
@@ -49,13 +49,13 @@ def observed(module: Any, values: Tensor, state: State) -> State:
     observe: Callable[[Tensor, State], State] = getattr(module, "observe", None) or (
         lambda some, state: module(some, state)[1]
     )
-    for start in range(0, values.shape[1], PIECE):
-        state = observe(values[:, start : start + PIECE], state)
+    for start in range(0, values.shape[1], CHUNK):
+        state = observe(values[:, start : start + CHUNK], state)
     return state
 
 
 @torch.inference_mode()
-def forecasts(module: Any, values: Values, positions: range, horizon: int) -> Values:
+def forecasts(module: Any, values: Array, positions: range, horizon: int) -> Array:
     """What a module forecasts after reading up to each position, [P, H, F, Q]; it sees no row after it.
 
     values: [N, F], read from the first one on. module: in eval mode; its own horizon is `horizon` or longer, or 1, and then it is stepped on the
@@ -94,33 +94,33 @@ def _stepped(module: Any, values: Tensor, state: State, horizon: int) -> Tensor:
 
 def measure(
     module: Any,
-    values: Values,
+    values: Array,
     judged: range,
     *,
     horizons: Sequence[int] = (),
     training: range = range(0),
     season: int = 1,
 ) -> dict[str, Any]:
-    """mse and mae by horizon, windows, where the module gives an interval what it covers, and the same figures of the baselines.
+    """mse and mae by horizon, windows, where the module gives an interval what it covers, and the same metrics of the baselines.
 
     values: [N, F], normalised; judged: the rows that are forecast. horizons: default, the usual ones of the module. training: the rows that
     NLinear is fitted to; without any it is left out, as last season is without one. RecipeError when no window of a horizon fits.
     """
     wanted = find_horizons(module, values, judged, horizons)
     outputs = forecasts(module, values, positions_before(judged), max(wanted))
-    return figures(outputs, values, judged, wanted, training=training, season=season)
+    return metrics_of_forecasts(outputs, values, judged, wanted, training=training, season=season)
 
 
-def figures(
-    outputs: Values,
-    values: Values,
+def metrics_of_forecasts(
+    outputs: Array,
+    values: Array,
     judged: range,
     horizons: Sequence[int],
     *,
     training: range = range(0),
     season: int = 1,
 ) -> dict[str, Any]:
-    """The figures of `measure` from forecasts at `positions_before(judged)`: [P, H, F, Q]."""
+    """The metrics of `measure` from forecasts at `positions_before(judged)`: [P, H, F, Q]."""
     positions, longest = np.array(positions_before(judged)), max(horizons)
     judged = range(int(positions[0]) + 1, judged.stop)  # the first row of all is forecast by nobody
     point, number = outputs[..., outputs.shape[-1] // 2], outputs.shape[-1]
@@ -143,7 +143,7 @@ def positions_before(judged: range) -> range:
     return range(max(0, judged.start - 1), judged.stop - 1)
 
 
-def find_horizons(module: Any, values: Values, judged: range, wanted: Sequence[int] = ()) -> tuple[int, ...]:
+def find_horizons(module: Any, values: Array, judged: range, wanted: Sequence[int] = ()) -> tuple[int, ...]:
     """The wanted horizons in order, or the usual ones that fit. RecipeError for one beyond the model's, unless that is 1 and the model is
     stepped, and for one that is longer than the rows that are judged."""
     longest, fits = int(_first_outputs(module, values).shape[2]), len(positions_before(judged))
@@ -158,26 +158,26 @@ def find_horizons(module: Any, values: Values, judged: range, wanted: Sequence[i
     return found
 
 
-def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) -> dict[str, Any]:
-    """The object that `seqshell evaluate --json` prints, of a model for FORECAST on a table. RecipeError of the data, UsageError of wishes that
+def evaluate_series(model: Model, module: Any, word: str, options: ForecastOptions) -> dict[str, Any]:
+    """The object that `seqshell evaluate --json` prints, of a model for FORECAST on a table. RecipeError of the data, UsageError of options that
     cannot be."""
     series = model.series
     assert series is not None  # every model for FORECAST has one
     time_column = series.time_column if series.time_column in column_names(Path(word)) else ""
-    source = read_series(word, _words(wishes.columns) or series.columns, time_column, way_out="--columns")
+    source = read_series(word, _words(options.columns) or series.columns, time_column, way_out="--columns")
     if len(source.columns) != len(series.columns):
         raise UsageError(
             f"--columns: {model.name} reads {len(series.columns)} of them ({', '.join(series.columns)}), not {len(source.columns)}"
         )
     parts = _parts(model, source)
-    judged = _rows(wishes.rows, len(source)) if wishes.rows else parts.judged if parts else range(len(source))
+    judged = _rows(options.rows, len(source)) if options.rows else parts.judged if parts else range(len(source))
     values = Scale(np.array(series.mean), np.array(series.std)).normalised(source.values)
-    wanted = find_horizons(module, values, judged, _horizons(wishes.horizons))
+    wanted = find_horizons(module, values, judged, _horizons(options.horizons))
     start = time.perf_counter()
     outputs = forecasts(module, values, positions_before(judged), max(wanted))
     seconds = time.perf_counter() - start
     season = provenance(model, "data").get("season", 1)
-    measured = figures(
+    measured = metrics_of_forecasts(
         outputs,
         values,
         judged,
@@ -200,7 +200,7 @@ def evaluate_series(model: Model, module: Any, word: str, wishes: SeriesWishes) 
     }
 
 
-def _parts(model: Model, source: SeriesData) -> Split | None:
+def _parts(model: Model, source: SeriesData) -> RowSplit | None:
     """How the rows of a table were split where it is the one that a model was trained on."""
     if provenance(model, "data").get("sha256") != source.sha256:
         return None
@@ -208,7 +208,7 @@ def _parts(model: Model, source: SeriesData) -> Split | None:
     if not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) > len(source) or not any(sizes[1:]):
         return None
     first, second, last = itertools.accumulate(sizes)
-    return Split(range(first), range(first, second), range(second, last))
+    return RowSplit(range(first), range(first, second), range(second, last))
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ def _rows(text: str, num_rows: int) -> range:
 
 
 @torch.inference_mode()
-def _first_outputs(module: Any, values: Values) -> Tensor:
+def _first_outputs(module: Any, values: Array) -> Tensor:
     """The forecast after the first row: [1, 1, K, F, Q]."""
     device = device_of(module)
     outputs: Tensor = module(torch.from_numpy(values[None, :1]).to(device), module.initial_state(1))[0]

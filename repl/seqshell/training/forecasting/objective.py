@@ -1,4 +1,4 @@
-"""The lessons of a forecasting model: pieces of a series from anywhere in its training rows, and at every position the steps that followed."""
+"""The objective of a forecasting model: batches of a series from anywhere in its training rows, and at every position the steps that followed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from seqshell.core.state import State
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.training.forecasting.baselines import find_season
-from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, Split, read_series, scale_of, split_rows
+from seqshell.training.forecasting.data import Numbers, RowSplit, Scale, SeriesData, read_series, scale_of, split_rows
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
-from seqshell.training.forecasting.figures import errors, figures_table, quantile_levels
-from seqshell.training.objective import Figures, Piece
+from seqshell.training.forecasting.metrics import errors, metrics_table, quantile_levels
+from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.recipes.recipe import Recipe
 
@@ -31,7 +31,7 @@ DIGITS = 4  # to which an example's values are rounded
 
 
 @dataclass(frozen=True)
-class ForecastingLessons:
+class ForecastObjective:
     """A series, its rows split by time. Everything that is learnt, mean and standard deviation too, comes from the training rows alone.
 
     beginning: [M, F], values to begin with. horizon, num_quantiles: K and Q of the module's outputs.
@@ -41,7 +41,7 @@ class ForecastingLessons:
     architecture: Architecture
     config: Any
     source: SeriesData
-    parts: Split
+    parts: RowSplit
     beginning: Numbers
     horizon: int
     num_quantiles: int
@@ -60,14 +60,14 @@ class ForecastingLessons:
         return {name: len(rows) for name, rows in parts.items()}
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         sizes = self.split
         told = f"{sizes['training']:,} rows of {', '.join(self.source.columns)} to train on, {sizes['validation']:,} to validate"
         told += f", {sizes['test']:,} to test" if sizes["test"] else ""
         fitted, wanted = (self.batch_size, self.length), self.recipe.training
         if fitted != (wanted.batch_size, wanted.sequence_length):
             told += f"\nthe series is short: batches of {fitted[0]} x {fitted[1]} rows fit it"
-        return told + (f"\n{self.source.remark}" if self.source.remark else "")
+        return told + (f"\n{self.source.note}" if self.source.note else "")
 
     @cached_property
     def scale(self) -> Scale:
@@ -93,7 +93,7 @@ class ForecastingLessons:
 
     @property
     def length(self) -> int:
-        """Positions of a piece at which something is learnt."""
+        """Positions of a batch at which something is learnt."""
         return max(1, min(self.recipe.training.sequence_length, self.num_positions // 4))
 
     @property
@@ -102,18 +102,18 @@ class ForecastingLessons:
 
     @property
     def context(self) -> int:
-        """Rows that are read before a piece, for its state alone: as many as a window holds, at least as many as the piece has."""
+        """Rows that are read before a batch, for its state alone: as many as a window holds, at least as many as the batch has."""
         return max(self.length, int(getattr(self.config, "window", 0)))
 
     @property
-    def num_pieces(self) -> int:
+    def num_batches(self) -> int:
         return -(-(self.num_positions // self.length) // self.batch_size)
 
     def initial_state(self, module: Any) -> State:
-        """Nothing is carried: each piece has its own context."""
+        """Nothing is carried: each batch has its own context."""
         return ()
 
-    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+    def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(context [B, C, F], inputs [B, T, F], targets [B, T, K, F]), each row from another place, all places in an epoch once.
 
         Before the first training row, that row stands in the context; so does, in the share of the rows that `state_zeroing` names, the first of
@@ -126,7 +126,7 @@ class ForecastingLessons:
         )
         forgotten = draws.random(len(starts)) < self.recipe.training.state_zeroing
         begins = np.where(forgotten, np.maximum(starts - draws.integers(self.context + 1, size=len(starts)), 0), 0)
-        for number in range(first, self.num_pieces):
+        for number in range(first, self.num_batches):
             some = slice(number * self.batch_size, (number + 1) * self.batch_size)
             start, begin = starts[some, None], begins[some, None]
             places = start + np.arange(self.length)  # [B, T]
@@ -137,40 +137,40 @@ class ForecastingLessons:
                 self.values[places[..., None] + np.arange(1, self.horizon + 1)],
             )
 
-    def num_tokens(self, piece: Piece) -> int:
-        return int(piece[1].shape[0] * piece[1].shape[1])
+    def num_tokens(self, batch: TrainingBatch) -> int:
+        return int(batch[1].shape[0] * batch[1].shape[1])
 
-    def num_losses(self, piece: Piece) -> int:
-        return self.num_tokens(piece)
+    def num_losses(self, batch: TrainingBatch) -> int:
+        return self.num_tokens(batch)
 
-    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """The point by its squared or absolute error, as the recipe has it, the other quantiles by their pinball losses beside it."""
-        context, inputs, targets = on_device(module, piece)
+        context, inputs, targets = on_device(module, batch)
         with torch.no_grad():
             before = observed(module, context, module.initial_state(len(context)))
         outputs, _ = module(inputs, before)  # [B, T, K, F, Q]
         return forecast_loss(outputs.float(), targets, self.recipe.training.point_loss, self.levels), state
 
-    def validate(self, module: Any) -> Figures:
+    def validate(self, module: Any) -> Metrics:
         """mse and mae of the whole horizon, that which is learnt first."""
         return self._judge(module, self.parts.validation)
 
-    def remark(self, figures: Figures) -> str:
+    def summary(self, metrics: Metrics) -> str:
         return (
-            ", ".join(f"{name.upper()} {value:.4f}" for name, value in figures.items())
+            ", ".join(f"{name.upper()} {value:.4f}" for name, value in metrics.items())
             + f" over {_steps(self.horizon)}"
         )
 
-    def measure(self, module: Any) -> Figures:
+    def measure(self, module: Any) -> Metrics:
         """On the rows to test on, where there are any."""
         training = self.parts.training
         return measure(module, self.values, self.parts.judged, training=training, season=self.season)
 
-    def figures_of(self, validation: Figures) -> Figures:
+    def as_measured(self, validation: Metrics) -> Metrics:
         return {name: {str(self.horizon): value} for name, value in validation.items()}
 
-    def table(self, measured: Figures) -> Table:
-        return figures_table(self.recipe.name, measured)
+    def table(self, measured: Metrics) -> Table:
+        return metrics_table(self.recipe.name, measured)
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the last values of the example."""
@@ -204,16 +204,16 @@ class ForecastingLessons:
         coming = self.scale.restored(found[..., self.num_quantiles // 2])
         return f"{_as_line(rows[-SHOWN:])} -> {_as_line(coming)}"
 
-    def _judge(self, module: Any, rows: range) -> Figures:
+    def _judge(self, module: Any, rows: range) -> Metrics:
         outputs = forecasts(module, self.values, positions_before(rows), self.horizon)
         found = errors(outputs[..., self.num_quantiles // 2], self.values, rows, (self.horizon,))
-        figures = {name: by_horizon[str(self.horizon)] for name, by_horizon in found.items()}
+        metrics = {name: by_horizon[str(self.horizon)] for name, by_horizon in found.items()}
         first = self.recipe.training.point_loss
-        return {first: figures[first], **figures}
+        return {first: metrics[first], **metrics}
 
 
-def make_lessons(recipe: Recipe, architecture: Architecture, config: Any, source: SeriesData) -> ForecastingLessons:
-    """The lessons of a recipe and its series. RecipeError when the series is too short, or the architecture gives no forecasts."""
+def make_objective(recipe: Recipe, architecture: Architecture, config: Any, source: SeriesData) -> ForecastObjective:
+    """The objective of a recipe and its series. RecipeError when the series is too short, or the architecture gives no forecasts."""
     width = len(source.columns)
     try:
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
@@ -229,7 +229,7 @@ def make_lessons(recipe: Recipe, architecture: Architecture, config: Any, source
     beginning = source.values[: parts.training.stop]
     if recipe.data.example:
         beginning = read_series(recipe.data.example, source.columns, folder=recipe.folder).values
-    return ForecastingLessons(recipe, architecture, config, source, parts, beginning, shape[2], shape[4])
+    return ForecastObjective(recipe, architecture, config, source, parts, beginning, shape[2], shape[4])
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:

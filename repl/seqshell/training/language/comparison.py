@@ -19,17 +19,18 @@ from seqshell.core.model import Model, Task
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.data.text import encode, load_text, read_text
-from seqshell.training.language.evaluation import measure, module_on
+from seqshell.training.language.evaluation import measure
 from seqshell.training.loop import train
 from seqshell.training.provenance import provenance
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
+from seqshell.training.torch_module import torch_module_on
 
 SHARE = 0.1  # of a text that is kept to measure on, where no recipe says
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ComparisonOptions:
     """What the user asked for. data: the text for all, instead of each recipe's own; test: the text to measure on, instead of the end of
     that. overrides: KEY=VALUE of all recipes. anew: a name that a model and a recipe have is the recipe."""
 
@@ -78,20 +79,20 @@ class Comparison:
 
 
 def compare(
-    wanted: Wanted, registry: Registry, *, stopped: Callable[[], bool] = lambda: False
+    options: ComparisonOptions, registry: Registry, *, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Progress | Notice | Comparison]:
     """How far it has come, what is worth knowing, and at last the comparison; none when `stopped` became true.
 
     UsageError for words that cannot be compared, RecipeError of data and trainings, VocabularyError of a text that a model cannot read.
     """
-    contestants = [_found(word, wanted, registry) for word in wanted.words]
+    contestants = [_found(word, options, registry) for word in options.words]
     names = [each.name for each in contestants]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(
             f"two of them are called {twice[0]}; name each once, and give recipes that are to differ files of their own"
         )
     recipes = [each for each in contestants if isinstance(each, Recipe)]
-    held_out = _held_out(wanted, contestants)
+    held_out = _held_out(options, contestants)
     for each in contestants:
         if isinstance(each, Model):  # before anything is trained
             _read(each, held_out)
@@ -117,7 +118,7 @@ def compare(
         if stopped():
             return
         yield Progress(index, len(models), model.name, "measuring")
-        rows.append(_measured(model, held_out, registry, wanted.device))
+        rows.append(_measured(model, held_out, registry, options.device))
     yield Progress(len(models), len(models), models[-1].name, "measuring")
     if len({json.dumps(model.tokenizer.to_json(), sort_keys=True) for model in models}) > 1:
         yield Notice(
@@ -127,35 +128,35 @@ def compare(
     yield Comparison({"task": Task.GENERATE.value, "data": data, "models": rows})
 
 
-def _found(word: str, wanted: Wanted, registry: Registry) -> Model | Recipe:
+def _found(word: str, options: ComparisonOptions, registry: Registry) -> Model | Recipe:
     """The model of a name or path, else the recipe, on the text that all are compared on."""
-    is_recipe = word.endswith(".toml") or (word in paths.list_recipes() and wanted.anew)
+    is_recipe = word.endswith(".toml") or (word in paths.list_recipes() and options.anew)
     if not is_recipe and (word.endswith(paths.ENDING) or word in paths.list_checkpoints(registry.checkpoint_folders)):
         found: Model | Recipe = open_model(word, registry)
     elif is_recipe or word in paths.list_recipes():
-        found = load_recipe(word, wanted.overrides)
+        found = load_recipe(word, options.overrides)
     else:
         raise UsageError(f"{word!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
     if found.task is not Task.GENERATE:
         raise UsageError(
             f"{found.name} is for {found.task}; compare is for language models, and seqshell evaluate measures one of any kind"
         )
-    return _on_data(found, wanted) if isinstance(found, Recipe) else found
+    return _on_data(found, options) if isinstance(found, Recipe) else found
 
 
-def _on_data(recipe: Recipe, wanted: Wanted) -> Recipe:
+def _on_data(recipe: Recipe, options: ComparisonOptions) -> Recipe:
     """The recipe on the user's texts, under a name that tells it from the same recipe on its own."""
     changes = []
-    if wanted.data:
-        changes.append(f"data.text={json.dumps(_absolute(wanted.data))}")
+    if options.data:
+        changes.append(f"data.text={json.dumps(_absolute(options.data))}")
         if not isinstance(recipe.data.validation, float):
             changes.append(f"data.validation={SHARE}")
-    if wanted.test:
-        changes.append(f"data.validation={json.dumps(_absolute(wanted.test))}")
-    device = [f"training.device={json.dumps(wanted.device)}"] if wanted.device != "auto" else []
+    if options.test:
+        changes.append(f"data.validation={json.dumps(_absolute(options.test))}")
+    device = [f"training.device={json.dumps(options.device)}"] if options.device != "auto" else []
     other = [
         f"-{how}-{Path(word.rpartition(':')[2]).stem}"
-        for how, word in (("on", wanted.data), ("for", wanted.test))
+        for how, word in (("on", options.data), ("for", options.test))
         if word
     ]
     name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in recipe.name + "".join(other))[
@@ -169,13 +170,13 @@ def _absolute(word: str) -> str:
     return word if word.startswith("python:") else str(Path(word).expanduser().absolute())
 
 
-def _held_out(wanted: Wanted, contestants: Sequence[Model | Recipe]) -> HeldOut:
+def _held_out(options: ComparisonOptions, contestants: Sequence[Model | Recipe]) -> HeldOut:
     """What none of them was trained on. A text that one was trained on begins, for all of them, where the last of them stopped to learn."""
     recipes = [each for each in contestants if isinstance(each, Recipe)]
-    if wanted.test:
-        name, text, digest = read_text(wanted.test)
+    if options.test:
+        name, text, digest = read_text(options.test)
         return HeldOut(name, digest, text, whole=True)
-    name, text, digest = read_text(wanted.data) if wanted.data else _own_text(contestants)
+    name, text, digest = read_text(options.data) if options.data else _own_text(contestants)
     learnt = [len(load_text(recipe.data, recipe.folder).training) for recipe in recipes]
     for model in contestants:
         if isinstance(model, Model) and provenance(model, "data").get("sha256") == digest:
@@ -239,11 +240,11 @@ def _read(model: Model, held_out: HeldOut) -> NDArray[np.int64]:
 
 
 def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
-    """A model's figures on the text."""
+    """A model's metrics on the text."""
     ids = _read(model, held_out)
-    module = module_on(device, model, registry)
+    module = torch_module_on(device, model, registry)
     start = time.perf_counter()
-    figures = measure(module, model.tokenizer, held_out.text)
+    metrics = measure(module, model.tokenizer, held_out.text)
     seconds = time.perf_counter() - start
     return {
         "model": model.name,
@@ -251,6 +252,6 @@ def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) 
         "parameters": model.num_parameters,
         "vocabulary": model.tokenizer.size,
         "unknown": float((ids == model.tokenizer.unk).mean()) if model.tokenizer.unk is not None else 0.0,
-        **figures,
-        "tokens_per_second": (ids.size - 1) * len(figures["nats"]) / seconds,
+        **metrics,
+        "tokens_per_second": (ids.size - 1) * len(metrics["nats"]) / seconds,
     }

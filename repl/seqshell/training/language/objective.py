@@ -1,4 +1,4 @@
-"""The lessons of a language model: contiguous streams of a text, read in pieces with the state carried on."""
+"""The objective of a language model: contiguous streams of a text, read in batches with the state carried on."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, lo
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
 from seqshell.training.language import evaluation
-from seqshell.training.objective import Figures, Piece
+from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class ReadingLessons:
+class LanguageObjective:
     """A text cut in two, encoded. streams: of its first part; validation_ids: [N] int64, of its second."""
 
     recipe: Recipe
@@ -51,7 +51,7 @@ class ReadingLessons:
         return {"training": len(self.text.training), "validation": len(self.text.validation)}  # characters
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         told = f"{self.streams.ids.size:,} tokens to train on, {self.validation_ids.size:,} to validate"
         fitted, wanted = (self.streams.batch_size, self.streams.sequence_length), self.recipe.training
         if fitted != (wanted.batch_size, wanted.sequence_length):
@@ -64,48 +64,48 @@ class ReadingLessons:
         return int(self.streams.ids.size)
 
     @property
-    def num_pieces(self) -> int:
-        return self.streams.num_pieces
+    def num_batches(self) -> int:
+        return self.streams.num_batches
 
     def initial_state(self, module: Any) -> State:
         return module.initial_state(self.streams.batch_size)
 
-    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+    def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(inputs [B, T], targets [B, T]); row b of one goes on in row b of the next."""
-        return self.streams.pieces(order, first)
+        return self.streams.batches(order, first)
 
-    def num_tokens(self, piece: Piece) -> int:
-        return int(piece[0].size)
+    def num_tokens(self, batch: TrainingBatch) -> int:
+        return int(batch[0].size)
 
-    def num_losses(self, piece: Piece) -> int:
-        return self.num_tokens(piece)
+    def num_losses(self, batch: TrainingBatch) -> int:
+        return self.num_tokens(batch)
 
-    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
-        inputs, targets = on_device(module, piece)
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
+        inputs, targets = on_device(module, batch)
         logits, state = module(inputs, state)  # [B, T, V]
         smoothing = self.recipe.training.label_smoothing
         return functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing
         ), state
 
-    def validate(self, module: Any) -> Figures:
+    def validate(self, module: Any) -> Metrics:
         """Nats by the protocol that others publish: cold blocks of 256 for characters, else streams side by side."""
         ids = self.validation_ids
         if self.tokenizer.name == "char":
             return {"blocks256": evaluation.cold_blocks(module, ids)}
         return {"carry": evaluation.carried(module, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
 
-    def remark(self, figures: Figures) -> str:
-        return ", ".join(f"{value:.4f} nats ({name})" for name, value in figures.items())
+    def summary(self, metrics: Metrics) -> str:
+        return ", ".join(f"{value:.4f} nats ({name})" for name, value in metrics.items())
 
-    def measure(self, module: Any) -> Figures:
+    def measure(self, module: Any) -> Metrics:
         return dict(evaluation.measure(module, self.tokenizer, self.text.validation))
 
-    def figures_of(self, validation: Figures) -> Figures:
+    def as_measured(self, validation: Metrics) -> Metrics:
         return {"nats": validation}
 
-    def table(self, measured: Figures) -> Table:
-        return evaluation.figures_table(measured)
+    def table(self, measured: Metrics) -> Table:
+        return evaluation.metrics_table(measured)
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first words of the training text."""
@@ -137,7 +137,7 @@ class ReadingLessons:
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 
-def read_text_lessons(
+def read_recipe_text(
     recipe: Recipe, tokenizer_type: Any
 ) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
     """The tokenizer of a recipe's text, the text, and the ids of both of its parts. RecipeError for what cannot be learnt from."""

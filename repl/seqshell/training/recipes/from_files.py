@@ -29,7 +29,7 @@ SERIES_ROWS = 60_000  # the same of rows of numbers
 SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in between is the horizon
 ROWS_PER_STEP = 12  # so many rows there are for each step ahead at least, and
 ROWS_PER_SEGMENT = 6  # times its size for each segment of a window
-LEAST_ROWS, ROWS_PER_PIECE = 4, 50  # a batch has so many pieces of the series at least, and one for so many rows
+LEAST_ROWS, ROWS_PER_CHUNK = 4, 50  # a batch has so many batches of the series at least, and one for so many rows
 TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 LANGUAGE = re.compile(r"[a-z]{2}")  # what a file may end in when it is named after its language: test.fr
 
@@ -187,7 +187,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     model["window"] = horizon * max(2, min(model["window"] // horizon, rows // (ROWS_PER_SEGMENT * horizon)))
     training["epochs"] = _epochs(SERIES_ROWS, rows)
     training["sample_every"] = max(1, training["epochs"] // 10)
-    training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_PIECE))
+    training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_CHUNK))
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
     tables["defaults"]["about"] = (
         f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name.removesuffix('.gz')} reads your table."

@@ -147,7 +147,7 @@ class TrainingSettings:
         0, low=0, high=100, help="at the end, try the average of so many last epochs' weights; 0: off"
     )
     state_zeroing: float = setting(
-        0.02, low=0, high=1, help="chance that a stream's state is forgotten before a piece of text"
+        0.02, low=0, high=1, help="chance that a stream's state is forgotten before a batch of text"
     )
     early_stopping: int = setting(
         0, low=0, high=1_000_000, help="stop after this many epochs without a better validation; 0: off"

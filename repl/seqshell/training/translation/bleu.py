@@ -16,7 +16,7 @@ LENGTHS = (1, 5, 10, 15, 20, 30)  # where the groups of bleu_by_length begin, in
 
 
 @dataclass(frozen=True)
-class Score:
+class CorpusScore:
     """A figure of a corpus, 0 to 100, and the signature that says how it was counted, so that others can count it again."""
 
     value: float
@@ -45,22 +45,22 @@ def check_available() -> None:
             raise UsageError(f"translations cannot be measured without {library}: pip install 'seqshell[evaluate]'")
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
     """Corpus BLEU (Papineni et al. 2002), cased and detokenised, as sacrebleu has it by default (Post 2018)."""
     return _bleu(hypotheses, references, "13a")
 
 
-def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
     """chrF2 (Popović 2015): the F-score of character n-grams up to six, recall counting twice, cased."""
     from sacrebleu.metrics.chrf import CHRF
 
     return _score(CHRF(), hypotheses, references)
 
 
-def bleu_lc_tok(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> Score:
+def bleu_lc_tok(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> CorpusScore:
     """Corpus BLEU over `moses_tokens` of both sides; language: of the target."""
     score = _bleu(moses_tokens(hypotheses, language), moses_tokens(references, language), "none")
-    return Score(
+    return CorpusScore(
         score.value, score.signature.replace("case:mixed", "case:lc").replace("tok:none", f"tok:moses-{language}")
     )
 
@@ -110,13 +110,13 @@ def find_language(wanted: str | None, *guesses: str) -> str:
     return codes[wanted.lower()]
 
 
-def _bleu(hypotheses: Sequence[str], references: Sequence[str], tokenize: str) -> Score:
+def _bleu(hypotheses: Sequence[str], references: Sequence[str], tokenize: str) -> CorpusScore:
     from sacrebleu.metrics.bleu import BLEU
 
     # force: sacrebleu would warn of text that looks tokenised, which ours may be on purpose.
     return _score(BLEU(tokenize=tokenize, force=True), hypotheses, references)
 
 
-def _score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def _score(metric: Any, hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
     value = metric.corpus_score(list(hypotheses), [list(references)]).score
-    return Score(float(value), str(metric.get_signature()))
+    return CorpusScore(float(value), str(metric.get_signature()))

@@ -41,7 +41,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Sentences:
+class PairSplit:
     """Pairs cut in two: to train on and to validate on."""
 
     training: Pairs
@@ -70,7 +70,7 @@ def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") ->
     return Pairs(names, digests, tuple(sources), tuple(targets))
 
 
-def split_pairs(pairs: Pairs, share: float) -> Sentences:
+def split_pairs(pairs: Pairs, share: float) -> PairSplit:
     """A share of the sources for validation, drawn by chance, always the same; all pairs of one source are on one side."""
     sources = list(dict.fromkeys(pairs.sources))
     order = np.random.default_rng(0).permutation(len(sources))
@@ -79,7 +79,7 @@ def split_pairs(pairs: Pairs, share: float) -> Sentences:
         [row for row, source in enumerate(pairs.sources) if (source in chosen) == of_validation]
         for of_validation in (False, True)
     ]
-    return Sentences(*map(pairs.at, sides))
+    return PairSplit(*map(pairs.at, sides))
 
 
 def _read(word: str, folder: Path, source: str) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -28,11 +28,12 @@ from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.session.tasks.translation import Unknown
 from seqshell.session.timeline import Source
 from seqshell.training.data.batches import Ids, pair_arrays
+from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of, on_device
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs
-from seqshell.training.translation.figures import text_figures
 from seqshell.training.translation.loss import pair_loss
+from seqshell.training.translation.metrics import text_metrics
 
 ROWS = 64  # sentences computed at once
 NO_WORDS: Mapping[int, str] = MappingProxyType({})
@@ -45,7 +46,7 @@ OWN = (
 
 
 @dataclass(frozen=True)
-class Wishes:
+class TranslationOptions:
     """How the translations are to be found and counted.
 
     strategy: as /strategy takes it; empty: the checkpoint's own, else greedy. settings: pairs as /set takes them: max_tokens, unk,
@@ -57,14 +58,6 @@ class Wishes:
     settings: tuple[tuple[str, str], ...] = ()
     language: str | None = None
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """values: the object that `seqshell evaluate --json` prints. answers: a translation for each pair, or a label for each text."""
-
-    values: dict[str, Any]
-    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,9 +77,9 @@ class Search:
 
 
 def evaluate_pairs(
-    model: Model, module: nn.Module, pairs: Pairs, registry: Registry, wishes: Wishes
+    model: Model, module: nn.Module, pairs: Pairs, registry: Registry, options: TranslationOptions
 ) -> Iterator[Progress | Evaluation]:
-    """How far it has come, and at last the figures.
+    """How far it has come, and at last the metrics.
 
     module: the model's own, in eval mode, on the device to compute on; on a CPU the translations are the model's own decoder's.
     A sentence that the model cannot read, in an unknown script, gets an empty translation and is no part of the loss.
@@ -95,8 +88,8 @@ def evaluate_pairs(
     bleu.check_available()
     languages = model.header.get("languages")  # what source and target are called, where somebody said so
     named = str(languages[1]) if isinstance(languages, list) and len(languages) == 2 else ""
-    language = bleu.find_language(wishes.language, pairs.names[-1].rpartition(".")[2], named)
-    search = find_search(model, registry, wishes)
+    language = bleu.find_language(options.language, pairs.names[-1].rpartition(".")[2], named)
+    search = find_search(model, registry, options)
     assert model.source_tokenizer is not None  # every model for TRANSLATE has one
     sources = [_encoded(model.source_tokenizer, text) for text in pairs.sources]
     targets = [_encoded(model.tokenizer, text) for text in pairs.targets]
@@ -104,7 +97,7 @@ def evaluate_pairs(
     found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
     readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
     for done, (row, text, length) in enumerate(
-        _translated(model, decoder, pairs.sources, sources, search, wishes.seed), 1
+        _translated(model, decoder, pairs.sources, sources, search, options.seed), 1
     ):
         found[row], num_tokens = text, num_tokens + length
         yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
@@ -131,7 +124,7 @@ def evaluate_pairs(
         "sampler": format_chain(search.samplers, registry.samplers),
         "nats": nats,
         "perplexity": math.exp(min(nats, 700.0)),
-        **text_figures(pairs.sources, found, pairs.targets, language),
+        **text_metrics(pairs.sources, found, pairs.targets, language),
         "failed": sum(ids is None for ids in sources),
         "sentences_per_second": readable / seconds,
         "tokens_per_second": num_tokens / seconds,
@@ -155,7 +148,7 @@ def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[
     return total / count if count else math.nan
 
 
-def find_search(model: Model, registry: Registry, wishes: Wishes) -> Search:
+def find_search(model: Model, registry: Registry, options: TranslationOptions) -> Search:
     """The strategy, samplers and longest answer of the checkpoint, changed as it is wished. UsageError for what cannot be."""
     defaults = model.header.get("defaults", {})
     try:
@@ -164,12 +157,12 @@ def find_search(model: Model, registry: Registry, wishes: Wishes) -> Search:
         max_tokens = OWN[0].parse(defaults.get("max_tokens") or OWN[0].default)
     except UsageError as error:
         raise CheckpointError(
-            f"{model.name} wishes for a sampler or strategy that is not here: {error.message}"
+            f"{model.name} asks for a sampler or strategy that is not installed: {error.message}"
         ) from None
     search = Search(
-        parse_strategy(wishes.strategy, registry.strategies) if wishes.strategy else strategy, samplers, max_tokens
+        parse_strategy(options.strategy, registry.strategies) if options.strategy else strategy, samplers, max_tokens
     )
-    for name, value in wishes.settings:
+    for name, value in options.settings:
         search = _changed(search, name, value, registry)
     return search
 
@@ -195,7 +188,7 @@ def _changed(search: Search, name: str, value: str, registry: Registry) -> Searc
 
 
 def _spelt_out(strategy: Strategy, registry: Registry) -> str:
-    """The strategy with every setting, also those at their defaults: figures are quoted where the defaults are not known."""
+    """The strategy with every setting, also those at their defaults: metrics are quoted where the defaults are not known."""
     settings = [f"{item.name}={cell(getattr(strategy, item.name))}" for item in settings_of(type(strategy))]
     return " ".join([known_name(strategy, registry.strategies), *settings])
 

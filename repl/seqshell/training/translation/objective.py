@@ -1,4 +1,4 @@
-"""The lessons of a translation model: pairs of sentences in batches of like length."""
+"""The objective of a translation model: pairs of sentences in batches of like length."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from seqshell.host import Registry
 from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
-from seqshell.training.objective import Figures, Piece
+from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.translation import bleu
-from seqshell.training.translation.data import Pairs, Sentences, read_pairs, split_pairs
+from seqshell.training.translation.data import Pairs, PairSplit, read_pairs, split_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
-from seqshell.training.translation.figures import exact_match
 from seqshell.training.translation.loss import pair_loss
+from seqshell.training.translation.metrics import exact_match
 from seqshell.training.translation.teacher_forcing import teacher_forcing
 
 VALIDATION_SENTENCES = 1000  # that are translated after every epoch
@@ -39,7 +39,7 @@ MARKS = " .!?\u2026\u202f\xa0"  # that end a sentence, and the spaces before the
 LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
 
 
-def read_sentences(recipe: Recipe) -> Sentences:
+def read_sentences(recipe: Recipe) -> PairSplit:
     """The pairs of a recipe. A share for validation is drawn by chance, the same at every time, and a source that stands in several pairs
     goes to one side with all of them. RecipeError when files are missing or do not belong together."""
     data = recipe.data
@@ -48,16 +48,16 @@ def read_sentences(recipe: Recipe) -> Sentences:
         sentences = split_pairs(pairs, data.validation)
     else:
         files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
-        sentences = Sentences(pairs, read_pairs(files, recipe.folder, data.origin))
+        sentences = PairSplit(pairs, read_pairs(files, recipe.folder, data.origin))
     sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
     if min(map(len, sides)) < 1:
         raise RecipeError(
             f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate"
         )
-    return Sentences(*sides)
+    return PairSplit(*sides)
 
 
-def train_tokenizers(recipe: Recipe, sentences: Sentences, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
+def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
     """The tokenizers of source and target; one and the same where the recipe has one [tokenizer]. kinds: their types."""
     pairs = sentences.training
     source, target = recipe.source_tokenizer, recipe.tokenizer
@@ -69,7 +69,7 @@ def train_tokenizers(recipe: Recipe, sentences: Sentences, kinds: Sequence[Any])
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedPairs:
     """Pairs as ids without specials; texts: the same pairs as they were written."""
 
     texts: Pairs
@@ -78,7 +78,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class TranslatingLessons:
+class TranslationObjective:
     """Pairs of sentences to train on and to validate on."""
 
     recipe: Recipe
@@ -86,7 +86,7 @@ class TranslatingLessons:
     config: Any
     source_tokenizer: Tokenizer
     tokenizer: Tokenizer
-    sentences: Sentences
+    sentences: PairSplit
 
     num_orders = 2**31
 
@@ -100,24 +100,24 @@ class TranslatingLessons:
         return {"training": len(self.sentences.training), "validation": len(self.sentences.validation)}  # pairs
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         told = f"{self.split['training']:,} pairs of sentences to train on, {self.split['validation']:,} to validate"
         left_out = self.split["training"] - len(self._training.texts)
         if left_out:
             told += f"\n{left_out:,} pairs are left out: a side has more than {self.recipe.training.max_length} tokens, or nothing that is known"
         if self.sentences.validation.sources == self.sentences.training.sources:
-            told += "\nthey are validated on themselves: the figures say whether they were learnt by heart"
+            told += "\nthey are validated on themselves: the metrics say whether they were learnt by heart"
         return told
 
     @cached_property
-    def num_pieces(self) -> int:
+    def num_batches(self) -> int:
         return len(self._epoch(0)[2])
 
     def initial_state(self, module: Any) -> State:
         """Nothing is carried: each sentence has its own beginning."""
         return ()
 
-    def pieces(self, order: int, first: int = 0) -> Iterator[Piece]:
+    def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
         sources, targets, batches = self._epoch(order)
         for numbers in batches[first:]:
@@ -142,17 +142,17 @@ class TranslatingLessons:
             group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws),
         )
 
-    def num_tokens(self, piece: Piece) -> int:
-        return int(np.count_nonzero(piece[3]))
+    def num_tokens(self, batch: TrainingBatch) -> int:
+        return int(np.count_nonzero(batch[3]))
 
-    def num_losses(self, piece: Piece) -> int:
-        return self.num_tokens(piece)
+    def num_losses(self, batch: TrainingBatch) -> int:
+        return self.num_tokens(batch)
 
-    def loss(self, module: Any, piece: Piece, state: State, step: int = 0) -> tuple[Tensor, State]:
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         settings = self.recipe.training
         nats, count = pair_loss(
             module,
-            *on_device(module, piece),
+            *on_device(module, batch),
             label_smoothing=settings.label_smoothing,
             teacher_forcing=teacher_forcing(settings, step),
             by_batch=settings.teacher_forcing_by == "batch",
@@ -160,32 +160,32 @@ class TranslatingLessons:
         return nats / count, state
 
     @torch.inference_mode()
-    def validate(self, module: Any) -> Figures:
+    def validate(self, module: Any) -> Metrics:
         """Teacher-forced nats of a token and perplexity. Of the first sentences, translated greedily: the share that is `exact`, the target
         but for its spaces; and BLEU, where sacrebleu is installed."""
         pairs = self._validation
         nats = teacher_forced(module, pairs.sources, pairs.targets)
-        figures = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
+        metrics = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
         wanted = pairs.texts.targets[:VALIDATION_SENTENCES]
         found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
-        figures["exact"] = exact_match(found, wanted)
+        metrics["exact"] = exact_match(found, wanted)
         if bleu.is_available():
-            figures["bleu"] = bleu.bleu(found, wanted).value
-        return figures
+            metrics["bleu"] = bleu.bleu(found, wanted).value
+        return metrics
 
-    def remark(self, figures: Figures) -> str:
+    def summary(self, metrics: Metrics) -> str:
         told = (
-            f"{figures['nats']:.4f} nats, perplexity {figures['perplexity']:.2f}, exact {100 * figures['exact']:.1f} %"
+            f"{metrics['nats']:.4f} nats, perplexity {metrics['perplexity']:.2f}, exact {100 * metrics['exact']:.1f} %"
         )
-        return told + (f", BLEU {figures['bleu']:.2f}" if "bleu" in figures else "")
+        return told + (f", BLEU {metrics['bleu']:.2f}" if "bleu" in metrics else "")
 
-    def measure(self, module: Any) -> Figures:
+    def measure(self, module: Any) -> Metrics:
         return self.validate(module)
 
-    def figures_of(self, validation: Figures) -> Figures:
+    def as_measured(self, validation: Metrics) -> Metrics:
         return validation
 
-    def table(self, measured: Figures) -> Table:
+    def table(self, measured: Metrics) -> Table:
         told = {
             "nats": "nats a token, the right ones before it",
             "perplexity": "perplexity of a token",
@@ -210,11 +210,11 @@ class TranslatingLessons:
             return f"{source} ->"
 
     @cached_property
-    def _training(self) -> Encoded:
+    def _training(self) -> EncodedPairs:
         return _encode(self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length)
 
     @cached_property
-    def _validation(self) -> Encoded:
+    def _validation(self) -> EncodedPairs:
         found = _encode(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
         if not found.sources:
             raise RecipeError(
@@ -255,7 +255,7 @@ class TranslatingLessons:
         return found
 
 
-def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> Encoded:
+def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:
     """The pairs whose sides both have something that is known and no more than `longest` tokens."""
     kept: list[int] = []
     sources: list[Ids] = []
@@ -269,8 +269,8 @@ def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, lon
             kept.append(number)
             sources.append(ids)
             targets.append(wanted)
-    return Encoded(pairs.at(kept), sources, targets)
+    return EncodedPairs(pairs.at(kept), sources, targets)
 
 
-def _arrays(sources: Sequence[Ids], targets: Sequence[Ids], numbers: Any) -> Piece:
+def _arrays(sources: Sequence[Ids], targets: Sequence[Ids], numbers: Any) -> TrainingBatch:
     return pair_arrays([sources[number] for number in numbers], [targets[number] for number in numbers])

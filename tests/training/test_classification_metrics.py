@@ -1,4 +1,4 @@
-"""The figures of a classifier, compared with ones that were counted by hand, and how they are shown."""
+"""The metrics of a classifier, compared with ones that were counted by hand, and how they are shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seqshell.core.text_output import plain
-from seqshell.training.classification.figures import UNREAD, class_figures, confusion, label_figures
-from seqshell.training.classification.tables import confusion_table, figures_table, labels_table, short, write_png
+from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
+from seqshell.training.classification.tables import confusion_table, labels_table, metrics_table, short, write_png
 
 # Four cats, of which one is taken for a dog and one cannot be read; two dogs, one taken for a cat; no birds, but one cat is taken for one.
 RIGHT = [0, 0, 0, 0, 0, 1, 1]
@@ -16,7 +16,7 @@ LABELS = ("cat", "dog", "bird")
 VALUES = {
     "model": "tiny",
     "accuracy": 3 / 7,
-    "by_label": label_figures(confusion(RIGHT, FOUND, 3), LABELS),
+    "by_label": label_metrics(confusion(RIGHT, FOUND, 3), LABELS),
     "confusion": {"labels": list(LABELS), "counts": confusion(RIGHT, FOUND, 3)[:, :-1].tolist()},
 }
 
@@ -26,19 +26,19 @@ def test_confusions_are_counted():
 
 
 def test_macro_figures_are_means_over_the_labels_that_the_data_has():
-    figures = class_figures(confusion(RIGHT, FOUND, 3))
+    metrics = class_metrics(confusion(RIGHT, FOUND, 3))
 
-    assert figures["accuracy"] == pytest.approx(3 / 7)
-    assert figures["macro_recall"] == pytest.approx((2 / 5 + 1 / 2) / 2)
-    assert figures["macro_f1"] == pytest.approx((2 * 2 / (5 + 3) + 2 * 1 / (2 + 2)) / 2)
+    assert metrics["accuracy"] == pytest.approx(3 / 7)
+    assert metrics["macro_recall"] == pytest.approx((2 / 5 + 1 / 2) / 2)
+    assert metrics["macro_f1"] == pytest.approx((2 * 2 / (5 + 3) + 2 * 1 / (2 + 2)) / 2)
 
 
 def test_the_labels_are_told_one_by_one():
-    cat, dog = label_figures(confusion(RIGHT, FOUND, 3), LABELS)
+    cat, dog = label_metrics(confusion(RIGHT, FOUND, 3), LABELS)
 
     assert cat == {"label": "cat", "items": 5, "recall": 2 / 5, "precision": 2 / 3, "f1": 1 / 2}
     assert dog == {"label": "dog", "items": 2, "recall": 1 / 2, "precision": 1 / 2, "f1": 1 / 2}
-    assert label_figures(confusion([0, 0], [1, 1], 2), LABELS[:2])[0]["precision"] is None
+    assert label_metrics(confusion([0, 0], [1, 1], 2), LABELS[:2])[0]["precision"] is None
 
 
 def test_the_tables_are_readable():
@@ -50,13 +50,13 @@ def test_the_tables_are_readable():
         "cat              2    1    1       1\n"
         "dog              1    1    ·       ·"
     )
-    assert plain(labels_table(label_figures(counts, LABELS))) == (
+    assert plain(labels_table(label_metrics(counts, LABELS))) == (
         "label  examples  recall   precision  F1\n"
         "cat           5  40.00 %  66.67 %    50.00 %\n"
         "dog           2  50.00 %  50.00 %    50.00 %"
     )
     values = {"accuracy": 0.5, "macro_recall": 0.25, "macro_f1": 0.125}
-    assert plain(figures_table("tiny", {**values, "baselines": {"linear": values}}, "words")) == (
+    assert plain(metrics_table("tiny", {**values, "baselines": {"linear": values}}, "words")) == (
         "                            accuracy  macro recall  macro F1\n"
         "tiny                        50.00 %   25.00 %       12.50 %\n"
         "linear, word 1- to 2-grams  50.00 %   25.00 %       12.50 %"
@@ -110,4 +110,4 @@ def test_the_picture_is_written(tmp_path):
 
 
 def test_nothing_at_all_has_no_figures_that_are_no_numbers():
-    assert class_figures(np.zeros((2, 3), np.int64)) == {"accuracy": 0, "macro_recall": 0, "macro_f1": 0}
+    assert class_metrics(np.zeros((2, 3), np.int64)) == {"accuracy": 0, "macro_recall": 0, "macro_f1": 0}

@@ -1,4 +1,4 @@
-"""The figures of forecasts and of the baselines beside them, held against numbers that were computed by hand."""
+"""The metrics of forecasts and of the baselines beside them, held against numbers that were computed by hand."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from seqshell.training.forecasting.baselines import NLinear, find_season, last_value, seasonal
-from seqshell.training.forecasting.figures import (
+from seqshell.training.forecasting.metrics import (
     covered,
     errors,
-    figures_table,
+    metrics_table,
     num_windows,
     quantile_levels,
     usual_horizons,
@@ -120,9 +120,9 @@ def test_quantiles_are_spread_evenly_over_the_interval():
 
 
 def test_the_table_has_the_model_and_the_baselines_below_each_other():
-    figures = {"mse": {"1": 0.5, "2": 1.0}, "mae": {"1": 0.25, "2": 0.75}}
-    table = figures_table(
-        "oil", {**figures, "season": 24, "baselines": {"last_value": figures, "seasonal_naive": figures}}
+    metrics = {"mse": {"1": 0.5, "2": 1.0}, "mae": {"1": 0.25, "2": 0.75}}
+    table = metrics_table(
+        "oil", {**metrics, "season": 24, "baselines": {"last_value": metrics, "seasonal_naive": metrics}}
     )
 
     assert table.columns == ("", "MSE 1", "MSE 2", "MAE 1", "MAE 2")

@@ -69,7 +69,7 @@ def quantile_levels(number: int, interval: float) -> tuple[float, ...]:
     return tuple(round(level, 6) for level in np.linspace(0.5 - interval / 2, 0.5 + interval / 2, number).tolist())
 
 
-def figures_table(model: str, measured: Mapping[str, Any]) -> Table:
+def metrics_table(model: str, measured: Mapping[str, Any]) -> Table:
     """mse and mae by horizon, a row for the model and one for each baseline beside it."""
     horizons = tuple(measured["mse"])
     rows = {
@@ -82,18 +82,18 @@ def figures_table(model: str, measured: Mapping[str, Any]) -> Table:
     }
     if "season" in measured:
         rows = {
-            f"{name} ({measured['season']} steps)" if name == TITLES["seasonal_naive"] else name: figures
-            for name, figures in rows.items()
+            f"{name} ({measured['season']} steps)" if name == TITLES["seasonal_naive"] else name: metrics
+            for name, metrics in rows.items()
         }
     cells = tuple(
-        (name, *(f"{figures[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons))
-        for name, figures in rows.items()
+        (name, *(f"{metrics[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons))
+        for name, metrics in rows.items()
     )
     columns = tuple(f"{kind} {horizon}" for kind in ("MSE", "MAE") for horizon in horizons)
     return Table(("", *columns), cells, "mean error of the next steps, in standard deviations of the training data")
 
 
-def interval_remark(measured: Mapping[str, Any]) -> str:
+def interval_summary(measured: Mapping[str, Any]) -> str:
     """How often what came lay in the interval."""
     shares = ", ".join(f"{100 * share:.1f} % ({horizon})" for horizon, share in measured["covered"].items())
     return f"the interval of {100 * measured['interval']:.0f} % held of what came, by horizon: {shares}"

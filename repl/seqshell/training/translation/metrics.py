@@ -1,4 +1,4 @@
-"""The figures of a set of translations: BLEU and its like, as tables with bars by length, and as a picture."""
+"""The metrics of a set of translations: BLEU and its like, as tables with bars by length, and as a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqshell.training.translation import bleu
 BAR = 30  # columns of the longest bar
 
 
-def text_figures(
+def text_metrics(
     sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str
 ) -> dict[str, Any]:
     """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length of translations. language: of the target."""
@@ -39,8 +39,8 @@ def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
     return same / max(1, len(references))
 
 
-def figures_table(values: dict[str, Any]) -> Table:
-    """The figures of `evaluate_pairs`, or those of them that were counted, one a row."""
+def metrics_table(values: dict[str, Any]) -> Table:
+    """The metrics of `evaluate_pairs`, or those of them that were counted, one a row."""
     counted = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
     signatures = values.get("signature", {})
     rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in counted if name in values]

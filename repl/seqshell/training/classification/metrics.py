@@ -1,4 +1,4 @@
-"""The figures of a classifier: accuracy, macro recall and F1, and how often each label was taken for which. How they are shown: class_tables.
+"""The metrics of a classifier: accuracy, macro recall and F1, and how often each label was taken for which. How they are shown: class_tables.
 
 Everything is counted from a confusion matrix [C, C + 1] of whole numbers: a row for each right label, a column for each that was found, and a
 last column for texts that could not be read.
@@ -23,7 +23,7 @@ def confusion(right: Sequence[int], found: Sequence[int], num_classes: int) -> C
     return np.bincount(cells, minlength=num_classes * (num_classes + 1)).reshape(num_classes, num_classes + 1)
 
 
-def class_figures(counts: Counts) -> dict[str, float]:
+def class_metrics(counts: Counts) -> dict[str, float]:
     """accuracy, macro_recall and macro_f1, 0 to 1: the macro ones are plain means over the labels that the data has, however rare."""
     hits, wanted, found = _sums(counts)
     present = wanted > 0
@@ -36,7 +36,7 @@ def class_figures(counts: Counts) -> dict[str, float]:
     }
 
 
-def label_figures(counts: Counts, labels: Sequence[str]) -> list[dict[str, Any]]:
+def label_metrics(counts: Counts, labels: Sequence[str]) -> list[dict[str, Any]]:
     """label, items, recall, precision and f1 of every label that the data has; precision is None where the label was never found."""
     hits, wanted, found = _sums(counts)
     return [
