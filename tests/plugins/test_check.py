@@ -507,4 +507,4 @@ def test_torch_at_module_level_is_a_warning_with_its_milliseconds_and_fails_noth
     assert re.search(
         r"  warning torch is not imported at module level\n +seen: [\d,]+ ms at every start; ", done.stdout
     )
-    assert done.stdout.endswith("all 13 rules hold, 1 warning\n")
+    assert done.stdout.endswith("all 14 rules hold, 1 warning\n")
