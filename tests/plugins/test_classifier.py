@@ -102,7 +102,9 @@ def told_by_ngrams(module, text):
     config, total, ending = module.config, 0, 0
     known = [-1] * (config.ngrams - 1) + text.tolist()
     for end in range(config.ngrams, len(known) + 1):
-        (found,) = np.stack(ngram_indices(np.array([known[end - config.ngrams : end]]), config.ngram_slots)[1:], 1).tolist()
+        (found,) = np.stack(
+            ngram_indices(np.array([known[end - config.ngrams : end]]), config.ngram_slots)[1:], 1
+        ).tolist()
         ending = sum(module.wide.ending.weight[place] for place in found)
         total = total + sum(module.wide.inside.weight[place] for place in found)
     return (total / len(text) ** 0.5 + ending).detach().numpy()

@@ -438,7 +438,10 @@ def test_the_title_tells_cell_and_bleu():
         "parameters": 5_200_000,
         "provenance": {"metrics": {"loss": 1.3, "bleu": 41.23, "chrf": 60.1}},
     }
-    assert title("english-french", header) == "english-french: subword attention LSTM 1x512, 5.2M parameters, BLEU 41.2"
+    assert (
+        title("english-french", header)
+        == "english-french: subword attention LSTM seq2seq 1x512, 5.2M parameters, BLEU 41.2"
+    )
     assert "subword LSTM seq2seq 1x512" in title("x", {**header, "architecture": "seq2seq"})
 
 

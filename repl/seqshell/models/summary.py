@@ -6,13 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # what a token of each tokenizer is
-KINDS = {  # architectures whose config tells the cell
-    "attention_seq2seq": "attention {cell}",
-    "seq2seq": "{cell} seq2seq",
-    "classifier": "{cell} classifier",
-    "bidirectional_classifier": "bidirectional {cell} classifier",
-    "forecaster": "{cell} forecaster",
-}
 PROTOCOLS = (
     "blocks256",
     "carry",
@@ -26,7 +19,10 @@ def title(name: str, header: Mapping[str, Any]) -> str:
     unit = UNITS.get(str(tokenizer.get("name", "")), "")
     architecture = str(header.get("architecture", "")).rpartition("/")[2]
     if isinstance(config.get("cell"), str):
-        architecture = KINDS.get(architecture, architecture).format(cell=config["cell"].upper())
+        *before, kind = architecture.split("_")
+        architecture = " ".join(
+            (*before, config["cell"].upper(), kind)
+        )  # bidirectional_classifier: bidirectional GRU classifier
     layers, hidden = config.get("num_layers"), config.get("hidden_size")
     size = f"{layers}x{hidden}" if isinstance(layers, int) and isinstance(hidden, int) else ""
     what = " ".join(filter(None, (unit, architecture.upper() if len(architecture) <= 4 else architecture, size)))
