@@ -137,8 +137,8 @@ def test_an_answer_from_the_background_begins_with_the_languages_on_its_line():
     answers, shown = answering("/translate i love the cat .")
     text = answers.shell.sessions["english-french"].text().text.strip()
     assert shown.startswith(f"english -> french: {text}▌")
-    assert "the model ended here · /attention: what it looked at" in shown
-    assert "Enter goes on" not in shown
+    assert "tokens · /attention shows the weights" in shown
+    assert "Enter continues" not in shown
 
 
 def test_a_line_that_cannot_be_translated_is_put_back():
@@ -190,6 +190,6 @@ def test_the_greeting_of_a_model_that_translates():
     assert lines == [
         "seqshell 0.1 · english-french",
         "It translates English into French. Try  i love you.  then /attention, /top",
-        "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help",
+        "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help",
     ]
     assert all(len(line) < 40 for line, _ in greeting("0.1.0", "english-french", header, 40))

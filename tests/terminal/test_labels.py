@@ -140,14 +140,14 @@ def test_the_first_labels_have_a_remark():
         for _ in range(4):
             assert answering.answer("abc").done
         answering.answer("/classify --explain abc")
-    assert on.stream.getvalue().count("/classify --explain TEXT: why, /undo back") == 3
+    assert on.stream.getvalue().count("/classify --explain TEXT shows why, /undo goes back") == 3
 
 
 def test_the_greeting_tells_how_to_label():
     lines = [line for line, _ in greeting("0.1.0", "names", {"task": "classify", "examples": ["Yamamoto"]}, 80)]
     assert lines[1:] == [
         "Try  Yamamoto  then /classify --explain, /undo",
-        "A line is labelled · /classify --explain TEXT: why · @FILE: many lines · /help",
+        "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help",
     ]
 
 

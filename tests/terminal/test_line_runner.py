@@ -56,7 +56,7 @@ def test_a_message_is_answered_and_generates():
     outcome = answers.answer("abc")
     assert outcome.done
     assert not outcome.put_back
-    assert "200 tokens, the limit · Enter goes on" in seen(answers)
+    assert "stopped at 200 tokens · Enter continues" in seen(answers)
     assert answers.shell.session.position == 203
 
 

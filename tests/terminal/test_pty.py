@@ -14,7 +14,7 @@ import pytest
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-STARTED = "Enter alone: more"
+STARTED = "Enter: continue"
 TIMEOUT = 30  # seconds; a loaded machine may be slow
 
 
@@ -138,10 +138,10 @@ def test_the_first_minute_looks_as_it_is_drawn(window):
     screen = window("--seed", "1").until(">>> ROMEO:")  # the example, in grey
     assert screen.lines[0] == "seqshell 0.1 · shakespeare: character RNN 1x16, 2.5k parameters"
     assert screen.lines[1] == "It goes on with what you write. Try  ROMEO:  then /undo, /regen 3, /top"
-    assert screen.lines[2] == "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
+    assert screen.lines[2] == "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help"
 
     screen.until("seed 1 · main at 0").enter("\x1b[C")
-    screen.until(r"30 tokens, the limit · Enter goes on, /regen another, /undo back")
+    screen.until(r"stopped at 30 tokens · Enter continues, /regen tries again, /undo goes back")
     assert screen.lines[3] == ">>> ROMEO:"
     screen.until("main at 36")
 
@@ -176,8 +176,8 @@ def test_an_answer_stops_at_a_token_and_goes_on(window):
     screen.type("ROMEO:\r").until(r"main at 0|ROMEO:\n\S").type("")
     time.sleep(0.5)
     screen.process.sendintr()
-    screen.until(r"tokens, you stopped it")
-    number = int(re.search(r"([\d,]+) tokens?, you stopped it", screen.text)[1].replace(",", ""))
+    screen.until(r"interrupted after [\d,]+ tokens?")
+    number = int(re.search(r"interrupted after ([\d,]+) token", screen.text)[1].replace(",", ""))
     assert 0 < number < 5000
     screen.until(f"main at {number + 6}").enter("/set max_tokens 3").enter("").until(f"main at {number + 9}")
 
@@ -187,7 +187,7 @@ def test_a_translation_and_what_it_looked_at_can_be_read_at_eighty_columns(windo
     told = {"about": "It makes no sense of words.", "examples": ["word1 word2"], "defaults": {"max_tokens": 6}}
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors", " ".join(words), " ".join(words), seed=3, **told)
     screen = window("--seed", "1", size=(40, 80)).until("main at 0").enter(f"/translate -m {path} {' '.join(words)}")
-    screen.until("words: word").until("/attention: what it looked at").until("shakespeare · sample").enter("/attention")
+    screen.until("words: word").until("/attention shows the weights").until("shakespeare · sample").enter("/attention")
     start = screen.lines.index(">>> /attention")
     lines = screen.lines[start + 1 : screen.lines.index(next(line for line in screen.lines if line.startswith("0 ")))]
     columns = ["".join(line.ljust(80)[column] for line in lines[:6]).strip() for column in range(7, 80)]
@@ -203,8 +203,8 @@ def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
         tmp_path / "words.safetensors", seed=3, examples=["i love you"], defaults={"max_tokens": 6}
     )
     screen = window("-m", str(path)).until(">>> i love you").until("main at 0")
-    assert screen.lines[2] == "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
-    screen.enter("i love the cat .").until("/attention: what it looked at").enter("").enter("/undo").until(
+    assert screen.lines[2] == "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help"
+    screen.enter("i love the cat .").until("/attention shows the weights").enter("").enter("/undo").until(
         "position 0 · main"
     )
     assert "english" not in screen.text
@@ -309,9 +309,9 @@ def test_ctrl_c_gets_out_of_a_plugin_that_hangs_and_names_it(window, home):
         time.sleep(0.3)
         screen.process.sendintr()
     screen.until("the plugin sleepy: seqshell_token was stopped by Ctrl-C; the plugin is left out").until(
-        "you stopped it"
+        "interrupted after"
     )
-    screen.enter("ROMEO:").until("30 tokens, the limit").enter("/state").until("position")
+    screen.enter("ROMEO:").until("stopped at 30 tokens").enter("/state").until("position")
 
 
 def test_a_slow_import_is_announced_and_what_it_prints_does_not_reach_the_screen(window, home):

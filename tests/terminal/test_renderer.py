@@ -92,7 +92,7 @@ def test_the_greeting_is_three_lines_from_the_checkpoint():
     assert [line for line, _ in greeting("0.1.0", "shakespeare", HEADER, 80)] == [
         "seqshell 0.1 · shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats",
         "It goes on with what you write. Try  ROMEO:  then /undo, /regen 3, /top",
-        "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help",
+        "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
     ]
 
 
@@ -111,11 +111,11 @@ def test_the_first_three_answers_are_explained_after_their_last_character():
     for _ in range(4):
         answer(drawn, "\nthe morning of the w")
 
-    explained = "the morning of the w▌  20 tokens, the limit · Enter goes on, /regen another, /undo back\n"
+    explained = "the morning of the w▌  stopped at 20 tokens · Enter continues, /regen tries again, /undo goes back\n"
     assert len(explained) > 80  # so the short form is drawn
     assert (
         seen(on)
-        == "the morning of the w▌\n21 tokens, the limit · Enter goes on, /regen another, /undo back\n" * 3
+        == "the morning of the w▌\nstopped at 21 tokens · Enter continues, /regen tries again, /undo goes back\n" * 3
         + "the morning of the w\n"
     )
 
@@ -123,7 +123,10 @@ def test_the_first_three_answers_are_explained_after_their_last_character():
 def test_the_remark_stands_beside_the_text_where_there_is_room():
     on = printer(width=100)
     answer(answers(on), "\nthe morning of the w")
-    assert seen(on) == "the morning of the w▌  21 tokens, the limit · Enter goes on, /regen another, /undo back\n"
+    assert (
+        seen(on)
+        == "the morning of the w▌  stopped at 21 tokens · Enter continues, /regen tries again, /undo goes back\n"
+    )
 
 
 def test_an_interrupted_answer_always_says_so():
@@ -132,13 +135,13 @@ def test_an_interrupted_answer_always_says_so():
     for _ in range(3):
         answer(drawn, "a")
     answer(drawn, "ab", stop="interrupt")
-    assert seen(on).endswith("ab▌  2 tokens, you stopped it\n")
+    assert seen(on).endswith("ab▌  interrupted after 2 tokens\n")
 
 
 def test_an_answer_that_ends_with_a_newline_gets_its_remark_on_the_next_line():
     on = printer()
     answer(answers(on), "ab\n", stop="eos")
-    assert seen(on) == "ab\n3 tokens, the model ended here · Enter goes on, /regen another, /undo back\n"
+    assert seen(on) == "ab\nended after 3 tokens · Enter continues, /regen tries again, /undo goes back\n"
 
 
 def test_candidates_are_numbered():

@@ -1,4 +1,4 @@
-"""The first lines on the screen: version and model, what the model does with a line, what to try."""
+"""The greeting: version and model, what the model does with a line, what to try."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from seqshell.terminal.printer import Printer
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
-KEYS = "Enter alone: more · Ctrl-C: stop · /tour: two minutes · /help"
-KEYS_SHORT = "Enter: more · Ctrl-C: stop · /tour · /help"
+KEYS = "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help"
+KEYS_SHORT = "Enter: continue · Ctrl-C: stop · /tour · /help"
 THEN = "then /undo, /regen 3, /top"
-KEYS_TO_TRANSLATE = "A line is translated · Ctrl-C: stop · /translate @FILE: many lines · /help"
-KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: many lines · /help"
+KEYS_TO_TRANSLATE = "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help"
+KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: a file · /help"
 THEN_OF_TRANSLATION = "then /attention, /top"
-KEYS_TO_LABEL = "A line is labelled · /classify --explain TEXT: why · @FILE: many lines · /help"
+KEYS_TO_LABEL = "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help"
 KEYS_TO_LABEL_SHORT = "/classify --explain TEXT: why · /help"
 THEN_OF_LABEL = "then /classify --explain, /undo"
-KEYS_TO_FORECAST = "A line of numbers goes on with the series · /forecast --example · /forecast 24 -o a.png · /help"
-KEYS_TO_FORECAST_SHORT = "Numbers go on with the series · /forecast --example · /help"
+KEYS_TO_FORECAST = "Numbers extend the series · /forecast --example · /forecast 24 -o a.png · /help"
+KEYS_TO_FORECAST_SHORT = "Numbers extend the series · /forecast --example · /help"
 THEN_OF_FORECAST = "then /forecast, /undo"
-# For each task what to try after an example, and the keys, the longest that fits.
-WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+# For each task, what to try after an example, and the keys; the longest that fits is shown.
+HINTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         Task.GENERATE: (THEN, (KEYS, KEYS_SHORT)),
         Task.TRANSLATE: (THEN_OF_TRANSLATION, (KEYS_TO_TRANSLATE, KEYS_TO_TRANSLATE_SHORT)),
@@ -37,7 +37,7 @@ WAYS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
-    """At most three lines, each with its style, none longer than the window."""
+    """Return at most three lines, each with its style and narrower than the window."""
     short = ".".join(version.split(".")[:2])
     figures = title(name, header).split(", ")
     yield (
@@ -46,22 +46,22 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
         ),
         "title",
     )
-    sentence, tried = about(header), next(iter(examples(header)), "")
-    then, keys = WAYS.get(str(header.get("task", "")), WAYS[Task.GENERATE])
-    attempt = f"Try  {tried}  {then}" if tried and "\n" not in tried and len(tried) < 40 else ""
-    if sentence or attempt:
-        yield _first_that_fits(width, " ".join(filter(None, (sentence, attempt))), sentence or attempt), "dim"
+    sentence, example = about(header), next(iter(examples(header)), "")
+    next_steps, keys = HINTS.get(str(header.get("task", "")), HINTS[Task.GENERATE])
+    suggestion = f"Try  {example}  {next_steps}" if example and "\n" not in example and len(example) < 40 else ""
+    if sentence or suggestion:
+        yield _first_that_fits(width, " ".join(filter(None, (sentence, suggestion))), sentence or suggestion), "dim"
     yield _first_that_fits(width, *keys), "dim"
 
 
 def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) -> None:
-    """Draw the greeting for the model that is going to be opened."""
+    """Draw the greeting for the model that is about to be opened."""
     for line, style in greeting(version, name, header, printer.width):
         printer.line(line, style)
 
 
 def greet_session(printer: Printer, version: str, shell: Shell) -> None:
-    """Draw the greeting of a shell that stands already; a session that was restored tells where instead of what to try."""
+    """Draw the greeting of a shell that is loaded. A restored session shows its position instead of what to try."""
     from seqshell.core.events import Moved
     from seqshell.terminal.renderer import draw_moved
 
@@ -77,5 +77,5 @@ def greet_session(printer: Printer, version: str, shell: Shell) -> None:
 
 
 def _first_that_fits(width: int, *lines: str) -> str:
-    """The first of the lines that is narrower than the window, else the last one cut."""
+    """Return the first line that is narrower than the window, else the last one, cut."""
     return next((line for line in lines if len(line) < width), lines[-1][: width - 1])

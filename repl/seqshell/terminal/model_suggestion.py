@@ -1,4 +1,4 @@
-"""What the live model would say next, computed beside the session: a snapshot is never written to, and decoder calls are pure."""
+"""The model's continuation of an unfinished line, as a suggestion. Computed without changing the session."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seqshell.core.model import Task
 if TYPE_CHECKING:
     from seqshell.session import Session
 
-MOST_READ = 400  # tokens of the line; a longer one is too dear to read for a suggestion
-MOST_TOKENS = 24
+MOST_READ = 400  # tokens of the line; reading a longer one would take too long
+MOST_TOKENS = 24  # of the suggestion
 
 
 def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> str:
-    """The model's greedy continuation of `text`, to the end of the line, or to the last whole word of MOST_TOKENS tokens.
+    """Return the model's greedy continuation of `text`, up to the end of the line or the last whole word of MOST_TOKENS tokens.
 
-    Empty when the model has none: it does not generate, does not know a character, or `stopped` says that nobody waits any more.
+    Empty if the model does not generate, cannot read the text, or `stopped` returns True.
     """
     model, state = session.model, session.here.state
     if model.task != Task.GENERATE or not model.causal or not text:
@@ -41,17 +41,17 @@ def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> st
         token = int(outputs[0].argmax())
         piece = b"" if token in specials else tokenizer.piece(token)
         if not piece or stopped():
-            return _shown(pieces)
+            return _printable(pieces)
         pieces += piece
         if b"\n" in piece:
-            return _shown(pieces.partition(b"\n")[0])
+            return _printable(pieces.partition(b"\n")[0])
         outputs, state = model.decoder.step(np.array([token], np.int64), state)
-    whole, space, _ = _shown(pieces).rstrip().rpartition(" ")
-    return whole if space and whole.strip() else _shown(pieces)
+    whole, space, _ = _printable(pieces).rstrip().rpartition(" ")
+    return whole if space and whole.strip() else _printable(pieces)
 
 
-def _shown(pieces: bytes) -> str:
-    """Whole characters, up to the first that cannot be printed."""
+def _printable(pieces: bytes) -> str:
+    """Decode the bytes up to the first incomplete or unprintable character."""
     text = pieces.decode("utf-8", "ignore")
     end = next((index for index, character in enumerate(text) if not character.isprintable()), len(text))
     return text[:end]

@@ -1,4 +1,4 @@
-"""Tokens in the colour of their surprisal; where there are no colours, a row of digits under each line."""
+"""Colours tokens by surprisal or, without colour, writes a row of digits under each line."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ NATS_PER_LEVEL = 0.5
 
 
 def level(nats: float) -> int:
-    """The digit 0-9 of a surprisal: so many halves of a nat, 9 for all above."""
+    """Return the level 0-9 of a surprisal: the number of half nats, at most 9."""
     return max(0, int(nats / NATS_PER_LEVEL)) if nats < (LEVELS - 1) * NATS_PER_LEVEL else LEVELS - 1
 
 
 class TokenWriter:
-    """Writes tokens as they come. nats: a token's surprisal, None where it is not to be shown."""
+    """Writes tokens one by one."""
 
     def __init__(self, printer: Printer) -> None:
         self.printer = printer
-        self._digits = ""  # what belongs under the line that is being written
+        self._digits = ""  # for the row under the current line
 
     def write(self, text: str, nats: float | None = None) -> None:
+        """Write a token. nats: its surprisal, or None to leave it plain."""
         if nats is None or self.printer.coloured:
             self.printer.write(text, "" if nats is None else f"surprisal-{level(nats)}")
             return
@@ -40,14 +41,14 @@ class TokenWriter:
                 digit = ""
 
     def finish_line(self) -> None:
-        """End the line; the digits, if there are any, go under it."""
+        """End the line and write its digits, if any, under it."""
         digits, self._digits = self._digits, ""
         if digits:
             self.printer.line(digits, "dim")
 
 
 def draw_legend(printer: Printer) -> None:
-    """Say once what the colours or the digits mean."""
+    """Explain the colours or digits."""
     printer.fresh_line()
     printer.write("surprisal in nats: ", "dim")
     for each in range(LEVELS):
@@ -55,5 +56,5 @@ def draw_legend(printer: Printer) -> None:
         if printer.coloured:
             printer.write(f"{low:g}{'+' if each == LEVELS - 1 else ''} ", f"surprisal-{each}")
         elif each in (0, 1, LEVELS - 1):
-            printer.write({0: "0 under 0.5, ", 1: "1 under 1, ... "}.get(each, f"{each} from {low:g}"), "dim")
+            printer.write({0: "0 below 0.5, ", 1: "1 below 1, ... "}.get(each, f"{each} from {low:g}"), "dim")
     printer.fresh_line()

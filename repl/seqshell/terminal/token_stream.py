@@ -1,4 +1,4 @@
-"""How an answer is drawn while it comes: tokens as they are told, at the user's pace, and a remark where it ends."""
+"""Draws an answer while it is generated: its tokens, at the user's pace, and a note at its end."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from seqshell.core.text_output import in_one_line, several
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
-EXPLAINED_ANSWERS = 3  # so many answers are explained
-WHY = {"length": "the limit", "eos": "the model ended here", "stop": "a stop text", "interrupt": "you stopped it"}
-NEXT = (
-    "Enter goes on, /regen another, /undo back",
-    "Enter goes on, /undo back",
-    "Enter goes on",
-)  # the longest that fits
-NEXT_TO_LABEL = "/classify --explain TEXT: why, /undo back"
-NEXT_TO_TRANSLATION = (
-    "/attention: what it looked at, /set nbest 5: the five best",
-    "/attention: what it looked at",
+EXPLAINED_ANSWERS = 3  # the first answers of a session end with a note and a hint
+ENDINGS = {"length": "stopped at", "eos": "ended after", "stop": "stop text after", "interrupt": "interrupted after"}
+# Hints after an answer, longest first; the first that fits is shown.
+TEXT_HINTS = (
+    "Enter continues, /regen tries again, /undo goes back",
+    "Enter continues, /undo goes back",
+    "Enter continues",
+)
+TRANSLATION_HINTS = (
+    "/attention shows the weights, /set nbest 5 shows five",
+    "/attention shows the weights",
     "/attention",
 )
+LABEL_HINT = "/classify --explain TEXT shows why, /undo goes back"
 Get = Callable[[str], Any]
 
 
 def counted(number: int, thing: str = "token") -> str:
-    """A number with its thing: 1 token, 1,000 tokens."""
+    """Format a number with its noun: 1 token, 1,000 tokens."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 class TokenStream:
-    """Draws the tokens of one answer after another and keeps count of what the user has been told.
+    """Draws the tokens of one answer after another, with hints for the first few answers.
 
-    get: the user's settings by name (pace, surprisal). interrupted: asked while waiting for the pace.
+    get: returns a setting by name (pace, surprisal). interrupted: checked while waiting for the pace.
     """
 
     def __init__(
@@ -52,19 +53,19 @@ class TokenStream:
         self._interrupted = interrupted
         self._clock = clock
         self._sleep = sleep
-        self._remarks = EXPLAINED_ANSWERS
-        self._legend_told = False
+        self._hints_left = EXPLAINED_ANSWERS
+        self._legend_drawn = False
         self.begin()
 
     def begin(self) -> None:
-        """A new line of the user: what comes stands on a line of its own."""
+        """Start the results of a new input line."""
         self._writer = TokenWriter(self.printer)
         self._num_tokens = 0
         self._waited = 0.0
         self._started = self._shown = self._clock()
 
     def draw_token(self, token: Token) -> None:
-        """Show a token. A newline that opens the answer is there already: the user's Enter made it."""
+        """Draw a token. A newline at the start of the answer is skipped: the user's Enter has made it."""
         if self._num_tokens == 0:
             self._started = self._shown = self._clock()
         self._num_tokens += 1
@@ -73,65 +74,69 @@ class TokenStream:
         self._writer.write(text, self._nats(token))
 
     def draw_end(self, finished: Finished) -> None:
-        """End the line of the answer, with a remark while the user is new, after an interrupt, and for candidates."""
+        """End the answer. The first answers, interrupted ones and candidates get a note."""
         elapsed = self._clock() - self._started - self._waited
         if self._num_tokens > 1 and elapsed > 0:
             self.tokens_per_second = (self._num_tokens - 1) / elapsed
         self._writer.finish_line()
         self._num_tokens, self._waited = 0, 0.0
-        self._remark(finished)
+        self._draw_note(finished)
         self.printer.fresh_line()
         if isinstance(finished, Translation):
-            self._candidates(finished)
-        if self._get("surprisal") and not self._legend_told:
-            self._legend_told = True
+            self._draw_candidates(finished)
+        if self._get("surprisal") and not self._legend_drawn:
+            self._legend_drawn = True
             draw_legend(self.printer)
 
     def draw_label_hint(self, label: Label) -> None:
-        """A remark after a label while the user is new."""
-        if self._remarks and label.answer and label.item is None and not label.moved:
-            self._remarks -= 1
-            self.printer.line(NEXT_TO_LABEL, "dim")
+        """Draw a hint after the first labels."""
+        if self._hints_left and label.answer and label.item is None and not label.moved:
+            self._hints_left -= 1
+            self.printer.line(LABEL_HINT, "dim")
 
     def end_line(self) -> None:
-        """The answer ended with an error, or without a word: leave its line."""
+        """End the line of an answer that failed or was empty."""
         self._writer.finish_line()
         self.printer.fresh_line()
 
-    def _remark(self, finished: Finished) -> None:
-        told = f"{counted(finished.num_tokens)}, {WHY.get(finished.stop, finished.stop)}"
+    def _draw_note(self, finished: Finished) -> None:
+        note = f"{ENDINGS.get(finished.stop, f'{finished.stop} after')} {counted(finished.num_tokens)}"
         if finished.candidate is not None:
-            self._beside(
+            self._append(
                 ", ".join(filter(None, (f"candidate {finished.candidate}", finished.branch, finished.settings)))
             )
         elif finished.stop == "error":
             return
-        elif self._remarks:
-            self._remarks -= 1
-            self._beside(
-                *(f"{told} · {what}" for what in (NEXT_TO_TRANSLATION if isinstance(finished, Translation) else NEXT))
+        elif self._hints_left:
+            self._hints_left -= 1
+            self._append(
+                *(
+                    f"{note} · {hint}"
+                    for hint in (TRANSLATION_HINTS if isinstance(finished, Translation) else TEXT_HINTS)
+                ),
+                note,
             )
         elif finished.stop == "interrupt":
-            self._beside(told)
+            self._append(note)
 
-    def _candidates(self, finished: Translation) -> None:
-        """The best translations where there are several, numbered, with the scores that they are ranked by."""
+    def _draw_candidates(self, finished: Translation) -> None:
+        """Draw the best translations, if there are several: number, score, text."""
         for number, best in enumerate(several(finished), 1):
             self.printer.write(f"{number:>3}  {best.score:7.3f}  ", "dim")
             self.printer.write(in_one_line(best.text))
             self.printer.fresh_line()
 
-    def _beside(self, *remarks: str) -> None:
-        """A dim remark after the last character; on the next line, and shorter, where there is no room for it."""
+    def _append(self, *notes: str) -> None:
+        """Draw the first note after the last character or, where it does not fit, the longest possible on the next line."""
         printer = self.printer
         if printer.column:
             mark = "▌" if printer.unicode else "|"
-            if len(remarks[0]) <= printer.width - printer.column - 4:
-                printer.write(f"{mark}  {remarks[0]}", "dim")
+            if len(notes[0]) <= printer.width - printer.column - 4:
+                printer.write(f"{mark}  {notes[0]}", "dim")
                 return
             if printer.column < printer.width:
                 printer.write(mark, "dim")
-        printer.line(next((remark for remark in remarks if len(remark) < printer.width), remarks[-1]), "dim")
+        printer.line(next((note for note in notes if len(note) < printer.width), notes[-1]), "dim")
 
     def _nats(self, token: Token) -> float | None:
         if token.outputs is None or token.id < 0 or not self._get("surprisal"):
@@ -141,7 +146,7 @@ class TokenStream:
         return float(-log_probs(token.outputs)[token.id])
 
     def _keep_pace(self) -> None:
-        """Wait until the next token is due; what was lost to a slow model is not made up for."""
+        """Wait until the next token is due. A model slower than the pace does not catch up later."""
         pace = self._get("pace")
         if not pace:
             return

@@ -1,4 +1,4 @@
-"""The line at the bottom: model, strategy and chain, seed, position and branch, speed, and plugins that failed."""
+"""The bottom toolbar: model, strategy and sampler chain, seed, branch and position, speed, failed plugins."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from seqshell.core.sanitize import safe
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
-BETWEEN = " · "
+SEPARATOR = " · "
 DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
 
 
 def toolbar_parts(
     shell: Shell, tokens_per_second: float = 0.0, live_label: tuple[str, ...] | None = None
 ) -> Iterator[str]:
-    """What the shell stands at, the most important first. live_label: of the line that is being typed; without a line, what was read is told of."""
+    """Return the parts of the toolbar, most important first.
+
+    live_label: the labels of the line being typed; None to show those of the text read so far.
+    """
     from seqshell.decoding.syntax import format_chain, format_strategy
     from seqshell.terminal.live_label import label_so_far
 
@@ -45,11 +48,11 @@ def toolbar_parts(
 
 
 def fit(parts: Iterable[str], width: int) -> str:
-    """The parts in one line that is narrower than the window; parts drop out from the right, the last one left is cut."""
+    """Join the parts into a line narrower than the window: drop parts from the right, then cut the last one left."""
     kept = [safe(part).replace("\n", " ") for part in parts if part]
-    while len(kept) > 1 and get_cwidth(BETWEEN.join(kept)) >= width:
+    while len(kept) > 1 and get_cwidth(SEPARATOR.join(kept)) >= width:
         kept.pop()
-    line = BETWEEN.join(kept)
+    line = SEPARATOR.join(kept)
     while get_cwidth(line) >= width:
         line = line[:-1]
     return line
