@@ -15,7 +15,7 @@ import torch
 
 from seqshell.cli import evaluate
 from seqshell.cli import train as cli
-from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.core.errors import CheckpointError, RecipeError, UsageError, VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.host import Policy, Registry, resolve
 from seqshell.host.builtin import load_registry
@@ -177,6 +177,15 @@ def test_the_command_prints_a_table_or_one_object(
     out = capsys.readouterr().out
     assert "tiny on data.txt, 720 characters" in out
     assert f"{printed['nats']['blocks256']:.4f}" in out
+
+
+def test_a_picture_of_a_language_model_is_refused_before_the_work(checkpoint_path: Path, tmp_path: Path) -> None:
+    for name in ("curve.png", "CURVE.PNG"):
+        with pytest.raises(UsageError, match=rf"no picture for a language model; end {name} in \.json for the metrics"):
+            evaluate.evaluate_command(
+                arguments("evaluate", str(checkpoint_path), str(tmp_path / "none.txt"), "-o", str(tmp_path / name))
+            )
+    assert list(tmp_path.glob("*.[pP]*")) == []
 
 
 def test_train_prints_results_to_stdout_and_the_rest_to_stderr(

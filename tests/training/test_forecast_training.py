@@ -18,6 +18,7 @@ from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.training.evaluation import evaluate_model
 from seqshell.training.forecasting.evaluation import ForecastOptions, forecasts, measure
+from seqshell.training.forecasting.metrics import draw_errors
 from seqshell.training.forecasting.objective import forecast_loss
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
@@ -381,3 +382,17 @@ def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
     assert main(["evaluate", str(out), str(tmp_path / "wave.csv"), "--json", "--horizons", "4"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["model"], values["task"], list(values["mse"])) == ("wave", "forecast", ["4"])
+
+
+def test_o_writes_the_errors_by_horizon_as_a_picture_or_as_json(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    out = trained(tmp_path)
+    for name in ("errors.png", "errors.json"):
+        assert main(["evaluate", str(out), str(tmp_path / "wave.csv"), "-o", str(tmp_path / name)]) == 0
+
+    assert (tmp_path / "errors.png").read_bytes().startswith(b"\x89PNG")
+    values = json.loads((tmp_path / "errors.json").read_text())
+    for axes, kind in zip(draw_errors(values).axes, ("mse", "mae"), strict=True):
+        curves = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+        assert list(curves) == ["wave", "last value", "last season (8 steps)", "NLinear, least squares"]
+        assert curves["wave"] == [[int(horizon), error] for horizon, error in values[kind].items()]

@@ -20,6 +20,7 @@ from seqshell.core.text_output import plain
 from seqshell.models.file import write_atomically
 
 if TYPE_CHECKING:
+    from seqshell.core.model import Model
     from seqshell.training.evaluation_result import Evaluation
 
 
@@ -77,7 +78,7 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         "-o",
         metavar="FILE",
         dest="output",
-        help="the metrics as JSON, or as .png; any other ending: the translations or labels",
+        help="write the metrics (.json), a picture of them (.png; not for language models), or with any other ending the translations or labels",
     )
 
 
@@ -87,7 +88,6 @@ def evaluate_command(arguments: Namespace) -> int:
     from seqshell.training.classification.evaluation import ClassificationOptions
     from seqshell.training.evaluation import evaluate
     from seqshell.training.forecasting.evaluation import ForecastOptions
-    from seqshell.training.pictures import check_picture
     from seqshell.training.translation.evaluation import TranslationOptions
 
     registry = told_registry(arguments.no_plugins, arguments.plugins)
@@ -100,10 +100,8 @@ def evaluate_command(arguments: Namespace) -> int:
     forecast = ForecastOptions(arguments.rows, arguments.horizons, arguments.columns)
     model = open_model(arguments.model, registry)
     output = Path(arguments.output) if arguments.output else None
-    if output and not output.absolute().parent.is_dir():
-        raise UsageError(f"-o: there is no folder {output.parent}")
-    if output and model.task in (Task.TRANSLATE, Task.CLASSIFY) and output.suffix.lower() == ".png":
-        check_picture(output)
+    if output:
+        _check_output(output, model)
     device = arguments.device or "auto"
     (evaluation,) = results_of(
         evaluate(
@@ -125,16 +123,29 @@ def evaluate_command(arguments: Namespace) -> int:
     return 0
 
 
-def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """The picture, the answers or, as for every model that has neither, the metrics in JSON."""
-    from seqshell.training.classification import tables
-    from seqshell.training.translation import metrics
+def _check_output(path: Path, model: Model) -> None:
+    """Raise a SeqshellError, before the work, if the evaluation cannot be written to `path`."""
+    from seqshell.training.pictures import check_picture
 
-    pictures = {"translate": metrics.write_png, "classify": tables.write_png}
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"-o: there is no folder {path.parent}")
+    if path.suffix.lower() == ".png":
+        if model.task is Task.GENERATE:
+            raise UsageError(f"-o: there is no picture for a language model; end {path.name} in .json for the metrics")
+        check_picture(path)
+
+
+def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
+    """Write the picture, the answers, or the metrics as JSON; models without answers get JSON for every ending but .png."""
+    from seqshell.training.classification import tables
+    from seqshell.training.forecasting import metrics as forecasting
+    from seqshell.training.translation import metrics as translation
+
+    pictures = {"translate": translation.write_png, "classify": tables.write_png, "forecast": forecasting.write_png}
     task, ending = evaluation.values["task"], path.suffix.lower()
-    if task in pictures and ending == ".png":
+    if ending == ".png":
         pictures[task](evaluation.values, path)
-    elif task in pictures and ending != ".json":
+    elif evaluation.answers and ending != ".json":
         write_atomically(path, "".join(line + "\n" for line in evaluation.answers).encode())
     else:
         write_atomically(path, (json_text(evaluation.values) + "\n").encode())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.training.pictures import new_figure, write_figure
+from seqshell.training.pictures import new_figure, plain_title, write_figure
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 Record = Mapping[str, Any]
@@ -62,7 +62,7 @@ def write_png(history: Sequence[Record], path: Path, title: str, unit: str = "na
     ):
         if points:
             axes.plot(*zip(*points, strict=True), style, label=label)
-    axes.set(xlabel="updates", ylabel=unit, title=title)
+    axes.set(xlabel="updates", ylabel=unit, title=plain_title(title))
     axes.grid(alpha=0.3)
     axes.legend()
     write_figure(figure, path)

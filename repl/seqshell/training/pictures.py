@@ -28,6 +28,11 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def plain_title(text: str) -> str:
+    """The text escaped so that matplotlib finds no formula in it."""
+    return text.replace("$", r"\$")
+
+
 def write_figure(figure: Any, path: Path) -> None:
     """The figure as a PNG."""
     data = BytesIO()

@@ -11,7 +11,7 @@ import numpy as np
 from seqshell.core.events import Table
 from seqshell.training.classification import baselines
 from seqshell.training.classification.metrics import Counts
-from seqshell.training.pictures import new_figure, write_figure
+from seqshell.training.pictures import new_figure, plain_title, write_figure
 
 WIDEST = 20  # labels of which the whole matrix is shown in a terminal; of more, the commonest confusions
 MOST = 20  # of these
@@ -92,10 +92,10 @@ def write_png(values: Mapping[str, Any], path: Path) -> None:
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     rows = [label for label, is_present in zip(labels, present, strict=True) if is_present]
-    axes.set_xticks(range(len(labels)), [_plain(label) for label in labels], rotation=90)
-    axes.set_yticks(range(len(rows)), [_plain(label) for label in rows])
+    axes.set_xticks(range(len(labels)), [plain_title(label) for label in labels], rotation=90)
+    axes.set_yticks(range(len(rows)), [plain_title(label) for label in rows])
     axes.set(
-        xlabel="found", ylabel="right", title=_plain(f"{values['model']}: accuracy {_percent(values['accuracy'])}")
+        xlabel="found", ylabel="right", title=plain_title(f"{values['model']}: accuracy {_percent(values['accuracy'])}")
     )
     if len(labels) <= WRITTEN:
         for (row, column), number in np.ndenumerate(numbers):
@@ -161,8 +161,3 @@ def _width(table: Table) -> int:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f} %"
-
-
-def _plain(text: str) -> str:
-    """A text in which matplotlib finds no formula."""
-    return text.replace("$", r"\$")

@@ -7,12 +7,14 @@ protocol of the Informer (Zhou et al. 2021, https://arxiv.org/abs/2012.07436) wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.events import Table
+from seqshell.training.pictures import new_figure, plain_title, write_figure
 
 STEPPED = (1, 6, 12, 24)  # horizons of a model that forecasts one step at a time, and has none of its own
 TITLES = {"last_value": "last value", "seasonal_naive": "last season", "nlinear": "NLinear, least squares"}
@@ -70,27 +72,42 @@ def quantile_levels(number: int, interval: float) -> tuple[float, ...]:
 
 
 def metrics_table(model: str, measured: Mapping[str, Any]) -> Table:
-    """mse and mae by horizon, a row for the model and one for each baseline beside it."""
+    """mse and mae by horizon: a row for the model, then one for each baseline."""
     horizons = tuple(measured["mse"])
-    rows = {
-        model: measured,
-        **{
-            title: measured["baselines"][name]
-            for name, title in TITLES.items()
-            if name in measured.get("baselines", {})
-        },
-    }
-    if "season" in measured:
-        rows = {
-            f"{name} ({measured['season']} steps)" if name == TITLES["seasonal_naive"] else name: metrics
-            for name, metrics in rows.items()
-        }
     cells = tuple(
         (name, *(f"{metrics[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons))
-        for name, metrics in rows.items()
+        for name, metrics in _with_baselines(model, measured).items()
     )
     columns = tuple(f"{kind} {horizon}" for kind in ("MSE", "MAE") for horizon in horizons)
     return Table(("", *columns), cells, "mean error of the next steps, in standard deviations of the training data")
+
+
+def draw_errors(values: Mapping[str, Any]) -> Any:
+    """A matplotlib figure with mse and mae by horizon: one curve for the model and one for each baseline."""
+    figure = new_figure(10, 5)
+    for axes, kind in zip(figure.subplots(1, 2), ("mse", "mae"), strict=True):
+        for name, metrics in _with_baselines(values["model"], values).items():
+            steps = [int(horizon) for horizon in metrics[kind]]
+            axes.plot(steps, list(metrics[kind].values()), "o-", label=plain_title(name))
+        axes.set(xlabel="horizon in steps", ylabel=kind.upper(), ylim=(0, None))
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend()
+    figure.suptitle(plain_title(f"{values['model']}: error by horizon, in standard deviations of the training data"))
+    return figure
+
+
+def write_png(values: Mapping[str, Any], path: Path) -> None:
+    """Write `draw_errors` as a PNG."""
+    write_figure(draw_errors(values), path)
+
+
+def _with_baselines(model: str, measured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics of the model and of each baseline, by title."""
+    titles = dict(TITLES)
+    if "season" in measured:
+        titles["seasonal_naive"] += f" ({measured['season']} steps)"
+    found = measured.get("baselines", {})
+    return {model: measured, **{title: found[name] for name, title in titles.items() if name in found}}
 
 
 def interval_summary(measured: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.events import Table
-from seqshell.training.pictures import new_figure, write_figure
+from seqshell.training.pictures import new_figure, plain_title, write_figure
 from seqshell.training.translation import bleu
 
 BAR = 30  # columns of the longest bar
@@ -71,7 +71,7 @@ def write_png(values: dict[str, Any], path: Path) -> None:
     axes.set(
         xlabel="words of the source",
         ylabel="BLEU",
-        title=f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars",
+        title=plain_title(f"{values['model']}: BLEU {values['bleu']:.2f}, number of sentences on the bars"),
     )
     axes.grid(axis="y", alpha=0.3)
     write_figure(figure, path)
