@@ -210,9 +210,9 @@ def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
 
     assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]
     assert [line.count("█") for line in lines[1:5]] == [3, 13, 24, 35]
-    assert lines[5] == "of e, log p -0.5 · half-life 1 tokens"
+    assert lines[5] == "next token e, log p -0.5 · half-life 1 tokens"
     assert plain(reach).splitlines()[-1] == "of 'e', log p -0.5000; half-life 1 tokens"
     rows = drawn(Reach((("a", 1.0),) * 81, "e", -0.5, None), -1)
     assert len(rows) == 29
     assert [row.split()[0] for row in rows[1:-1]] == [str(back) for back in range(81, 0, -3)]
-    assert rows[-1].endswith("they do not fall further back")
+    assert rows[-1].endswith("no decay with distance")

@@ -103,12 +103,14 @@ def test_long_labels_are_cut_and_wide_letters_keep_their_column():
 def test_what_is_too_much_for_a_screen_is_said():
     words = [" w"] * 300
     text = drawn(diagonal(words, words))
-    told = "the first 120 of 300 tokens of the source, 120 of 300 of the translation; /attention -o FILE.json holds all"
+    told = "120 of 300 source tokens and 120 of 300 target tokens; /attention -o FILE.json saves all"
     assert " ".join(text.split()).endswith(told)
 
 
 def test_an_empty_translation_has_no_map():
-    assert drawn(Attention(("a", ""), (), np.zeros((0, 2)))) == "the translation is empty: nothing looked at anything\n"
+    assert (
+        drawn(Attention(("a", ""), (), np.zeros((0, 2)))) == "the translation is empty: no attention weights to show\n"
+    )
 
 
 def test_tokens_cannot_steer_the_terminal():

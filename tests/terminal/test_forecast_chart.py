@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqshell.core.events import Forecast
-from seqshell.terminal.forecast_chart import Track, draw_forecast
+from seqshell.terminal.forecast_chart import Series, draw_forecast
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Drawing
 
@@ -54,7 +54,7 @@ def test_a_rise_goes_on_rising_inside_of_its_interval():
         "       -2        now       +2\n"
         "+1 3 (2 to 4)   ...\n"
         "* observed   o forecast\n"
-        ". 10 to 90 %\n"
+        ". 80 % interval\n"
     )
 
 
@@ -113,7 +113,7 @@ def test_several_columns_have_a_chart_each():
     assert "+1 8   +2 10\n" in text
     assert "+1 9   +2 11\n" in text
     many = np.arange(30, dtype=np.float64).reshape(3, 10)
-    assert "4 of 10 columns; /forecast -o FILE.json holds all" in seen(
+    assert "showing 4 of 10 columns; /forecast -o FILE.json saves all" in seen(
         Forecast(tuple("abcdefghij"), many[:2], many[2:]), width=60
     )
 
@@ -132,6 +132,6 @@ def test_a_series_that_never_changes_is_a_level_line(value):
 
 
 def test_the_scale_spans_all_that_is_drawn():
-    assert Track([1.0, 2.0], [3.0], [-4.0], [9.0]).scale == (-4.0, 9.0)
-    assert Track([1.0], [3.0], [float("nan")], [float("nan")]).scale == (1.0, 3.0)
-    assert Track([5.0], [5.0]).scale == (4.5, 5.5)
+    assert Series([1.0, 2.0], [3.0], [-4.0], [9.0]).scale == (-4.0, 9.0)
+    assert Series([1.0], [3.0], [float("nan")], [float("nan")]).scale == (1.0, 3.0)
+    assert Series([5.0], [5.0]).scale == (4.5, 5.5)

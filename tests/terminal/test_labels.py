@@ -64,14 +64,14 @@ def test_of_two_labels_both_are_shown_however_unlikely_one_is():
 
 
 def test_a_blank_text_has_nothing_to_label():
-    assert drawn(Label(" ", "", ())) == "nothing was read, so there is nothing to label\n"
+    assert drawn(Label(" ", "", ())) == "no text to classify\n"
 
 
 def test_an_explanation_has_marks_where_there_are_no_colours():
     assert drawn(Label("Yamamoto", "Japanese", PROBS[:1], MOVED), width=60).splitlines()[:3] == [
         "Yamamoto",
         "9 e3i",
-        "for Japanese 1 to 9, against a to i · most: Y +2.00 nats of log-odds",
+        "for Japanese 1 to 9, against a to i · strongest: Y +2.00 log-odds",
     ]
 
 
@@ -87,18 +87,18 @@ def test_an_explanation_has_colours_where_there_are_some():
 def test_a_long_explanation_is_wrapped_with_its_marks(width):
     words = [(f" word{number}", (-1) ** number * (number + 1.0)) for number in range(30)]
     lines = drawn(Label("x", "a", (("a", 0.5), ("b", 0.5)), tuple(words)), width=width).splitlines()
-    text = "".join(line for line in lines if "word" in line and "most" not in line)
+    text = "".join(line for line in lines if "word" in line and "strongest" not in line)
 
     assert text.replace(" ", "") == "".join(word for word, _ in words).replace(" ", "")
-    assert max(len(line) for line in lines if "most" not in line) < width
+    assert max(len(line) for line in lines if "strongest" not in line) < width
 
 
 @pytest.mark.parametrize(
     ("left_out", "text", "remark"),
     [
-        ((95, 5), "Yamamoto ...", "the last 95 of the 100 tokens were not read: the text is too long"),
-        ((95, 0), " ... Yamamoto", "the first 95 of the 100 tokens were not read: the text is too long"),
-        ((95, 2), "Ya ... mamoto", "after the first 2, 95 of the 100 tokens were not read: the text is too long"),
+        ((95, 5), "Yamamoto ...", "the text is too long: the last 95 of 100 tokens were skipped"),
+        ((95, 0), " ... Yamamoto", "the text is too long: the first 95 of 100 tokens were skipped"),
+        ((95, 2), "Ya ... mamoto", "the text is too long: after the first 2, 95 of 100 tokens were skipped"),
     ],
 )
 def test_what_is_left_out_of_a_long_text_is_told(left_out, text, remark):

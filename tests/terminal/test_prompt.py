@@ -9,8 +9,8 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from seqshell.terminal.history import LineHistory
-from seqshell.terminal.prompt import LEAVE, Prompt
-from seqshell.terminal.suggester import LineStyle
+from seqshell.terminal.prompt import QUIT_HINT, Prompt
+from seqshell.terminal.suggester import LineProcessor
 
 ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O, RIGHT, END, UP = (
     "\r",
@@ -76,7 +76,7 @@ def test_ctrl_c_clears_the_line(keyboard):
 def test_ctrl_c_on_an_empty_line_says_how_to_leave(keyboard):
     asked = prompt(keyboard)
     assert ask(keyboard, CTRL_C + ENTER, asked) == ""
-    assert asked._note == LEAVE
+    assert asked._note == QUIT_HINT
     assert ask(keyboard, ENTER, asked) == ""
     assert asked._note == ""
 
@@ -164,7 +164,7 @@ def test_what_turns_a_line_around_is_not_drawn_but_is_sent(keyboard):
     fragments = [("", "a\u202eb\x07"), ("class:auto-suggestion", "é")]
     control = asked.session.layout.current_control
     drawn = (
-        LineStyle()
+        LineProcessor()
         .apply_transformation(
             TransformationInput(control, control.buffer.document, 0, lambda at: at, fragments, 80, 24)
         )
@@ -177,7 +177,7 @@ def test_what_turns_a_line_around_is_not_drawn_but_is_sent(keyboard):
 def test_the_toolbar_tells_of_the_multi_line_mode(keyboard):
     asked = prompt(keyboard)
     asked.multi_line = True
-    assert asked._toolbar_line() == "Enter: new line, Alt+Enter sends, F3 ends · tiny"
+    assert asked._toolbar_line() == "multi-line: Enter adds a line, Alt+Enter sends, F3 ends · tiny"
 
 
 def test_the_editor_gives_the_line_back_to_the_prompt(keyboard, tmp_path, monkeypatch):

@@ -230,7 +230,7 @@ def test_typing_during_an_answer_waits_for_the_prompt(window):
 def test_ctrl_d_leaves_keeps_the_session_and_restores_the_terminal(window, home):
     screen = window().until("main at 0")
     before = screen.process.getecho()
-    screen.enter("ROMEO:").type("\x04").until("kept as last · seqshell --restore last goes on here")
+    screen.enter("ROMEO:").type("\x04").until("saved as last · seqshell --restore last continues here")
     assert screen.status() == 0
     assert before is False  # while the prompt stands
     assert (home / "sessions" / "last.safetensors").is_file()
@@ -352,7 +352,7 @@ def test_ctrl_c_leaves_an_import_that_hangs_behind(window, home):
     screen = window(SEQSHELL_PLUGINS="hung", size=(24, 100)).until(">>> ROMEO:").type("ROMEO:\r")
     screen.until("the plugin hung takes more than a second to import")
     screen.process.sendintr()
-    screen.until("Ctrl-D leaves; seqshell --no-plugins does without it").until("^>>> ROMEO:$")
+    screen.until("Ctrl-D quits; seqshell --no-plugins starts without it").until("^>>> ROMEO:$")
     assert screen.type("\x03\x04").status() == 0
 
 
@@ -381,11 +381,11 @@ def test_it_follows_a_resized_window(window):
 
 
 def test_the_tour_goes_line_by_line_and_ctrl_c_leaves_it(window):
-    screen = window().until("main at 0").enter("/tour").until("Ctrl-C leaves")
+    screen = window().until("main at 0").enter("/tour").until("Ctrl-C ends the script")
     waiting = screen.lines[screen.screen.cursor.y]
     assert waiting.startswith(">>> /")
     screen.enter("").enter("")
-    screen.type("\x03").until("left; go on as you like").until(r"^>>>$")
+    screen.type("\x03").until("script ended; you can continue from here").until(r"^>>>$")
 
 
 def test_the_toolbar_stands_below_the_prompt_where_the_terminal_cannot_tell_the_cursor(window):

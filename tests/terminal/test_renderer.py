@@ -266,7 +266,7 @@ def test_data_and_unknown_events_have_nothing_to_see():
 def test_top_draws_the_model_and_beside_it_the_chain():
     second, third = Likely(2, "\n", math.log(0.25), math.log(0.25)), Likely(3, " ", math.log(0.001), -math.inf)
     assert draw(Top((Likely(1, "e", math.log(0.5), math.log(0.75)), second, third)), width=41) == (
-        "token  model             after the chain\n"
+        "token  model             with sampler\n"
         "e       50.0%  ████       75.0%  ██████\n"
         "\\n      25.0%  ██         25.0%  ██\n"
         "' '     0.10%                 -\n"
@@ -280,10 +280,10 @@ def test_top_without_unicode_draws_with_ascii():
 def test_a_score_lists_each_token_and_the_figures_of_the_whole():
     score = Score((Scored("a", -0.1, 0, (("a", -0.1), ("b", -3.0))), Scored("\n", -5.0, 7)), -5.1, 2.55, 3.679, 12.8)
     drawn = draw(score)
-    assert drawn.splitlines()[:3] == ["a", "09", "   token    prob  nats  rank  likeliest"]
+    assert drawn.splitlines()[:3] == ["a", "09", "   token    prob  nats  rank  most likely"]
     assert "1  a       90.5%  0.10     0  a 90.5%  b 4.98%" in drawn
     assert "2  \\n      0.67%  5.00     7" in drawn
-    assert drawn.endswith("sum 5.1 nats · mean 2.55 · 3.679 bits per character · perplexity 12.8\n")
+    assert drawn.endswith("sum 5.1 nats · mean 2.55 nats · 3.679 bits per character · perplexity 12.8\n")
 
 
 def test_a_long_score_lists_the_most_surprising_tokens():

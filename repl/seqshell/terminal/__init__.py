@@ -1,4 +1,4 @@
-"""The interactive terminal: reads lines with prompt_toolkit, draws events, computes nothing. prompt_toolkit lives here and nowhere else."""
+"""The interactive terminal: reads lines and draws events. The only package that imports prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def run(options: Options, shell: Shell | None = None) -> int:
-    """Talk to the user until they leave; stdin and stdout are terminals. Returns the exit status of the process.
+    """Run the interactive shell until the user quits. stdin and stdout must be terminals. Returns the exit status.
 
-    shell: the one to go on with, where a script has run already (-i); otherwise it is built while the user types.
+    shell: the shell to continue with after a script (-i); by default one is built while the user types.
     """
-    gc.disable()  # what is imported on the way to the first prompt stays; `loop` turns it on again when the prompt stands
-    from seqshell.terminal.repl import run as talk
+    gc.disable()  # imports create no garbage; the Repl enables it again once the first prompt is drawn
+    from seqshell.terminal.repl import run as run_repl
 
-    return talk(options, shell)
+    return run_repl(options, shell)

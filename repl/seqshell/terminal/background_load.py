@@ -1,4 +1,4 @@
-"""What the first prompt does not wait for: the shell, numpy, plugins and the model are loaded on a thread while the user types."""
+"""Loads the shell, numpy, plugins and the model in a thread while the user types the first line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BackgroundLoad:
-    """Builds what answers, in the background. on_ready is called on that thread when it stands, or has failed."""
+    """Calls `build` in a thread. on_ready is called in that thread when the build has ended, also if it failed."""
 
     def __init__(self, build: Callable[[], Answering], on_ready: Callable[[], None] = lambda: None) -> None:
         self._build = build
@@ -22,27 +22,27 @@ class BackgroundLoad:
         self._error: BaseException | None = None
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
+        """Start the thread, unless it has been started."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="loading", daemon=True)
             self._thread.start()
 
     @property
     def built(self) -> Answering | None:
-        """What answers, None until it stands."""
+        """The result of `build`; None while it is loading."""
         return self._built
 
     @property
     def failed(self) -> bool:
-        """Whether it never will."""
+        """Whether the build raised an error."""
         return self._error is not None
 
     def is_done(self, seconds: float = 0.0) -> bool:
-        """Whether it stands or has failed, waiting for that at most so long."""
+        """Wait at most `seconds` for the build to end. Returns whether it has."""
         return self._done.wait(seconds)
 
     def wait(self) -> Answering:
-        """What answers, once it stands; raises what kept it from standing. Signal handlers run while this waits."""
+        """Wait for the result and return it; raises the error of `build`. Signal handlers run meanwhile."""
         self.start()
         self._done.wait()
         if self._error is not None:
@@ -53,7 +53,7 @@ class BackgroundLoad:
     def _run(self) -> None:
         try:
             self._built = self._build()
-        except BaseException as error:  # told by whoever waits
+        except BaseException as error:  # raised by `wait`
             self._error = error
         finally:
             self._done.set()

@@ -1,4 +1,4 @@
-"""Tab: what the shell knows could stand here, in prompt_toolkit's words."""
+"""Tab completion: the shell's completions for prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class ShellCompleter(Completer):
-    """Completes commands, settings and their values, names and files. Before the shell stands it knows what needs no shell."""
+    """Completes commands, settings and their values, names and files; while the shell loads, only commands."""
 
     def __init__(self, get_shell: Callable[[], Shell | None]) -> None:
         self._get_shell = get_shell
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """The possible words in place of the one before the cursor, each with its description."""
+        """Yield the completions of the word before the cursor, each with its description."""
         from seqshell.shell.completion import complete
 
         before = document.text_before_cursor

@@ -1,4 +1,4 @@
-"""The terminal while nobody is asked: keys are not echoed into the answer, and wait for the next prompt."""
+"""Terminal mode between prompts: keys are not echoed into the answer but kept for the next prompt."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-LOCAL, INPUT, CONTROL = 3, 0, 6  # places in the list of tcgetattr
+LOCAL, INPUT, CONTROL = 3, 0, 6  # indices in the list that tcgetattr returns
 
 
 @contextmanager
 def echo_off(descriptor: int) -> Iterator[None]:
-    """No echo, no line editing, Enter as it is sent; Ctrl-C still is a signal. As it was before, afterwards, whatever happens."""
+    """Turn off echo, line editing and the translation of Enter; Ctrl-C stays a signal. Restores the mode at the end."""
     try:
         before = termios.tcgetattr(descriptor)
-    except (termios.error, OSError, ValueError):  # no terminal, as in tests
+    except (termios.error, OSError, ValueError):  # not a terminal, as in tests
         yield
         return
     changed = [*before[:CONTROL], list(before[CONTROL])]

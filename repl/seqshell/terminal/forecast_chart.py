@@ -1,4 +1,4 @@
-"""A series, its forecast and the interval around it, drawn with characters: dots of braille in colour, else letters."""
+"""Charts of a series, its forecast and prediction interval: braille dots in colour, else ASCII characters."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from seqshell.core.events import Forecast
 from seqshell.terminal.printer import Printer
 
-HEIGHTS = (12, 8, 6)  # rows of a chart, where there are one, two, or more
-MOST_CHARTS = 4  # columns of the data that are drawn
+HEIGHTS = (12, 8, 6)  # rows of a chart if there are one, two or more
+MOST_CHARTS = 4  # further columns of the data are not drawn
 WIDEST, NARROW = 120, 60  # columns of the terminal
-SAMPLES = 4  # looked at for each dot from left to right
-MARKS = "*o."  # observed, forecast, interval, where there is no colour
-LINES = "━━░"  # the same in the legend where there is
-BRAILLE = (
-    (0x01, 0x02, 0x04, 0x40),
-    (0x08, 0x10, 0x20, 0x80),
-)  # bits of the dots of a character, [column][row from the top]
+SAMPLES = 4  # of a line, for each dot from left to right
+MARKS = "*o."  # observed, forecast, interval, without colour
+LINES = "━━░"  # the same in the legend, with colour
+# The bit of each dot of a braille character, [column][row from the top].
+BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 OBSERVED, FORECAST, INTERVAL = "", "chain", "bar"  # styles
 
 Points = Sequence[float]
 
 
 @dataclass(frozen=True)
-class Track:
-    """One column of a forecast: history [M], values [N], low and high [N], or empty; NaN where they are not known."""
+class Series:
+    """One column of a forecast: history [M], values [N], low and high [N] or empty; NaN for unknown values."""
 
     history: Points
     values: Points
@@ -35,7 +33,7 @@ class Track:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """The lowest and the highest value that is drawn, a little apart even where all are one."""
+        """The smallest and largest value to draw, widened if they are equal."""
         finite = [
             value for part in (self.history, self.values, self.low, self.high) for value in part if math.isfinite(value)
         ]
@@ -45,33 +43,33 @@ class Track:
         return low - (abs(low) / 10 or 1.0), high + (abs(high) / 10 or 1.0)
 
     def band(self) -> tuple[list[float], list[float]]:
-        """low and high from the last observation on, where both are its value."""
+        """Return low and high, both preceded by the last observation."""
         start = [float(self.history[-1])] if len(self.history) else []
         return [*start, *map(float, self.low)], [*start, *map(float, self.high)]
 
 
 def draw_forecast(printer: Printer, forecast: Forecast) -> None:
-    """A chart for each column with the scale at its left, what the marks mean, and the first forecasts as numbers."""
+    """Draw a chart and the first forecasts of each column, then a legend."""
     number = len(forecast.columns)
     height = HEIGHTS[min(number, len(HEIGHTS)) - 1]
     for index, name in enumerate(forecast.columns[:MOST_CHARTS]):
         low, high = (
             [] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high)
         )
-        track = Track(
+        series = Series(
             [float(row[index]) for row in forecast.history], [float(row[index]) for row in forecast.values], low, high
         )
         if number > 1:
             printer.line(name, "bold")
-        _draw_track(printer, track, height)
-        _draw_numbers(printer, track)
+        _draw_series(printer, series, height)
+        _draw_numbers(printer, series)
     if number > MOST_CHARTS:
-        printer.line(f"{MOST_CHARTS} of {number} columns; /forecast -o FILE.json holds all", "dim")
+        printer.line(f"showing {MOST_CHARTS} of {number} columns; /forecast -o FILE.json saves all", "dim")
     _draw_legend(printer, forecast)
 
 
-def _draw_track(printer: Printer, track: Track, height: int) -> None:
-    low, high = track.scale
+def _draw_series(printer: Printer, series: Series, height: int) -> None:
+    low, high = series.scale
     names = {
         0: f"{high:.4g}",
         height // 2: f"{high - (high - low) * (height // 2) / (height - 1):.4g}",
@@ -79,19 +77,19 @@ def _draw_track(printer: Printer, track: Track, height: int) -> None:
     }
     label = max(map(len, names.values()))
     width = max(8, min(WIDEST, printer.width - 1) - label - 2)
-    rows = _coloured(track, width, height) if printer.coloured and printer.unicode else _letters(track, width, height)
+    rows = _coloured(series, width, height) if printer.coloured and printer.unicode else _ascii(series, width, height)
     for number, row in enumerate(rows):
         printer.fresh_line()
         printer.write(names.get(number, "").rjust(label) + (" ┤" if printer.unicode else " |"), "dim")
         for text, style in _joined(row):
             printer.write(text, style)
         printer.write("\n")
-    _draw_times(printer, track, label + 2, width)
+    _draw_times(printer, series, label + 2, width)
 
 
-def _draw_times(printer: Printer, track: Track, margin: int, width: int) -> None:
-    """Under the chart: the last step, now, and the first observation, as many of them as there is room for."""
-    before, after = len(track.history) - 1, len(track.values)
+def _draw_times(printer: Printer, series: Series, margin: int, width: int) -> None:
+    """Label the time axis: last step, now and first observation, in this order while they fit."""
+    before, after = len(series.history) - 1, len(series.values)
     now = round(before * (width - 1) / max(1, before + after)) if before >= 0 else 0
     line = " " * width
     for place, text in (
@@ -105,12 +103,12 @@ def _draw_times(printer: Printer, track: Track, margin: int, width: int) -> None
     printer.line(" " * margin + line.rstrip(), "dim")
 
 
-def _draw_numbers(printer: Printer, track: Track) -> None:
-    """As many of the forecasts as one line has room for, with the interval of each."""
+def _draw_numbers(printer: Printer, series: Series) -> None:
+    """Draw the first forecasts with their intervals, as many as fit on one line."""
     line = ""
-    for step, value in enumerate(track.values, 1):
-        known = len(track.low) >= step and math.isfinite(track.low[step - 1]) and math.isfinite(track.high[step - 1])
-        between = f" ({track.low[step - 1]:.4g} to {track.high[step - 1]:.4g})" if known else ""
+    for step, value in enumerate(series.values, 1):
+        known = len(series.low) >= step and math.isfinite(series.low[step - 1]) and math.isfinite(series.high[step - 1])
+        between = f" ({series.low[step - 1]:.4g} to {series.high[step - 1]:.4g})" if known else ""
         part = f"{'   ' if line else ''}+{step} {value:.5g}{between}"
         if len(line) + len(part) + 6 > printer.width:
             line += "   ..."
@@ -123,13 +121,9 @@ def _draw_legend(printer: Printer, forecast: Forecast) -> None:
     coloured = printer.coloured and printer.unicode
     parts = [("observed", OBSERVED), ("forecast", FORECAST)]
     if len(forecast.interval) == 2:
-        first, last = (f"{share * 100:.3g}" for share in forecast.interval)
-        parts.append(
-            (
-                f"from the {first} to the {last} % quantile" if printer.width >= NARROW else f"{first} to {last} %",
-                INTERVAL,
-            )
-        )
+        low, high = forecast.interval
+        name = "prediction interval" if printer.width >= NARROW else "interval"
+        parts.append((f"{(high - low) * 100:.3g} % {name}", INTERVAL))
     printer.fresh_line()
     for mark, (name, style) in zip(LINES if coloured else MARKS, parts, strict=False):
         if printer.column + len(name) + 5 > printer.width:
@@ -140,22 +134,21 @@ def _draw_legend(printer: Printer, forecast: Forecast) -> None:
     printer.write("\n")
 
 
-# Characters and their styles, [rows][columns]
-
+# A character and its style for each column.
 Row = list[tuple[str, str]]
 
 
-def _coloured(track: Track, width: int, height: int) -> list[Row]:
-    """Each character has 2 by 4 dots; the interval is shaded where there is no dot."""
-    observed, foretold = (_dots(part, track, 2 * width, 4 * height) for part in (_observed(track), _foretold(track)))
-    band = _band(track, width, height)
+def _coloured(series: Series, width: int, height: int) -> list[Row]:
+    """Draw lines with 2 by 4 dots per character; the interval is shaded where there are none."""
+    observed, forecast = (_dots(part, series, 2 * width, 4 * height) for part in (_observed(series), _forecast(series)))
+    band = _band(series, width, height)
     rows = []
     for row in range(height):
         cells: Row = []
         for column in range(width):
             bits = [
                 sum(BRAILLE[x][y] for x in range(2) for y in range(4) if (2 * column + x, 4 * row + y) in dots)
-                for dots in (foretold, observed)
+                for dots in (forecast, observed)
             ]
             if any(bits):
                 cells.append((chr(0x2800 + (bits[0] | bits[1])), FORECAST if bits[0] else OBSERVED))
@@ -165,12 +158,12 @@ def _coloured(track: Track, width: int, height: int) -> list[Row]:
     return rows
 
 
-def _letters(track: Track, width: int, height: int) -> list[Row]:
-    """One letter a character."""
+def _ascii(series: Series, width: int, height: int) -> list[Row]:
+    """Draw lines with one mark per character."""
     layers = [
-        _dots(_foretold(track), track, width, height),
-        _dots(_observed(track), track, width, height),
-        _band(track, width, height),
+        _dots(_forecast(series), series, width, height),
+        _dots(_observed(series), series, width, height),
+        _band(series, width, height),
     ]
     marks = (MARKS[1], MARKS[0], MARKS[2])
     return [
@@ -182,27 +175,27 @@ def _letters(track: Track, width: int, height: int) -> list[Row]:
     ]
 
 
-def _observed(track: Track) -> tuple[int, Points]:
-    """Where the line begins, in steps from the first observation, and its values."""
-    return 0, track.history
+def _observed(series: Series) -> tuple[int, Points]:
+    """Return the start of the line, in steps from the first observation, and its values."""
+    return 0, series.history
 
 
-def _foretold(track: Track) -> tuple[int, Points]:
-    """The forecast, joined to the last observation."""
-    start = max(0, len(track.history) - 1)
-    return start, [*track.history[start:], *track.values]
+def _forecast(series: Series) -> tuple[int, Points]:
+    """Return the same for the forecast, joined to the last observation."""
+    start = max(0, len(series.history) - 1)
+    return start, [*series.history[start:], *series.values]
 
 
-def _dots(line: tuple[int, Points], track: Track, width: int, height: int) -> set[tuple[int, int]]:
-    """The places (x, y) of a grid, y from the top, that a line through values goes through."""
+def _dots(line: tuple[int, Points], series: Series, width: int, height: int) -> set[tuple[int, int]]:
+    """Return the grid points (x, y), y from the top, on a line through the values."""
     found: set[tuple[int, int]] = set()
     before: tuple[int, int] | None = None
-    for x, value in _samples(line, track, width):
-        y = _level(value, track.scale, height)
+    for x, value in _samples(line, series, width):
+        y = _level(value, series.scale, height)
         if before is not None and before[0] == x:
             found.update((x, between) for between in range(min(y, before[1]), max(y, before[1]) + 1))
         elif before is not None:
-            middle = (y + before[1]) // 2  # a steep line is unbroken
+            middle = (y + before[1]) // 2  # keeps a steep line connected
             found.update((before[0], between) for between in range(min(before[1], middle), max(before[1], middle) + 1))
             found.update((x, between) for between in range(min(y, middle), max(y, middle) + 1))
         found.add((x, y))
@@ -210,23 +203,23 @@ def _dots(line: tuple[int, Points], track: Track, width: int, height: int) -> se
     return found
 
 
-def _band(track: Track, width: int, height: int) -> set[tuple[int, int]]:
-    """The characters between low and high."""
-    start = max(0, len(track.history) - 1)
-    lows, highs = track.band()
+def _band(series: Series, width: int, height: int) -> set[tuple[int, int]]:
+    """Return the grid points between low and high."""
+    start = max(0, len(series.history) - 1)
+    lows, highs = series.band()
     found: set[tuple[int, int]] = set()
     for (x, low), (_, high) in zip(
-        _samples((start, lows), track, width), _samples((start, highs), track, width), strict=True
+        _samples((start, lows), series, width), _samples((start, highs), series, width), strict=True
     ):
-        found.update((x, y) for y in range(_level(high, track.scale, height), _level(low, track.scale, height) + 1))
+        found.update((x, y) for y in range(_level(high, series.scale, height), _level(low, series.scale, height) + 1))
     return found
 
 
-def _samples(line: tuple[int, Points], track: Track, width: int) -> list[tuple[int, float]]:
-    """Places from left to right with the value of a line there; a value that is not finite ends it."""
+def _samples(line: tuple[int, Points], series: Series, width: int) -> list[tuple[int, float]]:
+    """Return points from left to right with the value of the line; it ends before a value that is not finite."""
     start, values = line
     end = next((index for index, value in enumerate(values) if not math.isfinite(value)), len(values))
-    last = max(1, len(track.history) + len(track.values) - 1)
+    last = max(1, len(series.history) + len(series.values) - 1)
     if end == 0:
         return []
     if end == 1:
@@ -247,13 +240,13 @@ def _samples(line: tuple[int, Points], track: Track, width: int) -> list[tuple[i
 
 
 def _level(value: float, scale: tuple[float, float], height: int) -> int:
-    """The row of a value, 0 at the top."""
+    """Return the row of a value, 0 at the top."""
     low, high = scale
     return min(height - 1, max(0, round((high - value) / (high - low) * (height - 1))))
 
 
 def _joined(row: Row) -> list[tuple[str, str]]:
-    """Neighbours of one style as one text, blanks at the end left out."""
+    """Join neighbours of the same style into one text, without trailing blanks."""
     while row and row[-1] == (" ", ""):
         row.pop()
     found: list[tuple[str, str]] = []

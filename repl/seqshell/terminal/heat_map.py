@@ -1,4 +1,4 @@
-"""Heat maps of characters: blocks of colour where the terminal has 256 of them, else denser and denser letters, with a legend of either."""
+"""Heat maps: coloured blocks on a terminal with 256 colours, else ASCII characters of growing density."""
 
 from __future__ import annotations
 
@@ -11,29 +11,20 @@ from prompt_toolkit.utils import get_cwidth
 from seqshell.terminal.printer import Printer
 
 ASCII_SHADES = " .:-=+*#%@"
-COLOURS = (
-    17,
-    18,
-    54,
-    61,
-    67,
-    73,
-    79,
-    114,
-    155,
-    227,
-)  # of 256: blue to yellow, each lighter than the one before, as viridis
-HIGHEST_LABEL = 12  # rows of a label that is written downwards
-WIDEST_LABEL = 16  # columns of the name of a row
-WIDEST_CELL = 4  # columns, under labels that are written downwards
+# Of 256 colours: blue to yellow, each lighter than the one before, like viridis.
+COLOURS = (17, 18, 54, 61, 67, 73, 79, 114, 155, 227)
+HIGHEST_LABEL = 12  # rows of a vertical column label
+WIDEST_LABEL = 16  # columns of a row label
+WIDEST_CELL = 4  # columns, under vertical labels
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """values [rows, columns] with the names of both; low, high: the ends of the scale; those that are not finite are drawn as low.
+    """The values of a heat map [rows, columns] and their labels.
 
-    keeps_cells: a column is two characters wide at least, and the map is broken into bands of columns where it is too wide; else
-    one character will do where two have no room.
+    low, high: the ends of the scale. Values that are not finite are drawn as low.
+    keeps_cells: draw columns at least two characters wide and wrap a wide map into bands of columns; if False, columns
+    may shrink to one character.
     """
 
     rows: Sequence[str]
@@ -48,7 +39,7 @@ class HeatMap:
         return len(self.values[0]) if len(self.values) else 0
 
     def shares(self) -> list[list[float]]:
-        """The values between 0 and 1."""
+        """Return the values scaled to 0 to 1."""
         span = (self.high - self.low) or 1.0
         return [
             [min(1.0, max(0.0, (value - self.low) / span)) if math.isfinite(value) else 0.0 for value in row]
@@ -57,13 +48,13 @@ class HeatMap:
 
 
 def draw(printer: Printer, heat_map: HeatMap) -> None:
-    """Rows under the names of the columns, which stand side by side where there is room, and are written downwards where there is none."""
+    """Draw the labels, the rows and a legend. Column labels are horizontal where they fit, else vertical."""
     number = heat_map.num_columns
     label = min(max([1, *map(get_cwidth, heat_map.rows)]), WIDEST_LABEL, printer.width // 3)
     room = printer.width - label - 2
     widest = max([1, *map(get_cwidth, heat_map.columns)])
-    level = bool(heat_map.columns) and number * (widest + 1) <= room
-    least, most = (widest + 1, widest + 1) if level else (2, WIDEST_CELL) if heat_map.keeps_cells else (1, 2)
+    horizontal = bool(heat_map.columns) and number * (widest + 1) <= room
+    least, most = (widest + 1, widest + 1) if horizontal else (2, WIDEST_CELL) if heat_map.keeps_cells else (1, 2)
     num_bands = math.ceil(number / max(1, room // least))
     band = math.ceil(number / max(1, num_bands)) or 1
     cell = max(least, min(most, room // band))
@@ -71,12 +62,12 @@ def draw(printer: Printer, heat_map: HeatMap) -> None:
     for start in range(0, number, band):
         names = heat_map.columns[start : start + band]
         printer.fresh_line()
-        if level:
-            printer.line(" " * (label + 1) + "".join(fitted(name, cell) for name in names).rstrip(), "dim")
+        if horizontal:
+            printer.line(" " * (label + 1) + "".join(pad(name, cell) for name in names).rstrip(), "dim")
         else:
-            _downwards(printer, names, label, cell)
+            _draw_vertical(printer, names, label, cell)
         for name, row in zip(heat_map.rows, shares, strict=False):
-            printer.write(fitted(name, label) + " ")
+            printer.write(pad(name, label) + " ")
             for share in row[start : start + band]:
                 draw_cell(printer, share, cell)
             printer.write("\n")
@@ -84,7 +75,7 @@ def draw(printer: Printer, heat_map: HeatMap) -> None:
 
 
 def draw_cell(printer: Printer, share: float, width: int) -> None:
-    """A cell for a value between 0 and 1."""
+    """Draw the cell of a value between 0 and 1."""
     shades: Sequence[int] | str = COLOURS if printer.colours == 256 else ASCII_SHADES
     shade = shades[min(len(shades) - 1, int(share * len(shades)))]
     if isinstance(shade, int):
@@ -94,7 +85,7 @@ def draw_cell(printer: Printer, share: float, width: int) -> None:
 
 
 def draw_legend(printer: Printer, low: float, high: float) -> None:
-    """Every shade between the two ends of the scale."""
+    """Draw every shade between the ends of the scale."""
     printer.write(f"{low:.3g} ", "dim")
     coloured = printer.colours == 256
     printer.write("" if coloured else "[", "dim")
@@ -103,16 +94,16 @@ def draw_legend(printer: Printer, low: float, high: float) -> None:
     printer.write(f"{'' if coloured else ']'} {high:.3g}\n", "dim")
 
 
-def fitted(name: str, width: int) -> str:
-    """The name in exactly `width` columns."""
+def pad(name: str, width: int) -> str:
+    """Pad or cut the name to exactly `width` columns."""
     while get_cwidth(name) > width:
         name = name[:-2] + "…" if len(name) > 1 else ""
     return name + " " * (width - get_cwidth(name))
 
 
-def _downwards(printer: Printer, names: Sequence[str], label: int, cell: int) -> None:
-    """Column labels written downwards, their ends on the cells."""
-    written = [_letters(name) for name in names]
+def _draw_vertical(printer: Printer, names: Sequence[str], label: int, cell: int) -> None:
+    """Draw vertical column labels, aligned at the bottom."""
+    written = [_graphemes(name) for name in names]
     written = [
         letters if len(letters) <= HIGHEST_LABEL else [*letters[: HIGHEST_LABEL - 1], "…"] for letters in written
     ]
@@ -120,13 +111,11 @@ def _downwards(printer: Printer, names: Sequence[str], label: int, cell: int) ->
     before = " " * ((cell - 1) // 2)
     for line in range(height):
         row = ([" "] * (height - len(letters)) + letters for letters in written)
-        printer.line(
-            " " * (label + 1) + "".join(fitted(before + letters[line], cell) for letters in row).rstrip(), "dim"
-        )
+        printer.line(" " * (label + 1) + "".join(pad(before + letters[line], cell) for letters in row).rstrip(), "dim")
 
 
-def _letters(name: str) -> list[str]:
-    """The letters of a name, each with the marks that stand on it."""
+def _graphemes(name: str) -> list[str]:
+    """Split a name into letters, each with its combining marks."""
     found: list[str] = []
     for character in name:
         if found and not get_cwidth(character):

@@ -1,4 +1,4 @@
-"""The lines typed in earlier sessions, one file for all shells of the user. A line is in the file once it was sent."""
+"""The history of typed lines, in one file for all of the user's shells. A line is written when it is sent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ MOST_READ = 1_000_000  # bytes from the end of the file
 
 
 class LineHistory(History):
-    """A JSON string a line, oldest first, so that blocks keep their newlines. A file that cannot be read or written is done without.
+    """Stores one JSON string per line, oldest first, so that blocks keep their newlines.
 
-    find: where the file is, asked when it is first read, which is after the prompt stands.
+    Ignores a file that it cannot read or write.
+
+    find: returns the path of the file; first called after the prompt is drawn.
     """
 
     def __init__(self, find: Callable[[], Path]) -> None:
@@ -27,7 +29,7 @@ class LineHistory(History):
         self._find = find
 
     def load_history_strings(self) -> Iterable[str]:
-        """The lines, latest first."""
+        """Yield the lines, latest first."""
         try:
             with self._find().open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_READ))
@@ -41,7 +43,7 @@ class LineHistory(History):
                     yield text
 
     def store_string(self, string: str) -> None:
-        """Add a line; one write, so that the lines of two shells do not mix."""
+        """Append a line in one write, so that the lines of two shells do not mix."""
         with suppress(OSError):
             path = self._find()
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def is_complete(text: str) -> bool:
 
 
 def key_bindings(prompt: PromptActions) -> KeyBindings:
-    """Return the bindings of one prompt. Those that start with Escape apply in emacs mode only: vi mode needs Escape itself."""
+    """Return the bindings of a prompt. Those that start with Escape apply in emacs mode only: vi mode needs the key."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)
 

@@ -1,4 +1,4 @@
-"""Labels on the screen: a bar for each likely one, and the text in the colours of how its tokens changed the answer."""
+"""Draws labels as bars, and a text coloured by how much each token counted for or against the label."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from prompt_toolkit.utils import get_cwidth
 from seqshell.core.events import Label
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import LIKELY_LABEL
-from seqshell.terminal.heat_map import fitted
+from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.tables import bar, share
+from seqshell.terminal.tables import bar, percent
 
-MOST_BARS = 8  # the labels beyond are told as one sum
+MOST_BARS = 8  # further labels are summed
 WIDEST_NAME, WIDEST_BAR = 24, 40
-GAP = " ... "  # where a long text was cut
-STRENGTHS = 3  # of either colour
-TOWARD, AWAY = "123456789", "abcdefghi"  # under a token, where there are no colours
+GAP = " ... "  # in place of omitted text
+SHADES = 3  # of each colour
+FOR, AGAINST = "123456789", "abcdefghi"  # marks under a token, without colour
 
 
 def draw_label(printer: Printer, label: Label) -> None:
-    """The text in colours, where it is explained, and the bars; of a line of a file, one line."""
+    """Draw the explained text, if there is one, and the bars; for a line of a file, one line."""
     if label.moved:
-        draw_moved(printer, label)
+        draw_explanation(printer, label)
     if label.item is None:
         draw_bars(printer, label)
     else:
@@ -31,9 +31,9 @@ def draw_label(printer: Printer, label: Label) -> None:
 
 
 def draw_bars(printer: Printer, label: Label) -> None:
-    """One row for each likely label, the likeliest first; two at least, and the sum of the others."""
+    """Draw one row per likely label, at least two, most likely first, and the sum of the others."""
     if not label.probs:
-        printer.line("nothing was read, so there is nothing to label", "dim")
+        printer.line("no text to classify", "dim")
         return
     printer.fresh_line()
     rows = [pair for rank, pair in enumerate(label.probs[:MOST_BARS]) if rank < 2 or pair[1] >= LIKELY_LABEL]
@@ -43,31 +43,33 @@ def draw_bars(printer: Printer, label: Label) -> None:
     width = min(WIDEST_NAME, max(map(get_cwidth, [*names, rest])))
     room = max(4, min(WIDEST_BAR, printer.width - width - 11))
     for rank, (name, (_, probability)) in enumerate(zip(names, rows, strict=True)):
-        printer.write(fitted(name, width), "" if rank else "bold")
-        printer.write(f"  {share(probability)}  ", "dim" if rank else "")
+        printer.write(pad(name, width), "" if rank else "bold")
+        printer.write(f"  {percent(probability)}  ", "dim" if rank else "")
         printer.write(bar(probability, room, printer.unicode).rstrip(), "bar")
         printer.write("\n")
     if others:
-        printer.line(f"{fitted(rest, width)}  {share(math.fsum(probability for _, probability in others))}", "dim")
+        printer.line(f"{pad(rest, width)}  {percent(math.fsum(probability for _, probability in others))}", "dim")
     if label.left_out:
         printer.line(omitted_text(label.left_out, label.end - label.start), "dim")
 
 
 def omitted_text(left_out: tuple[int, int], num_read: int) -> str:
-    """What was not read of a text, in words. left_out: as in Label."""
+    """Describe which tokens of a long text were skipped. left_out: see Label."""
     number, before = left_out
     where = "the first" if not before else "the last" if before == num_read else f"after the first {before:,},"
-    return f"{where} {number:,} of the {num_read + number:,} tokens were not read: the text is too long"
+    return f"the text is too long: {where} {number:,} of {num_read + number:,} tokens were skipped"
 
 
-def draw_moved(printer: Printer, label: Label) -> None:
-    """The text, each token in green or red as it spoke for or against the answer, the stronger the more; where there are no colours, a digit
-    or a letter under it."""
+def draw_explanation(printer: Printer, label: Label) -> None:
+    """Draw the text with each token in green or red, for or against the answer; a stronger shade for a larger effect.
+
+    Without colour, a digit or a letter under each token shows the same.
+    """
     most = max(abs(moved) for _, moved in label.moved)
     printer.fresh_line()
     if printer.coloured:
         for text, moved in _with_gap(label):
-            strength = _level(moved, most, STRENGTHS)
+            strength = _level(moved, most, SHADES)
             printer.write(text, f"{'toward' if moved > 0 else 'away'}-{strength}" if strength else "")
         printer.fresh_line()
         printer.write(f"for {_name(label.answer)}", "toward-3")
@@ -77,35 +79,35 @@ def draw_moved(printer: Printer, label: Label) -> None:
         _write_with_marks(printer, label, most)
         printer.write(f"for {_name(label.answer)} 1 to 9, against a to i")
     strongest = max(label.moved, key=lambda pair: abs(pair[1]))
-    printer.write(f" · most: {_name(strongest[0].strip()) or 'a space'} {strongest[1]:+.2f} nats of log-odds", "dim")
+    printer.write(f" · strongest: {_name(strongest[0].strip()) or 'a space'} {strongest[1]:+.2f} log-odds", "dim")
     printer.write("\n")
 
 
 def _write_with_marks(printer: Printer, label: Label, most: float) -> None:
-    """Lines of the text, each with a line of marks under it, a token's under its first character."""
+    """Draw each line of the text with a line of marks under it; the mark of a token is under its first character."""
     line, marks = "", ""
 
-    def put() -> None:
+    def end_line() -> None:
         printer.write(line + "\n")
         if marks.strip():
             printer.line(marks.rstrip(), "dim")
 
     for text, moved in _with_gap(label):
-        level = _level(moved, most, len(TOWARD))
-        mark = (TOWARD if moved > 0 else AWAY)[level - 1] if level else " "
+        level = _level(moved, most, len(FOR))
+        mark = (FOR if moved > 0 else AGAINST)[level - 1] if level else " "
         for character in safe(text).replace("\n", " ").replace("\t", " "):
             width = get_cwidth(character)
             if get_cwidth(line) + width > printer.width - 1:
-                put()
+                end_line()
                 line, marks = "", ""
             own = mark if width and (character != " " or not text.strip()) else " "
             line, marks = line + character, marks + (own + " " * (width - 1) if width else "")
             mark = " " if own == mark else mark
-    put()
+    end_line()
 
 
 def _with_gap(label: Label) -> list[tuple[str, float]]:
-    """The tokens, with dots where some were left out."""
+    """Return the tokens, with dots in place of omitted ones."""
     tokens = list(label.moved)
     if label.left_out:
         tokens.insert(label.left_out[1], (GAP, 0.0))
@@ -113,22 +115,22 @@ def _with_gap(label: Label) -> list[tuple[str, float]]:
 
 
 def _level(moved: float, most: float, levels: int) -> int:
-    """How strongly a token moved the belief beside the one that did most: 0 for less than a twentieth of it, else 1 to `levels`."""
+    """Return the effect of a token relative to the strongest: 1 to `levels`, or 0 for less than a twentieth."""
     part = abs(moved) / most if most > 0 else 0.0
     return math.ceil(part * levels) if part >= 0.05 else 0
 
 
 def _draw_line(printer: Printer, label: Label) -> None:
-    """Label, probability and, as far as there is room, the text."""
+    """Draw label, probability and as much of the text as fits."""
     width = min(WIDEST_NAME, max((get_cwidth(_name(name)) for name, _ in label.probs), default=0))
     text = _name(label.text)
     printer.fresh_line()
     if label.probs:
-        printer.write(f"{fitted(_name(label.answer), width)}  {share(label.probs[0][1])}  ")
-        printer.write(fitted(text, max(1, min(get_cwidth(text), printer.width - width - 12))).rstrip(), "dim")
+        printer.write(f"{pad(_name(label.answer), width)}  {percent(label.probs[0][1])}  ")
+        printer.write(pad(text, max(1, min(get_cwidth(text), printer.width - width - 12))).rstrip(), "dim")
     printer.write("\n")
 
 
 def _name(text: str) -> str:
-    """On one line."""
+    """Return the text on one line."""
     return safe(text).replace("\n", " ").replace("\t", " ")

@@ -16,7 +16,7 @@ MOST_TOKENS = 24  # of the suggestion
 
 
 def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> str:
-    """Return the model's greedy continuation of `text`, up to the end of the line or the last whole word of MOST_TOKENS tokens.
+    """Return the model's greedy continuation of `text`: the rest of the line, or whole words of MOST_TOKENS tokens.
 
     Empty if the model does not generate, cannot read the text, or `stopped` returns True.
     """

@@ -1,4 +1,4 @@
-"""A bar for long work, redrawn in place by rich; where the terminal cannot go back on a line, a line now and then."""
+"""A progress bar, redrawn in place by rich. A terminal without escape sequences gets a few lines instead."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 from seqshell.core.events import Progress
 from seqshell.terminal.printer import Printer
 
-PIECES = 10  # lines in all where nothing can be redrawn
+MOST_LINES = 10  # on a terminal without escape sequences
 
 
 class ProgressBar:
-    """Shown from the first Progress until `close`."""
+    """Visible from the first Progress event until `close`."""
 
     def __init__(self, printer: Printer) -> None:
         self.printer = printer
         self._progress: Any = None  # rich.progress.Progress; rich is imported with the first bar
         self._task: Any = None
-        self._piece = -1
+        self._lines = -1
 
     def show(self, event: Progress) -> None:
-        """Bring the bar to where the work is."""
+        """Update the bar."""
         if self.printer.colours < 0:
-            self._tell(event)
+            self._print_line(event)
             return
         if self._progress is None:
             self._start()
@@ -31,12 +31,12 @@ class ProgressBar:
             completed=event.done,
             total=event.total or None,
             description=self.printer.text(event.description).plain,
-            told=self.printer.text(event.text).plain,
+            note=self.printer.text(event.text).plain,
         )
 
     def close(self, *, erase: bool = False) -> None:
-        """Leave the bar as it is, and its line; erase: leave nothing of it."""
-        self._piece = -1
+        """End the bar and its line. erase: also remove it from the screen."""
+        self._lines = -1
         if self._progress is not None:
             self._progress.live.transient = erase
             self._progress.stop()
@@ -62,7 +62,7 @@ class ProgressBar:
             ),
             TextColumn("{task.percentage:>3.0f} %", markup=False),
             TextColumn(
-                "{task.fields[told]}",
+                "{task.fields[note]}",
                 markup=False,
                 style=style("dim"),
                 table_column=Column(no_wrap=True, overflow="ellipsis"),
@@ -72,12 +72,12 @@ class ProgressBar:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._progress.add_task("", total=None, told="")
+        self._task = self._progress.add_task("", total=None, note="")
         self._progress.start()
 
-    def _tell(self, event: Progress) -> None:
-        piece = event.done * PIECES // event.total if event.total else 0
-        if piece != self._piece:
-            self._piece = piece
+    def _print_line(self, event: Progress) -> None:
+        number = event.done * MOST_LINES // event.total if event.total else 0
+        if number != self._lines:
+            self._lines = number
             part = f"{100 * event.done // event.total} %" if event.total else ""
             self.printer.line(" ".join(filter(None, (event.description, part, event.text))))

@@ -1,4 +1,4 @@
-"""The prompt: one line, or a block, is asked for with prompt_toolkit; above it stands nothing that moves."""
+"""The prompt: asks for a line or a block with prompt_toolkit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.terminal.key_bindings import key_bindings
 from seqshell.terminal.live_label import LiveLabel
-from seqshell.terminal.suggester import LineStyle, Suggester
+from seqshell.terminal.suggester import LineProcessor, Suggester
 from seqshell.terminal.toolbar import fit
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 MARK, MORE = ">>> ", "... "
-LEAVE = "/quit or Ctrl-D leaves"
+QUIT_HINT = "to quit, press Ctrl-D or type /quit"
 DEPTHS = {256: ColorDepth.DEPTH_8_BIT, 16: ColorDepth.DEPTH_4_BIT}
 PLAIN = {
     "auto-suggestion": "dim",
@@ -61,10 +61,10 @@ COLOURED = {
 
 
 class Prompt:
-    """Asks for lines. What it must know of the rest comes in as functions.
+    """Asks the user for lines.
 
-    get_shell: None until the shell stands. toolbar: the parts of the line at the bottom. choose_keys: told "vi" or "emacs" when F4
-    changes them. on_first_paint: called once, when the first prompt stands on the screen.
+    get_shell: returns None while the shell loads. toolbar: returns the parts of the toolbar. colours: see Printer.
+    on_first_paint: called once, when the first prompt has been drawn.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Prompt:
         output: Output | None = None,
     ) -> None:
         self.multi_line = False
-        self.saved_line = ""  # what stood in the prompt when a key sent another line
+        self.saved_line = ""  # what was being typed when a key sent another line
         self.dumb = colours < 0
         self._default = ""
         self._note = ""
@@ -88,14 +88,14 @@ class Prompt:
         self._get_shell = get_shell
         self._toolbar = toolbar
         self._on_first_paint = on_first_paint
-        # Where there are no escape sequences, prompt_toolkit's dumb prompt still writes some while it is set up.
+        # prompt_toolkit writes escape sequences while it sets up a prompt, even on a terminal that has none.
         with create_app_session(output=PlainTextOutput(sys.stdout)) if self.dumb and output is None else nullcontext():
             self.session = self._session(history, completer, colours, input, output)
         self.application = self.session.app
         self._show_toolbar()
         self.suggester = Suggester(self.session.default_buffer, self.application, get_shell)
         self.live_label = LiveLabel(self.session.default_buffer, self.application, get_shell)
-        self.application.after_render += self._painted
+        self.application.after_render += self._after_render
 
     def _session(
         self, history: History, completer: Completer, colours: int, input: Input | None, output: Output | None
@@ -113,16 +113,16 @@ class Prompt:
             prompt_continuation=lambda width, number, wrapped: "" if wrapped else [("class:prompt", MORE)],
             bottom_toolbar=self._toolbar_line,
             placeholder=lambda: [("class:placeholder", safe(self._note))],
-            input_processors=[LineStyle()],
+            input_processors=[LineProcessor()],
             key_bindings=key_bindings(self),
             input=input,
             output=output,
         )
 
     def ask(self, default: str = "", *, interruptible: bool = False) -> str:
-        """The next line of the user; default stands in the prompt already.
+        """Return the next line. default: text that is already in the prompt. Raises EOFError if the user quits.
 
-        EOFError: the user leaves. interruptible: Ctrl-C on the line raises KeyboardInterrupt instead of clearing it.
+        interruptible: Ctrl-C raises KeyboardInterrupt instead of clearing the line.
         """
         self._interruptible = interruptible
         self._default = default
@@ -137,38 +137,38 @@ class Prompt:
             self.live_label.clear()
 
     def send(self, event: KeyPressEvent, line: str) -> None:
-        """Send a line in place of what is being typed, which comes back afterwards."""
+        """Send `line` and keep what is being typed for the next prompt."""
         buffer = event.current_buffer
         self.saved_line = buffer.text
         buffer.text = line
         event.app.exit(result=line)
 
     def take_saved_line(self) -> str:
-        """What stood in the prompt when a key sent another line, once."""
+        """Return and forget what was being typed when a key sent another line."""
         line, self.saved_line = self.saved_line, ""
         return line
 
     def send_candidate(self, event: KeyPressEvent, step: int) -> None:
-        """Go to the next or the previous candidate of the last answer, where there is one."""
+        """Check out the next (1) or previous (-1) candidate of the last answer."""
         shell = self._get_shell()
         if shell is None:
             return
         try:
             names = shell.session.candidates()
-        except UsageError as error:  # there is no other one
+        except UsageError as error:  # there are no candidates
             self._note = error.message
             return
         self.send(event, f"/checkout {names[(names.index(shell.session.branch) + step) % len(names)]}")
 
     def choose_keys(self, keys: str) -> None:
-        """vi or emacs, for this prompt and the next ones."""
+        """Use "vi" or "emacs" keys in this prompt and the next ones."""
         self.application.editing_mode = EditingMode.VI if keys == "vi" else EditingMode.EMACS
         shell = self._get_shell()
         if shell is not None:
             shell.settings.set("keys", keys)
 
     def interrupt(self, event: KeyPressEvent) -> None:
-        """Ctrl-C: clear the line; on an empty one say how to leave."""
+        """Handle Ctrl-C: clear the line or, if it is empty, show how to quit."""
         buffer = self.session.default_buffer
         self.multi_line = False
         if self._interruptible:
@@ -179,13 +179,13 @@ class Prompt:
             self.suggester.stop()
             self.live_label.clear()
         else:
-            self._note = LEAVE
+            self._note = QUIT_HINT
             buffer.suggestion = None
             if self.dumb:
                 event.app.exit(result="")
 
     def _show_toolbar(self) -> None:
-        """Show the toolbar on terminals, too, that do not tell where the cursor is; prompt_toolkit hides it there."""
+        """Show the toolbar also on terminals that do not report the cursor position, where prompt_toolkit hides it."""
         renderer = self.application.renderer
         toolbar = self.session.layout.container.get_children()[-1]
         assert isinstance(toolbar, ConditionalContainer)
@@ -201,11 +201,11 @@ class Prompt:
     def _toolbar_line(self) -> str:
         parts = self._toolbar()
         if self.multi_line:
-            parts.insert(0, "Enter: new line, Alt+Enter sends, F3 ends")
+            parts.insert(0, "multi-line: Enter adds a line, Alt+Enter sends, F3 ends")
         if self.application.editing_mode == EditingMode.VI:
             parts.insert(0, "vi")
         return fit(parts, self.application.output.get_size().columns)
 
-    def _painted(self, application: object) -> None:
-        called, self._on_first_paint = self._on_first_paint, lambda: None
-        called()
+    def _after_render(self, application: object) -> None:
+        callback, self._on_first_paint = self._on_first_paint, lambda: None
+        callback()

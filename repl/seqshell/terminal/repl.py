@@ -1,6 +1,6 @@
-"""The conversation at the terminal: a line is asked for and answered until the user leaves.
+"""The interactive loop: asks for a line and answers it until the user quits.
 
-The first prompt stands before anything is imported that it does not need; the rest, `answering` included, loads meanwhile.
+Only what the first prompt needs is imported before it is drawn; the rest, line_runner included, is loaded meanwhile.
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ if TYPE_CHECKING:
     from seqshell.terminal.line_runner import Answering
     from seqshell.terminal.script_steps import Step
 
-UNANNOUNCED = 0.3  # seconds of loading that are not worth a word
-MISSING = 3  # exit status: the model is missing or refused
-HANG_UP = 1  # SIGHUP, where the terminal went away without one
+SILENT_SECONDS = 0.3  # of loading; after that a message appears
+MODEL_MISSING = 3  # exit status: the model is missing or invalid
+HANG_UP = 1  # number of SIGHUP, for a terminal that closed without sending it
 
 
 class LoadingFailed(Exception):
-    """Ends a prompt that waits for a shell that will not come."""
+    """Ends the prompt when the shell could not be loaded."""
 
 
 def run(options: startup.Options, shell: Shell | None = None) -> int:
-    """Greet, talk, leave; the exit status of the process. shell: the one to go on with, where there is one already."""
+    """Run the interactive shell and return the exit status. shell: the one to continue with, if it is already built."""
     printer = Printer(sys.stdout, colours=colours_wanted(options.color, os.environ))
     with Signals() as signals, echo_off(sys.stdin.fileno()):
-        conversation = Repl(options, printer, signals, shell)  # which takes the true stdout
-        with redirect_stdout(conversation.printed), redirect_stderr(conversation.printed):
-            return conversation.run()
+        repl = Repl(options, printer, signals, shell)  # before stdout is redirected
+        with redirect_stdout(repl.printed), redirect_stderr(repl.printed):
+            return repl.run()
 
 
-def read_model_header(word: str) -> dict[str, Any] | None:
-    """What the file of the model says of itself, read without its weights; None when only a plugin may know it, or it is refused."""
+def read_model_header(model: str) -> dict[str, Any] | None:
+    """Read the header of a model without its weights. None if no valid file is found: a plugin may provide it."""
     try:
-        return read_header(paths.find_checkpoint(word))
+        return read_header(paths.find_checkpoint(model))
     except SeqshellError:
         return None
 
 
 class Repl:
-    """One user at one terminal. input, output: prompt_toolkit's, where they are not this process's own."""
+    """Read, evaluate, print, loop. input, output: of prompt_toolkit, instead of the process's terminal."""
 
     def __init__(
         self,
@@ -76,56 +76,56 @@ class Repl:
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
-        self.printed = Printed(sys.stdout)  # what plugins print; a prompt may stand meanwhile
-        self._slow = self._told_slow = ""  # a plugin whose import takes long
+        self.printed = Printed(sys.stdout)  # collects what plugins print, so that it does not disturb the prompt
+        self._slow = self._slow_shown = ""  # the warning about a plugin that imports slowly
         self._options = options
         self._printer = printer
         self._signals = signals
-        word = options.model or startup.DEFAULT_MODEL
-        self._name = Path(word).name.removesuffix(paths.ENDING)
-        self._header = None if shell or options.restore else read_model_header(word)
-        self._loading = BackgroundLoad(lambda: self._build(shell), self._loaded)
+        model = options.model or startup.DEFAULT_MODEL
+        self._name = Path(model).name.removesuffix(paths.ENDING)
+        self._header = None if shell or options.restore else read_model_header(model)
+        self._loading = BackgroundLoad(lambda: self._build(shell), self._on_loaded)
         self._prompt = Prompt(
             get_shell=self._shell,
             history=LineHistory(lambda: paths.home() / "history"),
             completer=ShellCompleter(self._shell),
             toolbar=self._toolbar,
             colours=printer.colours,
-            on_first_paint=self._painted,
+            on_first_paint=self._on_first_paint,
             input=input,
             output=output,
         )
         self._prompt.suggester.example = next(iter(examples(self._header or {})), "")
         self._steps: Iterator[Step] | None = None
-        self._step: Step | None = None  # the one whose line waits in the prompt
+        self._step: Step | None = None  # the step whose line is in the prompt
         self._default = ""
         self._quit: int | None = None
 
     def run(self) -> int:
-        """The exit status."""
+        """Run until the user quits; returns the exit status."""
         try:
             try:
                 self._greet()
                 while self._quit is None:
                     self._one_line()
-                self._leave("quit")
+                self._end("quit")
                 return self._quit
             except EOFError:
-                if self._prompt.application.input.closed:  # not Ctrl-D: the terminal is gone
+                if self._prompt.application.input.closed:  # not Ctrl-D: the terminal was closed
                     raise Terminated(HANG_UP) from None
-                self._leave("quit")
+                self._end("quit")
                 return 0
         except Terminated as terminated:
             with suppress(OSError):
-                self._leave("terminated")
+                self._end("terminated")
             return terminated.status
-        except SeqshellError as error:  # the shell could not be built; all other errors end in `answering`
+        except SeqshellError as error:  # while building the shell; line_runner handles all others
             from seqshell.terminal.error_message import draw_error
 
             draw_error(self._printer, error)
-            return MISSING
+            return MODEL_MISSING
 
-    # One line after the other
+    # One line
 
     def _greet(self) -> None:
         if self._header is not None:
@@ -134,7 +134,7 @@ class Repl:
             greet_session(self._printer, __version__, self._wait().shell)
 
     def _one_line(self) -> None:
-        """Ask for a line and have it answered."""
+        """Ask for a line and answer it."""
         line = self._ask()
         if line is None:
             return
@@ -143,25 +143,25 @@ class Repl:
         except KeyboardInterrupt:
             self._printer.erase_line()
             if self._slow:
-                self._tell_slow()
-                self._printer.line("Ctrl-D leaves; seqshell --no-plugins does without it", "dim")
+                self._warn_slow()
+                self._printer.line("Ctrl-D quits; seqshell --no-plugins starts without it", "dim")
             self._default = line
             return
         outcome = answering.answer(line)
-        self._tell_printed()
+        self._draw_printed()
         self._quit = outcome.quit
         self._prompt.suggester.example = self._example(answering.shell)
         if outcome.put_back:
             self._default = line
         if outcome.steps is not None:
-            self._printer.line("Enter sends a line · Ctrl-C leaves", "dim")
+            self._printer.line("Enter sends the line · Ctrl-C ends the script", "dim")
             self._steps = outcome.steps
             self._step = next(self._steps, None)
         elif outcome.done and self._steps is not None:
             self._step = next(self._steps, None)
 
     def _ask(self) -> str | None:
-        """The next line; None where there is nothing to do for now."""
+        """Return the next line; None if there is no line to answer."""
         default, self._default = self._default, ""
         if self._step is not None and not default:
             for paragraph in self._step.prose:
@@ -177,7 +177,7 @@ class Repl:
                 line = self._prompt.ask(default, interruptible=self._step is not None)
         except KeyboardInterrupt:
             self._step = self._steps = None
-            self._printer.line("left; go on as you like", "dim")
+            self._printer.line("script ended; you can continue from here", "dim")
             return None
         except LoadingFailed:
             self._loading.wait()  # raises what went wrong
@@ -188,38 +188,39 @@ class Repl:
     # The shell
 
     def _build(self, shell: Shell | None) -> Answering:
-        """On the loading thread: import and open all that an answer needs."""
+        """Import and open everything that an answer needs; runs in the loading thread."""
         from seqshell.terminal.line_runner import Answering
 
         return Answering(
-            shell or startup.build_shell(self._options, on_slow=self._hear_slow), self._printer, self._signals
+            shell or startup.build_shell(self._options, on_slow=self._on_slow), self._printer, self._signals
         )
 
-    def _hear_slow(self, text: str) -> None:
-        """A plugin's import takes long; called on a thread of its own."""
+    def _on_slow(self, text: str) -> None:
+        """A plugin imports slowly; called in a thread of its own."""
         self._slow = text
         self._prompt.application.invalidate()
 
-    def _tell_slow(self) -> None:
-        if self._slow != self._told_slow:
-            self._told_slow = self._slow
+    def _warn_slow(self) -> None:
+        """Draw the warning about a slow plugin, once."""
+        if self._slow != self._slow_shown:
+            self._slow_shown = self._slow
             self._printer.erase_line()
             self._printer.line(self._slow, "warning")
 
-    def _tell_printed(self) -> None:
-        """What plugins have printed since the last time."""
+    def _draw_printed(self) -> None:
+        """Draw what plugins have printed since the last call."""
         if text := self.printed.take().strip("\n"):
             self._printer.fresh_line()
             self._printer.line(text, "dim")
 
-    def _painted(self) -> None:
-        """The first prompt stands."""
+    def _on_first_paint(self) -> None:
+        """The first prompt is drawn: start loading."""
         gc.freeze()
         gc.enable()
         self._loading.start()
 
-    def _loaded(self) -> None:
-        """Called on the loading thread."""
+    def _on_loaded(self) -> None:
+        """Update or end the prompt; called in the loading thread."""
         if self._loading.failed:
             end_prompt(self._prompt.application, LoadingFailed())
         else:
@@ -227,13 +228,13 @@ class Repl:
             self._prompt.application.invalidate()
 
     def _wait(self) -> Answering:
-        """What answers; a word is said when that takes a while. KeyboardInterrupt: the user does not want to wait."""
+        """Wait until the shell is loaded; a message shows if that is slow. Raises KeyboardInterrupt on Ctrl-C."""
         if self._loading.built is None:
             self._loading.start()
-            if not self._loading.is_done(UNANNOUNCED):
+            if not self._loading.is_done(SILENT_SECONDS):
                 self._printer.write(f"loading {self._name} ...", "dim")
-                while not self._loading.is_done(UNANNOUNCED):
-                    self._tell_slow()
+                while not self._loading.is_done(SILENT_SECONDS):
+                    self._warn_slow()
                 self._printer.erase_line()
             self._loading.wait().tell_notices()
         return self._loading.wait()
@@ -242,7 +243,7 @@ class Repl:
         return self._loading.built.shell if self._loading.built else None
 
     def _example(self, shell: Shell) -> str:
-        """What an empty prompt proposes: an example of the current model, as long as that has read nothing."""
+        """Return an example to suggest in an empty prompt: one of the current model, while it has read nothing."""
         if shell.current is None or shell.session.position:
             return ""
         return next(iter(examples(shell.session.model.header)), "")
@@ -258,21 +259,21 @@ class Repl:
                     self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.live_label.labels
                 )
             )
-        except Exception:  # a plugin's sampler that cannot even be written down must not take the prompt with it
+        except Exception:  # a broken sampler of a plugin must not end the prompt
             return [self._name]
 
-    def _leave(self, reason: str) -> None:
-        """Keep the session as `last` and say how to come back."""
+    def _end(self, reason: str) -> None:
+        """Save the session as `last` and show how to continue it."""
         shell = self._shell()
         if shell is None:
             return
         try:
-            kept = shell.end(reason)
+            saved = shell.end(reason)
         except (SeqshellError, OSError) as error:
-            self._printer.line(f"the session could not be kept: {error}", "warning")
+            self._printer.line(f"the session could not be saved: {error}", "warning")
             return
         if self._loading.built is not None:
             self._loading.built.tell_notices()
-        self._tell_printed()
-        if kept:
-            self._printer.line("kept as last · seqshell --restore last goes on here", "dim")
+        self._draw_printed()
+        if saved:
+            self._printer.line("saved as last · seqshell --restore last continues here", "dim")

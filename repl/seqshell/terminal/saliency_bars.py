@@ -1,6 +1,6 @@
-"""/reach as bars: one row a token, the oldest above; of many tokens, a row for every few of them.
+"""Draws /reach as bars: one row per token, oldest first; of a long text, one row per group of tokens.
 
-The bars are logarithmic, so that what halves at every step is a straight slope.
+The bars are logarithmic, so that exponential decay is a straight slope.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.terminal.heat_map import fitted
+from seqshell.terminal.heat_map import pad
 from seqshell.terminal.tables import bar, token_name
 
 if TYPE_CHECKING:
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from seqshell.terminal.printer import Printer
 
 MOST_ROWS = 40
-MOST_DECADES = 12  # powers of ten between no bar and the longest
+MOST_DECADES = 12  # powers of ten between an empty bar and the longest
 WIDEST = 20  # columns of a token's name
 
 
 def draw(printer: Printer, reach: Reach) -> None:
-    """How far back, the token, its norm and a bar of it; then what they are the gradients of, and their half-life."""
+    """Draw how far back each token is, its gradient norm and a bar; then the predicted token and the half-life."""
     size = math.ceil(len(reach.tokens) / MOST_ROWS)
-    groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][
-        ::-1
-    ]  # whole ones next to the last token
+    # Counted from the end, so that only the oldest group may be smaller.
+    groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][::-1]
     names = [token_name("".join(text for text, _ in group)) for group in groups]
     norms = [sum(norm for _, norm in group) / len(group) for group in groups]
     length_of = _lengths(norms)
@@ -38,7 +37,7 @@ def draw(printer: Printer, reach: Reach) -> None:
     printer.line(f"{'back':>4}  {'token'.ljust(label)}  |d log p / d embedding|{mean}, log scale", "dim")
     back = len(reach.tokens)
     for group, name, norm in zip(groups, names, norms, strict=True):
-        printer.write(f"{back:4}  {fitted(name, label)}  {norm:<9.3g} ")
+        printer.write(f"{back:4}  {pad(name, label)}  {norm:<9.3g} ")
         printer.write(bar(length_of(norm), room, printer.unicode).rstrip(), "bar")
         printer.write("\n")
         back -= len(group)
@@ -46,13 +45,13 @@ def draw(printer: Printer, reach: Reach) -> None:
 
 
 def _lengths(norms: Sequence[float]) -> Callable[[float], float]:
-    """From a norm to the length of its bar, 0 to 1, over as many powers of ten as the norms cover."""
+    """Return a function from a norm to the length of its bar, 0 to 1, on a log scale over the range of the norms."""
     found = [norm for norm in norms if norm > 0] or [1.0]
     decades = min(MOST_DECADES, max(1, math.ceil(math.log10(max(found) / min(found)))))
     return lambda norm: max(0.0, 1 + math.log10(norm / max(found)) / decades) if norm > 0 else 0.0
 
 
 def summary(reach: Reach) -> str:
-    """What the norms are the gradients of, and how they fall."""
-    fade = "they do not fall further back" if reach.half_life is None else f"half-life {reach.half_life:.3g} tokens"
-    return f"of {token_name(reach.answer)}, log p {reach.log_prob:.4g} · {fade}"
+    """Describe the predicted token and how fast the norms decay."""
+    decay = "no decay with distance" if reach.half_life is None else f"half-life {reach.half_life:.3g} tokens"
+    return f"next token {token_name(reach.answer)}, log p {reach.log_prob:.4g} · {decay}"

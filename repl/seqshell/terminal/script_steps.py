@@ -1,4 +1,4 @@
-"""A script taken line by line: its comments are prose for the reader, each other line waits in the prompt for Enter."""
+"""Splits a script into steps: comments are shown as prose; each other line is put into the prompt."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seqshell.shell import syntax
 
 @dataclass(frozen=True)
 class Step:
-    """What to read, in paragraphs, then what to send; the last step may have no line."""
+    """The paragraphs to show and the line to send; the last step may have no line."""
 
     prose: tuple[str, ...]
     line: str | None
 
 
 def steps_of(steps: Steps) -> Iterator[Step]:
-    """The script of a Steps event, one step for each line that is no comment."""
+    """Yield the steps of a script, one for each line or block that is not a comment."""
     prose: list[list[str]] = [[]]
     for numbered in syntax.joined_blocks(steps.lines):
         text = numbered.text

@@ -1,4 +1,4 @@
-"""Signals while the terminal is open: Ctrl-C stops an answer at the token boundary, SIGTERM and SIGHUP leave in good order."""
+"""Signal handling in the terminal: Ctrl-C stops an answer after a token; SIGTERM and SIGHUP end the program cleanly."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
-GRACE_SECONDS = 2.0  # seconds that an answer has to come to a token boundary once the process is told to end, and a stranger's code after Ctrl-C
+# How long an answer may take to finish its token after SIGTERM or SIGHUP, and a plugin's code after Ctrl-C.
+GRACE_SECONDS = 2.0
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP came, or the terminal went away. The exit status is 128 + signum."""
+    """SIGTERM or SIGHUP was received, or the terminal was closed. The exit status is 128 + signum."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -22,11 +23,11 @@ class Terminated(BaseException):
 
 
 class Signals:
-    """Handlers that know what is going on: nothing, a prompt, or an answer. Installed with `with`, on the main thread."""
+    """Signal handlers for three situations: a prompt, an answer, or neither. A context manager for the main thread."""
 
     def __init__(self) -> None:
         self._prompting: Application[Any] | None = None
-        self._interrupt: Callable[[], None] | None = None  # of the answer that is under way
+        self._interrupt: Callable[[], None] | None = None  # stops the current answer
         self._is_plugin_running: Callable[[], bool] = lambda: False
         self._presses = 0
         self._terminated_by: int | None = None
@@ -51,7 +52,7 @@ class Signals:
 
     @contextmanager
     def prompting(self, application: Application[Any]) -> Iterator[None]:
-        """The user types; Ctrl-C is a key."""
+        """While the user types, Ctrl-C is an ordinary key."""
         self._prompting = application
         try:
             yield
@@ -63,9 +64,9 @@ class Signals:
     def answering(
         self, interrupt: Callable[[], None], is_plugin_running: Callable[[], bool] = lambda: False
     ) -> Iterator[None]:
-        """A line is answered: the first Ctrl-C calls `interrupt`, a second one raises KeyboardInterrupt.
+        """While a line is answered, the first Ctrl-C calls `interrupt` and a second one raises KeyboardInterrupt.
 
-        is_plugin_running: whether a plugin's code runs; where it still does GRACE_SECONDS after the first Ctrl-C, KeyboardInterrupt is raised too.
+        is_plugin_running: if it returns True GRACE_SECONDS after the first Ctrl-C, KeyboardInterrupt is raised as well.
         """
         self._interrupt, self._is_plugin_running, self._presses = interrupt, is_plugin_running, 0
         try:
@@ -76,7 +77,7 @@ class Signals:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def check(self) -> None:
-        """Raise Terminated when a signal asked for it meanwhile."""
+        """Raise Terminated if SIGTERM or SIGHUP has been received."""
         if self._terminated_by is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise Terminated(self._terminated_by)
@@ -111,13 +112,13 @@ class Signals:
 
 
 def end_prompt(application: Application[Any], error: BaseException) -> None:
-    """Let the prompt that runs in another frame or thread end with an error; nothing happens when none runs."""
+    """End the running prompt, if any, with an error. May be called in a signal handler or another thread."""
 
-    def leave() -> None:
+    def end() -> None:
         if application.is_running and not application.is_done:
             application.exit(exception=error)
 
     loop = application.loop
     if loop is not None:
-        with suppress(RuntimeError):  # the loop was closed a moment ago
-            loop.call_soon_threadsafe(leave)
+        with suppress(RuntimeError):  # the loop has just been closed
+            loop.call_soon_threadsafe(end)

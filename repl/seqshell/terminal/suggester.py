@@ -1,4 +1,4 @@
-"""The grey text behind the cursor: a line from the history, else the live model's own continuation. Typing never waits for it."""
+"""The grey suggestion after the cursor: from the history, else from the model. Typing never waits for it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from seqshell.shell.shell import Shell
 
-IDLE_SECONDS = 0.3  # seconds without a key before the model is asked
+IDLE_SECONDS = 0.3  # seconds without a key press before the model is asked
 
 
 class ModelSuggestion(Suggestion):
-    """A suggestion that the model made; drawn in another grey."""
+    """A suggestion from the model; drawn in a different grey."""
 
 
-class LineStyle(Processor):
-    """Draws a line of the prompt: a model's suggestion in its own style, and what could disturb the terminal as U+FFFD.
+class LineProcessor(Processor):
+    """Restyles a line of the prompt: model suggestions get their own style, unsafe characters become U+FFFD.
 
-    prompt_toolkit makes control characters visible, but not what turns the direction of a line around. One character stays one.
+    prompt_toolkit replaces control characters but not bidirectional overrides. The number of characters stays the same.
     """
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        """The fragments of a line, redrawn."""
+        """Return the fragments of a line, restyled."""
         is_models = isinstance(transformation_input.buffer_control.buffer.suggestion, ModelSuggestion)
         fragments: StyleAndTextTuples = []
         for style, text, *_ in transformation_input.fragments:
@@ -50,24 +50,24 @@ def _visible(character: str) -> str:
 
 
 class Suggester:
-    """Watches a buffer. get_shell: None until the shell stands, and then only history is used."""
+    """Suggests continuations of a buffer. get_shell returns None while the shell loads."""
 
     def __init__(self, buffer: Buffer, application: Application[str], get_shell: Callable[[], Shell | None]) -> None:
         self._buffer = buffer
         self._application = application
         self._get_shell = get_shell
         self._timer: TimerHandle | None = None
-        self._stop = threading.Event()  # of the work that is under way
-        self.example = ""  # stands in the empty prompt
+        self._stop = threading.Event()  # set to cancel the running computation
+        self.example = ""  # suggested in an empty prompt
         buffer.on_text_changed += self._changed
 
     def begin(self) -> None:
-        """A prompt begins: an empty one shows the example."""
+        """Suggest the example if the prompt is empty."""
         if self.example and not self._buffer.text:
             self._buffer.suggestion = Suggestion(self.example)
 
     def stop(self) -> None:
-        """Forget what is under way: the line was sent, or changed."""
+        """Cancel the running computation: the line was sent or changed."""
         self._stop.set()
         if self._timer is not None:
             self._timer.cancel()
@@ -76,23 +76,24 @@ class Suggester:
     def _changed(self, buffer: Buffer) -> None:
         self.stop()
         self.begin()
-        text, wanted = buffer.text, self._wanted()
-        if not text or wanted == "off":
+        text, source = buffer.text, self._source()
+        if not text or source == "off":
             return
-        found = self._from_history(text)
-        if found:
-            buffer.suggestion = Suggestion(found)
-        elif wanted == "model" and (not text.startswith(("/", '"""')) or text.startswith("//")):
-            with suppress(RuntimeError):  # the buffer was changed while no prompt runs
+        suggested = self._from_history(text)
+        if suggested:
+            buffer.suggestion = Suggestion(suggested)
+        elif source == "model" and (not text.startswith(("/", '"""')) or text.startswith("//")):
+            with suppress(RuntimeError):  # the buffer was changed while no prompt is running
                 loop = get_running_loop()
                 self._timer = loop.call_later(IDLE_SECONDS, self._ask_model, loop, text)
 
-    def _wanted(self) -> str:
+    def _source(self) -> str:
+        """Return the setting `suggest`: history, model or off."""
         shell = self._get_shell()
         return str(shell.settings.get("suggest")) if shell else "history"
 
     def _from_history(self, text: str) -> str:
-        """The rest of the latest line that starts with the text."""
+        """Return the rest of the latest line in the history that starts with the text."""
         if "\n" in text or not text.strip():
             return ""
         for line in reversed(self._buffer.history.get_strings()):
@@ -114,17 +115,17 @@ class Suggester:
         self._stop = stop
         message = text.removeprefix("/") if text.startswith("//") else text
 
-        def work() -> None:
+        def suggest() -> None:
             from seqshell.terminal.model_suggestion import continuation
 
-            with suppress(Exception):  # a suggestion that fails is none; the model's fault shows when it answers
-                found = continuation(session, message, stop.is_set)
-                if found and not stop.is_set():
-                    loop.call_soon_threadsafe(self._show, text, found)
+            with suppress(Exception):  # if the model fails, the error appears when the line is sent
+                suggested = continuation(session, message, stop.is_set)
+                if suggested and not stop.is_set():
+                    loop.call_soon_threadsafe(self._show, text, suggested)
 
-        threading.Thread(target=work, name="suggestion", daemon=True).start()
+        threading.Thread(target=suggest, name="suggestion", daemon=True).start()
 
-    def _show(self, text: str, found: str) -> None:
+    def _show(self, text: str, suggested: str) -> None:
         if self._buffer.text == text and self._buffer.suggestion is None:
-            self._buffer.suggestion = ModelSuggestion(found)
+            self._buffer.suggestion = ModelSuggestion(suggested)
             self._application.invalidate()

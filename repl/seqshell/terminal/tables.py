@@ -1,4 +1,4 @@
-"""Pictures made of characters: bars for /top, the table of /score, the tree of branches, heat maps."""
+"""Drawings made of characters: bars for /top, the table of /score, the tree of branches, heat maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqshell.core import attention_labels
 from seqshell.core.events import Attention, Branch, Branches, Picture, Score, Top
 from seqshell.core.sanitize import safe
 from seqshell.terminal import heat_map
-from seqshell.terminal.heat_map import HeatMap, fitted
+from seqshell.terminal.heat_map import HeatMap, pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter
 
@@ -20,54 +20,49 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-MOST_ROWS, MOST_COLUMNS = 120, 120  # of an attention that is drawn
-ALL_ROWS = 60  # a longer text shows only its most surprising tokens
-SURPRISING = 12
+MOST_ROWS, MOST_COLUMNS = 120, 120  # of attention weights that are drawn
+ALL_ROWS = 60  # of /score; a longer text shows only its most surprising tokens
+MOST_SURPRISING = 12
 
 
 def token_name(text: str) -> str:
-    """A token as one visible word: itself, or in quotes where white space would be lost."""
+    """Return a token as one visible word, in quotes if it contains white space."""
     name = safe(text).replace("\n", "\\n").replace("\t", "\\t")
     return f"'{name}'" if not name or name != name.strip() or " " in name else name
 
 
 def bar(part: float, width: int, unicode: bool) -> str:
-    """A bar of `part` (0 to 1) of the width, padded to it."""
+    """Return a bar that fills the share `part` (0 to 1) of the width, padded with spaces."""
     eighths = round(max(0.0, min(1.0, part)) * width * 8)
     if not unicode:
         return ("#" * round(eighths / 8)).ljust(width)
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()).ljust(width)
 
 
-def percent(log_prob: float) -> str:
-    """A log-probability as per cent, right-justified in 6 places."""
-    return share(math.exp(log_prob))
-
-
-def share(probability: float) -> str:
-    """A probability as per cent, right-justified in 6 places."""
+def percent(probability: float) -> str:
+    """Format a probability as a percentage, right-justified in 6 columns."""
     part = 100 * probability
     return f"{'<.01' if 0 < part < 0.01 else f'{part:.2f}' if part < 10 else f'{part:.1f}'}%".rjust(6)
 
 
 def draw_top(printer: Printer, top: Top) -> None:
-    """One row a token: the model's bar and, beside it, the one after the chain."""
+    """Draw one row per token: a bar for the model's probability and one for the sampler chain's."""
     names = [token_name(token.text) for token in top.tokens]
     label = min(max([5, *map(get_cwidth, names)]), 16)
     room = max(4, min(28, (printer.width - label - 20) // 2))
-    printer.line(f"{'token'.ljust(label)}  {'model'.ljust(8 + room)}  after the chain", "dim")
+    printer.line(f"{'token'.ljust(label)}  {'model'.ljust(8 + room)}  with sampler", "dim")
     for token, name in zip(top.tokens, names, strict=True):
-        printer.write(fitted(name, label))
+        printer.write(pad(name, label))
         for log_prob, style, last in ((token.log_prob, "bar", False), (token.chain_log_prob, "chain", True)):
             part = math.exp(log_prob)
-            printer.write(f"  {percent(log_prob)}  " if part else "       -  ", "" if part else "dim")
+            printer.write(f"  {percent(part)}  " if part else "       -  ", "" if part else "dim")
             drawn = bar(part, room, printer.unicode)
             printer.write(drawn.rstrip() if last else drawn, style)
         printer.write("\n")
 
 
 def draw_score(printer: Printer, score: Score) -> None:
-    """The text coloured by surprisal, the tokens (the most surprising ones of a long text), and the figures of the whole."""
+    """Draw the text coloured by surprisal, a table of its tokens (of a long text, the most surprising), and the totals."""
     from rich.table import Table as Grid
 
     printer.fresh_line()
@@ -79,29 +74,34 @@ def draw_score(printer: Printer, score: Score) -> None:
 
     rows = list(enumerate(score.tokens))
     if len(rows) > ALL_ROWS:
-        rows = sorted(rows, key=lambda row: row[1].log_prob)[:SURPRISING]
+        rows = sorted(rows, key=lambda row: row[1].log_prob)[:MOST_SURPRISING]
         printer.line(f"the {len(rows)} most surprising of {len(score.tokens):,} tokens", "dim")
     grid = Grid(box=None, header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
     shown = [
-        (f"{index + 1}", token_name(token.text), percent(token.log_prob), f"{-token.log_prob:.2f}", f"{token.rank:,}")
+        (
+            f"{index + 1}",
+            token_name(token.text),
+            percent(math.exp(token.log_prob)),
+            f"{-token.log_prob:.2f}",
+            f"{token.rank:,}",
+        )
         for index, token in rows
     ]
     room = printer.width
     for place, column in enumerate(("", "token", "prob", "nats", "rank")):
         grid.add_column(printer.text(column), justify="left" if column == "token" else "right", no_wrap=True)
         room -= 2 + max([len(column), *(get_cwidth(cells[place]) for cells in shown)])
-    grid.add_column(printer.text("likeliest"), no_wrap=True, overflow="ellipsis", max_width=max(10, room))
+    grid.add_column(printer.text("most likely"), no_wrap=True, overflow="ellipsis", max_width=max(10, room))
     for cells, (_, token) in zip(shown, rows, strict=True):
-        others = "  ".join(f"{token_name(text)}{percent(log_prob)}" for text, log_prob in token.likeliest)
+        others = "  ".join(f"{token_name(text)}{percent(math.exp(log_prob))}" for text, log_prob in token.likeliest)
         grid.add_row(*map(printer.text, cells), printer.text(others, "dim"))
     printer.draw(grid)
-    printer.line(
-        f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}"
-    )
+    total = f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} nats"
+    printer.line(f"{total} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}")
 
 
 def draw_branches(printer: Printer, branches: Branches) -> None:
-    """The tree of branches, each with where it stands and its first words; a star marks the one you stand on."""
+    """Draw the tree of branches with their positions and first words; a star marks the current one."""
     from rich.tree import Tree
 
     top = Tree("", hide_root=True, guide_style=printer.rich_style("dim"))
@@ -123,7 +123,7 @@ def _branch_line(printer: Printer, branch: Branch) -> Piece:
 
 
 def draw_picture(printer: Printer, picture: Picture) -> None:
-    """An array as a heat map from 0, or what is below, to its largest value."""
+    """Draw an array as a heat map. The scale runs from 0, or the smallest negative value, to the largest value."""
     values = [[float(value) for value in row] for row in picture.array]
     rows = [token_name(str(name)) for name in picture.labels.get("rows", [""] * len(values))]
     columns = [token_name(str(name)) for name in picture.labels.get("columns", [])]
@@ -133,17 +133,18 @@ def draw_picture(printer: Printer, picture: Picture) -> None:
     )
 
 
-def draw_attention(printer: Printer, found: Attention) -> None:
-    """The tokens of a translation under those of its source, the brighter where they looked at one another."""
-    if not found.target:
-        printer.line("the translation is empty: nothing looked at anything", "dim")
+def draw_attention(printer: Printer, attention: Attention) -> None:
+    """Draw attention weights: a row per target token, a column per source token, brighter for larger weights."""
+    if not attention.target:
+        printer.line("the translation is empty: no attention weights to show", "dim")
         return
-    values = [[float(weight) for weight in row[:MOST_COLUMNS]] for row in found.weights[:MOST_ROWS]]
+    values = [[float(weight) for weight in row[:MOST_COLUMNS]] for row in attention.weights[:MOST_ROWS]]
     rows, columns = (
         list(map(safe, attention_labels.labels(tokens)))
-        for tokens in (found.target[:MOST_ROWS], found.source[:MOST_COLUMNS])
+        for tokens in (attention.target[:MOST_ROWS], attention.source[:MOST_COLUMNS])
     )
     heat_map.draw(printer, HeatMap(rows, columns, values))
-    if len(found.source) > MOST_COLUMNS or len(found.target) > MOST_ROWS:
-        part = f"the first {len(columns):,} of {len(found.source):,} tokens of the source, {len(rows):,} of {len(found.target):,} of the translation"
-        printer.line(f"{part}; /attention -o FILE.json holds all", "dim")
+    if len(attention.source) > MOST_COLUMNS or len(attention.target) > MOST_ROWS:
+        source = f"{len(columns):,} of {len(attention.source):,} source tokens"
+        target = f"{len(rows):,} of {len(attention.target):,} target tokens"
+        printer.line(f"showing the first {source} and {target}; /attention -o FILE.json saves all", "dim")
