@@ -1,4 +1,7 @@
-"""Recurrent language models: the simple recurrent network, the LSTM and the GRU, each also written out from its equations; decoders in numpy."""
+"""Recurrent language models with decoders in numpy.
+
+rnn, lstm and gru use torch's fast layers; elman, lstm_cell and gru_cell are written out from their equations.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from seqshell import Architecture, Lazy, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """rnn, lstm and gru, and the same to read: elman, lstm_cell and gru_cell. torch and numpy are imported when one is first used."""
+    """Offer rnn, lstm, gru, elman, lstm_cell and gru_cell. torch and numpy are imported when one is first used."""
     for name, prefix, summary in (
         ("rnn", "RNN", "simple recurrent network (Elman 1990): tanh, relu or sigmoid"),
         ("lstm", "LSTM", "long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate"),
@@ -29,7 +32,7 @@ def seqshell_architectures() -> Iterator[Architecture]:
             "elman",
             "Elman",
             "Elman",
-            "the tutorials' recurrent network, i2h with h2h and h2o, or the older form with i2o",
+            "the recurrent network of the tutorials: i2h, h2h and h2o, or i2h and i2o",
         ),
         (
             "lstm_cell",
@@ -56,5 +59,5 @@ def seqshell_architectures() -> Iterator[Architecture]:
 
 @seqshell.hookimpl
 def seqshell_importers() -> Iterator[Lazy]:
-    """state_dict: weights of nn.RNN, nn.LSTM and nn.GRU as torch saves them."""
-    yield Lazy("state_dict", "seqshell_recurrent.importing:read_state_dict")
+    """Offer state_dict: weights of nn.RNN, nn.LSTM and nn.GRU as torch saves them."""
+    yield Lazy("state_dict", "seqshell_recurrent.state_dict_importer:read_state_dict")

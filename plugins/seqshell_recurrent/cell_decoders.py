@@ -1,4 +1,7 @@
-"""The written-out cells of `cells` in numpy. Gates that stand apart there are laid side by side here, and take one product."""
+"""The architectures elman, lstm_cell and gru_cell in numpy.
+
+The models in `cells` have separate weights for each gate; the decoders concatenate them, for one product per step.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from seqshell.layers import (
 from seqshell.layers.cells import Parts
 from seqshell.layers.matmul import matmul
 from seqshell.layers.weights import Floats, Weights
-from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, WrittenConfig
+from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, StackedCellConfig
 
 ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "tanh": TanhLayer,
@@ -38,27 +41,27 @@ HALF = np.float32(0.5)
 
 
 class ElmanDecoder:
-    """The tutorials' recurrent network in both of its forms. State: one array [B, H]."""
+    """The recurrent network of the tutorials, in both forms. State: one array [B, H]."""
 
     def __init__(self, config: ElmanConfig, weights: Weights) -> None:
         hidden_size, vocab_size = config.hidden_size, config.vocab_size
         self._vectors = _vectors(config, weights)
         size = config.embed_size or vocab_size
-        self._old_readout = None
+        self._i2o_readout = None  # of the previous hidden state, in the form i2o
         if config.form == "h2o":
-            entering, recurrent = (
-                take(weights, "i2h.weight", hidden_size, size),
-                take(weights, "h2h.weight", hidden_size, hidden_size),
-            )
-            bias = take(weights, "i2h.bias", hidden_size), take(weights, "h2h.bias", hidden_size)
+            weight_ih = take(weights, "i2h.weight", hidden_size, size)
+            weight_hh = take(weights, "h2h.weight", hidden_size, hidden_size)
+            biases = take(weights, "i2h.bias", hidden_size), take(weights, "h2h.bias", hidden_size)
             self._readout = Readout(weights, hidden_size, vocab_size, prefix="h2o.")
         else:
-            entering, recurrent = np.split(take(weights, "i2h.weight", hidden_size, size + hidden_size), [size], axis=1)
-            bias = take(weights, "i2h.bias", hidden_size), np.zeros(hidden_size, np.float32)
-            token, old = np.split(take(weights, "i2o.weight", vocab_size, size + hidden_size), [size], axis=1)
-            self._token_weight = packed(token.T)  # [I, V]
-            self._old_readout = Linear(old.copy(), take(weights, "i2o.bias", vocab_size))
-        layer = ELMAN_LAYERS[config.nonlinearity](entering, recurrent, *bias)
+            i2h = take(weights, "i2h.weight", hidden_size, size + hidden_size)
+            weight_ih, weight_hh = np.split(i2h, [size], axis=1)
+            biases = take(weights, "i2h.bias", hidden_size), np.zeros(hidden_size, np.float32)
+            i2o = take(weights, "i2o.weight", vocab_size, size + hidden_size)
+            token_weight, hidden_weight = np.split(i2o, [size], axis=1)
+            self._token_weight = packed(token_weight.T)  # [I, V]
+            self._i2o_readout = Linear(hidden_weight.copy(), take(weights, "i2o.bias", vocab_size))
+        layer = ELMAN_LAYERS[config.nonlinearity](weight_ih, weight_hh, *biases)
         self._recurrent = RecurrentStack([layer], self._vectors, one_hot=self._vectors is None)
         self._hidden_size = hidden_size
 
@@ -72,20 +75,19 @@ class ElmanDecoder:
         return self._logits(inputs, state, hidden), after[:, 0]
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64; state: [B, H]. Returns the logits [B, V] after the last, state."""
-        if (
-            self._old_readout is not None and inputs.shape[1] > 1
-        ):  # whose logits come from the state before the last token
+        """inputs: [B, T] int64; state: [B, H]. Returns the logits [B, V] after the last token, state."""
+        # The form i2o computes logits from the state before the last token.
+        if self._i2o_readout is not None and inputs.shape[1] > 1:
             state = self._recurrent.feed(inputs[:, :-1], state[:, None])[1][:, 0]
             inputs = inputs[:, -1:]
         hidden, after = self._recurrent.feed(inputs, state[:, None])
         return self._logits(inputs[:, -1], state, hidden), after[:, 0]
 
-    def _logits(self, inputs: NDArray[Any], old: Floats, hidden: Floats) -> Floats:
-        """inputs: [B], the token; old, hidden: [B, H], before and after it. Returns [B, V]."""
-        if self._old_readout is None:
-            return self._readout(hidden)
-        logits: Floats = self._old_readout(old)
+    def _logits(self, inputs: NDArray[Any], before: Floats, after: Floats) -> Floats:
+        """inputs: [B], the tokens; before, after: [B, H], the hidden states before and after them. Returns [B, V]."""
+        if self._i2o_readout is None:
+            return self._readout(after)
+        logits: Floats = self._i2o_readout(before)
         logits += (
             self._token_weight[inputs] if self._vectors is None else matmul(self._vectors[inputs], self._token_weight)
         )
@@ -93,15 +95,15 @@ class ElmanDecoder:
 
 
 class CellDecoder:
-    """What decoders of stacked cells share: embedding, layers, read-out."""
+    """Base class for decoders of stacked cells: embedding, layers, read-out."""
 
-    def __init__(self, config: CellConfig, weights: Weights, layers: Sequence[Layer]) -> None:
+    def __init__(self, config: StackedCellConfig, weights: Weights, layers: Sequence[Layer]) -> None:
         vectors = _vectors(config, weights)
         self._recurrent = RecurrentStack(layers, vectors, one_hot=vectors is None)
         self._readout = Readout(weights, config.hidden_size, config.vocab_size)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self._recurrent.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -110,7 +112,7 @@ class CellDecoder:
         return self._readout(hidden), state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         hidden, state = self._recurrent.feed(inputs, state)
         return self._readout(hidden), state
 
@@ -119,7 +121,7 @@ class LSTMCellDecoder(CellDecoder):
     """LSTM cells. State: LSTMState(hidden, cell), [B, L, H] each."""
 
     def __init__(self, config: LSTMCellConfig, weights: Weights) -> None:
-        layers = [LSTMLayer(*_side_by_side(weights, "ifgo", config, layer)) for layer in range(config.num_layers)]
+        layers = [LSTMLayer(*_all_gates(weights, "ifgo", config, layer)) for layer in range(config.num_layers)]
         super().__init__(config, weights, layers)
 
 
@@ -129,22 +131,25 @@ class GRUCellDecoder(CellDecoder):
     def __init__(self, config: GRUCellConfig, weights: Weights) -> None:
         layers: list[Layer] = []
         for layer in range(config.num_layers):
-            entering, recurrent, bias, inner = _side_by_side(weights, "rzn", config, layer)
+            weight_ih, weight_hh, bias_ih, bias_hh = _all_gates(weights, "rzn", config, layer)
             if config.reset == "after":
-                inner[2 * config.hidden_size :] = take(weights, f"cells.{layer}.a_n", config.hidden_size)
-                layers.append(GRULayer(entering, recurrent, bias, inner))
+                bias_hh[2 * config.hidden_size :] = take(weights, f"cells.{layer}.a_n", config.hidden_size)
+                layers.append(GRULayer(weight_ih, weight_hh, bias_ih, bias_hh))
             else:
-                layers.append(ResetBeforeLayer(entering, recurrent, bias))
+                layers.append(ResetBeforeLayer(weight_ih, weight_hh, bias_ih))
         super().__init__(config, weights, layers)
 
 
 class ResetBeforeLayer:
-    """A GRU whose candidate is tanh(W x + U (r * h) + b): two products in a step, one after the other. A `seqshell.layers.Layer`."""
+    """A GRU layer with the candidate tanh(W x + U (r * h) + b): the reset gate acts before the product.
+
+    A step needs two recurrent products, because that of the candidate depends on r. Implements `seqshell.layers.Layer`.
+    """
 
     num_parts = 1
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
-        """weight_ih: [3H, F], weight_hh: [3H, H], bias: [3H], the gates in the order r, z, n."""
+        """weight_ih: [3H, F], weight_hh: [3H, H], bias: [3H], with the gates in the order r, z, n."""
         size = self.hidden_size = weight_hh.shape[1]
         scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
         self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
@@ -162,18 +167,18 @@ class ResetBeforeLayer:
         self.advance(matmul(inputs, self.input_weight) + self.bias, before, after)
 
 
-def _vectors(config: WrittenConfig, weights: Weights) -> Floats | None:
-    """The embedding [V, E]; None where tokens are one-hot."""
+def _vectors(config: CellConfig, weights: Weights) -> Floats | None:
+    """The embedding [V, E], or None if tokens are one-hot."""
     return take(weights, "embedding.weight", config.vocab_size, config.embed_size) if config.embed_size else None
 
 
-def _side_by_side(
-    weights: Weights, gates: str, config: CellConfig, layer: int
+def _all_gates(
+    weights: Weights, gates: str, config: StackedCellConfig, layer: int
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """W [G, I], U [G, H], b [G] of all gates of a layer, and zeros [G] where torch has a second bias."""
+    """weight_ih [G, I], weight_hh [G, H], bias_ih [G] and bias_hh [G] of a layer, as in torch; bias_hh is zero."""
     size, prefix = config.hidden_size, f"cells.{layer}."
-    read = config.hidden_size if layer else config.embed_size or config.vocab_size
-    entering = np.concatenate([take(weights, f"{prefix}W_{gate}", size, read) for gate in gates])
-    recurrent = np.concatenate([take(weights, f"{prefix}U_{gate}", size, size) for gate in gates])
+    input_size = config.hidden_size if layer else config.embed_size or config.vocab_size
+    weight_ih = np.concatenate([take(weights, f"{prefix}W_{gate}", size, input_size) for gate in gates])
+    weight_hh = np.concatenate([take(weights, f"{prefix}U_{gate}", size, size) for gate in gates])
     bias = np.concatenate([take(weights, f"{prefix}b_{gate}", size) for gate in gates])
-    return entering, recurrent, bias, np.zeros_like(bias)
+    return weight_ih, weight_hh, bias, np.zeros_like(bias)

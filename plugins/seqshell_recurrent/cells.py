@@ -1,6 +1,7 @@
-"""The three recurrent cells written out from their equations, as tutorials and articles do, and language models of them.
+"""The architectures elman, lstm_cell and gru_cell: recurrent cells written out from their equations.
 
-They compute what nn.RNN, nn.LSTM and nn.GRU do, and what the architectures rnn, lstm and gru do faster. Read this file beside an article.
+They compute the same as nn.RNN, nn.LSTM and nn.GRU and are meant to be read next to a paper or tutorial; the
+architectures rnn, lstm and gru are faster. Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from torch.nn import init
 from seqshell.core.state import State
 from seqshell.layers.modules import OneHot
 from seqshell.layers.states import LSTMState
-from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig
+from seqshell_recurrent.config import ElmanConfig, GRUCellConfig, LSTMCellConfig, StackedCellConfig
 
-SQUASH: Mapping[str, Callable[[Tensor], Tensor]] = {
+NONLINEARITIES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -26,12 +27,13 @@ SQUASH: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 class Elman(nn.Module):
-    """The simple recurrent network of the tutorials (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1), of one layer.
+    """The one-layer recurrent network of the tutorials (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
 
-    form h2o, of today:   h' = f(i2h(x) + h2h(h))    logits = h2o(h')        which is nn.RNN with a read-out
-    form i2o, the older:  h' = f(i2h([x, h]))        logits = i2o([x, h])    the output sees the hidden state from before the token
+    form h2o, newer:  h' = f(i2h(x) + h2h(h))    logits = h2o(h')        the same as nn.RNN with a read-out
+    form i2o, older:  h' = f(i2h([x, h]))        logits = i2o([x, h])    from the hidden state before the token
 
-    State: one tensor [B, H]. The tutorials end with LogSoftmax and learn with NLLLoss; these are logits, which learn with cross-entropy: the same.
+    State: one tensor [B, H]. The tutorials train LogSoftmax with NLLLoss; this model returns logits, to be trained with
+    cross-entropy, which is the same.
     """
 
     def __init__(self, config: ElmanConfig) -> None:
@@ -39,7 +41,7 @@ class Elman(nn.Module):
         self.config = config
         size, hidden_size, vocab_size = config.embed_size or config.vocab_size, config.hidden_size, config.vocab_size
         self.embedding = nn.Embedding(vocab_size, size) if config.embed_size else OneHot(vocab_size)
-        self.squash = SQUASH[config.nonlinearity]
+        self.nonlinearity = NONLINEARITIES[config.nonlinearity]
         if config.form == "h2o":
             self.i2h = nn.Linear(size, hidden_size)
             self.h2h = nn.Linear(hidden_size, hidden_size)
@@ -57,22 +59,24 @@ class Elman(nn.Module):
         outputs = []
         for x in self.embedding(tokens).unbind(1):  # [B, I]
             if self.config.form == "h2o":
-                hidden = self.squash(self.i2h(x) + self.h2h(hidden))
+                hidden = self.nonlinearity(self.i2h(x) + self.h2h(hidden))
                 outputs.append(self.h2o(hidden))
             else:
                 combined = torch.cat((x, hidden), 1)  # [B, I + H]
-                hidden = self.squash(self.i2h(combined))
+                hidden = self.nonlinearity(self.i2h(combined))
                 outputs.append(self.i2o(combined))
         return torch.stack(outputs, 1), hidden
 
 
 class LSTMCell(nn.Module):
-    """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997, Gers et al. 2000), W [H, I], U [H, H] and b [H] for each gate.
+    """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    i = sigmoid(W_i x + U_i h + b_i)        what is let in
-    f = sigmoid(W_f x + U_f h + b_f)        what is kept
-    g =    tanh(W_g x + U_g h + b_g)        what might be let in
-    o = sigmoid(W_o x + U_o h + b_o)        what is shown
+    Each gate has weights W [H, I], U [H, H] and b [H].
+
+    i = sigmoid(W_i x + U_i h + b_i)        input gate: how much of the candidate to add
+    f = sigmoid(W_f x + U_f h + b_f)        forget gate: how much of the cell to keep
+    g =    tanh(W_g x + U_g h + b_g)        candidate
+    o = sigmoid(W_o x + U_o h + b_o)        output gate: how much of the cell to show
     c' = f * c + i * g
     h' = o * tanh(c')
     """
@@ -83,7 +87,7 @@ class LSTMCell(nn.Module):
         self.W_f, self.U_f, self.b_f = _gate(input_size, hidden_size)
         self.W_g, self.U_g, self.b_g = _gate(input_size, hidden_size)
         self.W_o, self.U_o, self.b_o = _gate(input_size, hidden_size)
-        init.ones_(self.b_f)  # the gate starts open (Jozefowicz et al. 2015)
+        init.ones_(self.b_f)  # keep the cell at first (Jozefowicz et al. 2015)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """x: [B, I]; h, c: [B, H]. Returns h', c'."""
@@ -96,17 +100,19 @@ class LSTMCell(nn.Module):
 
 
 class GRUCell(nn.Module):
-    """Gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078), W [H, I], U [H, H] and b [H] for each gate.
+    """Gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
 
-    r = sigmoid(W_r x + U_r h + b_r)        what of the past the candidate sees
-    z = sigmoid(W_z x + U_z h + b_z)        what is kept
-    n =    tanh(W_n x + b_n + r * (U_n h + a_n))    reset after the product, as nn.GRU and cuDNN have it: one bias a_n [H] more
-    n =    tanh(W_n x + b_n + U_n (r * h))          reset before it, as the paper and most articles have it
+    Each gate has weights W [H, I], U [H, H] and b [H].
+
+    r = sigmoid(W_r x + U_r h + b_r)        reset gate: how much of the past the candidate uses
+    z = sigmoid(W_z x + U_z h + b_z)        update gate: how much of the hidden state to keep
+    n =    tanh(W_n x + b_n + r * (U_n h + a_n))    reset after the product, as in nn.GRU, with one more bias a_n [H]
+    n =    tanh(W_n x + b_n + U_n (r * h))          reset before the product, as in the paper
     h' = (1 - z) * n + z * h
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, reset: str) -> None:
-        """reset: after or before the product."""
+        """reset: "after" or "before" the product."""
         super().__init__()
         self.W_r, self.U_r, self.b_r = _gate(input_size, hidden_size)
         self.W_z, self.U_z, self.b_z = _gate(input_size, hidden_size)
@@ -128,8 +134,8 @@ class LSTMCellLanguageModel(nn.Module):
     def __init__(self, config: LSTMCellConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding, self.readout = _ends(config)
-        self.cells = nn.ModuleList(LSTMCell(size, config.hidden_size) for size in _sizes(config))
+        self.embedding, self.readout = _outer_layers(config)
+        self.cells = nn.ModuleList(LSTMCell(size, config.hidden_size) for size in _input_sizes(config))
 
     def initial_state(self, batch_size: int = 1) -> State:
         """[batch_size, L, H] zeros, twice."""
@@ -153,8 +159,10 @@ class GRUCellLanguageModel(nn.Module):
     def __init__(self, config: GRUCellConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding, self.readout = _ends(config)
-        self.cells = nn.ModuleList(GRUCell(size, config.hidden_size, reset=config.reset) for size in _sizes(config))
+        self.embedding, self.readout = _outer_layers(config)
+        self.cells = nn.ModuleList(
+            GRUCell(size, config.hidden_size, reset=config.reset) for size in _input_sizes(config)
+        )
 
     def initial_state(self, batch_size: int = 1) -> Tensor:
         """[batch_size, L, H] zeros."""
@@ -170,19 +178,19 @@ class GRUCellLanguageModel(nn.Module):
         return self.readout(torch.stack(outputs, 1)), torch.stack(hidden, 1)
 
 
-def _ends(config: CellConfig) -> tuple[nn.Module, nn.Linear]:
+def _outer_layers(config: StackedCellConfig) -> tuple[nn.Module, nn.Linear]:
     """The embedding [V, E], or one-hot vectors, and the read-out [V, H]."""
     embedding = nn.Embedding(config.vocab_size, config.embed_size) if config.embed_size else OneHot(config.vocab_size)
     return embedding, nn.Linear(config.hidden_size, config.vocab_size)
 
 
-def _sizes(config: CellConfig) -> list[int]:
-    """What each layer reads."""
+def _input_sizes(config: StackedCellConfig) -> list[int]:
+    """The number of inputs of each layer."""
     return [config.embed_size or config.vocab_size] + [config.hidden_size] * (config.num_layers - 1)
 
 
 def _gate(input_size: int, hidden_size: int) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter]:
-    """W [H, I] and U [H, H] of one gate, uniform within 1 / sqrt(H) as torch has them, and b [H] of zeros."""
+    """W [H, I] and U [H, H] of one gate, uniform within 1 / sqrt(H) as in torch, and b [H], zeros."""
     bound = 1 / math.sqrt(hidden_size)
-    entering, recurrent = (torch.empty(hidden_size, size).uniform_(-bound, bound) for size in (input_size, hidden_size))
-    return nn.Parameter(entering), nn.Parameter(recurrent), nn.Parameter(torch.zeros(hidden_size))
+    w, u = (torch.empty(hidden_size, size).uniform_(-bound, bound) for size in (input_size, hidden_size))
+    return nn.Parameter(w), nn.Parameter(u), nn.Parameter(torch.zeros(hidden_size))

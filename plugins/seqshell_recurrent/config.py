@@ -9,28 +9,28 @@ from seqshell import setting
 
 @dataclass(frozen=True)
 class RecurrentConfig:
-    """What all of them share. vocab_size is filled in from the data."""
+    """Settings of rnn, lstm and gru. vocab_size is filled in from the data."""
 
     vocab_size: int
-    embed_size: int = setting(128, low=0, high=65_536, help="size of a token's vector; 0: one-hot, no embedding")
+    embed_size: int = setting(128, low=0, high=65_536, help="size of the token embeddings; 0: one-hot tokens instead")
     hidden_size: int = setting(512, low=1, high=65_536, help="size of each layer's hidden state")
-    num_layers: int = setting(2, low=1, high=64, help="recurrent layers on top of each other")
+    num_layers: int = setting(2, low=1, high=64, help="number of recurrent layers")
     dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="share of the outputs of each recurrent layer set to zero in training"
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of each recurrent layer's outputs, in training"
     )
-    embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the embedding")
+    embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="dropout of the token embeddings")
     token_dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="share of the vocabulary that is read as zeros in a piece of text"
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the vocabulary read as zeros, drawn for each training batch"
     )
     weight_dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="the same for the recurrent weights, one mask for each piece of text"
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of the recurrent weights, drawn for each training batch"
     )
-    locked: bool = setting(True, help="the same dropout mask at every time step")
+    locked: bool = setting(True, help="use the same dropout mask at every time step")
     residual: bool = setting(
-        False, neutral=False, help="every layer but the first adds what it has read to what it hands on"
+        False, neutral=False, help="add each layer's input to its output, except for the first layer"
     )
-    layer_norm: bool = setting(False, neutral=False, help="what a layer hands on is normalised over its units")
-    tied: bool = setting(False, help="the read-out shares the embedding's matrix; needs embed_size = hidden_size")
+    layer_norm: bool = setting(False, neutral=False, help="normalise each layer's output over its units")
+    tied: bool = setting(False, help="use the embedding matrix as read-out; needs embed_size = hidden_size")
 
     def __post_init__(self) -> None:
         if self.vocab_size < 1:
@@ -43,34 +43,34 @@ class RecurrentConfig:
 
 @dataclass(frozen=True)
 class RNNConfig(RecurrentConfig):
-    """A simple recurrent network with its nonlinearity."""
+    """Settings of rnn, the simple recurrent network."""
 
-    nonlinearity: str = setting("tanh", choices=("tanh", "relu", "sigmoid"), help="what squashes the hidden state")
+    nonlinearity: str = setting("tanh", choices=("tanh", "relu", "sigmoid"), help="nonlinearity of the hidden state")
 
 
 @dataclass(frozen=True)
 class LSTMConfig(RecurrentConfig):
-    """A long short-term memory."""
+    """Settings of lstm, long short-term memory."""
 
     forget_bias: float = setting(
         1.0,
         low=-20,
         high=20,
-        help="what the forget gates' biases start at; 7 keeps what was read for a thousand tokens",
+        help="initial bias of the forget gates; with 7, a new model remembers for about a thousand tokens",
     )
 
 
 @dataclass(frozen=True)
 class GRUConfig(RecurrentConfig):
-    """A gated recurrent unit."""
+    """Settings of gru, the gated recurrent unit."""
 
 
 @dataclass(frozen=True)
-class WrittenConfig:
-    """What the cells written out from their equations share. vocab_size is filled in from the data."""
+class CellConfig:
+    """Settings of elman, lstm_cell and gru_cell. vocab_size is filled in from the data."""
 
     vocab_size: int
-    embed_size: int = setting(128, low=0, high=65_536, help="size of a token's vector; 0: one-hot, no embedding")
+    embed_size: int = setting(128, low=0, high=65_536, help="size of the token embeddings; 0: one-hot tokens instead")
     hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state")
 
     def __post_init__(self) -> None:
@@ -79,37 +79,37 @@ class WrittenConfig:
 
 
 @dataclass(frozen=True)
-class ElmanConfig(WrittenConfig):
-    """The tutorials' recurrent network, of one layer."""
+class ElmanConfig(CellConfig):
+    """Settings of elman, the one-layer recurrent network of the tutorials."""
 
     form: str = setting(
         "h2o",
         choices=("h2o", "i2o"),
-        help="h2o: read out from the new hidden state; i2o: from the token and the old one",
+        help="h2o: logits from the new hidden state; i2o: from the token and the previous hidden state",
     )
     nonlinearity: str = setting(
         "tanh",
         choices=("tanh", "relu", "sigmoid", "none"),
-        help="what squashes the hidden state; the i2o of old has none",
+        help="nonlinearity of the hidden state; tutorials with i2o use none",
     )
 
 
 @dataclass(frozen=True)
-class CellConfig(WrittenConfig):
-    """Cells on top of each other."""
+class StackedCellConfig(CellConfig):
+    """Settings of lstm_cell and gru_cell."""
 
-    num_layers: int = setting(1, low=1, high=64, help="recurrent layers on top of each other")
-
-
-@dataclass(frozen=True)
-class LSTMCellConfig(CellConfig):
-    """LSTM cells."""
+    num_layers: int = setting(1, low=1, high=64, help="number of recurrent layers")
 
 
 @dataclass(frozen=True)
-class GRUCellConfig(CellConfig):
-    """GRU cells."""
+class LSTMCellConfig(StackedCellConfig):
+    """Settings of lstm_cell."""
+
+
+@dataclass(frozen=True)
+class GRUCellConfig(StackedCellConfig):
+    """Settings of gru_cell."""
 
     reset: str = setting(
-        "after", choices=("after", "before"), help="the reset gate acts after the recurrent product, or before it"
+        "after", choices=("after", "before"), help="apply the reset gate after the recurrent product, or before it"
     )

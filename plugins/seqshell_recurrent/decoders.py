@@ -1,4 +1,4 @@
-"""The recurrent language models in numpy: one token at a time without torch, equal to the modules of `language_models`."""
+"""The architectures rnn, lstm and gru in numpy; they compute the same as the torch modules in `language_models`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RN
 
 
 class RecurrentDecoder:
-    """What the three share; the weights are named as in `language_models.RecurrentLanguageModel`."""
+    """Base class of the decoders. The weights are named as in `language_models.RecurrentLanguageModel`."""
 
     def __init__(self, config: RecurrentConfig, weights: Weights, cell: str) -> None:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
@@ -22,11 +22,9 @@ class RecurrentDecoder:
             cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers
         )
         if config.residual or config.layer_norm:
-            norms = (
-                read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers)
-                if config.layer_norm
-                else None
-            )
+            norms = None
+            if config.layer_norm:
+                norms = read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers)
             self.recurrent: RecurrentStack = ResidualStack(
                 layers, embedding, one_hot=embedding is None, norms=norms, residual=config.residual
             )
@@ -35,7 +33,7 @@ class RecurrentDecoder:
         self.readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self.recurrent.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -44,27 +42,27 @@ class RecurrentDecoder:
         return self.readout(hidden), state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         hidden, state = self.recurrent.feed(inputs, state)
         return self.readout(hidden), state
 
 
 class RNNDecoder(RecurrentDecoder):
-    """Simple recurrent networks. State: one array [B, L, H]."""
+    """The simple recurrent network. State: one array [B, L, H]."""
 
     def __init__(self, config: RNNConfig, weights: Weights) -> None:
         super().__init__(config, weights, f"rnn_{config.nonlinearity}")
 
 
 class LSTMDecoder(RecurrentDecoder):
-    """Long short-term memories. State: LSTMState(hidden, cell), [B, L, H] each."""
+    """Long short-term memory. State: LSTMState(hidden, cell), [B, L, H] each."""
 
     def __init__(self, config: LSTMConfig, weights: Weights) -> None:
         super().__init__(config, weights, "lstm")
 
 
 class GRUDecoder(RecurrentDecoder):
-    """Gated recurrent units. State: one array [B, L, H]."""
+    """The gated recurrent unit. State: one array [B, L, H]."""
 
     def __init__(self, config: GRUConfig, weights: Weights) -> None:
         super().__init__(config, weights, "gru")

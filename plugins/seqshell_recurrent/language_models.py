@@ -1,4 +1,7 @@
-"""Recurrent language models in torch: embedding, recurrent stack, read-out. The decoders that speak numpy are in `decoders`."""
+"""The architectures rnn, lstm and gru in torch: embedding, stacked recurrent layers, linear read-out.
+
+Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru). Their decoders are in `decoders`.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RN
 
 
 class RecurrentLanguageModel(nn.Module):
-    """What the three share. `cell` names the kind of layer, as in `seqshell.layers.modules.CELLS`.
+    """Base class of the three models. cell: a key of `seqshell.layers.modules.CELLS`.
 
-    Weights: embedding.weight [V, E], recurrent.{layer}.weight_ih_l0 and so on as torch names them, with layer_norm also
-    recurrent.{layer}.norm.weight and .bias [H], readout.weight [V, H] and readout.bias [V]. One-hot models lack the first, tied ones
-    the read-out's matrix.
+    Weights: embedding.weight [V, E] (unless tokens are one-hot), recurrent.{layer}.weight_ih_l0 and so on as torch
+    names them, with layer_norm also recurrent.{layer}.norm.weight and recurrent.{layer}.norm.bias [H],
+    readout.weight [V, H] (unless tied) and readout.bias [V].
     """
 
     def __init__(self, config: RecurrentConfig, cell: str, *, forget_bias: float = 1.0) -> None:
@@ -37,26 +40,25 @@ class RecurrentLanguageModel(nn.Module):
         )
         self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
         if isinstance(self.embedding, nn.Embedding) and config.tied:
-            # As a read-out, a matrix of unit normals would start with logits of size sqrt(H).
+            # With torch's initial embedding of unit variance, the first logits would be of size sqrt(H).
             init.normal_(self.embedding.weight, std=config.hidden_size**-0.5)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self.recurrent.initial_state(batch_size)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, V], state."""
         config = self.config
-        vectors = token_dropout(
-            self.embedding(tokens), tokens, config.vocab_size, config.token_dropout, self.training
-        )  # [B, T, E]
+        vectors = self.embedding(tokens)  # [B, T, E]
+        vectors = token_dropout(vectors, tokens, config.vocab_size, config.token_dropout, self.training)
         inputs = sequence_dropout(vectors, config.embed_dropout, self.training, config.locked)
         hidden, state = self.recurrent(inputs, state)
         return self.readout(hidden, self.embedding.weight if config.tied else None), state
 
 
 class RNNLanguageModel(RecurrentLanguageModel):
-    """Simple recurrent networks, h = f(W x + U h + b) (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
+    """Simple recurrent network, h = f(W x + U h + b) (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
 
     State: one tensor [B, L, H], the hidden state of each of the L layers.
     """
@@ -66,7 +68,9 @@ class RNNLanguageModel(RecurrentLanguageModel):
 
 
 class LSTMLanguageModel(RecurrentLanguageModel):
-    """Long short-term memories (Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735; forget gate: Gers et al. 2000).
+    """Long short-term memory (Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735).
+
+    With a forget gate (Gers et al. 2000); the equations are in `cells.LSTMCell`.
 
     State: LSTMState(hidden, cell), [B, L, H] each.
     """
@@ -76,7 +80,9 @@ class LSTMLanguageModel(RecurrentLanguageModel):
 
 
 class GRULanguageModel(RecurrentLanguageModel):
-    """Gated recurrent units (Cho et al. 2014, https://arxiv.org/abs/1406.1078), the reset gate after the product, as cuDNN and torch have it.
+    """Gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+
+    The reset gate acts after the recurrent product, as in cuDNN and torch; the equations are in `cells.GRUCell`.
 
     State: one tensor [B, L, H], the hidden state of each of the L layers.
     """

@@ -1,4 +1,4 @@
-"""The cells written out from their equations are torch's networks, in values and in gradients, and their losses are the same under two names."""
+"""The cells written out from their equations equal torch's networks, in values and in gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ V, E, H, B, T = 7, 5, 6, 3, 9
 TOKENS = torch.randint(0, V, (B, T), generator=torch.Generator().manual_seed(0))
 
 
-def made(config_type, model_type, **settings):
+def make(config_type, model_type, **settings):
     torch.manual_seed(1)
     module = model_type(build(config_type, {"vocab_size": V, "embed_size": E, "hidden_size": H} | settings))
     with torch.no_grad():
@@ -27,8 +27,8 @@ def made(config_type, model_type, **settings):
     return module
 
 
-def torchs(cell, layers, **settings):
-    """torch's network with the weights of written-out layers: for each, what stands for weight_ih, weight_hh, bias_ih and bias_hh."""
+def torch_network(cell, layers, **settings):
+    """torch's network with the given weights. layers: for each one weight_ih, weight_hh, bias_ih and bias_hh."""
     network = cell(E, H, len(layers), batch_first=True, **settings)
     for number, layer in enumerate(layers):
         for name, weight in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), layer, strict=True):
@@ -43,15 +43,15 @@ def assert_same_gradients(network, layers):
 
 
 def backward(outputs):
-    """A loss in which every output counts differently."""
+    """Backpropagate a loss that weights every output differently."""
     (outputs * torch.linspace(-1, 1, outputs.numel()).view_as(outputs)).sum().backward()
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-def test_elman_is_nn_rnn_in_values_and_gradients(nonlinearity):
-    module = made(ElmanConfig, Elman, nonlinearity=nonlinearity)
+def test_elman_equals_nn_rnn_in_values_and_gradients(nonlinearity):
+    module = make(ElmanConfig, Elman, nonlinearity=nonlinearity)
     parts = (module.i2h.weight, module.h2h.weight, module.i2h.bias, module.h2h.bias)
-    network = torchs(nn.RNN, [parts], nonlinearity=nonlinearity)
+    network = torch_network(nn.RNN, [parts], nonlinearity=nonlinearity)
     embedding = nn.Embedding.from_pretrained(module.embedding.weight.detach(), freeze=False)
     first = torch.randn(B, H)
 
@@ -67,8 +67,8 @@ def test_elman_is_nn_rnn_in_values_and_gradients(nonlinearity):
     torch.testing.assert_close(module.embedding.weight.grad, embedding.weight.grad)
 
 
-def test_the_older_elman_reads_out_from_the_token_and_the_hidden_state_before_it():
-    module = made(ElmanConfig, Elman, form="i2o", nonlinearity="none")
+def test_the_older_elman_form_computes_logits_from_the_token_and_the_hidden_state_before_it():
+    module = make(ElmanConfig, Elman, form="i2o", nonlinearity="none")
     x, hidden = module.embedding(TOKENS[:, 0]), torch.randn(B, H)
     combined = torch.cat((x, hidden), 1)
 
@@ -80,15 +80,15 @@ def test_the_older_elman_reads_out_from_the_token_and_the_hidden_state_before_it
     torch.testing.assert_close(again[:, 1], module.i2o(torch.cat((module.embedding(TOKENS[:, 1]), after), 1)))
 
 
-def test_lstm_cell_is_nn_lstm_in_values_and_gradients():
-    module = made(LSTMCellConfig, LSTMCellLanguageModel, num_layers=2)
+def test_lstm_cell_equals_nn_lstm_in_values_and_gradients():
+    module = make(LSTMCellConfig, LSTMCellLanguageModel, num_layers=2)
 
     def parts(cell, of):
         return [torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "ifgo"]) for name in "WUb"] + [
             torch.zeros(4 * H)
         ]
 
-    network = torchs(nn.LSTM, [parts(cell, lambda weight: weight) for cell in module.cells])
+    network = torch_network(nn.LSTM, [parts(cell, lambda weight: weight) for cell in module.cells])
     state = map_leaves(torch.randn_like, module.initial_state(B))
 
     outputs, after = module(TOKENS, state)
@@ -104,21 +104,19 @@ def test_lstm_cell_is_nn_lstm_in_values_and_gradients():
     torch.testing.assert_close(after.cell, cell.transpose(0, 1))
     for number, written in enumerate(module.cells):
         gradients = parts(written, lambda weight: weight.grad)
-        gradients[3] = gradients[2]  # the bias that torch has twice
+        gradients[3] = gradients[2]  # torch has two biases, whose gradients are equal
         for name, gradient in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), gradients, strict=True):
             torch.testing.assert_close(getattr(network, f"{name}_l{number}").grad, gradient)
 
 
-def test_gru_cell_is_nn_gru_in_values_and_gradients():
-    module = made(GRUCellConfig, GRUCellLanguageModel, num_layers=2)
+def test_gru_cell_equals_nn_gru_in_values_and_gradients():
+    module = make(GRUCellConfig, GRUCellLanguageModel, num_layers=2)
 
     def parts(cell, of):
-        entering, recurrent, bias = (
-            torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "rzn"]) for name in "WUb"
-        )
-        return entering, recurrent, bias, torch.cat((torch.zeros(2 * H), of(cell.a_n)))
+        w, u, b = (torch.cat([of(getattr(cell, f"{name}_{gate}")) for gate in "rzn"]) for name in "WUb")
+        return w, u, b, torch.cat((torch.zeros(2 * H), of(cell.a_n)))
 
-    network = torchs(nn.GRU, [parts(cell, lambda weight: weight) for cell in module.cells])
+    network = torch_network(nn.GRU, [parts(cell, lambda weight: weight) for cell in module.cells])
     state = torch.randn(B, 2, H)
 
     outputs, after = module(TOKENS, state)
@@ -130,15 +128,13 @@ def test_gru_cell_is_nn_gru_in_values_and_gradients():
     torch.testing.assert_close(outputs, expected)
     torch.testing.assert_close(after, last.transpose(0, 1))
     for number, written in enumerate(module.cells):
-        entering, recurrent, bias, inner = parts(written, lambda weight: weight.grad)
-        inner[: 2 * H] = bias[: 2 * H]  # of these gates torch has the bias twice
-        for name, gradient in zip(
-            ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (entering, recurrent, bias, inner), strict=True
-        ):
+        gradients = parts(written, lambda weight: weight.grad)
+        gradients[3][: 2 * H] = gradients[2][: 2 * H]  # torch has two biases for r and z, whose gradients are equal
+        for name, gradient in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), gradients, strict=True):
             torch.testing.assert_close(getattr(network, f"{name}_l{number}").grad, gradient)
 
 
-def test_a_reset_before_the_product_is_the_equation_of_the_paper():
+def test_a_reset_before_the_product_matches_the_papers_equation():
     torch.manual_seed(0)
     cell = GRUCell(E, H, reset="before")
     x, h = torch.randn(B, E), torch.randn(B, H)
@@ -151,21 +147,21 @@ def test_a_reset_before_the_product_is_the_equation_of_the_paper():
 
 
 def test_an_lstm_cell_has_four_times_and_a_gru_cell_three_times_the_weights_of_one_gate():
-    elman = made(ElmanConfig, Elman)
+    elman = make(ElmanConfig, Elman)
     one = elman.i2h.weight.numel() + elman.h2h.weight.numel() + H
     lstm, gru = (
         sum(weight.numel() for weight in module.cells.parameters())
         for module in (
-            made(LSTMCellConfig, LSTMCellLanguageModel),
-            made(GRUCellConfig, GRUCellLanguageModel, reset="before"),
+            make(LSTMCellConfig, LSTMCellLanguageModel),
+            make(GRUCellConfig, GRUCellLanguageModel, reset="before"),
         )
     )
     assert (lstm, gru) == (4 * one, 3 * one)
 
 
-def test_logsoftmax_with_nllloss_is_cross_entropy_in_value_and_gradients():
-    """The tutorials end their models with LogSoftmax and learn with NLLLoss; ours give logits, and the training takes cross-entropy."""
-    module = made(ElmanConfig, Elman)
+def test_cross_entropy_equals_the_tutorials_logsoftmax_with_nllloss():
+    """Tutorials end their models with LogSoftmax and train with NLLLoss; these models return logits."""
+    module = make(ElmanConfig, Elman)
     targets, gradients, values = TOKENS.roll(-1, 1), [], []
     for loss_of in (
         lambda logits: nn.NLLLoss()(nn.LogSoftmax(dim=-1)(logits), targets.flatten()),
@@ -194,8 +190,8 @@ def test_logsoftmax_with_nllloss_is_cross_entropy_in_value_and_gradients():
     ],
 )
 def test_the_decoder_equals_the_module(config_type, model_type, decoder_type, settings):
-    module = made(config_type, model_type, **settings)
-    if settings.get("nonlinearity") == "none":  # it would grow without end
+    module = make(config_type, model_type, **settings)
+    if settings.get("nonlinearity") == "none":  # or the hidden state would grow without bound
         module.load_state_dict({name: weight / 4 for name, weight in module.state_dict().items()})
     decoder = decoder_type(
         module.config, {name: weight.detach().numpy() for name, weight in module.state_dict().items()}
@@ -206,8 +202,8 @@ def test_the_decoder_equals_the_module(config_type, model_type, decoder_type, se
     outputs, state = decoder.feed(TOKENS.numpy(), decoder.initial_state(B))
 
     np.testing.assert_allclose(outputs, expected[:, -1].numpy(), atol=1e-5, rtol=1e-5)
-    for leaf, wanted in zip(leaves(state), leaves(expected_state), strict=True):
-        np.testing.assert_allclose(leaf, wanted.numpy(), atol=1e-5, rtol=1e-5)
+    for leaf, expected_leaf in zip(leaves(state), leaves(expected_state), strict=True):
+        np.testing.assert_allclose(leaf, expected_leaf.numpy(), atol=1e-5, rtol=1e-5)
     stepped, state = decoder.initial_state(B), None
     for column in TOKENS.numpy().T:
         outputs, stepped = decoder.step(column, stepped)

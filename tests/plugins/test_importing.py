@@ -1,4 +1,4 @@
-"""`seqshell import` with the built-in importer: torch's own modules go in, and the same logits come out."""
+"""`seqshell import` with the built-in importer state_dict: the imported model computes the same logits."""
 
 import json
 
@@ -28,8 +28,8 @@ def _home(tmp_path, monkeypatch):
     torch.manual_seed(3)
 
 
-class Theirs(nn.Module):
-    """As torch's examples write it."""
+class WordModel(nn.Module):
+    """A language model as in torch's examples."""
 
     def __init__(self, cell, *, one_hot=False, embed_size=E, tied=False, **settings):
         super().__init__()
@@ -45,25 +45,25 @@ class Theirs(nn.Module):
         return self.decoder(self.rnn(embedded)[0])
 
 
-def run(capsys, *words):
-    """Exit code, stdout, stderr."""
-    code = main(["import", *words])
+def run(capsys, *arguments):
+    """Run `seqshell import`. Returns the exit code, stdout and stderr."""
+    code = main(["import", *arguments])
     return code, *capsys.readouterr()
 
 
 def logits(name):
-    """What the imported model gives after each token: [T, V]."""
+    """The imported model's logits after each token: [T, V]."""
     decoder = seqshell.open(name, registry=load_registry()).model.decoder
-    state, found = decoder.initial_state(1), []
+    state, logits = decoder.initial_state(1), []
     for token in TOKENS[0].numpy():
         outputs, state = decoder.step(np.array([token]), state)
-        found.append(outputs[0])
-    return np.array(found)
+        logits.append(outputs[0])
+    return np.array(logits)
 
 
-def check_same(capsys, module, *words):
-    """`seqshell import` succeeds, and the checkpoint's logits are the module's."""
-    code, _, err = run(capsys, *words, "--out", "ours")
+def check_same(capsys, module, *arguments):
+    """`seqshell import` succeeds, and the checkpoint has the module's logits."""
+    code, _, err = run(capsys, *arguments, "--out", "ours")
     assert (code, err) == (0, "")
     with torch.no_grad():
         np.testing.assert_allclose(logits("ours"), module.eval()(TOKENS)[0].numpy(), atol=1e-6)
@@ -82,29 +82,29 @@ def check_same(capsys, module, *words):
         (nn.LSTM, {"embed_size": H, "tied": True}),
     ],
 )
-def test_torchs_modules_give_the_same_logits_without_names_being_mapped(capsys, cell, settings):
-    module = Theirs(cell, **settings)
+def test_torch_models_are_imported_without_naming_their_weights(capsys, cell, settings):
+    module = WordModel(cell, **settings)
     torch.save(module.state_dict(), "theirs.pt")
     check_same(capsys, module, "theirs.pt", "--map", "map.toml", "--allow-pt")
-    save_model(module, "theirs.safetensors")  # which stores a shared matrix once
+    save_model(module, "theirs.safetensors")  # stores a shared matrix once
     check_same(capsys, module, "theirs.safetensors", "--map", "map.toml")
 
 
-def test_a_nonlinearity_which_no_weight_shows_comes_from_the_map(capsys, tmp_path):
-    module = Theirs(nn.RNN, nonlinearity="relu")
+def test_the_map_names_a_nonlinearity_that_the_weights_do_not_show(capsys, tmp_path):
+    module = WordModel(nn.RNN, nonlinearity="relu")
     save_file(module.state_dict(), "theirs.safetensors")
     (tmp_path / "map.toml").write_text(MAP + '[config]\nnonlinearity = "relu"\n')
     check_same(capsys, module, "theirs.safetensors", "--map", "map.toml")
 
 
 def test_double_and_half_precision_become_single(capsys):
-    module = Theirs(nn.GRU).bfloat16()
+    module = WordModel(nn.GRU).bfloat16()
     save_file(module.state_dict(), "theirs.safetensors")
     check_same(capsys, module.float(), "theirs.safetensors", "--map", "map.toml")
 
 
-class Odd(nn.Module):
-    """One-layer networks on top of each other, square all over, no bias at the end, and a weight that is not the model's."""
+class AmbiguousModel(nn.Module):
+    """Two recurrent modules, square matrices, no read-out bias, and weights that are not part of the model."""
 
     def __init__(self):
         super().__init__()
@@ -118,30 +118,37 @@ class Odd(nn.Module):
         return self.output(self.upper(self.lower(self.table(tokens))[0])[0])
 
 
-def test_a_map_says_what_names_and_shapes_leave_open_one_line_at_a_time(capsys, tmp_path):
-    module = Odd()
+def test_each_error_names_the_map_entry_that_resolves_an_ambiguity(capsys, tmp_path):
+    module = AmbiguousModel()
     torch.save({"epoch": 1, "ema": module.state_dict(), "model": module.state_dict()}, "odd.pt")
     steps = [
-        ("which entry holds the weights? [weights] inside = 'ema' or 'model'", 'inside = "model"'),
-        ("[weights] recurrent = ['lower', 'upper'] says which, from the bottom up", 'recurrent = ["lower", "upper"]'),
-        ("unrelated.bias [3], unrelated.weight [3, 3]; [weights] ignore = [...]", 'ignore = ["unrelated"]'),
         (
-            "table.weight [7, 7], output.weight [7, 7] may be one or the other",
+            "several entries contain weights; choose one in a map, [weights] inside = 'ema' or 'model'",
+            'inside = "model"',
+        ),
+        ("from the bottom up: [weights] recurrent = ['lower', 'upper']", 'recurrent = ["lower", "upper"]'),
+        (
+            "has no part for unrelated.bias [3], unrelated.weight [3, 3]; "
+            "leave such weights out in a map, with [weights] ignore = [...]",
+            'ignore = ["unrelated"]',
+        ),
+        (
+            "the shapes of table.weight [7, 7], output.weight [7, 7] do not show which is the embedding",
             'embedding = "table"\nreadout = "output"',
         ),
     ]
     weights = "[weights]\n"
-    for wanted, line in steps:
+    for message, line in steps:
         (tmp_path / "map.toml").write_text(weights + MAP)
         code, _, err = run(capsys, "odd.pt", "--map", "map.toml", "--allow-pt")
         assert (code, err.count("\n")) == (2, 1)
-        assert wanted in err
+        assert message in err
         weights += line + "\n"
     (tmp_path / "map.toml").write_text(weights + MAP)
     check_same(capsys, module, "odd.pt", "--map", "map.toml", "--allow-pt")
 
 
-def test_cells_are_read_too_and_numbered_modules_lie_in_their_order(capsys):
+def test_cells_are_imported_and_numbered_modules_are_ordered_by_number(capsys):
     module = nn.ModuleDict(
         {"0": nn.Embedding(V, E), "rnns": nn.ModuleList([nn.LSTMCell(E, H)] + [nn.LSTMCell(H, H) for _ in range(10)])}
     )
@@ -162,8 +169,8 @@ def test_cells_are_read_too_and_numbered_modules_lie_in_their_order(capsys):
         ("gfedcbabc", 'text = "vocab"'),
     ],
 )
-def test_a_vocabulary_is_also_a_list_an_object_or_a_training_text(capsys, tmp_path, text, table):
-    save_file(Theirs(nn.GRU).state_dict(), "theirs.safetensors")
+def test_a_vocabulary_may_be_a_list_an_object_or_a_training_text(capsys, tmp_path, text, table):
+    save_file(WordModel(nn.GRU).state_dict(), "theirs.safetensors")
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "map.toml").write_text(f"[tokenizer]\n{table}\n[defaults]\nmax_tokens = 5\n")
     (tmp_path / "maps" / "vocab").write_text(text)
@@ -173,7 +180,7 @@ def test_a_vocabulary_is_also_a_list_an_object_or_a_training_text(capsys, tmp_pa
     assert model.header["defaults"] == {"max_tokens": 5}
 
 
-def test_256_tokens_are_bytes_where_nothing_else_is_said(capsys):
+def test_256_tokens_are_bytes_by_default(capsys):
     module = nn.Sequential(nn.Embedding(256, E), nn.GRU(E, H), nn.Linear(H, 256))
     save_file(module.state_dict(), "bytes.safetensors")
     code, out, _ = run(capsys, "bytes.safetensors")
@@ -188,12 +195,12 @@ def test_256_tokens_are_bytes_where_nothing_else_is_said(capsys):
 
 
 def save(path, weights):
-    """Random weights of these shapes."""
+    """Save random weights of the given shapes."""
     save_file({name: torch.randn(shape) for name, shape in weights.items()}, path)
 
 
 GRU = {"rnn.weight_ih_l0": (18, 5), "rnn.weight_hh_l0": (18, 6)}
-ENDS = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
+OUTER = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
 
 
 @pytest.mark.parametrize(
@@ -201,32 +208,48 @@ ENDS = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
     [
         (
             {"fc.weight": (3, 3)},
-            "it holds no nn.RNN, nn.LSTM or nn.GRU (no weight_ih_l0 and weight_hh_l0); it holds fc.weight [3, 3]",
+            "no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0); the file has fc.weight [3, 3]",
         ),
-        (GRU, "it needs an embedding [V, 5] (none where tokens are one-hot) and a read-out [V, 6], V tokens"),
-        (GRU | {"encoder.weight": (7, 5), "decoder.weight": (2, 6)}, "it needs an embedding [V, 5]"),
         (
-            GRU | ENDS | {"norm.weight": (6,)},
-            "no part of a language model of gru layers is norm.weight [6]; [weights] ignore = [...]",
+            GRU,
+            "the model needs an embedding [V, 5] (none if tokens are one-hot) and a read-out [V, 6], with V",
         ),
-        (GRU | ENDS | {"rnn.weight_ih_l0_reverse": (18, 5)}, "rnn.weight_ih_l0_reverse reads backwards"),
-        (GRU | ENDS | {"rnn.weight_hr_l0": (4, 6)}, "rnn.weight_hr_l0 is a projection"),
-        (GRU | ENDS | {"rnn.weight_ih_l2": (18, 6)}, "the layer 1 of 'rnn' has no weight_ih_l1"),
+        (GRU | {"encoder.weight": (7, 5), "decoder.weight": (2, 6)}, "the model needs an embedding [V, 5]"),
         (
-            ENDS | {"rnn.weight_ih_l0": (12, 5), "rnn.weight_hh_l0": (12, 6)},
-            "rnn.weight_hh_l0 [12, 6] is of no nn.RNN, nn.LSTM or nn.GRU",
+            GRU | OUTER | {"norm.weight": (6,)},
+            "a language model of gru layers has no part for norm.weight [6]; "
+            "leave such weights out in a map, with [weights] ignore = [...]",
         ),
-        (ENDS | {"rnn.weight_ih_l0": (18, 5), "rnn.weight_hh_l0": (12, 6)}, "are no weights of one recurrent layer"),
-        (ENDS | {"rnn.weight_ih_l0": (0, 5), "rnn.weight_hh_l0": (0, 0)}, "are no weights of one recurrent layer"),
-        (GRU | ENDS | {"rnn.bias_ih_l0": (4,)}, "rnn.bias_ih_l0 [4] does not fit rnn.weight_hh_l0 [18, 6]"),
-        (GRU | ENDS | {"rnn.weight_ih_l1": (12, 6), "rnn.weight_hh_l1": (12, 4)}, "all layers of a model are alike"),
+        (
+            GRU | OUTER | {"rnn.weight_ih_l0_reverse": (18, 5)},
+            "rnn.weight_ih_l0_reverse belongs to a bidirectional layer",
+        ),
+        (GRU | OUTER | {"rnn.weight_hr_l0": (4, 6)}, "rnn.weight_hr_l0 is a projection"),
+        (GRU | OUTER | {"rnn.weight_ih_l2": (18, 6)}, "layer 1 of 'rnn' has no weight_ih_l1"),
+        (
+            OUTER | {"rnn.weight_ih_l0": (12, 5), "rnn.weight_hh_l0": (12, 6)},
+            "rnn.weight_hh_l0 [12, 6] is not of an nn.RNN, nn.LSTM or nn.GRU",
+        ),
+        (
+            OUTER | {"rnn.weight_ih_l0": (18, 5), "rnn.weight_hh_l0": (12, 6)},
+            "are not the weights of one recurrent layer",
+        ),
+        (
+            OUTER | {"rnn.weight_ih_l0": (0, 5), "rnn.weight_hh_l0": (0, 0)},
+            "are not the weights of one recurrent layer",
+        ),
+        (GRU | OUTER | {"rnn.bias_ih_l0": (4,)}, "rnn.bias_ih_l0 [4] does not fit rnn.weight_hh_l0 [18, 6]"),
+        (
+            GRU | OUTER | {"rnn.weight_ih_l1": (12, 6), "rnn.weight_hh_l1": (12, 4)},
+            "all layers of a model must be alike",
+        ),
         (
             GRU | {"encoder.weight": (8, 5), "decoder.weight": (8, 6)},
             "the weights are for 8 tokens, and the char tokenizer has 7",
         ),
     ],
 )
-def test_weights_that_are_no_language_model_are_refused_in_one_line_that_says_why(capsys, weights, message):
+def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys, weights, message):
     save("theirs.safetensors", weights)
     code, out, err = run(capsys, "theirs.safetensors", "--map", "map.toml")
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -250,23 +273,23 @@ def test_weights_that_are_no_language_model_are_refused_in_one_line_that_says_wh
         ('[tokenizer]\nfile = "words.json"', "words.json: the token 1 is 'the', and char has single characters"),
         ('[tokenizer]\nfile = "gap.json"', "gap.json: the characters' numbers must be 0 to 1, each once"),
         (MAP + "[defaults]\nmax_tokens = true", "[defaults] max_tokens = True"),
-        (MAP + "[weight]", "the importer state_dict knows no 'weight' in a map"),
-        (MAP + "[weights]\nrnn = 'rnn'", "[weights] of a map has no 'rnn'; there is recurrent, embedding"),
+        (MAP + "[weight]", "'weight' is not a map key of the importer state_dict; available: weights, config"),
+        (MAP + "[weights]\nrnn = 'rnn'", "[weights] of a map has no key 'rnn'; available: recurrent, embedding"),
         (MAP + "[weights]\nrecurrent = []", "[weights] recurrent cannot be []"),
         (
             MAP + "[weights]\nrecurrent = 'lstm'",
-            "[weights] recurrent: 'lstm' is no recurrent module of it; there is 'rnn'",
+            "[weights] recurrent: 'lstm' is not a recurrent module of the file; available: 'rnn'",
         ),
         (
             MAP + "[weights]\nembedding = 'nope'",
-            "[weights] embedding: it holds no 'nope'; it holds decoder.bias [7], decoder.weight",
+            "[weights] embedding: no 'nope' in the file, which has decoder.bias [7], decoder.weight",
         ),
-        (MAP + "[weights]\nignore = ['nope']", "[weights] ignore: it holds no 'nope'"),
+        (MAP + "[weights]\nignore = ['nope']", "[weights] ignore: no 'nope' in the file"),
         ("importer = 'state'\n" + MAP, "no importer 'state'; did you mean state_dict?"),
     ],
 )
-def test_maps_that_cannot_be_used_are_refused_in_one_line(capsys, tmp_path, text, message):
-    save_file(Theirs(nn.GRU).state_dict(), "theirs.safetensors")
+def test_invalid_maps_are_refused_in_one_line(capsys, tmp_path, text, message):
+    save_file(WordModel(nn.GRU).state_dict(), "theirs.safetensors")
     (tmp_path / "words.json").write_text('["a", "the"]')
     (tmp_path / "gap.json").write_text('{"a": 0, "b": 2}')
     (tmp_path / "map.toml").write_text(text)
@@ -276,8 +299,8 @@ def test_maps_that_cannot_be_used_are_refused_in_one_line(capsys, tmp_path, text
     assert not (tmp_path / "home" / "models" / "theirs.safetensors").exists()
 
 
-def test_settings_that_the_architecture_lacks_or_that_mean_other_weights_are_refused(capsys, tmp_path):
-    save_file(Theirs(nn.GRU).state_dict(), "theirs.safetensors")
+def test_config_settings_must_exist_and_fit_the_weights(capsys, tmp_path):
+    save_file(WordModel(nn.GRU).state_dict(), "theirs.safetensors")
     for table, message in (
         ("nonlinearity = 'relu'", "has no setting 'nonlinearity'"),
         ("hidden_size = 9", "do not fit the architecture gru"),
@@ -288,33 +311,33 @@ def test_settings_that_the_architecture_lacks_or_that_mean_other_weights_are_ref
         assert message in err
 
 
-class Code:
-    """Runs when it is unpickled by one who lets it."""
+class RunsCode:
+    """Creates the file `ran` when it is unpickled without protection."""
 
     def __reduce__(self):
         return open, ("ran", "w")
 
 
-def test_a_pickle_is_read_only_when_allowed_and_never_runs_code(capsys, tmp_path):
-    module = Theirs(nn.GRU)
+def test_pickles_need_permission_and_never_run_code(capsys, tmp_path):
+    module = WordModel(nn.GRU)
     torch.save(module.state_dict(), "fine.pt")
-    torch.save({"model": module.state_dict(), "extra": Code()}, "evil.pt")
+    torch.save({"model": module.state_dict(), "extra": RunsCode()}, "evil.pt")
     torch.save([1, 2], "list.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "fine.pt").read_bytes()[:900])
     for name, code, message in (
-        ("fine.pt", 2, "fine.pt may hold more than weights: --allow-pt reads the weights in it"),
-        ("evil.pt", 3, "evil.pt: it is damaged, or holds more than weights"),
-        ("list.pt", 3, "list.pt: it holds no weights by name"),
-        ("cut.pt", 3, "cut.pt: torch cannot read it"),
+        ("fine.pt", 2, "fine.pt is a pickle and may contain more than weights; --allow-pt reads its weights only"),
+        ("evil.pt", 3, "evil.pt: the file is damaged, or contains more than weights"),
+        ("list.pt", 3, "list.pt: no weights by name found"),
+        ("cut.pt", 3, "cut.pt: torch cannot read the file"),
     ):
-        words = ["--map", "map.toml", *([] if name == "fine.pt" else ["--allow-pt"])]
-        found, out, err = run(capsys, name, *words)
-        assert (found, out, err.count("\n")) == (code, "", 1), err
+        options = ["--map", "map.toml", *([] if name == "fine.pt" else ["--allow-pt"])]
+        actual, out, err = run(capsys, name, *options)
+        assert (actual, out, err.count("\n")) == (code, "", 1), err
         assert message in err
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_pickle_that_claims_more_numbers_than_it_holds_is_refused(capsys):
+def test_a_pickle_that_claims_more_numbers_than_it_contains_is_refused(capsys):
     size = 20_000
     claimed = {
         "rnn.weight_ih_l0": (3 * 6, 5),
@@ -325,43 +348,43 @@ def test_a_pickle_that_claims_more_numbers_than_it_holds_is_refused(capsys):
     torch.save({name: torch.zeros(1).expand(shape) for name, shape in claimed.items()}, "thin.pt")
     code, _, err = run(capsys, "thin.pt", "--map", "map.toml", "--allow-pt")
     assert (code, err.count("\n")) == (3, 1)
-    assert "thin.pt: encoder.weight is said to have 100,000 numbers, more than the file holds" in err
+    assert "thin.pt: encoder.weight claims to have 100,000 numbers, more than the file contains" in err
 
 
-def test_files_that_are_no_foreign_model_are_refused_in_one_line(capsys, tmp_path):
+def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path):
     (tmp_path / "rubbish.safetensors").write_bytes(b"rubbish")
     (tmp_path / "notes.txt").write_text("no weights")
-    save("whole.safetensors", GRU | ENDS)
-    nothing = {name: torch.full(shape, torch.nan) for name, shape in (GRU | ENDS).items()}
-    save_file(nothing, "nan.safetensors")
-    save_file(nothing | {"rnn.weight_ih_l0": torch.ones(18, 5, dtype=torch.int8)}, "int.safetensors")
+    save("whole.safetensors", GRU | OUTER)
+    nans = {name: torch.full(shape, torch.nan) for name, shape in (GRU | OUTER).items()}
+    save_file(nans, "nan.safetensors")
+    save_file(nans | {"rnn.weight_ih_l0": torch.ones(18, 5, dtype=torch.int8)}, "int.safetensors")
     assert run(capsys, "whole.safetensors", "--map", "map.toml", "--out", "./ours.safetensors")[0] == 0
-    for words, code, message in (
+    for arguments, code, message in (
         (["nope.pt"], 2, "no file 'nope.pt'"),
-        (["rubbish.safetensors"], 3, "rubbish.safetensors: it cannot be read as safetensors"),
+        (["rubbish.safetensors"], 3, "rubbish.safetensors: not a readable safetensors file"),
         (["notes.txt"], 2, "notes.txt is no model file that seqshell knows: no importer does (state_dict)"),
         (["."], 2, "--out NAME"),
-        (["int.safetensors", "--map", "map.toml"], 3, "int.safetensors: rnn.weight_ih_l0 holds int8"),
+        (["int.safetensors", "--map", "map.toml"], 3, "int.safetensors: rnn.weight_ih_l0 is of type int8"),
         (["nan.safetensors", "--map", "map.toml"], 3, "holds values that are no finite float32"),
-        (["ours.safetensors"], 2, "it is a checkpoint of seqshell already"),
+        (["ours.safetensors"], 2, "this is already a seqshell checkpoint; open it with"),
         (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the file that is imported"),
         (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "cannot be a name"),
         (["whole.safetensors", "--map", "nope.toml"], 2, "cannot read nope.toml"),
     ):
-        found, out, err = run(capsys, *words)
-        assert (found, out, err.count("\n")) == (code, "", 1), (words, err)
+        actual, out, err = run(capsys, *arguments)
+        assert (actual, out, err.count("\n")) == (code, "", 1), (arguments, err)
         assert message in err
 
 
-def test_a_name_that_is_taken_is_replaced_only_by_its_own_word(capsys):
-    save("whole.safetensors", GRU | ENDS)
-    words = ["whole.safetensors", "--map", "map.toml"]
-    assert run(capsys, *words)[0] == 0
-    assert "you have a model whole already: --out NAME chooses another name" in run(capsys, *words)[2]
-    assert run(capsys, *words, "--out", "whole")[0] == 0
+def test_an_existing_model_is_replaced_only_if_out_names_it(capsys):
+    save("whole.safetensors", GRU | OUTER)
+    arguments = ["whole.safetensors", "--map", "map.toml"]
+    assert run(capsys, *arguments)[0] == 0
+    assert "you have a model whole already: --out NAME chooses another name" in run(capsys, *arguments)[2]
+    assert run(capsys, *arguments, "--out", "whole")[0] == 0
 
 
-OTHER = """
+JSON_IMPORTER = """
 import json, numpy as np, seqshell
 from seqshell.core.tokenizers import CharTokenizer
 
@@ -369,18 +392,20 @@ def read(path, options):
     print("reading")
     if path.suffix != ".json":
         return None
-    found = json.loads(path.read_text())
-    if found == "bug":
+    content = json.loads(path.read_text())
+    if content == "bug":
         raise KeyError("bug")
-    if found == "garbage":
+    if content == "garbage":
         return 3
-    if found == "exit":
+    if content == "exit":
         raise SystemExit
-    if found == "fault":
-        raise seqshell.CheckpointError("it has no weights")
-    weights = {name: np.full(shape, 0.1, np.float32) for name, shape in found.items()}
+    if content == "fault":
+        raise seqshell.CheckpointError("no weights in the file")
+    weights = {name: np.full(shape, 0.1, np.float32) for name, shape in content.items()}
     config = {"vocab_size": 3, "embed_size": 0, "hidden_size": 2, "num_layers": 1}
-    return seqshell.ForeignModel(seqshell.Task.GENERATE, "gru", config, weights, CharTokenizer("abc"), {"max_tokens": 4}, "from JSON")
+    return seqshell.ForeignModel(
+        seqshell.Task.GENERATE, "gru", config, weights, CharTokenizer("abc"), {"max_tokens": 4}, "from JSON"
+    )
 
 read.name = "json"
 
@@ -390,8 +415,8 @@ def seqshell_importers():
 """
 
 
-def test_a_plugins_importer_is_asked_first_and_its_faults_are_its_own(capsys, tmp_path):
-    (tmp_path / "other.py").write_text(OTHER)
+def test_a_plugins_importer_comes_first_and_its_errors_name_it(capsys, tmp_path):
+    (tmp_path / "other.py").write_text(JSON_IMPORTER)
     layer = {"weight_ih": (6, 3), "weight_hh": (6, 2), "bias_ih": (6,), "bias_hh": (6,)}
     fine = {f"recurrent.0.{part}_l0": shape for part, shape in layer.items()} | {
         "readout.weight": (3, 2),
@@ -400,16 +425,16 @@ def test_a_plugins_importer_is_asked_first_and_its_faults_are_its_own(capsys, tm
     for content, code, message in (
         (fine, 0, "reading\n"),
         (fine | {"readout.bias": (4,)}, 3, "readout.bias"),
-        ("fault", 3, "it has no weights"),
+        ("fault", 3, "no weights in the file"),
         ("bug", 2, "the plugin other: the importer json failed at m.json: KeyError: 'bug'\n"),
         ("exit", 2, "it called sys.exit"),
         ("garbage", 2, "it returned a int, not a seqshell.ForeignModel or None"),
     ):
         (tmp_path / "m.json").write_text(json.dumps(content))
-        found, out, err = run(capsys, "m.json", "-p", "other.py", "--out", "m")
-        assert (found, bool(out)) == (code, code == 0), err
+        actual, out, err = run(capsys, "m.json", "-p", "other.py", "--out", "m")
+        assert (actual, bool(out)) == (code, code == 0), err
         assert message in err
     header = seqshell.open("m").model.header
     assert (header["about"], header["defaults"]) == ("from JSON", {"max_tokens": 4})
-    save("theirs.safetensors", GRU | ENDS)
+    save("theirs.safetensors", GRU | OUTER)
     assert run(capsys, "theirs.safetensors", "--map", "map.toml", "-p", "other.py")[0] == 0

@@ -23,7 +23,7 @@ V, E, H = 7, 5, 6
 TOKENS = torch.arange(12).reshape(2, 6) % V
 
 
-def made(name, **settings):
+def make(name, **settings):
     config_type, model_type, decoder_type, _ = FAMILIES[name]
     torch.manual_seed(1)
     config = build(config_type, {"vocab_size": V, "embed_size": E, "hidden_size": H} | settings)
@@ -36,9 +36,9 @@ def weights(module):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_weights_keep_their_names_and_shapes(name):
-    """Checkpoints live longer than code."""
+    """Old checkpoints must stay readable."""
     gates = FAMILIES[name][3]
-    _, module, _ = made(name)
+    _, module, _ = make(name)
     layers = {
         f"recurrent.{layer}.{kind}_{end}": shape
         for layer, size in enumerate((E, H))
@@ -54,8 +54,8 @@ def test_weights_keep_their_names_and_shapes(name):
 
 
 def test_one_hot_models_have_no_embedding_and_tied_ones_no_readout_matrix():
-    assert "embedding.weight" not in weights(made("gru", embed_size=0)[1])
-    tied = made("gru", embed_size=H, tied=True)[1]
+    assert "embedding.weight" not in weights(make("gru", embed_size=0)[1])
+    tied = make("gru", embed_size=H, tied=True)[1]
     assert "readout.weight" not in weights(tied)
     outputs, _ = tied.eval()(TOKENS, tied.initial_state(2))
     hidden, _ = tied.recurrent(tied.embedding(TOKENS), tied.initial_state(2))
@@ -63,27 +63,27 @@ def test_one_hot_models_have_no_embedding_and_tied_ones_no_readout_matrix():
 
 
 def test_recurrent_weights_start_orthogonal_gate_by_gate_and_the_forget_gate_open():
-    _, module, _ = made("lstm")
+    _, module, _ = make("lstm")
     for layer in module.recurrent:
         for gate in layer.weight_hh_l0.detach().split(H):
             torch.testing.assert_close(gate @ gate.T, torch.eye(H))
         assert (layer.bias_ih_l0 + layer.bias_hh_l0).tolist() == [0.0] * H + [1.0] * H + [0.0] * 2 * H
 
 
-def test_the_forget_gate_starts_as_open_as_the_config_wants_it():
-    _, module, _ = made("lstm", forget_bias=4)
+def test_the_forget_gate_starts_with_the_configured_bias():
+    _, module, _ = make("lstm", forget_bias=4)
     assert module.recurrent[1].bias_ih_l0.tolist() == [0.0] * H + [4.0] * H + [0.0] * 2 * H
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru"])
 def test_other_biases_start_at_zero(name):
-    assert all(bias.abs().max() == 0 for key, bias in made(name)[1].named_parameters() if "bias" in key)
+    assert all(bias.abs().max() == 0 for key, bias in make(name)[1].named_parameters() if "bias" in key)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_the_module_is_the_network_of_torch(name):
-    """The stack of one-layer networks computes what one network of two layers does."""
-    _, module, _ = made(name)
+def test_the_model_equals_torchs_network(name):
+    """The stacked one-layer networks compute the same as one network of two layers."""
+    _, module, _ = make(name)
     whole = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[name](E, H, 2, batch_first=True)
     for layer, own in enumerate(module.recurrent):
         for key, value in own.named_parameters():
@@ -91,12 +91,12 @@ def test_the_module_is_the_network_of_torch(name):
     hidden, last = whole(module.embedding(TOKENS))
     outputs, state = module(TOKENS, module.initial_state(2))
     torch.testing.assert_close(outputs, module.readout(hidden))
-    for seen, expected in zip(leaves(state), last if name == "lstm" else (last,), strict=True):
-        torch.testing.assert_close(seen, expected.transpose(0, 1))
+    for actual, expected in zip(leaves(state), last if name == "lstm" else (last,), strict=True):
+        torch.testing.assert_close(actual, expected.transpose(0, 1))
 
 
-def test_a_sigmoid_network_is_its_equation():
-    _, module, _ = made("rnn", nonlinearity="sigmoid", num_layers=1)
+def test_a_sigmoid_network_matches_its_equation():
+    _, module, _ = make("rnn", nonlinearity="sigmoid", num_layers=1)
     layer, state = module.recurrent[0], torch.rand(2, 1, H)
     outputs, after = module(TOKENS[:, :1], state)
     hidden = torch.sigmoid(module.embedding(TOKENS[:, 0]) @ layer.weight_ih_l0.T + state[:, 0] @ layer.weight_hh_l0.T)
@@ -105,29 +105,29 @@ def test_a_sigmoid_network_is_its_equation():
 
 
 def dropped(name, length=40, **settings):
-    """What reaches the read-out while training, [B, T, H], with hidden states that are never 0 by themselves."""
-    _, module, _ = made(name, hidden_size=32, **settings)
+    """The input of the read-out in training, [B, T, H]; without dropout no hidden state is exactly 0."""
+    _, module, _ = make(name, hidden_size=32, **settings)
     seen = []
     module.readout.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     module(torch.randint(0, V, (3, length)), module.initial_state(3))
     return seen[0]
 
 
-def test_locked_dropout_drops_the_same_units_at_every_step_and_others_in_every_sequence():
+def test_locked_dropout_uses_one_mask_per_sequence():
     zero = dropped("lstm", dropout=0.5) == 0
     assert torch.equal(zero, zero[:, :1].expand_as(zero))
     assert not torch.equal(zero[0], zero[1])
     assert 0.3 < zero.float().mean() < 0.7
 
 
-def test_unlocked_dropout_drops_others_at_every_step():
+def test_unlocked_dropout_uses_a_new_mask_at_every_step():
     zero = dropped("lstm", dropout=0.5, locked=False) == 0
     assert not torch.equal(zero[:, 0], zero[:, 1])
     assert 0.4 < zero.float().mean() < 0.6
 
 
 def test_embed_dropout_reaches_the_first_layer():
-    _, module, _ = made("gru", embed_size=64, embed_dropout=0.5)
+    _, module, _ = make("gru", embed_size=64, embed_dropout=0.5)
     seen = []
     module.recurrent[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     module(TOKENS, module.initial_state(2))
@@ -135,16 +135,16 @@ def test_embed_dropout_reaches_the_first_layer():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_nothing_is_dropped_when_the_model_is_used(name):
-    _, module, _ = made(name, dropout=0.9, embed_dropout=0.9, weight_dropout=0.9)
+def test_there_is_no_dropout_outside_training(name):
+    _, module, _ = make(name, dropout=0.9, embed_dropout=0.9, weight_dropout=0.9)
     module.eval()
     first, second = (module(TOKENS, module.initial_state(2))[0] for _ in range(2))
     assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_weight_dropout_takes_part_in_learning_and_leaves_the_weights_alone(name):
-    _, module, _ = made(name, weight_dropout=0.5, num_layers=1)
+def test_weight_dropout_affects_gradients_but_not_the_stored_weights(name):
+    _, module, _ = make(name, weight_dropout=0.5, num_layers=1)
     before = module.recurrent[0].weight_hh_l0.detach().clone()
     outputs, _ = module(TOKENS, module.initial_state(2))
     outputs.logsumexp(-1).sum().backward()
@@ -155,7 +155,7 @@ def test_weight_dropout_takes_part_in_learning_and_leaves_the_weights_alone(name
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_state_keeps_its_float_type_under_bf16(name):
-    _, module, _ = made(name)
+    _, module, _ = make(name)
     with torch.autocast("cpu", torch.bfloat16):
         outputs, state = module(TOKENS, module.initial_state(2))
         outputs, state = module(TOKENS, state)
@@ -165,14 +165,14 @@ def test_the_state_keeps_its_float_type_under_bf16(name):
     assert (outputs.float() - expected).abs().max() < 0.03
 
 
-def test_a_model_is_costed_without_memory():
+def test_a_model_can_be_built_without_memory_to_count_its_parameters():
     with torch.device("meta"):
         module = LSTMLanguageModel(LSTMConfig(10_000, hidden_size=10_000, num_layers=8))
     assert sum(weight.numel() for weight in module.parameters()) > 6e9
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"tied": True}, "tied needs embed_size equal to hidden_size, but they are 5 and 6"),
         ({"tied": True, "embed_size": 0}, "tied needs embed_size equal to hidden_size, but they are 0 and 6"),
@@ -182,14 +182,14 @@ def test_a_model_is_costed_without_memory():
         ({"vocab_size": 0}, "vocab_size must be at least 1, not 0"),
     ],
 )
-def test_settings_that_make_no_model_are_refused(settings, words):
-    with pytest.raises(UsageError, match=words):
-        made("rnn", **settings)
+def test_invalid_settings_are_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        make("rnn", **settings)
 
 
-def test_residual_connections_add_what_a_layer_has_read_and_norms_come_before_them():
-    """Written out for two layers: the second adds what the first hands on; the state is the hidden states as they are."""
-    _, module, _ = made("gru", residual=True, layer_norm=True)
+def test_residual_connections_add_a_layers_input_after_normalisation():
+    """Written out for two layers. The state contains the hidden states before normalisation."""
+    _, module, _ = make("gru", residual=True, layer_norm=True)
     with torch.no_grad():
         for weight in module.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -206,8 +206,8 @@ def test_residual_connections_add_what_a_layer_has_read_and_norms_come_before_th
     assert {"recurrent.0.norm.weight", "recurrent.1.norm.bias"} <= weights(module).keys()
 
 
-def test_token_dropout_reads_a_share_of_the_vocabulary_as_zeros_wherever_it_stands():
-    _, module, _ = made("lstm", embed_size=8, vocab_size=40, token_dropout=0.5)
+def test_token_dropout_zeroes_a_share_of_the_vocabulary_at_all_positions():
+    _, module, _ = make("lstm", embed_size=8, vocab_size=40, token_dropout=0.5)
     tokens, seen = torch.arange(40).repeat(2, 3), []
     module.recurrent[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     module(tokens, module.initial_state(2))
@@ -234,7 +234,7 @@ def test_token_dropout_reads_a_share_of_the_vocabulary_as_zeros_wherever_it_stan
     ],
 )
 def test_the_decoder_equals_the_module_over_a_long_text(name, settings):
-    config, module, decoder_type = made(name, **settings)
+    config, module, decoder_type = make(name, **settings)
     with torch.no_grad():
         for weight in module.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -250,19 +250,19 @@ def test_the_decoder_equals_the_module_over_a_long_text(name, settings):
         np.testing.assert_allclose(leaf, expected_leaf, atol=3e-6)
 
 
-def test_weights_that_do_not_fit_the_settings_are_named():
-    config, module, decoder_type = made("lstm")
-    given = weights(module)
-    larger = given | {"recurrent.1.weight_ih_l0": np.zeros((4 * H, H + 1), np.float32)}
+def test_weights_that_do_not_fit_the_config_are_named():
+    config, module, decoder_type = make("lstm")
+    own = weights(module)
+    larger = own | {"recurrent.1.weight_ih_l0": np.zeros((4 * H, H + 1), np.float32)}
     with pytest.raises(
         CheckpointError, match=r"the tensor recurrent\.1\.weight_ih_l0 is \[24, 7\]; the config requires \[24, 6\]"
     ):
         decoder_type(config, larger)
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor readout\.bias"):
-        decoder_type(config, {key: value for key, value in given.items() if key != "readout.bias"})
+        decoder_type(config, {key: value for key, value in own.items() if key != "readout.bias"})
 
 
-def test_offering_and_decoding_import_no_torch():
+def test_offering_an_architecture_and_decoding_do_not_import_torch():
     program = """
 import sys
 import numpy as np
@@ -270,10 +270,17 @@ from seqshell_recurrent import seqshell_architectures
 (_, lstm, *_) = seqshell_architectures()
 from seqshell.host import resolve
 config = resolve(lstm.config)(vocab_size=3, embed_size=2, hidden_size=2, num_layers=1)
-weights = {"embedding.weight": (3, 2), "recurrent.0.weight_ih_l0": (8, 2), "recurrent.0.weight_hh_l0": (8, 2), "recurrent.0.bias_ih_l0": (8,),
-           "recurrent.0.bias_hh_l0": (8,), "readout.weight": (3, 2), "readout.bias": (3,)}
-decoder = resolve(lstm.decoder)(config, {name: np.zeros(shape, np.float32) for name, shape in weights.items()})
+shapes = {
+    "embedding.weight": (3, 2),
+    "recurrent.0.weight_ih_l0": (8, 2),
+    "recurrent.0.weight_hh_l0": (8, 2),
+    "recurrent.0.bias_ih_l0": (8,),
+    "recurrent.0.bias_hh_l0": (8,),
+    "readout.weight": (3, 2),
+    "readout.bias": (3,),
+}
+decoder = resolve(lstm.decoder)(config, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
 print(decoder.step(np.array([1]), decoder.initial_state())[0].tolist(), "torch" in sys.modules)
 """
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout == "[[0.0, 0.0, 0.0]] False\n"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "[[0.0, 0.0, 0.0]] False\n"
