@@ -186,7 +186,7 @@ def test_one_setting_is_changed_alone_or_its_stage_added():
     ("text", "message"),
     [
         ("tempratur=1", "no sampler 'tempratur'; did you mean temperature?"),
-        ("xyzzy", "no sampler 'xyzzy'; there are top_k, repeat_penalty, temperature, style, bare, acme/top_k"),
+        ("xyzzy", "no sampler 'xyzzy'; available: top_k, repeat_penalty, temperature, style, bare, acme/top_k"),
         ("temperature=hot", "temperature: t must be 0 to 100, not 'hot'"),
         ("temperature=-1", "temperature: t must be 0 to 100, not '-1'"),
         ("top_k=1.5", "top_k: k must be at least 0, not '1.5'"),
@@ -224,7 +224,7 @@ def test_an_ambiguous_name_is_told_with_its_owners():
         UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo"
     ) as caught:
         parse_chain("echo", offered)
-    assert caught.value.code == "unknown_sampler"
+    assert caught.value.code == "ambiguous_sampler"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_ambiguous_name_is_told_with_its_owners():
     [
         ("tempratur", "no sampler 'tempratur'; did you mean temperature?"),
         ("top_k.n", "top_k has no setting 'n'; it has k"),
-        ("nothing.k", "no sampler 'nothing'; there are"),
+        ("nothing.k", "no sampler 'nothing'; available:"),
         ("bare", "bare has no settings"),
     ],
 )

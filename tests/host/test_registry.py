@@ -303,7 +303,9 @@ def test_two_plugins_with_one_name_are_told_apart_and_neither_wins(site):
     assert [name for name in registry.samplers if "halve" in name] == ["one/halve", "two/halve"]
     assert registry.lookup("sampler", "two/halve").mark == 2
     assert "halve" not in registry.samplers
-    with pytest.raises(UsageError, match="halve is offered by several plugins: choose one/halve or two/halve") as error:
+    with pytest.raises(
+        UsageError, match="several plugins offer the sampler 'halve': choose one/halve or two/halve"
+    ) as error:
         registry.lookup("sampler", "halve")
     assert error.value.code == "ambiguous_sampler"
 
@@ -378,7 +380,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(site):
     with pytest.raises(UsageError, match="no strategy 'gredy'; did you mean greedy") as error:
         registry.lookup("strategy", "gredy")
     assert (error.value.code, error.value.hint) == ("unknown_strategy", "greedy")
-    with pytest.raises(UsageError, match="no tokenizer 'zzz'; there is bpe, byte, char, word"):
+    with pytest.raises(UsageError, match="no tokenizer 'zzz'; available: char, byte, word, bpe"):
         registry.lookup("tokenizer", "zzz")
 
 

@@ -368,7 +368,7 @@ def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path)
         (["nan.safetensors", "--map", "map.toml"], 3, "holds values that are no finite float32"),
         (["ours.safetensors"], 2, "this is already a seqshell checkpoint; open it with"),
         (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the file that is imported"),
-        (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "cannot be a name"),
+        (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "invalid name"),
         (["whole.safetensors", "--map", "nope.toml"], 2, "cannot read nope.toml"),
     ):
         actual, out, err = run(capsys, *arguments)

@@ -62,7 +62,7 @@ def test_comments_do_nothing_and_are_not_in_the_history():
         ("lod", "/load"),
         ("temp", "/set temperature 0.8"),
         ("temperature", "/set temperature 0.8"),
-        ("top_p", "/set top_p 0.9"),
+        ("top_p", "/set top_p 0.95"),
         ("model", "/load NAME"),
         ("run", "/load NAME"),
         ("read", "/feed @FILE"),

@@ -166,7 +166,7 @@ def test_options_of_a_command_without_free_text_stand_anywhere():
             "--al good",
             r"/translate has no option --al; did you mean --all\?; after -- everything is text",
         ),
-        (text_with_options, "-z good", "it has -o, -m, --all"),
+        (text_with_options, "-z good", "available: -o, -m, --all"),
         (text_with_options, "-o", "-o needs a value: -o FILE"),
         (words_with_options, "a -o", "-o needs a value"),
         (words_with_options, "a --stop", r"did you mean --step\?"),

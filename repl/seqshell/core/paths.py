@@ -6,16 +6,15 @@ A word with a slash or the ending .safetensors is a path, every other is a name.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError
+from seqshell.core.names import NAME, check_name, did_you_mean
 
 Kind = Literal["models", "sessions", "plugins", "recipes"]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ENDING = ".safetensors"
 
 
@@ -46,15 +45,6 @@ def is_path(word: str) -> bool:
     return "/" in word or os.sep in word or word.endswith(ENDING)
 
 
-def check_name(name: str) -> str:
-    """The name itself; UsageError when it cannot be one."""
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first"
-        )
-    return name
-
-
 def place(word: str | Path, kind: Kind) -> Path:
     """Where a thing called `word` is to be written: a path is itself, a name goes to the user's folder, which is made."""
     if isinstance(word, Path) or is_path(word):
@@ -81,11 +71,13 @@ def find_checkpoint(word: str | Path, folders: Iterable[Path] = (), kind: Kind =
     if isinstance(word, Path) or is_path(word):
         path = Path(word).expanduser()
         if not os.path.lexists(path):
-            raise CheckpointError(f"no file {str(word)!r}{_meant(path.name.removesuffix(ENDING), known)}")
+            meant = did_you_mean(path.name.removesuffix(ENDING), known, "", most=3)
+            raise CheckpointError(f"no file {str(word)!r}" + (f"; {meant}" if meant else ""))
         return path
     if word not in known:
-        meant = _meant(word, known) or f"; there is {', '.join(known) or 'none yet'}"
-        raise CheckpointError(f"no {what} {word!r}{meant}", hint="a file is given with a slash, as in ./NAME" + ENDING)
+        listed = f"available: {', '.join(known)}" if known else "there is none yet"
+        meant = did_you_mean(word, known, listed, most=3)
+        raise CheckpointError(f"no {what} {word!r}; {meant}", hint=f"to open a file, write ./NAME{ENDING}")
     return known[word]
 
 
@@ -101,9 +93,9 @@ def find_recipe(word: str) -> Path:
         return known[word]
     path = Path(word).expanduser()
     if not path.exists():
-        raise RecipeError(
-            f"no recipe or file {word!r}{_meant(word.removesuffix('.toml'), known)}; recipes: {', '.join(known) or 'none'}"
-        )
+        meant = did_you_mean(word.removesuffix(".toml"), known, "", most=3)
+        recipes = f"recipes: {', '.join(known) or 'none'}"
+        raise RecipeError(f"no recipe or file {word!r}; " + (f"{meant} {recipes}" if meant else recipes))
     return path
 
 
@@ -142,10 +134,3 @@ def _named(places: Iterable[Path], ending: str) -> dict[str, Path]:
             if name != entry.name and NAME.fullmatch(name):
                 found.setdefault(name, Path(entry.path))
     return dict(sorted(found.items()))
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, list(known), 3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event
 from seqshell.core.model import Task
+from seqshell.core.names import did_you_mean
 
 T = TypeVar("T")
 
@@ -147,9 +147,8 @@ def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
     known = {item.name: item for item in settings_of(offered)}
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
-            raise UsageError(f"{name} has no setting {key!r}{meant}")
+            meant = did_you_mean(key, known, f"it has {', '.join(known) or 'none'}")
+            raise UsageError(f"{name} has no setting {key!r}; {meant}")
     try:
         return offered(**{key: known[key].parse(value) for key, value in values.items()})
     except UsageError as error:

@@ -9,13 +9,13 @@ A stage is NAME[=VALUE][,FIELD=VALUE ...]; VALUE is the first field. A value wit
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
+from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import SAMPLER_STAGES, build, settings_of, stage_of
 
 if TYPE_CHECKING:
@@ -145,13 +145,7 @@ def _value(word: str) -> str:
 def _find(name: str, available: Available, kind: str) -> type[Any]:
     if name in available:
         return available[name]
-    code = f"unknown_{kind}"
-    owned = [known for known in available if known.endswith("/" + name)]
-    if owned:
-        raise UsageError(f"several plugins offer the {kind} {name!r}: choose {' or '.join(owned)}", code=code)
-    near = difflib.get_close_matches(name, available, 1)
-    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(available) or 'none'}"
-    raise UsageError(f"no {kind} {name!r}; {meant}", code=code)
+    raise unknown_name(kind, name, available)
 
 
 def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) -> int:

@@ -18,6 +18,7 @@ import pluggy
 
 from seqshell.core import hookspecs, paths
 from seqshell.core.errors import PluginError
+from seqshell.core.names import NAME
 from seqshell.core.plugin_api import Command
 from seqshell.core.version import __version__
 from seqshell.host import validation
@@ -197,7 +198,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> No
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
     inside = partial(guarded, plugin=found.name, distribution=found.distribution)
     try:
-        if not paths.NAME.fullmatch(found.name):
+        if not NAME.fullmatch(found.name):
             raise PluginError(
                 f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution
             )

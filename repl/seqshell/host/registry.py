@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,8 @@ from typing import Any
 
 import pluggy
 
-from seqshell.core.errors import PluginError, UsageError
+from seqshell.core.errors import PluginError
+from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import Lazy
 from seqshell.host.imports import guarded, resolve, title_of
 from seqshell.host.validation import check
@@ -222,16 +222,10 @@ class Registry:
         kind = offers.kind
         if name in offers:
             return offers[name]
-        several = offers.candidates(name)
-        if several:
-            raise UsageError(
-                f"{name} is offered by several plugins: choose {' or '.join(several)}", code=f"ambiguous_{kind}"
-            )
-        near = difflib.get_close_matches(name, list(offers), 1)
-        meant = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(offers)) or 'none'}"
-        failed = [info.name for info in self.plugins if info.state == "failed"]
-        hint = near[0] if near else f"left out: {', '.join(failed)}; see /plugins --errors" if failed else ""
-        raise UsageError(f"no {kind} {name!r}{meant}", hint=hint, code=f"unknown_{kind}")
+        failed = ", ".join(info.name for info in self.plugins if info.state == "failed")
+        raise unknown_name(
+            kind, name, offers, hint=f"failed plugins: {failed}; see /plugins --errors" if failed else ""
+        )
 
     def listens(self, hook: str) -> bool:
         """Whether any plugin implements an event hook, so that what it is told need not be computed for nobody."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import PluginError
 from seqshell.core.model import Architecture, Task
+from seqshell.core.names import NAME
 from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, stage_of
 from seqshell.host.imports import TARGET
 
-NAME = re.compile(r"[A-Za-z0-9?][A-Za-z0-9._-]{0,63}")
 NEEDED = {  # what a class that is offered must have
     "sampler": ("__call__",),
     "strategy": ("search", "streams"),
@@ -34,7 +33,7 @@ def name_of(kind: str, offered: Any) -> str:
         name = getattr(offered, "name", getattr(offered, "__name__", None))
     else:
         name = getattr(offered, "name", None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not (NAME.fullmatch(name) or (kind == "command" and name == "?")):
         raise PluginError(
             f"{_shown(offered)} is no {kind}: it has no name of letters, digits, dots, dashes or underscores"
         )

@@ -13,6 +13,7 @@ from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.model import Architecture, Task
+from seqshell.core.names import NAME
 from seqshell.host.imports import guarded
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
@@ -81,7 +82,7 @@ def import_model(
 
 def _target(path: Path, out: str | None) -> Path:
     """Where to write. UsageError when it is the file that is read, or when nobody chose a name that is taken."""
-    if out is None and not paths.NAME.fullmatch(path.stem):
+    if out is None and not NAME.fullmatch(path.stem):
         raise UsageError(f"{path.stem!r} cannot be the name of a model: --out NAME chooses one")
     target = paths.place(out if out is not None else path.stem, "models")
     if target.exists() and target.samefile(path):

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seqshell.core.errors import UsageError
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+from seqshell.core.names import check_name, unknown_name
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,12 @@ class Branches:
     def __getitem__(self, name: str) -> Branch:
         """The branch of a name; UsageError lists the ones there are."""
         if name not in self._branches:
-            raise UsageError(f"no branch {name!r}; there are {', '.join(self._branches)}", code="unknown_branch")
+            raise unknown_name("branch", name, self._branches)
         return self._branches[name]
 
     def add(self, branch: Branch) -> Branch:
         """A new branch; UsageError for a name that is taken or cannot be one."""
-        if not NAME.fullmatch(branch.name):
-            raise UsageError(
-                f"{branch.name!r} cannot be a name: letters, digits, '.', '_' and '-', at most 64, the first a letter or a digit"
-            )
+        check_name(branch.name)
         if branch.name in self._branches:
             raise UsageError(f"there is a branch {branch.name} already; /checkout {branch.name} goes there")
         self._branches[branch.name] = branch

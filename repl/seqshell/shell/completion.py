@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import SeqshellError
 from seqshell.core.model import Task
+from seqshell.core.names import similar
 from seqshell.host import builtin
 from seqshell.models.file import read_header
 
@@ -52,7 +52,7 @@ def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
     names = list(
         shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands())
     )
-    wanted = [name for name in names if name.startswith(word)] or difflib.get_close_matches(word, names)
+    wanted = [name for name in names if name.startswith(word)] or similar(word, names)
     for name in sorted(wanted):
         found = _command(shell, name)
         if found is None:

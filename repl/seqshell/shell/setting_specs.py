@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import Any
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import unquoted
 from seqshell.core.model import Task
+from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
 
 MOST_STOP_TEXTS = 16
@@ -137,11 +137,8 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     problems = []
     for name, value in read.items():
         if name not in CONFIG_TABLES or not isinstance(value, dict):
-            near = difflib.get_close_matches(name, CONFIG_TABLES, 1)
-            problems.append(
-                f"config.toml: {name!r} is not known; "
-                + (f"did you mean [{near[0]}]?" if near else "it has [settings] and [plugins]")
-            )
+            meant = did_you_mean(name, CONFIG_TABLES, "it has [settings] and [plugins]", form="[{}]")
+            problems.append(f"config.toml: {name!r} is not known; {meant}")
     plugins, settings = read.get("plugins"), read.get("settings")
     problems += [
         f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"

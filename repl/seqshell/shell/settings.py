@@ -6,7 +6,6 @@ The fields of the sampler chain and of the strategy are settings too; they live 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.model import Task
+from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Setting, build, settings_of
 from seqshell.shell.setting_specs import OF_THE_MODEL, ON_SESSION, ONLY_FOR, SHELL_SETTINGS, read_value, unquoted_value
 
@@ -335,11 +335,8 @@ class Settings:
             )
         now = self._entries(self.session.chain, self.session.strategy) if self.session else []
         known = [*SHELL_SETTINGS, *self.samplers, *(word for entry in now for word in (entry.name, entry.setting.name))]
-        near = difflib.get_close_matches(name, known, 1)
-        meant = f"did you mean {near[0]}?" if near else "/set lists them"
-        return UsageError(
-            f"there is no setting {name!r}; {meant}", hint=near[0] if near else "", code="unknown_setting"
-        )
+        meant = did_you_mean(name, known, "/set lists them")
+        return UsageError(f"there is no setting {name!r}; {meant}", hint=nearest(name, known), code="unknown_setting")
 
 
 def _spelled_out(entry: Entry) -> str:

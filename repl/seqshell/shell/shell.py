@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
@@ -11,7 +10,8 @@ from seqshell.core import text_output
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.events import Event, Finished, Forecast, Label, Notice, Quit, Token, Translation
 from seqshell.core.model import Task
-from seqshell.core.plugin_api import Arguments, Command
+from seqshell.core.names import did_you_mean, nearest
+from seqshell.core.plugin_api import Arguments, Command, settings_of
 from seqshell.shell import syntax
 from seqshell.shell.plugin_commands import strangers_command
 from seqshell.shell.settings import Settings
@@ -25,10 +25,6 @@ Work = Callable[[], Generator[Event, None, None]]
 LONGEST_MESSAGE = 10_000_000  # bytes of UTF-8
 KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
-        "temp": "/set temperature 0.8",
-        "temperature": "/set temperature 0.8",
-        "top_p": "/set top_p 0.9",
-        "top_k": "/set top_k 40",
         "model": "/load NAME",
         "run": "/load NAME",
         "read": "/feed @FILE",
@@ -112,21 +108,27 @@ class Shell(Bench):
         if name in self.registry.commands:
             found: Command = self.registry.commands[name]
             return found
-        if name in KNOWN_FROM_ELSEWHERE:
-            hint = KNOWN_FROM_ELSEWHERE[name]
-            raise UsageError(f"there is no command /{name}; here it is {hint}", hint=hint, code="unknown_command")
         if several := self.registry.commands.candidates(name):
             choices = " or ".join(f"/{full}" for full in several)
             raise UsageError(f"several plugins offer /{name}: choose {choices}", code="ambiguous_command")
-        near = difflib.get_close_matches(name, self.registry.commands, 1)
-        meant = (
-            f"did you mean /{near[0]}?"
-            if near
-            else "/help lists the commands, //text sends a text that starts with a slash"
+        near = nearest(name, self.registry.commands)
+        use_set = name in self.registry.samplers or not near
+        if hint := KNOWN_FROM_ELSEWHERE.get(name, "") or (self._set_sampler(name) if use_set else ""):
+            raise UsageError(f"there is no command /{name}; use {hint}", hint=hint, code="unknown_command")
+        meant = did_you_mean(
+            name,
+            self.registry.commands,
+            "/help lists the commands, //text sends a text that starts with a slash",
+            form="/{}",
         )
-        raise UsageError(
-            f"there is no command /{name[:40]}; {meant}", hint=f"/{near[0]}" if near else "", code="unknown_command"
-        )
+        raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=near and f"/{near}", code="unknown_command")
+
+    def _set_sampler(self, name: str) -> str:
+        """The /set line for the first sampler whose name begins with `name`; empty if there is none."""
+        samplers = self.registry.samplers
+        sampler = next((known for known in samplers if known.startswith(name)), "")
+        settings = settings_of(samplers[sampler]) if sampler else ()
+        return f"/set {sampler} {settings[0].default}" if settings else ""
 
     @property
     def answering(self) -> str | None:

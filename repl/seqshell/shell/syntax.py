@@ -8,7 +8,6 @@ ROMEO:              a message, verbatim; so is //text, which sends /text
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import unquoted
+from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Arguments, Command, Option
 from seqshell.core.text_files import read_file
 
@@ -190,9 +190,8 @@ def _without_options(command: Command, declared: dict[str, Option], rest: str, o
 
 
 def _unknown_option(command: Command, declared: dict[str, Option], word: str) -> UsageError:
-    near = difflib.get_close_matches(word, declared, 1)
-    meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(declared)}"
+    meant = did_you_mean(word, declared, f"available: {', '.join(declared)}")
     after = "; after -- everything is text" if command.free_text else ""
     return UsageError(
-        f"/{command.name} has no option {word}; {meant}{after}", hint=near[0] if near else "", code="unknown_option"
+        f"/{command.name} has no option {word}; {meant}{after}", hint=nearest(word, declared), code="unknown_option"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.model import Task
+from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import settings_of
 from seqshell.training.recipes.settings import FILES, TABLES, DataSettings, DefaultSettings, TrainingSettings
 
@@ -169,9 +169,8 @@ def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "
     known = tuple(known)
     for key in keys:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            way_out = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise RecipeError(f"{where} has an unknown key {table + '.' if table else ''}{key}; {way_out}")
+            meant = did_you_mean(key, known, f"available: {', '.join(known)}")
+            raise RecipeError(f"{where} has an unknown key {table + '.' if table else ''}{key}; {meant}")
 
 
 def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
