@@ -17,13 +17,11 @@ import pytest
 
 from seqshell import Task
 from seqshell.core import hookspecs, paths
+from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import Shown
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
-from seqshell.shell.commands import classify
-from seqshell.shell.commands.forecast import DEFAULT_MODEL as FORECASTER
 from seqshell.shell.commands.help import PURPOSES, WIDTH, describe
-from seqshell.shell.commands.translate import DEFAULT_MODEL
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
@@ -53,9 +51,9 @@ def shell(registry, monkeypatch, tmp_path):
     Path("letters.txt").write_text("i love you\n\nthe cat\n")
     shell = Shell(registry)
     shell.open("tiny")
-    shell.add(replace(tiny_translation_model(seed=3), name=DEFAULT_MODEL), beside=True)
-    shell.add(replace(tiny_forecast_model(), name=FORECASTER), beside=True)
-    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=classify.DEFAULT_MODEL), beside=True)
+    shell.add(replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), beside=True)
+    shell.add(replace(tiny_forecast_model(), name=task_spec("forecast").default_model), beside=True)
+    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), beside=True)
     return shell
 
 

@@ -15,11 +15,12 @@ from seqshell.cli.plain_text import PlainText
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.events import Data, Forecast, Notice, Table, Text
 from seqshell.core.json_values import tidy
+from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import Shown
 from seqshell.models.summary import title
-from seqshell.shell.commands.forecast import DEFAULT_MODEL
 from seqshell.testing import shell_for, tiny_forecast_model, tiny_model
 
+FORECASTER = task_spec("forecast").default_model
 CSV = "date,load,value\n2016-07-01 00:00,1,9.8\n2016-07-01 01:00,2,9.9\n2016-07-01 02:00,3,10.2\n"
 
 
@@ -37,7 +38,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
-    shell.add(replace(tiny_forecast_model(), name=DEFAULT_MODEL), beside=True)
+    shell.add(replace(tiny_forecast_model(), name=FORECASTER), beside=True)
     return shell
 
 
@@ -164,15 +165,15 @@ def test_the_other_model_forecasts_from_the_background(beside):
 
     assert beside.current == "tiny"
     assert beside.session.position == position
-    assert beside.sessions[DEFAULT_MODEL].position == 8
-    assert beside.answered == DEFAULT_MODEL
+    assert beside.sessions[FORECASTER].position == 8
+    assert beside.answered == FORECASTER
     assert only(beside, "/forecast 2").values.tolist() == told.values.tolist()
     assert (
         fails(beside, "/forecast -m tiny").message
         == "tiny is no model to forecast with, its task is to generate; /models tells the task of each"
     )
     beside.interactive = True
-    assert Notice(f"{DEFAULT_MODEL}:", "label") in send(beside, "/forecast 2")
+    assert Notice(f"{FORECASTER}:", "label") in send(beside, "/forecast 2")
 
 
 def test_without_the_shipped_model_another_one_can_be_named(shell):
@@ -208,7 +209,7 @@ def test_a_file_is_appended_before_the_forecast(shell):
 def test_undo_of_the_background_model_is_not_meant_by_undo(beside):
     send(beside, "abc")
     send(beside, "/forecast --example")
-    assert f"the last answer came from {DEFAULT_MODEL}" in only(beside, "/undo", Notice).text
+    assert f"the last answer came from {FORECASTER}" in only(beside, "/undo", Notice).text
 
 
 # The setting

@@ -9,9 +9,9 @@ from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import unquoted
-from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
+from seqshell.core.tasks import TASKS, task_spec
 
 MOST_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
@@ -73,18 +73,6 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
     ),
     Setting("autosave", bool, True, help="keep the session as `last` when you leave"),
 )
-_WRITES = frozenset({Task.GENERATE, Task.TRANSLATE})
-# The tasks that a setting is listed for; the others are for all.
-ONLY_FOR: Mapping[str, frozenset[Task]] = MappingProxyType(
-    {
-        "max_tokens": _WRITES,
-        "stop": _WRITES,
-        "horizon": frozenset({Task.FORECAST}),
-        "unknown": frozenset(Task) - {Task.FORECAST},
-        "newline": frozenset({Task.GENERATE}),
-        **dict.fromkeys(("nbest", "unk", "replace_unk"), frozenset({Task.TRANSLATE})),
-    }
-)
 # Settings that a session holds itself, and what it calls them.
 ON_SESSION: Mapping[str, str] = MappingProxyType(
     {"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"}
@@ -94,6 +82,11 @@ OF_THE_MODEL = (
     "stop",
     "horizon",
 )  # a model that stays in the background has its own, whatever was set for the current one
+
+
+def is_for_task(name: str, task: str) -> bool:
+    """Return whether the setting applies to models for the task: its spec names it, or no spec does."""
+    return name in task_spec(task).settings or not any(name in spec.settings for spec in TASKS.values())
 
 
 def unquoted_value(value: Any) -> Any:

@@ -12,10 +12,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Setting, build, settings_of
-from seqshell.shell.setting_specs import OF_THE_MODEL, ON_SESSION, ONLY_FOR, SHELL_SETTINGS, read_value, unquoted_value
+from seqshell.core.tasks import task_spec
+from seqshell.shell.setting_specs import (
+    OF_THE_MODEL,
+    ON_SESSION,
+    SHELL_SETTINGS,
+    is_for_task,
+    read_value,
+    unquoted_value,
+)
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -148,9 +155,7 @@ class Settings:
     def table(self) -> tuple[Entry, ...]:
         """Every setting in force, with value and origin."""
         task = self.session.model.task if self.session else None
-        fitting = [
-            setting for name, setting in SHELL_SETTINGS.items() if task is None or task in ONLY_FOR.get(name, (task,))
-        ]
+        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or is_for_task(name, task)]
         return (*map(self._shell_entry, fitting), *self._session_entries())
 
     # Changing
@@ -287,7 +292,7 @@ class Settings:
 
         defaults = session.model.header.get("defaults", {})
         chain: tuple[Any, ...] = ()
-        strategy = parse_strategy("greedy" if session.model.task == Task.TRANSLATE else "sample", self.strategies)
+        strategy = parse_strategy(task_spec(session.model.task).strategy, self.strategies)
         try:
             chain = parse_chain(defaults.get("sampler", ""), self.samplers) if defaults.get("sampler") else ()
             strategy = parse_strategy(defaults["strategy"], self.strategies) if defaults.get("strategy") else strategy

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
+from seqshell.core.model import Task
+from seqshell.core.tasks import task_spec
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
-DEFAULT_MODEL = "shakespeare"
+DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Data, Event, Label, Notice, Translation
 from seqshell.core.model import Task
+from seqshell.core.tasks import task_spec
 from seqshell.session.tasks.translate_file import Failed
 from seqshell.shell.commands.output_files import write_text
 
@@ -16,15 +17,18 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 
-def model_for(shell: Shell, task: Task, word: str, default: str, command: str) -> str:
-    """What the open model is called that is to answer: that of -m (word), else the current one if it can, else the default one, which is opened in
-    the background. CheckpointError and UsageError when the one that is meant cannot."""
-    if not word and shell.current is not None and shell.task == task:
+def model_for(shell: Shell, task: Task, name: str) -> str:
+    """Return the name of the open model that is to answer the task's command: the one of -m (name), else the current one if it has the task,
+    else the task's default model, which is opened in the background.
+
+    Raises CheckpointError if it cannot be opened, and UsageError if it has another task.
+    """
+    if not name and shell.current is not None and shell.task == task:
         return shell.current
     try:
-        return shell.open_beside(word or default, task)
+        return shell.open_beside(name or task_spec(task).default_model, task)
     except CheckpointError as error:
-        raise error if word else CheckpointError(error.message, hint=f"/{command} -m MODEL takes another") from None
+        raise error if name else CheckpointError(error.message, hint=f"/{task} -m MODEL takes another") from None
 
 
 @dataclass(frozen=True)

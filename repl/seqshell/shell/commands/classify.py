@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
-DEFAULT_MODEL = "sentiment"
-
 
 @command(
     "classify",
@@ -59,7 +57,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, classify, 1)
     if file:
         text_place(file)
-    name = model_for(shell, Task.CLASSIFY, word, DEFAULT_MODEL, "classify")
+    name = model_for(shell, Task.CLASSIFY, word)
     session = shell.answer_with(name)
     wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
     if arguments.file:

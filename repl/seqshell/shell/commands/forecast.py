@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
-DEFAULT_MODEL = "oil-temperature"
 MOST_STEPS = 10_000
 
 
@@ -50,7 +49,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         picture_place(file)
-    model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "forecast")
+    model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")))
     session = shell.answer_with(model)
     wishes: Wishes = shell.settings if model == shell.current else shell.settings.beside(session)
     steps = session.check_steps(wishes.get("horizon") if number is None else number)

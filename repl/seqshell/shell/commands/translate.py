@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
-DEFAULT_MODEL = "english-french"
-
 
 @command(
     "translate",
@@ -52,7 +50,7 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         text_place(file)
-    name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")), DEFAULT_MODEL, "translate")
+    name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")))
     session = shell.answer_with(name)
     wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
     prefix = str(arguments.options.get("--prefix", ""))
