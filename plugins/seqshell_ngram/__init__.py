@@ -1,4 +1,4 @@
-"""Language models that recurrence replaced: counted n-grams, maximum entropy, and the feed-forward network of Bengio et al. 2003."""
+"""Classical language models: n-grams, maximum entropy and the neural n-gram of Bengio et al. 2003."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from seqshell import Architecture, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """ngram, maxent and neural_ngram: what comes next depends on the last n - 1 tokens alone, and these are the state."""
+    """Offer ngram, maxent and neural_ngram. All predict from the last n - 1 tokens, which are their state."""
     for name, prefix, summary in (
-        ("ngram", "NGram", "counted n-grams: Witten-Bell, or interpolated Kneser-Ney; one pass over the text"),
+        (
+            "ngram",
+            "NGram",
+            "n-gram counts with Witten-Bell or interpolated Kneser-Ney smoothing; one pass over the text",
+        ),
         ("maxent", "MaxEnt", "log-linear model over hashed n-gram features (Mikolov et al. 2011)"),
         ("neural_ngram", "NeuralNGram", "feed-forward network over the last n - 1 tokens (Bengio et al. 2003)"),
     ):

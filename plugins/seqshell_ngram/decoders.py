@@ -1,4 +1,7 @@
-"""The same models in numpy, without torch. State: one array [B, n - 1] int64, the last tokens, -1 where there are none."""
+"""Decoders in numpy for ngram, maxent and neural_ngram.
+
+State: one array [B, n - 1] int64, the last tokens, with -1 before the beginning of the text.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 class WindowDecoder(ABC):
-    """What the three share: only the last n - 1 tokens matter, however many are read."""
+    """Base class of the decoders: logits from the last n - 1 tokens."""
 
     def __init__(self, order: int) -> None:
         self.order = order
@@ -34,7 +37,7 @@ class WindowDecoder(ABC):
         return self.feed(inputs[:, None], state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         size = self.order - 1
         history = np.concatenate((state, inputs[:, max(0, inputs.shape[1] - size) :]), 1)
         state = history[:, history.shape[1] - size :].copy()
@@ -42,11 +45,11 @@ class WindowDecoder(ABC):
 
     @abstractmethod
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
-        """contexts: [B, n - 1]. Returns [B, V]."""
+        """contexts: [B, n - 1], the last tokens. Returns [B, V]."""
 
 
 class NGramDecoder(WindowDecoder):
-    """Counted n-grams; logits are log-probabilities."""
+    """Smoothed n-gram counts; the logits are log-probabilities."""
 
     def __init__(self, config: NGramConfig, weights: Weights) -> None:
         super().__init__(config.order)
@@ -61,54 +64,56 @@ class NGramDecoder(WindowDecoder):
         return np.log(np.stack([self._probs(context.tolist()) for context in contexts]))
 
     def _probs(self, context: list[int]) -> NDArray[np.float32]:
-        """[V], from the unigrams up to the longest part of the context that was counted."""
+        """P(w | context) [V]: begin with the unigrams and refine with each longer context that occurs in the text.
+
+        P(w | h) = share(h w) + backoff(h) P(w | h'); only the followers of h have a share, all other tokens just scale.
+        """
         probs = self.unigrams.copy()
-        for length, place in reversed(self._known(context)):
+        for length, index in reversed(self._known_suffixes(context)):
             level, longer = self.levels[length - 1], self.levels[length]
-            followers = slice(level.starts[place], level.starts[place + 1])
-            probs *= level.rest[place]
+            followers = slice(level.starts[index], level.starts[index + 1])
+            probs *= level.backoff[index]
             probs[longer.tokens[followers]] += longer.shares[followers]
         return probs
 
-    def _known(self, context: list[int]) -> list[tuple[int, int]]:
-        """Length and place of every end of the context that was counted, the longest first."""
+    def _known_suffixes(self, context: list[int]) -> list[tuple[int, int]]:
+        """Length and index of every suffix of the context that occurs in the text, the longest first."""
         for length in range(len(context), 0, -1):
-            place = 0
+            index = 0
             for level, token in zip(self.levels, context[-length:], strict=False):
-                place = level.find(place, token, self.vocab_size) if token >= 0 else -1
-                if place < 0:
+                index = level.find(index, token, self.vocab_size) if token >= 0 else -1
+                if index < 0:
                     break
-            else:
-                found = [(length, place)]
+            else:  # all suffixes of an n-gram that occurs also occur
+                suffixes = [(length, index)]
                 for shorter in range(length - 1, 0, -1):
-                    place = int(self.levels[shorter].suffixes[place])
-                    found.append((shorter, place))
-                return found
+                    index = int(self.levels[shorter].suffixes[index])
+                    suffixes.append((shorter, index))
+                return suffixes
         return []
 
 
 class MaxEntDecoder(WindowDecoder):
-    """Log-linear over hashed n-gram features."""
+    """The log-linear model over hashed n-gram features."""
 
     def __init__(self, config: MaxEntConfig, weights: Weights) -> None:
         super().__init__(config.order)
         self.table_size, self.vocab_size = config.table_size, config.vocab_size
         table = take(weights, "table.weight", config.table_size, 1)[:, 0]
-        self.table = np.resize(
-            table, config.table_size + config.vocab_size
-        )  # its beginning again after its end, for features that wrap
+        # The indices of a feature wrap around the end of the table, so the table is repeated for V more entries.
+        self.table = np.resize(table, config.table_size + config.vocab_size)
 
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1]. Returns [B, V]."""
         logits = np.zeros((len(contexts), self.vocab_size), np.float32)
         for first in ngram_indices(contexts, self.table_size):
-            for row, place in zip(logits, first, strict=True):
-                row += self.table[place : place + self.vocab_size]
+            for row, index in zip(logits, first, strict=True):
+                row += self.table[index : index + self.vocab_size]
         return logits
 
 
 class NeuralNGramDecoder(WindowDecoder):
-    """A feed-forward network over the vectors of the last n - 1 tokens."""
+    """The feed-forward network over the embeddings of the last n - 1 tokens."""
 
     def __init__(self, config: NeuralNGramConfig, weights: Weights) -> None:
         super().__init__(config.order)

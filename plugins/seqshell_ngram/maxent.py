@@ -1,4 +1,4 @@
-"""A maximum entropy model over hashed n-gram features, in torch."""
+"""The architecture maxent in torch: a log-linear model over hashed n-gram features (Mikolov et al. 2011)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from torch.nn import functional
 
 from seqshell.layers.hashing import ngram_indices
 from seqshell_ngram.config import MaxEntConfig
-from seqshell_ngram.window import empty, windows
+from seqshell_ngram.window import empty_window, windows
 
 
 class MaxEntLanguageModel(nn.Module):
-    """logit(w) is the sum of one weight for each n-gram that ends with w: w alone, w after the last token, ... after the last n - 1. A
-    log-linear model, whose features find their weights by a hash, and may share them (the direct connections of Mikolov et al. 2011,
-    https://doi.org/10.1109/ASRU.2011.6163930, section 5.2). Weight decay is its Gaussian prior.
+    """logit(w) is the sum of one weight for each n-gram that ends in w: w alone, w after the last token, and so on.
 
-    Reading takes n numbers for each token of the vocabulary at every step, so that large vocabularies want small batches.
-    Weights: table.weight [table_size, 1], zeros at first. State: one tensor [B, n - 1] int64, the last tokens, -1 where there are none.
+    A hash of the n-gram gives the index of its weight, so that several n-grams may share one (the direct connections of
+    Mikolov et al. 2011, https://doi.org/10.1109/ASRU.2011.6163930, section 5.2). Weight decay is its Gaussian prior.
+    Each step needs n numbers per token of the vocabulary, so large vocabularies need small batches.
+
+    Weights: table.weight [table_size, 1], initially zero. State: one tensor [B, n - 1] int64, the last tokens, with -1
+    before the beginning of the text.
     """
 
     def __init__(self, config: MaxEntConfig) -> None:
@@ -28,7 +30,7 @@ class MaxEntLanguageModel(nn.Module):
 
     def initial_state(self, batch_size: int = 1) -> Tensor:
         """[batch_size, n - 1] of -1."""
-        return empty(batch_size, self.config.order, self.table.weight)
+        return empty_window(batch_size, self.config.order, self.table.weight)
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, n - 1]. Returns logits [B, T, V], state [B, n - 1]."""

@@ -1,4 +1,4 @@
-"""The neural probabilistic language model of Bengio et al. 2003, in torch."""
+"""The architecture neural_ngram in torch: the neural probabilistic language model of Bengio et al. 2003."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqshell_ngram.config import NeuralNGramConfig
-from seqshell_ngram.window import empty, windows
+from seqshell_ngram.window import empty_window, windows
 
 
 class NeuralNGramLanguageModel(nn.Module):
-    """The vectors of the last n - 1 tokens side by side, x; logits = b + W x + U tanh(d + H x), without W x where it is not `direct`
-    (Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html, equation 1).
+    """logits = b + W x + U tanh(d + H x), where x are the concatenated embeddings of the last n - 1 tokens.
 
-    Weights: embedding.weight [V + 1, E], whose first row stands where there is no token; hidden.weight [H, (n - 1) E] and hidden.bias [H];
-    readout.weight [V, H] and readout.bias [V]; direct.weight [V, (n - 1) E]. State: one tensor [B, n - 1] int64, -1 where there are none.
+    Bengio et al. 2003, https://www.jmlr.org/papers/v3/bengio03a.html, equation 1. W x is left out unless `direct`.
+
+    Weights: embedding.weight [V + 1, E], whose first row is for positions before the beginning of the text;
+    hidden.weight (H) [H, (n - 1) E] and hidden.bias (d) [H]; readout.weight (U) [V, H] and readout.bias (b) [V];
+    direct.weight (W) [V, (n - 1) E]. State: one tensor [B, n - 1] int64, the last tokens, with -1 before the beginning.
     """
 
     def __init__(self, config: NeuralNGramConfig) -> None:
@@ -28,14 +30,13 @@ class NeuralNGramLanguageModel(nn.Module):
 
     def initial_state(self, batch_size: int = 1) -> Tensor:
         """[batch_size, n - 1] of -1."""
-        return empty(batch_size, self.config.order, self.embedding.weight)
+        return empty_window(batch_size, self.config.order, self.embedding.weight)
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, n - 1]. Returns logits [B, T, V], state [B, n - 1]."""
         contexts, state = windows(tokens, state)
-        vectors = functional.dropout(
-            self.embedding(contexts + 1).flatten(2), self.config.embed_dropout, self.training
-        )  # [B, T, (n - 1) E]
+        vectors = self.embedding(contexts + 1).flatten(2)  # [B, T, (n - 1) E]
+        vectors = functional.dropout(vectors, self.config.embed_dropout, self.training)
         hidden = functional.dropout(self.hidden(vectors).tanh(), self.config.dropout, self.training)  # [B, T, H]
         logits = self.readout(hidden)
         return (logits if self.direct is None else logits + self.direct(vectors)), state

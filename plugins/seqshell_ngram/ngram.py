@@ -1,4 +1,8 @@
-"""Counted n-grams in torch: counting a text, and the probabilities at every step of it. The decoder that speaks numpy is in `decoders`."""
+"""The architecture ngram in torch: n-gram counts with Witten-Bell or Kneser-Ney smoothing.
+
+`counts` counts a text, and `smoothing` gives the equations and papers. This module computes the probabilities at all
+steps of a batch; the decoder in `decoders` does so for one step.
+"""
 
 from __future__ import annotations
 
@@ -10,49 +14,51 @@ from torch import Tensor, nn
 from seqshell_ngram.config import NGramConfig
 from seqshell_ngram.counts import count_grams, from_weights, to_weights
 from seqshell_ngram.smoothing import interpolate
-from seqshell_ngram.window import empty, windows
+from seqshell_ngram.window import empty_window, windows
 
-COUNTED = ("tokens", "counts", "followers")  # what a checkpoint keeps; the rest is computed from it
-DERIVED = ("keys", "shares", "starts", "rest")  # as in smoothing.Level
+STORED = ("tokens", "counts", "followers")  # in a checkpoint, see counts.GramCounts
+DERIVED = ("keys", "shares", "starts", "backoff")  # computed from the stored ones, see smoothing.Level
 
 
-class Grams(nn.Module):
-    """The n-grams of one length, sorted, as buffers [G]; nothing before a text was counted."""
+class GramBuffers(nn.Module):
+    """The n-grams of one length as buffers [G], empty until a text is counted."""
 
     def __init__(self, *, is_longest: bool) -> None:
         super().__init__()
-        self.counted = COUNTED[:-1] if is_longest else COUNTED
-        for name in self.counted:
+        self.stored = STORED[:-1] if is_longest else STORED
+        for name in self.stored:
             self.register_buffer(name, torch.zeros(0, dtype=torch.uint8))
         for name in DERIVED:
             self.register_buffer(name, torch.zeros(0), persistent=False)
 
 
 class NGramLanguageModel(nn.Module):
-    """The next token after the last n - 1 ones, from how often runs of up to n tokens stood in a text. It is counted, not trained by descent.
+    """P(w | the last n - 1 tokens) from the counts of n-grams in a text. Counted in one pass, not by gradient descent.
 
-    Weights: whole numbers, grams.{length}.tokens, .counts and, but for the longest, .followers, as in counts.Grams. No text counted: all
-    tokens are equally likely. State: one tensor [B, n - 1] int64, the last tokens, -1 where there are none. Logits are log-probabilities.
+    Before a text is counted, all tokens are equally likely. The logits are log-probabilities.
+    Weights: integers, grams.{length}.tokens, grams.{length}.counts and, except for the longest,
+    grams.{length}.followers, as in counts.GramCounts. State: one tensor [B, n - 1] int64, the last tokens, with -1
+    before the beginning of the text.
     """
 
     def __init__(self, config: NGramConfig) -> None:
         super().__init__()
         self.config = config
         self.grams = nn.ModuleDict(
-            {str(length): Grams(is_longest=length == config.order) for length in range(1, config.order + 1)}
+            {str(length): GramBuffers(is_longest=length == config.order) for length in range(1, config.order + 1)}
         )
         self.register_buffer("unigrams", torch.full((config.vocab_size,), 1 / config.vocab_size), persistent=False)
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]  # torch leaves it so
-        self.register_load_state_dict_post_hook(_derive)  # type: ignore[no-untyped-call]  # torch leaves it so
+        self.register_load_state_dict_pre_hook(_resize_buffers)  # type: ignore[no-untyped-call]  # untyped in torch
+        self.register_load_state_dict_post_hook(_derive)  # type: ignore[no-untyped-call]  # untyped in torch
 
     def count(self, ids: Tensor) -> None:
-        """ids: [N] int64, a text. What was counted before is forgotten."""
+        """Count a text, ids [N] int64, and replace all earlier counts."""
         tables = count_grams(ids.cpu().numpy(), self.config.order, self.config.vocab_size)
         self.load_state_dict({name: torch.from_numpy(values) for name, values in to_weights(tables).items()})
 
     def initial_state(self, batch_size: int = 1) -> Tensor:
         """[batch_size, n - 1] of -1."""
-        return empty(batch_size, self.config.order, self._buffer("unigrams"))
+        return empty_window(batch_size, self.config.order, self._buffer("unigrams"))
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, n - 1]. Returns log-probabilities [B, T, V], state [B, n - 1]."""
@@ -64,28 +70,31 @@ class NGramLanguageModel(nn.Module):
         return probs.log_().view(*tokens.shape, -1), state
 
     def _refine(self, probs: Tensor, contexts: Tensor) -> None:
-        """Turn the probabilities [N, V] after shorter contexts into those after contexts [N, length], in place; unseen ones change nothing."""
+        """Update probs [N, V] in place, from P(w | h') to P(w | h) = share(h w) + backoff(h) P(w | h').
+
+        contexts: [N, length], the h; h' is h without its first token. The rows of contexts that do not occur in the
+        text do not change.
+        """
         length, size = contexts.shape[1], self.config.vocab_size
-        places = torch.zeros_like(contexts[:, 0])
+        indices = torch.zeros_like(contexts[:, 0])  # of the contexts' first tokens, -1 if they do not occur
         for depth, column in enumerate(contexts.unbind(1), 1):
             keys = self._level(depth, "keys")
             if not keys.numel():
                 return
-            wanted = places * size + column
-            found = torch.searchsorted(keys, wanted).clamp_(max=keys.numel() - 1)
-            places = torch.where((places >= 0) & (column >= 0) & (keys[found] == wanted), found, -1)
-        (rows,) = torch.nonzero(places >= 0, as_tuple=True)
-        places = places[rows]
-        probs[rows] *= self._level(length, "rest")[places, None]
+            key = indices * size + column
+            position = torch.searchsorted(keys, key).clamp_(max=keys.numel() - 1)
+            indices = torch.where((indices >= 0) & (column >= 0) & (keys[position] == key), position, -1)
+        (rows,) = torch.nonzero(indices >= 0, as_tuple=True)
+        indices = indices[rows]
+        probs[rows] *= self._level(length, "backoff")[indices, None]
         starts = self._level(length, "starts")
-        first, number = starts[places], starts[places + 1] - starts[places]
-        # The followers of each context, one after the other: [F] rows and places.
+        first, number = starts[indices], starts[indices + 1] - starts[indices]
+        # The followers of all contexts in one vector [F]: follower k of a context has the index first + k.
         rows = rows.repeat_interleave(number)
-        followers = torch.arange(len(rows), device=rows.device) + (first - number.cumsum(0) + number).repeat_interleave(
-            number
-        )
-        longer = self._level(length + 1, "tokens")[followers].long()
-        probs.view(-1).index_add_(0, rows * size + longer, self._level(length + 1, "shares")[followers])
+        offsets = (first - number.cumsum(0) + number).repeat_interleave(number)
+        followers = torch.arange(len(rows), device=rows.device) + offsets
+        tokens = self._level(length + 1, "tokens")[followers].long()
+        probs.view(-1).index_add_(0, rows * size + tokens, self._level(length + 1, "shares")[followers])
 
     def _buffer(self, name: str) -> Tensor:
         return cast(Tensor, getattr(self, name))
@@ -94,16 +103,16 @@ class NGramLanguageModel(nn.Module):
         return cast(Tensor, getattr(self.grams[str(length)], name))
 
 
-def _make_room(module: NGramLanguageModel, weights: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Before counts are loaded: how many there are, and how large, is only known from them."""
+def _resize_buffers(module: NGramLanguageModel, weights: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Before counts are loaded, give the buffers the shapes and types of the new tensors."""
     for length, grams in module.grams.items():
-        for name in cast(Grams, grams).counted:
+        for name in cast(GramBuffers, grams).stored:
             if (new := weights.get(f"{prefix}grams.{length}.{name}")) is not None:
                 setattr(grams, name, torch.empty(new.shape, dtype=new.dtype, device=module._buffer("unigrams").device))
 
 
 def _derive(module: NGramLanguageModel, _: Any) -> None:
-    """After counts were loaded: the probabilities that they stand for. CheckpointError for tensors that cannot be counts."""
+    """After counts are loaded, compute the probabilities. Raises CheckpointError if the tensors are invalid."""
     config, device = module.config, module._buffer("unigrams").device
     weights = {name: values.cpu().numpy() for name, values in module.state_dict().items()}
     probabilities = interpolate(

@@ -122,18 +122,18 @@ def _recurrent_layers(shapes: Shapes, options: Mapping[str, Any]) -> _RecurrentL
         raise UsageError(
             f"no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0); the file has {_listed(shapes)}"
         )
-    layers = [
+    stacked = [
         layer for module in _ordered_modules(modules, options) for layer in _complete_layers(modules[module], module)
     ]
-    sizes = [_cell_and_sizes(shapes, layer) for layer in layers]
+    sizes = [_cell_and_sizes(shapes, layer) for layer in stacked]
     cell, input_size, hidden_size = sizes[0]
-    for (other, size, units), layer in list(zip(sizes, layers, strict=True))[1:]:
+    for (other, size, units), layer in list(zip(sizes, stacked, strict=True))[1:]:
         if (other, size, units) != (cell, hidden_size, hidden_size):
             raise UsageError(
                 f"{layer['weight_ih']} is of a {other} layer with {size} inputs and {units} units, "
                 f"but the layers below are {cell} layers with {hidden_size} units; all layers of a model must be alike"
             )
-    return _RecurrentLayers(cell, input_size, hidden_size, tuple(layers))
+    return _RecurrentLayers(cell, input_size, hidden_size, tuple(stacked))
 
 
 def _ordered_modules(modules: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Counted n-grams, maximum entropy and the neural n-gram: probabilities worked out by hand and by a slow way, and the checkpoints of counts."""
+"""The ngram, maxent and neural_ngram models, against probabilities computed by hand and by a slow reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
 from seqshell.testing import check_architecture, failed
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
-from seqshell_ngram.counts import count_grams, from_weights, narrow, to_weights
+from seqshell_ngram.counts import count_grams, from_weights, narrowed, to_weights
 from seqshell_ngram.decoders import MaxEntDecoder, NGramDecoder
 from seqshell_ngram.maxent import MaxEntLanguageModel
 from seqshell_ngram.neural_ngram import NeuralNGramLanguageModel
@@ -40,8 +40,8 @@ def decoder(module):
     return NGramDecoder(module.config, {name: values.numpy() for name, values in module.state_dict().items()})
 
 
-def after(module, context):
-    """The probabilities [V] of what comes after some tokens, by the module and by its decoder, which agree."""
+def next_probs(module, context):
+    """The probabilities [V] of the next token after a context. Checks that the model and its decoder agree."""
     model = decoder(module)
     if not context:
         probs = np.exp(model.logits(model.initial_state(1))[0])
@@ -55,8 +55,8 @@ def after(module, context):
     return probs
 
 
-def draws(seed, vocab_size, length):
-    """A text with a habit: most tokens are the sum of the last two."""
+def random_text(seed, vocab_size, length):
+    """Seven in ten tokens are the sum of the last two, the others are random."""
     random = np.random.default_rng(seed)
     ids = [0, 1]
     for _ in range(length - 2):
@@ -64,46 +64,48 @@ def draws(seed, vocab_size, length):
     return ids
 
 
-# By hand: the text a b a b a c, a vocabulary of a, b, c
+# By hand, for the text a b a b a c
 
 
-def test_witten_bell_gives_what_is_worked_out_by_hand():
-    """P(w) = (c(w) + 3/3) / (6 + 3): 3 types among 6 tokens. After b always a: (2 + 1 P(a)) / (2 + 1)."""
+def test_witten_bell_probabilities_match_a_calculation_by_hand():
+    """P(w) = (c(w) + 3/3) / (6 + 3): 3 types, 6 tokens. b is always followed by a: (2 + 1 P(a)) / (2 + 1)."""
     module = counted([A, B, A, B, A, C], 2, "witten_bell")
     unigrams = np.array([3 + 1, 2 + 1, 1 + 1]) / 9
 
-    np.testing.assert_allclose(after(module, [B]), (np.array([2, 0, 0]) + unigrams) / 3, rtol=1e-5)
-    np.testing.assert_allclose(after(module, [A]), (np.array([0, 2, 1]) + 2 * unigrams) / 5, rtol=1e-5)
-    np.testing.assert_allclose(after(module, []), unigrams, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, [B]), (np.array([2, 0, 0]) + unigrams) / 3, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, [A]), (np.array([0, 2, 1]) + 2 * unigrams) / 5, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, []), unigrams, rtol=1e-5)
 
 
-def test_kneser_ney_counts_what_a_token_came_after_and_not_how_often():
-    """Bigrams ab ab ba ba ac. a came after one token, b after one, c after one: continuation counts 1, 1, 1 of 3. With no count of 2 among
-    them the discount is 1/2, so that each keeps 1/6 and 1/2 is shared by all: 1/3 each. Of the bigrams one stands once and two twice: the
-    discount is 1 / (1 + 2 * 2) = 1/5."""
+def test_kneser_ney_counts_the_different_tokens_before_a_token():
+    """The bigrams are ab ab ba ba ac. One token precedes each of a, b and c, so the continuation counts are 1, 1, 1.
+
+    No count is 2, so the discount is 1/2: each token keeps 1/6, and all share the other 1/2, which gives 1/3 each. One
+    bigram occurs once and two occur twice: their discount is 1 / (1 + 2 * 2) = 1/5.
+    """
     module = counted([A, B, A, B, A, C], 2, "kneser_ney")
     unigrams = np.full(3, 1 / 3)
 
-    np.testing.assert_allclose(after(module, []), unigrams, rtol=1e-5)
-    np.testing.assert_allclose(after(module, [B]), np.array([1.8, 0, 0]) / 2 + 0.2 / 2 * unigrams, rtol=1e-5)
-    np.testing.assert_allclose(after(module, [A]), np.array([0, 1.8, 0.8]) / 3 + 0.4 / 3 * unigrams, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, []), unigrams, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, [B]), np.array([1.8, 0, 0]) / 2 + 0.2 / 2 * unigrams, rtol=1e-5)
+    np.testing.assert_allclose(next_probs(module, [A]), np.array([0, 1.8, 0.8]) / 3 + 0.4 / 3 * unigrams, rtol=1e-5)
 
 
-def test_the_discounts_are_those_of_chen_and_goodman():
+def test_discounts_are_those_of_chen_and_goodman():
     counts = np.array([1] * 10 + [2] * 4 + [3] * 2 + [4] * 1 + [9] * 5)
-    share = 10 / (10 + 2 * 4)
+    d = 10 / (10 + 2 * 4)
 
-    np.testing.assert_allclose(discounts(counts, "kneser_ney"), [0, share, share, share])
-    wanted = [0, 1 - 2 * share * 4 / 10, 2 - 3 * share * 2 / 4, 3 - 4 * share * 1 / 2]
-    np.testing.assert_allclose(discounts(counts, "modified_kneser_ney"), wanted)
+    np.testing.assert_allclose(discounts(counts, "kneser_ney"), [0, d, d, d])
+    modified = [0, 1 - 2 * d * 4 / 10, 2 - 3 * d * 2 / 4, 3 - 4 * d * 1 / 2]
+    np.testing.assert_allclose(discounts(counts, "modified_kneser_ney"), modified)
     np.testing.assert_allclose(discounts(np.array([7, 8]), "modified_kneser_ney"), [0, 0.5, 0.5, 0.5])
 
 
-# By a slow way
+# Against a slow reference
 
 
-def slow(ids, order, smoothing, vocab_size):
-    """P(w | context) straight from the formulas, over dictionaries."""
+def reference(ids, order, smoothing, vocab_size):
+    """P(w | context) directly from the formulas, with dictionaries."""
     grams = [
         Counter(tuple(ids[i : i + length]) for i in range(len(ids) - length + 1)) for length in range(1, order + 1)
     ]
@@ -123,65 +125,65 @@ def slow(ids, order, smoothing, vocab_size):
         total = sum(followers.values())
         if smoothing == "witten_bell":
             return (followers.get(word, 0) + len(followers) * lower) / (total + len(followers))
-        taken = discounts(np.array(list(here.values())), smoothing)
-        left = sum(taken[min(count, 3)] for count in followers.values())
+        discount = discounts(np.array(list(here.values())), smoothing)
+        backoff = sum(discount[min(count, 3)] for count in followers.values()) / total
         count = followers.get(word, 0)
-        return (count - taken[min(count, 3)]) / total + left / total * lower
+        return (count - discount[min(count, 3)]) / total + backoff * lower
 
     return probability
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_every_probability_is_that_of_the_formulas(smoothing, order):
-    ids = draws(3, 3, 60)
-    module, probability = counted(ids, order, smoothing), slow(ids, order, smoothing, 3)
+def test_all_probabilities_match_the_formulas(smoothing, order):
+    ids = random_text(3, 3, 60)
+    module, probability = counted(ids, order, smoothing), reference(ids, order, smoothing, 3)
     for length in range(5):
         for context in product(range(3), repeat=length):
-            wanted = [probability(word, context) for word in range(3)]
-            np.testing.assert_allclose(after(module, list(context)), wanted, rtol=1e-4)
+            expected = [probability(word, context) for word in range(3)]
+            np.testing.assert_allclose(next_probs(module, list(context)), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize(
-    "ids", [[], [B], [A, A], [A, B, C], draws(1, 5, 400)], ids=["nothing", "one", "twins", "once each", "much"]
+    "ids",
+    [[], [B], [A, A], [A, B, C], random_text(1, 5, 400)],
+    ids=["empty", "one", "twice the same", "once each", "long"],
 )
-def test_probabilities_sum_to_one_and_none_is_zero_whatever_was_counted(smoothing, ids):
+def test_probabilities_sum_to_one_and_none_is_zero_for_any_text(smoothing, ids):
     module = counted(ids, 4, smoothing, vocab_size=7)
     for context in ([], [B], [A, B], [6, 6, 6], [6, A, B], [A, B, C], [B, C, A, B, C]):
-        probs = after(module, context)
+        probs = next_probs(module, context)
         assert probs.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
         assert (probs > 0).all()
 
 
-def test_counting_again_forgets_what_was_counted_before():
-    module = counted(draws(1, 3, 50), 3, "kneser_ney")
+def test_counting_again_replaces_earlier_counts():
+    module = counted(random_text(1, 3, 50), 3, "kneser_ney")
     module.count(torch.tensor([A, B, A, B, A, C]))
-    np.testing.assert_array_equal(after(module, [A]), after(counted([A, B, A, B, A, C], 3, "kneser_ney"), [A]))
+    np.testing.assert_array_equal(
+        next_probs(module, [A]), next_probs(counted([A, B, A, B, A, C], 3, "kneser_ney"), [A])
+    )
 
 
 # Counts in checkpoints
 
 
-def test_counts_are_kept_as_small_whole_numbers_and_come_back():
-    tables = count_grams(np.array(draws(2, 9, 500)), 4, 9)
+def test_counts_are_stored_in_the_smallest_integer_type():
+    tables = count_grams(np.array(random_text(2, 9, 500)), 4, 9)
     weights = to_weights(tables)
 
     assert {values.dtype.name for values in weights.values()} == {"uint8"}
-    assert [narrow(np.array([largest])).dtype.name for largest in (255, 256, 40_000, 2**40)] == [
-        "uint8",
-        "int16",
-        "int32",
-        "int64",
-    ]
-    for seen, expected in zip(from_weights(weights, 4, 9), tables, strict=True):
+    types = [narrowed(np.array([largest])).dtype.name for largest in (255, 256, 40_000, 2**40)]
+    assert types == ["uint8", "int16", "int32", "int64"]
+    for actual, expected in zip(from_weights(weights, 4, 9), tables, strict=True):
         for name in ("tokens", "counts", "parents", "followers"):
-            np.testing.assert_array_equal(getattr(seen, name), getattr(expected, name))
+            np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
 
 
-def test_a_counted_model_is_saved_and_opened_without_a_loss(tmp_path):
+def test_an_ngram_model_is_saved_and_opened_without_loss(tmp_path):
     tokenizer = CharTokenizer("abc")
-    module = counted(draws(5, 3, 300), 4, "modified_kneser_ney")
+    module = counted(random_text(5, 3, 300), 4, "modified_kneser_ney")
     path = save_checkpoint(
         tmp_path / "abc.safetensors", architecture="ngram", module=module, tokenizer=tokenizer, registry=REGISTRY
     )
@@ -190,25 +192,31 @@ def test_a_counted_model_is_saved_and_opened_without_a_loss(tmp_path):
     assert model.num_parameters == sum(values.numel() for values in module.state_dict().values()) > 100
     assert type(model.decoder) is NGramDecoder
     outputs, _ = model.decoder.feed(np.array([[A, B, C]]), model.decoder.initial_state(1))
-    np.testing.assert_allclose(np.exp(outputs[0]), after(module, [A, B, C]), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(outputs[0]), next_probs(module, [A, B, C]), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda weights: weights.pop("grams.2.counts"), r"lacks the tensor grams\.2\.counts"),
         (lambda weights: weights.update({"grams.1.tokens": weights["grams.1.tokens"][::-1]}), "not sorted"),
-        (lambda weights: weights.update({"grams.1.counts": weights["grams.1.counts"][1:]}), "do not fit together"),
-        (lambda weights: weights.update({"grams.2.counts": weights["grams.2.counts"] * 0}), "cannot be"),
+        (
+            lambda weights: weights.update({"grams.1.counts": weights["grams.1.counts"][1:]}),
+            "these numbers must be equal",
+        ),
+        (lambda weights: weights.update({"grams.2.counts": weights["grams.2.counts"] * 0}), "invalid tokens or counts"),
         (lambda weights: weights.update({"grams.1.followers": weights["grams.1.followers"] * 0}), "0 followers"),
-        (lambda weights: weights.update({"grams.1.tokens": np.array([0.5, 1, 2])}), "must be whole numbers"),
-        (lambda weights: weights.update({"grams.1.tokens": np.array([0, 1, 3], np.uint8)}), "cannot be"),
+        (lambda weights: weights.update({"grams.1.tokens": np.array([0.5, 1, 2])}), "must be a vector of integers"),
+        (
+            lambda weights: weights.update({"grams.1.tokens": np.array([0, 1, 3], np.uint8)}),
+            "invalid tokens or counts",
+        ),
     ],
 )
-def test_tensors_that_cannot_be_counts_are_refused(change, said):
+def test_invalid_counts_are_refused(change, message):
     weights = to_weights(count_grams(np.array([A, B, A, C, B, B]), 3, 3))
     change(weights)
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         NGramDecoder(NGramConfig(3, 3), weights)
 
 
@@ -216,8 +224,8 @@ def test_tensors_that_cannot_be_counts_are_refused(change, said):
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_the_state_is_the_last_tokens(order):
-    model = decoder(counted(draws(1, 3, 60), order, "witten_bell"))
+def test_the_state_consists_of_the_last_tokens(order):
+    model = decoder(counted(random_text(1, 3, 60), order, "witten_bell"))
     _, state = model.feed(np.array([[A, B, C, A]]), model.initial_state(1))
 
     assert state.dtype == np.int64
@@ -236,27 +244,27 @@ def test_the_state_is_the_last_tokens(order):
         ("neural_ngram", {"order": 7, "embed_size": 4, "hidden_size": 6}),
     ],
 )
-def test_they_keep_the_contract_with_other_settings_too(name, settings):
+def test_the_models_pass_the_contract_with_other_settings(name, settings):
     assert failed(check_architecture(REGISTRY.architectures[name], settings)) == []
 
 
 # Maximum entropy and the neural network
 
 
-def test_each_feature_of_a_maximum_entropy_model_has_a_weight_of_its_own_in_a_large_table():
-    """Raised alone, the weight of (a b, c) is felt after a b and nowhere else."""
+def test_in_a_large_table_each_feature_of_maxent_has_its_own_weight():
+    """The features of c after a b are c, b c and a b c; raising their weights affects other contexts less."""
     module = MaxEntLanguageModel(MaxEntConfig(3, order=3, table_size=1_000_003))
     outputs, _ = module(torch.tensor([[A, B]]), module.initial_state(1))
     outputs[0, -1, C].backward()
-    felt = module.table.weight.grad[:, 0].nonzero()[:, 0]
-    assert len(felt) == 3  # c, b c and a b c
+    features = module.table.weight.grad[:, 0].nonzero()[:, 0]
+    assert len(features) == 3
 
     def logits(context):
         with torch.inference_mode():
             return module(torch.tensor([context]), module.initial_state(1))[0][0, -1]
 
     with torch.no_grad():
-        module.table.weight[felt] = 1.0
+        module.table.weight[features] = 1.0
     assert logits([A, B]).tolist() == [0, 0, 3]
     assert logits([C, B]).tolist() == [0, 0, 2]
     assert logits([B, A]).tolist() == [0, 0, 1]
@@ -273,7 +281,7 @@ def test_features_wrap_around_the_end_of_a_small_table():
     )
 
 
-def test_the_neural_network_is_that_of_the_equation():
+def test_the_neural_ngram_matches_its_equation():
     torch.manual_seed(0)
     module = NeuralNGramLanguageModel(NeuralNGramConfig(5, order=3, embed_size=4, hidden_size=6))
     weights = {name: values.numpy() for name, values in module.state_dict().items()}
@@ -282,8 +290,8 @@ def test_the_neural_network_is_that_of_the_equation():
 
     x = np.concatenate([weights["embedding.weight"][1 + 1], weights["embedding.weight"][3 + 1]])
     hidden = np.tanh(weights["hidden.bias"] + weights["hidden.weight"] @ x)
-    wanted = weights["readout.bias"] + weights["direct.weight"] @ x + weights["readout.weight"] @ hidden
-    np.testing.assert_allclose(outputs[0, -1].numpy(), wanted, rtol=1e-4, atol=1e-6)
+    expected = weights["readout.bias"] + weights["direct.weight"] @ x + weights["readout.weight"] @ hidden
+    np.testing.assert_allclose(outputs[0, -1].numpy(), expected, rtol=1e-4, atol=1e-6)
     assert state.tolist() == [[1, 3]]
 
 
@@ -295,10 +303,10 @@ def test_the_neural_network_is_that_of_the_equation():
     ],
     ids=["maxent", "neural_ngram"],
 )
-def test_they_learn_what_the_last_two_tokens_tell(make):
-    """Seven in ten tokens are the sum of the last two: no unigram knows, whose best is log 5 = 1.61 nats. The entropy of the habit is 1.0."""
+def test_maxent_and_neural_ngram_learn_to_use_the_last_two_tokens(make):
+    """The entropy of the text is 1.0 nats; without context, the best loss is log 5 = 1.61 nats."""
     torch.manual_seed(0)
-    ids, module = torch.tensor([draws(4, 5, 600)]), make()
+    ids, module = torch.tensor([random_text(4, 5, 600)]), make()
     optimizer = torch.optim.Adam(module.parameters(), 0.05)
     for _ in range(60):
         logits, _ = module(ids[:, :-1], module.initial_state(1))
@@ -309,7 +317,7 @@ def test_they_learn_what_the_last_two_tokens_tell(make):
     assert loss.item() < 1.1
 
 
-def test_before_anything_is_counted_all_tokens_are_equally_likely():
+def test_before_a_text_is_counted_all_tokens_are_equally_likely():
     module = NGramLanguageModel(NGramConfig(8))
     with torch.inference_mode():
         outputs, _ = module(torch.tensor([[1, 2]]), module.initial_state(1))
