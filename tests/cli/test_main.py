@@ -47,7 +47,7 @@ def test_a_first_argument_that_is_no_file_is_told_what_else_it_could_be(capsys):
         (["--set", "max_tokens=0", "-c", "a"], "max_tokens must be 1 to 1,000,000, not '0'"),
         (["-i", "-c", "a"], "-i needs a terminal"),
         (["."], ". is a folder, not a script"),
-        (["plugins", "check"], "plugins check what? NAME or PATH is missing"),
+        (["plugins", "check"], "plugins check needs a NAME or PATH"),
         (["plugins"], "the following arguments are required: action"),
         (["--on-error=never"], "invalid choice: 'never'"),
     ],

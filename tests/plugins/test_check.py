@@ -423,11 +423,11 @@ def test_the_terminal_tells_rule_seen_and_case(capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     place = lines.index("  FAIL    k=0, its neutral value, changes nothing")
     assert lines[place + 1 : place + 3] == [
-        "          seen: logits 0.001 apart, where 1e-09 is allowed",
-        "          smallest case: logits [0.0] after the tokens []",
+        "          found: logits 0.001 apart, where 1e-09 is allowed",
+        "          smallest failing case: logits [0.0] after the tokens []",
     ]
     assert lines[0] == "plugin wrong"
-    assert lines[-1] == "1 of 14 rules do not hold"
+    assert lines[-1] == "1 of 14 checks failed"
 
 
 def test_a_plugin_that_cannot_be_loaded_is_one_failed_rule_with_its_traceback(capsys, tmp_path):
@@ -442,7 +442,7 @@ def test_a_target_that_cannot_be_imported_is_a_failed_rule(capsys, tmp_path):
         "import seqshell\n@seqshell.hookimpl\ndef seqshell_samplers():\n    yield seqshell.Lazy('gone', 'wrong:Gone')\n"
     )
     (rule,) = failing(capsys, write(tmp_path, text))
-    assert rule == "its target is imported, and is what it should be"
+    assert rule == "its target can be imported and has the right type"
 
 
 def test_the_folder_of_a_distribution_is_checked_as_it_stands(capsys, tmp_path, monkeypatch):
@@ -469,7 +469,7 @@ def test_what_p_names_is_loaded_and_not_checked(capsys, tmp_path):
 def test_an_example_that_needs_what_is_not_here_is_a_warning(capsys, tmp_path):
     assert check_command(write(tmp_path, OTHERS, ("/echo be", "/echo \u732b")), (), as_json=False) == 0
     assert (
-        "  warning its example runs on a small model and ends\n          seen: tiny does not know "
+        "  warning its example runs on a small model and ends\n          found: tiny does not know "
         in capsys.readouterr().out
     )
 
@@ -482,9 +482,9 @@ def test_a_built_in_plugin_is_checked_by_its_name(capsys):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("no-such", "no plugin, distribution, module or file is called 'no-such'"),
-        ("./no-such.py", "there is no file ./no-such.py"),
-        ("empty", "empty is a folder with neither pyproject.toml nor __init__.py"),
+        ("no-such", "no plugin, distribution, module or file named 'no-such'"),
+        ("./no-such.py", "no file ./no-such.py"),
+        ("empty", "empty contains neither pyproject.toml nor __init__.py"),
         ("bare", "bare/pyproject.toml has no entry point in the group seqshell"),
     ],
 )
@@ -505,6 +505,6 @@ def test_torch_at_module_level_is_a_warning_with_its_milliseconds_and_fails_noth
     )
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"  warning torch is not imported at module level\n +seen: [\d,]+ ms at every start; ", done.stdout
+        r"  warning torch is not imported at module level\n +found: [\d,]+ ms at every start; ", done.stdout
     )
-    assert done.stdout.endswith("all 14 rules hold, 1 warning\n")
+    assert done.stdout.endswith("all 14 checks passed, 1 warning\n")

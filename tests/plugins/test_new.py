@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqshell.cli import main
-from seqshell.cli.plugins_new import generated
+from seqshell.cli.plugins_new import distribution_files
 from seqshell.host.entry_points import normalized
 
 KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "tally": "command"}
@@ -142,7 +142,7 @@ def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
 
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
 def test_every_blank_of_the_templates_is_filled_in(name, kind):
-    files = generated(name, kind)
+    files = distribution_files(name, kind)
 
     assert not [path for path, text in files.items() if "{{" in path + text or "package" in path.split("/")]
     assert tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]["seqshell"] == {
@@ -154,7 +154,7 @@ def test_it_tells_what_to_do_next(here, capsys):
     assert main(["plugins", "new", "tide"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
-        "tide: 8 files of a plugin that offers an architecture. Next:",
+        "tide: 8 files of a plugin with an architecture. Next steps:",
         "  cd tide",
         "  pip install -e '.[test]'",
         "  python -m pytest",
@@ -176,7 +176,7 @@ def test_it_tells_what_to_do_next(here, capsys):
 
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
 def test_the_recipe_of_each_uses_it(name, kind):
-    recipe = tomllib.loads(generated(name, kind)[f"{name}.toml"])
+    recipe = tomllib.loads(distribution_files(name, kind)[f"{name}.toml"])
 
     found = {"architecture": recipe["architecture"], **recipe["defaults"]}
     usual = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6"}
@@ -198,14 +198,14 @@ def test_as_json_it_is_one_object(here, capsys):
 @pytest.mark.parametrize(
     ("name", "kind", "reason"),
     [
-        ("9lives", "sampler", "cannot be the name"),
-        ("a/b", "sampler", "cannot be the name"),
-        ("..", "sampler", "cannot be the name"),
-        ("a--b", "sampler", "cannot be the name"),
-        ("tide.py", "sampler", "cannot be the name"),
-        ("é", "sampler", "cannot be the name"),
-        ("x" * 41, "sampler", "cannot be the name"),
-        ("seqshell-tide", "sampler", "the plugin's own name is enough"),
+        ("9lives", "sampler", "is not a valid plugin name"),
+        ("a/b", "sampler", "is not a valid plugin name"),
+        ("..", "sampler", "is not a valid plugin name"),
+        ("a--b", "sampler", "is not a valid plugin name"),
+        ("tide.py", "sampler", "is not a valid plugin name"),
+        ("é", "sampler", "is not a valid plugin name"),
+        ("x" * 41, "sampler", "is not a valid plugin name"),
+        ("seqshell-tide", "sampler", "leave out the prefix"),
         ("recurrent", "sampler", "the name of a built-in plugin"),
         ("gru", "architecture", "the name of a built-in architecture"),
         ("top-k", "sampler", "the name of a built-in sampler"),
@@ -226,7 +226,7 @@ def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(here, capsys
 
     assert main(["plugins", "new", "tide"]) == 2
 
-    assert "tide is here already" in capsys.readouterr().err
+    assert "tide already exists here" in capsys.readouterr().err
     assert not list((here / "tide").iterdir())
 
 
@@ -237,4 +237,4 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(here, monkeypatch, c
     monkeypatch.setattr(Path, "mkdir", refuse)
 
     assert main(["plugins", "new", "tide"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("tide cannot be written here: Permission denied")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("cannot write tide here: Permission denied")

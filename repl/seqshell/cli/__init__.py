@@ -1,4 +1,4 @@
-"""The command line: `seqshell` and its subcommands, scripts and pipes."""
+"""The command line: `seqshell`, its subcommands, scripts and pipes."""
 
 from seqshell.cli.main import main
 

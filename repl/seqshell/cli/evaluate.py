@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import json_text, print_json, results_of, told_registry
-from seqshell.cli.train_signals import caught_signals
+from seqshell.cli.signals import first_signal
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
@@ -255,12 +255,12 @@ def compare_command(arguments: Namespace) -> int:
     overrides = [*arguments.overrides, *([f"training.seed={arguments.seed}"] if arguments.seed is not None else [])]
     words, device = tuple(arguments.words), arguments.device or "auto"
     options = ComparisonOptions(words, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
-    with caught_signals() as caught:
+    with first_signal() as received:
         registry = told_registry(arguments.no_plugins, arguments.plugins)
-        found = list(results_of(compare(options, registry, stopped=lambda: bool(caught))))
+        found = list(results_of(compare(options, registry, stopped=lambda: bool(received))))
     for comparison in found:
         if arguments.json:
             print_json(comparison.values)
         else:
             print(safe(plain(comparison.table) or ""))
-    return 128 + caught[0] if caught else 0
+    return 128 + received[0] if received else 0

@@ -1,4 +1,4 @@
-"""The options of `seqshell import`, and what it prints. The options that every subcommand has are added by the caller."""
+"""`seqshell import`: its options and its output. The caller adds the common options."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 
 MAP = """\
-MAP.toml, all of which may be left out where the file leaves no doubt:
-  about = "what it is"
-  importer = "state_dict"      only this one is asked; else those of plugins first
-  [tokenizer]                  which tokens the numbers are for; also file = "vocab.json", or
-  vocabulary = "\\n abc..."     text = "input.txt": the characters of the training text in order
+MAP.toml (leave out whatever the file itself shows):
+  about = "one sentence"       what the model does
+  importer = "state_dict"      use this importer; default: try those of plugins first
+  [tokenizer]
+  vocabulary = "\\n abc..."     tokens by id; or file = "vocab.json"; or text = "input.txt" for
+                               the sorted characters of the training text
   [weights]                    names in the file, of modules or weights
-  recurrent = "rnn"            or several, from the bottom up: ["rnn1", "rnn2"]
+  recurrent = "rnn"            for several layers, bottom first: ["rnn1", "rnn2"]
   embedding = "encoder"        false: tokens are one-hot
-  readout = "decoder"          the embedding's name where they share their matrix
-  ignore = ["criterion"]       what no part of the model needs
-  inside = "model_state"       of a .pt: the entry that holds the weights
-  [config]                     settings that no weight shows
+  readout = "decoder"          the embedding's name if they share weights
+  ignore = ["criterion"]       entries that the model does not need
+  inside = "model_state"       the entry of a .pt file that holds the weights
+  [config]                     settings that the weights do not show
   nonlinearity = "relu"        of nn.RNN
   [defaults]
   sampler = "temperature=0.8"  also strategy and max_tokens"""
@@ -36,16 +37,18 @@ MAP.toml, all of which may be left out where the file leaves no doubt:
 def add_import_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell import`."""
     parser.epilog = MAP
-    parser.add_argument("file", metavar="FILE", help="weights of another program: .safetensors, or .pt with --allow-pt")
-    parser.add_argument("--map", metavar="MAP.toml", help="which weight is which, the settings and the vocabulary")
+    parser.add_argument("file", metavar="FILE", help="file of weights: .safetensors, or .pt with --allow-pt")
+    parser.add_argument("--map", metavar="MAP.toml", help="names of the weights, settings and vocabulary; see below")
     parser.add_argument(
-        "--out", metavar="NAME|PATH", help="the checkpoint; default: the file's name, among your models"
+        "--out", metavar="NAME|PATH", help="checkpoint to write; default: the name of FILE in your models folder"
     )
-    parser.add_argument("--allow-pt", action="store_true", help="read .pt and .pth, with torch's weights_only")
+    parser.add_argument(
+        "--allow-pt", action="store_true", help="also read .pt and .pth files, with torch's weights_only"
+    )
 
 
 def import_command(arguments: Namespace, registry: Registry) -> int:
-    """Write the checkpoint and return 0. SeqshellErrors are the caller's."""
+    """Write the checkpoint and return 0. Raises SeqshellError if the file cannot be imported."""
     from seqshell.models.file import read_header
     from seqshell.models.importing import import_model
 
@@ -59,7 +62,7 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
     )
     header = read_header(imported.path)
     name = imported.path.name.removesuffix(paths.ENDING)
-    told = {
+    summary = {
         "model": name,
         "path": str(imported.path),
         "task": header["task"],
@@ -67,11 +70,13 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
         "importer": imported.importer,
     }
     if arguments.json:
-        print(json.dumps({**told, "parameters": header["parameters"], "config": header["config"]}, ensure_ascii=False))
+        print(
+            json.dumps({**summary, "parameters": header["parameters"], "config": header["config"]}, ensure_ascii=False)
+        )
         return 0
     settings = ", ".join(f"{key}={value}" for key, value in imported.model.config.items())
     tokenizer = header["tokenizer"].get("name", "")
     print(safe(f"{header['architecture']} with {settings}; tokenizer {tokenizer}; {header['parameters']:,} parameters"))
     model = arguments.out if arguments.out and paths.is_path(arguments.out) else name
-    print(safe(f"wrote {imported.path}; seqshell -m {model} opens it"))
+    print(safe(f"wrote {imported.path}; open it with seqshell -m {model}"))
     return 0

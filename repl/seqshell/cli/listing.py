@@ -1,4 +1,4 @@
-"""What `seqshell --version`, `models` and `plugins list` print. Imports neither torch nor numpy."""
+"""The output of `seqshell --version`, `models` and `plugins list`. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seqshell.core.version import __version__
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
-RUNS_ON = ("torch", "numpy", "safetensors", "tokenizers", "prompt_toolkit", "pluggy", "rich")
+LIBRARIES = ("torch", "numpy", "safetensors", "tokenizers", "prompt_toolkit", "pluggy", "rich")
 
 
 def versions(verbose: bool = False) -> str:
-    """The version; verbose: and those of what it runs on, and where it keeps things."""
+    """Return the version. verbose: also those of its libraries, and its folders."""
     if not verbose:
         return f"seqshell {__version__}\n"
     from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +27,7 @@ def versions(verbose: bool = False) -> str:
     from seqshell.core import paths
 
     found = []
-    for name in RUNS_ON:
+    for name in LIBRARIES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -45,19 +45,19 @@ def versions(verbose: bool = False) -> str:
 
 
 def models(registry: Registry, *, as_json: bool = False) -> str:
-    """The models there are, by name, with task and file."""
+    """List the models by name, with task and file."""
     from seqshell.shell.commands.models import known_models
 
     found = list(known_models(registry.checkpoint_folders, {}))
     if as_json:
         return one_line({"models": found}) + "\n"
     return _table(
-        ("model", "task", "file"), [(model["name"], model["task"] or "refused", model["path"]) for model in found]
+        ("model", "task", "file"), [(model["name"], model["task"] or "invalid", model["path"]) for model in found]
     )
 
 
 def plugins(registry: Registry, *, as_json: bool = False) -> str:
-    """Every plugin that was found and what became of it, then why those that failed did."""
+    """List the plugins with their status, then warnings and errors."""
     if as_json:
         listed = [
             {
@@ -82,8 +82,8 @@ def plugins(registry: Registry, *, as_json: bool = False) -> str:
         )
         for plugin in registry.plugins
     ]
-    told = [f"{safe(text)}\n" for text in (*registry.warnings, *(problem.message for problem in registry.problems))]
-    return _table(("plugin", "distribution", "version", "import", "state", "reason"), rows) + "".join(told)
+    messages = [f"{safe(text)}\n" for text in (*registry.warnings, *(problem.message for problem in registry.problems))]
+    return _table(("plugin", "distribution", "version", "import", "state", "reason"), rows) + "".join(messages)
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str | bool | None, ...]]) -> str:

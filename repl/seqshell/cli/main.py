@@ -1,4 +1,4 @@
-"""The program: the shell itself, its subcommands and their exit codes. Imports what a subcommand needs when it runs."""
+"""The program: the shell, its subcommands and their exit codes. Subcommands import what they need when they run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from seqshell.cli.options import find_subcommand, options_of, parse, shell_parser, subcommand_parser, take_lines
+from seqshell.cli.options import build_options, extract_lines, find_subcommand, parse, shell_parser, subcommand_parser
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
-    # One row at a time is too little work to share: OpenBLAS's threads would only wait for one another. numpy reads this when it is imported.
+    # Products with one row are too small to share among threads. OpenBLAS reads this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # it was closed, and the first file to be opened would take its place
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # it is for the rest of the process
+        if stream is None:  # closed; the next file to be opened would take its place
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # open until the process ends
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    words = list(sys.argv[1:] if argv is None else argv)
+    args = list(sys.argv[1:] if argv is None else argv)
     try:
-        index = find_subcommand(words, SUBCOMMANDS)
+        index = find_subcommand(args, SUBCOMMANDS)
         if index is None:
-            return _shell(words)
-        name, rest = words[index], [*words[:index], *words[index + 1 :]]
+            return _shell(args)
+        name, rest = args[index], [*args[:index], *args[index + 1 :]]
         subcommand = SUBCOMMANDS[name]
         parser = subcommand_parser(name, subcommand.summary)
         subcommand.add(parser)
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception) -> int:
-    """Tell what ended the program in one line, and what exit code it means."""
+    """Print the error in one line and return its exit code."""
     from seqshell.cli.plain_text import tell
     from seqshell.shell.failures import fault_of, is_debugging
 
@@ -61,12 +61,12 @@ def _failed(error: Exception) -> int:
     return 3 if isinstance(error, CheckpointError | PluginError) else 1
 
 
-# The shell itself
+# The shell
 
 
-def _shell(words: list[str]) -> int:
-    """`seqshell` without a subcommand: scripts, the terminal, or the one and then the other."""
-    lines, rest = take_lines(words)
+def _shell(args: list[str]) -> int:
+    """Run `seqshell` without a subcommand: scripts, the terminal, or both in turn."""
+    lines, rest = extract_lines(args)
     arguments = parse(shell_parser(), rest)
     if arguments.version:
         from seqshell.cli.listing import versions
@@ -75,9 +75,9 @@ def _shell(words: list[str]) -> int:
         return 0
     is_terminal = _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
     if arguments.interactive and not is_terminal:
-        raise UsageError("-i needs a terminal: stdin and stdout must both be one")
+        raise UsageError("-i needs a terminal as stdin and stdout")
     is_script = bool(lines or arguments.scripts or arguments.messages or arguments.json or not is_terminal)
-    options = options_of(arguments, lines, interactive=not is_script)
+    options = build_options(arguments, lines, interactive=not is_script)
     if is_script:
         from seqshell.cli import script
 
@@ -94,7 +94,7 @@ def _shell(words: list[str]) -> int:
 
 def _is_terminal(stream: object) -> bool:
     try:
-        return stream is not None and bool(stream.isatty())  # type: ignore[attr-defined]  # a text stream, or None where it is closed
+        return stream is not None and bool(stream.isatty())  # type: ignore[attr-defined]  # a text stream; None if closed
     except ValueError:  # closed
         return False
 
@@ -104,7 +104,7 @@ def _is_terminal(stream: object) -> bool:
 
 @dataclass(frozen=True)
 class Subcommand:
-    """summary: one line. add: puts its own options on a parser. run: does it, and returns the exit code."""
+    """summary: one line of help. add: adds its options to a parser. run: runs it and returns the exit code."""
 
     summary: str
     add: Callable[[ArgumentParser], None]
@@ -159,7 +159,7 @@ def _recipes(arguments: Namespace) -> int:
     return recipes_command(arguments)
 
 
-def _add_nothing(parser: ArgumentParser) -> None:
+def _add_no_options(parser: ArgumentParser) -> None:
     pass
 
 
@@ -195,7 +195,7 @@ def _import(arguments: Namespace) -> int:
 
 
 def _with_plugins(arguments: Namespace) -> Registry:
-    """The registry of what the command line allows. A plugin that fails does not end a listing, and what one prints is no part of it."""
+    """Load the plugins that the command line allows. Ignores broken plugins; what plugins print goes to stderr."""
     import contextlib
     import dataclasses
 
@@ -213,16 +213,14 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
         "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
         "evaluate": Subcommand(
-            "Measure a model on a text, or on sentences and their translations.", _add_evaluate, _evaluate
+            "Evaluate a model on a text, translations, labelled texts or a series.", _add_evaluate, _evaluate
         ),
         "compare": Subcommand(
-            "Measure language models on the same text, recipes trained first.", _add_compare, _compare
+            "Compare language models on the same text; recipes are trained first.", _add_compare, _compare
         ),
-        "models": Subcommand("List the models there are.", _add_nothing, _models),
+        "models": Subcommand("List the models.", _add_no_options, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
-        "import": Subcommand("Make a checkpoint of a model that another program trained.", _add_import, _import),
-        "plugins": Subcommand(
-            "List the plugins, write a new one, or hold one to the contract.", _add_plugins, _plugins
-        ),
+        "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),
+        "plugins": Subcommand("List, create or check plugins.", _add_plugins, _plugins),
     }
 )

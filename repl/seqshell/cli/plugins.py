@@ -1,4 +1,4 @@
-"""`seqshell plugins`: list, new and check. The options that every subcommand has are added by the caller."""
+"""`seqshell plugins`: list, new and check. The caller adds the common options."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=["list", "new", "check"],
-        help="what became of each plugin; write a new one; hold one to the contract",
+        help="list the plugins with their status; create a plugin; check a plugin",
     )
     parser.add_argument(
         "name",
         nargs="?",
         metavar="NAME|PATH",
-        help="new: what to call it; check: an installed plugin, its distribution, or a file",
+        help="new: its name; check: an installed plugin, a distribution, a module, a file or a folder",
     )
-    parser.add_argument("--kind", choices=KINDS, help="new: what it offers; default: architecture")
+    parser.add_argument("--kind", choices=KINDS, help="new: what the plugin offers; default: architecture")
 
 
 def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
-    """Do it and return the exit code: of check 1 where a rule did not hold. SeqshellErrors are the caller's. registry: with the plugins of -p."""
+    """Run the action and return the exit code; that of check is 1 if a check failed.
+
+    registry: loads the plugins, those of -p included. Raises UsageError for bad usage.
+    """
     if arguments.action == "list":
         from seqshell.cli.listing import plugins
 
@@ -42,15 +45,14 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
         return 0
     if not arguments.name:
         raise UsageError(
-            f"plugins {arguments.action} what? "
-            + ("NAME is missing" if arguments.action == "new" else "NAME or PATH is missing")
+            f"plugins {arguments.action} needs a {'NAME' if arguments.action == 'new' else 'NAME or PATH'}"
         )
     if arguments.action == "new":
         from seqshell.cli.plugins_new import new_command
 
         return new_command(arguments.name, arguments.kind or KINDS[0], as_json=bool(arguments.json))
     if arguments.kind:
-        raise UsageError("--kind is for plugins new; plugins check looks at everything that a plugin offers")
+        raise UsageError("--kind is an option of plugins new; plugins check checks everything that a plugin offers")
     from seqshell.cli.plugins_check import check_command
 
     return check_command(arguments.name, arguments.plugins, as_json=bool(arguments.json))

@@ -1,4 +1,4 @@
-"""`seqshell plugins check`: hold what a plugin offers to the contract, rule by rule. The rules themselves are in seqshell.testing."""
+"""`seqshell plugins check`: checks everything a plugin offers against the rules in seqshell.testing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from seqshell.testing.contract import KINDS, check_offer
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What became of one thing that a plugin offers, or of the plugin itself (kind "plugin"). details: a traceback."""
+class CheckedOffer:
+    """The checks of one thing that a plugin offers, or of the plugin itself (kind "plugin"). details: a traceback."""
 
     kind: str
     name: str
@@ -35,145 +35,142 @@ class Checked:
         return sum(not check.passed for check in self.checks)
 
 
-def check_command(word: str, extra: Sequence[str], *, as_json: bool) -> int:
-    """Try every rule that the offers of a plugin call for, and print what came of each. Returns 1 when one does not hold, else 0.
+def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
+    """Check a plugin and everything it offers, and print the result of each check. Returns 1 if one failed, else 0.
 
-    word: the name of an installed plugin or of its distribution, a module, or a path: a file, a package, the folder of a distribution.
-    extra: what -p names; it is loaded, not checked. UsageError when there is nothing of that name.
+    plugin: the name of an installed plugin or distribution, a module, or the path of a file, package or distribution.
+    extra: plugins of -p; they are loaded but not checked. Raises UsageError if there is no such plugin.
     """
-    results: list[Checked] = []
+    results: list[CheckedOffer] = []
     out = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no result
-        for result in checked(word, extra):
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints does not belong to the output
+        for result in check_plugin(plugin, extra):
             results.append(result)
             if not as_json:
                 out.write(safe(_lines(result)))
     num_failed = sum(result.num_failed for result in results)
     if as_json:
         out.write(
-            one_line({"plugin": word, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n"
+            one_line({"plugin": plugin, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n"
         )
     else:
         checks = [check for result in results for check in result.checks]
         num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)
-        warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
-        out.write(
-            f"{f'{num_failed} of {len(checks)} rules do not hold' if num_failed else f'all {len(checks)} rules hold'}{warned}\n"
-        )
+        passed = f"{num_failed} of {len(checks)} checks failed" if num_failed else f"all {len(checks)} checks passed"
+        warnings = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
+        out.write(f"{passed}{warnings}\n")
     return int(bool(num_failed))
 
 
-def checked(word: str, extra: Sequence[str] = ()) -> Iterator[Checked]:
-    """The results for each plugin that `word` means, first its own, then those of each thing it offers."""
-    words = meant(word)
-    extra = [each for each in extra if each not in words and os.path.realpath(each) not in words]
+def check_plugin(plugin: str, extra: Sequence[str] = ()) -> Iterator[CheckedOffer]:
+    """Yield the checks of each plugin that the name stands for: of the plugin itself, then of each thing it offers."""
+    targets = plugin_targets(plugin)
+    extra = [each for each in extra if each not in targets and os.path.realpath(each) not in targets]
     others = {info.name for info in _active(_load(extra))} if extra else set()
-    registry = _load((*extra, *words))  # in this order: what is checked may import the others
-    for info in [info for info in _active(registry, words) if info.name not in others]:
-        yield _plugin(registry, info)
+    registry = _load((*extra, *targets))  # the plugins to check may import the extra ones
+    for info in [info for info in _active(registry, targets) if info.name not in others]:
+        yield _check_itself(registry, info)
         if info.state == "loaded":
-            # Named first: an offer whose import fails takes the plugin out of the registry.
-            named = [
+            # Collected first: an offer that fails to import removes its plugin from the registry.
+            offers = [
                 (kind, offered)
                 for kind in KINDS
                 for offered in registry.offers(kind)
                 if registry.owner(kind, offered) == info.name
             ]
-            for kind, offered in named:
-                yield from _offer(registry, kind, offered)
+            for kind, offered in offers:
+                yield from _check_offer(registry, kind, offered)
 
 
-def meant(word: str) -> tuple[str, ...]:
-    """What -p would have to name. The folders of a distribution that is meant by its path go to the front of the import path."""
+def plugin_targets(plugin: str) -> tuple[str, ...]:
+    """Return what -p would name. Puts the source folders of a distribution's folder on the import path."""
     known = [
         point
         for point in entry_points()
-        if word in (point.name, point.target) or normalized(word) == point.distribution
+        if plugin in (point.name, point.target) or normalized(plugin) == point.distribution
     ]
-    path = Path(word).expanduser()
-    if (known and "/" not in word and os.sep not in word) or not path.exists():
-        if not known and ("/" in word or word.endswith(".py")):
-            raise UsageError(f"there is no file {word}")
-        if not known and not _is_module(word):
-            raise UsageError(
-                f"no plugin, distribution, module or file is called {word!r}", hint="seqshell plugins list"
-            )
-        return tuple(dict.fromkeys(point.name for point in known)) or (word,)
+    path = Path(plugin).expanduser()
+    if (known and "/" not in plugin and os.sep not in plugin) or not path.exists():
+        if not known and ("/" in plugin or plugin.endswith(".py")):
+            raise UsageError(f"no file {plugin}")
+        if not known and not _is_module(plugin):
+            raise UsageError(f"no plugin, distribution, module or file named {plugin!r}", hint="seqshell plugins list")
+        return tuple(dict.fromkeys(point.name for point in known)) or (plugin,)
     path = path.resolve()
     if not (path / "pyproject.toml").is_file():
         if path.is_dir() and not (path / "__init__.py").is_file():
-            raise UsageError(f"{word} is a folder with neither pyproject.toml nor __init__.py")
+            raise UsageError(f"{plugin} contains neither pyproject.toml nor __init__.py")
         return (str(path),)
     try:
         project = tomllib.loads((path / "pyproject.toml").read_text("utf-8")).get("project", {})
         targets = [str(target) for target in project.get("entry-points", {}).get("seqshell", {}).values()]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise UsageError(f"{word}/pyproject.toml: {error}") from None
+        raise UsageError(f"{plugin}/pyproject.toml: {error}") from None
     if not targets:
         raise UsageError(
-            f"{word}/pyproject.toml has no entry point in the group seqshell",
+            f"{plugin}/pyproject.toml has no entry point in the group seqshell",
             hint='[project.entry-points.seqshell] NAME = "MODULE"',
         )
     sys.path[:0] = [str(folder) for folder in (path, path / "src") if folder.is_dir()]
     return tuple(target.partition("[")[0].strip() for target in targets)
 
 
-def _is_module(word: str) -> bool:
+def _is_module(plugin: str) -> bool:
     from importlib.util import find_spec
 
     try:
-        return find_spec(word) is not None
+        return find_spec(plugin) is not None
     except (ImportError, ValueError):
         return False
 
 
-def _load(words: Sequence[str]) -> Registry:
-    return load_registry(replace(Policy.read(no_plugins=True, extra=words), strict=False))
+def _load(targets: Sequence[str]) -> Registry:
+    return load_registry(replace(Policy.read(no_plugins=True, extra=targets), strict=False))
 
 
 def _active(registry: Registry, names: Sequence[str] = ()) -> list[PluginInfo]:
-    """The plugins of others that were asked for, and the built-in ones that are named."""
+    """Return the enabled third-party plugins, and the built-in ones in `names`."""
     return [info for info in registry.plugins if info.state != "disabled" and (not info.builtin or info.name in names)]
 
 
-def _plugin(registry: Registry, info: PluginInfo) -> Checked:
+def _check_itself(registry: Registry, info: PluginInfo) -> CheckedOffer:
     problems = [problem for problem in registry.problems if problem.plugin == info.name]
-    checks = [Check("it is imported, and its hooks and what they offer fit", problems[0].message if problems else "")]
+    checks = [Check("it can be imported, and its hooks and offers are valid", problems[0].message if problems else "")]
     if info.state == "loaded":
         slow = any(f" {info.name} imports torch" in text for text in registry.warnings)
         seen = (
-            f"{info.import_ms:,.0f} ms at every start; give what needs torch a module of its own, named as text"
+            f"{info.import_ms:,.0f} ms at every start; move what needs torch to another module and offer it as a string"
             if slow
             else ""
         )
         checks.append(Check("torch is not imported at module level", seen, is_warning=True))
-    return Checked("plugin", info.name, tuple(checks), problems[0].details if problems else "")
+    return CheckedOffer("plugin", info.name, tuple(checks), problems[0].details if problems else "")
 
 
-def _offer(registry: Registry, kind: str, name: str) -> Iterator[Checked]:
-    """The result for one thing; nothing for an alias of a command."""
+def _check_offer(registry: Registry, kind: str, name: str) -> Iterator[CheckedOffer]:
+    """Yield the checks of one offer; nothing for an alias of a command."""
     try:
         thing: Any = registry.lookup(kind, name)
     except PluginError as error:
-        yield Checked(
-            kind, name, (Check("its target is imported, and is what it should be", error.message),), error.details
+        yield CheckedOffer(
+            kind, name, (Check("its target can be imported and has the right type", error.message),), error.details
         )
         return
     if kind != "command" or name.rpartition("/")[2] == thing.name:
-        yield Checked(kind, name, tuple(check_offer(kind, thing)))
+        yield CheckedOffer(kind, name, tuple(check_offer(kind, thing)))
 
 
-def _lines(result: Checked) -> str:
+def _lines(result: CheckedOffer) -> str:
     lines = [f"{result.kind} {result.name}"]
     for check in result.checks:
-        word = "pass" if not check.seen else "warning" if check.is_warning else "FAIL"
-        lines.append(f"  {word:<8}{check.rule}")
-        lines += [f"          seen: {check.seen}"] if check.seen else []
-        lines += [f"          smallest case: {check.case}"] if check.case else []
+        status = "pass" if not check.seen else "warning" if check.is_warning else "FAIL"
+        lines.append(f"  {status:<8}{check.rule}")
+        lines += [f"          found: {check.seen}"] if check.seen else []
+        lines += [f"          smallest failing case: {check.case}"] if check.case else []
     return "\n".join([*lines, *(f"    {line}" for line in result.details.splitlines()), ""])
 
 
-def _json(result: Checked) -> Mapping[str, Any]:
+def _json(result: CheckedOffer) -> Mapping[str, Any]:
     rules = [
         {
             "rule": check.rule,

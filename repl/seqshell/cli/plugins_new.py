@@ -1,4 +1,4 @@
-"""`seqshell plugins new`: a distribution in a folder of its own, from the templates beside this file, that installs and passes its own tests."""
+"""`seqshell plugins new`: creates a distribution from the templates. It installs and passes its own tests."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from seqshell.core.errors import UsageError
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
 LONGEST = 40  # characters of a name
 TEMPLATES = Path(__file__).parent / "templates"
-ENDING = ".txt"  # of every template, so that no tool takes it for a module of seqshell
-PREFIX = "seqshell"  # the module and the distribution are called after it and NAME
+ENDING = ".txt"  # of every template, so that no tool mistakes it for a module of seqshell
+PREFIX = "seqshell"  # of the names of the module and the distribution
 
-# What a recipe without the new thing would say.
-USUAL = {"{{architecture}}": "gru", "{{strategy}}": "sample", "{{sampler}}": "min_p=0.05 temperature=0.6"}
+# The recipe's entries for what the plugin does not offer.
+DEFAULTS = {"{{architecture}}": "gru", "{{strategy}}": "sample", "{{sampler}}": "min_p=0.05 temperature=0.6"}
 
 
 def new_command(name: str, kind: str, *, as_json: bool) -> int:
-    """Write ./NAME, tell what to do next, and return 0. UsageError, with nothing written, for a name that cannot be used or is taken."""
+    """Write the folder ./NAME, print the next steps and return 0.
+
+    Raises UsageError, with nothing written, for an invalid name or one in use.
+    """
     _check_name(name, kind)
     folder = Path(name)
-    files = generated(name, kind)
+    files = distribution_files(name, kind)
     try:
         folder.mkdir()
         for path, text in files.items():
@@ -31,9 +34,9 @@ def new_command(name: str, kind: str, *, as_json: bool) -> int:
             target.parent.mkdir(exist_ok=True)
             target.write_text(text, encoding="utf-8")
     except FileExistsError:
-        raise UsageError(f"{name} is here already; choose another name, or move it away") from None
+        raise UsageError(f"{name} already exists here; choose another name or move it away") from None
     except OSError as error:
-        raise UsageError(f"{name} cannot be written here: {error.strerror}") from None
+        raise UsageError(f"cannot write {name} here: {error.strerror}") from None
     commands = [
         f"cd {name}",
         "pip install -e '.[test]'",
@@ -43,25 +46,25 @@ def new_command(name: str, kind: str, *, as_json: bool) -> int:
         f"seqshell -m {name}" + (f" -c 'This is' -c '/{name}'" if kind == "command" else ""),
     ]
     if as_json:
-        told = one_line(
+        output = one_line(
             {"name": name, "kind": kind, "path": str(folder.resolve()), "files": list(files), "next": commands}
         )
     else:
-        told = "\n".join(
+        output = "\n".join(
             [
-                f"{name}: {len(files)} files of a plugin that offers {_with_article(kind)}. Next:",
+                f"{name}: {len(files)} files of a plugin with {_with_article(kind)}. Next steps:",
                 *(f"  {line}" for line in commands),
             ]
         )
-    sys.stdout.write(told + "\n")
+    sys.stdout.write(output + "\n")
     return 0
 
 
-def generated(name: str, kind: str) -> dict[str, str]:
-    """The files of a distribution: the path of each in its folder, and its text."""
+def distribution_files(name: str, kind: str) -> dict[str, str]:
+    """Return the files of a distribution: path inside its folder, and text."""
     module = f"{PREFIX}_{name.replace('-', '_')}"
-    words = {
-        **USUAL,
+    replacements = {
+        **DEFAULTS,
         f"{{{{{kind}}}}}": f"{name} temperature=0.6" if kind == "sampler" else name,
         "{{name}}": name,
         "{{module}}": module,
@@ -77,8 +80,8 @@ def generated(name: str, kind: str) -> dict[str, str]:
             stem, dot, ending = parts[-1].partition(".")
             path = "/".join([*(places.get(part, part) for part in parts[:-1]), places.get(stem, stem) + dot + ending])
             text = template.read_text(encoding="utf-8")
-            for word, value in words.items():
-                text = text.replace(word, value)
+            for placeholder, value in replacements.items():
+                text = text.replace(placeholder, value)
             found[path] = text
     return found
 
@@ -86,11 +89,12 @@ def generated(name: str, kind: str) -> dict[str, str]:
 def _check_name(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise UsageError(
-            f"{name!r} cannot be the name of a plugin: letters, digits and single dashes, a letter first, at most {LONGEST} characters"
+            f"{name!r} is not a valid plugin name: start with a letter, then use letters, digits and single dashes, "
+            f"at most {LONGEST} characters"
         )
     plain = name.lower().replace("-", "_")
     if plain.split("_")[0] == PREFIX:
-        raise UsageError(f"{name} would be called {PREFIX}-{name}: the plugin's own name is enough")
+        raise UsageError(f"leave out the prefix: {name} would become {PREFIX}-{name}")
     from seqshell.host import Policy
     from seqshell.host.builtin import load_registry
 

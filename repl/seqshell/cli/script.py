@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText, tell
 from seqshell.cli.script_source import ScriptLine, Source, read_lines, read_stdin, sources
-from seqshell.cli.signals import Stopping
+from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import Visible
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
 from seqshell.core.events import Event, Label, Quit, Token, Translation
@@ -82,7 +82,7 @@ class Script:
     def __init__(self, options: Options, output: Output) -> None:
         self._options = options
         self._output = output
-        self._stopping = Stopping()
+        self._signals = StopSignals()
         self._on_slow = partial(
             tell, sys.stderr
         )  # the one of now: what a plugin prints while it is imported goes elsewhere
@@ -95,7 +95,7 @@ class Script:
     def run(self) -> tuple[int, Shell | None]:
         """Everything from the start to the end object. Returns as the function `run` does."""
         shell, goes_on, code = None, False, FAILED
-        with self._stopping:
+        with self._signals:
             try:
                 try:
                     shell, found = self._start()
@@ -105,7 +105,7 @@ class Script:
                     self._failed += self._at_work
                 code = self._exit_code()
                 self._output.finish(self._lines, self._failed, code)
-                goes_on = self._options.go_on and self._quit is None and self._stopping.number is None
+                goes_on = self._options.go_on and self._quit is None and self._signals.number is None
             finally:  # also where nobody reads the output any more
                 if shell is not None and not goes_on:
                     shell.end("quit" if code == OK or self._quit is not None else "error")
@@ -162,7 +162,7 @@ class Script:
     def _is_over(self) -> bool:
         return (
             self._quit is not None
-            or self._stopping.number is not None
+            or self._signals.number is not None
             or (self._failed > 0 and self._options.on_error == "stop")
         )
 
@@ -188,7 +188,7 @@ class Script:
             self._fail(shell, failed.reason, source, line)
         except UsageError as error:
             self._fail(shell, error, source, line)
-        self._stopping.gently = None
+        self._signals.interrupt = None
         self._at_work = False
 
     def _answer(self, shell: Shell, events: Iterator[Event]) -> None:
@@ -207,7 +207,7 @@ class Script:
             at_work, op = shell.number_of_lines, shell.op
             inside = at_work != own
             if isinstance(event, Token | Translation | Label):
-                self._stopping.gently = shell.interrupt
+                self._signals.interrupt = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code
             self._output.event(event, op, str(shell.task))
@@ -232,7 +232,7 @@ class Script:
 
     def _exit_code(self) -> int:
         failed = NOT_AS_EXPECTED if self._failed == self._unmet else FAILED
-        return self._stopping.exit_code or self._quit or self._refused or (failed if self._failed else OK)
+        return self._signals.exit_code or self._quit or self._refused or (failed if self._failed else OK)
 
 
 class _Failed(Exception):

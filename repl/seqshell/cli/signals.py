@@ -1,11 +1,12 @@
-"""SIGINT, SIGTERM and SIGHUP while a script runs: stop at a token boundary where there is one, and tell the exit code."""
+"""SIGINT, SIGTERM and SIGHUP while a script or a training runs: it ends cleanly, with the signal's exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -14,39 +15,74 @@ SIGNALS = tuple(
 )
 
 
-class Stopping:
-    """While entered, a signal raises KeyboardInterrupt in the main thread, and `number` tells which one came first.
+class _Handlers:
+    """A handler for SIGNALS in the main thread, except for ignored ones: nohup, or a background job."""
 
-    gently: while it is set, the first SIGINT calls it instead, so that an answer ends at its token boundary; the second one raises.
+    def __init__(self, handler: Callable[[int, FrameType | None], None]) -> None:
+        self._handler = handler
+        self._before: dict[int, Any] = {}
+
+    def install(self) -> None:
+        """Install the handler."""
+        if threading.current_thread() is threading.main_thread():  # tests may run it in another one
+            for number in SIGNALS:
+                with contextlib.suppress(OSError, ValueError):
+                    if signal.getsignal(number) is not signal.SIG_IGN:
+                        self._before[number] = signal.signal(number, self._handler)
+
+    def restore(self) -> None:
+        """Restore the previous handlers; calling it again does nothing."""
+        while self._before:
+            signal.signal(*self._before.popitem())
+
+
+class StopSignals:
+    """A context in which signals raise KeyboardInterrupt in the main thread. `number` is the first signal received.
+
+    interrupt: if set, the first SIGINT calls it instead, so that an answer ends after its current token.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.gently: Callable[[], None] | None = None
-        self._before: dict[int, Any] = {}
+        self.interrupt: Callable[[], None] | None = None
+        self._handlers = _Handlers(self._handle)
 
-    def __enter__(self) -> Stopping:
-        if threading.current_thread() is threading.main_thread():  # elsewhere, as in a test, signals are not ours
-            for number in SIGNALS:
-                with contextlib.suppress(OSError, ValueError):
-                    if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a job in the background
-                        self._before[number] = signal.signal(number, self._caught)
+    def __enter__(self) -> StopSignals:
+        self._handlers.install()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handlers.restore()
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as shells have it; 0 when none came."""
+        """128 plus the number of the signal, as in shells; 0 if there was none."""
         return 128 + self.number if self.number is not None else 0
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         first, self.number = self.number is None, self.number or number
-        if first and number == signal.SIGINT and self.gently is not None:
-            self.gently()
+        if first and number == signal.SIGINT and self.interrupt is not None:
+            self.interrupt()
             return
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def first_signal() -> Iterator[list[int]]:
+    """Collect the first signal in a list, so that training can end after a step. A second one has its usual effect."""
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        message = "stopping after this step and keeping the best so far; Ctrl-C again quits immediately"
+        print(message, file=sys.stderr, flush=True)
+        handlers.restore()
+
+    handlers = _Handlers(handle)
+    handlers.install()
+    try:
+        yield received
+    finally:
+        handlers.restore()

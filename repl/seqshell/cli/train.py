@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.cli.progress import print_json, show, told_registry
-from seqshell.cli.train_signals import caught_signals
+from seqshell.cli.signals import first_signal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
@@ -73,12 +73,12 @@ def train_command(arguments: Namespace) -> int:
 
     from seqshell.training.loop import train
 
-    with caught_signals() as caught:
-        events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(caught), picture=picture)
+    with first_signal() as received:
+        events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(received), picture=picture)
         show(events, sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print_json(_trained(out))
-    return 128 + caught[0] if caught else 0
+    return 128 + received[0] if received else 0
 
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:

@@ -55,7 +55,7 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         "current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found
     ]
     rows = tuple(
-        (item["name"], item["task"] or "refused", mark, item["path"]) for item, mark in zip(found, marks, strict=True)
+        (item["name"], item["task"] or "invalid", mark, item["path"]) for item, mark in zip(found, marks, strict=True)
     )
     yield Table(("model", "task", "", "file"), rows)
     sessions = paths.list_checkpoints(kind="sessions")
