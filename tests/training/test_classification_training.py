@@ -127,7 +127,7 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
         ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
         ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall or both, not 'luck'"),
-        ({"architecture": "lstm"}, "lstm is an architecture for generate, the task is classify"),
+        ({"architecture": "lstm"}, "lstm is an architecture for generate, but the task is classify"),
         ({"rows": [("x", "a"), ("y", "b"), ("z", "b")]}, "names.tsv, row 2, column label: 'a' has this one text alone"),
         ({"rows": [("x", "a"), ("y", "a")]}, "names.tsv has the one label 'a'"),
     ],

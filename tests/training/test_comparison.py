@@ -166,7 +166,7 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
         (["tiny"], {"data": "nowhere.txt"}, RecipeError, "there is no nowhere.txt"),
         (["tiny"], {"data": "short.txt"}, UsageError, "all of short.txt|too short"),
         (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model does not know 'X'"),
-        (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: there is no device"),
+        (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_line(folder, words, options, error, said):

@@ -61,14 +61,14 @@ def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_g
     assert metrics["nats"]["carry"] < 0.5
     assert table.rows[0][1] == f"{metrics['nats']['carry']:.4f}"
     assert texts[-1] == f"seqshell -m {out}"
-    assert texts[-2].startswith("after it:\nthe ")
-    assert texts[-2].removeprefix("after it:\n") not in remarks  # it is shown once
+    assert texts[-2].startswith("sample after training:\nthe ")
+    assert texts[-2].removeprefix("sample after training:\n") not in remarks  # it is shown once
     assert (tmp_path / "counted.run" / "metrics.jsonl").exists()
     assert not (tmp_path / "counted.run" / "resume.safetensors").exists()
 
 
 def test_there_is_nothing_to_resume(tmp_path):
-    with pytest.raises(RecipeError, match="counted in one go"):
+    with pytest.raises(RecipeError, match=r"nothing to resume: .* is trained in a single step"):
         list(train(recipe(tmp_path), REGISTRY, tmp_path / "counted.safetensors", resume=True))
 
 

@@ -146,7 +146,7 @@ def test_models_and_data_that_cannot_be_evaluated_say_why(
     with pytest.raises(RecipeError, match="too short to be evaluated"):
         evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("abc")
-    with pytest.raises(RecipeError, match="--device: there is no device 'gpu'"):
+    with pytest.raises(RecipeError, match="--device: no device 'gpu'"):
         evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="gpu")
 
 
@@ -228,7 +228,7 @@ def test_train_prints_the_defaults_and_refuses_what_cannot_be(
     with pytest.raises(RecipeError, match="no recipe or file 'nothing'"):
         cli.train_command(arguments("train", "nothing"))
     (tmp_path / "a.txt").write_text(TEXT)
-    with pytest.raises(RecipeError, match=r"-o takes a file that ends \.png"):
+    with pytest.raises(RecipeError, match=r"-o: end curve\.pdf in \.png"):
         cli.train_command(arguments("train", str(tmp_path / "a.txt"), "-o", "curve.pdf"))
 
 
@@ -252,7 +252,7 @@ def test_the_curve_falls_from_left_to_right() -> None:
     assert rows[0].startswith("  3.800 │█")
     assert rows[3].startswith("  1.100 │█")
     assert [len(row) for row in rows[:4]] == sorted(len(row) for row in rows[:4])
-    assert "30 updates" in rows[5]
+    assert "30 steps" in rows[5]
     assert "best 1.2500" in rows[6]
     assert loss_curve.draw([]) == ""
     assert len(loss_curve.draw(history[:1]).splitlines()) == 10

@@ -334,8 +334,8 @@ def test_the_shell_takes_a_recipe_by_name(tmp_path):
 
     assert events[-2] == Text("seqshell -m phrases")
     assert [event.text.partition(" -> ")[0] for event in events if isinstance(event, Text)][1:3] == [
-        "before training:\ngood morning",
-        "after it:\ngood morning",
+        "sample before training:\ngood morning",
+        "sample after training:\ngood morning",
     ]
 
 

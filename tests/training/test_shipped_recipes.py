@@ -88,7 +88,7 @@ def test_the_phrases_are_reproduced_as_soon_as_they_were_learnt(tmp_path):
     assert translated(session, "Good Morning") == "bonjour"
     assert set(session.model.header["examples"]) <= set(pairs.sources)
     assert session.model.header["provenance"]["metrics"]["exact"] == 1
-    assert texts[-2] == "after it:\ngood morning -> bonjour"
+    assert texts[-2] == "sample after training:\ngood morning -> bonjour"
     assert texts[-1] == f"seqshell -m {out}"
 
 

@@ -1,6 +1,6 @@
-"""The training of a model that is counted: one pass over the text, and no descent.
+"""Training for models that are fitted by counting, such as n-grams: one pass over the text, without gradients.
 
-Its module has a method `count(ids)`, ids [N] int64, the training text, and no parameters: what it counts is in buffers.
+Such a module has a method `count(ids)`, ids [N] int64 of the training text, and no parameters: its counts are buffers.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ from seqshell.training.run_files import write_folder
 
 
 def new_run(prepared: Prepared, folder: Path) -> Run:
-    """The training that suits an architecture."""
-    return (
-        CountingRun(prepared, folder)
-        if hasattr(resolve(prepared.architecture.model), "count")
-        else Run(prepared, folder)
-    )
+    """A CountingRun if the architecture's module counts, else a Run."""
+    counts = hasattr(resolve(prepared.architecture.model), "count")
+    return CountingRun(prepared, folder) if counts else Run(prepared, folder)
 
 
 class CountingRun(Run):
-    """A training of one epoch and one update, in which the module counts all of the training text. Nothing of it can be resumed."""
+    """One epoch of one step, in which the module counts the whole training text. It cannot be resumed."""
 
     def __init__(self, prepared: Prepared, folder: Path) -> None:
         training = replace(prepared.recipe.training, epochs=1, ema=0.0, average_checkpoints=0)
@@ -40,13 +37,17 @@ class CountingRun(Run):
 
     @property
     def num_parameters(self) -> int:
-        """The numbers that are counted."""
+        """The size of the buffers."""
         return sum(values.numel() for values in self.module.state_dict().values())
 
     def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Count, and measure what came of it. Progress before and after; it is over before anybody could stop it."""
+        """Count and validate, with Progress before and after.
+
+        Ignores `stopped`, since counting is quick. Raises RecipeError unless the data is a text.
+        """
         if not isinstance(self.objective, LanguageObjective):
-            raise RecipeError(f"{self.prepared.architecture.name} is counted, which only a text can be")
+            name = self.prepared.architecture.name
+            raise RecipeError(f"{name} counts tokens, so it can be trained only on a text (task 'generate')")
         ids, progress, start = torch.from_numpy(self.objective.streams.ids), self.progress, time.perf_counter()
         yield Progress(0, 1, f"{ids.numel():,} tokens", "counting")
         self.module.count(ids)
@@ -57,7 +58,7 @@ class CountingRun(Run):
         progress.history.append(progress.best)
         self.best_weights = self._weights()
         self.write()
-        # No Notice, after which trainings show a sample: the one that follows the metrics is all there is to see.
+        # Not a Notice: after one, `train` would show a sample, and there is one at the end anyway.
         yield Progress(
             1,
             1,
@@ -70,7 +71,5 @@ class CountingRun(Run):
         write_folder(self.folder, self.progress.history)
 
     def restore(self) -> None:
-        """RecipeError."""
-        raise RecipeError(
-            f"{self.prepared.recipe.name} is counted in one go, so that there is nothing to resume; leave --resume out"
-        )
+        """Always raises RecipeError."""
+        raise RecipeError(f"nothing to resume: {self.prepared.recipe.name} is trained in a single step; omit --resume")

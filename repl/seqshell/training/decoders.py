@@ -1,4 +1,4 @@
-"""A decoder over the weights of a module as they are now, to see what it has learnt so far."""
+"""A decoder over the current weights of a module, for samples and validation during training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqshell.training.optimizer import device_of
 
 
 def make_decoder(architecture: Architecture, config: Any, module: nn.Module) -> Decoder:
-    """The architecture's own decoder over a copy of the weights, else the module itself behind a decoder's face."""
+    """The architecture's own decoder over a copy of the weights; a TorchDecoder if it has none or on a GPU."""
     if architecture.decoder is None or device_of(module).type != "cpu":
         return TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}

@@ -41,7 +41,10 @@ def evaluate_model(
     classification: ClassificationOptions = CLASSIFICATION_DEFAULTS,
     forecast: ForecastOptions = FORECAST_DEFAULTS,
 ) -> dict[str, Any]:
-    """Evaluate a checkpoint, given by name or path, and return the object that `seqshell evaluate --json` prints. Otherwise as `evaluate`."""
+    """Evaluate a checkpoint, given by name or path, and return the object that `seqshell evaluate --json` prints.
+
+    Otherwise as `evaluate`.
+    """
     files = (data,) if isinstance(data, str) else data
     model = open_model(name, registry)
     *_, last = evaluate(
@@ -69,11 +72,12 @@ def evaluate(
 ) -> Iterator[Progress | Notice | Evaluation]:
     """Evaluate an opened model: yields progress and, last, the Evaluation.
 
-    data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a translation model; a
-    table or a folder for a classifier; a table for a forecaster. Each of the three option objects is for models of its task only.
+    data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a
+    translation model; a table or a folder for a classifier; a table for a forecaster. Each of the three option objects
+    is for models of its task only.
 
-    Raises RecipeError for invalid data, VocabularyError for characters that a language model does not know, and UsageError for invalid
-    options.
+    Raises RecipeError for invalid data, VocabularyError for characters that a language model does not know, and
+    UsageError for invalid options.
     """
     kind = MODELS[model.task]
     if (translation.strategy or translation.settings or translation.language) and model.task is not Task.TRANSLATE:

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Evaluation:
-    """values: the object that `seqshell evaluate --json` prints. answers: the translation of each pair or the label of each text."""
+    """values: the object that `seqshell evaluate --json` prints.
+
+    answers: the translation of each pair or the label of each text.
+    """
 
     values: dict[str, Any]
     answers: tuple[str, ...] = ()

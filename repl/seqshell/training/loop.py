@@ -1,4 +1,4 @@
-"""From a recipe to a checkpoint: one training from its first sample text to its last, told in events."""
+"""Train a recipe: from the data to a checkpoint, reported as events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run, duration
 
-UNITS = {Task.FORECAST: "the error of the forecasts"}  # of the loss, where it is not nats
+UNITS = {Task.FORECAST: "forecast error"}  # of the loss, where it is not nats
 
 
 def train(
@@ -37,17 +37,21 @@ def train(
     stopped: Callable[[], bool] = lambda: False,
     picture: Path | None = None,
 ) -> Iterator[Event]:
-    """Train as the recipe wants it and write the checkpoint with the best weights, by default NAME.safetensors in the user's models folder.
+    """Train a recipe and write the best weights to `out`, by default NAME.safetensors in the user's models folder.
 
-    Beside it lies NAME.run/ with metrics.jsonl and the resume file, from which `resume` goes on bit for bit. Progress comes after every
-    update. stopped: asked before every update; when true, the training ends in good order. Closing the generator keeps the best too.
-    picture: where the loss curve goes as a PNG. RecipeError, of the data, the settings, or a loss that is no number.
+    NAME.run/ beside the checkpoint holds metrics.jsonl and the resume file; `resume` continues from it and gives the
+    same bits as an uninterrupted training. Yields Progress after every batch.
+
+    stopped: called before every batch; when it returns True, training ends and the best weights are kept, as when the
+    generator is closed.
+    picture: PNG file for the loss curve.
+    Raises RecipeError for invalid data or settings and for a loss that is NaN or infinite.
     """
     if picture is not None:
         check_picture(picture)
     prepared = prepare(recipe, registry)
     out = paths.place(recipe.name, "models") if out is None else out
-    with _own(out.with_suffix(".run")) as folder:
+    with _locked(out.with_suffix(".run")) as folder:
         run = new_run(prepared, folder)
         yield from _opening_notes(run, resume)
         if resume:
@@ -67,35 +71,31 @@ def train(
             run.write()
             _keep(run, registry, out, _validation_metrics(run))
             raise
-        except (
-            KeyboardInterrupt
-        ):  # it may have come in the middle of an update, so that the resume file stays as it was
+        except KeyboardInterrupt:
+            # It may have come in the middle of an update, so the resume file is left as it is.
             _keep(run, registry, out, _validation_metrics(run))
             raise
         except RecipeError as error:
-            kept = (
-                f"; the best so far is kept in {_keep(run, registry, out, _validation_metrics(run))}"
-                if run.progress.best
-                else ""
-            )
+            kept = ""
+            if run.progress.best:
+                kept = f"; the best weights so far are in {_keep(run, registry, out, _validation_metrics(run))}"
             raise RecipeError(error.message + kept, hint=error.hint) from None
         yield from _closing_notes(run, registry, out, picture, unfinished=stopped())
 
 
 @contextlib.contextmanager
-def _own(folder: Path) -> Iterator[Path]:
-    """The folder of a run, made where it is missing, and nobody else's while it lasts."""
+def _locked(folder: Path) -> Iterator[Path]:
+    """Create the run folder if it is missing and lock it against other trainings."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock", timeout=0)
         with lock:
             yield folder
     except Timeout:
-        raise RecipeError(f"another training writes to {folder}; choose another name with --out") from None
+        raise RecipeError(f"another training is writing to {folder}; choose another name with --out") from None
     except OSError as error:
-        raise RecipeError(
-            f"cannot write to {folder}: {error.strerror or error}; choose another place with --out"
-        ) from None
+        reason = error.strerror or error
+        raise RecipeError(f"cannot write to {folder}: {reason}; choose another place with --out") from None
 
 
 def _ready(module: Any) -> Any:
@@ -105,24 +105,26 @@ def _ready(module: Any) -> Any:
 
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
-    size = (
-        f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
-    )  # none before a model that is counted was
-    what = f"{prepared.architecture.name}{size}, {prepared.num_tokens}"
+    # A model that is fitted by counting has no parameters yet.
+    size = f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
+    what = f"{prepared.architecture.name}{size}, {prepared.sizes}"
     first, *others = prepared.objective.description.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
     yield from map(Notice, others)
     if run.resume_file.exists() and not resume:
-        yield Notice(f"an earlier run in {run.folder} is replaced; --resume would have gone on with it")
+        yield Notice(f"replacing an earlier run in {run.folder}; --resume would have continued it")
 
 
 def _validation_metrics(run: Run) -> dict[str, Any]:
-    """The best validation's metrics, as `seqshell evaluate` has them."""
+    """The metrics of the best validation, with the keys that `seqshell evaluate` uses."""
     return run.objective.as_measured(run.progress.best["validation"]) if run.progress.best else {}
 
 
 def _best_module(run: Run) -> Any:
-    """A module with the best weights, or before any validation the average so far, rounded as the checkpoint will store them."""
+    """The module with the best weights, rounded as the checkpoint stores them.
+
+    Before the first validation these are the averaged weights.
+    """
     module = run.average
     weights = run.best_weights or module.state_dict()
     if run.settings.dtype == "float16":
@@ -135,7 +137,7 @@ def _best_module(run: Run) -> Any:
 
 
 def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> Path:
-    """Write the checkpoint; run.average holds the best weights afterwards."""
+    """Write the checkpoint. Afterwards run.average holds the best weights."""
     prepared, recipe = run.prepared, run.prepared.recipe
     module = _best_module(run).to(torch.device("cpu"))
     best = run.progress.best or {}
@@ -176,7 +178,10 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
 
 
 def _without_folder(value: Any) -> Any:
-    """The name of a file, or of each of several: where they lay is nobody's business. Other values stay as they are."""
+    """Drop the folder from a file name or a list of them, so that a checkpoint reveals no local paths.
+
+    Other values are returned as they are.
+    """
     if isinstance(value, list | tuple):
         return [_without_folder(item) for item in value]
     return Path(value).name if isinstance(value, str) and value else value
@@ -185,20 +190,21 @@ def _without_folder(value: Any) -> Any:
 def _closing_notes(
     run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool
 ) -> Iterator[Event]:
-    """Keep the best, then tell metrics, loss curve, a sample before and after, and the line that opens the model."""
+    """Write the best weights; yield metrics, loss curve, samples, and the command that opens the model."""
     prepared, progress, recipe = run.prepared, run.progress, run.prepared.recipe
-    run.write()  # first: _keep puts the best weights in the place of the average
+    run.write()  # before _keep, which loads the best weights into run.average
     path = _keep(run, registry, out, _validation_metrics(run))
     if unfinished:
-        yield Notice(f"stopped after {progress.step:,} of {run.total_steps:,} updates; --resume goes on from here")
+        yield Notice(f"stopped after {progress.step:,} of {run.total_steps:,} steps; --resume continues from here")
     else:
         if run.is_stale:
-            yield Notice(f"stopped early: no better validation in {progress.stale} epochs")
+            yield Notice(f"stopped early: no improvement on the validation data for {progress.stale} epochs")
         if run.try_average():
+            number = len(run.last_weights)
             yield Notice(
-                f"the average of the last {len(run.last_weights)} epochs' weights is better than the best epoch's, and is kept"
+                f"keeping the average of the last {number} epochs' weights, which is better than the best epoch"
             )
-        yield Notice("measuring the best weights on all of the validation data")
+        yield Notice("evaluating the best weights on all validation data")
         metrics = prepared.objective.measure(_best_module(run))
         _keep(run, registry, out, metrics)
         yield prepared.objective.table(metrics)
@@ -208,10 +214,10 @@ def _closing_notes(
         yield Text(drawn)
     if picture is not None:
         loss_curve.write_png(progress.history, picture, recipe.name, unit)
-        yield Notice(f"the loss curve is in {picture}")
-    yield Text(f"before training:\n{progress.first_sample}")
-    yield Text(f"after it:\n{prepared.objective.sample(_ready(run.average), registry)}")
-    word = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
+        yield Notice(f"wrote the loss curve to {picture}")
+    yield Text(f"sample before training:\n{progress.first_sample}")
+    yield Text(f"sample after training:\n{prepared.objective.sample(_ready(run.average), registry)}")
+    name = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
     best = f" of epoch {progress.best['epoch']} of {prepared.recipe.training.epochs}" if progress.best else ""
-    yield Notice(f"{path} holds the weights{best}, after {duration(progress.seconds)}")
-    yield Text(f"seqshell -m {word}")
+    yield Notice(f"wrote {path}: weights{best}, {duration(progress.seconds)} of training")
+    yield Text(f"seqshell -m {name}")

@@ -1,4 +1,4 @@
-"""What a training needs to know of a task: what is learnt from, in which batches, what the loss is, and how the model is judged."""
+"""What training needs from a task: its data, batches, loss, validation and evaluation."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from seqshell.core.state import State
 from seqshell.host import Registry
 
 Metrics = dict[str, Any]
-TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one update
+TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one batch
 
 
 class Objective(Protocol):
-    """One task's side of a training. Modules are torch modules, for the methods that judge in eval mode."""
+    """The task's part of training. Each `module` is a torch module; methods that evaluate it expect it in eval mode."""
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Name and sha256 of what is learnt from."""
+        """Name and sha256 of the data."""
 
     @property
     def split(self) -> Mapping[str, int]:
-        """How much of it is for training and how much for validation."""
+        """How much of the data is for training and how much for validation."""
 
     @property
     def description(self) -> str:
-        """The same in words, a line for each remark."""
+        """The split in words on the first line, then one note per line."""
 
     @property
     def num_orders(self) -> int:
-        """Epochs differ in their order, which is a number drawn below this one."""
+        """Each epoch has its own order of batches, given by a random number below this one."""
 
     @property
     def num_batches(self) -> int:
-        """Updates of an epoch; where orders differ in it, about so many."""
+        """Batches in an epoch; approximate where it depends on the order."""
 
     def initial_state(self, module: Any) -> State:
-        """What is carried from one batch of an epoch to the next, at its beginning; () where nothing is."""
+        """The state at the start of an epoch, carried from batch to batch; () where nothing is carried."""
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """The batches of an epoch from number `first` on."""
+        """The batches of an epoch, starting with number `first`."""
 
     def num_tokens(self, batch: TrainingBatch) -> int:
-        """How many tokens are learnt from a batch, padding not counted."""
+        """Tokens to predict in a batch, without padding."""
 
     def num_losses(self, batch: TrainingBatch) -> int:
-        """How many losses the mean of `loss` is taken over, so that batches of different sizes can be put together."""
+        """How many losses `loss` averages: the weight of a batch when the gradients of several are accumulated."""
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """Mean nats of a token, a scalar with its gradient, and the state after the batch. step: of the whole training."""
+        """The mean loss, a scalar with gradient, and the state after the batch. step: optimizer steps so far."""
 
     def validate(self, module: Any) -> Metrics:
-        """Metrics of the validation data; the first one decides which weights are kept, and less is better."""
+        """Metrics on the validation data. The first one selects the weights to keep; lower is better."""
 
     def summary(self, metrics: Metrics) -> str:
         """The metrics of `validate` in a few words."""
 
     def measure(self, module: Any) -> Metrics:
-        """The metrics of the finished model, as `seqshell evaluate` has them."""
+        """Metrics of the finished model, with the keys that `seqshell evaluate` uses."""
 
     def as_measured(self, validation: Metrics) -> Metrics:
-        """Metrics of `validate` in the shape of `measure`, for a training that is not finished."""
+        """Metrics of `validate` with the keys of `measure`, for a training that was stopped."""
 
     def table(self, measured: Metrics) -> Table:
-        """The metrics of `measure` for the reader."""
+        """The metrics of `measure` as a table."""
 
     def examples(self) -> tuple[str, ...]:
-        """Texts that a newcomer may try."""
+        """Inputs for a new user to try."""
 
     def sample(self, module: Any, registry: Registry) -> str:
-        """What the model makes of the first example; the same weights give the same text."""
+        """The model's answer to the first example; deterministic for given weights."""

@@ -1,4 +1,4 @@
-"""One update of the weights: optimizer, learning rate, clipping, the average of the weights, and the precision that is faster here."""
+"""The parts of an optimizer step: optimizer, learning rate, clipping, weight average, device and precision."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from seqshell.training.recipes.settings import TrainingSettings
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
-    """SGD, Adam or AdamW; its learning rate is set before every update."""
-    parameters = list(parameters) or [
-        nn.Parameter(torch.zeros(0))
-    ]  # a model that is counted has none, and torch wants some
+    """SGD, Adam or AdamW. The caller sets the learning rate before each step."""
+    # torch refuses an empty list, and models that are fitted by counting have no parameters.
+    parameters = list(parameters) or [nn.Parameter(torch.zeros(0))]
     common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
@@ -32,9 +31,9 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSetting
 
 
 def learning_rate(settings: TrainingSettings, step: int, total: int, scale: float = 1.0) -> float:
-    """The rate of update `step` (from 0) of `total`: a linear warm-up, then constant, or half a cosine down to final_fraction.
+    """The learning rate of step `step`, from 0, of `total`: a linear warm-up, then constant or half a cosine.
 
-    scale: what the plateau schedule has come down to.
+    The cosine ends at final_fraction of the full rate. scale: factor of the plateau schedule.
     """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
@@ -46,7 +45,10 @@ def learning_rate(settings: TrainingSettings, step: int, total: int, scale: floa
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> None:
-    """Shorten the gradients in place: by value first, then all together by norm (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063)."""
+    """Clip the gradients in place: each entry to clip_value, then their joint norm to clip_norm.
+
+    Pascanu et al. 2013, https://arxiv.org/abs/1211.5063.
+    """
     parameters = list(parameters)
     if settings.clip_value:
         nn.utils.clip_grad_value_(parameters, settings.clip_value)
@@ -56,7 +58,11 @@ def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSetting
 
 @torch.no_grad()
 def update_average(average: nn.Module, module: nn.Module, memory: float, step: int) -> None:
-    """Move `average` towards `module` in place; its memory grows over the first updates, so that the random start is soon forgotten."""
+    """Update the exponential moving average of the weights in place: average += (1 - decay) (module - average).
+
+    The decay grows over the first steps, (1 + step) / (10 + step) up to `memory`: otherwise the average would hold on
+    to the random initial weights, as long as 1 / (1 - memory) steps. Buffers are copied, not averaged.
+    """
     share = 1 - min(memory, (1 + step) / (10 + step))
     for mean, new in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(new, share)
@@ -65,46 +71,51 @@ def update_average(average: nn.Module, module: nn.Module, memory: float, step: i
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep the memory of freed tensors for the next ones, where it is glibc: for logits over large vocabularies, getting
-    fresh pages from the system takes longer than computing them (mallopt(3): M_MMAP_MAX = -4, M_TRIM_THRESHOLD = -1)."""
+    """Tell glibc to reuse the memory of freed tensors instead of returning it to the system.
+
+    Does nothing with other C libraries. For logits over a large vocabulary, getting fresh pages takes longer than
+    computing them.
+    """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(-4, 0)
-        library.mallopt(-1, 2**31 - 1)
+        library.mallopt(-4, 0)  # M_MMAP_MAX, see mallopt(3)
+        library.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; auto is cuda, else mps, else cpu. ValueError when it is not there."""
+    """The device with this name; "auto" is cuda, else mps, else cpu. Raises ValueError if it is not available."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):  # torch built without CUDA asserts
-        raise ValueError(f"there is no device {name!r} here; auto takes the best there is") from None
+        raise ValueError(f"no device {name!r} on this machine; auto selects the best one available") from None
     return device
 
 
 def device_of(module: nn.Module) -> torch.device:
-    """Where a module's weights are; those of a model that is counted are buffers."""
+    """The device of a module's weights; a model that is fitted by counting has only buffers."""
     return next(itertools.chain(module.parameters(), module.buffers())).device
 
 
 def on_device(module: nn.Module, arrays: Iterable[NDArray[Any]]) -> list[Tensor]:
-    """The arrays as tensors where a module's weights are."""
+    """The arrays as tensors on the device of the module."""
     device = device_of(module)
     return [torch.from_numpy(array).to(device) for array in arrays]
 
 
 def choose_precision(
-    wanted: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device
+    requested: str, module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device
 ) -> str:
-    """float32 or bf16. auto times three updates' gradients of each, in turn, on a copy; float32 also where bf16 fails.
+    """float32 or bf16.
 
-    loss_of(module): the loss of one batch of text. The random state stays as it was.
+    "auto" times three gradients of each, alternating, on a copy of the module; float32 if bf16 fails.
+
+    loss_of(module): the loss of one batch. The random state is restored.
     """
-    if wanted != "auto":
-        return wanted
+    if requested != "auto":
+        return requested
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         trial = copy.deepcopy(module)
@@ -121,12 +132,12 @@ def choose_precision(
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which a forward pass computes in that precision; weights and losses stay float32."""
+    """A context in which forward passes use this precision; weights and losses stay float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _timed(module: nn.Module, loss_of: Callable[[nn.Module], Tensor], device: torch.device, precision: str) -> float:
-    """Seconds of one forward and backward pass."""
+    """Seconds for one forward and backward pass."""
     start = time.perf_counter()
     with autocast(device, precision):
         loss = loss_of(module)

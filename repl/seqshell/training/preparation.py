@@ -1,4 +1,4 @@
-"""From a recipe and a registry to what a training works with: architecture, config, tokenizers and the objective of the task."""
+"""Prepare a training: look up the architecture, build config and tokenizers from the data, and create the objective."""
 
 from __future__ import annotations
 
@@ -14,19 +14,16 @@ from seqshell.host import Registry, resolve
 from seqshell.training.objective import Objective
 from seqshell.training.recipes.recipe import Recipe, Table
 
-SIZES = (
-    "vocab_size",
-    "source_vocab_size",
-    "target_vocab_size",
-    "num_classes",
-    "num_features",
-)  # of a config, filled in from the data
+# Fields of a config that are filled in from the data.
+SIZES = ("vocab_size", "source_vocab_size", "target_vocab_size", "num_classes", "num_features")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that is decided before the first update. source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number;
-    series: of FORECAST."""
+    """Everything that is decided before the first step.
+
+    source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number. series: of FORECAST.
+    """
 
     recipe: Recipe
     architecture: Architecture
@@ -38,8 +35,8 @@ class Prepared:
     series: Series | None = None
 
     @property
-    def num_tokens(self) -> str:
-        """The vocabulary's size in words, or what there is instead of one."""
+    def sizes(self) -> str:
+        """The size of the vocabulary in words, or the number of columns of a series."""
         if self.series is not None:
             return f"{len(self.series.columns)} columns" if len(self.series.columns) > 1 else "1 column"
         if self.source_tokenizer is None or self.source_tokenizer is self.tokenizer:
@@ -47,21 +44,28 @@ class Prepared:
         return f"vocabularies {self.source_tokenizer.size} and {self.tokenizer.size}"
 
     def new_module(self) -> Any:
-        """A new torch module with fresh weights, a SequenceModel."""
+        """A SequenceModel with randomly initialised weights.
+
+        Raises RecipeError if the architecture refuses its config.
+        """
         model = resolve(self.architecture.model)
         try:
             return model(self.config)
         except (ValueError, RuntimeError) as error:
-            raise RecipeError(f"{self.architecture.name} cannot be built as the recipe wants it: {error}") from None
+            raise RecipeError(
+                f"cannot build {self.architecture.name} with the settings of the recipe: {error}"
+            ) from None
 
 
 def prepare(recipe: Recipe, registry: Registry) -> Prepared:
-    """Look up and check everything that a recipe names. RecipeError says what is missing or wrong."""
-    architecture = _offered(registry, "architecture", recipe.architecture)
+    """Read the data and check everything that the recipe names.
+
+    Raises RecipeError if something is missing or invalid.
+    """
+    architecture = _lookup(registry, "architecture", recipe.architecture)
     if architecture.task != recipe.task:
-        raise RecipeError(
-            f"{recipe.name}: {architecture.name} is an architecture for {architecture.task}, the task is {recipe.task}"
-        )
+        what = f"{architecture.name} is an architecture for {architecture.task}"
+        raise RecipeError(f"{recipe.name}: {what}, but the task is {recipe.task}")
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
     return _HOMES[recipe.task](recipe, registry, architecture)
@@ -143,7 +147,10 @@ def check_config(
     num_classes: int = 2,
     num_features: int = 1,
 ) -> Any:
-    """The architecture's config with the recipe's [model] settings and the sizes that the data has."""
+    """The architecture's config with the recipe's [model] settings and the sizes of the data.
+
+    Raises RecipeError for invalid settings.
+    """
     config = resolve(architecture.config)
     sizes = dict(
         zip(SIZES, (vocab_size, source_vocab_size or vocab_size, vocab_size, num_classes, num_features), strict=True)
@@ -159,7 +166,7 @@ def check_config(
 
 
 def check_defaults(recipe: Recipe, registry: Registry) -> None:
-    """RecipeError when the strategy or the samplers of [defaults] cannot be had, so that it is not found out after the training."""
+    """Raise RecipeError for an invalid strategy or sampler in [defaults], before the training rather than after it."""
     try:
         parse_strategy(recipe.defaults.strategy, registry.strategies)
         parse_chain(recipe.defaults.sampler, registry.samplers)
@@ -168,10 +175,10 @@ def check_defaults(recipe: Recipe, registry: Registry) -> None:
 
 
 def _tokenizer_type(registry: Registry, table: Table) -> Any:
-    return _offered(registry, "tokenizer", table["name"])
+    return _lookup(registry, "tokenizer", table["name"])
 
 
-def _offered(registry: Registry, kind: str, name: str) -> Any:
+def _lookup(registry: Registry, kind: str, name: str) -> Any:
     try:
         return registry.lookup(kind, name)
     except UsageError as error:

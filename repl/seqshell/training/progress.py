@@ -45,6 +45,9 @@ class TrainingProgress:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrainingProgress:
-        """Undo `to_json`. Files written before gradients could be accumulated have no `done`: each batch was one update."""
+        """Undo `to_json`.
+
+        Files written before gradients could be accumulated have no `done`: each batch was one update.
+        """
         names = {key: name for name, key in FILE_KEYS.items()}
         return cls(**{"done": record["step"], **{names.get(key, key): value for key, value in record.items()}})

@@ -1,4 +1,7 @@
-"""What a checkpoint says of its own training. A stranger's may say nothing, or anything."""
+"""Read what a checkpoint records about its training.
+
+A file from elsewhere may record nothing, or something malformed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from seqshell.core.model import Model
 
 
 def provenance(model: Model, key: str) -> Mapping[str, Any]:
-    """What it says of its "data" or its "split"; empty when that is no table."""
+    """The table "data" or "split" of the provenance; empty if it is missing or not a table."""
     whole = model.header.get("provenance")
     part = whole.get(key) if isinstance(whole, Mapping) else None
     return part if isinstance(part, Mapping) else {}

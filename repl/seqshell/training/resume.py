@@ -1,4 +1,4 @@
-"""The resume file: everything a training needs to go on bit for bit. Tensors in safetensors, the rest as JSON in its header; never pickle."""
+"""The format of the resume file: tensors in safetensors, everything else as JSON in its header; never pickle."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ Tensors = dict[str, Tensor]
 
 
 def write_resume(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Write both in one file, so that neither can be older than the other. A crash leaves the file as it was before or as it is after."""
-    parts = {
-        name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()
-    }  # clones: tied weights share memory
+    """Write both in one file, so that they cannot disagree. A crash leaves either the old file or the new one."""
+    # Clones, because tied weights share memory, which safetensors refuses.
+    parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, save(parts, {"seqshell-resume": json.dumps(record)}))
 
 
 def read_resume(path: Path) -> tuple[dict[str, Any], Tensors]:
-    """What write_resume was given. RecipeError when there is no such file or it is damaged."""
+    """The record and tensors of `write_resume`. Raises RecipeError if the file is missing or damaged."""
     if not path.exists():
-        raise RecipeError(f"there is nothing to resume: no {path}; leave --resume out to start anew")
+        raise RecipeError(f"nothing to resume: {path} does not exist; omit --resume to start over")
     try:
         with safe_open(path, "pt") as file:
             record = json.loads((file.metadata() or {})["seqshell-resume"])
             return record, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RecipeError(f"{path} cannot be resumed from ({error}); remove it to start anew") from None
+        raise RecipeError(f"cannot resume from {path} ({error}); remove it to start over") from None
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
@@ -53,7 +52,7 @@ def within(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
 
 
 def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[list[Any], Tensors]:
-    """(groups for JSON, tensors named NUMBER.KEY) of an optimizer."""
+    """Split the optimizer's state into (parameter groups for JSON, tensors named NUMBER.KEY)."""
     whole = optimizer.state_dict()
     tensors = {
         f"{number}.{key}": value
@@ -75,7 +74,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[Any], tenso
 
 
 def randomness(device: torch.device) -> tuple[dict[str, Any], Tensors]:
-    """The random states of Python, numpy and torch: models of plugins may draw from any of them."""
+    """The random states of Python, numpy and torch: a plugin's model may draw from any of them."""
     version, internal, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     record = {

@@ -1,4 +1,4 @@
-"""A training under way: updates of the weights batch by batch, validation after every epoch, and a resume file."""
+"""The training loop: a gradient per batch, optimizer steps, a validation after each epoch, and early stopping."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from seqshell.training.progress import TrainingProgress
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, restore_run, write_run
 
-RECORDS_AN_EPOCH = 20  # points of the training loss that metrics.jsonl keeps
+RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
 
 class Run:
-    """What changes while training: the module, the average of its weights, the optimizer and the progress in the objective.
+    """Everything that changes during training: module, averaged weights, optimizer, state, draws and progress.
 
-    folder: where metrics.jsonl and the resume file are kept.
+    folder: for metrics.jsonl and the resume file.
     """
 
     def __init__(self, prepared: Prepared, folder: Path) -> None:
@@ -54,7 +54,7 @@ class Run:
         torch.manual_seed(settings.seed)
         random.seed(settings.seed)
         np.random.seed(settings.seed % 2**32)
-        self.draws = np.random.default_rng(settings.seed)  # orders and forgotten states
+        self.draws = np.random.default_rng(settings.seed)  # orders of batches, and state zeroing
         self.module = prepared.new_module().to(self.device)
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
         self.optimizer = make_optimizer(self.module.parameters(), settings)
@@ -62,7 +62,7 @@ class Run:
         self.state: State = self.objective.initial_state(self.module)
         self.progress = TrainingProgress()
         self.best_weights: Tensors = {}
-        self.last_weights: list[Tensors] = []  # of the last epochs, as many as average_checkpoints wants
+        self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
         self._written = time.monotonic()
 
@@ -72,7 +72,7 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        """Updates of the whole training; where the batches of an epoch may be a few more or less, about so many."""
+        """Optimizer steps of the whole training; approximate where the number of batches depends on their order."""
         size = self.settings.accumulate
         return self.settings.epochs * (math.ceil(self.objective.num_batches / size) if size else 1)
 
@@ -81,7 +81,10 @@ class Run:
         return sum(parameter.numel() for parameter in self.module.parameters())
 
     def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Train to the end, until early stopping, or until stopped() is true; Progress after every update, at which the generator may be closed."""
+        """Train until the last epoch, early stopping, or stopped() returns True.
+
+        Yields Progress after every batch, where the generator may be closed, and a Notice after every epoch.
+        """
         keep_freed_memory()
         if not self.precision:
             self.module.train()
@@ -96,13 +99,13 @@ class Run:
                     return
                 start = time.perf_counter()
                 self.module.train()
-                loss = self._learn(batch)
+                loss = self._train_on(batch)
                 taken = time.perf_counter() - start
                 progress.seconds += taken
                 if not math.isfinite(loss):
                     raise RecipeError(
-                        f"the loss is no longer a number (update {progress.step} of epoch {progress.epoch + 1})",
-                        hint="lower training.learning_rate, or clip with training.clip_norm",
+                        f"the loss is NaN or infinite (step {progress.step}, epoch {progress.epoch + 1})",
+                        hint="lower training.learning_rate or training.clip_norm",
                     )
                 yield self._progress_event(loss, self.objective.num_tokens(batch) / max(taken, 1e-9))
                 if time.monotonic() - self._written > self.settings.resume_every:
@@ -113,16 +116,19 @@ class Run:
 
     @property
     def is_stale(self) -> bool:
-        """Whether early stopping is on and its patience has run out."""
+        """True if early stopping is on and its patience has run out."""
         return 0 < self.settings.early_stopping <= self.progress.stale
 
     def validate(self) -> Metrics:
-        """The metrics of the averaged weights on the validation data; the first one decides."""
+        """The metrics of the averaged weights on the validation data."""
         self.average.eval()
         return self.objective.validate(self.average)
 
     def try_average(self) -> bool:
-        """Whether the average of the last epochs' weights is better than the best ones (Vaswani et al. 2017, section 6.1); they are then the best."""
+        """Keep the average of the last epochs' weights if it validates better than the best epoch; returns True if so.
+
+        Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 6.1.
+        """
         if len(self.last_weights) < 2 or self.progress.best is None:
             return False
         first = self.last_weights[0]
@@ -141,26 +147,31 @@ class Run:
         return is_better
 
     def write(self) -> None:
-        """Write the resume file and metrics.jsonl: all of this training as it stands between two updates."""
+        """Write the resume file and metrics.jsonl."""
         write_run(self)
         self._written = time.monotonic()
 
     def restore(self) -> None:
-        """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
+        """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
         restore_run(self)
 
-    def _learn(self, batch: TrainingBatch) -> float:
-        """The gradient of one batch, and an update as soon as `accumulate` of them are gathered. Returns the loss in nats."""
+    def _train_on(self, batch: TrainingBatch) -> float:
+        """Compute the gradient of one batch, and take a step once `accumulate` batches are gathered.
+
+        Returns the mean loss.
+        """
         progress, settings = self.progress, self.settings
         if settings.state_zeroing and any(True for _ in leaves(self.state)):
-            self._forget_some()
+            self._zero_states()
         with autocast(self.device, self.precision):
             loss, state = self.objective.loss(self.module, batch, self.state, progress.step)
         if not progress.gathered:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        else:  # summed, so that batches of different sizes make the mean that one batch of them would have
+        else:
+            # Gradients of sums are added here and divided by the number of losses in `_update`. So batches of different
+            # sizes give the gradient of the mean over all their losses, as one large batch would.
             num_losses = self.objective.num_losses(batch)
             (loss * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
             progress.losses += num_losses
@@ -173,12 +184,12 @@ class Run:
         value = loss.item()
         progress.summed += value
         progress.counted += 1
-        if progress.batch % max(1, self.objective.num_batches // RECORDS_AN_EPOCH) == 0:
+        if progress.batch % max(1, self.objective.num_batches // RECORDS_PER_EPOCH) == 0:
             self._record()
         return value
 
     def _update(self) -> None:
-        """One update of the weights by the gradients that were gathered."""
+        """Take one optimizer step with the gathered gradients."""
         progress, settings = self.progress, self.settings
         rate = learning_rate(settings, progress.step, self.total_steps, progress.scale)
         for group in self.optimizer.param_groups:
@@ -197,8 +208,12 @@ class Run:
     def _record(self) -> None:
         self.progress.record(self.optimizer.param_groups[0]["lr"])
 
-    def _forget_some(self) -> None:
-        """Set the state of a few streams, drawn by chance, back to the initial one."""
+    def _zero_states(self) -> None:
+        """Reset the states of randomly chosen streams to the initial state.
+
+        The carried state is otherwise never the initial one after the first batch of an epoch, but every session starts
+        from it.
+        """
         chosen = self.draws.random(len(next(leaves(self.state)))) < self.settings.state_zeroing
         if chosen.any():
             which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
@@ -208,11 +223,11 @@ class Run:
             )
 
     def _weights(self) -> Tensors:
-        """A copy of the averaged weights as they are now, on the CPU."""
+        """A copy of the averaged weights on the CPU."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
 
     def _end_epoch(self) -> Iterator[Event]:
-        """Validate, keep the best weights, and write everything down."""
+        """Validate, keep the weights if they are the best so far, update the plateau schedule, and write the files."""
         progress = self.progress
         self._record()
         start = time.perf_counter()
@@ -220,7 +235,7 @@ class Run:
         progress.seconds += time.perf_counter() - start
         progress.epoch += 1
         progress.batch, progress.order = 0, -1
-        nats = next(iter(metrics.values()))
+        criterion = next(iter(metrics.values()))
         record = {
             "epoch": progress.epoch,
             "step": progress.step,
@@ -228,7 +243,7 @@ class Run:
             "seconds": round(progress.seconds, 1),
         }
         progress.history.append(record)
-        if progress.best is None or nats < next(iter(progress.best["validation"].values())):
+        if progress.best is None or criterion < next(iter(progress.best["validation"].values())):
             progress.best = record
             progress.stale = progress.since_drop = 0
             self.best_weights = self._weights()
@@ -241,18 +256,16 @@ class Run:
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
         self.write()
-        trained = [item["loss"] for item in progress.history if "loss" in item][-RECORDS_AN_EPOCH:]
-        mark = ", the best so far" if progress.best is record else ""
-        yield Notice(
-            f"epoch {progress.epoch}: training {np.mean(trained):.3f}, validation {self.objective.summary(metrics)}{mark}"
-        )
+        trained = [item["loss"] for item in progress.history if "loss" in item][-RECORDS_PER_EPOCH:]
+        mark = ", best so far" if progress.best is record else ""
+        validation = self.objective.summary(metrics)
+        yield Notice(f"epoch {progress.epoch}: training {np.mean(trained):.3f}, validation {validation}{mark}")
 
     def _progress_event(self, loss: float, speed: float) -> Progress:
-        """speed: tokens a second."""
+        """speed: tokens per second."""
         progress, num_batches = self.progress, self.objective.num_batches
-        left = max(0, num_batches - progress.batch) + num_batches * max(
-            0, self.settings.epochs - progress.epoch - 1
-        )  # an epoch may have a few more or less
+        # Clipped at 0: an epoch may have a few batches more than num_batches.
+        left = max(0, num_batches - progress.batch) + num_batches * max(0, self.settings.epochs - progress.epoch - 1)
         text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(progress.seconds / progress.done * left)} left"
         return Progress(
             progress.done,
@@ -267,7 +280,7 @@ class Run:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: 45 s, 12 min, 1 h 05 min."""
+    """Seconds as text: 45 s, 12 min, 1 h 05 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""What a training keeps in its folder, NAME.run: metrics.jsonl, and the resume file, from which it goes on as if it had never stopped."""
+"""The files in NAME.run: metrics.jsonl and the resume file. A resumed training is bit for bit an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESUME_FILE = "resume.safetensors"
 
 
 def write_run(run: Run) -> None:
-    """Write the resume file and metrics.jsonl: all of this training as it stands between two updates."""
+    """Write metrics.jsonl and, to the resume file, everything that the rest of the training depends on."""
     groups, moments = resume.optimizer_parts(run.optimizer)
     drawn, states = resume.randomness(run.device)
     record = {
@@ -57,7 +57,10 @@ def write_run(run: Run) -> None:
 def write_folder(
     folder: Path, history: Sequence[Metrics], resumable: tuple[Metrics, resume.Tensors] | None = None
 ) -> None:
-    """Write metrics.jsonl, a line for each of `history`, and before it the resume file of what can be resumed. RecipeError when that fails."""
+    """Write metrics.jsonl, one line per item of `history`, and the resume file first if there is one.
+
+    Raises RecipeError if that fails.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if resumable is not None:
@@ -69,12 +72,12 @@ def write_folder(
 
 
 def restore_run(run: Run) -> None:
-    """Go back to where the resume file was written. RecipeError when it belongs to another recipe or text."""
+    """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
     record, tensors = resume.read_resume(run.resume_file)
     check_same_recipe(record["recipe"], run.prepared.recipe.tables(), run.resume_file)
     if record["sha256"] != run.objective.data["sha256"]:
         raise RecipeError(
-            f"{run.objective.data['name']} has changed since {run.resume_file} was written; leave --resume out to start anew"
+            f"{run.objective.data['name']} has changed since {run.resume_file} was written; omit --resume to start over"
         )
     run.module.load_state_dict(resume.within("weights", tensors))
     if run.average is not run.module:
@@ -101,15 +104,15 @@ def restore_run(run: Run) -> None:
 
 
 def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
-    """RecipeError unless two recipes train the same model in the same way; what is only shown or stored may differ."""
+    """Raise RecipeError unless both recipes give the same training; settings for display and storage may differ."""
     free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
     for table in (key for key in TOP if key != "defaults"):
         before, now = old.get(table), new.get(table)
-        if table in TABLES and isinstance(before, dict):  # settings that are newer than the file had their defaults
+        if table in TABLES and isinstance(before, dict):
+            # A setting that the file does not know had its default value.
             before = {item.name: item.default for item in settings_of(TABLES[table])} | before
-        before, now = (
-            json.loads(json.dumps(values)) for values in (before, now)
-        )  # a list of the file is a tuple of the recipe
+        # Tuples of the recipe are lists in the file.
+        before, now = (json.loads(json.dumps(values)) for values in (before, now))
         if isinstance(now, dict) and isinstance(before, dict):
             differing = [
                 f"{table}.{key}"
@@ -119,6 +122,5 @@ def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
         else:
             differing = [table] if before != now else []
         if differing:
-            raise RecipeError(
-                f"{path} was written with another {differing[0]}; resume with the same recipe, or leave --resume out to start anew"
-            )
+            advice = "resume with the same recipe, or omit --resume to start over"
+            raise RecipeError(f"{path} was written with another {differing[0]}; {advice}")

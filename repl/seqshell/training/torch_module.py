@@ -28,7 +28,10 @@ def torch_module(model: Model, registry: Registry) -> nn.Module:
 
 
 def torch_module_on(device: str, model: Model, registry: Registry) -> nn.Module:
-    """`torch_module`, moved to a device by name or to the best one for "auto". Raises RecipeError if the device is not available."""
+    """`torch_module`, moved to a device by name or to the best one for "auto".
+
+    Raises RecipeError if the device is not available.
+    """
     try:
         where = find_device(device)
     except ValueError as error:
