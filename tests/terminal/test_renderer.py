@@ -90,7 +90,7 @@ def answer(drawn, text, stop="length", **more):
 
 def test_the_greeting_is_three_lines_from_the_checkpoint():
     assert [line for line, _ in greeting("0.1.0", "shakespeare", HEADER, 80)] == [
-        "seqshell 0.1 · shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats",
+        "seqshell 0.1 · shakespeare: character LSTM 2x512, 3.4M parameters",
         "It goes on with what you write. Try  ROMEO:  then /undo, /regen 3, /top",
         "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
     ]

@@ -12,8 +12,8 @@ PROTOCOLS = (
 )  # of the figures that a language model was measured by; the first that is there is told
 
 
-def title(name: str, header: Mapping[str, Any]) -> str:
-    """Name, unit, architecture and size, parameters, and the figure on held-out data; what the header does not tell is left out."""
+def title(name: str, header: Mapping[str, Any], *, metric: bool = True) -> str:
+    """Return name, unit, architecture and size, parameters and, unless metric=False, the metric on held-out data."""
     config = header.get("config", {})
     tokenizer = header.get("tokenizer", {})
     unit = UNITS.get(str(tokenizer.get("name", "")), "")
@@ -26,7 +26,11 @@ def title(name: str, header: Mapping[str, Any]) -> str:
     layers, hidden = config.get("num_layers"), config.get("hidden_size")
     size = f"{layers}x{hidden}" if isinstance(layers, int) and isinstance(hidden, int) else ""
     what = " ".join(filter(None, (unit, architecture.upper() if len(architecture) <= 4 else architecture, size)))
-    figures = (what, _parameters(header.get("parameters")), _figure(header.get("provenance", {})))
+    figures = (
+        what,
+        _parameters(header.get("parameters")),
+        _figure(header.get("provenance", {})) if metric else "",
+    )
     told = ", ".join(filter(None, figures))
     return f"{name}: {told}" if told else name
 

@@ -39,10 +39,13 @@ HINTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
     """Return at most three lines, each with its style and narrower than the window."""
     short = ".".join(version.split(".")[:2])
-    figures = title(name, header).split(", ")
+    parts = title(name, header, metric=False).split(", ")
     yield (
         _first_that_fits(
-            width, *(f"seqshell {short} · {', '.join(figures[:number])}" for number in range(len(figures), 0, -1)), name
+            width,
+            *(f"seqshell {short} · {', '.join(parts[:number])}" for number in range(len(parts), 0, -1)),
+            f"seqshell {short} · {name}",
+            name,
         ),
         "title",
     )
