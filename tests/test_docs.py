@@ -18,7 +18,7 @@ import pytest
 from seqshell import Task
 from seqshell.core import hookspecs, paths
 from seqshell.core.tasks import task_spec
-from seqshell.core.text_output import Shown
+from seqshell.core.text_output import ResultText
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.shell.commands.help import PURPOSES, WIDTH, describe
@@ -51,9 +51,9 @@ def shell(registry, monkeypatch, tmp_path):
     Path("letters.txt").write_text("i love you\n\nthe cat\n")
     shell = Shell(registry)
     shell.open("tiny")
-    shell.add(replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), beside=True)
-    shell.add(replace(tiny_forecast_model(), name=task_spec("forecast").default_model), beside=True)
-    shell.add(replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), beside=True)
+    shell.workspace.add(replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), background=True)
+    shell.workspace.add(replace(tiny_forecast_model(), name=task_spec("forecast").default_model), background=True)
+    shell.workspace.add(replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), background=True)
     return shell
 
 
@@ -96,7 +96,7 @@ def test_every_commands_example_runs_and_prints_what_it_shows(name, shell):
 
     assert f">>> /{name}" in example
     for typed, printed in steps(example):
-        shown = Shown()
+        shown = ResultText()
         for event in shell.handle(typed):
             shown.add(event)
         if printed:

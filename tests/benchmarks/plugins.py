@@ -165,7 +165,7 @@ def tokens(runs: int) -> None:
 
 def answer(shell: shell_module.Shell) -> float:
     """Seconds of the processor that one answer takes."""
-    shell.add(tiny_model())
+    shell.workspace.add(tiny_model())
     start = time.process_time()
     for _ in shell.handle(f"/continue {TOKENS}"):
         pass

@@ -16,6 +16,8 @@ from seqshell.core.events import (
     Event,
     Finished,
     Likely,
+    LineFinished,
+    LineStarted,
     Moved,
     Notice,
     Picture,
@@ -29,7 +31,7 @@ from seqshell.core.events import (
     Top,
 )
 from seqshell.core.json_values import tidy
-from seqshell.core.text_output import Shown, plain
+from seqshell.core.text_output import ResultText, plain
 
 FINISHED = Finished("ab", 2, "length", -1.0, 0, 2)
 
@@ -62,7 +64,7 @@ def test_results_are_text_and_the_rest_is_none():
 
 
 def test_tokens_count_unless_they_are_told_again():
-    shown = Shown()
+    shown = ResultText()
     assert shown.text is None
     for event in (Token("a"), Token("b"), FINISHED, Text("c"), Token("d")):
         shown.add(event)
@@ -112,9 +114,8 @@ def written(events, task="generate", op="/poem"):
     out, err, raw = io.StringIO(), io.StringIO(), io.StringIO()
     for output in (PlainText(out, err), JsonLines(raw, io.StringIO())):
         output.begin(1, "/poem", None, None)
-        for event in events:
-            output.event(event, op, task)
-        output.settle(op)
+        for event in (LineStarted(op, 1, "/poem", task), *events, LineFinished(True)):
+            output.event(event)
     return out.getvalue(), err.getvalue(), [json.loads(line) for line in raw.getvalue().splitlines()]
 
 

@@ -137,7 +137,7 @@ ZOO = {
     ),
     "offers what another offers": Animal(
         COMMAND.format(body="yield"),
-        "several plugins offer /growl: choose /animal/growl or /zoo/growl",
+        "several plugins offer /growl: use /animal/growl or /zoo/growl",
         stays=True,
         lines=("/growl",),
         twin="zoo",
@@ -182,8 +182,16 @@ ZOO = {
             ("exits", "yield sys.exit(5)", "it called sys.exit"),
             ("returns nothing", "pass", "TypeError"),
             ("yields garbage", "yield 'text'", "TypeError: it yields a str"),
-            ("yields a text that is none", "yield seqshell.Text(3)", "TypeError: the text of a Text is a int"),
-            ("yields a table that is none", "yield seqshell.Table(('a',), (3,))", "TypeError: the columns and rows"),
+            (
+                "yields a text that is none",
+                "yield seqshell.Text(3)",
+                "TypeError: the text of a Text must be a str, not int",
+            ),
+            (
+                "yields a table that is none",
+                "yield seqshell.Table(('a',), (3,))",
+                "TypeError: the columns and each row",
+            ),
         ]
     },
     **{

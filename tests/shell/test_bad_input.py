@@ -31,7 +31,7 @@ BAD = {
     "/classify --explain": "something is missing",
     "/classify -m": "-m needs a value: -m MODEL",
     "/classify -m nothing good": "no model 'nothing'",
-    "/classify -m tiny good": "tiny is no model to classify with, its task is to generate; /models tells the task of each",
+    "/classify -m tiny good": "the task of tiny is generate, not classify; /models lists the tasks",
     "/classify -m ./rubbish.safetensors good": "rubbish.safetensors is no checkpoint or was cut off",
     "/classify -x good": "/classify has no option -x",
     "/classify @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
@@ -62,7 +62,7 @@ BAD = {
     "/forecast 99": "oil-temperature looks 1 to 4 steps ahead, not 99",
     "/forecast 1 2": "'2' is too much; write /forecast [N] [@FILE]",
     "/forecast 1 @a @b": "'@b' is too much",
-    "/forecast -m tiny": "tiny is no model to forecast with, its task is to generate; /models tells the task of each",
+    "/forecast -m tiny": "the task of tiny is generate, not forecast; /models lists the tasks",
     "/forecast -m nothing": "no model 'nothing'",
     "/forecast -x": "/forecast has no option -x",
     "/forecast @nowhere.csv": "cannot read nowhere.csv: No such file or directory",
@@ -94,7 +94,7 @@ BAD = {
     "/reach 3 4": "'4' is too much",
     "/recipes all": "'all' is too much",
     "/record": "something is missing; write /record FILE|off",
-    "/record off": "nothing is recorded; /record FILE begins",
+    "/record off": "no recording to end; /record FILE starts one",
     "/record nowhere/lesson.seq": "cannot write",
     "/record notes.txt": "notes.txt is there already and is no recording",
     "/redo 0": "the number of turns must be 1 to 1,000,000, not 0",
@@ -162,8 +162,8 @@ BAD = {
     "/translate   ": "something is missing; write /translate [-m MODEL] TEXT|@FILE",
     "/translate -m": "-m needs a value: -m MODEL",
     "/translate -m nothing i love you": "no model 'nothing'",
-    "/translate -m tiny i love you": "tiny is no model to translate with, its task is to generate; /models tells the task of each",
-    "/translate -m ./tiny.safetensors i love you": "./tiny.safetensors is no model to translate with",
+    "/translate -m tiny i love you": "the task of tiny is generate, not translate; /models lists the tasks",
+    "/translate -m ./tiny.safetensors i love you": "the task of ./tiny.safetensors is generate, not translate",
     "/translate -m ./rubbish.safetensors i": "rubbish.safetensors is no checkpoint or was cut off",
     "/translate -x i love you": "/translate has no option -x",
     "/translate @nowhere.en": "cannot read nowhere.en: No such file or directory",
@@ -209,9 +209,9 @@ def shell(registry, monkeypatch, tmp_path):
         (tmp_path / name).write_text(text)
     shell = Shell(registry)
     shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
-    shell.add(replace(tiny_translation_model(), name="english-french"), beside=True)
-    shell.add(replace(tiny_classification_model(), name="sentiment"), beside=True)
-    shell.add(replace(tiny_forecast_model(), name="oil-temperature"), beside=True)
+    shell.workspace.add(replace(tiny_translation_model(), name="english-french"), background=True)
+    shell.workspace.add(replace(tiny_classification_model(), name="sentiment"), background=True)
+    shell.workspace.add(replace(tiny_forecast_model(), name="oil-temperature"), background=True)
     (tmp_path / "binary.en").write_bytes(b"i love\xff you\n")
     for line in ("/set max_tokens 4", "abc"):
         list(shell.handle(line))
@@ -270,7 +270,7 @@ BAD_FOR_TRANSLATIONS = {
 
 @pytest.mark.parametrize("line", BAD_FOR_TRANSLATIONS, ids=lambda line: line[:40])
 def test_bad_input_leaves_a_translation_as_it_was(shell, line):
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     list(shell.handle("i love the cat ."))
     before = (
         shell.session.text(),
@@ -324,7 +324,7 @@ BAD_FOR_OTHER_TASKS = {
     ("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines]
 )
 def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
-    shell.use(model)
+    shell.workspace.use(model)
     list(shell.handle("abc" if model == "sentiment" else "1 2 3"))
     before = (shell.session.text(), shell.session.position, shell.session.strategy)
 
@@ -348,7 +348,7 @@ def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
     ],
 )
 def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason):
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     for line in ("i love the cat .", *settings):
         list(shell.handle(line))
     before = shell.session.text()
@@ -363,7 +363,7 @@ def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason
 
 def test_commands_about_a_model_say_when_none_is_open(shell):
     for name in ("tiny", "english-french", "sentiment", "oil-temperature"):
-        shell.close(name)
+        shell.workspace.close(name)
     for line in (
         "abc",
         "/undo",

@@ -14,7 +14,7 @@ from seqshell.cli import script
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
-from seqshell.core.events import Data, Event, Label, Notice, Progress, SettingChanged, Table
+from seqshell.core.events import Data, Event, Label, LineFinished, LineStarted, Notice, Progress, SettingChanged, Table
 from seqshell.core.json_values import tidy
 from seqshell.core.text_output import plain
 from seqshell.shell.completion import complete
@@ -30,7 +30,7 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
-    shell.add(replace(tiny_classification_model(seed=3), name="sentiment"), beside=True)
+    shell.workspace.add(replace(tiny_classification_model(seed=3), name="sentiment"), background=True)
     return shell
 
 
@@ -55,14 +55,14 @@ def only(shell, line, kind):
 
 def test_the_language_model_stays_current_and_where_it_was(shell):
     send(shell, "/feed abc")
-    before = (shell.current, shell.session.position, shell.session.text())
+    before = (shell.workspace.current, shell.session.position, shell.session.text())
     label = only(shell, "/classify hgf", Label)
 
-    assert (shell.current, shell.session.position, shell.session.text()) == before
+    assert (shell.workspace.current, shell.session.position, shell.session.text()) == before
     assert label.answer in ("cat", "dog", "bird")
-    assert shell.sessions["sentiment"].text().text == "hgf"
-    assert shell.answered == "sentiment"
-    assert shell.last_result.startswith(f"{label.answer}\t{label.probs[0][1]:.4f}")
+    assert shell.workspace.sessions["sentiment"].text().text == "hgf"
+    assert shell.workspace.answered == "sentiment"
+    assert shell.last_result.text.startswith(f"{label.answer}\t{label.probs[0][1]:.4f}")
 
 
 def test_a_message_is_labelled_as_the_command_labels_it(labeller):
@@ -85,7 +85,7 @@ def test_a_message_is_labelled_as_the_command_labels_it(labeller):
 def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, row):
     model = labeller.session.model
     config = {} if keep == "none" else {"max_length": 4, "cut": keep}
-    labeller.add(replace(model, name="short", header={**model.header, "config": config}))
+    labeller.workspace.add(replace(model, name="short", header={**model.header, "config": config}))
     Path("a.txt").write_text("abcdefg\nabc\n")
 
     for line in ("abcdefg", "/classify abcdefg", "/classify --explain abcdefg"):
@@ -125,7 +125,7 @@ def test_the_answer_of_another_model_begins_with_its_name(shell):
     first, second = send(shell, "/classify abc")
     assert first == Notice("sentiment:", "label")
     assert isinstance(second, Label)
-    shell.use("sentiment")
+    shell.workspace.use("sentiment")
     assert not [event for event in send(shell, "/classify abc") if isinstance(event, Notice)]
 
 
@@ -138,9 +138,9 @@ def test_why_is_told_where_it_is_asked_for(labeller):
 
 
 def test_a_model_that_labels_is_wanted(shell):
-    with pytest.raises(UsageError, match="tiny is no model to classify with, its task is to generate"):
+    with pytest.raises(UsageError, match="the task of tiny is generate, not classify"):
         send(shell, "/classify -m tiny abc")
-    shell.close("sentiment")
+    shell.workspace.close("sentiment")
     with pytest.raises(CheckpointError) as caught:
         send(shell, "/classify -m nothing abc")
     assert caught.value.hint != "/classify -m MODEL takes another"
@@ -187,12 +187,12 @@ def test_settings_of_drawing_are_not_listed(labeller):
 
 def test_a_file_gives_one_line_for_each_line(shell):
     Path("a.txt").write_text("\n".join(LINES) + "\n", encoding="utf-8")
-    before = shell.sessions["sentiment"].position
+    before = shell.workspace.sessions["sentiment"].position
     events = send(shell, "/classify @a.txt")
     lines = [event for event in events if isinstance(event, Label)]
     (warning,) = [event for event in events if isinstance(event, Notice) and event.level == "warning"]
 
-    assert shell.sessions["sentiment"].position == before
+    assert shell.workspace.sessions["sentiment"].position == before
     assert [event.text for event in lines] == LINES
     assert [event.item for event in lines] == [1, 2, 3, 4, 5, 6, 7]
     assert [bool(event.answer) for event in lines] == [True, False, True, False, False, True, True]
@@ -203,7 +203,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
             )
     assert warning.text.startswith("line 5: sentiment knows nothing of '\u4eca\u65e5\u306f'")
     assert events[-2] == Notice("6 lines labelled, 1 could not be")
-    assert events[-1] == Data({"lines": 7, "failed": 1})
+    assert events[-1] == Data({"lines": 7, "failed": 1}, op="classify")
 
 
 def test_lines_go_into_a_file_whole_and_in_their_order(shell):
@@ -219,7 +219,7 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     assert any(isinstance(event, Progress) for event in events)
     assert events[-2:] == [
         Notice("6 lines labelled, 1 could not be · written to a.tsv"),
-        Data({"lines": 7, "failed": 1, "file": "a.tsv"}),
+        Data({"lines": 7, "failed": 1, "file": "a.tsv"}, op="classify"),
     ]
     lines = json.loads(Path("a.json").read_text())["lines"]
     assert [line["label"] for line in lines] == [event.answer for event in shown]
@@ -240,7 +240,7 @@ def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypat
     Path("a.txt").write_text("\n".join(texts))
     found = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
     assert [event.text for event in found] == texts
-    session = shell.sessions["sentiment"]
+    session = shell.workspace.sessions["sentiment"]
     assert all(event.answer == session.classify(event.text).answer for event in found)
 
 
@@ -282,9 +282,8 @@ def rendered(kind, events, **options):
     out, err = (_Stream() for _ in range(2))
     output = kind(out, err, **options)
     output.begin(1, "x", "x", None)
-    for event in events:
-        output.event(event, "classify", "classify")
-    output.settle("classify")
+    for event in (LineStarted("classify", 1, "x", "classify"), *events, LineFinished(True)):
+        output.event(event)
     return out.text, err.text
 
 

@@ -16,7 +16,7 @@ from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.events import Data, Forecast, Notice, Table, Text
 from seqshell.core.json_values import tidy
 from seqshell.core.tasks import task_spec
-from seqshell.core.text_output import Shown
+from seqshell.core.text_output import ResultText
 from seqshell.models.summary import title
 from seqshell.testing import shell_for, tiny_forecast_model, tiny_model
 
@@ -38,7 +38,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
-    shell.add(replace(tiny_forecast_model(), name=FORECASTER), beside=True)
+    shell.workspace.add(replace(tiny_forecast_model(), name=FORECASTER), background=True)
     return shell
 
 
@@ -114,7 +114,6 @@ def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothi
         or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
     )
     assert shell.session.position == 0
-    assert not shell.changed
 
 
 def test_feed_observes_without_forecasting(shell):
@@ -127,7 +126,7 @@ def test_feed_observes_without_forecasting(shell):
 @pytest.mark.parametrize("line", ["/regen", "/top", "/score 1", "/continue", "/translate -m tiny 1"])
 def test_what_is_for_other_tasks_says_so(shell, line):
     error = fails(shell, line, (UsageError, CheckpointError))
-    assert re.search(r"is for the task|is no model to translate with", error.message)
+    assert re.search(r"is for the task|not translate", error.message)
 
 
 # /forecast
@@ -163,14 +162,14 @@ def test_the_other_model_forecasts_from_the_background(beside):
     position = beside.session.position
     told = only(beside, "/forecast 2 --example")
 
-    assert beside.current == "tiny"
+    assert beside.workspace.current == "tiny"
     assert beside.session.position == position
-    assert beside.sessions[FORECASTER].position == 8
-    assert beside.answered == FORECASTER
+    assert beside.workspace.sessions[FORECASTER].position == 8
+    assert beside.workspace.answered == FORECASTER
     assert only(beside, "/forecast 2").values.tolist() == told.values.tolist()
     assert (
         fails(beside, "/forecast -m tiny").message
-        == "tiny is no model to forecast with, its task is to generate; /models tells the task of each"
+        == "the task of tiny is generate, not forecast; /models lists the tasks"
     )
     beside.interactive = True
     assert Notice(f"{FORECASTER}:", "label") in send(beside, "/forecast 2")
@@ -179,7 +178,7 @@ def test_the_other_model_forecasts_from_the_background(beside):
 def test_without_the_shipped_model_another_one_can_be_named(shell):
     lone = shell_for(tiny_model())
     assert fails(lone, "/forecast -m nobody", CheckpointError).hint != "/forecast -m MODEL takes another"
-    lone.add(replace(tiny_forecast_model(), name="mine"), beside=True)
+    lone.workspace.add(replace(tiny_forecast_model(), name="mine"), background=True)
     assert only(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
 
 
@@ -244,11 +243,10 @@ def test_what_was_set_for_the_current_model_does_not_count_beside_it(beside):
 def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     told = only(shell, "/forecast 2 --example")
     for name in ("f.json", "f.txt", "f.png", "f.svg"):
-        values = only(shell, f"/forecast 2 -o {name}", Data).values
+        data = only(shell, f"/forecast 2 -o {name}", Data)
     kept = json.loads(Path("f.json").read_text())
 
-    assert shell.op == "forecast"
-    assert values["values"] == told.values[:, 0].tolist()
+    assert (data.op, data.values["values"]) == ("forecast", told.values[:, 0].tolist())
     assert kept["values"] == tidy(told.values[:, 0])
     assert kept["history"] == tidy(told.history[:, 0])
     assert kept["low"] == tidy(told.low[:, 0])
@@ -281,11 +279,9 @@ def written(shell, line, **options):
     outputs = PlainText(out, err, **options), JsonLines(raw, io.StringIO())
     for output in outputs:
         output.begin(1, line, None, None)
-    for event in shell.handle(line):
+    for event in shell.run(line):
         for output in outputs:
-            output.event(event, shell.op, str(shell.task))
-    for output in outputs:
-        output.settle(shell.op)
+            output.event(event)
     return out.getvalue(), err.getvalue(), [json.loads(object_) for object_ in raw.getvalue().splitlines()]
 
 
@@ -331,7 +327,7 @@ def test_the_text_of_a_series_is_written_as_it_may_be_typed(shell):
 
 
 def test_a_session_is_saved_and_restored_with_its_values(shell):
-    shown = Shown()
+    shown = ResultText()
     for line in ("9.8 9.9", "/branch warm", "12", "/save kept"):
         send(shell, line)
     before = only(shell, "/forecast")

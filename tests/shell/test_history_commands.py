@@ -98,11 +98,11 @@ def test_the_same_message_after_undo_gives_the_same_text_and_regen_another(shell
 
 def test_undo_says_when_the_last_answer_came_from_another_model(shell):
     send(shell, "abc")
-    shell.add(tiny_model(seed=1))
+    shell.workspace.add(tiny_model(seed=1))
     send(shell, "/feed abc")
     notice = send(shell, "/undo")[0]
 
-    assert notice == Notice("the last answer came from tiny; this takes back what tiny-2 read and said")
+    assert notice == Notice("the last answer came from tiny; this undoes a turn of tiny-2")
 
 
 @pytest.mark.parametrize(("where", "position"), [("2", 2), ("-6", 2), ("bc", 3), ('"bc"', 3), ("0", 0)])

@@ -46,7 +46,7 @@ def test_load_opens_a_model_beside_the_others(shell):
     events = send(shell, "/load two")
 
     assert events == [ModelOpened("two", "two: character RNN 1x8, 1.8k parameters")]
-    assert (shell.current, list(shell.sessions)) == ("two", ["one", "two"])
+    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("two", ["one", "two"])
     send(shell, "/load one")
     assert shell.session.position == 18
 
@@ -90,7 +90,7 @@ def test_restore_refuses_a_model_and_names_the_command_that_opens_it(shell):
 def test_close_goes_back_to_the_other_model(shell):
     send(shell, "/load two", "/close two")
 
-    assert (shell.current, list(shell.sessions)) == ("one", ["one"])
+    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("one", ["one"])
 
 
 def test_models_are_listed_with_task_and_whether_they_are_open(shell, tmp_path):

@@ -146,7 +146,7 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
     assert message("/reach") == "tiny has not read two tokens, of which the first can have told of the second, yet"
     list(shell.handle("/feed abc"))
     assert message("/reach 0") == "the number of tokens must be 1 to 1,000, not 0"
-    shell.add(tiny_model())
+    shell.workspace.add(tiny_model())
     list(shell.handle("/feed abc"))
     assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
     with pytest.raises(

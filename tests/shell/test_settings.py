@@ -42,7 +42,7 @@ def shell_with(*, config=None, command_line=None, defaults=None):
     registry = load_registry(Policy(no_plugins=True), modules=[Plugin])
     settings = Settings(registry.samplers, registry.strategies, config=config or {}, command_line=command_line or {})
     shell = Shell(registry, settings=settings)
-    shell.add(replace(tiny_model(), header={"defaults": defaults or {}}))
+    shell.workspace.add(replace(tiny_model(), header={"defaults": defaults or {}}))
     return shell
 
 
@@ -204,11 +204,13 @@ def test_an_error_on_the_command_line_is_an_error():
 def test_another_model_brings_its_own_defaults():
     shell = shell_with(defaults={"max_tokens": 10, "sampler": "temperature=0.1"}, command_line={"top_k": "3"})
     shell.settings.set("temperature", "0.9")
-    shell.add(replace(tiny_model(seed=1), header={"defaults": {"max_tokens": 11, "sampler": "temperature=0.2"}}))
+    shell.workspace.add(
+        replace(tiny_model(seed=1), header={"defaults": {"max_tokens": 11, "sampler": "temperature=0.2"}})
+    )
     assert stands(shell.settings, "max_tokens") == (11, "checkpoint")
     assert stands(shell.settings, "temperature") == (0.2, "checkpoint")
     assert stands(shell.settings, "top_k") == (3, "command line")
-    shell.use("tiny")
+    shell.workspace.use("tiny")
     assert stands(shell.settings, "max_tokens") == (10, "checkpoint")
     assert stands(shell.settings, "temperature") == (0.9, "/set")
 
@@ -217,13 +219,13 @@ def test_the_budget_for_snapshots_reaches_the_sessions():
     shell = shell_with()
     shell.settings.set("snapshot_mb", "2")
     assert shell.session.snapshot_mb == 2
-    shell.add(tiny_model(seed=1))
+    shell.workspace.add(tiny_model(seed=1))
     assert shell.session.snapshot_mb == 2
 
 
 def test_a_setting_of_the_chain_needs_a_model():
     shell = shell_with()
-    shell.close("tiny")
+    shell.workspace.close("tiny")
     assert shell.settings.get("max_tokens") == 200
     with pytest.raises(UsageError, match="temperature belongs to a model, and none is open"):
         shell.settings.set("temperature", "1")

@@ -6,7 +6,7 @@ import pytest
 
 import seqshell
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
-from seqshell.core.events import Finished, Notice, Quit, Text, Token
+from seqshell.core.events import Finished, LineFinished, LineStarted, Notice, Quit, Text, Token
 from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
 
 
@@ -41,8 +41,8 @@ def test_an_empty_line_goes_on_at_the_prompt_and_is_skipped_in_scripts():
     assert list(shell.handle("")) == []
     shell.interactive = True
     assert len(said(shell, "", "")) == 6
-    assert shell.op == "/continue"
-    assert shell.history == ["/set max_tokens 3", "", ""]
+    assert next(shell.run("")) == LineStarted("/continue", 4, "", "generate")
+    assert shell.history.lines == ["/set max_tokens 3", "", "", ""]
 
 
 def test_an_empty_block_is_an_empty_message():
@@ -50,10 +50,14 @@ def test_an_empty_block_is_an_empty_message():
     assert list(shell.handle('""""""')) == []
 
 
-def test_comments_do_nothing_and_are_not_in_the_history():
+@pytest.mark.parametrize("line", ["/# why", ""])
+def test_comments_do_nothing_and_are_not_in_the_history(line):
     shell = shell_for(tiny_model())
-    assert list(shell.handle("/# why")) == []
-    assert shell.history == []
+    shell.interactive = line != ""
+    for events in (shell.run(line), shell.handle(line)):
+        assert list(events) == []
+        events.close()  # a generator, as the events of every line
+    assert shell.history.lines == []
 
 
 @pytest.mark.parametrize(
@@ -95,16 +99,55 @@ def test_a_message_that_is_too_long_is_refused_before_anything_changes():
     with pytest.raises(UsageError, match="a message is at most 10 MB"):
         list(shell.handle("é" * 5_000_001))
     assert shell.session.position == 0
-    assert not shell.changed
 
 
-def test_whether_a_failed_line_changed_anything_is_told():
+def ending(shell, line):
+    """The last event of a line, and the error that follows it."""
+    events = []
+    try:
+        events.extend(shell.run(line))
+    except seqshell.SeqshellError as error:
+        return events[-1], type(error)
+    return events[-1], None
+
+
+def test_the_end_of_a_line_says_whether_it_changed_anything_and_whether_it_failed():
+    @seqshell.command("half")
+    def half(shell, arguments):
+        shell.session.feed("abc")
+        yield from ()
+        raise UsageError("no more")
+
+    shell = shell_for(tiny_model(), plugins=[plugin(seqshell_commands=lambda: [half])])
+    assert ending(shell, "abcxyz") == (LineFinished(False, failed=True), seqshell.VocabularyError)
+    assert ending(shell, "/half") == (LineFinished(True, failed=True), UsageError)
+    assert ending(shell, "abc") == (LineFinished(True), None)
+    assert ending(shell, "/history") == (LineFinished(False), None)
+
+
+def test_lines_of_a_script_start_and_finish_within_the_line_that_runs_it(tmp_path):
+    (tmp_path / "inner.seq").write_text("/feed b\n")
+    (tmp_path / "outer.seq").write_text("/# comment\n/source inner.seq\n/c 1\n")
     shell = shell_for(tiny_model())
-    with pytest.raises(seqshell.VocabularyError):
-        list(shell.handle("abcxyz"))
-    assert not shell.changed
-    list(shell.handle("abc"))
-    assert shell.changed
+    events = list(shell.run("/source outer.seq"))
+    kinds = [(event.op, event.number) if isinstance(event, LineStarted) else type(event).__name__ for event in events]
+    assert kinds == [
+        ("/source", 1), ("/source", 2), ("/feed", 3), "LineFinished", "LineFinished", ("/continue", 4), "Token", "Finished", "LineFinished",
+        "LineFinished",
+    ]  # fmt: skip
+    assert shell.line is None
+    assert shell.history.lines == ["/source outer.seq", "/source inner.seq", "/feed b", "/c 1"]
+
+
+def test_an_abandoned_line_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a.seq").write_text("abc\n")
+    shell = shell_for(tiny_model())
+    events = shell.run("/source a.seq")
+    [next(events) for _ in range(4)]
+    events.close()
+    assert shell.line is None
+    answer = said(shell, "/continue 5")
+    assert shell.last_result.text == answer
 
 
 def test_one_line_is_one_turn():
@@ -120,11 +163,11 @@ def test_one_line_is_one_turn():
 def test_the_last_result_is_what_a_script_prints():
     shell = shell_for(tiny_model())
     answer = said(shell, "abc")
-    assert shell.last_result == answer
+    assert shell.last_result.text == answer
     list(shell.handle("/undo"))  # prints nothing
-    assert shell.last_result == answer
+    assert shell.last_result.text == answer
     list(shell.handle("/set max_tokens"))
-    assert "max_tokens" in shell.last_result
+    assert "max_tokens" in shell.last_result.text
 
 
 def test_an_interrupt_ends_the_answer_at_a_token_and_keeps_what_is_committed():
@@ -159,15 +202,19 @@ def test_every_model_has_its_own_timeline(tmp_path):
     shell.open(one)
     list(shell.handle("/feed abc"))
     list(shell.handle("/load ./two.safetensors"))
-    assert (shell.current, shell.session.position) == ("two", 0)
+    assert (shell.workspace.current, shell.session.position) == ("two", 0)
     shell.open("./one.safetensors")  # it goes on where it stands
-    assert (shell.current, shell.session.position, list(shell.sessions)) == ("one", 3, ["one", "two"])
-    shell.close("one")
-    assert (shell.current, list(shell.sessions)) == ("two", ["two"])
-    shell.close("two")
-    assert shell.current is None
+    assert (shell.workspace.current, shell.session.position, list(shell.workspace.sessions)) == (
+        "one",
+        3,
+        ["one", "two"],
+    )
+    shell.workspace.close("one")
+    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("two", ["two"])
+    shell.workspace.close("two")
+    assert shell.workspace.current is None
     with pytest.raises(UsageError, match="'two' is not open; open: none"):
-        shell.use("two")
+        shell.workspace.use("two")
 
 
 def test_two_files_of_one_name_are_two_models(tmp_path):
@@ -177,7 +224,7 @@ def test_two_files_of_one_name_are_two_models(tmp_path):
     shell = shell_for()
     shell.open("a/tiny.safetensors")
     shell.open("b/tiny.safetensors")
-    assert list(shell.sessions) == ["tiny", "tiny-2"]
+    assert list(shell.workspace.sessions) == ["tiny", "tiny-2"]
 
 
 def test_a_model_that_cannot_be_opened_changes_nothing(tmp_path):
@@ -186,7 +233,7 @@ def test_a_model_that_cannot_be_opened_changes_nothing(tmp_path):
     for word in ("./bad.safetensors", "nowhere"):
         with pytest.raises(CheckpointError):
             shell.open(word)
-    assert (shell.current, list(shell.sessions)) == ("tiny", ["tiny"])
+    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("tiny", ["tiny"])
 
 
 def test_a_saved_session_goes_on_with_the_same_next_token(tmp_path):
@@ -198,11 +245,11 @@ def test_a_saved_session_goes_on_with_the_same_next_token(tmp_path):
     following = said(shell, "/continue 20")
     other = shell_for()
     other.open(path)
-    other.restore("./saved.safetensors")
-    assert list(other.sessions) == ["tiny"]
+    other.workspace.restore("./saved.safetensors")
+    assert list(other.workspace.sessions) == ["tiny"]
     assert said(other, "/continue 20") == following
     alone = shell_for()
-    alone.restore("./saved.safetensors")  # opens the model, too
+    alone.workspace.restore("./saved.safetensors")  # opens the model, too
     assert said(alone, "/continue 20") == following
 
 
@@ -287,7 +334,7 @@ def test_a_command_is_refused_for_a_model_of_another_task():
 
 def test_what_comes_up_between_the_lines_is_told_with_the_next_results():
     shell = shell_for(tiny_model())
-    shell.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
+    shell.workspace.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
     events = list(shell.handle("/history"))
     assert [event for event in events if isinstance(event, Notice)] == [
         Notice("tiny: max_tokens must be 1 to 1,000,000, not -1", "warning")

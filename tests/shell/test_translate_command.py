@@ -22,6 +22,8 @@ from seqshell.core.events import (
     Attention,
     Data,
     Finished,
+    LineFinished,
+    LineStarted,
     Notice,
     Progress,
     Score,
@@ -32,7 +34,7 @@ from seqshell.core.events import (
     Translation,
 )
 from seqshell.core.json_values import tidy
-from seqshell.core.text_output import Shown
+from seqshell.core.text_output import ResultText
 from seqshell.models.summary import direction, title
 from seqshell.shell.commands import output_files
 from seqshell.shell.completion import complete
@@ -48,14 +50,14 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
-    shell.add(replace(tiny_translation_model(seed=3), name="english-french"), beside=True)
+    shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
     return shell
 
 
 @pytest.fixture
 def translator(shell):
     """The same with the one that translates as the current model."""
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     return shell
 
 
@@ -73,15 +75,15 @@ def only(shell, line, kind):
 
 def test_the_language_model_stays_current_and_where_it_was(shell):
     send(shell, "/feed abc")
-    before = (shell.current, shell.session.position, shell.session.text())
+    before = (shell.workspace.current, shell.session.position, shell.session.text())
     *tokens, finished = send(shell, "/translate i love the cat .")
 
-    assert (shell.current, shell.session.position, shell.session.text()) == before
+    assert (shell.workspace.current, shell.session.position, shell.session.text()) == before
     assert isinstance(finished, Translation)
     assert len(finished.answer.split()) > 3
-    assert "".join(token.text for token in tokens) == finished.answer == shell.last_result
-    assert shell.sessions["english-french"].text().text.strip() == finished.answer
-    assert shell.answered == shell.translated == "english-french"
+    assert "".join(token.text for token in tokens) == finished.answer == shell.last_result.text
+    assert shell.workspace.sessions["english-french"].text().text.strip() == finished.answer
+    assert shell.workspace.answered == shell.workspace.translated == "english-french"
 
 
 def test_undo_says_that_the_answer_came_from_another_model(shell):
@@ -89,15 +91,15 @@ def test_undo_says_that_the_answer_came_from_another_model(shell):
     send(shell, "/translate i love you")
     notice, *_ = send(shell, "/undo")
 
-    assert notice.text == "the last answer came from english-french; this takes back what tiny read and said"
+    assert notice.text == "the last answer came from english-french; this undoes a turn of tiny"
     assert shell.session.position == 0
-    assert shell.sessions["english-french"].position
+    assert shell.workspace.sessions["english-french"].position
 
 
 def test_the_model_in_the_background_can_become_current_and_go_back(shell):
     first = only(shell, "/translate the cat", Translation)
     second = only(shell, "/translate i love you", Translation)
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     send(shell, "/undo")
     assert shell.session.text().text.strip() == first.answer
     send(shell, "/redo")
@@ -117,20 +119,20 @@ def test_another_model_is_taken_by_name_or_path_and_opened_once(shell, tmp_path)
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors")
     found = only(shell, f"/translate -m {path} i love you", Translation)
 
-    assert shell.current == "tiny"
-    assert list(shell.sessions) == ["tiny", "english-french", "words"]
+    assert shell.workspace.current == "tiny"
+    assert list(shell.workspace.sessions) == ["tiny", "english-french", "words"]
     for word in (f"./{path.name}", "words"):
         assert only(shell, f"/translate -m {word} i love you", Translation).answer == found.answer
-    assert list(shell.sessions) == ["tiny", "english-french", "words"]
-    assert shell.open(path) is shell.sessions["words"]
+    assert list(shell.workspace.sessions) == ["tiny", "english-french", "words"]
+    assert shell.open(path) is shell.workspace.sessions["words"]
 
 
 def test_a_model_of_another_task_is_not_even_opened(shell, tmp_path):
     path = tiny_checkpoint(tmp_path / "letters.safetensors")
-    with pytest.raises(UsageError, match="its task is to generate") as caught:
+    with pytest.raises(UsageError, match="is generate, not translate") as caught:
         send(shell, f"/translate -m {path} i love you")
     assert caught.value.code == "wrong_task"
-    assert list(shell.sessions) == ["tiny", "english-french"]
+    assert list(shell.workspace.sessions) == ["tiny", "english-french"]
 
 
 def test_without_the_shipped_model_the_error_says_what_else(monkeypatch, tmp_path):
@@ -145,7 +147,7 @@ def test_people_see_which_languages_before_an_answer_from_the_background(shell):
     shell.interactive = True
     assert send(shell, "/translate i love you")[0] == Notice("english -> french:", "label")
     assert not [event for event in send(shell, "/score abc") if isinstance(event, Notice)]
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     assert not [event for event in send(shell, "/translate i love you") if isinstance(event, Notice)]
 
 
@@ -171,7 +173,7 @@ def test_a_prefix_is_how_the_answer_begins(shell):
 def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):
     plain = only(shell, "/translate i love you", Translation).answer
     assert only(shell, '/translate "i love\\nyou"', Translation).answer == plain
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     assert only(shell, '"""\ni love\nyou\n"""', Translation).answer == plain
 
 
@@ -197,7 +199,7 @@ def test_plugins_hear_the_tokens_of_the_session_that_translates(shell):
             heard.append((session.model.name, token.text))
 
     shell = shell_for(tiny_model(), plugins=[Plugin()])
-    shell.add(replace(tiny_translation_model(seed=3), name="english-french"), beside=True)
+    shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
     finished = only(shell, "/translate the cat", Translation)
     assert "".join(text for _, text in heard) == finished.answer
     assert {name for name, _ in heard} == {"english-french"}
@@ -217,9 +219,9 @@ def test_the_answer_is_written_and_shown(shell):
 
 def test_a_file_gives_one_line_for_each_line(shell):
     Path("a.en").write_text("\n".join(LINES) + "\n", encoding="utf-8")
-    before = shell.sessions["english-french"].position
+    before = shell.workspace.sessions["english-french"].position
     events = send(shell, "/translate @a.en")
-    assert shell.sessions["english-french"].position == before
+    assert shell.workspace.sessions["english-french"].position == before
     lines = [event for event in events if isinstance(event, Translation)]
     warnings, notice = [event for event in events if isinstance(event, Notice)], events[-2]
 
@@ -232,7 +234,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
     assert warnings[0].level == "warning"
     assert warnings[0].text.startswith("line 5: english-french knows nothing of '\u4eca\u65e5\u306f'")
     assert notice == Notice("5 lines translated, 1 could not be")
-    assert events[-1] == Data({"lines": 6, "failed": 1})
+    assert events[-1] == Data({"lines": 6, "failed": 1}, op="translate")
 
 
 def test_lines_go_into_a_file_whole_and_in_their_order(shell):
@@ -246,7 +248,7 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     assert any(isinstance(event, Progress) for event in events)
     assert events[-2:] == [
         Notice("5 lines translated, 1 could not be · written to a.fr"),
-        Data({"lines": 6, "failed": 1, "file": "a.fr"}),
+        Data({"lines": 6, "failed": 1, "file": "a.fr"}, op="translate"),
     ]
     assert [line["text"] for line in json.loads(Path("a.json").read_text())["lines"]] == shown
 
@@ -293,7 +295,7 @@ def test_the_best_are_told_with_their_scores(translator):
     for line in ("/strategy beam width=4", "/set nbest 3"):
         send(translator, line)
     *tokens, finished = send(translator, "i love the cat .")
-    first, *rest = translator.last_result.split("\n")
+    first, *rest = translator.last_result.text.split("\n")
 
     assert len(finished.candidates) == 3
     assert first == finished.answer == finished.candidates[0].text == "".join(token.text for token in tokens)
@@ -305,7 +307,7 @@ def test_the_best_are_told_with_their_scores(translator):
 def test_settings_of_translations_are_listed_for_them_alone(shell):
     own = {"nbest", "unk", "replace_unk"}
     assert not own & {row[0] for row in only(shell, "/set", Table).rows}
-    shell.use("english-french")
+    shell.workspace.use("english-french")
     listed = {row[0] for row in only(shell, "/set", Table).rows}
     assert own | {"max_tokens", "stop"} <= listed
     assert not {"horizon", "newline"} & listed
@@ -327,7 +329,7 @@ def test_settings_reach_the_model_in_the_background_but_for_those_of_a_model(she
     for line in ("/set replace_unk off", "/set max_tokens 1", "/set stop a"):
         send(shell, line)
     found = only(shell, "/translate i love the cat .", Translation)
-    assert shell.sessions["english-french"].replaces_unknown is False
+    assert shell.workspace.sessions["english-french"].replaces_unknown is False
     assert found.num_tokens > 1
 
 
@@ -352,7 +354,7 @@ def test_attention_is_of_the_last_translation_whoever_made_it(shell):
     assert weights.shape == (finished.num_tokens, 6)
     assert weights.sum(1) == pytest.approx(1)
     assert data.values["alignment"] == weights.argmax(1).tolist()
-    assert shell.last_result.split("\n")[0].split() == data.values["source"]
+    assert shell.last_result.text.split("\n")[0].split() == data.values["source"]
 
 
 def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
@@ -538,12 +540,14 @@ def test_a_translation_is_one_line_whatever_the_model_writes(capsys, monkeypatch
 
     told = script.PlainText(Out(), sys.stderr)
     told.begin(1, "", "x", None)
-    for text in ("a\n", "b\r\n"):
-        told.event(Token(text), "translate", "translate")
-    told.event(Translation("a\nb\r\n", 2, "eos", -1.0, 0, 2), "translate", "translate")
-    told.event(Translation("c\nd", 2, "eos", -1.0, 0, 2, item=1), "/translate", "generate")
+    answer = [*map(Token, ("a\n", "b\r\n")), Translation("a\nb\r\n", 2, "eos", -1.0, 0, 2)]
+    for event in (LineStarted("translate", 1, "x", "translate"), *answer, LineFinished(True)):
+        told.event(event)
+    item = Translation("c\nd", 2, "eos", -1.0, 0, 2, item=1)
+    for event in (LineStarted("/translate", 2, "/translate @a", "generate"), item, LineFinished(False)):
+        told.event(event)
     assert "".join(out) == "a b  \nc d\n"
-    shown = Shown()
+    shown = ResultText()
     shown.add(Translation("c\nd", 2, "eos", -1.0, 0, 2))
     shown.add(Finished("c\nd", 2, "eos", -1.0, 0, 2))
     assert shown.text == "c d\nc\nd"

@@ -126,8 +126,8 @@ def test_tokens_cannot_steer_the_terminal():
 def answering(*lines, current="tiny", width=80):
     """A shell at the terminal, a model that translates in the background unless it is `current`; what is shown after the lines."""
     shell = shell_for(tiny_model(), seed=7)
-    shell.add(replace(tiny_translation_model(seed=3), name="english-french"), beside=True)
-    shell.use(current)
+    shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
+    shell.workspace.use(current)
     shell.interactive = True
     answers = Answering(shell, Printer(Screen(), colours=0, width=lambda: width), Signals())
     for line in lines:
@@ -137,7 +137,7 @@ def answering(*lines, current="tiny", width=80):
 
 def test_an_answer_from_the_background_begins_with_the_languages_on_its_line():
     answers, shown = answering("/translate i love the cat .")
-    text = answers.shell.sessions["english-french"].text().text.strip()
+    text = answers.shell.workspace.sessions["english-french"].text().text.strip()
     assert shown.startswith(f"english -> french: {text}▌")
     assert "tokens · /attention shows the weights" in shown
     assert "Enter continues" not in shown

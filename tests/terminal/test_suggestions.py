@@ -164,5 +164,5 @@ def test_the_toolbar_tells_where_the_session_stands(shell):
 
 
 def test_the_toolbar_without_a_model_says_so(shell):
-    shell.close("tiny")
+    shell.workspace.close("tiny")
     assert list(toolbar_parts(shell)) == ["no model"]

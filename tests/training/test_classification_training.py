@@ -396,4 +396,4 @@ def test_a_training_that_is_stopped_at_once_says_so(tmp_path):
     events.close()
 
     assert [notice.text for notice in shell.notices] == ["stopped before anything was learnt; nothing is kept"]
-    assert shell.current is None
+    assert shell.workspace.current is None

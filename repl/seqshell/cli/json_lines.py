@@ -13,6 +13,8 @@ from seqshell.core.events import (
     Finished,
     Forecast,
     Label,
+    LineFinished,
+    LineStarted,
     ModelOpened,
     Moved,
     Notice,
@@ -28,7 +30,7 @@ from seqshell.core.events import (
 from seqshell.core.json_values import tidy
 from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import Shown, forecast_values
+from seqshell.core.text_output import ResultText, forecast_values
 from seqshell.shell.failures import Fault
 
 
@@ -45,6 +47,9 @@ class JsonLines:
         self._number: int | None = None
         self._file: str | None = None
         self._input: str | None = None
+        self._running: list[LineStarted] = []  # the line and, inside it, the lines that it runs
+        self._op = ""
+        self._heard = False
         self._forget()
 
     def start(self, about: Mapping[str, Any]) -> None:
@@ -54,10 +59,22 @@ class JsonLines:
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
         """A line is going to be run. message: its text, if it is a message. file: its source, where there are several."""
         self._number, self._file, self._input = number, file, message
+        self._running.clear()
         self._forget()
 
-    def event(self, event: Event, op: str, task: str) -> None:
-        """Take in what happened while `op` was at work on a model of the task."""
+    def event(self, event: Event) -> None:
+        """Take in the next event of the line. A line of a script that it runs has a result if it had any event."""
+        if isinstance(event, LineStarted):
+            self._running.append(event)
+            self._op = event.op
+            return
+        if isinstance(event, LineFinished):
+            self._running.pop()
+            if (self._heard or not self._running) and not event.failed:
+                self._settle(self._op)
+            self._op = self._running[-1].op if self._running else ""
+            return
+        self._heard = True
         if isinstance(event, Token):
             self._shown.add(event)
             if self._stream:
@@ -76,13 +93,14 @@ class JsonLines:
             if isinstance(event, Translation):
                 self._result(Task.TRANSLATE, _translation(event))
             else:
-                self._result(task, _answer(event, self._input))
+                self._result(Task.GENERATE, _answer(event, self._input))
         elif isinstance(event, Label):
             self._result(Task.CLASSIFY, _label(event))
         elif isinstance(event, Forecast):
             self._result(Task.FORECAST, forecast_values(event))
         elif isinstance(event, Data):
             self._values.update(event.values)
+            self._op = event.op or self._op
         elif isinstance(event, SettingChanged):
             self._values.update(name=event.name, value=event.value, was=event.was)
         elif isinstance(event, Moved):
@@ -102,8 +120,8 @@ class JsonLines:
         """The result for an empty message, where lines go one to one."""
         self._result(task, {"input": "", "text": ""})
 
-    def settle(self, op: str) -> None:
-        """A line, or one of a script that it runs, is done: its result, unless every answer was one already."""
+    def _settle(self, op: str) -> None:
+        """Write the result of a line, unless every answer was one already."""
         if self._values:
             self._result(op, self._values)
         elif self._shown.text is not None or not self._results:
@@ -132,10 +150,11 @@ class JsonLines:
         return {"line": self._number} if self._file is None else {"file": self._file, "line": self._number}
 
     def _forget(self) -> None:
-        self._shown = Shown()
+        self._shown = ResultText()
         self._drawn: list[dict[str, Any]] = []
         self._values: dict[str, Any] = {}
         self._results = 0
+        self._heard = False
 
     def _put(self, values: Mapping[str, Any]) -> None:
         self._out.write(one_line(values) + "\n")

@@ -6,7 +6,18 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from seqshell.core.events import Event, Finished, Forecast, Label, Notice, Progress, Token, Translation
+from seqshell.core.events import (
+    Event,
+    Finished,
+    Forecast,
+    Label,
+    LineFinished,
+    LineStarted,
+    Notice,
+    Progress,
+    Token,
+    Translation,
+)
 from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import in_one_line, labels, numbered, plain
@@ -29,6 +40,7 @@ class PlainText:
         self._one_to_one = one_to_one
         self._open = False  # whether stdout stands inside a line
         self._told = False  # whether tokens of the answer at work were printed
+        self._translates = False  # whether the answer is one line, whatever the model writes
         self._flushed = 0.0
         self._part = 0
 
@@ -43,10 +55,14 @@ class PlainText:
                 "".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n")))
             )
 
-    def event(self, event: Event, op: str, task: str) -> None:
+    def event(self, event: Event) -> None:
         """Print what is a result."""
-        if isinstance(event, Token):
-            self._write(in_one_line(event.text) if Task.TRANSLATE in (task, op.removeprefix("/")) else event.text)
+        if isinstance(event, LineStarted):
+            self._translates = Task.TRANSLATE in (event.task, event.op.removeprefix("/"))
+        elif isinstance(event, LineFinished):
+            self._settle()
+        elif isinstance(event, Token):
+            self._write(in_one_line(event.text) if self._translates else event.text)
             self._told = True
             if (now := time.monotonic()) - self._flushed > REST:
                 self._flushed = now
@@ -71,8 +87,7 @@ class PlainText:
             self._write(text)
             self._end_line(always=not text)
 
-    def settle(self, op: str) -> None:
-        """A line, or one of a script that it runs, is done."""
+    def _settle(self) -> None:
         self._end_line()
         self._out.flush()
 
@@ -83,12 +98,12 @@ class PlainText:
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
         """A line failed; what was told of its answer stays."""
-        self.settle("")
+        self._settle()
         tell(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
 
     def finish(self, lines: int, failed: int, exit_code: int) -> None:
         """All lines are done."""
-        self.settle("")
+        self._settle()
 
     def _write(self, text: str) -> None:
         if text:

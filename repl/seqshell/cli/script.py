@@ -15,7 +15,7 @@ from seqshell.cli.script_source import ScriptLine, Source, read_lines, read_stdi
 from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import Visible
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
-from seqshell.core.events import Event, Label, Quit, Token, Translation
+from seqshell.core.events import Event, Label, LineStarted, Quit, Token, Translation
 from seqshell.core.version import __version__
 from seqshell.shell.failures import Fault, fault_of, is_debugging
 from seqshell.shell.shell import Shell
@@ -34,14 +34,11 @@ class Output(Protocol):
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
         """A line is going to be run. message: its text, if it is a message. file: its source, where there are several."""
 
-    def event(self, event: Event, op: str, task: str) -> None:
-        """Something happened while `op` was at work on a model of the task."""
-
-    def settle(self, op: str) -> None:
-        """The line, or a line of a script that it runs, is done."""
+    def event(self, event: Event) -> None:
+        """Take in the next event of the line, from its LineStarted to its LineFinished."""
 
     def empty(self, task: str) -> None:
-        """What stands for an answer where lines go one to one and there is none."""
+        """Write the empty answer to an empty message, where there is one answer for each line."""
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
         """A line failed, or, without a number, the start did."""
@@ -89,6 +86,7 @@ class Script:
         self._lines = self._failed = self._unmet = 0  # unmet: the failures that are /expect's
         self._refused = OK  # bad usage, or no model
         self._quit: int | None = None
+        self._op = ""  # of the line that runs
         self._at_work = False
         self._num_sources = 0
 
@@ -176,14 +174,14 @@ class Script:
         self._lines += 1
         self._at_work = True
         self._output.begin(line.number, line.text, message, source.name if self._num_sources > 1 else None)
-        shell.op = ""
+        self._op = ""
         try:
             if line.error is not None:
                 raise line.error
             if messages and line.text == "":
                 self._output.empty(str(shell.task))
             else:
-                self._answer(shell, shell.message(line.text) if messages else shell.handle(line.text))
+                self._answer(shell, shell.run_message(line.text) if messages else shell.run(line.text))
         except _Failed as failed:
             self._fail(shell, failed.reason, source, line)
         except UsageError as error:
@@ -192,31 +190,26 @@ class Script:
         self._at_work = False
 
     def _answer(self, shell: Shell, events: Iterator[Event]) -> None:
-        """Hand on the events of a line. Lines of a script that it runs are settled one by one, before itself."""
-        own = at_work = shell.number_of_lines + 1
-        op, inside = "", False  # inside: a line of a script has told something that is not settled
+        """Pass the events of a line to the output."""
         while True:
             try:
                 event = next(events, None)
             except Exception as error:  # of the shell, and not of the output
                 raise _Failed(error) from None
-            if inside and (event is None or shell.number_of_lines != at_work):
-                self._output.settle(op)
             if event is None:
-                break
-            at_work, op = shell.number_of_lines, shell.op
-            inside = at_work != own
-            if isinstance(event, Token | Translation | Label):
+                return
+            if isinstance(event, LineStarted):
+                self._op = self._op or event.op
+            elif isinstance(event, Token | Translation | Label):
                 self._signals.interrupt = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code
-            self._output.event(event, op, str(shell.task))
-        self._output.settle(shell.op)
+            self._output.event(event)
 
     def _fail(self, shell: Shell, error: Exception, source: Source, line: ScriptLine) -> None:
         self._failed += 1
         self._unmet += isinstance(error, ExpectationError)
-        self._tell(error, f"{source.name}:{line.number}", shell.op, line.number)
+        self._tell(error, f"{source.name}:{line.number}", self._op, line.number)
         if self._options.messages and not self._options.json:
             self._output.empty(str(shell.task))
 

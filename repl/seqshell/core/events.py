@@ -169,9 +169,10 @@ class Picture(Event):
 
 @dataclass(frozen=True)
 class Data(Event):
-    """The fields of a command's JSON result, as INTERFACE names them, with nothing to see: it stands beside the events that are drawn."""
+    """Fields of the line's JSON result that no other event has. Nothing to draw. op: replaces the line's op in the result."""
 
     values: Mapping[str, Any]
+    op: str = ""
 
 
 @dataclass(frozen=True)
@@ -289,3 +290,25 @@ class Quit(Event):
     """The user wants to leave."""
 
     code: int = 0
+
+
+@dataclass(frozen=True)
+class LineStarted(Event):
+    """A line starts. Lines that it runs, as /source does, start and finish in between.
+
+    op: its name in JSON: the task of a message, the full name of a command with its slash, or empty if no model is open.
+    number: counts the lines of the shell from 1. text: the line as it was sent. task: the task of the current model.
+    """
+
+    op: str
+    number: int
+    text: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class LineFinished(Event):
+    """The line that started last ends. changed: whether it moved the current session. failed: an error follows."""
+
+    changed: bool
+    failed: bool = False

@@ -184,7 +184,7 @@ def several(event: Translation) -> tuple[Candidate, ...]:
     return event.candidates if len(event.candidates) > 1 and event.item is None else ()
 
 
-class Shown:
+class ResultText:
     """Collects the results among the events of one line as one text; tokens count unless a Finished tells them again."""
 
     def __init__(self) -> None:

@@ -1,33 +1,31 @@
-"""A command of a stranger while it runs: whatever becomes of it is told with the plugin's name, and the shell goes on."""
+"""Running a command of a third-party plugin: its errors carry the name of the plugin, and the shell continues."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.events import Event, Notice, Quit, Table, Text, Token
-from seqshell.core.plugin_api import Arguments, Command
 from seqshell.core.text_output import plain
 from seqshell.host.imports import reason
 
 if TYPE_CHECKING:
-    from seqshell.host import PluginInfo
-    from seqshell.shell.workspace import Bench
+    from seqshell.host import PluginInfo, Registry
 
 
-def strangers_command(bench: Bench, found: Command, arguments: Arguments, owner: PluginInfo) -> Iterator[Event]:
-    """The command's events. SeqshellErrors are the plugin's way to refuse; whatever else it raises, sys.exit too, is its fault: PluginError.
-
-    Ctrl-C that had to stop it at once leaves a notice that names it.
+def plugin_command(
+    run: Callable[[], Any], name: str, owner: PluginInfo, registry: Registry, notices: list[Notice]
+) -> Iterator[Event]:
+    """The events that run() gives, checked. A SeqshellError passes; any other exception, sys.exit included, becomes a
+    PluginError. If Ctrl-C had to stop the command at once, a notice is added that names it.
     """
-    what = f"/{found.name} of {owner.title}"
-    registry = bench.registry
+    what = f"/{name} of {owner.title}"
     try:
         registry.busy = owner
-        events: Any = found.run(bench, arguments)
+        events: Any = run()
         with closing(events) if hasattr(events, "close") else nullcontext():
             for event in events:
                 _check(event)
@@ -37,7 +35,7 @@ def strangers_command(bench: Bench, found: Command, arguments: Arguments, owner:
     except SeqshellError:
         raise
     except KeyboardInterrupt:
-        bench.notices.append(Notice(f"{what} was stopped by Ctrl-C", "warning"))
+        notices.append(Notice(f"{what} was stopped by Ctrl-C", "warning"))
         raise
     except (Exception, SystemExit) as error:
         message = f"{what} failed: {reason(error)}"
@@ -49,14 +47,14 @@ def strangers_command(bench: Bench, found: Command, arguments: Arguments, owner:
 
 
 def _check(event: Any) -> None:
-    """TypeError for what cannot be told: better here, where it is known whose it is, than while it is drawn."""
+    """Raises TypeError for an event with invalid fields, here where the plugin is known rather than where it is drawn."""
     if not isinstance(event, Event):
-        raise TypeError(f"it yields a {type(event).__name__}, which is no event")
+        raise TypeError(f"it yields a {type(event).__name__}, which is not an event")
     text = getattr(event, "text", "")
     if isinstance(event, Text | Notice | Token) and not isinstance(text, str):
-        raise TypeError(f"the text of a {type(event).__name__} is a {type(text).__name__}")
+        raise TypeError(f"the text of a {type(event).__name__} must be a str, not {type(text).__name__}")
     if isinstance(event, Quit) and not isinstance(event.code, int):
-        raise TypeError("the code of a Quit is no number")
+        raise TypeError("the code of a Quit is not a whole number")
     if isinstance(event, Table) and not all(isinstance(row, tuple | list) for row in (event.columns, *event.rows)):
-        raise TypeError("the columns and rows of a Table are tuples")
+        raise TypeError("the columns and each row of a Table must be tuples")
     plain(event)

@@ -87,15 +87,15 @@ class Settings:
 
     # Which session is meant
 
-    def prepare(self, session: Session, *, restored: bool = False, beside: bool = False) -> None:
+    def prepare(self, session: Session, *, restored: bool = False, background: bool = False) -> None:
         """Give a new session its chain and strategy: the checkpoint's, changed by the config file and the command line.
 
-        A restored session keeps its own, changed by the command line alone; one `beside` the current one is not what the command line
-        is about. UsageError for the command line's names and values.
+        A restored session keeps its own, changed by the command line alone; the command line does not apply to a model in
+        the background. Raises UsageError for invalid names and values of the command line.
         """
         if not restored:
             session.chain, session.strategy = self._basis(session)
-        for name, value in self._later[COMMAND_LINE].items() if not beside else ():
+        for name, value in self._later[COMMAND_LINE].items() if not background else ():
             self._change(session, name, value)
 
     def attach(self, session: Session | None) -> None:
@@ -103,11 +103,15 @@ class Settings:
         self.session = session
         self._values[CHECKPOINT] = self._defaults(session) if session is not None else {}
         if session is not None:
-            self._hand_on(session)
+            self.apply(session, self.values())
 
-    def beside(self, session: Session) -> Mapping[str, Any]:
-        """The shell's settings as they hold for a session that is not the current one: those of its own checkpoint count, and what was
-        set of OF_THE_MODEL does not."""
+    def values(self) -> Mapping[str, Any]:
+        """The shell's settings by name, as they are now."""
+        return MappingProxyType({name: self._shell_entry(setting).value for name, setting in SHELL_SETTINGS.items()})
+
+    def values_for(self, session: Session) -> Mapping[str, Any]:
+        """The shell's settings for a session in the background: the defaults of its own checkpoint apply, and what was set
+        of OF_THE_MODEL does not."""
         own = self._defaults(session)
         found = {name: self._shell_entry(setting) for name, setting in SHELL_SETTINGS.items()}
         kept = {
@@ -115,9 +119,13 @@ class Settings:
             for name, entry in found.items()
             if entry.origin not in (CHECKPOINT, BUILT_IN) and name not in OF_THE_MODEL
         }
-        values = {**{name: setting.default for name, setting in SHELL_SETTINGS.items()}, **own, **kept}
-        self._hand_on(session, values)
-        return values
+        built_in = {name: setting.default for name, setting in SHELL_SETTINGS.items()}
+        return MappingProxyType({**built_in, **own, **kept})
+
+    def apply(self, session: Session, values: Mapping[str, Any]) -> None:
+        """Give a session the settings that it holds itself."""
+        for name, attribute in ON_SESSION.items():
+            setattr(session, attribute, values[name])
 
     def take_problems(self) -> tuple[str, ...]:
         """What could not be used since the last call, one line each."""
@@ -165,7 +173,8 @@ class Settings:
         was = self.entry(name).value
         if name in SHELL_SETTINGS:
             self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
-            self._hand_on(self.session)
+            if self.session is not None:
+                self.apply(self.session, self.values())
         else:
             self._change(self._session(name), name, value)
         return self.get(name), was
@@ -176,7 +185,8 @@ class Settings:
         if name in SHELL_SETTINGS:
             self._values[SET].pop(name, None)
             self._values[COMMAND_LINE].pop(name, None)
-            self._hand_on(self.session)
+            if self.session is not None:
+                self.apply(self.session, self.values())
             return self.get(name), was
         session, name = self._session(name), self.entry(name).name
         chain, strategy = self._basis(session)
@@ -207,11 +217,6 @@ class Settings:
                 except UsageError as error:
                     self._report(f"{session.model.name}: {error.message}")
         return found
-
-    def _hand_on(self, session: Session | None, values: Mapping[str, Any] | None = None) -> None:
-        """Give a session those settings that it holds itself."""
-        for name, attribute in ON_SESSION.items() if session is not None else ():
-            setattr(session, attribute, values[name] if values is not None else self.get(name))
 
     def _session(self, name: str) -> Session:
         if self.session is None:

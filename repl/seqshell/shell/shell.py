@@ -1,27 +1,31 @@
-"""One line in, events out: the shell owns the registry, the open models and the settings. It draws nothing and reads no keys."""
+"""One line in, events out: the shell owns the registry, the settings and the open models. It draws nothing and reads no keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any
 
-from seqshell.core import text_output
-from seqshell.core.errors import PluginError, UsageError
-from seqshell.core.events import Event, Finished, Forecast, Label, Notice, Quit, Token, Translation
+from seqshell.core.errors import PluginError, SeqshellError, UsageError
+from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Quit, Token
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Arguments, Command, settings_of
 from seqshell.shell import syntax
-from seqshell.shell.plugin_commands import strangers_command
+from seqshell.shell.line import History, LastResult, Line, Listener
+from seqshell.shell.plugin_commands import plugin_command
+from seqshell.shell.recording import Recorder
 from seqshell.shell.settings import Settings
-from seqshell.shell.workspace import Bench
+from seqshell.shell.workspace import Place, Workspace
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
     from seqshell.session import Session
 
-Work = Callable[[], Generator[Event, None, None]]
+Events = Generator[Event, None, None]
 LONGEST_MESSAGE = 10_000_000  # bytes of UTF-8
 KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
@@ -33,14 +37,14 @@ KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Shell(Bench):
-    """The bench a user works at, and what becomes of each line.
+class Shell:
+    """Executes lines. For plugins, `session`, `settings`, `registry`, `open` and `handle` are public.
 
     interactive: a person types; autosave and the notes for people depend on it.
-    read_stdin: gives the text of @-, or is None where stdin is the script or a terminal. device: where training runs.
-    last_result: the text of the last result, for /expect.
-    history: the lines handled, oldest first. recording: an open text file that every line which did not fail is written to.
-    notices: remarks that came up between the lines; the next line yields them, unless they were taken before.
+    read_stdin: returns the text of @-, or None if stdin is the script or a terminal. device: where training runs.
+    line: the line being executed, or None. interrupted: whether the line was asked to stop.
+    notices: messages that came up between lines; the next line yields them unless they were taken before.
+    scripts: the names of the scripts that are running, the outermost first.
     """
 
     def __init__(
@@ -53,64 +57,109 @@ class Shell(Bench):
         read_stdin: Callable[[], str] | None = None,
         device: str = "auto",
     ) -> None:
-        super().__init__(registry, settings, seed)
+        self.registry = registry
+        self.settings = settings or Settings(registry.samplers, registry.strategies)
+        self.workspace = Workspace(registry, self.settings, self._notify, seed=seed)
         self.interactive = interactive
         self.read_stdin = read_stdin
         self.device = device
-        self.changed = False  # whether the last line changed the session's place before it ended or failed
-        self.last_result = ""
-        self.history: list[str] = []
-        self.op = ""  # what the line at work is called in JSON: the task of a message, else the command's full name
-        self.number_of_lines = 0  # handled so far, those of /source among them
-        self.scripts: list[str] = []  # the scripts that run one another just now, the outermost first
-        self.recording: TextIO | None = None
-        self._depth = 0
+        self.line: Line | None = None
+        self.interrupted = False
+        self.notices: list[Notice] = []
+        self.scripts: list[str] = []
+        self.history = History()
+        self.last_result = LastResult()
+        self.recorder = Recorder(self.settings, lambda text: self.notices.append(Notice(text, "warning")))
+        self._listeners: tuple[Listener, ...] = (self.history, self.last_result, self.recorder)
+        self._num_lines = 0
+
+    @property
+    def session(self) -> Session:
+        """The session of the current model. Raises UsageError if no model is open."""
+        return self.workspace.session
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the current model, or None if no model is open."""
+        return self.workspace.task
+
+    def open(self, name: str | Path) -> Session:
+        """Open a model by name or path and make it current. Raises CheckpointError if it is missing or invalid."""
+        return self.workspace.open(name)
 
     def end(self, reason: str = "quit") -> bool:
-        """Leave: an interactive session is kept as `last` (setting autosave), plugins hear that the sessions ended. True: it was kept."""
+        """Leave. Returns whether the session was saved as `last`: at the prompt, if `autosave` is on and it has a text."""
         from seqshell.core import paths
 
-        kept = bool(self.interactive and self.current and self.settings.get("autosave") and self.session.position)
+        saved = self.interactive and self.workspace.current is not None and self.settings.get("autosave")
+        saved = bool(saved and self.session.position)
         try:
-            if kept:
+            if saved:
                 self.session.save(paths.place("last", "sessions"))
-            return kept
+            return saved
         finally:
-            if self.recording is not None:
-                self.recording.close()
-                self.recording = None
-            for session in self.sessions.values():
-                self._end(session, reason)
+            self.recorder.end()
+            self.workspace.end(reason)
 
     # One line
 
-    def handle(self, line: str) -> Iterator[Event]:
-        """Do what a line says: a command, a message, or (empty, at the prompt) more of the last answer.
+    def handle(self, line: str) -> Events:
+        """The events of one line: a command, a message, or (empty, at the prompt) more of the last answer.
 
-        Closing the iterator stops at a token boundary; what is committed stays. SeqshellError: the line failed.
+        Closing the generator stops at a token boundary and keeps what is committed. Raises SeqshellError if the line fails.
+        """
+        with closing(self.run(line)) as events:
+            for event in events:
+                if not isinstance(event, LineStarted | LineFinished):
+                    yield event
+
+    def run(self, line: str) -> Events:
+        """The events that `handle` gives, between LineStarted and LineFinished; a comment has no events.
+
+        If the line fails, LineFinished comes before the error.
         """
         parsed = syntax.parse(line)
         if isinstance(parsed, syntax.CommandLine):
-            return self._told(line, lambda: self._command(parsed))
+            return self._run(line, f"/{self._full_name(parsed.name)}", self._command(parsed))
         if parsed is None or (parsed.text == "" and not self.interactive):
-            return iter(())
+            return self._nothing()
         if parsed.text == "" and line == "":
-            return self._told(line, self._go_on) if self.task == Task.GENERATE else iter(())
-        return self._told(line, lambda: self._message(parsed.text))
+            return self._run(line, "/continue", self._continue()) if self.task == Task.GENERATE else self._nothing()
+        return self._run(line, str(self.task or ""), self._message(parsed.text))
 
-    def message(self, text: str) -> Iterator[Event]:
-        """Answer a text as a message and nothing else, whatever it starts with."""
-        return self._told(syntax.as_message(text), lambda: self._message(text))
+    def run_message(self, text: str) -> Events:
+        """The events of a text that is a message whatever it starts with, as `run` gives them."""
+        return self._run(syntax.as_message(text), str(self.task or ""), self._message(text))
+
+    @property
+    def answering(self) -> str | None:
+        """The name of the open model that answers the line."""
+        return (self.line and self.line.model) or self.workspace.current
+
+    def answer_with(self, name: str) -> tuple[Session, Mapping[str, Any]]:
+        """Let an open model answer the line that runs. Returns its session and the settings in force for it.
+
+        For a model in the background, the line is a turn of its session, and its own checkpoint's defaults apply.
+        """
+        assert self.line is not None
+        session = self.workspace.sessions[name]
+        if name == self.workspace.current:
+            return session, self.settings.values()
+        session.begin_turn(self.line.text)
+        self.line.model = name
+        values = self.settings.values_for(session)
+        self.settings.apply(session, values)
+        return session, values
 
     def find_command(self, word: str) -> Command:
-        """The command with this name or alias, with or without the slash; UsageError (unknown_command) hints at what was meant."""
+        """The command with this name or alias, with or without the slash. Raises UsageError (unknown_command) with a hint."""
         name = word.removeprefix("/")
         if name in self.registry.commands:
             found: Command = self.registry.commands[name]
             return found
         if several := self.registry.commands.candidates(name):
             choices = " or ".join(f"/{full}" for full in several)
-            raise UsageError(f"several plugins offer /{name}: choose {choices}", code="ambiguous_command")
+            raise UsageError(f"several plugins offer /{name}: use {choices}", code="ambiguous_command")
         near = nearest(name, self.registry.commands)
         use_set = name in self.registry.samplers or not near
         if hint := KNOWN_FROM_ELSEWHERE.get(name, "") or (self._set_sampler(name) if use_set else ""):
@@ -118,7 +167,7 @@ class Shell(Bench):
         meant = did_you_mean(
             name,
             self.registry.commands,
-            "/help lists the commands, //text sends a text that starts with a slash",
+            "/help lists the commands, //text sends a text with a slash",
             form="/{}",
         )
         raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=near and f"/{near}", code="unknown_command")
@@ -130,124 +179,132 @@ class Shell(Bench):
         settings = settings_of(samplers[sampler]) if sampler else ()
         return f"/set {sampler} {settings[0].default}" if settings else ""
 
-    @property
-    def answering(self) -> str | None:
-        """The name of the session that answers the line at work."""
-        return self.at_work or self.current
-
-    def answer_with(self, name: str) -> Session:
-        """Have the line at work answered by an open model that need not be the current one: it is a turn of its session."""
-        session = self.sessions[name]
-        if name != self.current:
-            session.begin_turn(self.history[-1])
-            self.at_work = name
-        return session
+    def interrupt(self) -> None:
+        """Stop the line at the next token boundary. Safe to call from a signal handler or another thread."""
+        self.interrupted = True
+        self.workspace.interrupt()
 
     def take_notices(self) -> tuple[Notice, ...]:
-        """What came up since the last call, beside the results."""
-        found, self.notices = tuple(self.notices), []
+        """The messages since the last call that belong to no line."""
+        self.notices += [Notice(problem, "warning") for problem in self.settings.take_problems()]
+        found = tuple(self.notices)
+        self.notices.clear()
         return found
 
     # Inside
 
-    def _told(self, line: str, work: Work) -> Iterator[Event]:
-        """Run the work of one line as one turn, and remember what /expect, /record and /history want to know of it."""
-        self.interrupted = self.changed = False
-        self.history.append(line)
-        self.number_of_lines += 1
-        before, recording, op, at_work = self._place(), self.recording, self.op, self.at_work
-        self.at_work = None
-        self._depth += 1
-        if self.current:
-            self.session.begin_turn(line)
+    def _run(self, text: str, op: str, work: Events) -> Events:
+        """Execute the work of one line as one turn, and tell the listeners."""
+        self._num_lines += 1
+        line = Line(text, op, self._num_lines, outer=self.line)
+        self.line, self.interrupted = line, False
+        before = self.workspace.place
+        if self.workspace.current:
+            self.session.begin_turn(text)
         listened = self.registry.listens("seqshell_token")
-        shown, cut = text_output.Shown(), None
-        events = work()
+        ended: Event | None = None
+        over = False
         try:
-            for event in events:
-                if listened and isinstance(event, Token):
-                    yield from self._tell("seqshell_token", session=self.sessions[self.answering or ""], token=event)
-                if isinstance(event, Finished) and not (
-                    isinstance(event, Translation) and event.item
-                ):  # lines of a file move no session
-                    self.answered = self.answering
-                    self.translated = self.answering if isinstance(event, Translation) else self.translated
-                    cut = event if event.stop == "interrupt" else None
-                if isinstance(event, Forecast) or (isinstance(event, Label) and event.item is None):
-                    self.answered = self.answering
-                shown.add(event)
-                yield event
-                if isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token)):
+            yield self._heard(LineStarted(op, line.number, text, str(self.task or "")))
+            for event in work:
+                is_inner = self.line is not line  # of a line that this one runs, which has handled it already
+                if listened and isinstance(event, Token) and not is_inner:
+                    session = self.workspace.sessions[self.answering or ""]
+                    yield from self._failures("seqshell_token", session=session, token=event)
+                yield event if is_inner else self._heard(event)
+                over = over or isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token))
+                if over and (self.line is line or (self.line.outer is line and isinstance(event, LineFinished))):
                     break
-        except PluginError as error:
-            told = self._signed(error)
-            if told is error:
+            work.close()
+            ended = self._finish(line, before)
+            yield from self.take_notices()
+            yield ended
+        except Exception as error:
+            if ended is None:
+                ended = self._finish(line, before, failed=True)
+                yield ended
+            signed = self._signed(error) if isinstance(error, PluginError) else error
+            if signed is error:
                 raise
-            raise told from error
+            raise signed from error
         finally:
-            events.close()
-            self._depth -= 1
-            if self._depth:  # a script's line is done, and the command that runs the script goes on
-                self.op, self.at_work = op, at_work
-            self.changed = self._place() != before
-        if shown.text is not None:
-            self.last_result = shown.text
-        yield from self.take_notices()
-        if recording is not None and recording is self.recording:
-            from seqshell.shell.commands.record import replayed
+            work.close()
+            if ended is None:  # nobody reads on, or Ctrl-C stopped it at once
+                self._finish(line, before, failed=True)
+            self.line = line.outer
 
-            try:
-                recording.write("".join(f"{written}\n" for written in replayed(self, line, cut)))
-                recording.flush()
-            except OSError as error:
-                self.recording = None
-                yield Notice(f"the recording ended: {error.strerror or error}", "warning")
+    def _finish(self, line: Line, before: Place, *, failed: bool = False) -> Event:
+        line.changed = self.workspace.place != before
+        return self._heard(LineFinished(line.changed, failed))
+
+    def _heard(self, event: Event) -> Event:
+        """The event, after all listeners have heard it."""
+        for listener in self._listeners:
+            listener.hear(event)
+        self.workspace.note_answer(self.answering, event)
+        return event
+
+    def _notify(self, hook: str, **arguments: Any) -> None:
+        """Call the plugins that implement an event hook; the next line shows which failed."""
+        self.notices += self._failures(hook, **arguments)
+
+    def _failures(self, hook: str, **arguments: Any) -> Iterator[Notice]:
+        """Call the plugins that implement an event hook. A Notice for each that failed and is left out from now on."""
+        for problem in self.registry.notify(hook, **arguments):
+            if isinstance(problem.__cause__, KeyboardInterrupt):
+                self.interrupt()  # Ctrl-C was meant for the answer too
+            yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
 
     def _signed(self, error: PluginError) -> PluginError:
-        """A plugin's fault, with the distribution that it came with; it is kept for /plugins --errors. Itself where nothing is to be added."""
+        """A plugin's error with its distribution, if there is something to add; it is kept for /plugins --errors."""
         plugin = self.registry.named(error.plugin)
         if plugin is None or plugin.builtin:
             return error
-        told = error
+        signed = error
         if plugin.distribution and not error.distribution:
-            told = PluginError(
+            signed = PluginError(
                 f"{error.message} ({plugin.distribution} {plugin.version})",
                 plugin=plugin.name,
                 distribution=plugin.distribution,
                 details=error.details,
                 hint=error.hint,
             )
-        self.registry.note(told)
-        return told
+        self.registry.note(signed)
+        return signed
 
-    def _place(self) -> tuple[str | None, int, str]:
-        return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")
+    def _nothing(self) -> Events:
+        yield from ()
 
-    def _message(self, text: str) -> Generator[Event, None, None]:
+    def _message(self, text: str) -> Events:
         from seqshell.session import tasks
 
-        self.op = self.session.model.task.value
+        session = self.session
         if len(text) > LONGEST_MESSAGE or len(text.encode("utf-8", "replace")) > LONGEST_MESSAGE:
             raise UsageError(
                 f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
                 code="too_long",
             )
-        yield from tasks.answer(self.session, text, self.settings)
+        yield from tasks.answer(session, text, self.settings.values())
 
-    def _go_on(self) -> Generator[Event, None, None]:
-        self.op = "/continue"
+    def _continue(self) -> Events:
         yield from self.find_command("continue").run(self, Arguments())
 
-    def _command(self, line: syntax.CommandLine) -> Generator[Event, None, None]:
-        self.op = f"/{line.name}"
+    def _command(self, line: syntax.CommandLine) -> Events:
         found = self.find_command(line.name)
-        self.op = f"/{found.name}"
-        if found.tasks and self.current and self.task not in found.tasks:
-            wanted = " or ".join(sorted(task.value for task in found.tasks))
+        if found.tasks and self.task is not None and self.task not in found.tasks:
+            needed = " or ".join(sorted(task.value for task in found.tasks))
             raise UsageError(
-                f"/{found.name} is for the task {wanted}; {self.session.model.name} has the task {self.task}",
+                f"/{found.name} is for the task {needed}; {self.session.model.name} has the task {self.task}",
                 code="wrong_task",
             )
         arguments = syntax.read_arguments(found, line.rest, self.read_stdin)
         owner = self.registry.plugin(self.registry.owner("command", line.name))
-        yield from found.run(self, arguments) if owner.builtin else strangers_command(self, found, arguments, owner)
+        run = partial(found.run, self, arguments)
+        yield from run() if owner.builtin else plugin_command(run, found.name, owner, self.registry, self.notices)
+
+    def _full_name(self, name: str) -> str:
+        """The name of the command that a name or alias means, or the name itself if there is no such command."""
+        try:
+            return self.find_command(name).name
+        except SeqshellError:
+            return name

@@ -78,7 +78,7 @@ def build_shell(
     if options.model is not None or options.restore is None:
         shell.open(options.model or DEFAULT_MODEL)
     if options.restore is not None:
-        session = shell.restore(options.restore)
+        session = shell.workspace.restore(options.restore)
         if options.seed is not None:
             session.set_seed(options.seed)
     return shell

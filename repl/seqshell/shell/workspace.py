@@ -1,144 +1,162 @@
-"""The open models: each has a session of its own, one is current, others answer from the background."""
+"""The open models: each has a session, one is current, and the others answer from the background."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Notice
+from seqshell.core.events import Event, Finished, Forecast, Label, Translation
 from seqshell.core.model import Task
-from seqshell.shell.settings import Settings
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
     from seqshell.host import Registry
     from seqshell.session import Session
+    from seqshell.shell.settings import Settings
+
+Place = tuple[str | None, int, str]
 
 
-class Bench:
-    """Several open models by name. seed: what new sessions start with. notices: what is to be told beside the next results.
+class Workspace:
+    """The sessions of the open models, by name.
 
-    answered: the name of the session that answered last. translated: of the one that translated last, or that became current to translate.
-    at_work: of the one that answers the line at work, where that is not the current one.
+    current: the name of the current model. answered: the name of the model that answered last.
+    translated: the name of the model that translated last, or of a translation model that became current since then.
+    seed: the seed of new sessions. notify(hook, **arguments): calls the plugins that implement an event hook.
     """
 
-    def __init__(self, registry: Registry, settings: Settings | None, seed: int) -> None:
-        self.registry = registry
-        self.settings = settings or Settings(registry.samplers, registry.strategies)
+    def __init__(self, registry: Registry, settings: Settings, notify: Callable[..., None], *, seed: int = 0) -> None:
         self.seed = seed
         self.sessions: dict[str, Session] = {}
         self.current: str | None = None
         self.answered: str | None = None
         self.translated: str | None = None
-        self.at_work: str | None = None
-        self.notices: list[Notice] = []
-        self.interrupted = False
+        self._registry = registry
+        self._settings = settings
+        self._notify = notify
 
     @property
     def session(self) -> Session:
-        """The current model's live session; UsageError when no model is open."""
+        """The session of the current model. Raises UsageError if no model is open."""
         if self.current is None:
             raise UsageError("no model is open; /load NAME opens one and /models lists them", code="no_model")
         return self.sessions[self.current]
 
     @property
     def task(self) -> Task | None:
-        """The task of the current model, None when none is open."""
+        """The task of the current model, or None if no model is open."""
         return self.sessions[self.current].model.task if self.current else None
 
-    def open(self, word: str | Path) -> Session:
-        """Open the model that a name or path means and make it the current one; one that is open already goes on where it stands.
+    @property
+    def place(self) -> Place:
+        """The name of the current model, and the position and the branch of its session."""
+        return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")
 
-        CheckpointError when it is missing or refused; nothing has changed then.
+    def open(self, name: str | Path) -> Session:
+        """Open a model by name or path and make it current. A model that is already open keeps its session.
+
+        Raises CheckpointError if the file is missing or invalid; nothing has changed then.
         """
         from seqshell.core import paths
         from seqshell.models import opening
 
-        path = paths.find_checkpoint(word, self.registry.checkpoint_folders)
-        name = self._name_of(path)
-        return self.use(name) if name is not None else self.add(opening.open_model(path.resolve(), self.registry))
+        path = paths.find_checkpoint(name, self._registry.checkpoint_folders)
+        opened = self._name_of(path)
+        return self.use(opened) if opened is not None else self.add(opening.open_model(path.resolve(), self._registry))
 
-    def open_beside(self, word: str, task: Task) -> str:
-        """Open the model that a name or path means in the background, and return what it is called; the current one stays.
+    def open_in_background(self, name: str, task: Task) -> str:
+        """Open a model by name or path without making it current, and return its name among the open models.
 
-        One that is open already goes on where it stands. CheckpointError when it is missing or refused, UsageError when it is for
-        another task; nothing has changed then.
+        Raises CheckpointError if the file is missing or invalid, and UsageError if the model has another task; nothing
+        has changed then.
         """
         from seqshell.core import paths
         from seqshell.models import file, opening
 
-        path = None if word in self.sessions else paths.find_checkpoint(word, self.registry.checkpoint_folders)
-        name = word if path is None else self._name_of(path)
-        has = file.read_header(path).get("task", task) if path is not None else self.sessions[word].model.task
-        if has != task:
-            raise UsageError(
-                f"{word} is no model to {task} with, its task is to {has}; /models tells the task of each",
-                code="wrong_task",
-            )
-        if name is None and path is not None:
-            self.add(opening.open_model(path.resolve(), self.registry), beside=True)
-            name = next(reversed(self.sessions))
-        return str(name)
+        path = None if name in self.sessions else paths.find_checkpoint(name, self._registry.checkpoint_folders)
+        opened = name if path is None else self._name_of(path)
+        found = file.read_header(path).get("task", task) if path is not None else self.sessions[name].model.task
+        if found != task:
+            raise UsageError(f"the task of {name} is {found}, not {task}; /models lists the tasks", code="wrong_task")
+        if opened is None and path is not None:
+            self.add(opening.open_model(path.resolve(), self._registry), background=True)
+            opened = next(reversed(self.sessions))
+        return str(opened)
 
-    def add(self, model: Model, *, beside: bool = False) -> Session:
-        """Start a session on an opened model and make it the current one, or leave it in the background."""
+    def add(self, model: Model, *, background: bool = False) -> Session:
+        """Start a session on a model and make it current, unless it shall stay in the background."""
         from seqshell.shell.opening import start_session
 
-        session = start_session(model, self.registry, seed=self.seed, snapshot_mb=self.settings.get("snapshot_mb"))
-        self.settings.prepare(session, beside=beside)
-        self._keep(self._free_name(model.name), session, beside=beside)
-        self.notices += self._tell("seqshell_model_loaded", session=session)
+        session = start_session(model, self._registry, seed=self.seed, snapshot_mb=self._settings.get("snapshot_mb"))
+        self._settings.prepare(session, background=background)
+        self._keep(self._free_name(model.name), session, background=background)
+        self._notify("seqshell_model_loaded", session=session)
         return session
 
-    def restore(self, word: str | Path) -> Session:
-        """Open a saved session with its model and make it the current one; it replaces the one on the same model.
+    def restore(self, name: str | Path) -> Session:
+        """Open a saved session with its model and make it current. It replaces the session on the same model.
 
-        CheckpointError when either is missing, or the model is not the one that it was saved with; nothing has changed then.
+        Raises CheckpointError if either is missing, or if the model is not the one the session was saved with; nothing
+        has changed then.
         """
         from seqshell.core import paths
         from seqshell.models import opening
         from seqshell.session import Session
 
-        path = paths.find_checkpoint(word, kind="sessions")
-        wanted = Session.saved_model(path)
-        open_one = next(
-            (item for item in self.sessions.items() if item[1].model.fingerprint == wanted.fingerprint), None
+        path = paths.find_checkpoint(name, kind="sessions")
+        saved = Session.saved_model(path)
+        replaced = next(
+            (item for item in self.sessions.items() if item[1].model.fingerprint == saved.fingerprint), None
         )
-        model = open_one[1].model if open_one else opening.open_model(wanted.path or wanted.name, self.registry)
-        session = Session.restore(path, model, samplers=self.registry.samplers, strategies=self.registry.strategies)
-        self.settings.prepare(session, restored=True)
-        if open_one:
-            self._end(open_one[1], "closed")
-        self._keep(open_one[0] if open_one else self._free_name(model.name), session)
+        model = replaced[1].model if replaced else opening.open_model(saved.path or saved.name, self._registry)
+        session = Session.restore(path, model, samplers=self._registry.samplers, strategies=self._registry.strategies)
+        self._settings.prepare(session, restored=True)
+        if replaced:
+            self._end(replaced[1], "closed")
+        self._keep(replaced[0] if replaced else self._free_name(model.name), session)
         return session
 
     def use(self, name: str) -> Session:
-        """Make an open model the current one."""
-        if name not in self.sessions:
-            raise UsageError(f"{name!r} is not open; open: {', '.join(self.sessions) or 'none'}", code="not_open")
+        """Make an open model current."""
+        session = self._opened(name)
         self.current = name
         self.translated = name if self.task == Task.TRANSLATE else self.translated
-        self._attach()
-        return self.sessions[name]
+        self._settings.attach(session)
+        return session
 
     def close(self, name: str) -> None:
-        """Close an open model; the one opened last of the others becomes current."""
-        if name not in self.sessions:
-            raise UsageError(f"{name!r} is not open; open: {', '.join(self.sessions) or 'none'}", code="not_open")
-        self._end(self.sessions.pop(name), "closed")
+        """Close an open model. If it was current, the model opened last among the others becomes current."""
+        self._end(self._opened(name), "closed")
+        del self.sessions[name]
         if self.current == name:
             self.current = next(reversed(self.sessions), None)
-            self._attach()
+            self._settings.attach(self.sessions[self.current] if self.current else None)
+
+    def end(self, reason: str) -> None:
+        """Tell the plugins that all sessions end."""
+        for session in self.sessions.values():
+            self._end(session, reason)
 
     def interrupt(self) -> None:
-        """Stop what runs at the next token boundary. Safe to call from a signal handler or another thread."""
-        self.interrupted = True
+        """Stop every running answer at the next token boundary. Safe to call from a signal handler or another thread."""
         for session in list(self.sessions.values()):
             session.interrupt()
 
+    def note_answer(self, name: str | None, event: Event) -> None:
+        """Remember which model answered last, and which translated last. Answers to the lines of a file do not count."""
+        if isinstance(event, Finished | Label | Forecast) and getattr(event, "item", None) is None:
+            self.answered = name
+            if isinstance(event, Translation):
+                self.translated = name
+
     # Inside
+
+    def _opened(self, name: str) -> Session:
+        if name not in self.sessions:
+            raise UsageError(f"{name!r} is not open; open: {', '.join(self.sessions) or 'none'}", code="not_open")
+        return self.sessions[name]
 
     def _free_name(self, name: str) -> str:
         number, free = 1, name
@@ -148,26 +166,15 @@ class Bench:
         return free
 
     def _name_of(self, path: Path) -> str | None:
-        """What the open model of a file is called; None when it is not open."""
+        """The name of the open model that was read from a file; None if there is none."""
         opened = ((name, session.model.path) for name, session in self.sessions.items())
         return next((name for name, of in opened if of is not None and of.resolve() == path.resolve()), None)
 
-    def _keep(self, name: str, session: Session, *, beside: bool = False) -> None:
+    def _keep(self, name: str, session: Session, *, background: bool = False) -> None:
         self.sessions[name] = session
-        if not beside:
+        if not background:
             self.use(name)
-        self.notices += self._tell("seqshell_session_started", session=session)
+        self._notify("seqshell_session_started", session=session)
 
     def _end(self, session: Session, reason: str) -> None:
-        self.notices += self._tell("seqshell_session_ended", session=session, reason=reason)
-
-    def _attach(self) -> None:
-        self.settings.attach(self.sessions[self.current] if self.current else None)
-        self.notices += [Notice(problem, "warning") for problem in self.settings.take_problems()]
-
-    def _tell(self, hook: str, **arguments: Any) -> Iterator[Notice]:
-        """Tell the plugins that listen; a Notice for each that failed and is left out from now on."""
-        for problem in self.registry.notify(hook, **arguments):
-            if isinstance(problem.__cause__, KeyboardInterrupt):
-                self.interrupt()  # whoever pressed Ctrl-C wants the answer to end too
-            yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
+        self._notify("seqshell_session_ended", session=session, reason=reason)

@@ -68,7 +68,7 @@ def greet_session(printer: Printer, version: str, shell: Shell) -> None:
     from seqshell.core.events import Moved
     from seqshell.terminal.renderer import draw_moved
 
-    if shell.current is None:
+    if shell.workspace.current is None:
         printer.line(f"seqshell {version} · no model is open; /load NAME opens one and /models lists them", "title")
         return
     session, model = shell.session, shell.session.model

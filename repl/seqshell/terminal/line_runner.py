@@ -7,7 +7,18 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.events import Event, Finished, Label, Notice, Quit, Steps, Token, Translation
+from seqshell.core.events import (
+    Event,
+    Finished,
+    Label,
+    LineFinished,
+    LineStarted,
+    Notice,
+    Quit,
+    Steps,
+    Token,
+    Translation,
+)
 from seqshell.core.text_output import in_one_line
 from seqshell.shell.shell import Shell
 from seqshell.terminal.error_message import draw_error
@@ -56,16 +67,17 @@ class Answering:
         if line in LOOKS_LIKE:
             self._printer.line(f"{line} goes to the model as text; the command is {LOOKS_LIKE[line]}", "dim")
         outcome = Outcome()
-        drawn = False
+        drawn = changed = False
         self._stream.begin()
         try:
-            events = self.shell.handle(line)
+            events = self.shell.run(line)
             with (
                 self._signals.answering(self.shell.interrupt, lambda: self.shell.registry.busy is not None),
                 closing(events),
-            ):  # type: ignore[type-var]  # a generator
+            ):
                 for event in events:
-                    drawn = drawn or not isinstance(event, Notice)
+                    drawn = drawn or not isinstance(event, Notice | LineStarted | LineFinished)
+                    changed = event.changed if isinstance(event, LineFinished) else changed
                     self._draw(event, outcome)
             outcome.done = True
         except KeyboardInterrupt:
@@ -73,7 +85,7 @@ class Answering:
             self._printer.line("stopped at once; the text is as far as you see it", "dim")
         except Exception as error:
             self._end()
-            outcome.put_back = isinstance(error, SeqshellError) and not drawn and not self.shell.changed and line != ""
+            outcome.put_back = isinstance(error, SeqshellError) and not drawn and not changed and line != ""
             draw_error(self._printer, error, put_back=outcome.put_back)
         finally:
             self._drawing.settle()
@@ -82,8 +94,7 @@ class Answering:
 
     def tell_notices(self) -> None:
         """Say what the shell has gathered meanwhile: plugins that failed, settings that could not be used."""
-        notices, self.shell.notices = self.shell.notices, []
-        for notice in notices:
+        for notice in self.shell.take_notices():
             self._drawing.draw(notice)
 
     def _draw(self, event: Event, outcome: Outcome) -> None:

@@ -123,7 +123,7 @@ class LiveLabel:
 
     def _changed(self, buffer: Buffer) -> None:
         text, shell = typed_text(buffer.text), self._get_shell()
-        session = shell.session if shell is not None and shell.current is not None else None
+        session = shell.session if shell is not None and shell.workspace.current is not None else None
         if not text or session is None or session.model.task is not Task.CLASSIFY or not session.model.causal:
             self.clear()
             return

@@ -244,7 +244,7 @@ class Repl:
 
     def _example(self, shell: Shell) -> str:
         """Return an example to suggest in an empty prompt: one of the current model, while it has read nothing."""
-        if shell.current is None or shell.session.position:
+        if shell.workspace.current is None or shell.session.position:
             return ""
         return next(iter(examples(shell.session.model.header)), "")
 

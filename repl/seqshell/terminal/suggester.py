@@ -106,7 +106,7 @@ class Suggester:
         shell = self._get_shell()
         if (
             shell is None
-            or shell.current is None
+            or shell.workspace.current is None
             or self._buffer.complete_state
             or not self._buffer.document.is_cursor_at_the_end
         ):

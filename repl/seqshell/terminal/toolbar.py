@@ -27,11 +27,11 @@ def toolbar_parts(
     from seqshell.decoding.syntax import format_chain, format_strategy
     from seqshell.terminal.live_label import label_so_far
 
-    if shell.current is None:
+    if shell.workspace.current is None:
         yield "no model"
     else:
         session = shell.session
-        yield shell.current
+        yield shell.workspace.current
         if session.model.task is Task.CLASSIFY:
             yield from label_so_far(session) if live_label is None else live_label
         if session.model.task in DRAWS:

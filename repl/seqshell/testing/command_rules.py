@@ -144,7 +144,7 @@ def _turns(offered: Command, lines: list[str], run: Callable[[Shell, str], Any])
 
 def _taken_back(shell: Shell, offered: Command, line: str, run: Callable[[Shell, str], Any]) -> str:
     asked = _asked(shell, offered, line)
-    if _arguments(offered, line) is None or shell.current is None:
+    if _arguments(offered, line) is None or shell.workspace.current is None:
         _events(shell, asked)
         return ""
     session = shell.session

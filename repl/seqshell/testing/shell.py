@@ -21,7 +21,7 @@ def shell_for(model: Model | None = None, *, plugins: Sequence[ModuleType | Any]
 
     shell = Shell(load_registry(Policy(no_plugins=True, strict=True), modules=plugins), seed=seed)
     if model is not None:
-        shell.add(model)
+        shell.workspace.add(model)
     return shell
 
 

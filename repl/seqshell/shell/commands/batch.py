@@ -23,10 +23,10 @@ def model_for(shell: Shell, task: Task, name: str) -> str:
 
     Raises CheckpointError if it cannot be opened, and UsageError if it has another task.
     """
-    if not name and shell.current is not None and shell.task == task:
-        return shell.current
+    if not name and shell.workspace.current is not None and shell.task == task:
+        return shell.workspace.current
     try:
-        return shell.open_beside(name or task_spec(task).default_model, task)
+        return shell.workspace.open_in_background(name or task_spec(task).default_model, task)
     except CheckpointError as error:
         raise error if name else CheckpointError(error.message, hint=f"/{task} -m MODEL takes another") from None
 
@@ -83,5 +83,4 @@ def answer_lines(
         shell.notices.append(told())
         raise
     yield told()
-    shell.op = telling.task.value
-    yield Data({"lines": len(answers), "failed": num_failed, **({"file": file} if file else {})})
+    yield Data({"lines": len(answers), "failed": num_failed, **({"file": file} if file else {})}, op=telling.task.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events import Event, Label, Notice
@@ -15,7 +15,6 @@ from seqshell.shell.commands.output_files import text_place, write_text
 
 if TYPE_CHECKING:
     from seqshell.session import Session
-    from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
 
@@ -58,17 +57,16 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if file:
         text_place(file)
     name = model_for(shell, Task.CLASSIFY, word)
-    session = shell.answer_with(name)
-    wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
+    session, values = shell.answer_with(name)
     if arguments.file:
-        yield from _lines(shell, session, arguments.text, wishes, explain, file)
+        yield from _lines(shell, session, arguments.text, values, explain, file)
         return
     found = (
         session.label(explain=explain)
         if is_here
-        else session.classify(arguments.text, explain=explain, unknown=wishes.get("unknown"))
+        else session.classify(arguments.text, explain=explain, unknown=values["unknown"])
     )
-    if shell.interactive and name != shell.current:
+    if shell.interactive and name != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
         path = write_text(file, _as_line(found), {"lines": [_as_json(found)]})
@@ -77,7 +75,9 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield found
 
 
-def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: bool, file: str) -> Iterator[Event]:
+def _lines(
+    shell: Shell, session: Session, text: str, values: Mapping[str, Any], explain: bool, file: str
+) -> Iterator[Event]:
     """One label for each line of a text."""
     from seqshell.session.tasks.classify_file import classify_lines, explain_lines
 
@@ -87,7 +87,7 @@ def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, explain: b
     telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
     sources = lines_of(text)
     yield from answer_lines(
-        shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, wishes), file
+        shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, values), file
     )
 
 

@@ -17,7 +17,6 @@ from seqshell.shell.commands.output_files import picture_place, write_picture
 
 if TYPE_CHECKING:
     from seqshell.session import Session
-    from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
 MOST_STEPS = 10_000
@@ -50,13 +49,12 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if file:
         picture_place(file)
     model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")))
-    session = shell.answer_with(model)
-    wishes: Wishes = shell.settings if model == shell.current else shell.settings.beside(session)
-    steps = session.check_steps(wishes.get("horizon") if number is None else number)
+    session, values = shell.answer_with(model)
+    steps = session.check_steps(values.get("horizon") if number is None else number)
     _observe(shell, session, name, bool(arguments.options.get("--example")))
     found, *remarks = told(session, steps)
     assert isinstance(found, Forecast)
-    if shell.interactive and shell.answering != shell.current:
+    if shell.interactive and shell.answering != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if not file:
         yield found
@@ -64,10 +62,9 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         return
     rows, values = "".join(f"{row}\n" for row in forecast_rows(found)), forecast_values(found)
     path = write_picture(file, partial(_draw, found), rows, {**values, "history": numbers_of(found.history)})
-    shell.op = Task.FORECAST.value
     if shell.interactive:
         yield Notice(f"written to {path}")
-    yield Data(values)
+    yield Data(values, op=Task.FORECAST.value)
     yield from remarks
 
 

@@ -37,8 +37,9 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /undo
     """
     (word,) = words(arguments, undo, 0, 1) or ("1",)
-    if shell.answered not in (None, shell.current):
-        yield Notice(f"the last answer came from {shell.answered}; this takes back what {shell.current} read and said")
+    workspace = shell.workspace
+    if workspace.answered not in (None, workspace.current):
+        yield Notice(f"the last answer came from {workspace.answered}; this undoes a turn of {workspace.current}")
     if word.endswith("t") and word[:-1].isdigit():
         yield from told(
             shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS))

@@ -49,8 +49,8 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /models
     """
     words(arguments, models, 0, 0)
-    found = list(known_models(shell.registry.checkpoint_folders, shell.sessions))
-    current = shell.sessions[shell.current].model.path if shell.current else None
+    found = list(known_models(shell.registry.checkpoint_folders, shell.workspace.sessions))
+    current = shell.workspace.sessions[shell.workspace.current].model.path if shell.workspace.current else None
     marks = [
         "current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found
     ]
@@ -107,19 +107,19 @@ def is_session(path: Path) -> bool:
 def opened(shell: Shell) -> ModelOpened:
     """The greeting of the current model."""
     model = shell.session.model
-    return ModelOpened(shell.current or model.name, title(model.name, model.header), about(model.header))
+    return ModelOpened(shell.workspace.current or model.name, title(model.name, model.header), about(model.header))
 
 
 def restored(shell: Shell, word: str) -> Iterator[Event]:
     """Restore the saved session that a name or path means, and tell where it stands."""
-    was = shell.session.position if shell.current else 0
-    session = shell.restore(word)
+    was = shell.session.position if shell.workspace.current else 0
+    session = shell.workspace.restore(word)
     yield from told(session, Moved(session.position, was, session.branch))
 
 
 def open_names(shell: Shell, text: str) -> Iterable[str]:
     """The names of the open models."""
-    return list(shell.sessions)
+    return list(shell.workspace.sessions)
 
 
 @command("close", usage="NAME", complete=open_names, purpose="models")
@@ -130,9 +130,13 @@ def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /load tiny
     """
     (name,) = words(arguments, close, 1, 1)
-    shell.close(name)
+    shell.workspace.close(name)
     if shell.interactive:
         yield Notice(
             f"{name} is closed · "
-            + (f"{shell.current} is current" if shell.current else "no model is open; /load NAME opens one")
+            + (
+                f"{shell.workspace.current} is current"
+                if shell.workspace.current
+                else "no model is open; /load NAME opens one"
+            )
         )

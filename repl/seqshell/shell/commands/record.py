@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.events import Event, Finished, Notice
+from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.version import __version__
-from seqshell.shell import syntax
 from seqshell.shell.commands.script import file_name
 from seqshell.shell.setting_specs import SHELL_SETTINGS
 from seqshell.shell.settings import BUILT_IN, CHECKPOINT
@@ -40,37 +39,20 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     word = file_name(arguments, record)
     if word != "off":
         path = _new_script(word)
-        beginning = list(_beginning(shell, path))  # may fail, and then the recording that runs goes on
+        beginning = list(_beginning(shell, path))  # if this fails, the present recording continues
         try:
             script = path.open("w", encoding="utf-8", errors="replace", newline="\n")
             script.write("".join(f"{line}\n" for line in beginning))
             script.flush()
         except OSError as error:
             raise UsageError(f"cannot write {word}: {error.strerror or error}") from None
-    elif shell.recording is None:
-        raise UsageError("nothing is recorded; /record FILE begins")
-    if shell.recording is not None:
-        shell.recording.close()
-    shell.recording = None if word == "off" else script
+        shell.recorder.begin(script)
+    elif shell.recorder.is_recording:
+        shell.recorder.end()
+    else:
+        raise UsageError("no recording to end; /record FILE starts one")
     if shell.interactive:
         yield Notice("the recording ended" if word == "off" else f"recording into {path} · /record off ends it")
-
-
-def replayed(shell: Shell, line: str, cut: Finished | None) -> Iterator[str]:
-    """The lines of a script that do what `line` did; cut: the answer of it that was interrupted.
-
-    A script has no Ctrl-C: an answer is made as short as it came out instead.
-    """
-    script = syntax.as_script(line)
-    if cut is None or shell.op not in ("generate", "translate", "/continue", "/regen"):
-        yield script
-    elif shell.op == "/continue":
-        yield from [f"/continue {cut.num_tokens}"] if cut.num_tokens else ()
-    else:
-        yield f"/set max_tokens {max(1, cut.num_tokens)}"
-        yield script
-        yield from () if cut.num_tokens else ["/undo 1t"]
-        yield f"/set max_tokens {shell.settings.get('max_tokens')}"
 
 
 def _new_script(word: str) -> Path:

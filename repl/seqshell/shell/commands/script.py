@@ -69,13 +69,12 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
         raise UsageError(
             f"{' runs '.join((*shell.scripts[-2:], name))}: that would not end, or not within {DEEPEST} scripts that run one another"
         )
-    recording, shell.recording = shell.recording, None  # the line that runs the script is recorded, not its lines
     shell.scripts.append(name)
     try:
         for line in script:
             if line.text:
                 try:
-                    yield from shell.handle(line.text)
+                    yield from shell.run(line.text)
                 except SeqshellError as error:
                     error.message = f"{name}:{line.number}: {error.message}"
                     error.args = (error.message,)
@@ -84,7 +83,6 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
                 return
     finally:
         shell.scripts.pop()
-        shell.recording = shell.recording or recording
 
 
 @command("history", purpose="session")
@@ -96,7 +94,7 @@ def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     ROMEO:
     """
     words(arguments, history, 0, 0)
-    yield Text("\n".join(map(syntax.as_script, shell.history[:-1])))
+    yield Text("\n".join(map(syntax.as_script, shell.history.lines[:-1])))
 
 
 @command("expect", usage="TEXT", free_text=True, purpose="session")
@@ -109,8 +107,9 @@ def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if not arguments.text:
         words(arguments, expect, 1)
-    if arguments.text not in shell.last_result:
-        result = shell.last_result if len(shell.last_result) <= SHOWN else shell.last_result[:SHOWN] + "..."
+    result = shell.last_result.text
+    if arguments.text not in result:
+        result = result if len(result) <= SHOWN else result[:SHOWN] + "..."
         raise ExpectationError(f"the last result does not contain {arguments.text!r}; it is {result!r}")
     yield from ()
 

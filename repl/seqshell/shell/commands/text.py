@@ -47,7 +47,7 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     found = words(arguments, go_on, 0, 1)
     number = whole_number(found[0], "the number of tokens", 1, MOST_TOKENS) if found else None
-    yield from tasks.go_on(shell.session, shell.settings, number)
+    yield from tasks.go_on(shell.session, shell.settings.values(), number)
 
 
 @command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")

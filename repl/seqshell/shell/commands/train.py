@@ -83,9 +83,9 @@ def _written(path: Path) -> tuple[int, int]:
 
 def _open_new(shell: Shell, path: Path) -> None:
     """Open what was trained, in place of an older model of the same file."""
-    for name, session in list(shell.sessions.items()):
+    for name, session in list(shell.workspace.sessions.items()):
         if session.model.path is not None and session.model.path.resolve() == path.resolve():
-            shell.close(name)
+            shell.workspace.close(name)
     shell.open(path)
 
 

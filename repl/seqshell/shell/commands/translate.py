@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from seqshell.shell.commands.output_files import picture_place, text_place, writ
 
 if TYPE_CHECKING:
     from seqshell.session import Session
-    from seqshell.session.tasks import Wishes
     from seqshell.shell.shell import Shell
 
 
@@ -51,25 +50,26 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if file:
         text_place(file)
     name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")))
-    session = shell.answer_with(name)
-    wishes: Wishes = shell.settings if name == shell.current else shell.settings.beside(session)
+    session, values = shell.answer_with(name)
     prefix = str(arguments.options.get("--prefix", ""))
     if arguments.file:
-        yield from _lines(shell, session, arguments.text, wishes, prefix, file)
+        yield from _lines(shell, session, arguments.text, values, prefix, file)
     else:
-        yield from _text(shell, session, arguments.text, wishes, prefix, file)
+        yield from _text(shell, session, arguments.text, values, prefix, file)
 
 
-def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+def _text(
+    shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
+) -> Iterator[Event]:
     """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
     from seqshell.session.tasks.translate_answer import answer
 
     label = (
         f"{direction(session.model.name, session.model.header)}:"
-        if shell.interactive and shell.answering != shell.current
+        if shell.interactive and shell.answering != shell.workspace.current
         else ""
     )
-    for event in answer(session, text, wishes, prefix):
+    for event in answer(session, text, values, prefix):
         if label:
             yield Notice(label, "label")
             label = ""
@@ -80,7 +80,9 @@ def _text(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str
         yield event
 
 
-def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: str, file: str) -> Iterator[Event]:
+def _lines(
+    shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
+) -> Iterator[Event]:
     """One translation for each line of a text."""
     from seqshell.session.tasks.translate_file import translate_lines
 
@@ -89,7 +91,7 @@ def _lines(shell: Shell, session: Session, text: str, wishes: Wishes, prefix: st
 
     telling = Telling(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
     sources = lines_of(text)
-    yield from answer_lines(shell, telling, sources, translate_lines(session, sources, wishes, prefix), file)
+    yield from answer_lines(shell, telling, sources, translate_lines(session, sources, values, prefix), file)
 
 
 def _as_line(event: Translation) -> str:
@@ -128,8 +130,12 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         picture_place(file)
-    name = shell.translated if shell.translated in shell.sessions else shell.current
-    session = shell.sessions[name] if name is not None else shell.session
+    name = (
+        shell.workspace.translated
+        if shell.workspace.translated in shell.workspace.sessions
+        else shell.workspace.current
+    )
+    session = shell.workspace.sessions[name] if name is not None else shell.session
     if session.model.task != Task.TRANSLATE:
         raise UsageError(
             "nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at",
