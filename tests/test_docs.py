@@ -51,9 +51,13 @@ def shell(registry, monkeypatch, tmp_path):
     Path("letters.txt").write_text("i love you\n\nthe cat\n")
     shell = Shell(registry)
     shell.open("tiny")
-    shell.workspace.add(replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), background=True)
+    shell.workspace.add(
+        replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), background=True
+    )
     shell.workspace.add(replace(tiny_forecast_model(), name=task_spec("forecast").default_model), background=True)
-    shell.workspace.add(replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), background=True)
+    shell.workspace.add(
+        replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), background=True
+    )
     return shell
 
 
