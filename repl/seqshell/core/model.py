@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from seqshell.core.state import State
 
 if TYPE_CHECKING:
     from seqshell.core.decoder import Decoder
     from seqshell.core.tokenizers import Tokenizer
+
+
+DecoderTarget: TypeAlias = "Callable[[Any, Mapping[str, Any]], Decoder] | str"
 
 
 class Task(StrEnum):
@@ -31,20 +34,31 @@ class Task(StrEnum):
 class Architecture:
     """A family of models, as a plugin offers it.
 
-    config: a dataclass type; fields vocab_size, source_vocab_size, target_vocab_size, num_classes, num_features are filled in
-        from the data, the others are the user's settings (`seqshell.setting` gives ranges).
-    model: `model(config)` is a SequenceModel: a torch module. decoder: `decoder(config, weights)` is a numpy Decoder.
-        Each may be the thing itself or "package.module:Name", imported when first needed.
-    causal: False when the whole text must be read at once (bidirectional).
+    config: a dataclass. The host fills in the fields vocab_size, source_vocab_size, target_vocab_size, num_classes and num_features
+        from the data; the other fields are the user's settings (`seqshell.setting` gives them ranges).
+    model: `model(config)` is a SequenceModel, a torch module.
+    decoder: `decoder(config, weights)` is a Decoder, which runs without torch; weights: arrays, named as in the module's state_dict.
+        None: the host wraps the module. A tuple lists several in order of preference, such as a compiled one before one in numpy:
+        the first that can be imported is used. Each must give the outputs of the module.
+    config, model and decoder: the object itself, or "package.module:Name", which is imported when it is first needed.
+    summary: one line for `/architectures`.
+    causal: False if the model must read a whole text at once (bidirectional).
     """
 
     name: str
     task: Task
     config: type[Any] | str
     model: Callable[[Any], Any] | str
-    decoder: Callable[[Any, Mapping[str, Any]], Decoder] | str | None = None
+    decoder: DecoderTarget | tuple[DecoderTarget, ...] | None = None
     summary: str = ""
     causal: bool = True
+
+    @property
+    def decoders(self) -> tuple[DecoderTarget, ...]:
+        """The decoders in order of preference; empty if there is none."""
+        if self.decoder is None:
+            return ()
+        return self.decoder if isinstance(self.decoder, tuple) else (self.decoder,)
 
 
 class SequenceModel(Protocol):

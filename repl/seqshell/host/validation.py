@@ -88,14 +88,14 @@ def _check_architecture(value: Any) -> None:
         raise PluginError(f"{_shown(value)} is no Architecture")
     if value.task not in tuple(Task):
         raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(Task)}")
-    for part in ("config", "model", "decoder"):
-        found = getattr(value, part)
+    parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
+    for part, found in parts:
         is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found
         is_thing = isinstance(found, type) and dataclasses.is_dataclass(found) if part == "config" else callable(found)
-        if not (is_target or is_thing or (part == "decoder" and found is None)):
-            wanted = "a dataclass" if part == "config" else "a class or function"
+        if not (is_target or is_thing):
+            expected = "a dataclass" if part == "config" else "a class or function"
             raise PluginError(
-                f"the {part} of the architecture {value.name} must be {wanted} or package.module:Name, not {_shown(found)}"
+                f"the {part} of the architecture {value.name} must be {expected} or package.module:Name, not {_shown(found)}"
             )
 
 

@@ -17,6 +17,7 @@ from seqshell.core.model import Architecture, Series, Task
 from seqshell.core.plugin_api import Setting, settings_of
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry, resolve
+from seqshell.models.decoders import decoders_of
 from seqshell.models.ownership import known_as, missing
 
 if TYPE_CHECKING:
@@ -85,11 +86,10 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, whose: Any = Non
 
 
 def build_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
-    """The architecture's own decoder, else its torch module behind one."""
-    with _fitting(architecture):
-        if architecture.decoder is not None:
-            decoder: Decoder = resolve(architecture.decoder)(config, weights)
-            return decoder
+    """The architecture's preferred decoder among those that can be imported; its torch module, wrapped, if it offers no decoder."""
+    with fitting(architecture):
+        for _, make in decoders_of(architecture):
+            return make(config, weights)
         from seqshell.models.torch_decoder import TorchDecoder
 
         module = build_module(architecture, config, weights)
@@ -100,7 +100,7 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
     """The torch module with these weights. It is measured on the meta device first: a config may claim any size, and there it costs nothing."""
     import torch
 
-    with _fitting(architecture):
+    with fitting(architecture):
         build = resolve(architecture.model)
         held = {name: tuple(values.shape) for name, values in weights.items()}
         try:
@@ -121,7 +121,7 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
 
 
 @contextmanager
-def _fitting(architecture: Architecture) -> Iterator[None]:
+def fitting(architecture: Architecture) -> Iterator[None]:
     """Whatever a plugin's module or decoder raises over its weights is a CheckpointError."""
     try:
         yield

@@ -14,7 +14,8 @@ from seqshell.core.version import __version__
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.building import build_decoder, difference, read_config, read_labels, read_tokenizers
+from seqshell.models.building import difference, fitting, read_config, read_labels, read_tokenizers
+from seqshell.models.decoders import decoders_of
 from seqshell.models.ownership import tokenizer_owners
 from seqshell.models.series_header import read_series, series_json
 
@@ -117,8 +118,8 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
-    """CheckpointError when the architecture's own decoder and the module disagree over a few steps, both in float32."""
-    if architecture.decoder is None:
+    """CheckpointError if a decoder of the architecture and the module disagree over a few steps, both in float32."""
+    if not architecture.decoders:
         return
     import copy
 
@@ -127,9 +128,14 @@ def _compare(architecture: Architecture, config: Any, module: Any) -> None:
     reference = TorchDecoder(
         copy.deepcopy(module).float().cpu(), causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY
     )
-    decoder = build_decoder(architecture, config, _weights(module, "float32"))
-    apart = difference(decoder, reference, architecture, config)
-    if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused
-        raise CheckpointError(
-            f"the decoder of {architecture.name} differs from its module by {apart:.2g} in a logit; {MAX_DIFFERENCE:g} is allowed"
-        )
+    weights = _weights(module, "float32")
+    for name, make in decoders_of(architecture):
+        with fitting(architecture):
+            decoder = make(config, weights)
+        apart = difference(decoder, reference, architecture, config)
+        if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused
+            which = f" {name}" if len(architecture.decoders) > 1 else ""
+            raise CheckpointError(
+                f"the decoder{which} of {architecture.name} differs from its module by {apart:.2g} in a logit; "
+                f"{MAX_DIFFERENCE:g} is allowed"
+            )

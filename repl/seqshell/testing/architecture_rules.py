@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import SeqshellError, UsageError
+from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.model import Architecture, Task
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
 from seqshell.models.building import read_config
+from seqshell.models.decoders import decoders_of
 from seqshell.testing.check import attempt, raised
 from seqshell.testing.classification_rules import CLASSIFICATION_RULES
 from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, WRITING_RULES, equals
@@ -34,12 +35,12 @@ SMALL = {
 
 @dataclass(frozen=True)
 class Built:
-    """A model with seeded weights: its config, its torch module, the module as the host wraps it, and its own decoder if it has one."""
+    """A model with seeded weights: its config, its torch module, the module as the host wraps it, and its own decoders by name."""
 
     config: Any
     module: Any
     wrapped: Decoder
-    own: Decoder | None
+    own: Mapping[str, Decoder]
 
 
 Rule = Callable[[Built, Example], str]
@@ -51,11 +52,13 @@ def built(architecture: Architecture, config: Any) -> Built:
     from seqshell.testing import module_rules
 
     module: Any = module_rules.example_module(architecture, config)
-    own = (
-        resolve(architecture.decoder)(config, module_rules.weights_of(module))
-        if architecture.decoder is not None
-        else None
-    )
+    weights = module_rules.weights_of(module)
+    own: dict[str, Decoder] = {}
+    for name, make in decoders_of(architecture):
+        try:
+            own[name] = make(config, weights)
+        except Exception as error:
+            raise PluginError(f"the decoder {name} cannot be built: {type(error).__name__}: {error}") from error
     wrapped = TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
     return Built(config, module, wrapped, own)
 
@@ -134,10 +137,11 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
             "module: observing leaves the state that reading leaves",
             lambda model, example: module_rules.observes(model.module, model.wrapped, example),
         )
-    if model.own is not None:
+    for name in model.own:
+        title = f"decoder {name}" if len(architecture.decoders) > 1 else "decoder"
         for rule, holds in rules.items():
-            yield f"decoder: {rule}", partial(_of_own, holds)
-        yield f"decoder: its outputs are the module's within {EQUAL:g}", _equals
+            yield f"{title}: {rule}", partial(_of_own, name, holds)
+        yield f"{title}: its outputs are the module's within {EQUAL:g}", partial(_equals, name)
 
 
 def smallest(architecture: Architecture, model: Built, rule: Rule, example: Example, seen: str) -> tuple[str, str]:
@@ -186,15 +190,13 @@ def _of_wrapped(holds: Callable[[Decoder, Example], str], model: Built, example:
     return holds(model.wrapped, example)
 
 
-def _of_own(holds: Callable[[Decoder, Example], str], model: Built, example: Example) -> str:
-    assert model.own is not None
-    return holds(model.own, example)
+def _of_own(name: str, holds: Callable[[Decoder, Example], str], model: Built, example: Example) -> str:
+    return holds(model.own[name], example)
 
 
 def _of_module(holds: Callable[[Any, Example], str], model: Built, example: Example) -> str:
     return holds(model.module, example)
 
 
-def _equals(model: Built, example: Example) -> str:
-    assert model.own is not None
-    return equals(model.own, model.wrapped, example)
+def _equals(name: str, model: Built, example: Example) -> str:
+    return equals(model.own[name], model.wrapped, example)

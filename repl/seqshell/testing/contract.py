@@ -61,6 +61,10 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     checks = [tried("it is built from its settings", build_all)]
     if model is None:
         return checks
+    if len(architecture.decoders) > 1:
+        num_missing = len(architecture.decoders) - len(model.own)
+        seen = f"{num_missing} of {len(architecture.decoders)} cannot, and are not checked" if num_missing else ""
+        checks.append(Check("each of its decoders can be imported", seen, is_warning=True))
     checks.append(tried("its config survives JSON", partial(survives_json, architecture, model.config)))
     example = example_for(architecture.task)
     for rule, holds in rules_of(architecture, model):
