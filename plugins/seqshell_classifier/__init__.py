@@ -1,4 +1,4 @@
-"""Recurrent classifiers of texts, causal and bidirectional, with decoders in numpy."""
+"""Recurrent text classifiers, causal and bidirectional, with decoders in numpy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import seqshell
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[seqshell.Architecture]:
-    """The text is read from its beginning, with a belief after every token, or from both ends at once."""
+    """Offer classifier, which predicts after every token, and bidirectional_classifier, which reads whole texts."""
     yield seqshell.Architecture(
         "classifier",
         seqshell.Task.CLASSIFY,
         config="seqshell_classifier.config:ClassifierConfig",
         model="seqshell_classifier.classifiers:Classifier",
         decoder="seqshell_classifier.decoders:ClassifierDecoder",
-        summary="recurrent layers from the beginning of a text, pooled over time; it has a belief after every token",
+        summary="recurrent layers, pooled over time; predicts a label after every token",
     )
     yield seqshell.Architecture(
         "bidirectional_classifier",
@@ -24,6 +24,6 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         config="seqshell_classifier.config:ClassifierConfig",
         model="seqshell_classifier.classifiers:BidirectionalClassifier",
         decoder="seqshell_classifier.decoders:BidirectionalClassifierDecoder",
-        summary="recurrent layers from both ends of a text, pooled over time (Schuster & Paliwal 1997, Graves & Schmidhuber 2005)",
+        summary="recurrent layers in both directions, pooled over time (Schuster & Paliwal 1997)",
         causal=False,
     )

@@ -1,4 +1,9 @@
-"""Classifiers in torch: embedding, recurrent layers, pooling, linear read-out. The decoders that speak numpy are in `decoders`."""
+"""The architectures classifier and bidirectional_classifier in torch.
+
+Embedding, recurrent layers, pooling over time (`pooling`), linear read-out, and optionally n-gram weights
+(`ngram_features`). The bidirectional layers follow Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093, and
+Graves & Schmidhuber 2005. The decoders are in `decoders`.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +16,49 @@ from torch.nn import init
 from seqshell import PAD, UNK, State
 from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
 from seqshell_classifier.config import CELLS, ClassifierConfig
-from seqshell_classifier.pooling import Pool, make_pool
+from seqshell_classifier.ngram_features import NgramFeatures
+from seqshell_classifier.pooling import Pooling, make_pooling
 from seqshell_classifier.states import ClassifierState
-from seqshell_classifier.wide import Wide
 
 
-class Pooled(nn.Module):
-    """What both classifiers have around their recurrent layers. size: of a hidden state, both directions counted."""
+class PooledClassifier(nn.Module):
+    """Base class of both classifiers: all parts but the recurrent layers.
+
+    size: of the pooled hidden states, H or 2H for two directions.
+    """
 
     def __init__(self, config: ClassifierConfig, size: int) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
-        init.normal_(
-            self.embedding.weight, std=config.embed_size**-0.5
-        )  # vectors of length about 1: a rare token says little before it is learned
-        self.pools = nn.ModuleDict({kind: make_pool(kind, config, size) for kind in config.poolings})
+        # Embeddings of length about 1: a rare token has little influence before it is trained.
+        init.normal_(self.embedding.weight, std=config.embed_size**-0.5)
+        self.pools = nn.ModuleDict({kind: make_pooling(kind, config, size) for kind in config.poolings})
         self.readout = Readout(size * len(config.poolings), config.num_classes)
         if config.ngrams:
-            self.wide = Wide(config)
+            self.wide = NgramFeatures(config)
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """tokens: [B, T]. Returns [B, T, E]; in training some tokens are read as UNK (word dropout, Bowman et al. 2016,
-        https://arxiv.org/abs/1511.06349, section 3.1), and some elements dropped."""
+        """The embeddings [B, T, E] of tokens [B, T].
+
+        In training, with dropout and with word dropout, which replaces tokens by UNK (Bowman et al. 2016,
+        https://arxiv.org/abs/1511.06349, section 3.1).
+        """
         config = self.config
         if self.training and config.word_dropout:
             tokens = tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < config.word_dropout, UNK)
         return sequence_dropout(self.embedding(tokens), config.embed_dropout, self.training, config.locked)
 
-    def pool_list(self) -> list[Pool]:
-        """In the order in which the read-out reads them."""
-        return [cast(Pool, self.pools[kind]) for kind in self.config.poolings]
+    def pool_list(self) -> list[Pooling]:
+        """The kinds of pooling, in the order in which their results are concatenated for the read-out."""
+        return [cast(Pooling, self.pools[kind]) for kind in self.config.poolings]
 
 
-class Classifier(Pooled):
-    """Recurrent layers from the beginning of a text, with a belief after every token.
+class Classifier(PooledClassifier):
+    """A causal classifier: recurrent layers in reading order, with logits after every token.
 
-    State: ClassifierState. What a token changes depends on nothing after it, so padding to the right changes no output of a token; the
-    outputs and the state after padding mean nothing.
+    State: ClassifierState. The logits of a token depend only on the tokens up to it. Padding on the right therefore
+    does not change them; the logits and the state after padding are meaningless.
     """
 
     def __init__(self, config: ClassifierConfig) -> None:
@@ -64,7 +74,7 @@ class Classifier(Pooled):
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Before any token."""
+        """The state before the first token."""
         zeros = self.embedding.weight.new_zeros(batch_size, self.config.hidden_size)
         pools = tuple(pool.initial_state(zeros) for pool in self.pool_list())
         ngrams = self.wide.initial_state(batch_size) if self.config.ngrams else ()
@@ -80,22 +90,22 @@ class Classifier(Pooled):
         )
         logits, ngrams = self.readout(torch.cat(pooled, -1)), state.ngrams
         if self.config.ngrams:
-            told, ngrams = self.wide.running(tokens, ngrams)
-            logits = logits + told
+            added, ngrams = self.wide.running(tokens, ngrams)
+            logits = logits + added
         return logits, ClassifierState(recurrent, states, ngrams)
 
 
-class BidirectionalClassifier(Pooled):
-    """Recurrent layers from both ends of a text, which must be read at once.
+class BidirectionalClassifier(PooledClassifier):
+    """Recurrent layers in both directions over a whole text.
 
-    State: (). Padding is not read: a row does not depend on how far it is padded.
+    State: (). The logits of a row do not depend on its padding.
     """
 
     def __init__(self, config: ClassifierConfig) -> None:
         size = 2 * config.hidden_size
         super().__init__(config, size)
         self.recurrent = nn.ModuleList(
-            BothWays(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
+            BidirectionalLayer(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -103,8 +113,8 @@ class BidirectionalClassifier(Pooled):
         return ()
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """tokens: [B, T] int64, padded right. Returns logits [B, 1, C], ()."""
-        lengths = (tokens != PAD).sum(1).clamp_min(1)  # [B]; a row without any token is read as one that is PAD
+        """tokens: [B, T] int64, padded on the right. Returns logits [B, 1, C], ()."""
+        lengths = (tokens != PAD).sum(1).clamp_min(1)  # [B]; an empty row is read as a single PAD
         hidden = self.embed(tokens)
         for layer in self.recurrent:
             hidden = layer(hidden, lengths)
@@ -117,11 +127,11 @@ class BidirectionalClassifier(Pooled):
         return logits.unsqueeze(1), ()
 
 
-class BothWays(nn.Module):
-    """One layer from the beginning and one from the end, beside each other (Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093).
+class BidirectionalLayer(nn.Module):
+    """One forward and one backward recurrent layer, with concatenated outputs (Schuster & Paliwal 1997).
 
-    The second reads rows that are turned round, their padding left where it is: packed sequences, which nn.LSTM offers for that, are read
-    without oneDNN, several times slower.
+    The backward layer reads each row reversed up to its length; the padding stays on the right, so no token is read
+    after padding. torch's packed sequences would do the same several times slower, because they do not use oneDNN.
     """
 
     def __init__(self, config: ClassifierConfig, input_size: int) -> None:
@@ -133,15 +143,15 @@ class BothWays(nn.Module):
         )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """inputs: [B, T, F]; lengths: [B], each at least 1. Returns [B, T, 2H]; what stands at padding means nothing."""
+        """inputs: [B, T, F]; lengths: [B], each at least 1. Returns [B, T, 2H], meaningless at padding."""
         start = self.ahead.initial_state(len(inputs))
-        ahead, _ = self.ahead(inputs, start)
-        back, _ = self.back(_turned(inputs, lengths), start)
-        return torch.cat((ahead, _turned(back, lengths)), -1)
+        forward, _ = self.ahead(inputs, start)
+        backward, _ = self.back(_reversed(inputs, lengths), start)
+        return torch.cat((forward, _reversed(backward, lengths)), -1)
 
 
-def _turned(values: Tensor, lengths: Tensor) -> Tensor:
-    """Each row of values [B, T, F] from its last token to its first."""
-    places = torch.arange(values.shape[1], device=values.device)
-    mirrored = lengths.unsqueeze(1) - 1 - places  # [B, T], negative at padding
-    return values.gather(1, torch.where(mirrored >= 0, mirrored, places).unsqueeze(-1).expand_as(values))
+def _reversed(values: Tensor, lengths: Tensor) -> Tensor:
+    """Each row of values [B, T, F] reversed up to its length, with its padding left in place."""
+    times = torch.arange(values.shape[1], device=values.device)
+    mirrored = lengths.unsqueeze(1) - 1 - times  # [B, T], negative at padding
+    return values.gather(1, torch.where(mirrored >= 0, mirrored, times).unsqueeze(-1).expand_as(values))

@@ -1,4 +1,4 @@
-"""Settings of the classifiers. vocab_size and num_classes are filled in from the data."""
+"""The settings of the classifiers."""
 
 from __future__ import annotations
 
@@ -7,69 +7,77 @@ from dataclasses import dataclass
 from seqshell import setting
 from seqshell.core.truncation import ENDS
 
-CELLS = {"rnn": "rnn_tanh", "lstm": "lstm", "gru": "gru"}  # what `cell` may be, and its name among the layers
+CELLS = {"rnn": "rnn_tanh", "lstm": "lstm", "gru": "gru"}  # the setting `cell` -> its name in seqshell.layers
 POOLINGS = ("last", "mean", "max", "attention")
 
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """What both classifiers share. max_length and cut are for the host, which cuts a text before the model reads it."""
+    """Settings of both classifiers. vocab_size and num_classes are filled in from the data.
+
+    max_length and cut are used by the host, which cuts a text before the model reads it.
+    """
 
     vocab_size: int
     num_classes: int
-    cell: str = setting("lstm", choices=("rnn", "lstm", "gru"), help="of every layer")
-    embed_size: int = setting(128, low=1, high=65_536, help="size of a token's vector")
-    hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, in each direction")
-    num_layers: int = setting(1, low=1, high=64, help="recurrent layers on top of each other")
+    cell: str = setting("lstm", choices=("rnn", "lstm", "gru"), help="kind of recurrent layer")
+    embed_size: int = setting(128, low=1, high=65_536, help="size of the token embeddings")
+    hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, per direction")
+    num_layers: int = setting(1, low=1, high=64, help="number of recurrent layers")
     forget_bias: float = setting(
-        1.0, low=-20, high=20, help="lstm: what the forget gates' biases start at; the larger, the longer it remembers"
+        1.0, low=-20, high=20, help="lstm: initial bias of the forget gates; larger values remember longer"
     )
     pooling: str = setting(
-        "max", help="what the read-out reads of the hidden states: last, mean, max or attention; last+max reads both"
+        "max", help="pooling of the hidden states over time: last, mean, max, attention, or several, as in last+max"
     )
     ngrams: int = setting(
         0,
         low=0,
         high=8,
         neutral=0,
-        help="n-grams of 1 to so many tokens have a say of their own in the labels; 0: none",
+        help="add weights of all n-grams of up to N tokens to the logits; 0: none",
     )
     ngram_slots: int = setting(
-        65_536, low=1, high=1 << 24, help="places for their weights, which they find by a hash and may share"
+        65_536, low=1, high=1 << 24, help="number of n-gram weights per label, which the n-grams share by hashing"
     )
     ngram_dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="share of the n-grams that are left out in training"
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the n-grams to leave out, in training"
     )
     word_dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="share of the tokens that are read as unknown in training"
+        0.0, low=0, high=0.99, neutral=0.0, help="share of the tokens to replace by unknown, in training"
     )
     embed_dropout: float = setting(
-        0.0, low=0, high=0.99, neutral=0.0, help="share of the token vectors' elements set to zero in training"
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of the token embeddings, in training"
     )
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="the same for the outputs of each layer")
-    locked: bool = setting(True, help="the same dropout mask at every time step")
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of each recurrent layer's outputs, in training"
+    )
+    locked: bool = setting(True, help="use the same dropout mask at every time step")
     max_length: int = setting(
-        400, low=0, high=1_000_000, neutral=0, help="longer texts are cut to so many tokens; 0: never"
+        400, low=0, high=1_000_000, neutral=0, help="number of tokens to which longer texts are cut; 0: no limit"
     )
-    cut: str = setting("both", choices=ENDS, help="what is kept of a longer text: its head, its tail, or half of both")
+    cut: str = setting(
+        "both", choices=ENDS, help="which part of a longer text to keep: its head, its tail, or half of each"
+    )
 
     def __post_init__(self) -> None:
         if self.vocab_size < 1:
             raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
         if self.num_classes < 2:
-            raise ValueError(f"a classifier chooses among 2 classes at least, not {self.num_classes}")
+            raise ValueError(f"num_classes must be at least 2, not {self.num_classes}")
         for kind in self.poolings:
             if kind not in POOLINGS or self.poolings.count(kind) > 1:
                 raise ValueError(
-                    f"pooling must be last, mean, max or attention, or some of them joined by +, not {self.pooling!r:.60}"
+                    "pooling must be last, mean, max, attention or several of them joined by +, "
+                    f"not {self.pooling!r:.60}"
                 )
 
     @property
     def poolings(self) -> tuple[str, ...]:
-        """The kinds of pooling whose results the read-out reads, in their order."""
+        """The kinds of pooling, in the order in which their results are concatenated for the read-out."""
         return tuple(self.pooling.split("+"))
 
     @property
     def floor(self) -> float:
-        """What no element of a hidden state is below: they are in (-1, 1), and dropout makes up for the ones that it leaves out."""
+        """A lower bound of all hidden units: they are in (-1, 1), and dropout scales them by 1 / (1 - dropout)."""
         return -1 / (1 - self.dropout)

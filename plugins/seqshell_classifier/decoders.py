@@ -1,4 +1,4 @@
-"""The classifiers in numpy, without torch: equal to the modules of `classifiers`."""
+"""The classifiers in numpy; the same values as the torch modules in `classifiers`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from seqshell import PAD, State
 from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
-from seqshell_classifier.ngrams import Ngrams
-from seqshell_classifier.pools import Last, Pool, read_pool
+from seqshell_classifier.numpy_ngram_features import NgramFeatures
+from seqshell_classifier.numpy_pooling import LastPooling, Pooling, read_pooling
 from seqshell_classifier.states import ClassifierState
 
-TABLE_ROWS = 64  # so many rows at a time are a file of texts, which repays the products of the whole vocabulary; one text does not
-CHUNK = 256  # tokens whose hidden states are held at once
+TABLE_ROWS = 64  # with this number of texts at a time, computing the input products of the whole vocabulary pays off
+CHUNK = 256  # tokens whose hidden states are kept in memory at once
 
 
 class ClassifierDecoder:
-    """From the beginning of a text. State: ClassifierState."""
+    """Decoder of the architecture classifier. State: ClassifierState."""
 
     def __init__(self, config: ClassifierConfig, weights: Weights) -> None:
         size = config.hidden_size
@@ -31,10 +31,10 @@ class ClassifierDecoder:
         self.recurrent = RecurrentStack(layers, embedding, table_rows=TABLE_ROWS)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
-        self.ngrams = Ngrams(config, weights) if config.ngrams else None
+        self.ngrams = NgramFeatures(config, weights) if config.ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Before any token."""
+        """The state before the first token."""
         pools = tuple(pool.initial_state(batch_size) for pool in self.pools)
         ngrams = self.ngrams.initial_state(batch_size) if self.ngrams else ()
         return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams)
@@ -43,29 +43,29 @@ class ClassifierDecoder:
         """inputs: [B] int64, none of them PAD. Returns logits [B, C], state."""
         hidden, recurrent = self.recurrent.step(inputs, state.recurrent)
         pooled, states = self._pooled(hidden[:, None], state.pools)
-        told, ngrams = self._told(inputs[:, None], state.ngrams)
-        return self.readout(pooled) + told, ClassifierState(recurrent, states, ngrams)
+        added, ngrams = self._ngram_logits(inputs[:, None], state.ngrams)
+        return self.readout(pooled) + added, ClassifierState(recurrent, states, ngrams)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64, padded right. Returns the logits [B, C] after each row's last token, and the state there."""
+        """inputs: [B, T] int64, padded on the right. Returns logits [B, C] after each row's last token, state."""
         return read_padded(self._feed, inputs, state)
 
     def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """The same without padding."""
+        """feed without padding."""
         for start in range(0, inputs.shape[1], CHUNK):
-            part = inputs[:, start : start + CHUNK]
-            hidden, recurrent = self.recurrent.read(part, state.recurrent)
+            chunk = inputs[:, start : start + CHUNK]
+            hidden, recurrent = self.recurrent.read(chunk, state.recurrent)
             pooled, states = self._pooled(hidden, state.pools)
-            told, ngrams = self._told(part, state.ngrams)
+            added, ngrams = self._ngram_logits(chunk, state.ngrams)
             state = ClassifierState(recurrent, states, ngrams)
-        return self.readout(pooled) + told, state
+        return self.readout(pooled) + added, state
 
-    def _told(self, tokens: NDArray[Any], state: State) -> tuple[Any, State]:
-        """tokens: [B, T]. Returns what the n-grams add to the logits after the last, [B, C] or nothing, and their state."""
+    def _ngram_logits(self, tokens: NDArray[Any], state: State) -> tuple[Any, State]:
+        """tokens: [B, T]. Returns the logits that the n-grams add after the last one, [B, C] or 0, and their state."""
         return self.ngrams.read(tokens, state) if self.ngrams else (0, ())
 
     def _pooled(self, hidden: Floats, before: tuple[State, ...]) -> tuple[Floats, tuple[State, ...]]:
-        """hidden: [B, T, H]. Returns what the read-out reads after the last, and the pools' states."""
+        """hidden: [B, T, H]. Returns the input of the read-out after the last token, and the states of pooling."""
         if len(self.pools) == 1:
             pooled, state = self.pools[0].read(hidden, before[0])
             return pooled, (state,)
@@ -76,7 +76,7 @@ class ClassifierDecoder:
 
 
 class BidirectionalClassifierDecoder:
-    """From both ends of a text, which is read at once. State: ()."""
+    """Decoder of the architecture bidirectional_classifier, which reads a text at once. State: ()."""
 
     def __init__(self, config: ClassifierConfig, weights: Weights) -> None:
         size = 2 * config.hidden_size
@@ -88,33 +88,33 @@ class BidirectionalClassifierDecoder:
                     weights,
                     input_size=inputs,
                     hidden_size=config.hidden_size,
-                    prefix=f"recurrent.{depth}.{way}.0.",
+                    prefix=f"recurrent.{depth}.{direction}.0.",
                 )
-                for way in ("ahead", "back")
+                for direction in ("ahead", "back")
             ]
             for depth, inputs in enumerate([config.embed_size] + [size] * (config.num_layers - 1))
         ]
         self.encoder = Encoder(layers, embedding)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
-        self.ngrams = Ngrams(config, weights) if config.ngrams else None
+        self.ngrams = NgramFeatures(config, weights) if config.ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """()."""
         return ()
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B] int64, read as texts of one token. Returns logits [B, C], ()."""
+        """inputs: [B] int64, each a text of one token. Returns logits [B, C], ()."""
         return self.feed(inputs[:, None], state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64, whole texts padded right. Returns logits [B, C], ()."""
-        lengths = np.maximum((inputs != PAD).sum(1), 1)  # a row without any token is read as one that is PAD
+        """inputs: [B, T] int64, whole texts, padded on the right. Returns logits [B, C], ()."""
+        lengths = np.maximum((inputs != PAD).sum(1), 1)  # an empty row is read as a single PAD
         encoded = self.encoder(inputs, lengths)
         rows = list(enumerate(lengths.tolist()))
         pooled = [
-            encoded.hidden[:, -1]  # each direction's after what it read last
-            if isinstance(pool, Last)
+            encoded.hidden[:, -1]  # the last hidden state of each direction
+            if isinstance(pool, LastPooling)
             else np.concatenate(
                 [pool.read(encoded.outputs[row : row + 1, :length], pool.initial_state(1))[0] for row, length in rows]
             )
@@ -124,5 +124,5 @@ class BidirectionalClassifierDecoder:
         return logits + self.ngrams.whole(inputs) if self.ngrams else logits, ()
 
 
-def _pools(config: ClassifierConfig, weights: Weights, size: int) -> list[Pool]:
-    return [read_pool(kind, config, weights, size) for kind in config.poolings]
+def _pools(config: ClassifierConfig, weights: Weights, size: int) -> list[Pooling]:
+    return [read_pooling(kind, config, weights, size) for kind in config.poolings]

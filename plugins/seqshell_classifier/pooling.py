@@ -1,6 +1,7 @@
-"""Pooling in torch: from the hidden states of a text to the one vector that the read-out reads, after every token or at the end.
+"""Pooling over time in torch: from the hidden states of a text to one vector for the read-out.
 
-Each kind has three methods. M is the size of a hidden state, twice H where two directions stand beside each other.
+The causal classifier pools the states so far after every token (`running`), the bidirectional one all states at once
+(`whole`). M is the size of a hidden state: H, or 2H with both directions concatenated.
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ from torch import Tensor, nn
 
 from seqshell import State
 from seqshell_classifier.config import ClassifierConfig
-from seqshell_classifier.states import BOUND, NOTHING, AttendedSoFar, MeanSoFar
+from seqshell_classifier.states import EMPTY_LOG_TOTAL, MAX_SCORE, RunningAttention, RunningMean
 
 
-class Pool(Protocol):
-    """One kind of pooling; an nn.Module."""
+class Pooling(Protocol):
+    """A kind of pooling, an nn.Module."""
 
     def initial_state(self, zeros: Tensor) -> State:
-        """zeros: [B, M]. Returns the state before any token."""
+        """The state before the first token. zeros: [B, M], for shape, type and device."""
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
-        """hidden: [B, T, M]. Returns what is pooled after each token, [B, T, M], state."""
+        """Pool the states up to each token. hidden: [B, T, M]. Returns [B, T, M] and the state."""
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """hidden: [B, T, M] of two directions; mask: [B, T], True at tokens, of which each row has one. Returns [B, M]."""
+        """Pool a whole text. hidden: [B, T, M]; mask: [B, T], True at tokens, at least one per row. Returns [B, M]."""
 
 
-class Last(nn.Module):
-    """The hidden state after the last token; of the direction that reads from the end, that after the first."""
+class LastPooling(nn.Module):
+    """The last hidden state of each direction: that at the last token, and backwards that at the first."""
 
     def initial_state(self, zeros: Tensor) -> State:
         return ()
@@ -38,28 +39,31 @@ class Last(nn.Module):
         return hidden, state
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        ahead, back = hidden.chunk(2, -1)
+        forward, backward = hidden.chunk(2, -1)
         rows = torch.arange(len(hidden), device=hidden.device)
-        return torch.cat((ahead[rows, mask.sum(1) - 1], back[:, 0]), -1)
+        return torch.cat((forward[rows, mask.sum(1) - 1], backward[:, 0]), -1)
 
 
-class Mean(nn.Module):
+class MeanPooling(nn.Module):
     """The mean over time."""
 
     def initial_state(self, zeros: Tensor) -> State:
-        return MeanSoFar(zeros, zeros.new_zeros((len(zeros), 1), dtype=torch.int64))
+        return RunningMean(zeros, zeros.new_zeros((len(zeros), 1), dtype=torch.int64))
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
         counts = state.count + torch.arange(1, hidden.shape[1] + 1, device=hidden.device)  # [B, T]
         means = (hidden.cumsum(1) + (state.mean * state.count).unsqueeze(1)) / counts.unsqueeze(-1)
-        return means, MeanSoFar(means[:, -1], counts[:, -1:])
+        return means, RunningMean(means[:, -1], counts[:, -1:])
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
         return (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
 
 
-class Max(nn.Module):
-    """The largest of each element over time (Collobert et al. 2011, https://www.jmlr.org/papers/v12/collobert11a.html, section 3.3.2)."""
+class MaxPooling(nn.Module):
+    """The maximum of each unit over time.
+
+    Collobert et al. 2011, https://www.jmlr.org/papers/v12/collobert11a.html, section 3.3.2.
+    """
 
     def __init__(self, floor: float) -> None:
         super().__init__()
@@ -76,27 +80,29 @@ class Max(nn.Module):
         return hidden.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(1)
 
 
-class Attention(nn.Module):
-    """The mean with the weights softmax over time of v . tanh(h), v being learned (Zhou et al. 2016, https://aclanthology.org/P16-2034,
-    without the tanh of the mean)."""
+class AttentionPooling(nn.Module):
+    """The mean weighted by the softmax over time of v . tanh(h), with a learned vector v.
+
+    Zhou et al. 2016, https://aclanthology.org/P16-2034, equations 9 to 11, without the tanh of the mean.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.vector = nn.Parameter(torch.empty(size).uniform_(-(size**-0.5), size**-0.5))
 
     def initial_state(self, zeros: Tensor) -> State:
-        return AttendedSoFar(zeros, zeros.new_full((len(zeros), 1), NOTHING))
+        return RunningAttention(zeros, zeros.new_full((len(zeros), 1), EMPTY_LOG_TOTAL))
 
     def running(self, hidden: Tensor, state: State) -> tuple[Tensor, State]:
+        # A running softmax: the state has the mean so far and the log of its total weight. All exponentials are taken
+        # relative to the peak, so that none is above 1; the result does not depend on how the text is divided.
         scores = self._scores(hidden)
-        peak = torch.maximum(
-            state.log_total, scores.amax(1, keepdim=True)
-        ).detach()  # [B, 1]; no exponential is above 1
+        peak = torch.maximum(state.log_total, scores.amax(1, keepdim=True)).detach()  # [B, 1]
         weights, before = (scores - peak).exp(), (state.log_total - peak).exp()
         totals = before + weights.cumsum(1)  # [B, T]
         sums = (before * state.mean).unsqueeze(1) + (weights.unsqueeze(-1) * hidden).cumsum(1)
         means = sums / totals.unsqueeze(-1)
-        return means, AttendedSoFar(means[:, -1], peak + totals[:, -1:].log())
+        return means, RunningAttention(means[:, -1], peak + totals[:, -1:].log())
 
     def whole(self, hidden: Tensor, mask: Tensor) -> Tensor:
         weights = self._scores(hidden).masked_fill(~mask, float("-inf")).softmax(1)  # [B, T]
@@ -104,11 +110,11 @@ class Attention(nn.Module):
 
     def _scores(self, hidden: Tensor) -> Tensor:
         """[B, T]."""
-        return (torch.tanh(hidden) @ self.vector).float().clamp(-BOUND, BOUND)
+        return (torch.tanh(hidden) @ self.vector).float().clamp(-MAX_SCORE, MAX_SCORE)
 
 
-def make_pool(kind: str, config: ClassifierConfig, size: int) -> nn.Module:
-    """A Pool over hidden states of `size` elements."""
+def make_pooling(kind: str, config: ClassifierConfig, size: int) -> nn.Module:
+    """The pooling of a kind, over hidden states of `size` units."""
     if kind == "max":
-        return Max(config.floor)
-    return Attention(size) if kind == "attention" else Mean() if kind == "mean" else Last()
+        return MaxPooling(config.floor)
+    return AttentionPooling(size) if kind == "attention" else MeanPooling() if kind == "mean" else LastPooling()

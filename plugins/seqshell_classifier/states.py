@@ -1,9 +1,11 @@
-"""The states of the causal classifier: its recurrent layers, what each kind of pooling remembers of the hidden states so far, and the n-grams.
+"""The state of the causal classifier: the state of its recurrent layers, of each kind of pooling, and of the n-grams.
 
-last        nothing: ()
-mean        MeanSoFar
-max         [B, H], the largest of each element
-attention   AttendedSoFar
+The states of pooling, over the hidden states read so far:
+
+    last        (), no state
+    mean        RunningMean
+    max         [B, H], the maximum of each unit
+    attention   RunningAttention
 """
 
 from __future__ import annotations
@@ -12,35 +14,36 @@ from typing import Any, NamedTuple
 
 from seqshell import State
 
-# Attention's scores are kept within it, so that exp(score - score) is never 0; weights that are further apart than e**80 are as good as that.
-BOUND = 40.0
-NOTHING = -1e4  # the log of attention's weights of no token: finite, and exp(NOTHING - score) is 0
+# Attention's scores are clipped to +-MAX_SCORE, so that the exp of a difference of scores is never 0 in float32.
+MAX_SCORE = 40.0
+EMPTY_LOG_TOTAL = -1e4  # log of the sum of no weights: finite, and exp(EMPTY_LOG_TOTAL - score) is 0
 
 
 class ClassifierState(NamedTuple):
-    """recurrent: that of the layers, LSTMState or [B, L, H]; pools: a state for each kind of pooling; ngrams: NgramsSoFar, or ()."""
+    """recurrent: LSTMState or [B, L, H]; pools: a state for each kind of pooling; ngrams: RunningNgrams, or ()."""
 
     recurrent: State
     pools: tuple[State, ...]
     ngrams: State
 
 
-class MeanSoFar(NamedTuple):
-    """mean: [B, H] of the hidden states; count: [B, 1] int64, how many there were."""
+class RunningMean(NamedTuple):
+    """mean: [B, H] of the hidden states; count: [B, 1] int64, the number of hidden states."""
 
     mean: Any
     count: Any
 
 
-class AttendedSoFar(NamedTuple):
-    """mean: [B, H] of the hidden states, each with its weight; log_total: [B, 1], the log of the sum of exp(score)."""
+class RunningAttention(NamedTuple):
+    """mean: [B, H], the weighted mean of the hidden states; log_total: [B, 1], the log of the sum of exp(score)."""
 
     mean: Any
     log_total: Any
 
 
-class NgramsSoFar(NamedTuple):
-    """last: [B, n - 1] int64, the last tokens, -1 where there are none; total: [B, C], the weights of all n-grams; count: [B, 1] int64, tokens."""
+class RunningNgrams(NamedTuple):
+    """last: [B, n - 1] int64, the last tokens, -1 before the beginning; total: [B, C], the sum of the weights of all
+    n-grams; count: [B, 1] int64, the number of tokens."""
 
     last: Any
     total: Any

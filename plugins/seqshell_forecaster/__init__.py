@@ -10,12 +10,12 @@ from seqshell import Architecture, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """forecaster; torch and numpy are imported when it is first used."""
+    """Offer forecaster. torch and numpy are imported when it is first used."""
     yield Architecture(
         "forecaster",
         Task.FORECAST,
         config="seqshell_forecaster.config:ForecasterConfig",
         model="seqshell_forecaster.forecasters:make_forecaster",
         decoder="seqshell_forecaster.decoders:make_decoder",
-        summary="RNN, LSTM or GRU over values: carried over all of them, or over segments of the last ones (SegRNN, Lin et al. 2023)",
+        summary="RNN, LSTM or GRU over all values so far, or over segments of the last ones (SegRNN, Lin et al. 2023)",
     )

@@ -1,4 +1,4 @@
-"""The forecasters in numpy: one value at a time without torch, equal to the modules of `forecasters`."""
+"""The architecture forecaster in numpy; the same values as the torch modules in `forecasters`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from seqshell_forecaster.config import ForecasterConfig
 from seqshell_forecaster.states import WindowState
 
 
-def make_decoder(config: ForecasterConfig, weights: Weights) -> CarriedDecoder | WindowDecoder:
-    """The decoder of a config: with a window, or with a carried state."""
-    return WindowDecoder(config, weights) if config.window else CarriedDecoder(config, weights)
+def make_decoder(config: ForecasterConfig, weights: Weights) -> StreamingDecoder | WindowDecoder:
+    """The decoder for a config: WindowDecoder if it has a window, else StreamingDecoder."""
+    return WindowDecoder(config, weights) if config.window else StreamingDecoder(config, weights)
 
 
-class CarriedDecoder:
-    """The weights are named as in `forecasters.CarriedForecaster`."""
+class StreamingDecoder:
+    """Forecasts from a recurrent state over all values. Weights: as in `forecasters.StreamingForecaster`."""
 
     def __init__(self, config: ForecasterConfig, weights: Weights) -> None:
         self.config = config
@@ -30,7 +30,7 @@ class CarriedDecoder:
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros: [batch_size, L, H], for the LSTM an LSTMState of two."""
+        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self.recurrent.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -39,18 +39,21 @@ class CarriedDecoder:
         return self._forecast(hidden, inputs), state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last, state."""
+        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
         hidden, state = self.recurrent.feed(inputs, state)
         return self._forecast(hidden, inputs[:, -1]), state
 
     def _forecast(self, hidden: Floats, last: Floats) -> Floats:
         config = self.config
         raw = self.readout(hidden).reshape(len(hidden), config.horizon, config.num_features, config.quantiles)
-        return _spread(config, raw, last)
+        return _quantiles(config, raw, last)
 
 
 class WindowDecoder:
-    """The weights are named as in `forecasters.WindowForecaster`. State: WindowState."""
+    """Forecasts from segments of the last W values. Weights: as in `forecasters.WindowForecaster`.
+
+    State: WindowState.
+    """
 
     def __init__(self, config: ForecasterConfig, weights: Weights) -> None:
         self.config = config
@@ -61,7 +64,7 @@ class WindowDecoder:
         self.readout = read_linear(weights, "readout.", size, width * config.quantiles)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros that no value has replaced yet."""
+        """The state before the first value."""
         config = self.config
         return WindowState(
             np.zeros((batch_size, config.window, config.num_features), np.float32), np.zeros(batch_size, np.bool_)
@@ -72,11 +75,9 @@ class WindowDecoder:
         return self.feed(inputs[:, None], state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last, state."""
+        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
         before = np.where(state.started[:, None, None], state.values, inputs[:, :1])
-        window = np.concatenate((before, inputs), 1)[:, -self.config.window :].astype(
-            np.float32
-        )  # [B, W, F], a copy of its own
+        window = np.concatenate((before, inputs), 1)[:, -self.config.window :].astype(np.float32)  # [B, W, F], a copy
         return self._forecast(window), WindowState(window, np.ones_like(state.started))
 
     def _forecast(self, window: Floats) -> Floats:
@@ -89,10 +90,11 @@ class WindowDecoder:
         _, state = self.recurrent.feed(
             segments.reshape(batch, -1, config.hidden_size), self.recurrent.initial_state(batch)
         )
-        each = map_leaves(lambda leaf: np.repeat(leaf, config.num_outputs, 0), state)
-        hidden, _ = self.recurrent.step(np.tile(self.places, (batch, 1)), each)  # [B K/S, H]
+        # One step for each segment of the horizon, all from the same state.
+        repeated = map_leaves(lambda leaf: np.repeat(leaf, config.num_outputs, 0), state)
+        hidden, _ = self.recurrent.step(np.tile(self.places, (batch, 1)), repeated)  # [B K/S, H]
         raw = self.readout(hidden).reshape(batch, -1, config.num_features, config.quantiles)
-        return _spread(config, raw[:, : config.horizon], last)
+        return _quantiles(config, raw[:, : config.horizon], last)
 
 
 def _stack(config: ForecasterConfig, weights: Weights, input_size: int) -> RecurrentStack:
@@ -103,8 +105,8 @@ def _stack(config: ForecasterConfig, weights: Weights, input_size: int) -> Recur
     )
 
 
-def _spread(config: ForecasterConfig, raw: Floats, last: Floats) -> Floats:
-    """raw: [B, K, F, Q], the point in the middle and the others as distances; last: [B, F]. Returns the quantiles in order."""
+def _quantiles(config: ForecasterConfig, raw: Floats, last: Floats) -> Floats:
+    """The quantiles [B, K, F, Q] in order, see `forecasters.Forecaster._quantiles`. raw: [B, K, F, Q]; last: [B, F]."""
     middle = config.quantiles // 2
     point = raw[..., middle : middle + 1]
     if config.subtract_last:

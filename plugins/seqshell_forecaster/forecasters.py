@@ -1,4 +1,8 @@
-"""Forecasters in torch. The decoders that speak numpy are in `decoders`."""
+"""The architecture forecaster in torch: a recurrent stack over all values, or over segments of the last ones.
+
+The second is SegRNN (Lin et al. 2023, https://arxiv.org/abs/2308.11200, sections 3.2 and 3.3). Both can forecast
+quantiles. The decoders are in `decoders`.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,14 @@ from seqshell_forecaster.states import WindowState
 
 
 def make_forecaster(config: ForecasterConfig) -> Forecaster:
-    """The forecaster of a config: with a window, or with a carried state."""
-    return WindowForecaster(config) if config.window else CarriedForecaster(config)
+    """The model for a config: WindowForecaster if it has a window, else StreamingForecaster."""
+    return WindowForecaster(config) if config.window else StreamingForecaster(config)
 
 
 class Forecaster(nn.Module, ABC):
-    """What both share. Inputs [B, T, F] -> outputs [B, T, K, F, Q]: at each step the next K at Q quantiles, the point in the middle.
+    """Base class of both forecasters: from inputs [B, T, F] to Q quantiles of the next K steps, [B, T, K, F, Q].
 
-    `observe` is forward for the state alone, where nobody wants the forecasts: it costs a fraction.
+    The middle quantile is the point forecast. `observe` computes only the state, at a fraction of the cost of forward.
     """
 
     def __init__(self, config: ForecasterConfig, input_size: int, output_size: int) -> None:
@@ -36,7 +40,7 @@ class Forecaster(nn.Module, ABC):
 
     @abstractmethod
     def initial_state(self, batch_size: int = 1) -> State:
-        """Leaves [batch_size, ...]: nothing was observed."""
+        """The state before the first value; leaves [batch_size, ...]."""
 
     @abstractmethod
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
@@ -44,12 +48,13 @@ class Forecaster(nn.Module, ABC):
 
     @abstractmethod
     def observe(self, inputs: Tensor, state: State) -> State:
-        """inputs: [B, T, F]. Returns the state after them."""
+        """inputs: [B, T, F]. Returns the state after the last step."""
 
-    def _spread(self, raw: Tensor, last: Tensor) -> Tensor:
-        """raw: [..., K, F, Q]; last: [..., F]. Returns the quantiles in order.
+    def _quantiles(self, raw: Tensor, last: Tensor) -> Tensor:
+        """The quantiles [..., K, F, Q] in order. raw: [..., K, F, Q], the read-out; last: [..., F], the last values.
 
-        The point is learnt from its own loss alone; the others are learnt as distances from it, so that they never cross.
+        The middle of raw is the point forecast. The others are, through a softplus, the distances between neighbouring
+        quantiles, so that quantiles never cross. The point is detached there: only its own loss trains it.
         """
         middle = self.config.quantiles // 2
         point = raw[..., middle : middle + 1]
@@ -62,11 +67,11 @@ class Forecaster(nn.Module, ABC):
         return torch.cat((fixed - low.flip(-1).cumsum(-1).flip(-1), point, fixed + high.cumsum(-1)), -1)
 
 
-class CarriedForecaster(Forecaster):
-    """A recurrent stack that reads one step after the other; the read-out of its hidden state is the whole horizon.
+class StreamingForecaster(Forecaster):
+    """A recurrent stack over all values, whose hidden state is read out as the whole horizon.
 
-    Weights: recurrent.{layer}.weight_ih_l0 and so on as torch names them, readout.weight [K * F * Q, H], readout.bias.
-    State: one tensor [B, L, H], for the LSTM an LSTMState of two.
+    Weights: recurrent.{layer}.weight_ih_l0 and so on as torch names them, readout.weight [K * F * Q, H] and
+    readout.bias. State: one tensor [B, L, H], for the LSTM an LSTMState of two.
     """
 
     def __init__(self, config: ForecasterConfig) -> None:
@@ -79,18 +84,20 @@ class CarriedForecaster(Forecaster):
         config = self.config
         hidden, state = self.recurrent(inputs, state)
         raw = self.readout(hidden).unflatten(-1, (config.horizon, config.num_features, config.quantiles))
-        return self._spread(raw, inputs), state
+        return self._quantiles(raw, inputs), state
 
     def observe(self, inputs: Tensor, state: State) -> State:
         return self.recurrent(inputs, state)[1]
 
 
 class WindowForecaster(Forecaster):
-    """A recurrent stack over segments of the last W values, and from where it ends one more step for each segment of the horizon, all of
-    these at once, told apart by a learnt vector (SegRNN, Lin et al. 2023, https://arxiv.org/abs/2308.11200, sections 3.2 and 3.3).
+    """SegRNN (Lin et al. 2023): a recurrent stack reads the last W values in W / S segments of S values.
 
-    Weights: segment.weight [H, S * F] and .bias, recurrent as above, places [ceil(K / S), H], readout.weight [S * F * Q, H], readout.bias.
-    State: WindowState.
+    From its final state it makes one more step for each segment of the horizon, all in parallel; the input of such a
+    step is a learned vector for the segment's position.
+
+    Weights: segment.weight [H, S * F] and segment.bias; recurrent.* as in StreamingForecaster; places [ceil(K / S), H],
+    the vectors of the positions; readout.weight [S * F * Q, H] and readout.bias. State: WindowState.
     """
 
     def __init__(self, config: ForecasterConfig) -> None:
@@ -106,15 +113,15 @@ class WindowForecaster(Forecaster):
         return WindowState(values, torch.zeros(batch_size, dtype=torch.bool, device=values.device))
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        values = self._known(inputs, state)
+        values = self._with_window(inputs, state)
         windows = values.unfold(1, self.config.window, 1)[:, 1:]  # [B, T, F, W]
         return self._forecast(windows.transpose(2, 3)), self._after(values, state)
 
     def observe(self, inputs: Tensor, state: State) -> State:
-        return self._after(self._known(inputs, state), state)
+        return self._after(self._with_window(inputs, state), state)
 
-    def _known(self, inputs: Tensor, state: Any) -> Tensor:
-        """The window before the inputs and the inputs: [B, W + T, F]."""
+    def _with_window(self, inputs: Tensor, state: Any) -> Tensor:
+        """The state's window followed by the inputs: [B, W + T, F]."""
         before = torch.where(state.started[:, None, None], state.values, inputs[:, :1])
         return torch.cat((before, inputs), 1)
 
@@ -127,12 +134,12 @@ class WindowForecaster(Forecaster):
         last = windows[:, :, -1]  # [B, T, F]
         if config.subtract_last:
             windows = windows - last[:, :, None]
-        segments = windows.reshape(
-            -1, config.window // config.segment, config.segment * config.num_features
-        )  # [B T, W / S, S F]
+        num_segments, width = config.window // config.segment, config.segment * config.num_features
+        segments = windows.reshape(-1, num_segments, width)  # [B T, W / S, S F]
         _, state = self.recurrent(torch.relu(self.segment(segments)), self.recurrent.initial_state(len(segments)))
-        each = map_leaves(lambda leaf: leaf.repeat_interleave(config.num_outputs, 0), state)
+        # One step for each segment of the horizon, all from the same state.
+        repeated = map_leaves(lambda leaf: leaf.repeat_interleave(config.num_outputs, 0), state)
         places = self.places.repeat(len(segments), 1)[:, None]  # [B T K/S, 1, H]
-        hidden, _ = self.recurrent(places, each)
+        hidden, _ = self.recurrent(places, repeated)
         raw = self.readout(hidden).reshape(*last.shape[:2], -1, config.num_features, config.quantiles)
-        return self._spread(raw[:, :, : config.horizon], last)
+        return self._quantiles(raw[:, :, : config.horizon], last)

@@ -1,4 +1,4 @@
-"""The state of a forecaster with a window, shared by the torch module and the numpy decoder. Imports neither library."""
+"""The state of a forecaster with a window, for the torch model and the numpy decoder. Imports neither library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 
 class WindowState(NamedTuple):
-    """values [B, W, F]: the last W values, as if the first one had always been there before; started [B]: False as long as there is none."""
+    """values: [B, W, F], the last W values; until there are W values, the missing ones are filled with the first.
+
+    started: [B] bool, False until the first value is read.
+    """
 
     values: Any
     started: Any

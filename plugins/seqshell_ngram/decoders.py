@@ -22,7 +22,7 @@ from seqshell_ngram.smoothing import interpolate
 Weights = Mapping[str, NDArray[Any]]
 
 
-class WindowDecoder(ABC):
+class ContextDecoder(ABC):
     """Base class of the decoders: logits from the last n - 1 tokens."""
 
     def __init__(self, order: int) -> None:
@@ -48,7 +48,7 @@ class WindowDecoder(ABC):
         """contexts: [B, n - 1], the last tokens. Returns [B, V]."""
 
 
-class NGramDecoder(WindowDecoder):
+class NGramDecoder(ContextDecoder):
     """Smoothed n-gram counts; the logits are log-probabilities."""
 
     def __init__(self, config: NGramConfig, weights: Weights) -> None:
@@ -93,7 +93,7 @@ class NGramDecoder(WindowDecoder):
         return []
 
 
-class MaxEntDecoder(WindowDecoder):
+class MaxEntDecoder(ContextDecoder):
     """The log-linear model over hashed n-gram features."""
 
     def __init__(self, config: MaxEntConfig, weights: Weights) -> None:
@@ -112,7 +112,7 @@ class MaxEntDecoder(WindowDecoder):
         return logits
 
 
-class NeuralNGramDecoder(WindowDecoder):
+class NeuralNGramDecoder(ContextDecoder):
     """The feed-forward network over the embeddings of the last n - 1 tokens."""
 
     def __init__(self, config: NeuralNGramConfig, weights: Weights) -> None:

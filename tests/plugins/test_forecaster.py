@@ -1,4 +1,4 @@
-"""The forecasters: what they compute, by hand, and what their forecasts depend on."""
+"""The forecasters: their values by hand, and what their forecasts depend on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqshell.core.state import leaves
 from seqshell_forecaster.config import ForecasterConfig
 from seqshell_forecaster.decoders import make_decoder
 from seqshell_forecaster.forecasters import make_forecaster
@@ -31,7 +32,7 @@ def decoder_of(module):
 
 
 def read(module, series):
-    """The forecasts at every step: [B, T, K, F, Q]."""
+    """The module's forecasts at every step: [B, T, K, F, Q]."""
     with torch.inference_mode():
         return module(torch.from_numpy(series), module.initial_state(len(series)))[0].numpy()
 
@@ -41,7 +42,7 @@ def set_weights(module, **weights):
     module.load_state_dict(module.state_dict() | tensors)
 
 
-def test_a_forecast_with_a_carried_state_by_hand():
+def test_a_streaming_forecast_matches_a_calculation_by_hand():
     """h = tanh(.5 x + .25 h'); the next two values are x + 2 h and x - h + .1."""
     module = module_of(num_features=1, hidden_size=1, horizon=2, cell="rnn")
     set_weights(
@@ -65,8 +66,9 @@ def test_a_forecast_with_a_carried_state_by_hand():
     )
 
 
-def test_a_forecast_from_a_window_by_hand():
-    """Segments of two values less the last one: tanh over max(0, a - b), then a step for each segment of the horizon from its own vector."""
+def test_a_window_forecast_matches_a_calculation_by_hand():
+    """The last value is subtracted, tanh layers read max(0, a - b) of each segment (a, b), and each of the two segments
+    of the horizon is a step whose input is the vector of its position."""
     module = module_of(num_features=1, hidden_size=1, horizon=3, window=4, segment=2, cell="rnn")
     set_weights(
         module,
@@ -80,7 +82,7 @@ def test_a_forecast_from_a_window_by_hand():
         readout__weight=[[1.0], [3.0]],
         readout__bias=[0.0, 1.0],
     )
-    series = np.array([[[5.0], [4.0], [7.0], [6.0]]], np.float32)  # less 6: -1 -2 | 1 0, and so both segments are 1
+    series = np.array([[[5.0], [4.0], [7.0], [6.0]]], np.float32)  # minus 6: -1 -2 | 1 0, so both segments are 1
     hidden = math.tanh(1 + 0.5 * math.tanh(1))
     first, second = math.tanh(0.1 + 0.5 * hidden), math.tanh(-0.2 + 0.5 * hidden)
     expected = [6 + first, 6 + 3 * first + 1, 6 + second]
@@ -91,7 +93,7 @@ def test_a_forecast_from_a_window_by_hand():
 
 
 @pytest.mark.parametrize("settings", KINDS)
-def test_a_decoder_is_its_module_and_keeps_the_order_of_the_quantiles(settings):
+def test_the_decoder_equals_the_model_and_quantiles_are_in_order(settings):
     module = module_of(quantiles=5, **settings)
     decoder, expected = decoder_of(module), read(module, SERIES)
     state = decoder.initial_state(2)
@@ -102,7 +104,7 @@ def test_a_decoder_is_its_module_and_keeps_the_order_of_the_quantiles(settings):
 
 
 @pytest.mark.parametrize("settings", KINDS)
-def test_no_forecast_depends_on_what_comes_later(settings):
+def test_forecasts_do_not_depend_on_later_values(settings):
     module, changed = module_of(**settings), SERIES.copy()
     changed[:, 12:] += 100
 
@@ -110,7 +112,7 @@ def test_no_forecast_depends_on_what_comes_later(settings):
     assert not np.allclose(read(module, SERIES)[:, 12], read(module, changed)[:, 12] - 100, atol=1e-3)
 
 
-def test_a_window_forgets_what_was_before_it():
+def test_a_window_forecast_does_not_depend_on_values_before_the_window():
     module, changed = module_of(window=8, segment=4), SERIES.copy()
     changed[:, :10] = 7
 
@@ -118,7 +120,7 @@ def test_a_window_forgets_what_was_before_it():
     assert not np.allclose(read(module, SERIES)[:, 16], read(module, changed)[:, 16], atol=1e-3)
 
 
-def test_a_window_that_is_not_full_holds_the_first_value_as_often_as_it_takes():
+def test_a_window_that_is_not_full_is_filled_with_the_first_value():
     decoder = decoder_of(module_of(window=8, segment=4))
     outputs, state = decoder.feed(SERIES[:, :3], decoder.initial_state(2))
     padded = np.concatenate((np.repeat(SERIES[:, :1], 20, 1), SERIES[:, 1:3]), 1)
@@ -129,19 +131,19 @@ def test_a_window_that_is_not_full_holds_the_first_value_as_often_as_it_takes():
 
 
 @pytest.mark.parametrize("window", [0, 8])
-def test_a_series_that_is_lifted_has_a_forecast_that_is_lifted_by_as_much_where_the_last_value_is_subtracted(window):
-    lifted = read(module_of(window=window, segment=4), SERIES + np.float32(10)) - 10
+def test_with_subtract_last_adding_a_constant_to_the_series_adds_it_to_the_forecast(window):
+    shifted = read(module_of(window=window, segment=4), SERIES + np.float32(10)) - 10
     plain = read(module_of(window=window, segment=4), SERIES)
 
-    if window:
-        assert np.allclose(lifted, plain, atol=1e-4)
+    if window:  # without one, the inputs are not differences
+        assert np.allclose(shifted, plain, atol=1e-4)
     assert not np.allclose(
         read(module_of(window=window, segment=4, subtract_last=False), SERIES + np.float32(10)) - 10, plain, atol=0.1
     )
 
 
 @pytest.mark.parametrize("window", [0, 8])
-def test_a_read_out_of_zeros_repeats_the_last_value(window):
+def test_a_readout_of_zeros_repeats_the_last_value(window):
     module = module_of(window=window, segment=4)
     for parameter in module.readout.parameters():
         torch.nn.init.zeros_(parameter)
@@ -150,22 +152,17 @@ def test_a_read_out_of_zeros_repeats_the_last_value(window):
 
 
 @pytest.mark.parametrize("settings", KINDS)
-def test_observing_is_reading_without_forecasts(settings):
+def test_observe_returns_the_same_state_as_forward(settings):
     module = module_of(**settings)
     series, start = torch.from_numpy(SERIES), module.initial_state(2)
     with torch.inference_mode():
-        seen, expected = module.observe(series, start), module(series, start)[1]
+        observed, expected = module.observe(series, start), module(series, start)[1]
 
-    for one, other in zip(
-        seen if isinstance(seen, tuple) else (seen,),
-        expected if isinstance(expected, tuple) else (expected,),
-        strict=True,
-    ):
-        assert torch.equal(one, other)
+    for leaf, expected_leaf in zip(leaves(observed), leaves(expected), strict=True):
+        assert torch.equal(leaf, expected_leaf)
 
 
-def test_the_point_is_learnt_by_its_own_loss_alone():
-    """The interval may learn from the point, but not pull at it."""
+def test_the_point_forecast_gets_no_gradient_from_the_other_quantiles():
     module = module_of(quantiles=3)
     outputs, _ = module(torch.from_numpy(SERIES), module.initial_state(2))
     outputs[..., 0].sum().backward()
@@ -183,6 +180,6 @@ def test_the_point_is_learnt_by_its_own_loss_alone():
         ({"num_features": 0}, "num_features must be at least 1, not 0"),
     ],
 )
-def test_settings_that_cannot_be_are_told(settings, message):
+def test_invalid_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         ForecasterConfig(**({"num_features": 1} | settings))

@@ -1,4 +1,4 @@
-"""Pooling in numpy: from the hidden states of a text to the one vector that the read-out reads, equal to the modules of `pooling`."""
+"""Pooling over time in numpy; the same values as the torch modules in `pooling`, which has the equations."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from seqshell import State
 from seqshell.layers import take
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import ClassifierConfig
-from seqshell_classifier.states import BOUND, NOTHING, AttendedSoFar, MeanSoFar
+from seqshell_classifier.states import EMPTY_LOG_TOTAL, MAX_SCORE, RunningAttention, RunningMean
 
 
-class Pool(Protocol):
-    """One kind of pooling over hidden states of M elements, of which a state remembers what it needs."""
+class Pooling(Protocol):
+    """A kind of pooling over hidden states of M units."""
 
     def initial_state(self, batch_size: int) -> State:
-        """Before any token."""
+        """The state before the first token."""
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
-        """hidden: [B, T, M], T at least 1, without padding. Returns what is pooled after the last of them, [B, M], state."""
+        """Pool all states up to the last one. hidden: [B, T, M], T >= 1, no padding. Returns [B, M] and the state."""
 
 
-class Last:
+class LastPooling:
     """The last hidden state."""
 
     def initial_state(self, batch_size: int) -> State:
@@ -33,24 +33,24 @@ class Last:
         return hidden[:, -1], state
 
 
-class Mean:
+class MeanPooling:
     """The mean over time."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def initial_state(self, batch_size: int) -> State:
-        return MeanSoFar(np.zeros((batch_size, self.size), np.float32), np.zeros((batch_size, 1), np.int64))
+        return RunningMean(np.zeros((batch_size, self.size), np.float32), np.zeros((batch_size, 1), np.int64))
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         count = state.count + hidden.shape[1]
         sums = hidden.sum(1) + state.mean * state.count.astype(np.float32)
         sums /= count.astype(np.float32)
-        return sums, MeanSoFar(sums, count)
+        return sums, RunningMean(sums, count)
 
 
-class Max:
-    """The largest of each element over time."""
+class MaxPooling:
+    """The maximum of each unit over time."""
 
     def __init__(self, size: int, floor: float) -> None:
         self.size = size
@@ -64,33 +64,35 @@ class Max:
         return largest, largest
 
 
-class Attention:
-    """The mean with the weights softmax over time of v . tanh(h)."""
+class AttentionPooling:
+    """The mean weighted by the softmax over time of v . tanh(h), computed as a running softmax."""
 
     def __init__(self, vector: Floats) -> None:
         """vector: v [M]."""
         self.vector = vector
 
     def initial_state(self, batch_size: int) -> State:
-        return AttendedSoFar(
-            np.zeros((batch_size, len(self.vector)), np.float32), np.full((batch_size, 1), NOTHING, np.float32)
+        return RunningAttention(
+            np.zeros((batch_size, len(self.vector)), np.float32), np.full((batch_size, 1), EMPTY_LOG_TOTAL, np.float32)
         )
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
-        scores = np.clip(np.tanh(hidden) @ self.vector, -BOUND, BOUND)  # [B, T]
-        peak = np.maximum(state.log_total, scores.max(1, keepdims=True))  # [B, 1]; no exponential is above 1
+        scores = np.clip(np.tanh(hidden) @ self.vector, -MAX_SCORE, MAX_SCORE)  # [B, T]
+        peak = np.maximum(state.log_total, scores.max(1, keepdims=True))  # [B, 1], so that no exponential is above 1
         weights, before = np.exp(scores - peak), np.exp(state.log_total - peak)
         total = before + weights.sum(1, keepdims=True)
         sums = (weights[:, None] @ hidden)[:, 0] + before * state.mean
         sums /= total
-        return sums, AttendedSoFar(sums, peak + np.log(total))
+        return sums, RunningAttention(sums, peak + np.log(total))
 
 
-def read_pool(kind: str, config: ClassifierConfig, weights: Weights, size: int) -> Pool:
-    """A pool of a kind over hidden states of `size` elements; attention's vector is weights["pools.attention.vector"] [M]. CheckpointError when
-    it does not fit."""
+def read_pooling(kind: str, config: ClassifierConfig, weights: Weights, size: int) -> Pooling:
+    """The pooling of a kind, over hidden states of `size` units.
+
+    Attention reads weights["pools.attention.vector"] [M]. Raises CheckpointError if it is missing or has another shape.
+    """
     if kind == "attention":
-        return Attention(take(weights, "pools.attention.vector", size))
+        return AttentionPooling(take(weights, "pools.attention.vector", size))
     if kind == "max":
-        return Max(size, config.floor)
-    return Mean(size) if kind == "mean" else Last()
+        return MaxPooling(size, config.floor)
+    return MeanPooling(size) if kind == "mean" else LastPooling()
