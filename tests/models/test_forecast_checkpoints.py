@@ -18,7 +18,7 @@ from seqshell.core.model import Series, Task
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
-from seqshell.models.building import difference
+from seqshell.models.decoder_checks import difference
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.shell.opening import start_session
@@ -66,7 +66,7 @@ def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry
 
 
 def test_a_forecaster_is_not_saved_without_its_series(registry, tmp_path):
-    with pytest.raises(UsageError, match="a model for the task forecast is saved with its series"):
+    with pytest.raises(UsageError, match="save_checkpoint needs series= for a model for the task forecast"):
         save_checkpoint(
             tmp_path / "mine.safetensors", architecture="forecaster", module=new_module(registry), registry=registry
         )
@@ -94,22 +94,22 @@ def test_decoder_and_module_are_compared_on_values(registry):
     ("change", "reason"),
     [
         ({"series": None}, "the header's 'series' is of a wrong type"),
-        ({"columns": []}, "its series has no names of columns"),
-        ({"columns": ["OT"]}, "its series has the columns OT, which do not fit its config and its tokenizer"),
-        ({"columns": ["value", "OT"]}, "its series has the columns value, OT, which do not fit"),
+        ({"columns": []}, "its series has no column names"),
+        ({"columns": ["OT"]}, "the columns of its series, OT, do not fit its config and its tokenizer"),
+        ({"columns": ["value", "OT"]}, "the columns of its series, value, OT, do not fit"),
         ({"std": [0.0]}, "needs a mean and a standard deviation above 0 for each column"),
         ({"mean": ["10"]}, "the mean of its series must be numbers"),
         ({"mean": []}, "needs a mean and a standard deviation above 0"),
-        ({"quantiles": [0.1, 0.9]}, "must be an odd number of shares between 0 and 1"),
-        ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of shares between 0 and 1"),
+        ({"quantiles": [0.1, 0.9]}, "must be an odd number of increasing values between 0 and 1"),
+        ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of increasing values between 0 and 1"),
         (
             {"quantiles": []},
-            r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 4, 1, 1\)",
+            r"outputs have the shape \(1, 4, 1, 3\), not \(1, 4, 1, 1\): its series has 4 steps, 1 columns and 1 quantiles",
         ),
-        ({"horizon": 3}, r"the model gives outputs of the shape \(1, 4, 1, 3\), and its series needs \(1, 3, 1, 3\)"),
-        ({"horizon": True}, "the horizon of its series cannot be True"),
-        ({"example": [[1.0, 2.0]]}, "a row of the example of its series has other than 1 values"),
-        ({"example": 5}, "the example of its series must be at most 10,000 rows"),
+        ({"horizon": 3}, r"outputs have the shape \(1, 4, 1, 3\), not \(1, 3, 1, 3\): its series has 3 steps"),
+        ({"horizon": True}, "the horizon of its series must be a positive integer, not True"),
+        ({"example": [[1.0, 2.0]]}, "each row of the example of its series must have 1 values"),
+        ({"example": 5}, "the example of its series must have at most 10,000 rows"),
     ],
 )
 def test_a_series_that_cannot_be_is_refused(registry, path, change, reason):
@@ -128,7 +128,7 @@ def test_a_header_without_a_series_is_refused(registry, path):
     header, tensors = file.read(path)
     del header["series"]
     file.write(path, header, tensors)
-    with pytest.raises(CheckpointError, match="it forecasts, and does not say what series"):
+    with pytest.raises(CheckpointError, match="its task is forecast, but it has no series"):
         opening.open_model(path, registry)
 
 

@@ -20,7 +20,7 @@ from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
-from seqshell.models.building import difference
+from seqshell.models.decoder_checks import difference
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.testing import tiny_translation_checkpoint
 from seqshell.testing.tiny_models import TinyState, TinyTranslator
@@ -164,12 +164,12 @@ def test_the_fingerprint_tells_source_tokenizers_apart(module, path, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"source_tokenizer": None}, "it translates, and has no source_tokenizer"),
-        ({"source_tokenizer": words("i")}, "a source_vocab_size of 8, and its tokenizer 5 tokens"),
-        ({"tokenizer": READS}, "a target_vocab_size of 10, and its tokenizer 8 tokens"),
+        ({"source_tokenizer": None}, "its task is translate, but it has no source_tokenizer"),
+        ({"source_tokenizer": words("i")}, "source_vocab_size 8, but its tokenizer has 5 tokens"),
+        ({"tokenizer": READS}, "target_vocab_size 10, but its tokenizer has 8 tokens"),
         (
             {"source_tokenizer": CharTokenizer("abcdefgh")},
-            "its char tokenizer does not begin with PAD, BOS, EOS and UNK",
+            "its char tokenizer does not start with PAD, BOS, EOS and UNK",
         ),
     ],
 )
@@ -194,7 +194,8 @@ def test_a_decoder_that_sees_the_padding_is_refused(path):
     torch.manual_seed(0)
     module = PairModule(Pair(READS.size, WRITES.size, leak=0.01))
     with pytest.raises(
-        CheckpointError, match=r"the decoder of pair differs from its module by .* in a logit; 0.0001 is allowed"
+        CheckpointError,
+        match=r"an output of the decoder of pair differs from its module's by .*; at most 0.0001 is allowed",
     ):
         save(path, module, registry_of(architecture()))
 

@@ -365,7 +365,7 @@ def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path)
         (["notes.txt"], 2, "notes.txt is no model file that seqshell knows: no importer does (state_dict)"),
         (["."], 2, "--out NAME"),
         (["int.safetensors", "--map", "map.toml"], 3, "int.safetensors: rnn.weight_ih_l0 is of type int8"),
-        (["nan.safetensors", "--map", "map.toml"], 3, "holds values that are no finite float32"),
+        (["nan.safetensors", "--map", "map.toml"], 3, "has values that are not finite in float32"),
         (["ours.safetensors"], 2, "this is already a seqshell checkpoint; open it with"),
         (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the file that is imported"),
         (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "invalid name"),

@@ -18,6 +18,7 @@ class TaskSpec:
     name: as in Architecture.task and a checkpoint's header. noun: what a model for it is called, with its article.
     default_model: the model that its command uses if none is named.
     behaviour: target of the TaskBehaviour that answers the messages of a session.
+    parts: target of the TaskParts of its checkpoints.
     draws: whether an answer is a sequence of tokens that a strategy draws, with a seed. strategy: the one of a model whose checkpoint names none.
     can_continue: whether an empty line continues the last answer.
     settings: the shell settings that are for this task, and not for all tasks.
@@ -27,6 +28,7 @@ class TaskSpec:
     noun: str
     default_model: str
     behaviour: str
+    parts: str
     draws: bool = False
     strategy: str = "sample"
     can_continue: bool = False
@@ -41,6 +43,7 @@ TASKS: dict[str, TaskSpec] = {
             noun="a language model",
             default_model="shakespeare",
             behaviour="seqshell.session.tasks.generate:GenerateBehaviour",
+            parts="seqshell.models.task_parts.generate:GenerateParts",
             draws=True,
             can_continue=True,
             settings=frozenset({"max_tokens", "stop", "unknown", "newline"}),
@@ -50,6 +53,7 @@ TASKS: dict[str, TaskSpec] = {
             noun="a translation model",
             default_model="english-french",
             behaviour="seqshell.session.tasks.translate:TranslateBehaviour",
+            parts="seqshell.models.task_parts.translate:TranslateParts",
             draws=True,
             strategy="greedy",
             settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk"}),
@@ -59,6 +63,7 @@ TASKS: dict[str, TaskSpec] = {
             noun="a classifier",
             default_model="sentiment",
             behaviour="seqshell.session.tasks.classify:ClassifyBehaviour",
+            parts="seqshell.models.task_parts.classify:ClassifyParts",
             settings=frozenset({"unknown"}),
         ),
         TaskSpec(
@@ -66,6 +71,7 @@ TASKS: dict[str, TaskSpec] = {
             noun="a forecaster",
             default_model="oil-temperature",
             behaviour="seqshell.session.tasks.forecast:ForecastBehaviour",
+            parts="seqshell.models.task_parts.forecast:ForecastParts",
             settings=frozenset({"horizon"}),
         ),
     )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.models.building import read_tokenizer
+from seqshell.models.tokenizer_header import read_tokenizer
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
 from seqshell.core.imported_model import ForeignModel
-from seqshell.core.model import Architecture, Task
+from seqshell.core.model import Architecture
 from seqshell.core.names import NAME
 from seqshell.host.imports import guarded
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
 from seqshell.models.saving import save_checkpoint
+from seqshell.models.task_parts.parts import parts_of
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
@@ -60,7 +61,7 @@ def import_model(
             f"the importer {importer} gives a model for the task {model.task}, and {model.architecture} is for {architecture.task}"
         )
     config = read_config(architecture, model.config)
-    _check_size(model.tokenizer, config, "target_vocab_size" if model.task is Task.TRANSLATE else "vocab_size")
+    _check_size(model.tokenizer, config, parts_of(architecture.task).vocab_field)
     _check_size(model.source_tokenizer, config, "source_vocab_size")
     module = build_module(architecture, config, model.weights)
     written = save_checkpoint(

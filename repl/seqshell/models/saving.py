@@ -1,4 +1,4 @@
-"""From a torch module to a checkpoint that `seqshell -m` opens. torch is imported inside the functions."""
+"""Save a torch module as a checkpoint that `seqshell -m` opens. torch is imported inside the functions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.model import Architecture, Series, Task
+from seqshell.core.model import Architecture, Series
 from seqshell.core.version import __version__
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.building import difference, fitting, read_config, read_labels, read_tokenizers
+from seqshell.models.building import fitting, read_config
+from seqshell.models.decoder_checks import difference
 from seqshell.models.decoders import decoders_of
 from seqshell.models.ownership import tokenizer_owners
-from seqshell.models.series_header import read_series, series_json
+from seqshell.models.series_header import series_json
+from seqshell.models.task_parts.parts import parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqshell.core.tokenizers import Tokenizer
 
-MAX_DIFFERENCE = 1e-4  # between the logits of a module and of its decoder, in float32
+MAX_DIFFERENCE = 1e-4  # between an output of a module and of its decoder, in float32
 
 
 def save_checkpoint(
@@ -46,15 +48,16 @@ def save_checkpoint(
     dtype: Literal["float32", "float16"] = "float32",
     registry: Registry | None = None,
 ) -> Path:
-    """Write a trained torch module as a checkpoint that `seqshell -m` opens, and return where it was written.
+    """Write a trained torch module as a checkpoint that `seqshell -m` opens, and return its path.
 
-    path: a name goes to the user's models folder. architecture: its name, or owner/name. config: default, module.config.
-    tokenizer, source_tokenizer: of what it writes and, for a model that translates, of what it reads.
-    data: what it was trained on, in words. defaults: how the model wants to be used ("strategy", "sampler", "max_tokens").
-    languages: what source and target of a model that translates are called. labels: the classes of a model that classifies, by number.
-    series: what a model that forecasts was trained on; it needs no tokenizer. dtype: how floating-point weights are stored.
-    CheckpointError when the weights are not finite, when a tokenizer does not fit, when the file could not be opened again, or when
-    the architecture's decoder differs from the module by more than 1e-4 in a logit.
+    path: a path, or a name for a file in the user's models folder. architecture: its name, or owner/name. config: default, module.config.
+    tokenizer, source_tokenizer: of the model's output and, for a translation model, of its input.
+    data: what it was trained on, in words. defaults: its default settings ("strategy", "sampler", "max_tokens").
+    languages: the names of a translation model's source and target. labels: a classifier's classes, by number.
+    series: what a forecaster was trained on; it needs no tokenizer. dtype: how floating-point weights are stored.
+
+    Raises CheckpointError if weights are not finite, a tokenizer does not fit, the file could not be opened again, or an output of the
+    architecture's decoder differs from the module's by more than 1e-4.
     """
     registry = registry or load_registry()
     target = paths.place(path, "models")
@@ -66,10 +69,9 @@ def save_checkpoint(
         from seqshell.core.series_tokenizer import Values
 
         tokenizer = Values(series.columns)
+    parts = parts_of(offered.task)
     if tokenizer is None:
-        raise UsageError(
-            f"a model for the task {offered.task} is saved with its {'series' if offered.task is Task.FORECAST else 'tokenizer'}"
-        )
+        raise UsageError(f"save_checkpoint needs {parts.saved_with}= for a model for the task {offered.task}")
     tokenizers = {"tokenizer": tokenizer, **({"source_tokenizer": source_tokenizer} if source_tokenizer else {})}
     header = {
         "kind": "model",
@@ -92,16 +94,14 @@ def save_checkpoint(
         or sum(values.size for values in weights.values()),
     }
     read = read_config(offered, settings)
-    read_tokenizers(header, offered.task, read, registry)
-    read_series(header, offered.task, read)
-    read_labels(header, offered.task, read)
+    parts.read(header, read, registry)
     _compare(offered, read, module)
     file.write(target, header, weights)
     return target
 
 
 def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
-    """The module's state_dict in numpy, floating-point weights as `dtype`."""
+    """Return the module's state_dict in numpy, floating-point weights as `dtype`."""
     import numpy as np
     import torch
 
@@ -112,30 +112,28 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
         value = value.detach().cpu()
         values = (value.to(getattr(torch, dtype)) if value.is_floating_point() else value).numpy()
         if not np.isfinite(values).all():
-            raise CheckpointError(f"the weight {name} holds values that are no finite {dtype}")
+            raise CheckpointError(f"the weight {name} has values that are not finite in {dtype}")
         weights[name] = values
     return weights
 
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
-    """CheckpointError if a decoder of the architecture and the module disagree over a few steps, both in float32."""
+    """Raise CheckpointError if a decoder of the architecture and the module disagree over a few steps, both in float32."""
     if not architecture.decoders:
         return
     import copy
 
-    from seqshell.models.torch_decoder import TorchDecoder
+    from seqshell.models.torch_decoder import wrap_module
 
-    reference = TorchDecoder(
-        copy.deepcopy(module).float().cpu(), causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY
-    )
+    reference = wrap_module(architecture, copy.deepcopy(module).float().cpu())
     weights = _weights(module, "float32")
     for name, make in decoders_of(architecture):
         with fitting(architecture):
             decoder = make(config, weights)
         apart = difference(decoder, reference, architecture, config)
-        if not apart <= MAX_DIFFERENCE:  # written so that NaN is refused
+        if not apart <= MAX_DIFFERENCE:  # also refuses NaN
             which = f" {name}" if len(architecture.decoders) > 1 else ""
             raise CheckpointError(
-                f"the decoder{which} of {architecture.name} differs from its module by {apart:.2g} in a logit; "
-                f"{MAX_DIFFERENCE:g} is allowed"
+                f"an output of the decoder{which} of {architecture.name} differs from its module's by {apart:.2g}; "
+                f"at most {MAX_DIFFERENCE:g} is allowed"
             )

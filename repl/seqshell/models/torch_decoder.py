@@ -1,4 +1,4 @@
-"""Any torch model as a Decoder: numpy in, numpy out, for architectures without a decoder of their own."""
+"""A decoder around any torch module, for architectures that have no numpy decoder."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from seqshell.core.model import Architecture
 from seqshell.core.state import State, leaves, map_leaves
 from seqshell.layers.padding import read_padded
+from seqshell.models.task_parts.parts import parts_of
 
-CHUNK = 1024  # time steps read in one call, so that the outputs of a long text need not be held at once
+CHUNK = 1024  # time steps per call, so that the outputs of a long text are not all in memory
 
 
 class TorchDecoder:
-    """A Decoder over a module that is a SequenceModel; the module is put into eval mode and stays on its device.
+    """Runs a SequenceModel as a Decoder. The module is put into eval mode and stays on its device.
 
-    causal: False for models that must read a text at once; their feed is one call whatever its length.
-    is_padded: the rows of a feed may be padded right, as those of CLASSIFY; a causal module is then not shown the padding.
+    causal: False for models that must read a text at once; feed then makes a single call.
+    is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the padding.
     """
 
     def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
@@ -40,7 +42,7 @@ class TorchDecoder:
         """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read, of a module that is a Seq2Seq."""
         with _without_onednn():
             state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
-        arrays: dict[int, NDArray[Any]] = {}  # a tensor that stands in two places is one array
+        arrays: dict[int, NDArray[Any]] = {}  # a tensor that occurs twice becomes one array
         return map_leaves(
             lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state
         )
@@ -66,22 +68,27 @@ class TorchDecoder:
         before = map_leaves(self._tensor, state)
         with _without_onednn():
             outputs, after = self.module(self._tensor(inputs), before)
-        # A leaf that the module handed on is the array that came in.
+        # A leaf that the module returned unchanged stays the same array.
         same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
         return _array(outputs[:, -1]), map_leaves(
             lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after
         )
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
-        # torch warns of arrays that it could write to but must not.
+        # torch warns about read-only arrays.
         return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+
+
+def wrap_module(architecture: Architecture, module: nn.Module) -> TorchDecoder:
+    """Return a decoder around a module of the architecture."""
+    return TorchDecoder(module, causal=architecture.causal, is_padded=parts_of(architecture.task).is_padded)
 
 
 @contextlib.contextmanager
 def _without_onednn() -> Iterator[None]:
-    """oneDNN packs the weights anew at every call of nn.LSTM, which a step cannot pay for; training needs it, so it is off only here."""
+    """Disable oneDNN: it repacks the weights at every call of nn.LSTM, which is too slow for single steps. Training keeps it."""
     enabled = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, which its stubs do not tell
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, missing from its stubs
     try:
         yield
     finally:
@@ -89,7 +96,7 @@ def _without_onednn() -> Iterator[None]:
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    """The tensor as an array that keeps nothing else alive: a view of a larger tensor is copied."""
+    """Return the tensor as an array. A view is copied, so that it does not keep the larger tensor in memory."""
     if tensor.untyped_storage().nbytes() > tensor.nbytes:
         tensor = tensor.clone()
     array: NDArray[Any] = tensor.cpu().numpy()

@@ -48,7 +48,7 @@ Rule = Callable[[Built, Example], str]
 
 def built(architecture: Architecture, config: Any) -> Built:
     """Whatever the plugin raises."""
-    from seqshell.models.torch_decoder import TorchDecoder
+    from seqshell.models.torch_decoder import wrap_module
     from seqshell.testing import module_rules
 
     module: Any = module_rules.example_module(architecture, config)
@@ -59,7 +59,7 @@ def built(architecture: Architecture, config: Any) -> Built:
             own[name] = make(config, weights)
         except Exception as error:
             raise PluginError(f"the decoder {name} cannot be built: {type(error).__name__}: {error}") from error
-    wrapped = TorchDecoder(module, causal=architecture.causal, is_padded=architecture.task is Task.CLASSIFY)
+    wrapped = wrap_module(architecture, module)
     return Built(config, module, wrapped, own)
 
 

@@ -1,0 +1,31 @@
+"""A checkpoint of a language model: one tokenizer, and one logit for each token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from seqshell.host import Registry
+from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, TaskParts
+from seqshell.models.tokenizer_header import read_tokenizers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class GenerateParts(TaskParts):
+    """One tokenizer."""
+
+    def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
+        """Read the tokenizer."""
+        return Contents(read_tokenizers(header, registry)[0])
+
+    def output_shape(self, contents: Contents) -> tuple[tuple[int, ...], str]:
+        """[V]."""
+        return (contents.tokenizer.size,), f"its tokenizer has {contents.tokenizer.size} tokens"
+
+    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
+        """Ids of the whole vocabulary."""
+        import numpy as np
+
+        return (np.random.default_rng(0).integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS)),)
