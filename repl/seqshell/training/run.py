@@ -31,7 +31,7 @@ from seqshell.training.optimizer import (
 from seqshell.training.preparation import Prepared
 from seqshell.training.progress import TrainingProgress
 from seqshell.training.resume import Tensors
-from seqshell.training.run_files import RESUME_FILE, restore_run, write_run
+from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
@@ -148,12 +148,30 @@ class Run:
 
     def write(self) -> None:
         """Write the resume file and metrics.jsonl."""
-        write_run(self)
+        write_run(self.folder, self._snapshot())
         self._written = time.monotonic()
 
     def restore(self) -> None:
         """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
-        restore_run(self)
+        restored = restore_run(self.folder, self._snapshot())
+        self.state, self.progress, self.precision = restored.state, restored.progress, restored.precision
+        self.best_weights, self.last_weights = restored.best_weights, restored.last_weights
+
+    def _snapshot(self) -> RunSnapshot:
+        return RunSnapshot(
+            recipe=self.prepared.recipe.tables(),
+            data=self.objective.data,
+            device=self.device,
+            module=self.module,
+            average=self.average,
+            optimizer=self.optimizer,
+            draws=self.draws,
+            state=self.state,
+            progress=self.progress,
+            precision=self.precision,
+            best_weights=self.best_weights,
+            last_weights=self.last_weights,
+        )
 
     def _train_on(self, batch: TrainingBatch) -> float:
         """Compute the gradient of one batch, and take a step once `accumulate` batches are gathered.

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import torch
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.plugin_api import settings_of
-from seqshell.core.state import leaves, replace_leaves
+from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.models.file import write_atomically
 from seqshell.training import resume
 from seqshell.training.objective import Metrics
@@ -17,19 +22,38 @@ from seqshell.training.progress import TrainingProgress
 from seqshell.training.recipes.recipe import TOP
 from seqshell.training.recipes.settings import TABLES
 
-if TYPE_CHECKING:
-    from seqshell.training.run import Run
-
 RESUME_FILE = "resume.safetensors"
 
 
-def write_run(run: Run) -> None:
+@dataclass(frozen=True)
+class RunSnapshot:
+    """Everything that the rest of a training depends on, between two batches.
+
+    module, average, optimizer and draws are those of the training itself, not copies; average is module without averaging.
+    recipe: its tables. data: of the objective; "sha256" identifies the data. last_weights: of the last epochs.
+    """
+
+    recipe: Metrics
+    data: Mapping[str, Any]
+    device: torch.device
+    module: Any
+    average: Any
+    optimizer: torch.optim.Optimizer
+    draws: np.random.Generator
+    state: State
+    progress: TrainingProgress
+    precision: str
+    best_weights: resume.Tensors
+    last_weights: list[resume.Tensors]
+
+
+def write_run(folder: Path, run: RunSnapshot) -> None:
     """Write metrics.jsonl and, to the resume file, everything that the rest of the training depends on."""
     groups, moments = resume.optimizer_parts(run.optimizer)
     drawn, states = resume.randomness(run.device)
     record = {
-        "recipe": run.prepared.recipe.tables(),
-        "sha256": run.objective.data["sha256"],
+        "recipe": run.recipe,
+        "sha256": run.data["sha256"],
         "precision": run.precision,
         "place": run.progress.to_json(),
         "optimizer": groups,
@@ -51,7 +75,7 @@ def write_run(run: Run) -> None:
     tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(run.state))}
     if run.average is not run.module:
         tensors |= resume.under("average", run.average.state_dict())
-    write_folder(run.folder, run.progress.history, (record, tensors))
+    write_folder(folder, run.progress.history, (record, tensors))
 
 
 def write_folder(
@@ -71,36 +95,35 @@ def write_folder(
         raise RecipeError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def restore_run(run: Run) -> None:
-    """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
-    record, tensors = resume.read_resume(run.resume_file)
-    check_same_recipe(record["recipe"], run.prepared.recipe.tables(), run.resume_file)
-    if record["sha256"] != run.objective.data["sha256"]:
-        raise RecipeError(
-            f"{run.objective.data['name']} has changed since {run.resume_file} was written; omit --resume to start over"
-        )
+def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:
+    """Continue from the resume file: `run` as it was when the file was written, its module, optimizer and draws set in place.
+
+    Raises RecipeError if the file was written with another recipe or other data.
+    """
+    path = folder / RESUME_FILE
+    record, tensors = resume.read_resume(path)
+    check_same_recipe(record["recipe"], run.recipe, path)
+    if record["sha256"] != run.data["sha256"]:
+        raise RecipeError(f"{run.data['name']} has changed since {path} was written; omit --resume to start over")
     run.module.load_state_dict(resume.within("weights", tensors))
     if run.average is not run.module:
         run.average.load_state_dict(resume.within("average", tensors))
     resume.restore_optimizer(run.optimizer, record["optimizer"], resume.within("optimizer", tensors))
-    kept = [
-        tensor.to(run.device)
-        for _, tensor in sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))
-    ]
-    run.state = replace_leaves(run.state, iter(kept))
-    run.best_weights = resume.within("best", tensors)
-    run.last_weights = [
-        found
-        for number in range(run.settings.average_checkpoints)
-        if (found := resume.within(f"last{number}", tensors))
-    ]
     gradients = resume.within("gradient", tensors)
     for name, weight in run.module.named_parameters():
         weight.grad = gradients[name].to(run.device) if name in gradients else None
-    run.progress = TrainingProgress.from_json(record["place"])
-    run.precision = record["precision"]
     run.draws.bit_generator.state = record["draws"]
     resume.restore_randomness(record["random"], resume.within("random", tensors), run.device)
+    state = sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))
+    numbered = (resume.within(f"last{number}", tensors) for number in count())
+    return replace(
+        run,
+        state=replace_leaves(run.state, iter([tensor.to(run.device) for _, tensor in state])),
+        progress=TrainingProgress.from_json(record["place"]),
+        precision=record["precision"],
+        best_weights=resume.within("best", tensors),
+        last_weights=list(takewhile(bool, numbered)),
+    )
 
 
 def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
