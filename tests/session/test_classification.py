@@ -88,9 +88,9 @@ def test_going_back_takes_back_whole_texts(session):
     session.classify("abcdefgh")
     session.classify("ab")
     undone = session.undo()
-    assert (undone.was, undone.position, undone.removed, undone.way_back) == (2, 8, 2, "/redo brings them again")
+    assert (undone.was, undone.position, undone.removed, undone.undo_path) == (2, 8, 2, "/redo brings them again")
     redone = session.redo()
-    assert (redone.removed, redone.way_back) == (-2, "/undo takes it back again")
+    assert (redone.removed, redone.undo_path) == (-2, "/undo takes it back again")
     assert session.rewind(1).removed == 1
 
 

@@ -286,12 +286,12 @@ def test_undo_goes_to_where_the_translation_before_ended_and_redo_comes_back(ses
     was = session.position
     moved = session.undo()
 
-    assert (session.text().text, moved.removed, moved.way_back) == (first, was, "/redo brings them again")
+    assert (session.text().text, moved.removed, moved.undo_path) == (first, was, "/redo brings them again")
     assert session.attention().source == ("the", " cat", "<eos>")
     session.undo()
     assert session.text().text == ""
     moved = session.redo(2)
-    assert (session.text().text, moved.removed, moved.way_back) == (second, -was, "/undo takes it back again")
+    assert (session.text().text, moved.removed, moved.undo_path) == (second, -was, "/undo takes it back again")
     with pytest.raises(UsageError, match="nothing to bring again"):
         session.redo()
 

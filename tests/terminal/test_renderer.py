@@ -180,7 +180,7 @@ def test_carets_stand_right_in_long_wide_and_broken_lines():
     ]
 
 
-def test_a_move_shows_the_text_as_it_is_and_the_way_back():
+def test_a_move_shows_the_text_as_it_is_and_the_undo_path():
     moved = Moved(32, 206, "main", "ROMEO:\nWhat, will you go with me", 174, "/redo brings them again")
     assert (
         draw(moved)

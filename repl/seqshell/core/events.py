@@ -120,7 +120,7 @@ class Attention(Event):
 
 @dataclass(frozen=True)
 class Moved(Event):
-    """The session moved in time. removed: tokens taken back (negative: brought again). way_back: how to return.
+    """The session moved in time. removed: tokens taken back (negative: brought again). undo_path: how to return.
 
     tail: the last two lines of the text as it is now. Commands read them to tell them; a session moved from Python does not, and has
     them as `session.tail`.
@@ -131,7 +131,7 @@ class Moved(Event):
     branch: str
     tail: str = ""
     removed: int = 0
-    way_back: str = ""
+    undo_path: str = ""
 
 
 @dataclass(frozen=True)

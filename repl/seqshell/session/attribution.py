@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.decoding.probabilities import log_probs
-from seqshell.session.checked_decoder import Reader
+from seqshell.session.checked_decoder import CheckedDecoder
 
 MOST_ROWS = 64  # texts that are read together with one token left out of each
 
@@ -26,31 +26,33 @@ def log_odds(outputs: NDArray[Any], index: int) -> float:
     return float(logs[index]) - largest - math.log(np.exp(others - largest).sum())
 
 
-def by_stepping(reader: Reader, ids: list[int], index: int, stopped: Callable[[], bool]) -> list[float] | None:
+def by_stepping(decoder: CheckedDecoder, ids: list[int], index: int, stopped: Callable[[], bool]) -> list[float] | None:
     """For each token, log-odds of the label after it less those before it: they add up to the last less the first.
 
     None when `stopped` says that nobody waits any more.
     """
-    before, state = _at_first(reader), reader.initial_state(1)
+    before, state = _initial_log_odds(decoder), decoder.initial_state(1)
     moved = []
     for token in ids:
         if stopped():
             return None
-        outputs, state = reader.step(np.array([token], np.int64), state)
+        outputs, state = decoder.step(np.array([token], np.int64), state)
         after = log_odds(outputs[0], index)
         moved.append(after - before)
         before = after
     return moved
 
 
-def by_leaving_out(reader: Reader, ids: list[int], index: int, stopped: Callable[[], bool]) -> list[float] | None:
+def by_leaving_out(
+    decoder: CheckedDecoder, ids: list[int], index: int, stopped: Callable[[], bool]
+) -> list[float] | None:
     """For each token, log-odds of the label for the whole text less those without that token: they do not add up to anything.
 
     The text is read as often as it has tokens. None when `stopped` says that nobody waits any more.
     """
-    whole = log_odds(reader.feed(np.array([ids], np.int64), reader.initial_state(1))[0][0], index)
+    whole = log_odds(decoder.feed(np.array([ids], np.int64), decoder.initial_state(1))[0][0], index)
     if len(ids) == 1:
-        return [whole - _at_first(reader)]
+        return [whole - _initial_log_odds(decoder)]
     moved: list[float] = []
     for start in range(0, len(ids), MOST_ROWS):
         if stopped():
@@ -58,11 +60,11 @@ def by_leaving_out(reader: Reader, ids: list[int], index: int, stopped: Callable
         rows = np.array(
             [ids[:place] + ids[place + 1 :] for place in range(start, min(len(ids), start + MOST_ROWS))], np.int64
         )
-        outputs, _ = reader.feed(rows, reader.initial_state(len(rows)))
+        outputs, _ = decoder.feed(rows, decoder.initial_state(len(rows)))
         moved += [whole - log_odds(row, index) for row in outputs]
     return moved
 
 
-def _at_first(reader: Reader) -> float:
+def _initial_log_odds(decoder: CheckedDecoder) -> float:
     """The log-odds of any label while all are equally likely."""
-    return -math.log(reader.shape[0] - 1)
+    return -math.log(decoder.shape[0] - 1)

@@ -1,4 +1,4 @@
-"""The live moment: where a session stands, how it comes to the next moments, and how it comes back to any other."""
+"""The cursor of a session: its current snapshot, how it moves on to new ones, and how it returns to any earlier one."""
 
 from __future__ import annotations
 
@@ -10,77 +10,81 @@ from numpy.typing import NDArray
 from seqshell.core.model import Model
 from seqshell.core.sampling import Draw, History, SampleContext, Sampler
 from seqshell.core.state import State
-from seqshell.session.checked_decoder import Reader
-from seqshell.session.snapshots import Memories, Snapshot, Store
-from seqshell.session.timeline import STRIDE, UNCUT, Call, Read, Source, Timeline
-from seqshell.session.token_text import Pieces
+from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell.session.snapshots import Memories, Snapshot, SnapshotStore
+from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline, TranslationSource
+from seqshell.session.token_text import TokenText
 
-BEFORE_ALL = -1  # the turn of the first root
-LONGEST_TOKENS_OF_TAIL = (
-    64  # tokens among which the last bytes are looked for; the ones between are specials without any
-)
+FIRST_TURN = -1  # the turn of the first root
+TAIL_TOKENS = 64  # tokens that are searched for the last bytes; special tokens have none
 
 
-class Live:
-    """A model, the moment where it stands, and all moments where it stood. `interrupted` is set from outside to stop what runs."""
+class Cursor:
+    """A model, the current snapshot (`here`), and every position that it was at.
 
-    def __init__(self, model: Model, budget: float) -> None:
+    `interrupted` is set from outside, by a signal handler or another thread, to stop what is running. budget: bytes for snapshots.
+    """
+
+    def __init__(self, model: Model, decoder: CheckedDecoder, budget: float) -> None:
         self.model = model
-        self.reader = Reader(model)
-        self.pieces = Pieces(model.tokenizer)
-        self.timeline = Timeline(STRIDE if model.causal else UNCUT)
-        self.store = Store(self.timeline, budget)
+        self.decoder = decoder
+        self.token_text = TokenText(model.tokenizer)
+        self.timeline = Timeline(STRIDE if model.causal else UNSPLIT)
+        self.store = SnapshotStore(self.timeline, budget)
         self.interrupted = False
-        self.here = self.root(-1, BEFORE_ALL, Draw())
+        self.here = self.add_root(-1, FIRST_TURN, Draw())
 
     @property
     def position(self) -> int:
-        """How many tokens were read."""
+        """The number of tokens that were read."""
         return self.timeline.depth(self.here.node)
 
-    # To the next moments
+    # Forward
 
-    def root(self, before: int, turn: int, draw: Draw, source: Source | None = None) -> Snapshot:
-        """Stand where nothing but the source was read; before: the node that is left. When the model fails nothing has changed."""
-        outputs, state = self._first(source)
-        self.here = Snapshot(self.timeline.begin_root(before, turn, draw, source), state, outputs)
+    def add_root(self, before: int, turn: int, draw: Draw, source: TranslationSource | None = None) -> Snapshot:
+        """Go to a new root, where nothing but the source was read; before: the node that is left.
+
+        If the model fails, nothing has changed.
+        """
+        outputs, state = self._root_state(source)
+        self.here = Snapshot(self.timeline.add_root(before, turn, draw, source), state, outputs)
         self.store.add(self.here)
         return self.here
 
-    def _first(self, source: Source | None) -> tuple[NDArray[Any], State]:
+    def _root_state(self, source: TranslationSource | None) -> tuple[NDArray[Any], State]:
         """Outputs [1, V] and the state at a root."""
-        return (
-            self.reader.begin(source.ids) if source is not None else (self.no_outputs(), self.reader.initial_state(1))
-        )
+        if source is not None:
+            return self.decoder.begin(source.ids)
+        return self.no_outputs(), self.decoder.initial_state(1)
 
     def no_outputs(self) -> NDArray[Any]:
-        """Zero logits [1, V] are the uniform distribution: before reading anything, nothing is favoured. Zeros, too, of what else it tells."""
-        return np.zeros((1, *self.reader.shape), np.float32)
+        """Zeros [1, V]. As logits, they are the uniform distribution: before the first token, no token is more likely."""
+        return np.zeros((1, *self.decoder.shape), np.float32)
 
     def feed(self, ids: list[int], turn: int, draw: Draw) -> int:
-        """Read ids in pieces that end where the position is a multiple of the timeline's stride; returns how many.
+        """Read ids in chunks that end where the position is a multiple of the timeline's stride; returns how many were read.
 
-        When the model fails nothing has changed; an interrupt keeps the pieces that were read.
+        If the model fails, nothing has changed; an interrupt keeps the chunks that were read.
         """
         here, position = self.here, self.position
         state, start, stride = here.state, 0, self.timeline.stride
-        moments = []
+        read = []
         while start < len(ids) and not self.interrupted:
-            piece = ids[start : start + stride - (position + start) % stride]
-            outputs, state = self.reader.read(piece, Read.FED, state)
-            moments.append((piece, state, outputs))
-            start += len(piece)
-        if moments:
-            self.timeline.begin(here.node, turn, Read.FED, draw)
-        for piece, state, outputs in moments:
-            self.here = Snapshot(self.timeline.extend(piece), state, outputs, here.memories, here.samplers)
+            chunk = ids[start : start + stride - (position + start) % stride]
+            outputs, state = self.decoder.read(chunk, Read.FED, state)
+            read.append((chunk, state, outputs))
+            start += len(chunk)
+        if read:
+            self.timeline.begin_run(here.node, turn, Read.FED, draw)
+        for chunk, state, outputs in read:
+            self.here = Snapshot(self.timeline.extend(chunk), state, outputs, here.memories, here.samplers)
             self.store.add(self.here)
         return start
 
-    # To others
+    # Back
 
-    def moment(self, node: int) -> Snapshot:
-        """The whole snapshot of a node. One that is gone is computed again by the calls that led to it from the last that is kept."""
+    def snapshot(self, node: int) -> Snapshot:
+        """The whole snapshot of a node. If it is gone, the calls that led to it are repeated from the last one that is kept."""
         if node == self.here.node:
             return self.here
         snapshot = self.store.get(node)
@@ -92,15 +96,16 @@ class Live:
             calls.append(self.timeline.call_to(start))
             start = calls[-1].before
             snapshot = self.store.get(start)
-        outputs, state = (
-            (snapshot.outputs, snapshot.state) if snapshot is not None else self._first(self.timeline.sources[start])
-        )
+        if snapshot is not None:
+            outputs, state = snapshot.outputs, snapshot.state
+        else:
+            outputs, state = self._root_state(self.timeline.sources[start])
         for call in reversed(calls):
-            outputs, state = self.reader.read(call.ids, call.read, state)
-        return Snapshot(node, state, outputs, *self._memories(node))
+            outputs, state = self.decoder.read(call.ids, call.read, state)
+        return Snapshot(node, state, outputs, *self._memories_at(node))
 
-    def _memories(self, node: int) -> tuple[Memories, tuple[Sampler, ...]]:
-        """What the samplers remembered; a fed token changes nothing of it."""
+    def _memories_at(self, node: int) -> tuple[Memories, tuple[Sampler, ...]]:
+        """What the samplers remembered at a node, and the samplers. Fed tokens change nothing of it."""
         timeline = self.timeline
         while (kept := self.store.get(node)) is None and (gone := self.store.memories(node)) is None:
             run = timeline.run_of(node)
@@ -109,40 +114,37 @@ class Live:
             node = timeline.parent[run]
         return (kept.memories, kept.samplers) if kept is not None else gone or ((), ())
 
-    # What the moment looks like
+    # The current position
 
     def outputs(self) -> NDArray[Any]:
-        """The logits [V] for the next token."""
-        assert self.here.outputs is not None  # only the store strips snapshots
+        """The outputs for the next token: logits [V], or what the task has in their place."""
+        assert self.here.outputs is not None  # only stored snapshots lose their outputs
         row: NDArray[Any] = self.here.outputs[0]
         return row
 
     def memories(self, samplers: tuple[Sampler, ...]) -> Memories:
-        """What these samplers remember here; None each when they are another chain than the one that drew last."""
+        """What these samplers remember; None for each if another chain drew last."""
         here = self.here
-        return (
-            here.memories
-            if len(here.memories) == len(samplers) and here.samplers == samplers
-            else (None,) * len(samplers)
-        )
+        if len(here.memories) == len(samplers) and here.samplers == samplers:
+            return here.memories
+        return (None,) * len(samplers)
 
     def context(self, draw: Draw) -> SampleContext:
-        """What a sampler may know here."""
+        """What a sampler is given for the next token."""
         node = self.here.node
         ids = self.timeline.ids_to(node)
-        return SampleContext(
-            History(ids), self.timeline.made_by_model(node), len(ids), self.model.tokenizer, None, draw
-        )
+        generated = self.timeline.num_generated(node)
+        return SampleContext(History(ids), generated, len(ids), self.model.tokenizer, None, draw)
 
     def tail(self) -> bytes:
         """The beginning of an incomplete UTF-8 character."""
-        return self.pieces.tail(self.timeline.ids_to(self.here.node, max(0, self.position - LONGEST_TOKENS_OF_TAIL)))
+        return self.token_text.tail(self.timeline.ids_to(self.here.node, max(0, self.position - TAIL_TOKENS)))
 
-    def made_before(self, reach: int) -> bytes:
-        """The last `reach` bytes of the answers that end here, with nothing fed after them."""
+    def answered_bytes(self, reach: int) -> bytes:
+        """The last `reach` bytes of the answers that end here, back to the last token that was fed."""
         found = b""
-        for run, first, last in reversed(self.timeline.stretches(self.here.node, max(0, self.position - 4 * reach))):
+        for run, first, last in reversed(self.timeline.runs_to(self.here.node, max(0, self.position - 4 * reach))):
             if self.timeline.read[run] == Read.FED or len(found) >= reach:
                 break
-            found = self.pieces.joined(self.timeline.ids[first : last + 1]) + found
+            found = self.token_text.joined(self.timeline.ids[first : last + 1]) + found
         return found[-reach:] if reach else b""

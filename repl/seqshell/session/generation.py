@@ -1,4 +1,7 @@
-"""An answer of the model, token by token: each is committed before it is told, so that the session stands where its reader thinks."""
+"""An answer of the model, token by token.
+
+Each token is committed before it is emitted, so that wherever the consumer stops, the session is at the last token emitted.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +19,21 @@ from seqshell.core.events import Finished, Token
 from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.probabilities import log_probs
-from seqshell.session.checked_decoder import alone, reason
-from seqshell.session.cursor import Live
+from seqshell.session.checked_decoder import detached, reason
+from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
 from seqshell.session.token_text import StopTexts
 
-Moment = tuple[
-    int, State, NDArray[Any], Memories
-]  # a token, and the state, the outputs [1, V] and the memories after it
-TOGETHER = 256  # tokens whose log-probabilities are computed in one go: a fifth of the time of one by one
+Step = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, outputs [1, V] and memories after it
+BATCH = 256  # tokens whose log-probabilities are computed together, in a fifth of the time of one by one
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How an answer is made. excluded: ids that are never drawn. settings: what holds for this answer alone, in words.
+class GenerationPlan:
+    """How to generate an answer. excluded: ids that are never drawn. settings: those of this answer alone, as text.
 
-    num_best, prefix: as in a Request. found: the answer itself, where a search has found it already.
+    num_best, prefix: as in a Request. found: the answer itself, if a search has already found it.
     """
 
     strategy: Strategy
@@ -46,7 +47,7 @@ class Plan:
 
 
 class End:
-    """Why an answer ended (Finished.stop), the fault if it was one, and the best answers where a search gave them, best first."""
+    """Why an answer ended (Finished.stop), the fault if there was one, and the best answers of a search, best first."""
 
     stop = "length"
     fault: SeqshellError | None = None
@@ -54,78 +55,78 @@ class End:
 
 
 def answer(
-    live: Live,
-    plan: Plan,
+    cursor: Cursor,
+    plan: GenerationPlan,
     turn: int,
     draw: Draw,
     branch: str = "",
     candidate: int | None = None,
     end: End | None = None,
 ) -> Generator[Token | Finished, None, None]:
-    """Go on from the live moment: a Token for each token, then Finished. `end` is filled in for those who want to know more.
+    """Generate from the current snapshot: yields a Token for each token, then Finished. `end` is filled in for the caller.
 
-    When the reader goes away (closes the iterator), moves the session or interrupts, the session stays at the last token told.
-    A fault ends the answer with Finished (stop="error") and then raises the SeqshellError that says whose it is; a UsageError before the
-    first token is raised alone.
+    If the consumer stops iterating, moves the session or interrupts, the session stays at the last token emitted. A fault ends
+    the answer with Finished (stop="error") and then raises the SeqshellError that names its owner; a UsageError before the
+    first token is raised without Finished.
     """
-    timeline, store, pieces, samplers = live.timeline, live.store, live.pieces, plan.samplers
-    here = live.here
-    start = position = live.position
-    tail, end, measure = live.tail(), end or End(), _LogProb()
-    told: list[str] = []
+    timeline, store, token_text, samplers = cursor.timeline, cursor.store, cursor.token_text, plan.samplers
+    here = cursor.here
+    start = position = cursor.position
+    tail, end, log_prob = cursor.tail(), end or End(), _LogProb()
+    texts: list[str] = []
     try:
-        for token, state, outputs, memories in _decided(live, plan, draw, end):
-            text, tail = pieces.read(token, tail)
+        for token, state, outputs, memories in _decided(cursor, plan, draw, end):
+            text, tail = token_text.read(token, tail)
             before = here.outputs
             if position == start:
-                timeline.begin(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
-            live.here = here = Snapshot(timeline.append(token), state, outputs, memories, samplers)
+                timeline.begin_run(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
+            cursor.here = here = Snapshot(timeline.append(token), state, outputs, memories, samplers)
             store.add(here)
-            measure.add(before, token)
-            told.append(text)
+            log_prob.add(before, token)
+            texts.append(text)
             position += 1
-            yield Token(text, token, position - 1, before[0])  # type: ignore[index]  # a live moment has its outputs
-            if live.here is not here:
+            yield Token(text, token, position - 1, before[0])  # type: ignore[index]  # the current snapshot is whole
+            if cursor.here is not here:
                 end.stop = "interrupt"
                 break
     finally:
-        live.interrupted = False
-    if isinstance(end.fault, UsageError) and position == start:  # it was asked for what cannot be
+        cursor.interrupted = False
+    if isinstance(end.fault, UsageError) and position == start:  # the request itself was invalid
         raise end.fault
     yield Finished(
-        "".join(told), position - start, end.stop, measure.sum(), start, position, branch, candidate, plan.settings
+        "".join(texts), position - start, end.stop, log_prob.sum(), start, position, branch, candidate, plan.settings
     )
     if end.fault is not None:
         raise end.fault
 
 
-def _decided(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
-    """The moments that the answer consists of, as soon as it is sure that they do; `end` says why there are no more.
+def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Step]:
+    """The steps that belong to the answer, each as soon as that is certain; `end` says why there are no more.
 
-    Tokens that may be the beginning of a stop text wait. After an interrupt those that wait are left to be drawn again, so that
-    an answer interrupted and continued is the answer of one go; at the end for another reason they belong to the answer.
+    Tokens that may be the beginning of a stop text wait. An interrupt discards them: they are drawn again later, so that an
+    interrupted and continued answer equals an uninterrupted one. Any other end makes them part of the answer.
     """
-    stop, pieces = plan.stop, live.pieces
-    watch = StopTexts(stop.texts, live.made_before(StopTexts.reach(stop.texts))) if stop.texts else None
-    moments = _moments(live, plan, draw, end)
-    waiting: list[Moment] = []
+    stop, token_text = plan.stop, cursor.token_text
+    watch = StopTexts(stop.texts, cursor.answered_bytes(StopTexts.reach(stop.texts))) if stop.texts else None
+    steps = _steps(cursor, plan, draw, end)
+    waiting: list[Step] = []
     try:
         for _ in range(stop.max_tokens):
-            if live.interrupted:
+            if cursor.interrupted:
                 end.stop = "interrupt"
                 return
-            moment = next(moments, None)
-            if moment is None:  # only a strategy that does not stream comes to an end of its own
+            step = next(steps, None)
+            if step is None:  # only a search ends on its own
                 end.stop = "stop" if stop.texts and not stop.ids else "eos"
                 break
-            if moment[0] in stop.ids:
+            if step[0] in stop.ids:
                 end.stop = "eos"
                 break
             if watch is None:
-                yield moment
+                yield step
                 continue
-            waiting.append(moment)
-            free, found = watch.see(pieces.piece(moment[0]))
+            waiting.append(step)
+            free, found = watch.add(token_text.piece(step[0]))
             yield from waiting[:free]
             if found:
                 end.stop = "stop"
@@ -139,18 +140,18 @@ def _decided(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
     yield from waiting
 
 
-def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
-    """What the strategy finds, one moment after the other. PluginError names the strategy when it fails."""
+def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Step]:
+    """What the strategy chooses, step by step. PluginError names the strategy if it fails."""
     if plan.found is not None:
-        yield from _passed(live, plan.found, live.memories(plan.samplers))
+        yield from _hypothesis_steps(cursor, plan.found, cursor.memories(plan.samplers))
         return
-    here, size, strategy = live.here, live.model.tokenizer.size, plan.strategy
-    memories, context = live.memories(plan.samplers), live.context(draw)
+    here, size, strategy = cursor.here, cursor.model.tokenizer.size, plan.strategy
+    memories, context = cursor.memories(plan.samplers), cursor.context(draw)
     start = Batch(
-        here.state, live.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
+        here.state, cursor.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
     )
-    request = Request(plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, live.model.tokenizer, plan.excluded)
-    decoder: Decoder = live.reader if strategy.streams else Interruptible(live)
+    request = Request(plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, cursor.model.tokenizer, plan.excluded)
+    decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
     try:
         for step in strategy.search(decoder, start, request):
             if isinstance(step, Advanced):
@@ -160,7 +161,7 @@ def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
                 yield token, step.state, step.outputs, step.memories[0]
             else:
                 end.best = step.best
-                yield from _passed(live, step.best[0], memories)
+                yield from _hypothesis_steps(cursor, step.best[0], memories)
     except (SeqshellError, Interrupted):
         raise
     except (Exception, SystemExit) as error:
@@ -171,47 +172,47 @@ def _moments(live: Live, plan: Plan, draw: Draw, end: End) -> Iterator[Moment]:
         ) from error
 
 
-def _passed(live: Live, found: Hypothesis, memories: Memories) -> Iterator[Moment]:
-    """The moments of an answer that a search found: leaves that do not change are one array in all of them, and none shows a part of a batch."""
-    before = live.here.state
+def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:
+    """The steps of an answer that a search found. Leaves that do not change are one array in all states; none is a view of a batch."""
+    before = cursor.here.state
     for token, state, outputs in zip(found.ids, found.states, found.outputs, strict=True):
-        before = map_leaves(_alone, state, before)
-        yield token, before, alone(outputs), memories
+        before = map_leaves(_unchanged_or_detached, state, before)
+        yield token, before, detached(outputs), memories
 
 
-def _alone(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+def _unchanged_or_detached(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     same = leaf is before or (leaf.shape == before.shape and np.array_equal(leaf, before))
-    return before if same else alone(leaf)
+    return before if same else detached(leaf)
 
 
 class Interrupted(Exception):
-    """The user wants no more of a search. Never leaves this package."""
+    """The user interrupted a search. Never leaves this package."""
 
 
-class Interruptible:
-    """The decoder that a search steps: at an interrupt the search ends between two of its steps."""
+class InterruptibleDecoder:
+    """The decoder that a search is given: an interrupt ends the search between two model calls."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self.initial_state = live.reader.initial_state
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self.initial_state = cursor.decoder.initial_state
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.step."""
-        self._listen()
-        return self._live.reader.step(inputs, state)
+        self._check()
+        return self._cursor.decoder.step(inputs, state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.feed."""
-        self._listen()
-        return self._live.reader.feed(inputs, state)
+        self._check()
+        return self._cursor.decoder.feed(inputs, state)
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """As SourceDecoder.encode."""
-        self._listen()
-        return self._live.reader.encode(source, lengths)
+        self._check()
+        return self._cursor.decoder.encode(source, lengths)
 
-    def _listen(self) -> None:
-        if self._live.interrupted:
+    def _check(self) -> None:
+        if self._cursor.interrupted:
             raise Interrupted
 
 
@@ -224,14 +225,14 @@ class _LogProb:
         self._sum = 0.0
 
     def add(self, outputs: Any, token: int) -> None:
-        """The outputs [1, V] that a token was drawn from."""
+        """Add a token and the outputs [1, V] that it was drawn from."""
         self._outputs.append(outputs)
         self._ids.append(token)
-        if len(self._ids) == TOGETHER:
+        if len(self._ids) == BATCH:
             self.sum()
 
     def sum(self) -> float:
-        """Of all tokens so far."""
+        """The log-probability of all tokens so far."""
         if self._ids:
             logs = log_probs(np.concatenate(self._outputs))  # [N, V]
             self._sum += float(logs[np.arange(len(self._ids)), self._ids].sum())

@@ -1,4 +1,4 @@
-"""What can be seen from the live moment without moving it: the text, the likeliest tokens, a text's score, the state's size."""
+"""Inspect the current snapshot without changing it: the text, the most likely tokens, the score of a text, the size of the state."""
 
 from __future__ import annotations
 
@@ -11,35 +11,34 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Likely, Score, Scored, Text, Top
-from seqshell.core.model import Task
 from seqshell.core.sampling import Draw, Sampler
 from seqshell.core.state import State, named_leaves
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs, rank
-from seqshell.session.cursor import Live
+from seqshell.session.cursor import Cursor
 from seqshell.session.timeline import STRIDE, Read
 from seqshell.session.token_text import decoded
 
-SHOWN_LIKELIEST = 5  # beside each token of a score
-SHOWN_NUMBERS = 8  # of a state that is whole numbers
-LONGEST_LINES = 256  # tokens of the last two lines that are shown at most
+NUM_LIKELIEST = 5  # alternatives shown beside each token of a score
+NUM_INTEGERS = 8  # shown of a state of integers
+MAX_TAIL_TOKENS = 256  # tokens read back for the last two lines
 FIRST_WORDS = 40  # characters
-BEFORE_FIRST = (" ", "\n")  # what a word's piece begins with, and a row's of several values
+SEPARATORS = (" ", "\n")  # what the text of a word begins with, or of a row with several values
 
 
-def text_of(live: Live, node: int) -> Text:
-    """The text up to a node, with the spans that the user fed. A last character that is incomplete is not in it.
+def text_of(cursor: Cursor, node: int, *, drops_separator: bool) -> Text:
+    """The text up to a node, with the spans that the user fed, without an incomplete last character.
 
-    A text that a model writes or labels as a whole begins with its first word, not with the space before it.
+    drops_separator: leave out the separator before the first word.
     """
     text, tail = "", b""
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
     start = 0
-    for run, first, last in live.timeline.stretches(node):
-        text, tail = decoded(tail + _bytes(live, first, last))
+    for run, first, last in cursor.timeline.runs_to(node):
+        text, tail = decoded(tail + _bytes(cursor, first, last))
         end = start + len(text)
-        if live.timeline.read[run] == Read.FED and text:
+        if cursor.timeline.read[run] == Read.FED and text:
             if spans and spans[-1][1] == start:
                 spans[-1] = (spans[-1][0], end)
             else:
@@ -47,38 +46,38 @@ def text_of(live: Live, node: int) -> Text:
         parts.append(text)
         start = end
     whole = "".join(parts)
-    if live.model.task is Task.GENERATE or not whole.startswith(BEFORE_FIRST):
+    if not drops_separator or not whole.startswith(SEPARATORS):
         return Text(whole, tuple(spans))
     return Text(whole[1:], tuple((max(0, start - 1), end - 1) for start, end in spans))
 
 
-def _bytes(live: Live, first: int, last: int) -> bytes:
-    """Of the nodes of one run."""
-    ids, words = live.timeline.ids[first : last + 1], live.timeline.words
-    if not words:
-        return live.pieces.joined(ids)
-    return b"".join(_piece(live, node, token) for node, token in enumerate(ids, first))
+def _bytes(cursor: Cursor, first: int, last: int) -> bytes:
+    """The bytes of the nodes first to last of one run."""
+    ids = cursor.timeline.ids[first : last + 1]
+    if not cursor.timeline.unknown_words:
+        return cursor.token_text.joined(ids)
+    return b"".join(_piece(cursor, node, token) for node, token in enumerate(ids, first))
 
 
-def _piece(live: Live, node: int, token: int) -> bytes:
-    word = live.timeline.words.get(node)
-    return live.pieces.piece(token) if word is None else word.encode("utf-8", "surrogatepass")
+def _piece(cursor: Cursor, node: int, token: int) -> bytes:
+    word = cursor.timeline.unknown_words.get(node)
+    return cursor.token_text.piece(token) if word is None else word.encode("utf-8", "surrogatepass")
 
 
-def _bytes_to(live: Live, node: int, start: int) -> bytes:
-    """From depth `start` to the node."""
-    return b"".join(_bytes(live, first, last) for _, first, last in live.timeline.stretches(node, start))
+def _bytes_to(cursor: Cursor, node: int, start: int) -> bytes:
+    """The bytes from depth `start` to the node."""
+    return b"".join(_bytes(cursor, first, last) for _, first, last in cursor.timeline.runs_to(node, start))
 
 
-def pieces_of(live: Live, node: int) -> list[str]:
+def texts_to(cursor: Cursor, node: int) -> list[str]:
     """The text of each token up to a node; a character that is spread over several tokens belongs to the last of them."""
-    nodes = [number for _, first, last in live.timeline.stretches(node) for number in range(first, last + 1)]
-    return _texts(_piece(live, number, live.timeline.ids[number]) for number in nodes)
+    ids = cursor.timeline.ids
+    return _texts(_piece(cursor, number, ids[number]) for number in cursor.timeline.nodes_to(node))
 
 
-def texts_of(live: Live, ids: Iterable[int]) -> list[str]:
-    """The same of ids that were not committed."""
-    return _texts(map(live.pieces.piece, ids))
+def texts_of(cursor: Cursor, ids: Iterable[int]) -> list[str]:
+    """The text of each of some ids that were not committed."""
+    return _texts(map(cursor.token_text.piece, ids))
 
 
 def _texts(pieces: Iterable[bytes]) -> list[str]:
@@ -89,102 +88,106 @@ def _texts(pieces: Iterable[bytes]) -> list[str]:
     return texts
 
 
-def last_lines(live: Live, node: int) -> str:
-    """The last two lines of the text up to a node; it takes as long as these lines are."""
-    timeline, data = live.timeline, b""
+def last_lines(cursor: Cursor, node: int, *, drops_separator: bool) -> str:
+    """The last two lines of the text up to a node; takes time proportional to their length."""
+    timeline, data = cursor.timeline, b""
     start = depth = timeline.depth(node)
-    while start > 0 and depth - start < LONGEST_LINES and data.count(b"\n") < 2:
+    while start > 0 and depth - start < MAX_TAIL_TOKENS and data.count(b"\n") < 2:
         before = max(0, start - 64)
-        data = _bytes_to(live, timeline.ancestor(node, start), before) + data
+        data = _bytes_to(cursor, timeline.ancestor(node, start), before) + data
         start = before
     text = decoded(data)[0]
-    if not start and live.model.task is not Task.GENERATE:
-        text = text[text.startswith(BEFORE_FIRST) :]
+    if not start and drops_separator:
+        text = text[text.startswith(SEPARATORS) :]
     return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
 
 
-def first_words(live: Live, node: int, start: int) -> str:
-    """How the text goes on from a depth, on one line."""
-    depth = live.timeline.depth(node)
+def first_words(cursor: Cursor, node: int, start: int) -> str:
+    """The first words of the text after a depth, on one line."""
+    depth = cursor.timeline.depth(node)
     begin = min(start, depth)
-    data = _bytes_to(live, live.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
+    data = _bytes_to(cursor, cursor.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
     return " ".join(data.decode("utf-8", "replace").split())[:FIRST_WORDS]
 
 
-def find_last(live: Live, text: str) -> int:
-    """The position just after the last occurrence of a text. UsageError when there is none."""
-    wanted = text.encode("utf-8", "surrogatepass")
-    if not wanted:
+def find_last(cursor: Cursor, text: str) -> int:
+    """The position just after the last occurrence of a text. UsageError if there is none."""
+    target = text.encode("utf-8", "surrogatepass")
+    if not target:
         raise UsageError("name the text to go back to")
-    node, position, count = live.here.node, live.position, 1024
+    node, position, count = cursor.here.node, cursor.position, 1024
     while True:
         start = max(0, position - count)
-        place = _bytes_to(live, node, start).rfind(wanted)
+        place = _bytes_to(cursor, node, start).rfind(target)
         if place >= 0:
-            end = place + len(wanted)
-            for _, first, last in live.timeline.stretches(node, start):
-                for number, token in enumerate(live.timeline.ids[first : last + 1], first):
-                    end -= len(_piece(live, number, token))
+            end = place + len(target)
+            for _, first, last in cursor.timeline.runs_to(node, start):
+                for number, token in enumerate(cursor.timeline.ids[first : last + 1], first):
+                    end -= len(_piece(cursor, number, token))
                     if end <= 0:
-                        return live.timeline.depth(number)
+                        return cursor.timeline.depth(number)
         if start == 0:
             raise UsageError(f"{text!r:.80} does not stand in the text of this branch", code="not_found")
         count *= 4
 
 
-def top(live: Live, samplers: tuple[Sampler, ...], excluded: frozenset[int], draw: Draw, k: int) -> Top:
-    """The k likeliest next tokens for the model, with what the chain makes of them."""
-    outputs = live.outputs()
+def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int], draw: Draw, k: int) -> Top:
+    """The k most likely next tokens, with their log-probabilities for the model and after the sampler chain."""
+    outputs = cursor.outputs()
     before = log_probs(outputs)
-    after = log_probs(Chain(samplers, excluded=excluded).logits(outputs, live.context(draw), live.memories(samplers)))
+    after = log_probs(
+        Chain(samplers, excluded=excluded).logits(outputs, cursor.context(draw), cursor.memories(samplers))
+    )
     best = np.argsort(-before, kind="stable")[:k]
     return Top(
-        tuple(Likely(int(token), _name(live, int(token)), float(before[token]), float(after[token])) for token in best)
+        tuple(
+            Likely(int(token), _name(cursor, int(token)), float(before[token]), float(after[token])) for token in best
+        )
     )
 
 
-def _name(live: Live, token: int) -> str:
-    """The text of a token; of one that stands for no text, what it is called."""
-    tokenizer = live.model.tokenizer
+def _name(cursor: Cursor, token: int) -> str:
+    """The text of a token, or the name of a special one."""
+    tokenizer = cursor.model.tokenizer
     special = next((name for name in ("pad", "bos", "eos") if getattr(tokenizer, name) == token), "")
-    return f"<{special}>" if special else live.pieces.text([token])
+    return f"<{special}>" if special else cursor.token_text.text([token])
 
 
-def score(live: Live, ids: list[int]) -> Score:
-    """How likely these tokens would be if they came next, one after the other."""
+def score(cursor: Cursor, ids: list[int]) -> Score:
+    """The log-probability of these tokens if they came next, one after the other."""
     if not ids:
         raise UsageError("there is nothing to score in an empty text")
-    return score_after(live, live.outputs(), live.here.state, ids, live.tail())
+    return score_after(cursor, cursor.outputs(), cursor.here.state, ids, cursor.tail())
 
 
-def score_after(live: Live, outputs: NDArray[Any], state: State, ids: list[int], tail: bytes = b"") -> Score:
-    """The same after any moment: its outputs [V] and state, and the beginning of an incomplete character."""
-    here, scored = live.here, []
+def score_after(cursor: Cursor, outputs: NDArray[Any], state: State, ids: list[int], tail: bytes = b"") -> Score:
+    """The same after any snapshot: its outputs [V] and state, and the beginning of an incomplete character."""
+    here, scored = cursor.here, []
     for number, token in enumerate(ids):
         logs = log_probs(outputs)
-        best = np.argsort(-logs, kind="stable")[:SHOWN_LIKELIEST]
-        likeliest = tuple((_name(live, int(other)), float(logs[other])) for other in best)
-        text, tail = live.pieces.read(token, tail)
+        best = np.argsort(-logs, kind="stable")[:NUM_LIKELIEST]
+        likeliest = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
+        text, tail = cursor.token_text.read(token, tail)
         scored.append(Scored(text, float(logs[token]), rank(outputs, token), likeliest))
         if number + 1 < len(ids):
-            rows, state = live.reader.step(np.array([token], np.int64), state)
+            rows, state = cursor.decoder.step(np.array([token], np.int64), state)
             outputs = rows[0]
-    assert live.here is here
+    assert cursor.here is here
     total = math.fsum(token.log_prob for token in scored)
     nats = -total / len(ids)
-    characters = max(1, len(live.pieces.text(ids)))
+    characters = max(1, len(cursor.token_text.text(ids)))
     perplexity = math.exp(nats) if nats < 700 else math.inf
     return Score(tuple(scored), total, nats, -total / math.log(2) / characters, perplexity)
 
 
-def describe(live: Live, branch: str) -> Mapping[str, Any]:
-    """The state's size and norms by layer, where it stands, and the snapshots in use, in words."""
-    shown: dict[str, Any] = {"position": live.position, "branch": branch}
+def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
+    """The position, the size of the state and its norms by layer, and the snapshots in use, as text."""
+    shown: dict[str, Any] = {"position": cursor.position, "branch": branch}
     size = 0
-    for name, leaf in named_leaves(live.here.state):
+    for name, leaf in named_leaves(cursor.here.state):
         size += leaf.nbytes
         shown[name] = f"{' x '.join(map(str, leaf.shape[1:]))} {leaf.dtype}, {_norms(leaf[0])}"
-    store = live.store
+    store = cursor.store
     shown["size"] = f"{size:,} bytes"
     shown["snapshots"] = (
         f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
@@ -196,10 +199,10 @@ def describe(live: Live, branch: str) -> Mapping[str, Any]:
 
 
 def _norms(leaf: Any) -> str:
-    """leaf: [L, H], one norm for each layer, or anything else, one norm; of whole numbers, such as the last tokens, they themselves."""
+    """One norm per layer for a leaf [L, H], one norm for any other shape; integers, such as the last tokens, are shown themselves."""
     if leaf.dtype.kind != "f":
         numbers = leaf.ravel()
-        return ", ".join(map(str, numbers[:SHOWN_NUMBERS].tolist())) + (", ..." if numbers.size > SHOWN_NUMBERS else "")
+        return ", ".join(map(str, numbers[:NUM_INTEGERS].tolist())) + (", ..." if numbers.size > NUM_INTEGERS else "")
     if leaf.ndim == 2:
         return "norm by layer " + ", ".join(f"{np.linalg.norm(layer.astype(np.float64)):.4g}" for layer in leaf)
     return f"norm {np.linalg.norm(leaf.astype(np.float64).ravel()):.4g}"

@@ -1,226 +1,240 @@
-"""Where a session stands in time, and how it moves: back and forth by turns and tokens, from branch to branch."""
+"""Moving a session through its history: turns, undo and redo, positions, branches, and the draws that belong to each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Branch as BranchShown
-from seqshell.core.events import Moved
-from seqshell.core.model import Model, Task
+from seqshell.core.events import Branch, Moved
 from seqshell.core.sampling import Draw
 from seqshell.session import inspection
-from seqshell.session.branches import Branch, Branches
-from seqshell.session.cursor import Live
+from seqshell.session.branches import Branches, BranchState
+from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Snapshot
+from seqshell.session.timeline import Timeline, TranslationSource
 
 
-class Movable:
-    """A live moment that can be moved to any other: what Session is but for reading and answering.
+class Navigator:
+    """Moves a cursor through its history. It alone owns the turn, the retry number, the seed and the branches.
 
-    What is committed between two calls of begin_turn is one turn for undo and redo. Where begin_turn is never called, a turn is what
-    was fed and the answer to it. Every move computes the moment first: when that fails, nothing has moved.
+    A turn is what undo and redo step over: all that is committed between two calls of begin_turn. If begin_turn is never
+    called, a turn is what was fed and the answer to it. Every move computes the snapshot first: if that fails, nothing has moved.
+
+    Draws are counted, not stored: the random number of a token is a hash of (seed, retry, position). So a position that is
+    reached again draws the same token, two branches agree until their seed or retry number differs, and regenerate only has
+    to choose a retry number that no answer at this point has used.
+
+    stands_alone(timeline, node): True if the text up to a node does not continue what was before its root.
     """
 
-    def __init__(self, model: Model, seed: int, budget: float) -> None:
-        self.model = model
-        self.live = Live(model, budget)
+    def __init__(self, cursor: Cursor, stands_alone: Callable[[Timeline, int], bool], seed: int) -> None:
+        self.cursor = cursor
+        self.branches = Branches()
         self.line = ""  # what the user typed to begin this turn
-        self._branches = Branches()
-        self._seed = self._retry = self._turn = 0
-        self._has_lines = self._is_answered = False
+        self.turn = 0
+        self._stands_alone = stands_alone
+        self._has_lines = False  # begin_turn is in use
+        self._is_answered = False  # without begin_turn: what is read next begins a turn
         self.set_seed(seed)
 
-    @property
-    def here(self) -> Snapshot:
-        """The live moment."""
-        return self.live.here
-
-    @property
-    def position(self) -> int:
-        """How many tokens the state has read."""
-        return self.live.position
-
-    @property
-    def branch(self) -> str:
-        """The name of the current branch."""
-        return self._branches.current.name
-
-    @property
-    def seed(self) -> int:
-        """The random seed."""
-        return self._seed
-
-    @property
-    def retry(self) -> int:
-        """Which of the draws of this seed is in use here: 0, or a number that regenerate gave."""
-        return self._retry
-
-    @property
-    def tail(self) -> str:
-        """The last two lines of the text."""
-        return inspection.last_lines(self.live, self.here.node)
+    def resume(self, branches: Branches, seed: int, retry: int, turn: int) -> None:
+        """Continue from what was saved."""
+        self.branches, self.seed, self.retry, self.turn = branches, seed, retry, turn
+        self._is_answered = True
 
     def set_seed(self, seed: int) -> None:
-        """Draw by another seed from here on; the state is kept."""
+        """Draw with another seed from now on; the state is kept."""
         if not 0 <= seed < 2**64:
             raise UsageError(f"the seed must be 0 to {2**64 - 1}, not {seed}")
-        self._seed, self._retry = seed, 0
+        self.seed, self.retry = seed, 0
+
+    @property
+    def draw(self) -> Draw:
+        """The seed and the retry number."""
+        return Draw(self.seed, self.retry)
+
+    # Turns, and reading in them
 
     def begin_turn(self, line: str = "") -> None:
         """What is committed from now on, until the next call, is one turn. line: what the user typed."""
         self.line = line
-        self.live.interrupted = False
+        self.cursor.interrupted = False
         self._has_lines = True
-        self._turn += 1
+        self.turn += 1
 
-    def interrupt(self) -> None:
-        """Stop what runs at the next token. Safe in a signal handler and from another thread."""
-        self.live.interrupted = True
+    def use_turn(self, *, answers: bool) -> int:
+        """The turn that the next commit belongs to. Without begin_turn, whatever follows an answer or a move begins a turn."""
+        if not self._has_lines and self._is_answered:
+            self.turn += 1
+        self._is_answered = answers
+        return self.turn
 
-    # Back and forth
+    def end_turn(self) -> None:
+        """An answer was given that commits nothing: without begin_turn, whatever follows begins a turn."""
+        self._is_answered = True
+
+    def forget_interrupt(self) -> None:
+        """Without begin_turn, ignore an interrupt that came while nothing was running."""
+        if not self._has_lines:
+            self.cursor.interrupted = False
+
+    def feed(self, ids: Sequence[int]) -> int:
+        """Read ids in the current turn; returns how many were read: fewer after an interrupt."""
+        model = self.cursor.model
+        if ids and not 0 <= min(ids) <= max(ids) < model.tokenizer.size:
+            raise UsageError(f"token ids must be 0 to {model.tokenizer.size - 1}")
+        require_causal(self.cursor)
+        self.forget_interrupt()
+        return self.cursor.feed(list(ids), self.use_turn(answers=False), self.draw)
+
+    def restart(self, ids: Sequence[int] = (), source: TranslationSource | None = None, *, whole: bool = False) -> None:
+        """Go to a new root, where nothing but a source was read, and read ids, in one turn. After an error nothing has changed.
+
+        whole: an interrupt before all ids were read is an error.
+        """
+        cursor, before, was = self.cursor, self.cursor.here, (self.turn, self._is_answered)
+        self._is_answered = True
+        turn, draw = self.use_turn(answers=True), Draw(self.seed, 0)
+        try:
+            cursor.add_root(before.node, turn, draw, source)
+            if cursor.feed(list(ids), turn, draw) < len(ids) and whole:
+                raise UsageError("interrupted before the text was read", code="interrupt")
+        except BaseException:
+            cursor.here = before
+            self.turn, self._is_answered = was
+            raise
+        self.go_to(cursor.here, 0)
+
+    def reseed(self, ids: Sequence[int]) -> Moved:
+        """Restart with these ids, unless there is nothing to leave and nothing to read."""
+        was = self.cursor.position
+        if was or ids or self.cursor.timeline.source(self.cursor.here.node) is not None:
+            self.forget_interrupt()
+            self.restart(ids)
+        return self._moved(was, was, "/undo restores them" if was else "")
+
+    # Undo and redo
 
     def undo(self, turns: int = 1) -> Moved:
-        """Go back to before the last turns. UsageError when there are fewer."""
-        nodes = [self.here.node]
+        """Go back to before the last turns. UsageError if there are fewer."""
+        nodes = [self.cursor.here.node]
         while len(nodes) <= turns:
-            before = self.live.timeline.before_turn(nodes[-1])
+            before = self.cursor.timeline.before_turn(nodes[-1])
             if before < 0:
                 done = len(nodes) - 1
-                raise UsageError(
-                    f"only {done} {'turn' if done == 1 else 'turns'} can be taken back"
-                    if done
-                    else "there is nothing to take back"
-                )
+                some = f"only {done} {'turn' if done == 1 else 'turns'} can be undone"
+                raise UsageError(some if done else "nothing to undo")
             nodes.append(before)
-        return self._back(nodes)
+        return self._go_back(nodes)
 
     def undo_tokens(self, number: int = 1) -> Moved:
-        """Go back by tokens."""
-        if not 0 <= number <= self.position:
-            raise UsageError(f"{number} tokens cannot be taken back: {self.position} were read")
-        return self.rewind(self.position - number)
+        """Go back by a number of tokens."""
+        position = self.cursor.position
+        if not 0 <= number <= position:
+            raise UsageError(f"cannot undo {number} tokens: {position} were read")
+        return self.rewind(position - number)
 
     def rewind(self, position: int) -> Moved:
-        """Go back to a position, 0 to where it stands, or, where it is negative, so many tokens back."""
-        target = position if position >= 0 else self.position + position
-        if not 0 <= target <= self.position:
-            raise UsageError(f"{position} is outside of this branch, which stands at {self.position}")
-        return self._back([self.here.node, self.live.timeline.ancestor(self.here.node, target)])
-
-    def rewind_to(self, text: str) -> Moved:
-        """Go back to just after the last occurrence of a text. UsageError when there is none."""
-        return self.rewind(inspection.find_last(self.live, text))
+        """Go back to a position: 0 to the current one, or -N for N tokens back."""
+        target = position if position >= 0 else self.cursor.position + position
+        if not 0 <= target <= self.cursor.position:
+            raise UsageError(f"position {position} is outside this branch, which is at {self.cursor.position}")
+        return self._go_back([self.cursor.here.node, self.cursor.timeline.ancestor(self.cursor.here.node, target)])
 
     def redo(self, turns: int = 1) -> Moved:
-        """Bring again what the last undo or rewind took back, so many times. UsageError when something was read since then."""
-        returns = self._branches.current.returns
-        start = node = self.here.node
-        retry, left = self._retry, len(returns)
+        """Restore what the last undos or rewinds removed. UsageError if something was read since then."""
+        returns = self.branches.current.returns
+        start = node = self.cursor.here.node
+        retry, left = self.retry, len(returns)
         for done in range(turns):
             if not left or returns[left - 1].left != node:
-                raise UsageError(f"only {done} can be brought again" if done else "there is nothing to bring again")
+                raise UsageError(f"only {done} can be redone" if done else "nothing to redo")
             left -= 1
             node, retry = returns[left].node, returns[left].retry
-        snapshot, was = self.live.moment(node), self.position
+        snapshot, was = self.cursor.snapshot(node), self.cursor.position
         del returns[left:]
-        self._stand(snapshot, retry)
-        if self.live.timeline.root(node) != self.live.timeline.root(start) and self._stands_alone(node):
-            return self._moved(was, -self.position, "/undo takes it back again")
-        forward = self.position > was
-        return self._moved(
-            was, was - self.position, f"/rewind {was} goes back" if forward else "/undo brings them again"
-        )
+        self.go_to(snapshot, retry)
+        position, timeline = self.cursor.position, self.cursor.timeline
+        if timeline.root(node) != timeline.root(start) and self._stands_alone(timeline, node):
+            return self._moved(was, -position, "/undo removes it again")
+        return self._moved(was, was - position, f"/rewind {was} goes back" if position > was else "/undo restores them")
+
+    def _go_back(self, nodes: list[int]) -> Moved:
+        """Go along the nodes, the current one first; each stretch between two of them can be redone."""
+        was, timeline = self.cursor.position, self.cursor.timeline
+        if nodes[-1] == nodes[0]:
+            return self._moved(was)
+        snapshot = self.cursor.snapshot(nodes[-1])
+        retry = self.retry
+        for left, reached in pairwise(nodes):
+            self.branches.current.remember_return(left, retry, reached)
+            retry = timeline.retry[timeline.run_of(reached)]
+        self.go_to(snapshot, retry)
+        redo = "/redo" if len(nodes) == 2 else f"/redo {len(nodes) - 1}"
+        removed = was - self.cursor.position
+        if self._stands_alone(timeline, nodes[0]) and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
+            removed = was  # the whole text: the one gone back to is another
+        return self._moved(was, removed, f"{redo} {'restores them' if removed > 0 else 'removes them again'}")
 
     # Branches
 
+    @property
+    def branch(self) -> str:
+        """The name of the current branch."""
+        return self.branches.current.name
+
     def branch_off(self, name: str | None = None) -> Moved:
-        """Name this moment and go on there; without a name it is called main.2, main.3, ..."""
-        left = self._branches.current
-        branch = self._branches.add(Branch(name or self._branches.free_name(), parent=left.name, fork=self.position))
-        return self._switch(branch, self.here, self._retry)
+        """Start a branch at the current position and switch to it."""
+        left = self.branches.current
+        branch = BranchState(name or self.branches.free_name(), parent=left.name, fork=self.cursor.position)
+        return self.switch(self.branches.add(branch), self.cursor.here, self.retry)
 
     def checkout(self, name: str) -> Moved:
-        """Go to where another branch stands."""
-        branch = self._branches[name]
-        if branch is self._branches.current:
-            return self._moved(self.position)
-        return self._switch(branch, self.live.moment(branch.node), branch.retry)
+        """Switch to another branch, where it was left."""
+        branch = self.branches[name]
+        if branch is self.branches.current:
+            return self._moved(self.cursor.position)
+        return self.switch(branch, self.cursor.snapshot(branch.node), branch.retry)
 
-    def drop(self, name: str) -> None:
-        """Forget a branch that is not the current one."""
-        self._branches.drop(name)
+    def listed(self) -> tuple[Branch, ...]:
+        """All branches as events show them, parents before children."""
+        self.keep_place()
+        return tuple(map(self._listed, self.branches.in_tree_order()))
 
-    def branches(self) -> tuple[BranchShown, ...]:
-        """All branches, parents before children."""
-        self._keep_place()
-        depth = self.live.timeline.depth
-        return tuple(
-            BranchShown(
-                branch.name,
-                depth(branch.node),
-                branch is self._branches.current,
-                inspection.first_words(self.live, branch.node, branch.fork),
-                branch.parent,
-                branch.fork,
-            )
-            for branch in self._branches.in_tree_order()
-        )
+    def _listed(self, branch: BranchState) -> Branch:
+        words = inspection.first_words(self.cursor, branch.node, branch.fork)
+        position, is_current = self.cursor.timeline.depth(branch.node), branch is self.branches.current
+        return Branch(branch.name, position, is_current, words, branch.parent, branch.fork)
 
-    def candidates(self) -> tuple[str, ...]:
-        """The branches with the answers that regenerate made here, the current one among them; UsageError when there is no other."""
-        return tuple(branch.name for branch in self._branches.candidates())
+    def node(self, branch: str | None = None) -> int:
+        """The node of a branch, by default of the current one."""
+        self.keep_place()
+        return self.branches[branch].node if branch else self.cursor.here.node
 
-    def next_candidate(self, step: int = 1) -> Moved:
-        """Go to the next of the answers that regenerate made here (step=-1: the previous), and from the last to the first."""
-        found = self._branches.candidates()
-        return self.checkout(found[(found.index(self._branches.current) + step) % len(found)].name)
+    # The steps that moves are made of
 
-    # Inside
+    def keep_place(self) -> None:
+        """Note in the current branch where it is."""
+        self.branches.current.node, self.branches.current.retry = self.cursor.here.node, self.retry
 
-    @property
-    def _draw(self) -> Draw:
-        return Draw(self._seed, self._retry)
+    def go_to(self, snapshot: Snapshot, retry: int) -> None:
+        """Make a snapshot the current one."""
+        self.cursor.here, self.retry, self._is_answered = snapshot, retry, True
 
-    def _take_turn(self, answers: bool) -> None:
-        """Where nobody calls begin_turn, what follows an answer or a move begins a turn."""
-        if not self._has_lines and self._is_answered:
-            self._turn += 1
-        self._is_answered = answers
-
-    def _keep_place(self) -> None:
-        self._branches.current.node, self._branches.current.retry = self.here.node, self._retry
-
-    def _stand(self, snapshot: Snapshot, retry: int) -> None:
-        self.live.here, self._retry, self._is_answered = snapshot, retry, True
-
-    def _switch(self, branch: Branch, snapshot: Snapshot, retry: int) -> Moved:
-        was, left = self.position, self.branch
-        self._keep_place()
-        self._branches.current = branch
-        self._stand(snapshot, retry)
+    def switch(self, branch: BranchState, snapshot: Snapshot, retry: int) -> Moved:
+        """Make a branch the current one, at a snapshot."""
+        was, left = self.cursor.position, self.branch
+        self.keep_place()
+        self.branches.current = branch
+        self.go_to(snapshot, retry)
         return self._moved(was, 0, f"/checkout {left} goes back")
 
-    def _back(self, nodes: list[int]) -> Moved:
-        """Along the nodes, from the live one; a redo for each stretch."""
-        was, timeline = self.position, self.live.timeline
-        if nodes[-1] == nodes[0]:
-            return self._moved(was)
-        snapshot = self.live.moment(nodes[-1])
-        retry = self._retry
-        for left, reached in pairwise(nodes):
-            self._branches.current.leave(left, retry, reached)
-            retry = timeline.retry[timeline.run_of(reached)]
-        self._stand(snapshot, retry)
-        redo = "/redo" if len(nodes) == 2 else f"/redo {len(nodes) - 1}"
-        removed = was - self.position
-        if self._stands_alone(nodes[0]) and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
-            removed = was  # the whole translation, or the whole text that was labelled
-        return self._moved(was, removed, f"{redo} {'brings them again' if removed > 0 else 'forgets them again'}")
+    def _moved(self, was: int, removed: int = 0, undo_path: str = "") -> Moved:
+        return Moved(self.cursor.position, was, self.branch, removed=removed, undo_path=undo_path)
 
-    def _stands_alone(self, node: int) -> bool:
-        """Whether the text up to the node goes on with nothing that was before its root."""
-        return self.model.task is Task.CLASSIFY or self.live.timeline.source(node) is not None
 
-    def _moved(self, was: int, removed: int = 0, way_back: str = "") -> Moved:
-        return Moved(self.position, was, self.branch, removed=removed, way_back=way_back)
+def require_causal(cursor: Cursor) -> None:
+    """UsageError for a model that reads whole texts only: it has no state to continue from."""
+    if not cursor.model.causal:
+        raise UsageError(f"{cursor.model.name} reads whole texts and cannot continue from a state")

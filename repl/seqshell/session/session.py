@@ -1,4 +1,4 @@
-"""A live model and its hidden state, in time. Knows nothing of terminals, commands or plugins."""
+"""A model with its state and history: read, generate, go back, branch, save. Knows nothing of terminals, commands or plugins."""
 
 from __future__ import annotations
 
@@ -6,154 +6,295 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.core.errors import UsageError
-from seqshell.core.events import Moved, Score, Text, Top
+from numpy.typing import NDArray
+
+from seqshell.core.events import Branch, Moved, Score, Text, Top
 from seqshell.core.model import Model
-from seqshell.core.sampling import Draw, Strategy
-from seqshell.session import inspection, saving
-from seqshell.session.answers import Answer
-from seqshell.session.tasks.classify import Classifying
-from seqshell.session.tasks.forecast import Forecasting
-from seqshell.session.tasks.translate import Translating
-from seqshell.session.tasks.value_decoder import with_values
+from seqshell.core.sampling import Sampler, Strategy
+from seqshell.session import inspection, restoring, saving
+from seqshell.session.answers import Answer, Answers
+from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell.session.cursor import Cursor
+from seqshell.session.navigation import Navigator
+from seqshell.session.snapshots import Snapshot
+from seqshell.session.tasks import behaviour_for
 
 MB = 1_000_000
+Offered = Mapping[str, type[Any]] | None  # samplers or strategies by name
+Stops = str | Sequence[str]
+Chosen = Strategy | str | None
+Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their settings
 
 
-class Session(Translating, Classifying, Forecasting):
-    """One model, live: it reads, answers, and goes back to any moment.
+class Session:
+    """One model with its state: it reads, answers, and can go back to any position.
 
-    samplers, strategies: what the words of settings mean. snapshot_mb: memory for the snapshots that going back lands on.
-    seed: of the counted draws, 0 to 2**64 - 1.
+    samplers, strategies: those that settings may name. seed: of the draws, 0 to 2**64 - 1. snapshot_mb: memory for snapshots.
+
+    It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator (undo,
+    branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
     """
 
     def __init__(
         self,
         model: Model,
         *,
-        samplers: Mapping[str, type[Any]] | None = None,
-        strategies: Mapping[str, type[Any]] | None = None,
+        samplers: Offered = None,
+        strategies: Offered = None,
         seed: int = 0,
         snapshot_mb: float = 256,
     ) -> None:
-        super().__init__(with_values(model), samplers or {}, strategies or {}, seed, snapshot_mb * MB)
+        kind = behaviour_for(model.task)
+        self.model = model = kind.prepared(model)
+        decoder = CheckedDecoder(model, kind.decoder(model), kind.output_rules(model))
+        self._cursor = cursor = Cursor(model, decoder, snapshot_mb * MB)
+        self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
+        self._answers = Answers(cursor, navigator, samplers or {}, strategies or {}, kind.default_strategy)
+        self.behaviour = behaviour = kind(cursor, navigator, self._answers)
+        # What only some tasks can do: a behaviour that cannot raises a UsageError.
+        self.translate, self.score_translation = behaviour.translate, behaviour.score_translation
+        self.attention = behaviour.attention
+        self.classify, self.label = behaviour.classify, behaviour.label
+        self.observe, self.forecast, self.check_steps = behaviour.observe, behaviour.forecast, behaviour.check_steps
+
+    # Where it is
+
+    @property
+    def here(self) -> Snapshot:
+        """The current snapshot."""
+        return self._cursor.here
+
+    @property
+    def position(self) -> int:
+        """The number of tokens that the state has read."""
+        return self._cursor.position
+
+    @property
+    def branch(self) -> str:
+        """The name of the current branch."""
+        return self._navigator.branch
+
+    @property
+    def seed(self) -> int:
+        """The random seed."""
+        return self._navigator.seed
+
+    @property
+    def retry(self) -> int:
+        """Which draw of this seed is in use: 0, or a number that regenerate chose."""
+        return self._navigator.retry
+
+    @property
+    def line(self) -> str:
+        """What the user typed to begin this turn."""
+        return self._navigator.line
+
+    # Options
 
     @property
     def snapshot_mb(self) -> float:
-        """MB for the snapshots that going back lands on."""
-        return self.live.store.budget / MB
+        """Memory for snapshots, in MB."""
+        return self._cursor.store.budget / MB
 
     @snapshot_mb.setter
     def snapshot_mb(self, budget: float) -> None:
-        self.live.store.budget = budget * MB
+        self._cursor.store.budget = budget * MB
 
-    # Reading and answering
+    @property
+    def chain(self) -> tuple[Sampler, ...]:
+        """The samplers, in order. A change drops what they remember and keeps the state."""
+        return self._answers.chain
+
+    @chain.setter
+    def chain(self, samplers: Sequence[Sampler]) -> None:
+        self._answers.chain = tuple(samplers)
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy of answers that are not given one."""
+        return self._answers.strategy
+
+    @strategy.setter
+    def strategy(self, strategy: Strategy) -> None:
+        self._answers.strategy = strategy
+
+    @property
+    def draws_unknown(self) -> bool:
+        """True if UNK, the token for text that the vocabulary lacks, may be drawn."""
+        return self._answers.draws_unknown
+
+    @draws_unknown.setter
+    def draws_unknown(self, draws: bool) -> None:
+        self._answers.draws_unknown = draws
+
+    @property
+    def replaces_unknown(self) -> bool:
+        """True if, in translations, the source word that was attended to most replaces UNK."""
+        return self._answers.replaces_unknown
+
+    @replaces_unknown.setter
+    def replaces_unknown(self, replaces: bool) -> None:
+        self._answers.replaces_unknown = replaces
+
+    def set_seed(self, seed: int) -> None:
+        """Draw with another seed from now on; the state is kept."""
+        self._navigator.set_seed(seed)
+
+    # Reading and generating
+
+    def begin_turn(self, line: str = "") -> None:
+        """What is committed from now on, until the next call, is one turn. line: what the user typed."""
+        self._navigator.begin_turn(line)
+
+    def interrupt(self) -> None:
+        """Stop what is running at the next token. Safe in a signal handler and from another thread."""
+        self._cursor.interrupted = True
 
     def feed(self, text: str, unknown: str = "error") -> int:
-        """Read a text without answering; returns the number of tokens. unknown="skip" leaves out characters that the model does not know.
+        """Read a text without answering; returns the number of tokens. unknown="skip" leaves out unknown characters.
 
-        VocabularyError names such characters otherwise. After an error nothing has changed.
+        Otherwise a VocabularyError names them. After an error nothing has changed.
         """
-        self._must_go_on()
-        return self.feed_ids(self._encoded(text, unknown))
+        self.behaviour.require_feeding()
+        return self._navigator.feed(self.behaviour.encode(text, unknown))
 
     def feed_ids(self, ids: Sequence[int]) -> int:
-        """Read tokens; returns how many (fewer than there are after an interrupt)."""
-        size = self.model.tokenizer.size
-        if ids and not 0 <= min(ids) <= max(ids) < size:
-            raise UsageError(f"ids of this vocabulary are 0 to {size - 1}")
-        self._must_be_causal()
-        self._must_go_on()
-        self._forget_interrupt()
-        self._take_turn(answers=False)
-        return self.live.feed(list(ids), self._turn, self._draw)
+        """Read tokens; returns how many were read: fewer after an interrupt."""
+        self.behaviour.require_feeding()
+        return self._navigator.feed(ids)
 
     def generate(
-        self,
-        max_tokens: int | None = None,
-        *,
-        stop: str | Sequence[str] = (),
-        strategy: Strategy | str | None = None,
-        **settings: Any,
+        self, max_tokens: int | None = None, *, stop: Stops = (), strategy: Chosen = None, **settings: Any
     ) -> Answer:
-        """Answer from the live state: a Token for each token, committed before it is told, then Finished.
+        """Answer from the current state: yields a Token for each token, after it was committed, then Finished.
 
-        stop: texts at which the answer ends; they are neither told nor kept. settings: values of samplers for this call alone
-        (`temperature=0.8`). Closing the iterator leaves the session at the last token told. UsageError for what cannot be used.
+        stop: texts that end the answer; they are neither emitted nor kept. settings: values of samplers for this call alone
+        (`temperature=0.8`). Closing the iterator leaves the session at the last token emitted. UsageError for invalid options.
         """
-        self._must_go_on()
-        plan = self._plan(max_tokens, stop, strategy, settings)
-        self._forget_interrupt()
-        return self._answer(plan)
+        return self.behaviour.generate(max_tokens, stop, strategy, settings)
 
-    def respond(
-        self,
-        text: str,
-        max_tokens: int | None = None,
-        *,
-        unknown: str = "error",
-        stop: str | Sequence[str] = (),
-        strategy: Strategy | str | None = None,
-        **settings: Any,
+    def respond(self, text: str, max_tokens: int | None = None, *, unknown: str = "error", **options: Any) -> Answer:
+        """Feed a text, then generate. options: as in `generate`; they are checked before anything is read."""
+        stop, strategy = options.pop("stop", ()), options.pop("strategy", None)
+        return self.behaviour.generate(max_tokens, stop, strategy, options, lambda: self.feed(text, unknown))
+
+    def regenerate(
+        self, which: Variants = 1, max_tokens: int | None = None, *, stop: Stops = (), strategy: Chosen = None
     ) -> Answer:
-        """Feed a text, then generate."""
-        self._must_go_on()
-        plan = self._plan(max_tokens, stop, strategy, settings)
-        self.feed(text, unknown)
-        return self._answer(plan)
+        """Generate the last answer again: a number of candidates, or one for each mapping of settings.
+
+        Each is a branch (main.2, main.3, ...) with its own draw; Finished names it. At the end the first is the current branch.
+        A search draws nothing: the candidates are its best answers, best first, as many as it finds. UsageError if there is
+        no answer yet.
+        """
+        return self.behaviour.regenerate(which, max_tokens, stop, strategy)
 
     def reset(self) -> Moved:
-        """Back to the initial state; undo takes it back."""
+        """Go to the initial state; undo reverts it."""
         return self.reseed("")
 
     def reseed(self, text: str, unknown: str = "error") -> Moved:
-        """Forget, then feed a text; undo takes it back. After an error nothing has changed."""
+        """Forget everything, then feed a text; undo reverts it. After an error nothing has changed."""
         if text:
-            self._must_go_on()
-        ids, before, was = self._encoded(text, unknown), self.here, self.position
-        if was or ids or self.live.timeline.source(before.node):
-            self._is_answered = True
-            self._take_turn(answers=False)
-            try:
-                self.live.root(before.node, self._turn, Draw(self._seed, 0))
-                self.live.feed(ids, self._turn, Draw(self._seed, 0))
-            except BaseException:
-                self.live.here = before
-                raise
-            self._stand(self.here, 0)
-        return self._moved(was, was, "/undo brings them again" if was else "")
+            self.behaviour.require_feeding()
+        return self._navigator.reseed(self.behaviour.encode(text, unknown))
 
-    # Looking
+    # Back and forth
+
+    def undo(self, turns: int = 1) -> Moved:
+        """Go back to before the last turns. UsageError if there are fewer."""
+        return self._navigator.undo(turns)
+
+    def undo_tokens(self, number: int = 1) -> Moved:
+        """Go back by a number of tokens."""
+        return self._navigator.undo_tokens(number)
+
+    def rewind(self, position: int) -> Moved:
+        """Go back to a position: 0 to the current one, or -N for N tokens back."""
+        return self._navigator.rewind(position)
+
+    def rewind_to(self, text: str) -> Moved:
+        """Go back to just after the last occurrence of a text, or of values in a series. UsageError if there is none."""
+        return self._navigator.rewind(self.behaviour.rewind_target(text))
+
+    def redo(self, turns: int = 1) -> Moved:
+        """Restore what the last undos or rewinds removed. UsageError if something was read since then."""
+        return self._navigator.redo(turns)
+
+    def branch_off(self, name: str | None = None) -> Moved:
+        """Start a branch at the current position and switch to it; without a name it is called main.2, main.3, ..."""
+        return self._navigator.branch_off(name)
+
+    def checkout(self, name: str) -> Moved:
+        """Switch to another branch, where it was left."""
+        return self._navigator.checkout(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a branch other than the current one."""
+        self._navigator.branches.drop(name)
+
+    def branches(self) -> tuple[Branch, ...]:
+        """All branches, parents before children."""
+        return self._navigator.listed()
+
+    def candidates(self) -> tuple[str, ...]:
+        """The branches created by regenerate at this point, the current one included. UsageError if there is no other."""
+        return tuple(branch.name for branch in self._navigator.branches.candidates())
+
+    # Looking: the state is kept
 
     def text(self, branch: str | None = None) -> Text:
-        """The text of a branch as it is now, with the spans that the user wrote."""
-        return inspection.text_of(self.live, self._node(branch))
+        """The text of a branch, with the spans that the user wrote."""
+        node, drops_separator = self._navigator.node(branch), self.behaviour.drops_separator
+        return inspection.text_of(self._cursor, node, drops_separator=drops_separator)
+
+    @property
+    def tail(self) -> str:
+        """The last two lines of the text."""
+        return inspection.last_lines(self._cursor, self.here.node, drops_separator=self.behaviour.drops_separator)
 
     def ids(self, branch: str | None = None) -> list[int]:
         """The tokens of a branch."""
-        return self.live.timeline.ids_to(self._node(branch))
+        return self._cursor.timeline.ids_to(self._navigator.node(branch))
+
+    def token_texts(self) -> list[str]:
+        """The text of each token of this branch; a character of several tokens belongs to the last of them."""
+        return inspection.texts_to(self._cursor, self.here.node)
+
+    def outputs(self) -> NDArray[Any]:
+        """What the model returned for the last token: logits [V], or logits of labels [C], or a normalised forecast [K, F, Q]."""
+        return self._cursor.outputs()
+
+    def ancestor(self, tokens: int) -> Snapshot:
+        """The snapshot a number of tokens back."""
+        return self._cursor.snapshot(self._cursor.timeline.ancestor(self.here.node, self.position - tokens))
+
+    @property
+    def decoder(self) -> CheckedDecoder:
+        """The model's decoder, which reports faults with the model's name."""
+        return self._cursor.decoder
 
     def top(self, k: int = 10) -> Top:
-        """The k likeliest next tokens, for the model and after the chain; UsageError before the first translation."""
-        self._must_tell_tokens()
-        return inspection.top(self.live, self._chain, self._undrawn(), self._draw, k)
+        """The k most likely next tokens, for the model and after the chain. UsageError if the model predicts none here."""
+        self.behaviour.require_next_token()
+        excluded = self.behaviour.excluded_tokens()
+        return inspection.top(self._cursor, self._answers.chain, excluded, self._navigator.draw, k)
 
     def score(self, text: str, unknown: str = "error") -> Score:
-        """How likely a text would be if it came next; the state is not moved. UsageError before the first translation."""
-        self._must_tell_tokens()
-        return inspection.score(self.live, self._encoded(text, unknown))
+        """The log-probability of a text if it came next. UsageError if the model predicts no tokens here."""
+        self.behaviour.require_next_token()
+        return inspection.score(self._cursor, self.behaviour.encode(text, unknown))
 
     def describe(self) -> Mapping[str, Any]:
-        """The state's size and norms, where it stands and the snapshots in use, in words."""
-        return {**inspection.describe(self.live, self.branch), "seed": self._seed, "retry": self._retry}
+        """The position, the state's size and norms, and the snapshots in use, as text."""
+        described = inspection.describe(self._cursor, self.branch)
+        return {**described, "seed": self.seed, "retry": self.retry}
 
     # Files
 
     def save(self, path: str | Path) -> None:
-        """Write the whole session: every token, the branches, what could be redone, and snapshots to go back to."""
-        self._keep_place()
-        whole = saving.Saved(self.live, self._branches, self._chain, self.strategy, self._seed, self._retry, self._turn)
-        saving.write(Path(path), whole, self._samplers, self._strategies)
+        """Write the whole session: every token, the branches with their redos, and snapshots to go back to."""
+        saving.write(Path(path), self._cursor, self._navigator, self._answers)
 
     @classmethod
     def restore(
@@ -161,28 +302,19 @@ class Session(Translating, Classifying, Forecasting):
         path: str | Path,
         model: Model,
         *,
-        samplers: Mapping[str, type[Any]] | None = None,
-        strategies: Mapping[str, type[Any]] | None = None,
+        samplers: Offered = None,
+        strategies: Offered = None,
         snapshot_mb: float = 256,
     ) -> Session:
-        """The session that was saved; its next tokens are those that would have come.
+        """Read a saved session; its next tokens are those that would have come without saving.
 
-        CheckpointError for a file that is damaged, or that was saved with another model.
+        CheckpointError if the file is damaged or was saved with another model.
         """
         session = cls(model, samplers=samplers, strategies=strategies, snapshot_mb=snapshot_mb)
-        saved = saving.read(Path(path), session.live, session._samplers, session._strategies)
-        session._branches, session._chain, session.strategy = saved.branches, saved.chain, saved.strategy
-        session._seed, session._retry, session._turn = saved.seed, saved.retry, saved.turn
-        session._is_answered = True
+        restoring.read(Path(path), session._cursor, session._navigator, session._answers)
         return session
 
     @staticmethod
     def saved_model(path: str | Path) -> saving.SavedModel:
-        """The model that a saved session needs. CheckpointError when the file is none."""
+        """The model that a saved session needs. CheckpointError if the file is not a session."""
         return saving.saved_model(Path(path))
-
-    # Inside
-
-    def _node(self, branch: str | None) -> int:
-        self._keep_place()
-        return self._branches[branch].node if branch else self.here.node

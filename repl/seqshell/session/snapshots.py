@@ -1,8 +1,8 @@
-"""Snapshots, and the store that keeps them within a budget of memory."""
+"""Snapshots, and the store that keeps them within a memory budget."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,16 +13,16 @@ from seqshell.core.sampling import Sampler
 from seqshell.core.state import State, leaves
 from seqshell.session.timeline import STRIDE, Read, Timeline
 
-Memories = tuple[Any, ...]
+Memories = tuple[Any, ...]  # one per sampler of a chain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """One moment: the state after the node's token, the outputs [1, V] for the next one, and what the samplers remember.
+    """The state after a node's token, the outputs [1, V] for the next token, and what the samplers remember.
 
-    memories: one for each sampler of `samplers`, the chain that they belong to; under another chain they count for nothing.
-    outputs is None in a snapshot of the store that has lost them. The tail of an incomplete UTF-8 character and the beginning of a
-    stop text are read off the ids, which are kept for ever.
+    memories: one for each sampler of `samplers`, the chain they belong to; another chain ignores them. outputs: None in a
+    stored snapshot that has lost them. An incomplete UTF-8 character and the beginning of a stop text are not stored:
+    they are computed from the ids, which are never deleted.
     """
 
     node: int
@@ -32,30 +32,35 @@ class Snapshot:
     samplers: tuple[Sampler, ...] = ()
 
 
-class Store:
-    """The snapshots of a timeline. Recent ones stay whole; over the budget, old ones lose their outputs first, then thin out.
+class SnapshotStore:
+    """The snapshots of a timeline, within a budget: over it, the oldest snapshots first lose their outputs, then go.
 
-    What is left for ever, whatever the budget, is every snapshot at a depth that is a multiple of STRIDE, those that a strategy found
-    (nothing else could compute them again), and the samplers' memories. Each array counts once, by identity, with what it is a view of.
+    Whatever the budget, these stay: every snapshot at a depth that is a multiple of STRIDE, the snapshots of a search (nothing
+    else can compute them again) and the samplers' memories. So every snapshot can be computed again by at most STRIDE steps.
 
-    Of translations less is left: their roots go, for the source is encoded again, and so does what a search found, for nothing is ever
-    drawn after a part of a translation. Its states are then computed by single steps, which differ in the last bits from those of a batch.
+    Translations keep less: their roots go, because the source can be encoded again, and so do the snapshots of a search,
+    because no token is drawn after a part of a translation. Their states are then computed by single steps, which differ
+    in the last bits from those of a batch.
+
+    The size in bytes counts each array once, by identity, including the larger array that it is a view of: arrays that
+    snapshots share, such as an encoded source, are kept as long as one of them is.
     """
 
     def __init__(self, timeline: Timeline, budget: float) -> None:
         self._timeline = timeline
         self._budget = budget  # bytes
         self._snapshots: list[Snapshot | None] = []  # by node
-        self._memories: dict[int, tuple[Memories, tuple[Sampler, ...]]] = {}  # of nodes whose snapshot is gone
-        self._uses: dict[int, int] = {}  # how many snapshots hold an array
+        self._memories: dict[int, tuple[Memories, tuple[Sampler, ...]]] = {}  # of nodes without a snapshot
+        self._uses: dict[int, int] = {}  # number of snapshots that hold an array, by the array's id
         self._bytes = 0
         self._kept = self._whole = 0
-        self._counted = self._stripped = self._thinned = 0  # nodes below are counted, have no outputs, are thinned out
+        # All nodes below these numbers were counted, lost their outputs, or were removed where possible.
+        self._counted = self._stripped = self._thinned = 0
         self._next_count = 1
 
     @property
     def budget(self) -> float:
-        """Bytes that the arrays may take."""
+        """The number of bytes that the arrays may take."""
         return self._budget
 
     @budget.setter
@@ -65,30 +70,30 @@ class Store:
 
     @property
     def bytes(self) -> int:
-        """Bytes that the arrays take."""
+        """The number of bytes that the arrays take."""
         self.count()
         return self._bytes
 
     @property
     def kept(self) -> int:
-        """How many snapshots there are."""
+        """The number of snapshots."""
         self.count()
         return self._kept
 
     @property
     def whole(self) -> int:
-        """How many of them have their outputs."""
+        """The number of snapshots that have their outputs."""
         self.count()
         return self._whole
 
     @property
     def is_thinned(self) -> bool:
-        """Whether there are moments that cost some steps to go back to."""
+        """True if going back may read some tokens again."""
         self.count()
         return self._thinned > 0
 
     def add(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot, which must be of the last node of the timeline; nodes since the one before have none."""
+        """Keep the snapshot of the timeline's last node; nodes between it and the previous snapshot have none."""
         snapshots = self._snapshots
         missing = snapshot.node - len(snapshots)
         if missing:
@@ -98,27 +103,27 @@ class Store:
             self.count()
 
     def get(self, node: int) -> Snapshot | None:
-        """The snapshot of a node, perhaps without outputs; None where there is none."""
+        """The snapshot of a node, perhaps without outputs; None if there is none."""
         return self._snapshots[node] if node < len(self._snapshots) else None
 
     def memories(self, node: int) -> tuple[Memories, tuple[Sampler, ...]] | None:
-        """What the samplers remembered at a node whose snapshot is gone; None where they remembered nothing."""
+        """What the samplers remembered at a node without a snapshot; None if they remembered nothing."""
         return self._memories.get(node)
 
     def restore_memories(self, node: int, memories: Memories, samplers: tuple[Sampler, ...]) -> None:
-        """Know the memories of a node without a snapshot."""
+        """Set what the samplers remembered at a node without a snapshot."""
         self._memories[node] = memories, samplers
 
-    def remembered(self) -> Iterator[tuple[int, Memories, tuple[Sampler, ...]]]:
-        """(node, memories, samplers) wherever a sampler remembers something."""
+    def all_memories(self) -> Iterator[tuple[int, Memories, tuple[Sampler, ...]]]:
+        """(node, memories, samplers) of each node at which a sampler remembers something."""
         for node, (memories, samplers) in self._memories.items():
             yield node, memories, samplers
         for snapshot in self._snapshots:
-            if snapshot is not None and _remembers(snapshot.memories):
+            if snapshot is not None and has_memory(snapshot.memories):
                 yield snapshot.node, snapshot.memories, snapshot.samplers
 
     def count(self) -> None:
-        """Count what was added since the last time, and let go of what is over the budget."""
+        """Add up the snapshots that are new since the last call, and free those over the budget."""
         snapshots = self._snapshots
         new = len(snapshots) - self._counted
         before = self._bytes
@@ -128,19 +133,20 @@ class Store:
                 self._whole += snapshot.outputs is not None
                 self._hold(snapshot)
         self._counted = len(snapshots)
-        size = max(1, (self._bytes - before) // max(new, 1))  # bytes of one
-        # Counting now and then costs less than counting always; the budget may be passed by a sixteenth in between.
+        size = max(1, (self._bytes - before) // max(new, 1))  # bytes per snapshot
+        # Counting once per `pause` snapshots is cheaper than per token; the budget is exceeded by a sixteenth at most.
         pause = int(min(256, max(1, self._budget / 16 / size)))
         self._next_count = len(snapshots) + pause
         if self._bytes > self._budget:
+            # Old snapshots first: their outputs, then all but every STRIDE-th. Recent ones only if that is not enough. Each
+            # sweep continues where it ended, so that every snapshot is looked at twice in all, not once per call.
             recent = len(snapshots) - 4 * pause
-            self._stripped = self._sweep(self._stripped, recent, self._strip)
-            self._thinned = self._sweep(self._thinned, recent, self._thin)
-            self._stripped = self._sweep(self._stripped, len(snapshots), self._strip)
-            self._thinned = self._sweep(self._thinned, len(snapshots), self._thin)
+            for end in (recent, len(snapshots)):
+                self._stripped = self._sweep(self._stripped, end, self._strip)
+                self._thinned = self._sweep(self._thinned, end, self._thin)
 
-    def _sweep(self, start: int, end: int, let_go: Any) -> int:
-        """Go over the nodes from `start` until the budget holds or `end` is reached; returns where to go on."""
+    def _sweep(self, start: int, end: int, free: Callable[[Snapshot, int], None]) -> int:
+        """Call `free` on snapshots from node `start` until the budget is met or `end` is reached; returns where to continue."""
         timeline = self._timeline
         while start < end and self._bytes > self._budget:
             run = timeline.run_of(start)
@@ -150,11 +156,12 @@ class Store:
                 for node in range(start, stop):
                     snapshot = self._snapshots[node]
                     if snapshot is not None:
-                        let_go(snapshot, timeline.base[run] + 1 + node - timeline.first[run])
+                        free(snapshot, timeline.base[run] + 1 + node - timeline.first[run])
             start = stop
         return start
 
     def _strip(self, snapshot: Snapshot, depth: int) -> None:
+        """Drop the outputs of a snapshot."""
         if snapshot.outputs is not None and depth:
             self._whole -= 1
             self._release(snapshot.outputs)
@@ -163,22 +170,23 @@ class Store:
             )
 
     def _thin(self, snapshot: Snapshot, depth: int) -> None:
+        """Drop a snapshot that can be computed again, but keep its memories."""
         if depth % STRIDE or snapshot.node in self._timeline.sources:
             self._kept -= 1
             self._whole -= snapshot.outputs is not None
             self._snapshots[snapshot.node] = None
             for array in _arrays(snapshot):
                 self._release(array)
-            if _remembers(snapshot.memories):
+            if has_memory(snapshot.memories):
                 self._memories[snapshot.node] = snapshot.memories, snapshot.samplers
 
     def _hold(self, snapshot: Snapshot) -> None:
         uses = self._uses
         for array in _arrays(snapshot):
             owner = _owner(array)
-            key = id(owner)  # no other array can take the id while the snapshot lives
-            uses[key] = known = uses.get(key, 0) + 1
-            if known == 1:
+            key = id(owner)  # no other array can have this id while the snapshot exists
+            uses[key] = number = uses.get(key, 0) + 1
+            if number == 1:
                 self._bytes += owner.nbytes
 
     def _release(self, array: NDArray[Any]) -> None:
@@ -190,6 +198,11 @@ class Store:
             self._bytes -= owner.nbytes
 
 
+def has_memory(memories: Memories) -> bool:
+    """True if at least one sampler remembers something."""
+    return any(memory is not None for memory in memories)
+
+
 def _arrays(snapshot: Snapshot) -> list[NDArray[Any]]:
     state = snapshot.state
     arrays = list(leaves(state)) if isinstance(state, tuple) else [state]
@@ -199,10 +212,6 @@ def _arrays(snapshot: Snapshot) -> list[NDArray[Any]]:
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """The array whose memory this one shows: what really stays alive with it."""
+    """The array that owns the memory: as long as a view exists, all of it stays allocated."""
     base = array.base
     return base if isinstance(base, np.ndarray) else array
-
-
-def _remembers(memories: Memories) -> bool:
-    return any(memory is not None for memory in memories)

@@ -1,4 +1,4 @@
-"""From ids to text while they come: characters spread over several tokens, and texts at which an answer ends."""
+"""Text from token ids, one at a time: characters spread over several tokens, and stop texts that end an answer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from seqshell.core.tokenizers import Tokenizer
 
-LONGEST_TAIL = 3  # bytes of UTF-8 that may wait for the rest of their character
+LONGEST_TAIL = 3  # bytes of a UTF-8 character that may wait for the rest of it
 
 
-class Pieces:
-    """The bytes and texts of a tokenizer's ids, looked up once each."""
+class TokenText:
+    """The bytes and texts of a tokenizer's ids, cached."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -34,7 +34,7 @@ class Pieces:
             return b"".join([self.piece(token) for token in ids])
 
     def read(self, token: int, tail: bytes) -> tuple[str, bytes]:
-        """The text that a token completes after the bytes `tail`, and the bytes that wait now. What is no UTF-8 gives U+FFFD."""
+        """The text that a token completes after the bytes `tail`, and the bytes that now wait. Invalid UTF-8 gives U+FFFD."""
         if not tail and (text := self._whole.get(token)) is not None:
             return text, b""
         text, rest = decoded(tail + self.piece(token))
@@ -43,7 +43,10 @@ class Pieces:
         return text, rest
 
     def tail(self, ids: Sequence[int]) -> bytes:
-        """The beginning of a character that is incomplete after these ids; UTF-8 can be read from any place, so the last bytes tell."""
+        """The beginning of a character that is incomplete after these ids.
+
+        UTF-8 is self-synchronising, so the last three bytes suffice.
+        """
         found = b""
         for token in reversed(ids):
             found = self.piece(token) + found
@@ -52,20 +55,22 @@ class Pieces:
         return decoded(found[-LONGEST_TAIL:])[1]
 
     def text(self, ids: Iterable[int]) -> str:
-        """The text of ids, each incomplete or wrong character as U+FFFD."""
+        """The text of ids, each incomplete or invalid character as U+FFFD."""
         return self.joined(ids).decode("utf-8", "replace")
 
 
 def decoded(data: bytes) -> tuple[str, bytes]:
-    """The whole characters of some bytes, and the rest that waits for more."""
+    """The complete characters of some bytes, and the bytes that wait for more."""
     text, used = utf_8_decode(data, "replace", False)
     return text, data[used:]
 
 
 class StopTexts:
-    """Watches the bytes of an answer for texts at which it ends, and says how many of its last tokens must wait.
+    """Watches the bytes of an answer for stop texts, and decides how many of its last tokens must wait.
 
-    before: the bytes of the answers directly before this one, where a stop text may have begun.
+    A token waits while the bytes from it on are the beginning of a stop text. So no part of a stop text is ever emitted, and
+    every other token is emitted as soon as that is certain. before: the bytes of the answers directly before this one,
+    in which a stop text may have begun.
     """
 
     def __init__(self, texts: Iterable[str], before: bytes = b"") -> None:
@@ -73,17 +78,18 @@ class StopTexts:
         self._beginnings = tuple(
             sorted({text[:length] for text in self._texts for length in range(1, len(text))}, key=len, reverse=True)
         )
-        self._window = before  # from the first byte that may be the beginning of a stop text
-        self._ends: list[int] = []  # where each token that waits ends in the window
+        # Invariant: the window is empty or begins where a stop text may begin, and `_ends` holds the ends of waiting tokens.
+        self._window = before
+        self._ends: list[int] = []
         self._cut()
 
     @staticmethod
     def reach(texts: Iterable[str]) -> int:
-        """How many bytes before an answer matter."""
+        """The number of bytes before an answer that matter."""
         return max((len(_bytes(text)) for text in texts), default=1) - 1
 
-    def see(self, piece: bytes) -> tuple[int, bool]:
-        """Add a token. Returns how many of those that wait, this one counted, may be told now, and whether a stop text is complete."""
+    def add(self, piece: bytes) -> tuple[int, bool]:
+        """Add a token. Returns how many of the waiting tokens (this one included) are free, and if a stop text is complete."""
         self._window += piece
         self._ends.append(len(self._window))
         places = [place for text in self._texts if (place := self._window.find(text)) >= 0]
@@ -95,7 +101,7 @@ class StopTexts:
         return waiting - len(self._ends), False
 
     def _cut(self) -> int:
-        """Forget the bytes in which no stop text can begin; returns how many."""
+        """Drop the bytes in which no stop text can begin; returns how many."""
         waiting = 0
         if self._window.endswith(self._beginnings):
             waiting = next(len(beginning) for beginning in self._beginnings if self._window.endswith(beginning))

@@ -150,8 +150,8 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
     if moved.removed:
         parts.append(f"{counted(abs(moved.removed))} {'taken back' if moved.removed > 0 else 'brought again'}")
     told = " · ".join(parts)
-    if moved.way_back:
-        told += (", " if moved.removed else " · ") + moved.way_back
+    if moved.undo_path:
+        told += (", " if moved.removed else " · ") + moved.undo_path
     printer.line(told, "dim")
 
 

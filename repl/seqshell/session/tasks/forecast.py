@@ -1,116 +1,161 @@
-"""How a session forecasts: values are observed like tokens that are fed, and what may come next is told without committing any of it."""
+"""FORECAST: a message is numbers, which are appended to the series, and the answer is a forecast of the next ones.
+
+Values are fed like tokens. A forecast is computed from the current state; it moves and commits nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError, VocabularyError
-from seqshell.core.events import Forecast, Moved
-from seqshell.core.model import Series, Task
+from seqshell.core.events import Event, Forecast, Notice
+from seqshell.core.json_values import unquoted
+from seqshell.core.model import Model, Series
 from seqshell.core.number_text import as_rows, as_text, counted
-from seqshell.core.sampling import Strategy
 from seqshell.core.series_tokenizer import Values
+from seqshell.core.text_files import read_file
 from seqshell.core.tokenizers import Tokenizer
-from seqshell.session.answers import Answering
-from seqshell.session.generation import Plan
+from seqshell.session.checked_decoder import OutputRules
+from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.value_decoder import ValueDecoder
 
-MOST_STEPS = 10_000  # of one forecast
-HISTORY = 48  # rows that are told with a forecast at least, where so many were observed
+MAX_STEPS = 10_000  # of one forecast
+MIN_HISTORY = 48  # rows before a forecast, if that many were observed
 HISTORY_PER_STEP = 3
-SHOWN = 6  # values of the example in a message
+EXAMPLE_VALUES = 6  # in a message
 
 
-class Forecasting(Answering):
-    """Forecasts of numbers."""
+class ForecastBehaviour(TaskBehaviour):
+    """A model that forecasts a series of numbers."""
 
-    _has_told_window = False
+    does = "forecasts numbers"
+    advice = "write values, or use /forecast"
+    _has_noted_window = False
+
+    @classmethod
+    def prepared(cls, model: Model) -> Model:
+        """The model with a table of values of its own: its ids are rows of numbers that this session has seen."""
+        return replace(model, tokenizer=Values(_series(model).columns))
+
+    @classmethod
+    def decoder(cls, model: Model) -> Decoder:
+        """A decoder that looks up the values of ids."""
+        return ValueDecoder(model.decoder, cast(Values, model.tokenizer), _series(model))
+
+    @classmethod
+    def output_rules(cls, model: Model) -> OutputRules:
+        """Horizon, columns and quantiles; every value is finite."""
+        series = _series(model)
+        shape = (series.horizon, len(series.columns), max(1, len(series.quantiles)))
+        return OutputRules(shape, allows_impossible=False, noun="values")
+
+    def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
+        """Observe the values of the message, or of the file named by @FILE, then forecast `horizon` steps.
+
+        Yields Forecast, and perhaps a Notice. If UsageError or VocabularyError is raised, nothing has changed.
+        """
+        steps = self.check_steps(settings.get("horizon"))
+        if text.lstrip().startswith("@"):
+            self.observe_file(text.strip()[1:])
+        elif text.strip():
+            self.observe(text)
+        else:
+            raise UsageError("a blank line has no values; use /forecast to forecast without new ones")
+        yield from self._forecast_events(steps)
+
+    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
+        """Forecast `number` steps (None: horizon) from what was observed."""
+        yield from self._forecast_events(settings.get("horizon") if number is None else number)
 
     def observe(self, values: Any) -> int:
-        """Read values, oldest first, without forecasting: a text, or numbers [M] or [M, F]. Returns the number of rows.
+        """Read values, oldest first: a text, or numbers [M] or [M, F]; returns the number of rows.
 
-        VocabularyError or UsageError for what is no row of numbers; nothing has changed then.
+        VocabularyError or UsageError if they are not rows of numbers; nothing has changed then.
         """
-        series = self._series()
-        ids = (
-            self._encoded(values, "error")
-            if isinstance(values, str)
-            else self._values.add(as_rows(values, series.columns))
+        is_text = isinstance(values, str)
+        return self.navigator.feed(
+            self.encode(values) if is_text else self._values.add(as_rows(values, self._series.columns))
         )
-        self._forget_interrupt()
-        self._take_turn(answers=False)
-        return self.live.feed(ids, self._turn, self._draw)
+
+    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> int:
+        """Observe the values of a file: rows of numbers, or a table with named columns. Returns the number of rows.
+
+        UsageError and VocabularyError name the file, the line and the column.
+        """
+        name = unquoted(name) or name
+        text = read_file(name, read_stdin)
+        if not text.strip():
+            raise UsageError(f"{name} is empty: it has no values")
+        try:
+            return self.observe(text)
+        except VocabularyError as error:
+            message = f"{name}: {error.message}"
+            raise VocabularyError(message, text=error.text, positions=error.positions, hint=error.hint) from None
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
 
     def forecast(self, steps: int | None = None) -> Forecast:
-        """What comes next: `steps` rows, or as many as the model gives at once. Nothing moves, and nothing is committed.
+        """The next `steps` rows, by default as many as the model gives at once; the state is kept.
 
-        A model that gives one step at a time is stepped on its own forecasts; their interval is not known then, for the model takes what
-        it forecast for certain: low and high are NaN from the second step on. UsageError before anything was observed, and for more
-        steps than there can be. An interrupt leaves the steps that are done.
+        A model that gives one step at a time reads its own forecasts as if they were certain, so low and high are NaN from the
+        second step on. UsageError if nothing was observed yet, or for too many steps. An interrupt leaves the steps that are done.
         """
-        series = self._series()
+        series = self._series
         steps = self.check_steps(steps)
-        if not self.position:
-            raise UsageError(
-                f"{self.model.name} has observed nothing yet; {self._advice()}",
-                hint=self._way_to_begin(),
-                code="empty_series",
-            )
-        self._forget_interrupt()
+        if not self.cursor.position:
+            message = f"{self.model.name} has observed nothing yet; {self._advice()}"
+            raise UsageError(message, hint=self._example_hint(), code="empty_series")
+        self.navigator.forget_interrupt()
         outputs = self._outputs(steps)
-        self._is_answered = True
+        self.navigator.end_turn()
         mean, std = np.array(series.mean), np.array(series.std)
-        told = outputs.astype(np.float64) * std[:, None] + mean[:, None]  # [N, F, Q]
+        quantiles = outputs.astype(np.float64) * std[:, None] + mean[:, None]  # [N, F, Q]
         low = high = None
-        if told.shape[-1] > 1:
-            low, high = told.min(-1), told.max(-1)  # quantiles that were learned each by itself may cross
+        if quantiles.shape[-1] > 1:
+            low, high = quantiles.min(-1), quantiles.max(-1)  # quantiles are trained one by one and may cross
             low[series.horizon :] = high[series.horizon :] = np.nan
-        ends = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
-        return Forecast(
-            series.columns,
-            self._history(len(told)),
-            told[..., told.shape[-1] // 2],
-            low,
-            high,
-            self.position,
-            self.branch,
-            interval=ends,
-        )
+        history, middle = self._history(len(quantiles)), quantiles[..., quantiles.shape[-1] // 2]
+        interval = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
+        position, branch = self.cursor.position, self.navigator.branch
+        return Forecast(series.columns, history, middle, low, high, position, branch, interval=interval)
 
     def check_steps(self, steps: int | None = None) -> int:
-        """How many steps are meant; None: as many as the model gives at once. UsageError when it cannot look so far ahead."""
-        series = self._series()
+        """The number of steps of a forecast; None: as many as the model gives at once. UsageError if it cannot give as many."""
+        series = self._series
         steps = series.horizon if steps is None else steps
-        most = series.horizon if series.horizon > 1 else MOST_STEPS
+        most = series.horizon if series.horizon > 1 else MAX_STEPS
         if not 1 <= steps <= most:
             near = max(1, min(steps, most))
-            reason = f"{self.model.name} looks 1 to {counted(most, 'step')} ahead, not {steps:,}"
-            raise UsageError(reason, hint=f"/forecast {near}, or /set horizon {near}", code="horizon")
+            message = f"{self.model.name} forecasts 1 to {counted(most, 'step')}, not {steps:,}"
+            raise UsageError(message, hint=f"/forecast {near}, or /set horizon {near}", code="horizon")
         return steps
 
-    def take_window_remark(self) -> str:
-        """The first time that fewer rows stand before a forecast than the model was made to look back on: what it does about it; else ""."""
-        window = self.model.header.get("config", {}).get("window", 0)
-        if self._has_told_window or type(window) is not int or self.position >= window:
-            return ""
-        self._has_told_window = True
-        known = f"{self.model.name} looks back {window:,} steps and knows {self.position:,}"
-        return f"{known}: it takes those before the first to be like it, and forecasts better with more"
+    def require_feeding(self) -> None:
+        """Values can be read without forecasting."""
 
-    def rewind_to(self, text: str) -> Moved:
-        """Go back to just after the last occurrence of a text, or, in a series, of some values. UsageError when there is none."""
-        if self.model.task is not Task.FORECAST:
-            return super().rewind_to(text)
-        wanted, ids = self._encoded(text, "error"), self.live.timeline.ids_to(self.here.node)
-        if not wanted:
+    def encode(self, text: str, unknown: str = "error", tokenizer: Tokenizer | None = None) -> list[int]:
+        """The ids of values. Nothing can be left out of a series, whatever `unknown` says."""
+        try:
+            return self._values.encode(text)
+        except VocabularyError as error:
+            message, hint = error.message, self._advice()
+            raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
+
+    def rewind_target(self, text: str) -> int:
+        """The position just after the last occurrence of some values. UsageError if there is none."""
+        target, ids = self.encode(text), self.cursor.timeline.ids_to(self.cursor.here.node)
+        if not target:
             raise UsageError("name the values to go back to")
-        for end in range(len(ids), len(wanted) - 1, -1):
-            if ids[end - len(wanted) : end] == wanted:
-                return self.rewind(end)
-        raise UsageError(f"{text.strip()!r:.80} does not stand in the series of this branch", code="not_found")
+        for end in range(len(ids), len(target) - 1, -1):
+            if ids[end - len(target) : end] == target:
+                return end
+        raise UsageError(f"{text.strip()!r:.80} is not in this branch's series", code="not_found")
 
     # Inside
 
@@ -118,66 +163,54 @@ class Forecasting(Answering):
     def _values(self) -> Values:
         return cast(Values, self.model.tokenizer)
 
+    @property
     def _series(self) -> Series:
-        if self.model.series is None:
-            raise UsageError(f"{self.model.name} does not forecast; /models tells which models do")
-        return self.model.series
+        return _series(self.model)
+
+    def _forecast_events(self, steps: int) -> Iterator[Event]:
+        """The forecast, and once per session a note if fewer values were observed than the model uses."""
+        yield self.forecast(steps)
+        window = self.model.header.get("config", {}).get("window", 0)
+        if not self._has_noted_window and type(window) is int and self.cursor.position < window:
+            self._has_noted_window = True
+            known = f"{self.model.name} uses the last {window:,} values and has only {self.cursor.position:,}"
+            yield Notice(f"{known}; the missing ones are filled with the first")
 
     def _outputs(self, steps: int) -> NDArray[Any]:
-        """Normalised quantiles [steps, F, Q] from the live state on."""
-        horizon, middle = self._series().horizon, max(1, len(self._series().quantiles)) // 2
-        outputs, state = self.live.outputs(), self.here.state  # [K, F, Q]
+        """Normalised quantiles [steps, F, Q] from the current state on.
+
+        A model with a horizon of one step is stepped on the median of its own forecasts. An interrupt leaves the steps that are done.
+        """
+        horizon, middle = self._series.horizon, max(1, len(self._series.quantiles)) // 2
+        outputs, state = self.cursor.outputs(), self.cursor.here.state  # [K, F, Q]
         found = [outputs[:steps]]
         for _ in range(horizon, steps):
-            if self.live.interrupted:
+            if self.cursor.interrupted:
                 break
-            rows, state = self.live.reader.step(found[-1][-1:, :, middle], state)
+            rows, state = self.cursor.decoder.step(found[-1][-1:, :, middle], state)
             found.append(rows[0])
         return np.concatenate(found)
 
     def _history(self, steps: int) -> NDArray[np.float64]:
-        """The rows observed last [M, F]."""
-        start = max(0, self.position - max(HISTORY, HISTORY_PER_STEP * steps))
-        return self._values.rows(self.live.timeline.ids_to(self.here.node, start))
+        """The rows that were observed last [M, F]."""
+        start = max(0, self.cursor.position - max(MIN_HISTORY, HISTORY_PER_STEP * steps))
+        return self._values.rows(self.cursor.timeline.ids_to(self.cursor.here.node, start))
 
     def _advice(self) -> str:
         """What to type, with the first values of the checkpoint's example."""
-        series = self._series()
-        rows = [" ".join(map(as_text, row)) for row in series.example[: max(1, SHOWN // len(series.columns))]]
-        such = f", such as {' '.join(rows)}" if rows else ""
+        series = self._series
+        rows = [" ".join(map(as_text, row)) for row in series.example[: max(1, EXAMPLE_VALUES // len(series.columns))]]
+        example = f", such as {' '.join(rows)}" if rows else ""
         each = f", {len(series.columns)} for each step ({', '.join(series.columns)})" if len(series.columns) > 1 else ""
-        return f"write values apart by spaces or commas{each}, oldest first{such}"
+        return f"write values separated by spaces or commas{each}, oldest first{example}"
 
-    def _way_to_begin(self) -> str:
-        """A command that observes something."""
-        series = self._series()
-        told = counted(len(series.example), "row" if len(series.columns) > 1 else "value")
-        return f"/forecast --example begins with the {told} of the model's example" if series.example else ""
+    def _example_hint(self) -> str:
+        """A command that observes the model's example, if it has one."""
+        series = self._series
+        size = counted(len(series.example), "row" if len(series.columns) > 1 else "value")
+        return f"/forecast --example begins with the {size} of the model's example" if series.example else ""
 
-    def _encoded(self, text: str, unknown: str, tokenizer: Tokenizer | None = None) -> list[int]:
-        if self.model.task is not Task.FORECAST:
-            return super()._encoded(text, unknown, tokenizer)
-        try:
-            return self._values.encode(text)
-        except VocabularyError as error:  # nothing of a series can be left out, whatever `unknown` says
-            raise VocabularyError(
-                error.message, text=error.text, positions=error.positions, hint=self._advice()
-            ) from None
 
-    def _plan(
-        self,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
-        settings: Mapping[str, Any],
-    ) -> Plan:
-        if self.model.task is Task.FORECAST:
-            raise UsageError(f"{self.model.name} forecasts numbers and writes no text; write values, or /forecast")
-        return super()._plan(max_tokens, stop, strategy, settings)
-
-    def _must_tell_tokens(self) -> None:
-        super()._must_tell_tokens()
-        if self.model.task is Task.FORECAST:
-            raise UsageError(
-                f"{self.model.name} forecasts numbers and knows no likeliest tokens; /forecast shows what may come next"
-            )
+def _series(model: Model) -> Series:
+    assert model.series is not None  # every model for FORECAST has one
+    return model.series

@@ -1,34 +1,60 @@
-"""How a session translates: each text begins at a new root of the timeline, so that undo, branch and the rest need to know nothing of it."""
+"""TRANSLATE: a message is a text to translate, whatever was before it.
+
+Each translation begins at a new root of the timeline, so that undo, branches and the rest work as for any text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
-from seqshell.core.events import Attention, Score, Translation
-from seqshell.core.model import Task
-from seqshell.core.sampling import Draw, Strategy
+from seqshell.core.events import Attention, Event, Score, Translation
+from seqshell.core.sampling import Strategy
 from seqshell.core.state import attention_of
 from seqshell.core.tokenizers import EOS
+from seqshell.decoding.strategies import Greedy
 from seqshell.session import inspection
-from seqshell.session.answers import Answer, Answering
-from seqshell.session.generation import End, Plan
-from seqshell.session.tasks.translation import attention
-from seqshell.session.timeline import Source
+from seqshell.session.answers import Answer
+from seqshell.session.generation import End, GenerationPlan, answer
+from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.translation import attention, translation
+from seqshell.session.timeline import Timeline, TranslationSource
 from seqshell.session.word_alignment import words_of
 
-MOST_SOURCE_TOKENS = 4000  # attention looks at all of them for every token of the answer, and its state holds them all
+MAX_SOURCE_TOKENS = 4000  # attention looks at all of them for every token of the answer, and its state holds them all
 
 
-class Translating(Answering):
-    """Answers to texts of another language."""
+class TranslateBehaviour(TaskBehaviour):
+    """A model that translates whole texts."""
+
+    does = "translates whole texts"
+    advice = "write a text, or use /translate"
+    default_strategy = Greedy()
+
+    @staticmethod
+    def stands_alone(timeline: Timeline, node: int) -> bool:
+        """Every translation does."""
+        return timeline.source(node) is not None
+
+    def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
+        """Translate the message; yields a Token for each token, then Translation.
+
+        settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of candidates).
+        If VocabularyError is raised, or the message is blank, nothing has changed.
+        """
+        length, unknown, stop = (settings.get(name) for name in ("max_tokens", "unknown", "stop"))
+        yield from self.translate(text, length, unknown=unknown, stop=stop, nbest=settings.get("nbest") or 1)
+
+    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
+        """A translation is complete."""
+        raise UsageError(f"{self.model.name} {self.does} and cannot continue an answer; /regen translates again")
 
     @property
     def has_attention(self) -> bool:
-        """Whether the model looks back at its source: what `attention` shows and what `replaces_unknown` goes by."""
-        return attention_of(self.here.state) is not None
+        """True if the model attends to its source: required by `attention` and for replacing unknown words."""
+        return attention_of(self.cursor.here.state) is not None
 
     def translate(
         self,
@@ -42,120 +68,138 @@ class Translating(Answering):
         nbest: int = 1,
         **settings: Any,
     ) -> Answer:
-        """Translate a text: a Token for each token, as soon as the strategy is sure of it, then Translation. What was before is left behind.
+        """Translate a text, whatever was before it: yields a Token for each token as soon as it is final, then Translation.
 
-        A text that is empty or blank is answered by an empty Translation, and nothing has moved. prefix: how the answer begins. nbest: so
-        many candidates, which a strategy must search for. The others are as in `generate` and `feed`. UsageError or VocabularyError
-        when the text cannot be translated; nothing has changed then.
+        prefix: how the answer must begin. nbest: number of candidates, which needs a search. Other options: as in `feed` and
+        `generate` of Session. A blank text has an empty translation and moves nothing. UsageError or VocabularyError if the
+        text or an option is invalid; nothing has changed then.
         """
-        plan = self.plan_translation(max_tokens, prefix, unknown, stop, strategy, nbest, **settings)
-        source = self.read_source(text, unknown, plan.prefix)
-        self._forget_interrupt()
+        plan = self._plan_translation(max_tokens, prefix, unknown, stop, strategy, nbest, settings)
+        source = self._source(text, unknown, plan.prefix)
+        self.navigator.forget_interrupt()
         if source is None:
-            return iter([Translation("", 0, "eos", 0.0, self.position, self.position, self.branch, source=text)])
+            position, branch = self.cursor.position, self.navigator.branch
+            return iter([Translation("", 0, "eos", 0.0, position, position, branch, source=text)])
         return self._translated(plan, source)
 
-    def plan_translation(
-        self,
-        max_tokens: int | None = None,
-        prefix: str = "",
-        unknown: str = "error",
-        stop: str | Sequence[str] = (),
-        strategy: Strategy | str | None = None,
-        nbest: int = 1,
-        **settings: Any,
-    ) -> Plan:
-        """How texts would be translated. Errors as `translate`, but for what is wrong with a text."""
-        if self.model.task is not Task.TRANSLATE:
-            raise UsageError(f"{self.model.name} does not translate; /models tells which models do")
-        plan = self._plan(max_tokens, stop, strategy, settings)
-        if nbest < 1:
-            raise UsageError("ask for at least one candidate")
-        if nbest > 1 and plan.strategy.streams:
-            raise UsageError(
-                f"{plan.strategy.name} makes one answer; to choose among the {nbest} best, use a search: /strategy beam"
-            )
-        return replace(plan, num_best=nbest, prefix=self._forced(prefix, unknown, plan.stop.max_tokens))
+    def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
+        """Translate lines, settings as for `answer`; the session does not move. See translate_file."""
+        from seqshell.session.tasks.translate_file import translate_lines
 
-    def read_source(self, text: str, unknown: str = "error", prefix: tuple[int, ...] = ()) -> Source | None:
-        """A text as the model reads it, line breaks as spaces; None when it is blank. UsageError when it is too long, VocabularyError when
-        it is not known."""
-        words = " ".join(text.split())
-        ids = self._encoded(words, unknown, self.model.source_tokenizer) if words else []
-        if len(ids) >= MOST_SOURCE_TOKENS:
-            raise UsageError(
-                f"the text has {len(ids):,} tokens; at most {MOST_SOURCE_TOKENS - 1:,} are translated at once, for the memory and the time "
-                "of attention grow with them: translate it in parts"
-            )
-        return Source(text, (*ids, EOS), prefix) if ids else None
+        length, unknown, stop = (settings.get(name) for name in ("max_tokens", "unknown", "stop"))
+        plan = self._plan_translation(length, prefix, unknown, stop, nbest=settings.get("nbest") or 1)
+        return translate_lines(self, lines, plan, lambda line: self._source(line, unknown, plan.prefix))
 
     def attention(self) -> Attention:
-        """How much each token of the last translation on this branch looked at each token of its source.
-
-        UsageError when there is none, or the model has no attention.
-        """
-        return attention(self.live)
+        """How much each token of the last translation attended to each token of its source. UsageError if there is none."""
+        return attention(self.cursor)
 
     def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
-        """How likely a text is as the translation of another, its end (a last token without text) included; the state is not moved."""
-        self.plan_translation()
-        read = self.read_source(source, unknown)
-        ids = self._encoded(" ".join(target.split()), unknown)
+        """The log-probability of a text as the translation of another, including its end, a last token without text."""
+        read = self._source(source, unknown, ())
+        ids = self.encode(" ".join(target.split()), unknown)
         if read is None or not ids:
-            raise UsageError("there is nothing to score in an empty text")
-        outputs, state = self.live.reader.begin(read.ids)
-        return inspection.score_after(self.live, outputs[0], state, [*ids, EOS])
+            raise UsageError("an empty text cannot be scored")
+        outputs, state = self.cursor.decoder.begin(read.ids)
+        return inspection.score_after(self.cursor, outputs[0], state, [*ids, EOS])
+
+    # What generating asks for
+
+    def require_next_token(self) -> None:
+        """There is one within a translation only."""
+        if self.cursor.timeline.source(self.cursor.here.node) is None:
+            raise UsageError(
+                "no translation here yet, so there is no next token; translate a text first", code="no_answer"
+            )
+
+    def plan(
+        self,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+        settings: Mapping[str, Any],
+    ) -> GenerationPlan:
+        """As in the base class, with the prefix of the translation here."""
+        plan = super().plan(max_tokens, stop, strategy, settings)
+        source = self.cursor.timeline.source(self.cursor.here.node)
+        return plan if source is None else replace(plan, prefix=source.prefix)
+
+    def excluded_tokens(self) -> frozenset[int]:
+        """UNK may be drawn if a source word replaces it."""
+        if self.answers.replaces_unknown and self.has_attention:
+            return self.answers.excluded - {self.model.tokenizer.unk}
+        return self.answers.excluded
+
+    def last_answer(self) -> tuple[int, int]:
+        """The root of the translation here, and its turn."""
+        timeline = self.cursor.timeline
+        root = timeline.root(self.cursor.here.node)
+        return (root, timeline.turn[timeline.run_of(root)]) if root in timeline.sources else self.answers.last_answer()
+
+    def candidate(self, plan: GenerationPlan, turn: int, number: int | None, end: End) -> Answer:
+        """Translate the source here, in the turn of the answer that it replaces."""
+        events = answer(self.cursor, plan, turn, self.navigator.draw, self.navigator.branch, number, end)
+        source = self.cursor.timeline.source(self.cursor.here.node)
+        assert source is not None  # last_answer has found one
+        shows_best = number is None  # candidates of one search are answers of their own
+        return translation(self.cursor, events, source, self.answers.replaces_unknown, end if shows_best else End())
 
     # Inside
 
-    def _translated(self, plan: Plan, source: Source) -> Answer:
-        """A new root, whose turn the answer belongs to. Where a fault leaves nothing of the answer, nothing has moved."""
-        before, retry = self.here, self._retry
-        self._is_answered = True
-        self._take_turn(answers=True)
-        try:
-            root = self.live.root(before.node, self._turn, Draw(self._seed, 0), source)
-        except BaseException:
-            self.live.here = before
-            raise
-        self._stand(root, 0)
-        try:
-            yield from self._events(plan, self._turn, None, source, End())
-        except SeqshellError:
-            if self.here is root:
-                self._stand(before, retry)
-            raise
+    def _plan_translation(
+        self,
+        max_tokens: int | None,
+        prefix: str,
+        unknown: str,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None = None,
+        nbest: int = 1,
+        settings: Mapping[str, Any] | None = None,
+    ) -> GenerationPlan:
+        plan = self.plan(max_tokens, stop, strategy, settings or {})
+        if nbest < 1:
+            raise UsageError("the number of candidates must be at least 1")
+        if nbest > 1 and plan.strategy.streams:
+            raise UsageError(
+                f"{plan.strategy.name} generates one answer; for the {nbest} best, use a search such as /strategy beam"
+            )
+        return replace(plan, num_best=nbest, prefix=self._prefix(prefix, unknown, plan.stop.max_tokens))
 
-    def _forced(self, prefix: str, unknown: str, most: int) -> tuple[int, ...]:
-        """The ids of the beginning of an answer of at most so many tokens."""
+    def _prefix(self, prefix: str, unknown: str, max_tokens: int) -> tuple[int, ...]:
+        """The ids that an answer of at most max_tokens must begin with."""
         tokenizer, prefix = self.model.tokenizer, " ".join(prefix.split())
-        ids = self._encoded(prefix, unknown)
+        ids = self.encode(prefix, unknown)
         if tokenizer.unk in ids and unknown != "skip":
             word = words_of(prefix, ids, tokenizer)[ids.index(tokenizer.unk)]
-            raise VocabularyError(
-                f"{self.model.name} does not know {word!r}, so an answer cannot begin with it", text=prefix
-            )
-        if len(ids) >= most:
-            raise UsageError(f"an answer of {most} tokens cannot begin with {len(ids)}; raise max_tokens")
+            name = self.model.name
+            raise VocabularyError(f"{name}'s vocabulary has no {word!r}, so no answer can begin with it", text=prefix)
+        if len(ids) >= max_tokens:
+            raise UsageError(f"the prefix has {len(ids)} tokens, the answer at most {max_tokens}; raise max_tokens")
         return tuple(token for token in ids if token != tokenizer.unk)
 
-    def _undrawn(self) -> frozenset[int]:
-        return (
-            self.excluded - {self.model.tokenizer.unk}
-            if self.replaces_unknown and self.has_attention
-            else self.excluded
-        )
+    def _source(self, text: str, unknown: str, prefix: tuple[int, ...]) -> TranslationSource | None:
+        """A text as the model reads it, white space as single spaces; None if it is blank.
 
-    def _must_go_on(self) -> None:
-        super()._must_go_on()
-        if self.model.task is Task.TRANSLATE:
+        UsageError if it is too long, VocabularyError if it has unknown characters.
+        """
+        words = " ".join(text.split())
+        ids = self.encode(words, unknown, self.model.source_tokenizer) if words else []
+        if len(ids) >= MAX_SOURCE_TOKENS:
             raise UsageError(
-                f"{self.model.name} translates whole texts and reads no other; write one, or /translate it"
+                f"the text has {len(ids):,} tokens; the memory and time of attention grow with them, so the limit is "
+                f"{MAX_SOURCE_TOKENS - 1:,}: translate it in parts"
             )
+        return TranslationSource(text, (*ids, EOS), prefix) if ids else None
 
-    def _must_tell_tokens(self) -> None:
-        super()._must_tell_tokens()
-        if self.model.task is Task.TRANSLATE and self.live.timeline.source(self.here.node) is None:
-            raise UsageError(
-                "nothing was translated here yet, so nothing can come next; translate a text first", code="no_answer"
-            )
+    def _translated(self, plan: GenerationPlan, source: TranslationSource) -> Answer:
+        """Translate from a new root, in its turn. If a fault leaves no token of the answer, nothing has moved."""
+        cursor, navigator = self.cursor, self.navigator
+        before, retry = cursor.here, navigator.retry
+        navigator.restart(source=source)
+        root = cursor.here
+        try:
+            yield from self.candidate(plan, navigator.turn, None, End())
+        except SeqshellError:
+            if cursor.here is root:
+                navigator.go_to(before, retry)
+            raise

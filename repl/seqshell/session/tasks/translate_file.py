@@ -1,24 +1,24 @@
-"""Many lines at once, translated in batches of similar length, told in their order. Nothing of the session moves."""
+"""Translating many lines: in batches of similar length, emitted in their order. The session does not move."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Event, Progress, Translation
+from seqshell.core.sampling import Draw, Hypothesis, Request
+from seqshell.decoding.batched import answers
+from seqshell.session.generation import GenerationPlan, Interrupted, InterruptibleDecoder
+from seqshell.session.tasks.behaviour import TaskBehaviour
+from seqshell.session.tasks.translation import UnknownWords, as_candidates
+from seqshell.session.timeline import TranslationSource
 
-if TYPE_CHECKING:
-    from seqshell.core.sampling import Hypothesis
-    from seqshell.session import Session
-    from seqshell.session.generation import Plan
-    from seqshell.session.tasks import Wishes
-    from seqshell.session.timeline import Source
+WINDOW = 2048  # lines that are sorted by length together, and held until they can be emitted in their order
+PROGRESS_LINES = 16  # lines between two Progress events
 
-WINDOW = 2048  # lines that are sorted by length together, and held until they can be told in their order
-PAUSE = 16  # lines between two events of progress
+ReadSource = Callable[[str], TranslationSource | None]
 
 
 @dataclass(frozen=True)
@@ -30,104 +30,82 @@ class Failed(Event):
 
 
 def translate_lines(
-    session: Session, lines: Iterable[str], wishes: Wishes, prefix: str = ""
+    behaviour: TaskBehaviour, lines: Iterable[str], plan: GenerationPlan, read_source: ReadSource
 ) -> Iterator[Progress | Translation | Failed]:
     """A Translation or Failed for each line, in their order, blank ones included, with Progress in between.
 
-    wishes: as for `tasks.translate`. Ends early, between two steps of the model, when the session is interrupted. UsageError for wishes
-    that cannot be had, before the first line; a fault of the model or of a sampler ends it with a PluginError.
+    Ends early, between two model calls, if the session is interrupted. A fault of the model or of a sampler ends it with a
+    PluginError.
     """
-    plan = session.plan_translation(
-        wishes.get("max_tokens"), prefix, wishes.get("unknown"), wishes.get("stop"), nbest=wishes.get("nbest") or 1
-    )
     total = len(lines) if isinstance(lines, Sized) else 0
     rest = enumerate(lines, 1)
     done = 0
+    cursor = behaviour.cursor
     try:
         while window := list(islice(rest, WINDOW)):
-            for event in _window(session, window, plan, wishes.get("unknown")):
+            for event in _window(behaviour, window, plan, read_source):
                 yield Progress(done + event, total, description="translating") if isinstance(event, int) else event
-            if session.live.interrupted:
+            if cursor.interrupted:
                 return
             done += len(window)
             yield Progress(done, total, description="translating")
     finally:
-        session.live.interrupted = False
+        cursor.interrupted = False
 
 
 def _window(
-    session: Session, window: list[tuple[int, str]], plan: Plan, unknown: str
+    behaviour: TaskBehaviour, window: list[tuple[int, str]], plan: GenerationPlan, read_source: ReadSource
 ) -> Iterator[int | Translation | Failed]:
-    """The results for numbered lines; now and then the number of lines that are done."""
-    from seqshell.core.sampling import Draw, Request
-    from seqshell.decoding.batched import answers
-    from seqshell.session.generation import Interrupted, Interruptible
-
+    """The results for numbered lines; every PROGRESS_LINES, the number of lines that are done."""
+    cursor, branch = behaviour.cursor, behaviour.navigator.branch
     ready: dict[int, Translation | Failed] = {}
-    waiting: list[tuple[int, Source]] = []
+    waiting: list[tuple[int, TranslationSource]] = []
     for item, line in window:
         try:
-            source = session.read_source(line, unknown, plan.prefix)
+            source = read_source(line)
         except (UsageError, VocabularyError) as error:
             ready[item] = Failed(item, error.message)
             continue
         if source is None:
-            ready[item] = Translation("", 0, "eos", 0.0, 0, 0, session.branch, source=line, item=item)
+            ready[item] = Translation("", 0, "eos", 0.0, 0, 0, branch, source=line, item=item)
         else:
             waiting.append((item, source))
+    draw, tokenizer = Draw(behaviour.navigator.seed), cursor.model.tokenizer
     request = Request(
-        plan.stop,
-        plan.samplers,
-        Draw(session.seed),
-        plan.num_best,
-        plan.prefix,
-        session.model.tokenizer,
-        plan.excluded,
-        keeps_states=False,
+        plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, keeps_states=False
     )
-    told = window[0][0]
-    decoder, unk = Interruptible(session.live), session.model.tokenizer.unk
+    next_item = window[0][0]
+    decoder = InterruptibleDecoder(cursor)
     found = answers(decoder, [source.ids for _, source in waiting], plan.strategy, request)
     while True:
-        while told in ready:
-            yield ready.pop(told)
-            told += 1
+        while next_item in ready:
+            yield ready.pop(next_item)
+            next_item += 1
         try:
             number, best = next(found)
             item, source = waiting[number]
-            if session.replaces_unknown and any(
-                unk in each.ids for each in best
-            ):  # what it looked at is in its states: find it again with them
+            if behaviour.answers.replaces_unknown and any(tokenizer.unk in each.ids for each in best):
+                # What the model attended to is in its states: search again and keep them.
                 ((_, best),) = answers(decoder, [source.ids], plan.strategy, replace(request, keeps_states=True))
         except (StopIteration, Interrupted):
             return
-        ready[item] = _result(session, source, best, plan, item)
-        done = told - window[0][0] + len(ready)
-        if done % PAUSE == 0:
+        ready[item] = _result(behaviour, source, best, plan, item)
+        done = next_item - window[0][0] + len(ready)
+        if done % PROGRESS_LINES == 0:
             yield done
 
 
-def _result(session: Session, source: Source, best: tuple[Hypothesis, ...], plan: Plan, item: int) -> Translation:
-    from seqshell.session.tasks.translation import Unknown, as_candidates
-
-    unknown = Unknown(session.model, source, session.replaces_unknown)
+def _result(
+    behaviour: TaskBehaviour, source: TranslationSource, best: tuple[Hypothesis, ...], plan: GenerationPlan, item: int
+) -> Translation:
+    cursor, replaces = behaviour.cursor, behaviour.answers.replaces_unknown
     start = None
-    if session.replaces_unknown and any(found.ids[:1] == (session.model.tokenizer.unk,) for found in best):
-        start = session.live.reader.begin(source.ids)[1]
-    candidates = as_candidates(session.live, best, unknown, start)
-    first = best[0]
-    size = len(first.ids)
+    if replaces and any(found.ids[:1] == (cursor.model.tokenizer.unk,) for found in best):
+        start = cursor.decoder.begin(source.ids)[1]
+    candidates = as_candidates(cursor, best, UnknownWords(cursor.model, source, replaces), start)
+    size, log_prob, branch = len(best[0].ids), best[0].log_prob, behaviour.navigator.branch
     stop = "length" if size == plan.stop.max_tokens else "eos"
-    told = () if plan.strategy.streams else candidates
+    shown = () if plan.strategy.streams else candidates
     return Translation(
-        candidates[0].text,
-        size,
-        stop,
-        first.log_prob,
-        0,
-        size,
-        session.branch,
-        source=source.text,
-        candidates=told,
-        item=item,
+        candidates[0].text, size, stop, log_prob, 0, size, branch, source=source.text, candidates=shown, item=item
     )

@@ -1,27 +1,24 @@
-"""The decoder of a model for FORECAST as a session uses it: it takes the ids of rows and looks up their values."""
+"""The decoder of a model for FORECAST as a session uses it: it reads the ids of rows and looks up their values."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Model, Series, Task
+from seqshell.core.model import Series
 from seqshell.core.number_text import as_text
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 
-FURTHEST = (
-    1e6  # standard deviations from the mean of the training data; what is further away is no value of this series
-)
+MAX_DEVIATION = 1e6  # standard deviations from the mean of the training data; anything beyond is an error in the input
 
 
 class ValueDecoder:
-    """A Decoder of normalised values as one of ids: what is read is looked up, and normalised as the series says."""
+    """A Decoder of normalised values as one of ids: values are looked up, and normalised with the mean and std of the series."""
 
     def __init__(self, decoder: Decoder, values: Values, series: Series) -> None:
         self._decoder = decoder
@@ -34,11 +31,11 @@ class ValueDecoder:
         return self._decoder.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B] ids, or [B, F] float32 that is normalised already. Returns outputs [B, K, F, Q], state."""
+        """inputs: [B] ids, or [B, F] float32, normalised. Returns outputs [B, K, F, Q], state."""
         return self._decoder.step(self._normalised(inputs), state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] ids, or [B, T, F] float32 that is normalised already; T >= 1. Returns the outputs [B, K, F, Q] after the last, state."""
+        """inputs: [B, T] ids, or [B, T, F] float32, normalised; T >= 1. Returns the outputs [B, K, F, Q] after the last, state."""
         return self._decoder.feed(self._normalised(inputs), state)
 
     def _normalised(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -46,26 +43,12 @@ class ValueDecoder:
             return inputs.astype(np.float32, copy=False)
         rows = self._values.rows(inputs)
         normalised = (rows - self._mean) / self._std
-        far = np.argwhere(np.abs(normalised) > FURTHEST)
+        far = np.argwhere(np.abs(normalised) > MAX_DEVIATION)
         if len(far):
             column = far[0][-1]
             raise UsageError(
                 f"{as_text(rows[tuple(far[0])])} is too far from what the model was trained on: "
                 f"{self._series.columns[column]} has the mean {self._mean[column]:.4g} and the standard deviation {self._std[column]:.4g}"
             )
-        found: NDArray[np.float32] = normalised.astype(np.float32)
-        return found
-
-
-def with_values(model: Model) -> Model:
-    """The model as one session has it: one for FORECAST with a table of its own, any other as it is."""
-    if model.task is not Task.FORECAST or model.series is None:
-        return model
-    return replace(model, tokenizer=Values(model.series.columns))
-
-
-def decoder_of(model: Model) -> Decoder:
-    """The model's decoder, of ids in any case."""
-    if model.task is not Task.FORECAST or model.series is None:
-        return model.decoder
-    return ValueDecoder(model.decoder, cast(Values, model.tokenizer), model.series)
+        single: NDArray[np.float32] = normalised.astype(np.float32)
+        return single

@@ -1,0 +1,189 @@
+"""Rebuilding a session from its file, whose format `saving` describes. Everything in the file is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.sampling import Draw
+from seqshell.core.series_tokenizer import Values
+from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
+from seqshell.decoding.syntax import parse_chain, parse_strategy
+from seqshell.models import file
+from seqshell.session.answers import Answers
+from seqshell.session.branches import Branches, BranchState, Return
+from seqshell.session.cursor import Cursor
+from seqshell.session.navigation import Navigator
+from seqshell.session.packing import array_of, unstacked
+from seqshell.session.saving import RUN_COLUMNS, saved_model
+from seqshell.session.snapshots import Snapshot, SnapshotStore
+from seqshell.session.timeline import Read, Timeline, TranslationSource
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
+    """Read a session into the parts of a new one. CheckpointError if the file is damaged or of another model."""
+    saved, model = saved_model(path), cursor.model
+    if saved.fingerprint != model.fingerprint:
+        raise CheckpointError(
+            f"{path.name} was saved with the model {saved.name} (fingerprint {saved.fingerprint[:12]}), "
+            f"and {model.name} has other weights ({model.fingerprint[:12]})",
+            hint=f"open it with the model {saved.path or saved.name}",
+        )
+    header, tensors = file.read(path)
+    try:
+        _rebuild(header, tensors, cursor, navigator, answers)
+    except UsageError as error:
+        raise CheckpointError(f"{path.name} needs a sampler or strategy that is missing: {error.message}") from None
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _rebuild(
+    header: Mapping[str, Any], tensors: Tensors, cursor: Cursor, navigator: Navigator, answers: Answers
+) -> None:
+    model = cursor.model
+    if isinstance(model.tokenizer, Values):
+        model.tokenizer.fill(tensors["values"])
+    timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride)
+    _read_sources(tensors, timeline, cursor)
+    _read_words(tensors, timeline)
+    chains = [parse_chain(text, answers.samplers) for text in header["chains"]]
+    memories = {}
+    for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
+        memories[node] = tuple(values), chains[chain]
+        if not 0 <= node < len(timeline) or len(values) != len(chains[chain]):
+            raise ValueError("a sampler's memory belongs to no token")
+    store = SnapshotStore(timeline, cursor.store.budget)
+    snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, cursor, timeline, memories)}
+    for node in sorted(snapshots):
+        store.add(snapshots[node])
+    for node, (values, samplers) in memories.items():
+        if node not in snapshots:
+            store.restore_memories(node, values, samplers)
+    branches = Branches.rebuilt([_branch(data, len(timeline)) for data in header["branches"]], header["branch"])
+    cursor.timeline, cursor.store = timeline, store
+    cursor.here = next(iter(snapshots.values()))  # a node of this timeline: `snapshot` looks at it first
+    node = header["here"]
+    here = cursor.snapshot(node) if node in timeline.sources else snapshots[node]
+    if here.outputs is None or branches.current.node != here.node:
+        raise ValueError("the current snapshot is incomplete")
+    cursor.here = here
+    seed, retry, turn = (
+        _integer(header[name], 2**64 if name != "turn" else 2**62) for name in ("seed", "retry", "turn")
+    )
+    navigator.resume(branches, seed, retry, turn)
+    answers.chain, answers.strategy = chains[0], parse_strategy(header["strategy"], answers.strategies)
+
+
+def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
+    """The runs, added one after the other, so that what is derived from them is correct whatever the file says."""
+    timeline = Timeline(stride)
+    ids = tensors["ids"].tolist()
+    columns = [tensors[f"runs.{name}"].tolist() for name in RUN_COLUMNS]
+    firsts = columns[0]
+    for number, (first, parent, turn, read, seed, retry) in enumerate(zip(*columns, strict=True)):
+        end = firsts[number + 1] if number + 1 < len(firsts) else len(ids)
+        tokens, draw = ids[first:end], Draw(seed, retry)
+        if first != len(timeline) or not (0 <= parent < first or parent == -1 == -first - 1):
+            raise ValueError("a run does not begin where the one before it ends")
+        if read == Read.ROOT:
+            timeline.add_root(parent, turn, draw)
+            fits = tokens == [-1]
+        else:
+            timeline.begin_run(parent, turn, Read(read), draw)
+            timeline.extend(tokens)
+            fits = all(0 <= token < size for token in tokens)
+        if not fits:
+            raise ValueError("a token is not in the vocabulary")
+    return timeline
+
+
+def _read_sources(tensors: Tensors, timeline: Timeline, cursor: Cursor) -> None:
+    """The sources of translations, if there are any."""
+    if "sources" not in tensors:
+        return
+    assert cursor.model.source_tokenizer is not None
+    sizes = cursor.model.source_tokenizer.size, cursor.model.tokenizer.size
+    for node, text, ids, prefix in json.loads(tensors["sources"].tobytes()):
+        for numbers, size in zip((ids, prefix), sizes, strict=True):
+            for number in numbers:
+                _integer(number, size)
+        if timeline.ids[_integer(node, len(timeline))] >= 0 or not ids or not isinstance(text, str):
+            raise ValueError("a source is not at a root")
+        timeline.sources[node] = TranslationSource(text, tuple(ids), tuple(prefix))
+
+
+def _read_words(tensors: Tensors, timeline: Timeline) -> None:
+    """The words that unknown tokens stand for, if there are any."""
+    for node, text in json.loads(tensors["words"].tobytes()) if "words" in tensors else ():
+        if timeline.ids[_integer(node, len(timeline))] < 0 or not isinstance(text, str):
+            raise ValueError("a word belongs to no token")
+        timeline.unknown_words[node] = text
+
+
+def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
+    template = cursor.decoder.initial_state(1)
+    for run in range(timeline.num_runs):
+        if timeline.read[run] == Read.ROOT and timeline.first[run] not in timeline.sources:
+            yield Snapshot(timeline.first[run], template, cursor.no_outputs())
+    kept = tensors["kept"].tolist()
+    if not kept:
+        return
+    if any(not 0 <= node < len(timeline) or timeline.ids[node] < 0 for node in kept):
+        raise ValueError("a snapshot belongs to no token")
+    likes = list(_templates(kept, template, cursor, timeline))
+    names = [name for name, _ in named_leaves(template)]
+    columns = [unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)]
+    rows = zip(*columns, strict=True) if columns else [()] * len(kept)  # a model that reads whole texts has no state
+    outputs = {
+        node: row.copy()
+        for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)
+    }
+    if any(row.shape != (1, *cursor.decoder.shape) for row in outputs.values()):
+        raise ValueError("the outputs do not fit the model")
+    for node, row in zip(kept, rows, strict=True):
+        state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
+        yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
+
+
+def _templates(
+    kept: Iterable[int], template: State, cursor: Cursor, timeline: Timeline
+) -> Iterable[list[NDArray[Any]]]:
+    """For each node, the leaves of a state as the model makes it: their shapes may depend on the length of a source."""
+    known = {0: list(leaves(template))}
+    for node in kept:
+        source = timeline.source(node)
+        length = len(source.ids) if source is not None else 0
+        if source is not None and length not in known:
+            known[length] = list(leaves(cursor.decoder.begin(source.ids)[1]))
+        yield known[length]
+
+
+def _branch(data: Mapping[str, Any], num_nodes: int) -> BranchState:
+    values = dict(data)
+    values["returns"] = [
+        Return(**{key: _integer(value, 2**64) for key, value in each.items()}) for each in values["returns"]
+    ]
+    branch = BranchState(**values)
+    nodes = [branch.node, *(node for each in branch.returns for node in (each.left, each.node))]
+    for node in nodes:
+        _integer(node, num_nodes)
+    _integer(branch.retry, 2**64)
+    _integer(branch.fork, num_nodes)
+    _integer(branch.point + 1, num_nodes + 1)
+    _integer(branch.turn, 2**62)
+    return branch
+
+
+def _integer(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise ValueError(f"{value!r:.40} is not an integer below {limit}")
+    return value

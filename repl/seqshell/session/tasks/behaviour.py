@@ -1,0 +1,235 @@
+"""What a session does with messages: the part of a session that depends on the task of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Protocol
+
+from numpy.typing import NDArray
+
+from seqshell.core.decoder import Decoder
+from seqshell.core.errors import UsageError, VocabularyError
+from seqshell.core.events import Attention, Event, Forecast, Label, Score
+from seqshell.core.model import Model
+from seqshell.core.sampling import Strategy
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.decoding.strategies import Sample
+from seqshell.session import inspection
+from seqshell.session.answers import Answer, Answers
+from seqshell.session.checked_decoder import OutputRules
+from seqshell.session.cursor import Cursor
+from seqshell.session.generation import End, GenerationPlan, answer
+from seqshell.session.navigation import Navigator
+from seqshell.session.timeline import Timeline
+
+
+class SettingValues(Protocol):
+    """The values of settings by name: max_tokens, stop, unknown, newline, nbest, ... A dict is enough."""
+
+    def get(self, name: str, /) -> Any:
+        """The current value."""
+
+
+class TaskBehaviour:
+    """The behaviour of a session for one task. Subclasses override what their task can do; the rest raises a UsageError.
+
+    does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot Y; ADVICE".
+    default_strategy: of a new session. drops_separator: the text of a session begins with its first word, not with the
+    separator before it. can_continue: an answer can be continued without a message.
+    """
+
+    does: ClassVar[str] = "has a task that this session does not know"
+    advice: ClassVar[str] = "/models lists the models"
+    default_strategy: ClassVar[Strategy] = Sample()
+    drops_separator: ClassVar[bool] = True
+    can_continue: ClassVar[bool] = False
+
+    def __init__(self, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
+        self.model = cursor.model
+        self.cursor = cursor
+        self.navigator = navigator
+        self.answers = answers
+
+    # Known before the session starts
+
+    @classmethod
+    def prepared(cls, model: Model) -> Model:
+        """The model as one session uses it."""
+        return model
+
+    @classmethod
+    def decoder(cls, model: Model) -> Decoder:
+        """The model's decoder as the session uses it: it reads token ids."""
+        return model.decoder
+
+    @classmethod
+    def output_rules(cls, model: Model) -> OutputRules:
+        """The shape of the outputs after a token, and which values are valid."""
+        return OutputRules((model.tokenizer.size,))
+
+    @staticmethod
+    def stands_alone(timeline: Timeline, node: int) -> bool:
+        """True if the text up to the node does not continue what was before its root."""
+        return False
+
+    # A message and its answer
+
+    def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
+        """Answer one message of the user, taken verbatim."""
+        self.refuse("answer messages")
+
+    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
+        """Continue without a message, by `number` tokens or steps; None: as the settings say."""
+        self.refuse("continue an answer")
+
+    # Reading and generating
+
+    def encode(self, text: str, unknown: str = "error", tokenizer: Tokenizer | None = None) -> list[int]:
+        """The ids of a text. VocabularyError names unknown characters; unknown="skip" leaves them out."""
+        tokenizer = tokenizer or self.model.tokenizer
+        try:
+            return tokenizer.encode(text)
+        except VocabularyError as error:
+            if unknown != "skip" or not error.positions:
+                named = error.message.replace("the model", self.model.name, 1)
+                raise VocabularyError(named, text=error.text, positions=error.positions, hint=error.hint) from None
+            left_out = set(error.positions)
+            return tokenizer.encode("".join(character for index, character in enumerate(text) if index not in left_out))
+
+    def require_feeding(self) -> None:
+        """UsageError unless the session can read a text without answering."""
+        self.refuse("read a text without answering it")
+
+    def require_generating(self) -> None:
+        """UsageError unless the session can generate from its current state."""
+        self.refuse("generate text")
+
+    def require_next_token(self) -> None:
+        """UsageError unless the outputs here are logits for the next token."""
+        self.refuse("predict the next token")
+
+    def plan(
+        self,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+        settings: Mapping[str, Any],
+    ) -> GenerationPlan:
+        """How to generate an answer with these options. UsageError if one of them is invalid."""
+        return self.answers.plan(max_tokens, stop, strategy, settings, self.excluded_tokens())
+
+    def excluded_tokens(self) -> frozenset[int]:
+        """The ids that are not drawn in the next answer."""
+        return self.answers.excluded
+
+    def last_answer(self) -> tuple[int, int]:
+        """The node before the answer that regenerate replaces, and the answer's turn. UsageError if there is none."""
+        self.refuse("regenerate an answer")
+
+    def generate(
+        self,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+        settings: Mapping[str, Any],
+        message: Callable[[], object] | None = None,
+    ) -> Answer:
+        """Answer from the current state. message: reads a text first, once the options are known to be valid."""
+        self.require_generating()
+        plan = self.plan(max_tokens, stop, strategy, settings)
+        self.navigator.forget_interrupt()
+        if message is not None:
+            message()
+        return self.answers.generate(plan)
+
+    def regenerate(
+        self,
+        which: int | Sequence[Mapping[str, Any]],
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        strategy: Strategy | str | None,
+    ) -> Answer:
+        """Generate candidates for the last answer: a number of them, or one for each mapping of settings."""
+        variants = [{}] * which if isinstance(which, int) else which
+        if not variants:
+            raise UsageError("the number of candidates must be at least 1")
+        point, turn = self.last_answer()
+        plans = [self.plan(max_tokens, stop, strategy, settings) for settings in variants]
+        of_one_search = isinstance(which, int) and not plans[0].strategy.streams
+        return self.answers.candidates(plans, point, turn, self.candidate, of_one_search=of_one_search)
+
+    def candidate(self, plan: GenerationPlan, turn: int, number: int | None, end: End) -> Answer:
+        """Generate one candidate from the current position, in the turn of the answer that it replaces."""
+        return answer(self.cursor, plan, turn, self.navigator.draw, self.navigator.branch, number, end)
+
+    def rewind_target(self, text: str) -> int:
+        """The position just after the last occurrence of a text. UsageError if there is none."""
+        return inspection.find_last(self.cursor, text)
+
+    # What only one task does: see the subclasses
+
+    @property
+    def has_attention(self) -> bool:
+        """See TranslateBehaviour."""
+        return False
+
+    def translate(self, text: str, max_tokens: int | None = None, **options: Any) -> Answer:
+        """See TranslateBehaviour."""
+        self._lacks("translate")
+
+    def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
+        """See TranslateBehaviour."""
+        self._lacks("translate")
+
+    def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
+        """See TranslateBehaviour."""
+        self._lacks("translate")
+
+    def attention(self) -> Attention:
+        """See TranslateBehaviour."""
+        self._lacks("translate")
+
+    def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
+        """See ClassifyBehaviour."""
+        self._lacks("label texts")
+
+    def classify_lines(self, lines: Iterable[str], settings: SettingValues, explain: bool = False) -> Iterator[Event]:
+        """See ClassifyBehaviour."""
+        self._lacks("label texts")
+
+    def label(self, text: str | None = None, *, explain: bool = False) -> Label:
+        """See ClassifyBehaviour."""
+        self._lacks("label texts")
+
+    def read_text(self, text: str, unknown: str = "error") -> tuple[list[int], tuple[int, int] | None]:
+        """See ClassifyBehaviour."""
+        self._lacks("label texts")
+
+    def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
+        """See ClassifyBehaviour."""
+        self._lacks("label texts")
+
+    def observe(self, values: Any) -> int:
+        """See ForecastBehaviour."""
+        self._lacks("forecast")
+
+    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> int:
+        """See ForecastBehaviour."""
+        self._lacks("forecast")
+
+    def forecast(self, steps: int | None = None) -> Forecast:
+        """See ForecastBehaviour."""
+        self._lacks("forecast")
+
+    def check_steps(self, steps: int | None = None) -> int:
+        """See ForecastBehaviour."""
+        self._lacks("forecast")
+
+    # Refusals
+
+    def refuse(self, action: str) -> NoReturn:
+        """Raise the UsageError that says what the model does instead."""
+        raise UsageError(f"{self.model.name} {self.does} and cannot {action}; {self.advice}")
+
+    def _lacks(self, ability: str) -> NoReturn:
+        raise UsageError(f"{self.model.name} does not {ability}; /models lists the models that do")

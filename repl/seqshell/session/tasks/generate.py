@@ -1,0 +1,45 @@
+"""GENERATE: a message is fed to the current state, and the model continues it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seqshell.core.events import Event
+from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+
+
+class GenerateBehaviour(TaskBehaviour):
+    """A language model: it reads text, continues it, and can always continue further."""
+
+    does = "generates text"
+    advice = "write a text"
+    drops_separator = False
+    can_continue = True
+
+    def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
+        """Feed the message and generate `max_tokens`; yields a Token for each, then Finished.
+
+        settings: newline (none, before or after: where a newline is added to the message), unknown (error or skip: what to do
+        with unknown characters), max_tokens, stop. If VocabularyError is raised, nothing has changed.
+        """
+        newline = settings.get("newline")
+        message = ("\n" if newline == "before" else "") + text + ("\n" if newline == "after" else "")
+        self.navigator.feed(self.encode(message, settings.get("unknown")))
+        yield from self.continue_answer(settings)
+
+    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
+        """Generate `number` tokens (None: max_tokens) from the current state, or fewer if `stop` occurs."""
+        yield from self.generate(number or settings.get("max_tokens"), settings.get("stop"), None, {})
+
+    def require_feeding(self) -> None:
+        """A language model can always read."""
+
+    def require_generating(self) -> None:
+        """A language model can always generate."""
+
+    def require_next_token(self) -> None:
+        """A language model always predicts the next token."""
+
+    def last_answer(self) -> tuple[int, int]:
+        """The node before the last answer on this branch, and its turn."""
+        return self.answers.last_answer()
