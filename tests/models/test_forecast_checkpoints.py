@@ -171,7 +171,7 @@ def test_messages_give_one_line_for_each_line(path, tmp_path, capsys, monkeypatc
 
     assert code == 1
     assert [len(line.split()) for line in lines] == [4, 0, 0, 4]
-    assert "lines:3: 'warm' is no number (value 1); write values apart by spaces or commas" in err
+    assert "lines:3: 'warm' is no number (value 1); write values separated by spaces or commas" in err
 
 
 def test_a_script_in_json_has_numbers_for_every_line(path, tmp_path, capsys, monkeypatch):

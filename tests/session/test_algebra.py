@@ -286,7 +286,7 @@ class Against(RuleBasedStateMachine):
     def rewind_to_a_text(self, text):
         whole = "".join(LETTERS[token] for token in self.computed().ids)
         if text not in whole:
-            with pytest.raises(UsageError, match="does not stand"):
+            with pytest.raises(UsageError, match="is not in this branch's text"):
                 self.session.rewind_to(text)
             return
         self.session.rewind_to(text)
@@ -331,7 +331,7 @@ class Against(RuleBasedStateMachine):
     def drop(self, data):
         name = data.draw(st.sampled_from(sorted(self.lines)))
         if name == self.current:
-            with pytest.raises(UsageError, match="you stand on"):
+            with pytest.raises(UsageError, match="is the current branch; /checkout another one first"):
                 self.session.drop(name)
         else:
             self.session.drop(name)
@@ -388,9 +388,9 @@ class Against(RuleBasedStateMachine):
         assert (self.session.seed, self.session.retry) == (self.seed, self.line.retry)
         assert here.state.tobytes() == wanted.state.tobytes()
         assert here.outputs.tobytes() == wanted.outputs.tobytes()
-        assert self.session.live.context(Draw()).generated == wanted.generated
+        assert self.session._cursor.context(Draw()).generated == wanted.generated
         memory = wanted.memory if wanted.chain == self.chain else (None,) * len(self.chain)
-        for mine, theirs in zip(self.session.live.memories(self.chain), memory, strict=True):
+        for mine, theirs in zip(self.session._cursor.memories(self.chain), memory, strict=True):
             assert (mine is None) == (theirs is None)
             assert mine is None or (mine[1] == theirs[1] and mine[0].tobytes() == theirs[0].tobytes())
 

@@ -15,7 +15,6 @@ from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.decoding.strategies import Sample
 from seqshell.session import Session
 from seqshell.session.attribution import log_odds
-from seqshell.session.checked_decoder import output_shape
 from seqshell.testing import tiny_classification_model, tiny_model, tiny_translation_model
 
 LETTERS = "abcdefgh"
@@ -88,9 +87,9 @@ def test_going_back_takes_back_whole_texts(session):
     session.classify("abcdefgh")
     session.classify("ab")
     undone = session.undo()
-    assert (undone.was, undone.position, undone.removed, undone.undo_path) == (2, 8, 2, "/redo brings them again")
+    assert (undone.was, undone.position, undone.removed, undone.undo_path) == (2, 8, 2, "/redo restores them")
     redone = session.redo()
-    assert (redone.removed, redone.undo_path) == (-2, "/undo takes it back again")
+    assert (redone.removed, redone.undo_path) == (-2, "/undo removes it again")
     assert session.rewind(1).removed == 1
 
 
@@ -183,7 +182,8 @@ def test_why_does_not_move_the_session(session):
     assert session.here is here
     assert session.position == position
     assert (explained.answer, explained.probs) == (label.answer, label.probs)
-    assert session.explained("abcdab").moved == explained.moved
+    (line, _) = session.behaviour.classify_lines(["abcdab"], {"unknown": "error"}, explain=True)
+    assert line.moved == explained.moved
     assert session.here is here
 
 
@@ -261,11 +261,14 @@ def test_a_model_that_labels_does_nothing_else(session):
         lambda: session.respond("abc"),
         lambda: session.reseed("abc"),
     ):
-        with pytest.raises(UsageError, match="tiny labels texts as a whole and writes none"):
+        with pytest.raises(UsageError, match="tiny labels whole texts and cannot"):
             ask()
     session.classify("abc")
     for ask in (session.top, lambda: session.score("abc")):
-        with pytest.raises(UsageError, match="tiny tells the labels of a text and not what comes next in it"):
+        with pytest.raises(
+            UsageError,
+            match="tiny labels whole texts and cannot predict the next token; write a text, or use /classify",
+        ):
             ask()
     with pytest.raises(UsageError, match="tiny draws nothing"):
         list(session.regenerate())
@@ -278,12 +281,12 @@ def test_a_model_that_labels_does_nothing_else(session):
 
 @pytest.mark.parametrize("other", [tiny_model(), tiny_translation_model()], ids=["generates", "translates"])
 def test_other_models_label_nothing(other):
-    with pytest.raises(UsageError, match="tiny does not label texts; /models tells which models do"):
+    with pytest.raises(UsageError, match="tiny does not label texts; /models lists the models that do"):
         Session(other).classify("abc")
 
 
 def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
-    monkeypatch.setattr("seqshell.session.tasks.classify.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("seqshell.session.tasks.classify.MAX_AT_ONCE", 10)
     session = Session(tiny_classification_model(causal=False))
     with pytest.raises(
         UsageError, match="the text has 11 tokens; tiny reads a text at once, and at most 10 tokens of it"
@@ -303,29 +306,29 @@ def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
 def test_a_model_that_returns_nonsense_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
     session = Session(model)
     before = session.classify("abc")
-    monkeypatch.setattr(session.live.reader, "_feed", lambda inputs, state: (outputs, state))
+    monkeypatch.setattr(session.decoder, "_feed", lambda inputs, state: (outputs, state))
     with pytest.raises(PluginError, match=trouble):
         session.classify("ab")
     assert (session.text().text, session.label().probs) == ("abc", before.probs)
 
 
 def test_outputs_have_the_shape_of_the_task():
-    assert output_shape(tiny_classification_model(labels="abcde")) == (5,)
+    assert Session(tiny_classification_model(labels="abcde")).outputs().shape == (5,)
     language = tiny_model()
-    assert output_shape(language) == (language.tokenizer.size,)
+    assert Session(language).outputs().shape == (language.tokenizer.size,)
 
 
 def test_an_interrupt_while_a_long_text_is_read_leaves_all_as_it_was(monkeypatch):
     session = Session(tiny_classification_model())
     session.classify("abc")
-    feed = session.live.reader._feed
+    feed = session.decoder._feed
 
     def interrupted(inputs, state):
         session.interrupt()
         return feed(inputs, state)
 
-    monkeypatch.setattr(session.live.reader, "_feed", interrupted)
-    with pytest.raises(UsageError, match="stopped before the text was read"):
+    monkeypatch.setattr(session.decoder, "_feed", interrupted)
+    with pytest.raises(UsageError, match="interrupted before the text was read"):
         session.classify("ab" * 100)
     assert session.text().text == "abc"
 

@@ -94,10 +94,10 @@ def test_a_session_looks_no_further_than_its_model():
     session = session_on()
     session.observe(VALUES)
     for steps in (0, 5, -1):
-        with pytest.raises(UsageError, match=f"tiny looks 1 to 4 steps ahead, not {steps}$") as raised:
+        with pytest.raises(UsageError, match=f"tiny forecasts 1 to 4 steps, not {steps}$") as raised:
             session.forecast(steps)
         assert raised.value.hint.startswith(f"/forecast {4 if steps == 5 else 1},")
-    with pytest.raises(UsageError, match=r"looks 1 to 10,000 steps ahead, not 10,001$"):
+    with pytest.raises(UsageError, match=r"forecasts 1 to 10,000 steps, not 10,001$"):
         session_on(horizon=1).check_steps(10_001)
 
 
@@ -122,7 +122,7 @@ def test_an_empty_series_says_what_to_type_and_shows_the_example():
     with pytest.raises(UsageError) as raised:
         session_on().forecast()
     assert raised.value.message == (
-        "tiny has observed nothing yet; write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+        "tiny has observed nothing yet; write values separated by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
     )
     assert raised.value.hint == "/forecast --example begins with the 8 values of the model's example"
     with pytest.raises(
@@ -189,7 +189,7 @@ def test_rewind_finds_values_and_not_parts_of_their_texts():
     assert session.rewind_to("10").position == 4
     assert session.rewind_to("9.5 10.0").position == 2
     assert session.rewind_to("9.5").position == 1
-    with pytest.raises(UsageError, match=r"'19.5' does not stand in the series"):
+    with pytest.raises(UsageError, match=r"'19.5' is not in this branch's series"):
         session.rewind_to("19.5")
     with pytest.raises(VocabularyError, match="'warm' is no number"):
         session.rewind_to("warm")
@@ -267,14 +267,16 @@ def test_reseed_begins_another_series():
 def test_a_model_that_forecasts_writes_no_text_and_one_that_writes_forecasts_nothing():
     session = session_on()
     session.observe(VALUES)
-    with pytest.raises(UsageError, match="tiny forecasts numbers and writes no text"):
+    with pytest.raises(
+        UsageError, match="tiny forecasts numbers and cannot generate text; write values, or use /forecast"
+    ):
         next(session.generate(5))
-    with pytest.raises(UsageError, match="forecasts numbers and knows no likeliest tokens"):
+    with pytest.raises(UsageError, match="forecasts numbers and cannot predict the next token"):
         session.top()
-    with pytest.raises(UsageError, match="forecasts numbers and knows no likeliest tokens"):
+    with pytest.raises(UsageError, match="forecasts numbers and cannot predict the next token"):
         session.score("1")
     for call in (lambda other: other.forecast(), lambda other: other.observe("1")):
-        with pytest.raises(UsageError, match="tiny does not forecast; /models tells which models do"):
+        with pytest.raises(UsageError, match="tiny does not forecast; /models lists the models that do"):
             call(Session(tiny_model()))
 
 
@@ -308,7 +310,7 @@ def test_an_interrupt_ends_a_stepped_forecast_early():
             session.interrupt()
         return step(inputs, state)
 
-    session.live.reader._step = interrupting
+    session.decoder._step = interrupting
     assert len(session.forecast(100).values) == 4
 
 

@@ -18,7 +18,7 @@ from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.session import Session
-from seqshell.session.token_text import Pieces, StopTexts
+from seqshell.session.token_text import StopTexts, TokenText
 from seqshell.testing import tiny_model
 
 
@@ -246,7 +246,7 @@ def test_watching_token_by_token_finds_what_a_search_in_the_whole_finds(texts, w
     watch, waiting, out = StopTexts(texts), [], ""
     for piece in pieces:
         waiting.append(piece)
-        free, found = watch.see(piece.encode())
+        free, found = watch.add(piece.encode())
         out += "".join(waiting[:free])
         del waiting[:free]
         if found:
@@ -320,7 +320,7 @@ def test_a_stop_text_of_several_bytes_leaves_no_half_of_it():
 
 @given(st.lists(st.integers(0, 255), max_size=12))
 def test_the_tail_read_off_the_ids_is_the_one_of_decoding_them_all(ids):
-    pieces, tail, text = Pieces(ByteTokenizer()), b"", ""
+    pieces, tail, text = TokenText(ByteTokenizer()), b"", ""
     for token in ids:
         part, tail = pieces.read(token, tail)
         text += part
@@ -397,7 +397,7 @@ def test_specials_are_never_drawn():
 
     session = Session(tiny_model(tokenizer=Padded("_<?abcd")))
 
-    assert session.excluded == {0, 1, 2}
+    assert session._answers.excluded == {0, 1, 2}
     assert not set(told(session.generate(200))) & set("_<?")
 
 
@@ -548,6 +548,6 @@ def test_a_long_session_stays_within_its_budget_and_goes_back_anywhere():
     text = "abc" * 100 + told(session.respond("abc" * 100, 20_000))
     session.rewind(777)
 
-    assert session.live.store.bytes <= 250_000 * 17 / 16
+    assert session._cursor.store.bytes <= 250_000 * 17 / 16
     assert session.tail == "\n".join(text[:777].split("\n")[-2:])
     assert told(session.generate(500)) == text[777:1277]

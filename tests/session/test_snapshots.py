@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqshell.core.sampling import Draw
-from seqshell.session.snapshots import Snapshot, Store
+from seqshell.session.snapshots import Snapshot, SnapshotStore
 from seqshell.session.timeline import Read, Timeline
 
 STATE, OUTPUTS = 400, 100  # bytes
@@ -17,10 +17,10 @@ STATE, OUTPUTS = 400, 100  # bytes
 def filled(count, budget=1e9, *, read=Read.DRAWN, state=lambda node: np.zeros((1, 100), np.float32), memories=()):
     """A store with snapshots of a root and of so many tokens after it."""
     timeline = Timeline()
-    store = Store(timeline, budget)
-    store.add(Snapshot(timeline.begin_root(-1, -1, Draw()), state(0), np.zeros((1, 25), np.float32)))
+    store = SnapshotStore(timeline, budget)
+    store.add(Snapshot(timeline.add_root(-1, -1, Draw()), state(0), np.zeros((1, 25), np.float32)))
     if count:
-        timeline.begin(0, 0, read, Draw())
+        timeline.begin_run(0, 0, read, Draw())
     for node in range(1, count + 1):
         store.add(Snapshot(timeline.append(3), state(node), np.zeros((1, 25), np.float32), memories and memories(node)))
     return store
@@ -95,7 +95,7 @@ def test_what_samplers_remember_survives_their_snapshot():
     assert store.get(7) is None
     assert store.memories(7) == ((None, {"mu": 7}), ())
     assert store.get(32).memories == (None, {"mu": 32})
-    assert sorted(node for node, _, _ in store.remembered()) == list(range(1, 41))
+    assert sorted(node for node, _, _ in store.all_memories()) == list(range(1, 41))
 
 
 def test_a_smaller_budget_takes_effect_at_once():

@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqshell.core.sampling import Draw
-from seqshell.session.timeline import Call, Node, Read, Timeline
+from seqshell.session.timeline import Call, Read, Timeline
 
 
 def grown(*runs):
     """A timeline of runs (parent, read, ids, turn, retry) under a first root."""
     timeline = Timeline()
-    timeline.begin_root(-1, -1, Draw())
+    timeline.add_root(-1, -1, Draw())
     for parent, read, ids, turn, retry in runs:
-        timeline.begin(parent, turn, read, Draw(7, retry))
+        timeline.begin_run(parent, turn, read, Draw(7, retry))
         timeline.extend(ids)
     return timeline
 
@@ -25,7 +25,7 @@ def test_an_ancestor_is_found_as_by_walking_from_parent_to_parent(shape):
     parents = [-1]
     for share, length in shape:
         parent = int(share * (len(parents) - 1))
-        timeline.begin(parent, 0, Read.DRAWN, Draw())
+        timeline.begin_run(parent, 0, Read.DRAWN, Draw())
         timeline.extend([1] * length)
         for node in range(len(parents), len(parents) + length):
             parents.append(parent)
@@ -43,7 +43,7 @@ def test_an_ancestor_is_found_as_by_walking_from_parent_to_parent(shape):
 def test_a_way_of_fifty_thousand_runs_is_walked_without_recursion():
     timeline = grown()
     for turn in range(50_000):
-        timeline.begin(2 * turn, turn, Read.FED if turn % 2 else Read.DRAWN, Draw())
+        timeline.begin_run(2 * turn, turn, Read.FED if turn % 2 else Read.DRAWN, Draw())
         timeline.extend([turn % 100, 5])
     last = 100_000
 
@@ -51,7 +51,7 @@ def test_a_way_of_fifty_thousand_runs_is_walked_without_recursion():
     assert [timeline.ancestor(last, depth) for depth in (0, 1, 50_001, 99_999)] == [0, 1, 50_001, 99_999]
     assert timeline.ids_to(last, 99_997) == [5, 99, 5]
     assert len(timeline.ids_to(last)) == 100_000
-    assert timeline.made_by_model(last) == 50_000
+    assert timeline.num_generated(last) == 50_000
 
 
 class Counting(list):
@@ -67,7 +67,7 @@ class Counting(list):
 def test_a_far_ancestor_is_found_at_once_where_nobody_went_back():
     timeline = grown()
     for turn in range(20_000):
-        timeline.begin(turn, turn, Read.FED, Draw())
+        timeline.begin_run(turn, turn, Read.FED, Draw())
         timeline.append(1)
     timeline.base = Counting(timeline.base)
 
@@ -79,7 +79,7 @@ def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_times_that_one
     """Of the two tokens of each turn the second is taken back."""
     timeline = grown()
     for turn in range(20_000):
-        timeline.begin(max(2 * turn - 1, 0), turn, Read.FED, Draw())
+        timeline.begin_run(max(2 * turn - 1, 0), turn, Read.FED, Draw())
         timeline.extend([1, 2])
     timeline.base = Counting(timeline.base)
 
@@ -108,19 +108,12 @@ def test_a_fed_token_is_read_again_with_those_that_were_fed_in_its_piece():
     assert timeline.call_to(30) == Call(30, 29, [9], Read.DRAWN)
 
 
-def test_a_node_tells_how_it_was_read():
-    timeline = grown((0, Read.FED, [1, 2], 1, 0), (2, Read.DRAWN, [3, 4], 1, 5))
-
-    assert timeline.node(2) == Node(id=2, parent=1, depth=2, turn=1, read=Read.FED, start=0, draw=Draw(7, 0))
-    assert timeline.node(4) == Node(id=4, parent=3, depth=4, turn=1, read=Read.DRAWN, start=3, draw=Draw(7, 5))
-
-
 def test_a_turn_begins_before_all_of_its_runs_and_before_its_reset():
     timeline = grown((0, Read.FED, [1], 1, 0), (1, Read.DRAWN, [2], 1, 0), (2, Read.FED, [3], 2, 0))
-    root = timeline.begin_root(3, 3, Draw())
-    timeline.begin(root, 3, Read.FED, Draw())
+    root = timeline.add_root(3, 3, Draw())
+    timeline.begin_run(root, 3, Read.FED, Draw())
     fed = timeline.append(4)
-    timeline.begin(fed, 4, Read.DRAWN, Draw())
+    timeline.begin_run(fed, 4, Read.DRAWN, Draw())
     drawn = timeline.append(5)
 
     assert timeline.before_turn(drawn) == fed
@@ -132,7 +125,7 @@ def test_a_turn_begins_before_all_of_its_runs_and_before_its_reset():
 
 def test_the_last_answer_is_looked_for_behind_what_was_fed_but_not_behind_a_reset():
     timeline = grown((0, Read.DRAWN, [1], 1, 0), (1, Read.FED, [2], 2, 0), (2, Read.FED, [3], 3, 0))
-    root = timeline.begin_root(3, 4, Draw())
+    root = timeline.add_root(3, 4, Draw())
 
     assert timeline.last_answer(3) == timeline.last_answer(1) == 1
     assert timeline.last_answer(root) == timeline.last_answer(0) == -1
@@ -158,8 +151,8 @@ def test_a_run_that_was_broken_off_leaves_nothing():
     broken.parent.append(2)
     broken.base.append(2)
     for timeline in (broken, sound):
-        timeline.begin(1, 2, Read.FED, Draw())
+        timeline.begin_run(1, 2, Read.FED, Draw())
         timeline.extend([3, 4])
 
-    assert [broken.node(number) for number in range(5)] == [sound.node(number) for number in range(5)]
-    assert broken.made_by_model(4) == sound.made_by_model(4) == 1
+    assert vars(broken) == vars(sound)
+    assert broken.num_generated(4) == sound.num_generated(4) == 1

@@ -13,13 +13,13 @@ from seqshell.core.events import Progress, Translation
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.session import Session
-from seqshell.session.tasks import translate_file as many
-from seqshell.session.tasks.translate_file import Failed, translate_lines
+from seqshell.session.tasks import translate_file
+from seqshell.session.tasks.translate_file import Failed
 from seqshell.testing import tiny_model, tiny_translation_model
 from seqshell.testing.tiny_models import TinyTranslator
 
 MODEL = tiny_translation_model()
-WISHES = {"max_tokens": 8, "stop": (), "unknown": "error", "nbest": 1}
+SETTINGS = {"max_tokens": 8, "stop": (), "unknown": "error", "nbest": 1}
 LINES = [
     "the dog",
     "",
@@ -38,6 +38,10 @@ def started(strategy=None, model=MODEL):
     return session
 
 
+def translate_lines(session, lines, settings, prefix=""):
+    return session.behaviour.translate_lines(lines, settings, prefix)
+
+
 def results(events):
     return [event for event in events if not isinstance(event, Progress)]
 
@@ -51,7 +55,7 @@ def alone(session, line, **options):
 def test_every_line_has_the_result_that_it_has_alone_and_nothing_moves(strategy):
     session = started(strategy)
     list(session.translate("the dog", 4))
-    here, found = session.here, results(translate_lines(session, LINES, WISHES))
+    here, found = session.here, results(translate_lines(session, LINES, SETTINGS))
 
     assert session.here is here
     assert [(each.item, each.source) for each in found] == list(enumerate(LINES, 1))
@@ -61,10 +65,10 @@ def test_every_line_has_the_result_that_it_has_alone_and_nothing_moves(strategy)
 
 def test_lines_are_told_in_their_order_whatever_the_window_and_progress_comes_to_the_total(monkeypatch):
     lines = [line for count in range(40) for line in (LINES[count % 8],)]
-    expected = [each.answer for each in results(translate_lines(started(), lines, WISHES))]
-    monkeypatch.setattr(many, "WINDOW", 7)
-    monkeypatch.setattr(many, "PAUSE", 3)
-    events = list(translate_lines(started(), iter(lines), WISHES))
+    expected = [each.answer for each in results(translate_lines(started(), lines, SETTINGS))]
+    monkeypatch.setattr(translate_file, "WINDOW", 7)
+    monkeypatch.setattr(translate_file, "PROGRESS_LINES", 3)
+    events = list(translate_lines(started(), iter(lines), SETTINGS))
     counts = [event.done for event in events if isinstance(event, Progress)]
 
     assert [each.answer for each in results(events)] == expected
@@ -73,7 +77,7 @@ def test_lines_are_told_in_their_order_whatever_the_window_and_progress_comes_to
 
 
 def test_a_line_that_cannot_be_translated_is_told_with_its_number_and_the_others_go_on():
-    found = results(translate_lines(started(), ["the dog", "привет", "cat " * 5000, "the cat"], WISHES))
+    found = results(translate_lines(started(), ["the dog", "привет", "cat " * 5000, "the cat"], SETTINGS))
 
     assert [type(each) for each in found] == [Translation, Failed, Failed, Translation]
     assert (found[1].item, found[2].item) == (2, 3)
@@ -82,30 +86,29 @@ def test_a_line_that_cannot_be_translated_is_told_with_its_number_and_the_others
 
 
 def test_several_candidates_and_a_prefix_hold_for_every_line():
-    found = results(translate_lines(started(Beam(3)), LINES, WISHES | {"nbest": 2}, prefix="vois"))
+    found = results(translate_lines(started(Beam(3)), LINES, SETTINGS | {"nbest": 2}, prefix="vois"))
 
     assert all(each.answer.startswith("vois") and len(each.candidates) == 2 for each in found if each.answer)
     assert [each.candidates[0].text for each in found if each.answer] == [each.answer for each in found if each.answer]
 
 
 def test_wishes_that_cannot_be_had_are_an_error_before_the_first_line():
-    with pytest.raises(UsageError, match="greedy makes one answer"):
-        list(translate_lines(started(), LINES, WISHES | {"nbest": 2}))
+    with pytest.raises(UsageError, match="greedy generates one answer"):
+        list(translate_lines(started(), LINES, SETTINGS | {"nbest": 2}))
     with pytest.raises(UsageError, match="tiny does not translate"):
-        list(translate_lines(Session(tiny_model()), LINES, WISHES))
+        list(translate_lines(Session(tiny_model()), LINES, SETTINGS))
 
 
 def test_an_interrupt_ends_it_and_leaves_the_session_ready(monkeypatch):
-    monkeypatch.setattr(many, "WINDOW", 3)
+    monkeypatch.setattr(translate_file, "WINDOW", 3)
     session = started()
     seen = []
-    for event in translate_lines(session, LINES, WISHES):
+    for event in translate_lines(session, LINES, SETTINGS):
         seen.append(event)
         session.interrupt()
 
     assert len(results(seen)) <= 3
-    assert not session.live.interrupted
-    assert len(results(translate_lines(session, LINES, WISHES))) == len(LINES)
+    assert len(results(translate_lines(session, LINES, SETTINGS))) == len(LINES)
 
 
 def test_unknown_words_give_way_as_they_do_alone():
@@ -119,7 +122,7 @@ def test_unknown_words_give_way_as_they_do_alone():
         session = started(strategy, model)
         session.replaces_unknown = True
         expected = [alone(session, line).answer for line in LINES]
-        found = [each.answer for each in results(translate_lines(session, LINES, WISHES))]
+        found = [each.answer for each in results(translate_lines(session, LINES, SETTINGS))]
         assert found == expected
         assert len(found[0].split()) == 8
         assert "<unk>" not in " ".join(found)
@@ -132,4 +135,4 @@ def test_a_fault_of_the_model_names_it():
 
     session = started(model=replace(MODEL, decoder=Broken(MODEL.source_tokenizer.size, MODEL.tokenizer.size)))
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
-        list(translate_lines(session, LINES, WISHES))
+        list(translate_lines(session, LINES, SETTINGS))

@@ -19,7 +19,7 @@ from seqshell.decoding.beam import Beam
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.models import file
-from seqshell.session import Session, tasks
+from seqshell.session import Session
 from seqshell.session.tasks import translate
 from seqshell.session.timeline import Read
 from seqshell.session.word_alignment import most_attended, words_of
@@ -157,9 +157,9 @@ def test_the_same_text_gives_the_same_translation_whatever_was_before(session):
 def test_constant_leaves_are_one_array_in_all_moments_of_a_translation(session):
     for strategy in (Sample(), Firsts(), Firsts(together=True)):
         finished = done(session.translate("the dog", 9, strategy=strategy))
-        timeline = session.live.timeline
+        timeline = session._cursor.timeline
         nodes = [timeline.ancestor(session.here.node, depth) for depth in range(finished.num_tokens + 1)]
-        states = [session.live.moment(node).state for node in nodes]
+        states = [session._cursor.snapshot(node).state for node in nodes]
         assert len(nodes) > 3
         assert len({id(state.encoded) for state in states}) == len({id(state.mask) for state in states}) == 1
         assert all(leaf.base is None or leaf.base.nbytes == leaf.nbytes for state in states for leaf in state)
@@ -168,7 +168,7 @@ def test_constant_leaves_are_one_array_in_all_moments_of_a_translation(session):
 def test_a_found_translation_is_committed_from_the_states_of_the_search():
     session = started()
     finished = done(session.translate("the dog", 9, strategy=Firsts()))
-    timeline = session.live.timeline
+    timeline = session._cursor.timeline
 
     assert timeline.read[timeline.run_of(session.here.node)] == Read.FOUND
     again = started()
@@ -195,7 +195,7 @@ def test_the_best_candidates_are_told_with_their_scores_and_the_first_is_the_ans
 
 def test_several_candidates_of_a_strategy_that_makes_one_are_refused(session):
     with pytest.raises(
-        UsageError, match="sample makes one answer; to choose among the 5 best, use a search: /strategy beam"
+        UsageError, match="sample generates one answer; for the 5 best, use a search such as /strategy beam"
     ):
         session.translate("the dog", nbest=5)
 
@@ -211,7 +211,10 @@ def test_an_answer_begins_with_its_prefix(session, strategy):
 
 @pytest.mark.parametrize(
     ("prefix", "most", "message"),
-    [("vois nous", 9, "tiny does not know 'nous'"), ("vois le", 2, "cannot begin with 2")],
+    [
+        ("vois nous", 9, "tiny's vocabulary has no 'nous'"),
+        ("vois le", 2, "the prefix has 2 tokens, the answer at most 2; raise max_tokens"),
+    ],
 )
 def test_a_prefix_that_cannot_be_is_refused(session, prefix, most, message):
     with pytest.raises((VocabularyError, UsageError), match=message):
@@ -253,7 +256,7 @@ def test_a_beam_commits_its_best_and_regenerate_gives_its_candidates():
         == done(session.translate("the dog", 9, strategy="greedy")).answer
     )
     states = [
-        session.live.moment(session.live.timeline.ancestor(session.here.node, depth)).state
+        session._cursor.snapshot(session._cursor.timeline.ancestor(session.here.node, depth)).state
         for depth in range(session.position + 1)
     ]
     assert len({id(state.encoded) for state in states}) == 1
@@ -286,13 +289,13 @@ def test_undo_goes_to_where_the_translation_before_ended_and_redo_comes_back(ses
     was = session.position
     moved = session.undo()
 
-    assert (session.text().text, moved.removed, moved.undo_path) == (first, was, "/redo brings them again")
+    assert (session.text().text, moved.removed, moved.undo_path) == (first, was, "/redo restores them")
     assert session.attention().source == ("the", " cat", "<eos>")
     session.undo()
     assert session.text().text == ""
     moved = session.redo(2)
-    assert (session.text().text, moved.removed, moved.undo_path) == (second, -was, "/undo takes it back again")
-    with pytest.raises(UsageError, match="nothing to bring again"):
+    assert (session.text().text, moved.removed, moved.undo_path) == (second, -was, "/undo removes it again")
+    with pytest.raises(UsageError, match="nothing to redo"):
         session.redo()
 
 
@@ -328,7 +331,7 @@ def test_translating_again_draws_anew_and_each_is_a_branch(session):
     assert [each.text for each in session.branches()] == [
         " ".join(text.split())[:40] for text in (first, *(each.answer for each in finished))
     ]
-    session.next_candidate()
+    session.checkout("main.3")
     assert session.text().text == finished[1].answer
 
 
@@ -339,7 +342,7 @@ def test_translating_again_goes_to_the_root_from_anywhere_in_the_answer(session)
     session.undo()
 
     assert session.position == 0
-    assert session.live.timeline.source(session.here.node) is None
+    assert session._cursor.timeline.source(session.here.node) is None
 
 
 def test_a_search_that_is_asked_again_gives_its_best_answers():
@@ -395,7 +398,7 @@ def test_an_interrupt_ends_a_search_between_two_of_its_steps(session):
 
     assert (finished.answer, finished.stop, session.position) == ("", "interrupt", 0)
     session.undo()
-    assert session.live.timeline.source(session.here.node) is None
+    assert session._cursor.timeline.source(session.here.node) is None
 
 
 def test_rewinding_to_a_text_counts_the_tokens_of_the_answer():
@@ -432,7 +435,7 @@ def test_attention_is_the_same_when_the_moments_are_gone_and_when_something_was_
     done(session.translate("the dog", 5))
     before = session.attention()
     session.snapshot_mb = 0
-    session.live.store.count()
+    session._cursor.store.count()
     assert session.attention().weights.tobytes() == before.weights.tobytes()
     session.rewind(2)
     assert session.attention().weights.tobytes() == before.weights[:2].tobytes()
@@ -452,7 +455,7 @@ def test_a_model_without_attention_says_so():
     session.replaces_unknown = True
     done(session.translate("the dog", 5))
 
-    assert not session.has_attention
+    assert not session.behaviour.has_attention
     assert UNK not in session.ids()
     with pytest.raises(UsageError, match="tiny has no attention"):
         session.attention()
@@ -460,7 +463,7 @@ def test_a_model_without_attention_says_so():
 
 def test_the_likeliest_next_tokens_are_those_of_the_translation():
     session = started()
-    with pytest.raises(UsageError, match="nothing was translated here yet"):
+    with pytest.raises(UsageError, match="no translation here yet"):
         session.top()
     done(session.translate("the dog", 5))
     drawn = session.ids()[2]
@@ -482,9 +485,9 @@ def test_a_translation_is_scored_with_its_end_and_nothing_moves():
 
     assert score.log_prob == pytest.approx(total)
     assert [token.text for token in score.tokens] == [" le", " chien", ""]
-    assert session.live.timeline.num_runs == 1
+    assert session._cursor.timeline.num_runs == 1
     for pair in (("", "le"), ("the", " ")):
-        with pytest.raises(UsageError, match="nothing to score"):
+        with pytest.raises(UsageError, match="cannot score an empty text"):
             session.score_translation(*pair)
 
 
@@ -525,7 +528,7 @@ def test_without_replacement_unknown_words_are_not_drawn_unless_they_may_be():
     session.draws_unknown = True
     assert done(session.translate("i see Schmidt", 4)).answer == "<unk> <unk> <unk> <unk>"
     session.draws_unknown = False
-    assert UNK in session.excluded
+    assert not session.draws_unknown
 
 
 @pytest.mark.parametrize(
@@ -564,7 +567,7 @@ def test_the_end_of_a_source_is_no_word_however_much_it_is_looked_at():
     "call", [lambda s: s.feed("je"), lambda s: s.generate(3), lambda s: s.respond("je"), lambda s: s.reseed("je")]
 )
 def test_what_a_language_model_does_is_refused_with_what_to_do(call):
-    with pytest.raises(UsageError, match="tiny translates whole texts and reads no other; write one, or /translate it"):
+    with pytest.raises(UsageError, match="tiny translates whole texts and cannot .*; write a text, or use /translate"):
         call(started())
 
 
@@ -575,10 +578,10 @@ def test_a_language_model_does_not_translate():
 
 def test_a_source_that_is_too_long_is_one_line(session, monkeypatch):
     with pytest.raises(
-        UsageError, match=r"the text has 10,000 tokens; at most 3,999 are translated at once, for the memory"
+        UsageError, match=r"the text has 10,000 tokens; .* so the limit is 3,999: translate it in parts"
     ):
         session.translate("cat\n" * 10_000)
-    monkeypatch.setattr(translate, "MOST_SOURCE_TOKENS", 4)
+    monkeypatch.setattr(translate, "MAX_SOURCE_TOKENS", 4)
     assert done(session.translate("i see you", 3))
     with pytest.raises(UsageError, match="has 4 tokens"):
         session.translate("i see the cat")
@@ -587,7 +590,7 @@ def test_a_source_that_is_too_long_is_one_line(session, monkeypatch):
 def test_a_source_in_an_unknown_script_names_it(session):
     with pytest.raises(VocabularyError, match="tiny knows nothing of 'привет'"):
         session.translate("привет")
-    assert session.live.timeline.num_runs == 1
+    assert session._cursor.timeline.num_runs == 1
 
 
 def test_a_fault_of_the_encoder_leaves_the_session_where_it_was(session):
@@ -596,9 +599,7 @@ def test_a_fault_of_the_encoder_leaves_the_session_where_it_was(session):
     def failing(source, lengths):
         raise RuntimeError("broken")
 
-    session.live.reader._model = replace(
-        MODEL, decoder=type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
-    )
+    session.decoder._decoder = type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(session.translate("the dog", 5))
     assert session.text().text == answer
@@ -696,7 +697,7 @@ def test_many_translations_stay_within_the_budget():
     for _ in range(300):
         done(session.translate("the dog i love .", 5))
 
-    assert session.live.store.bytes < 25_000
+    assert session._cursor.store.bytes < 25_000
     before = session.ids()
     session.undo(250)
     assert session.ids() == before
@@ -711,7 +712,7 @@ PLAIN = {"max_tokens": 5, "stop": (), "unknown": "error", "nbest": 1}
 
 def test_a_message_is_translated():
     session = started()
-    *tokens, finished = tasks.answer(session, "the dog", PLAIN)
+    *tokens, finished = session.behaviour.answer("the dog", PLAIN)
 
     assert all(isinstance(token, Token) for token in tokens)
     assert (finished.source, finished.num_tokens, finished.stop) == ("the dog", 5, "length")
@@ -721,9 +722,9 @@ def test_an_answer_to_a_message_has_as_many_candidates_as_are_wished_for():
     session = started()
     session.strategy = Firsts()
 
-    assert len(done(tasks.answer(session, "the dog", PLAIN | {"nbest": 3})).candidates) == 3
+    assert len(done(session.behaviour.answer("the dog", PLAIN | {"nbest": 3})).candidates) == 3
 
 
 def test_a_translation_is_not_gone_on_with():
-    with pytest.raises(UsageError, match="does not go on; /regen translates again"):
-        list(tasks.go_on(started(), PLAIN))
+    with pytest.raises(UsageError, match="cannot continue an answer; /regen translates again"):
+        list(started().behaviour.continue_answer(PLAIN))

@@ -296,7 +296,7 @@ class Against(RuleBasedStateMachine):
 
     def candidates_at(self, root):
         """The branches that hold an answer which came out empty."""
-        nodes = {branch.name: branch for branch in self.session._branches}
+        nodes = {branch.name: branch for branch in self.session._navigator.branches}
         return {
             name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root
         }
@@ -322,7 +322,7 @@ class Against(RuleBasedStateMachine):
         assert [leaf.tobytes() for leaf in leaves(here.state)] == [leaf.tobytes() for leaf in leaves(state)]
         assert here.outputs.tobytes() == outputs.tobytes()
         assert self.session.text().text == "".join(place.text).removeprefix(" ")
-        assert self.session.live.context(Draw()).generated == len(place.ids)
+        assert self.session._cursor.context(Draw()).generated == len(place.ids)
 
     @invariant()
     def the_attention_is_that_of_every_step(self):

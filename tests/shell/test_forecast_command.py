@@ -90,9 +90,9 @@ def test_a_message_may_be_a_file(shell):
     [
         ("how warm will it be", VocabularyError, "'how' is no number (value 1)"),
         ("9.8 nan 9.9", VocabularyError, "'nan' is a gap (value 2); a series has none"),
-        ("  ", UsageError, "a blank line holds no values; /forecast forecasts without any"),
+        ("  ", UsageError, "a blank line has no values; use /forecast to forecast without new ones"),
         ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
-        ("@empty.csv", UsageError, "empty.csv is empty: it holds no values"),
+        ("@empty.csv", UsageError, "empty.csv is empty: it has no values"),
         ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series has no gaps"),
         (
             "@other.csv",
@@ -111,7 +111,7 @@ def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothi
     assert "\n" not in error.message
     assert (
         kind is UsageError
-        or error.hint == "write values apart by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+        or error.hint == "write values separated by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
     )
     assert shell.session.position == 0
 
@@ -137,7 +137,7 @@ def test_forecast_takes_the_number_of_steps_and_moves_nothing(shell):
     assert only(shell, "/forecast 2").values.shape == (2, 1)
     assert only(shell, "/forecast").values.shape == (4, 1)
     assert shell.session.position == 3
-    assert fails(shell, "/forecast 5").message == "tiny looks 1 to 4 steps ahead, not 5"
+    assert fails(shell, "/forecast 5").message == "tiny forecasts 1 to 4 steps, not 5"
     assert "the number of steps must be a whole number" in fails(shell, "/forecast soon").message
     assert "'3' is too much" in fails(shell, "/forecast 2 3").message
 
@@ -188,7 +188,7 @@ def test_it_is_said_once_that_a_model_looks_back_further_than_it_knows(shell):
     send(whole, "9.8 9.9 10.2 11")
 
     (remark,) = [event for event in send(messages, "9.8 9.9") if isinstance(event, Notice)]
-    assert remark.text.startswith("tiny looks back 4 steps and knows 2: ")
+    assert remark.text.startswith("tiny uses the last 4 values and has only 2; ")
     assert [type(event) for event in send(messages, "10.2")] == [Forecast]
     send(asked, "/feed 9.8")
     assert [type(event) for event in send(asked, "/forecast 1 -o f.txt")] == [Data, Notice]
@@ -221,7 +221,7 @@ def test_horizon_is_the_models_own_until_it_is_set(shell):
     assert only(shell, "9.8 9.9").values.shape == (2, 1)
     send(shell, "/set horizon 9")
     error = fails(shell, "9.8")
-    assert (error.message, error.hint) == ("tiny looks 1 to 4 steps ahead, not 9", "/forecast 4, or /set horizon 4")
+    assert (error.message, error.hint) == ("tiny forecasts 1 to 4 steps, not 9", "/forecast 4, or /set horizon 4")
     assert shell.session.position == 2
     assert "unknown" not in shell.settings.names()
 

@@ -175,5 +175,5 @@ def test_names_of_branches_are_completed(shell):
 
 
 def test_regen_without_an_answer_says_so(shell):
-    with pytest.raises(UsageError, match="there is no answer yet"):
+    with pytest.raises(UsageError, match="no answer to regenerate yet"):
         send(shell, "/regen")

@@ -155,7 +155,7 @@ def test_the_first_minute_looks_as_it_is_drawn(window):
     ]
 
     screen.type("\x03").enter('/rewind "ROMEO"')
-    moved = screen.lines.index("position 5 · main · 31 tokens taken back, /redo brings them again")
+    moved = screen.lines.index("position 5 · main · 31 tokens taken back, /redo restores them")
     assert screen.lines[moved - 1] == "ROMEO|"
     screen.until("main at 5")
 

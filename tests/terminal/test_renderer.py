@@ -181,17 +181,17 @@ def test_carets_stand_right_in_long_wide_and_broken_lines():
 
 
 def test_a_move_shows_the_text_as_it_is_and_the_undo_path():
-    moved = Moved(32, 206, "main", "ROMEO:\nWhat, will you go with me", 174, "/redo brings them again")
+    moved = Moved(32, 206, "main", "ROMEO:\nWhat, will you go with me", 174, "/redo restores them")
     assert (
         draw(moved)
-        == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens taken back, /redo brings them again\n"
+        == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens taken back, /redo restores them\n"
     )
 
 
 def test_a_move_to_the_beginning_or_another_branch_is_one_line():
     assert (
-        draw(Moved(0, 5, "main", "", 5, "/undo brings them again"))
-        == "position 0 · main · 5 tokens taken back, /undo brings them again\n"
+        draw(Moved(0, 5, "main", "", 5, "/undo restores them"))
+        == "position 0 · main · 5 tokens taken back, /undo restores them\n"
     )
     assert draw(Moved(1, 5, "main.2", "a", 0, "/checkout main goes back")).endswith(
         "position 1 · main.2 · /checkout main goes back\n"

@@ -81,7 +81,7 @@ class Branches:
         """Add a branch. UsageError if its name is taken or invalid."""
         check_name(branch.name)
         if branch.name in self._branches:
-            raise UsageError(f"there is a branch {branch.name} already; /checkout {branch.name} goes there")
+            raise UsageError(f"branch {branch.name} already exists; /checkout {branch.name} switches to it")
         self._branches[branch.name] = branch
         return branch
 
@@ -97,7 +97,7 @@ class Branches:
         """Remove a branch by name. UsageError if it is the current one."""
         dropped = self[name]
         if dropped is self.current:
-            raise UsageError(f"you stand on {name}; /checkout another branch first")
+            raise UsageError(f"{name} is the current branch; /checkout another one first")
         self.remove(dropped)
 
     def remove(self, branch: BranchState) -> None:
@@ -122,5 +122,5 @@ class Branches:
         """The branches that hold answers from the same point as the current one's. UsageError if there is no other."""
         found = [branch for branch in self._branches.values() if branch.point == self.current.point >= 0]
         if len(found) < 2:
-            raise UsageError("there is no other candidate here; /regen makes some")
+            raise UsageError("no other candidate here; /regen generates some")
         return found

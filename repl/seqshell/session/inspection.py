@@ -127,7 +127,7 @@ def find_last(cursor: Cursor, text: str) -> int:
                     if end <= 0:
                         return cursor.timeline.depth(number)
         if start == 0:
-            raise UsageError(f"{text!r:.80} does not stand in the text of this branch", code="not_found")
+            raise UsageError(f"{text!r:.80} is not in this branch's text", code="not_found")
         count *= 4
 
 
@@ -156,7 +156,7 @@ def _name(cursor: Cursor, token: int) -> str:
 def score(cursor: Cursor, ids: list[int]) -> Score:
     """The log-probability of these tokens if they came next, one after the other."""
     if not ids:
-        raise UsageError("there is nothing to score in an empty text")
+        raise UsageError("cannot score an empty text")
     return score_after(cursor, cursor.outputs(), cursor.here.state, ids, cursor.tail())
 
 

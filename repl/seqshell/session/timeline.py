@@ -115,8 +115,8 @@ class Timeline:
 
         `first` is written last: a KeyboardInterrupt before that leaves no run, and the next call overwrites the other columns.
         """
-        columns = (self.parent, self.base, self.turn, self.read, self.seed, self.retry)
-        columns += (self.generated, self.above, self.level, self.jump, self.straight)
+        columns = [self.parent, self.base, self.turn, self.read, self.seed, self.retry]
+        columns += [self.generated, self.above, self.level, self.jump, self.straight]
         for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
             del column[self.num_runs :]
             column.append(value)

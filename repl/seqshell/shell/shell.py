@@ -276,15 +276,13 @@ class Shell:
         yield from ()
 
     def _message(self, text: str) -> Events:
-        from seqshell.session import tasks
-
         session = self.session
         if len(text) > LONGEST_MESSAGE or len(text.encode("utf-8", "replace")) > LONGEST_MESSAGE:
             raise UsageError(
                 f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
                 code="too_long",
             )
-        yield from tasks.answer(session, text, self.settings.values())
+        yield from session.behaviour.answer(text, self.settings.values())
 
     def _continue(self) -> Events:
         yield from self.find_command("continue").run(self, Arguments())

@@ -43,7 +43,7 @@ class IncrementalReader:
         import numpy as np
 
         try:
-            ids, _ = self.session.read_text(text, "skip")
+            ids, _ = self.session.behaviour.read_text(text, "skip")
         except SeqshellError:
             return ()
         if not ids or len(ids) > MOST_TOKENS:
@@ -53,14 +53,14 @@ class IncrementalReader:
             min(len(ids), len(self._ids)),
         )
         del self._ids[same:], self._steps[same:]
-        reader = self.session.live.reader
+        decoder = self.session.decoder
         for token in ids[same:]:
             if stopped():
                 return None
-            state = self._steps[-1][1] if self._steps else reader.initial_state(1)
-            self._steps.append(reader.step(np.array([token], np.int64), state))
+            state = self._steps[-1][1] if self._steps else decoder.initial_state(1)
+            self._steps.append(decoder.step(np.array([token], np.int64), state))
             self._ids.append(token)
-        return format_labels(self.session.probabilities(self._steps[-1][0][0]))
+        return format_labels(self.session.behaviour.probabilities(self._steps[-1][0][0]))
 
 
 def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 def label_so_far(session: Session) -> tuple[str, ...]:
     """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
     return (
-        format_labels(session.probabilities(session.live.outputs()))
+        format_labels(session.behaviour.probabilities(session.outputs()))
         if session.model.task is Task.CLASSIFY and session.position
         else ()
     )

@@ -150,8 +150,8 @@ def _taken_back(shell: Shell, offered: Command, line: str, run: Callable[[Shell,
     session = shell.session
     before, start = session.here.node, session.position
     run(shell, asked)
-    after, position = session.here.node, session.position
-    went_on = position > start and session.live.timeline.ancestor(after, start) == before
+    position = session.position
+    went_on = position > start and session.ancestor(position - start).node == before
     if went_on:
         _events(shell, "/undo")
     if went_on and session.here.node != before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn
 
 from numpy.typing import NDArray
 
@@ -23,11 +23,7 @@ from seqshell.session.navigation import Navigator
 from seqshell.session.timeline import Timeline
 
 
-class SettingValues(Protocol):
-    """The values of settings by name: max_tokens, stop, unknown, newline, nbest, ... A dict is enough."""
-
-    def get(self, name: str, /) -> Any:
-        """The current value."""
+SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown, newline, nbest, horizon, ...
 
 
 class TaskBehaviour:

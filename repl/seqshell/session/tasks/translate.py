@@ -99,7 +99,7 @@ class TranslateBehaviour(TaskBehaviour):
         read = self._source(source, unknown, ())
         ids = self.encode(" ".join(target.split()), unknown)
         if read is None or not ids:
-            raise UsageError("an empty text cannot be scored")
+            raise UsageError("cannot score an empty text")
         outputs, state = self.cursor.decoder.begin(read.ids)
         return inspection.score_after(self.cursor, outputs[0], state, [*ids, EOS])
 

@@ -79,16 +79,14 @@ def _lines(
     shell: Shell, session: Session, text: str, values: Mapping[str, Any], explain: bool, file: str
 ) -> Iterator[Event]:
     """One label for each line of a text."""
-    from seqshell.session.tasks.classify_file import classify_lines, explain_lines
 
     def empty(source: str, item: int) -> Label:
         return Label(source, "", (), branch=session.branch, item=item)
 
     telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
     sources = lines_of(text)
-    yield from answer_lines(
-        shell, telling, sources, (explain_lines if explain else classify_lines)(session, sources, values), file
-    )
+    found = session.behaviour.classify_lines(sources, values, explain)
+    yield from answer_lines(shell, telling, sources, found, file)
 
 
 def _cut(found: list[Label]) -> str:

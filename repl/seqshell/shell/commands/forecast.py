@@ -42,8 +42,6 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /forecast 3
         >>> /forecast 4 -o forecast.json
     """
-    from seqshell.session.tasks.forecast_answer import told
-
     number, name = _read(arguments)
     file = str(arguments.options.get("-o", ""))
     if file:
@@ -52,7 +50,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session, values = shell.answer_with(model)
     steps = session.check_steps(values.get("horizon") if number is None else number)
     _observe(shell, session, name, bool(arguments.options.get("--example")))
-    found, *remarks = told(session, steps)
+    found, *remarks = session.behaviour.continue_answer(values, steps)
     assert isinstance(found, Forecast)
     if shell.interactive and shell.answering != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
@@ -83,15 +81,13 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
 
 def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:
     """Append the model's example and the values of a file, as far as they are wanted."""
-    from seqshell.session.tasks.forecast_answer import observe_file
-
     if wants_example:
         series = session.model.series
         if series is None or not series.example:
             raise UsageError(f"{session.model.name} comes without an example; write numbers")
         session.observe(series.example)
     if name:
-        observe_file(session, name, shell.read_stdin)
+        session.behaviour.observe_file(name, shell.read_stdin)
 
 
 def _draw(found: Forecast, figure: Any) -> None:

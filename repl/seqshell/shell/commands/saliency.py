@@ -50,8 +50,7 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Notice("loading torch for the gradients")
     from seqshell.training.torch_module import torch_module
 
-    start = session.live.timeline.ancestor(session.here.node, session.position - len(texts))
-    state = session.live.moment(start).state
+    state = session.ancestor(len(texts)).state
     read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
     log_prob, norms = gradients(
         torch_module(session.model, shell.registry), session.model.architecture, read, target, state
@@ -77,14 +76,12 @@ def _refuse_whole_numbers(session: Session) -> None:
 
 def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
     """The texts and ids of the last `number` tokens and, of a text that goes on, of the token that they led to. UsageError where there are none."""
-    from seqshell.session.inspection import pieces_of
-
     is_label = session.model.task is Task.CLASSIFY
     if session.position < 2 - is_label:
         what = "a text" if is_label else "two tokens, of which the first can have told of the second,"
         raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
     length = min(session.position, number + (not is_label))
-    return pieces_of(session.live, session.here.node)[-length:], session.ids()[-length:]
+    return session.token_texts()[-length:], session.ids()[-length:]
 
 
 def gradients(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from seqshell.core.events import Event, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
-from seqshell.session import tasks
 from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
 from seqshell.shell.commands.history import told
 from seqshell.shell.commands.output_files import write_text
@@ -47,7 +46,7 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     found = words(arguments, go_on, 0, 1)
     number = whole_number(found[0], "the number of tokens", 1, MOST_TOKENS) if found else None
-    yield from tasks.go_on(shell.session, shell.settings.values(), number)
+    yield from shell.session.behaviour.continue_answer(shell.settings.values(), number)
 
 
 @command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")

@@ -62,14 +62,14 @@ def _text(
     shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
 ) -> Iterator[Event]:
     """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
-    from seqshell.session.tasks.translate_answer import answer
-
     label = (
         f"{direction(session.model.name, session.model.header)}:"
         if shell.interactive and shell.answering != shell.workspace.current
         else ""
     )
-    for event in answer(session, text, values, prefix):
+    length, unknown, stop = (values[name] for name in ("max_tokens", "unknown", "stop"))
+    nbest = values["nbest"] or 1
+    for event in session.translate(text, length, prefix=prefix, unknown=unknown, stop=stop, nbest=nbest):
         if label:
             yield Notice(label, "label")
             label = ""
@@ -84,14 +84,13 @@ def _lines(
     shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
 ) -> Iterator[Event]:
     """One translation for each line of a text."""
-    from seqshell.session.tasks.translate_file import translate_lines
 
     def empty(source: str, item: int) -> Translation:
         return Translation("", 0, "error", 0.0, 0, 0, session.branch, source=source, item=item)
 
     telling = Telling(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
     sources = lines_of(text)
-    yield from answer_lines(shell, telling, sources, translate_lines(session, sources, values, prefix), file)
+    yield from answer_lines(shell, telling, sources, session.behaviour.translate_lines(sources, values, prefix), file)
 
 
 def _as_line(event: Translation) -> str:

@@ -25,8 +25,8 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.syntax import format_chain, known_name, parse_chain, parse_strategy, with_setting
 from seqshell.host import Registry
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.session.tasks.translation import Unknown
-from seqshell.session.timeline import Source
+from seqshell.session.tasks.translation import UnknownWords
+from seqshell.session.timeline import TranslationSource
 from seqshell.training.data.batches import Ids, pair_arrays
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of, on_device
@@ -234,7 +234,7 @@ def _replacements(
     model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis
 ) -> dict[int, str]:
     """For each place of an UNK, the word of the source (text and ids) that was looked at most, with a space before it."""
-    unknown = Unknown(model, Source(text, tuple(source), ()), True)
+    unknown = UnknownWords(model, TranslationSource(text, tuple(source), ()), True)
     _, first = decoder.step(np.array([BOS]), decoder.encode(np.array([source]), np.array([len(source)])))
     words = {
         place: unknown.word(token, before)
