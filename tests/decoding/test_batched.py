@@ -220,7 +220,7 @@ def test_stop_texts_are_found_where_a_session_finds_them(texts, whole):
     for token in whole.encode():
         ids.append(token)
         tail, num_bytes = endings.read(token, tail)
-        free, found = watch.see(bytes([token]))
+        free, found = watch.add(bytes([token]))
         told += free
         assert bool(num_bytes) == found
         if found:

@@ -567,7 +567,7 @@ def test_the_end_of_a_source_is_no_word_however_much_it_is_looked_at():
     "call", [lambda s: s.feed("je"), lambda s: s.generate(3), lambda s: s.respond("je"), lambda s: s.reseed("je")]
 )
 def test_what_a_language_model_does_is_refused_with_what_to_do(call):
-    with pytest.raises(UsageError, match="tiny translates whole texts and cannot .*; write a text, or use /translate"):
+    with pytest.raises(UsageError, match=r"tiny translates whole texts and cannot .*; write a text, or use /translate"):
         call(started())
 
 

@@ -234,7 +234,7 @@ def test_the_last_newline_of_a_file_begins_no_line(shell, text, number):
 
 
 def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypatch):
-    monkeypatch.setattr("seqshell.session.tasks.classify_file.MOST_TOKENS", 12)
+    monkeypatch.setattr("seqshell.session.tasks.classify_file.MAX_TOKENS", 12)
     monkeypatch.setattr("seqshell.session.tasks.classify_file.WINDOW", 7)
     texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]
     Path("a.txt").write_text("\n".join(texts))

@@ -382,7 +382,7 @@ def test_a_picture_without_matplotlib_is_one_clear_line(shell, monkeypatch):
 
 def test_odd_tokens_make_no_odd_picture(shell, monkeypatch):
     odd = Attention(("$x_1$", "\u65e5", " \x1b[2J"), ("$", ""), np.full((2, 3), 1 / 3))
-    monkeypatch.setattr(type(shell.session), "attention", lambda self: odd)
+    monkeypatch.setattr(shell.session, "attention", lambda: odd)
     send(shell, "/translate the cat")
     send(shell, "/attention -o a.png")
     assert Path("a.png").stat().st_size > 1000

@@ -185,9 +185,9 @@ def test_a_line_is_believed_what_its_answer_will_be():
 def test_only_new_letters_are_read(monkeypatch):
     session = shell_for(tiny_classification_model()).session
     reading, read = IncrementalReader(session), []
-    step = session.live.reader.step
+    step = session.decoder.step
     monkeypatch.setattr(
-        session.live.reader, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state)
+        session.decoder, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state)
     )
     for text in ("abc", "abcd", "abc", "abx"):
         reading.read(text, never)
