@@ -26,7 +26,7 @@ FIRST_WORDS = 40  # characters
 SEPARATORS = (" ", "\n")  # what the text of a word begins with, or of a row with several values
 
 
-def text_of(cursor: Cursor, node: int, *, drops_separator: bool) -> Text:
+def text_of(cursor: Cursor, node: int, drops_separator: bool) -> Text:
     """The text up to a node, with the spans that the user fed, without an incomplete last character.
 
     drops_separator: leave out the separator before the first word.
@@ -88,7 +88,7 @@ def _texts(pieces: Iterable[bytes]) -> list[str]:
     return texts
 
 
-def last_lines(cursor: Cursor, node: int, *, drops_separator: bool) -> str:
+def last_lines(cursor: Cursor, node: int, drops_separator: bool) -> str:
     """The last two lines of the text up to a node; takes time proportional to their length."""
     timeline, data = cursor.timeline, b""
     start = depth = timeline.depth(node)

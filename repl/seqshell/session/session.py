@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from seqshell.core.events import Branch, Moved, Score, Text, Top
 from seqshell.core.model import Model
 from seqshell.core.sampling import Sampler, Strategy
+from seqshell.core.tasks import task_spec
+from seqshell.decoding.strategies import Greedy, Sample
+from seqshell.decoding.syntax import parse_strategy
+from seqshell.host import resolve
 from seqshell.session import inspection, restoring, saving
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.snapshots import Snapshot
-from seqshell.session.tasks import behaviour_for
+from seqshell.session.tasks.behaviour import TaskBehaviour
 
 MB = 1_000_000
-Offered = Mapping[str, type[Any]] | None  # samplers or strategies by name
+Kinds = Mapping[str, type[Any]] | None  # samplers or strategies by name
 Stops = str | Sequence[str]
 Chosen = Strategy | str | None
 Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their settings
@@ -36,20 +40,17 @@ class Session:
     """
 
     def __init__(
-        self,
-        model: Model,
-        *,
-        samplers: Offered = None,
-        strategies: Offered = None,
-        seed: int = 0,
-        snapshot_mb: float = 256,
+        self, model: Model, *, samplers: Kinds = None, strategies: Kinds = None, seed: int = 0, snapshot_mb: float = 256
     ) -> None:
-        kind = behaviour_for(model.task)
+        spec = task_spec(model.task)
+        kind: type[TaskBehaviour] = resolve(spec.behaviour)
+        samplers, strategies = samplers or {}, strategies or {}
+        strategy = parse_strategy(spec.strategy, {Greedy.name: Greedy, Sample.name: Sample, **strategies})
         self.model = model = kind.prepared(model)
         decoder = CheckedDecoder(model, kind.decoder(model), kind.output_rules(model))
         self._cursor = cursor = Cursor(model, decoder, snapshot_mb * MB)
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
-        self._answers = Answers(cursor, navigator, samplers or {}, strategies or {}, kind.default_strategy)
+        self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
         self.behaviour = behaviour = kind(cursor, navigator, self._answers)
         # What only some tasks can do: a behaviour that cannot raises a UsageError.
         self.translate, self.score_translation = behaviour.translate, behaviour.score_translation
@@ -245,13 +246,12 @@ class Session:
 
     def text(self, branch: str | None = None) -> Text:
         """The text of a branch, with the spans that the user wrote."""
-        node, drops_separator = self._navigator.node(branch), self.behaviour.drops_separator
-        return inspection.text_of(self._cursor, node, drops_separator=drops_separator)
+        return inspection.text_of(self._cursor, self._navigator.node(branch), self.behaviour.drops_separator)
 
     @property
     def tail(self) -> str:
         """The last two lines of the text."""
-        return inspection.last_lines(self._cursor, self.here.node, drops_separator=self.behaviour.drops_separator)
+        return inspection.last_lines(self._cursor, self.here.node, self.behaviour.drops_separator)
 
     def ids(self, branch: str | None = None) -> list[int]:
         """The tokens of a branch."""
@@ -277,8 +277,7 @@ class Session:
     def top(self, k: int = 10) -> Top:
         """The k most likely next tokens, for the model and after the chain. UsageError if the model predicts none here."""
         self.behaviour.require_next_token()
-        excluded = self.behaviour.excluded_tokens()
-        return inspection.top(self._cursor, self._answers.chain, excluded, self._navigator.draw, k)
+        return inspection.top(self._cursor, self.chain, self.behaviour.excluded_tokens(), self._navigator.draw, k)
 
     def score(self, text: str, unknown: str = "error") -> Score:
         """The log-probability of a text if it came next. UsageError if the model predicts no tokens here."""
@@ -287,8 +286,7 @@ class Session:
 
     def describe(self) -> Mapping[str, Any]:
         """The position, the state's size and norms, and the snapshots in use, as text."""
-        described = inspection.describe(self._cursor, self.branch)
-        return {**described, "seed": self.seed, "retry": self.retry}
+        return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
 
     # Files
 
@@ -302,8 +300,8 @@ class Session:
         path: str | Path,
         model: Model,
         *,
-        samplers: Offered = None,
-        strategies: Offered = None,
+        samplers: Kinds = None,
+        strategies: Kinds = None,
         snapshot_mb: float = 256,
     ) -> Session:
         """Read a saved session; its next tokens are those that would have come without saving.

@@ -13,7 +13,6 @@ from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
 from seqshell.core.sampling import Strategy
 from seqshell.core.tokenizers import Tokenizer
-from seqshell.decoding.strategies import Sample
 from seqshell.session import inspection
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.checked_decoder import OutputRules
@@ -22,7 +21,6 @@ from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.navigation import Navigator
 from seqshell.session.timeline import Timeline
 
-
 SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown, newline, nbest, horizon, ...
 
 
@@ -30,15 +28,12 @@ class TaskBehaviour:
     """The behaviour of a session for one task. Subclasses override what their task can do; the rest raises a UsageError.
 
     does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot Y; ADVICE".
-    default_strategy: of a new session. drops_separator: the text of a session begins with its first word, not with the
-    separator before it. can_continue: an answer can be continued without a message.
+    drops_separator: the text of a session begins with its first word, not with the separator before it.
     """
 
     does: ClassVar[str] = "has a task that this session does not know"
     advice: ClassVar[str] = "/models lists the models"
-    default_strategy: ClassVar[Strategy] = Sample()
     drops_separator: ClassVar[bool] = True
-    can_continue: ClassVar[bool] = False
 
     def __init__(self, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
         self.model = cursor.model

@@ -48,7 +48,7 @@ class ClassifyBehaviour(TaskBehaviour):
         settings: unknown (error or skip: what to do with unknown characters). If VocabularyError is raised, or the message is
         blank, nothing has changed.
         """
-        yield self.classify(text, unknown=settings.get("unknown"))
+        yield self.classify(text, unknown=settings["unknown"])
 
     def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
         """The labels of a text with their probabilities, whatever was before it; undo goes back to that.
@@ -70,8 +70,8 @@ class ClassifyBehaviour(TaskBehaviour):
         from seqshell.session.tasks.classify_file import classify_lines, explain_lines
 
         if explain:
-            return explain_lines(self.cursor, lines, lambda line: self._explained(line, settings.get("unknown")))
-        return classify_lines(self, lines, settings.get("unknown"))
+            return explain_lines(self.cursor, lines, lambda line: self._explained(line, settings["unknown"]))
+        return classify_lines(self, lines, settings["unknown"])
 
     def label(self, text: str | None = None, *, explain: bool = False) -> Label:
         """The labels of what was read so far; the state is kept. text: shown in the event. UsageError if nothing was read."""
@@ -79,9 +79,7 @@ class ClassifyBehaviour(TaskBehaviour):
             name = self.model.name
             raise UsageError(f"{name} has read nothing here yet; write a text, or use /classify", code="no_answer")
         node = self.cursor.here.node
-        read = (
-            inspection.text_of(self.cursor, node, drops_separator=self.drops_separator).text if text is None else text
-        )
+        read = inspection.text_of(self.cursor, node, self.drops_separator).text if text is None else text
         probs = self.probabilities(self.cursor.outputs())
         moved: tuple[tuple[str, float], ...] = ()
         if explain:

@@ -71,7 +71,7 @@ class ForecastBehaviour(TaskBehaviour):
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Forecast `number` steps (None: horizon) from what was observed."""
-        yield from self._forecast_events(settings.get("horizon") if number is None else number)
+        yield from self._forecast_events(self.check_steps(settings.get("horizon") if number is None else number))
 
     def observe(self, values: Any) -> int:
         """Read values, oldest first: a text, or numbers [M] or [M, F]; returns the number of rows.

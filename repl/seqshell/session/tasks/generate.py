@@ -14,7 +14,6 @@ class GenerateBehaviour(TaskBehaviour):
     does = "generates text"
     advice = "write a text"
     drops_separator = False
-    can_continue = True
 
     def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
         """Feed the message and generate `max_tokens`; yields a Token for each, then Finished.
@@ -22,14 +21,14 @@ class GenerateBehaviour(TaskBehaviour):
         settings: newline (none, before or after: where a newline is added to the message), unknown (error or skip: what to do
         with unknown characters), max_tokens, stop. If VocabularyError is raised, nothing has changed.
         """
-        newline = settings.get("newline")
+        newline = settings["newline"]
         message = ("\n" if newline == "before" else "") + text + ("\n" if newline == "after" else "")
-        self.navigator.feed(self.encode(message, settings.get("unknown")))
+        self.navigator.feed(self.encode(message, settings["unknown"]))
         yield from self.continue_answer(settings)
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Generate `number` tokens (None: max_tokens) from the current state, or fewer if `stop` occurs."""
-        yield from self.generate(number or settings.get("max_tokens"), settings.get("stop"), None, {})
+        yield from self.generate(number or settings.get("max_tokens"), settings["stop"], None, {})
 
     def require_feeding(self) -> None:
         """A language model can always read."""

@@ -14,7 +14,6 @@ from seqshell.core.events import Attention, Event, Score, Translation
 from seqshell.core.sampling import Strategy
 from seqshell.core.state import attention_of
 from seqshell.core.tokenizers import EOS
-from seqshell.decoding.strategies import Greedy
 from seqshell.session import inspection
 from seqshell.session.answers import Answer
 from seqshell.session.generation import End, GenerationPlan, answer
@@ -31,7 +30,6 @@ class TranslateBehaviour(TaskBehaviour):
 
     does = "translates whole texts"
     advice = "write a text, or use /translate"
-    default_strategy = Greedy()
 
     @staticmethod
     def stands_alone(timeline: Timeline, node: int) -> bool:
@@ -44,7 +42,7 @@ class TranslateBehaviour(TaskBehaviour):
         settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of candidates).
         If VocabularyError is raised, or the message is blank, nothing has changed.
         """
-        length, unknown, stop = (settings.get(name) for name in ("max_tokens", "unknown", "stop"))
+        length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
         yield from self.translate(text, length, unknown=unknown, stop=stop, nbest=settings.get("nbest") or 1)
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
@@ -86,7 +84,7 @@ class TranslateBehaviour(TaskBehaviour):
         """Translate lines, settings as for `answer`; the session does not move. See translate_file."""
         from seqshell.session.tasks.translate_file import translate_lines
 
-        length, unknown, stop = (settings.get(name) for name in ("max_tokens", "unknown", "stop"))
+        length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
         plan = self._plan_translation(length, prefix, unknown, stop, nbest=settings.get("nbest") or 1)
         return translate_lines(self, lines, plan, lambda line: self._source(line, unknown, plan.prefix))
 
