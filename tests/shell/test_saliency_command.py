@@ -18,7 +18,6 @@ from seqshell.core.plugin_api import build
 from seqshell.core.text_output import plain
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
-from seqshell.shell.commands.saliency import gradients, half_life
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Drawing
 from seqshell.testing import tiny_checkpoint, tiny_model
@@ -122,13 +121,6 @@ def test_every_recurrent_architecture_tells_its_reach(shell, tmp_path, name, set
     assert found.log_prob == pytest.approx(shell.session.score("f").log_prob, abs=1e-4)
 
 
-def test_the_half_life_of_norms_that_halve_every_two_tokens_is_two():
-    assert half_life([2.0 ** (-back / 2) for back in reversed(range(10))]) == pytest.approx(2)
-    assert half_life([1.0, 0.0, 0.5, 0.0, 1.0]) is None  # as much before as after
-    assert half_life([1.0, 2.0]) is None
-    assert half_life([4.0, 2.0, 1.0]) is None
-
-
 def test_torch_is_said_to_load_only_when_it_does(shell, monkeypatch):
     list(shell.handle("/feed ab"))
     assert not any(isinstance(event, Notice) for event in shell.handle("/reach"))
@@ -149,26 +141,6 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
     shell.workspace.add(tiny_model())
     list(shell.handle("/feed abc"))
     assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
-    with pytest.raises(
-        UsageError,
-        match="the architecture pair does not read its tokens one after the other, so that none is further back",
-    ):
-        gradients(Pair(), "pair", [0, 1], 1, ())
-    with pytest.raises(
-        UsageError, match="the architecture bare has no embedding, so that no gradient leads back to its tokens"
-    ):
-        gradients(torch.nn.Linear(2, 2), "bare", [0, 1], 1, np.zeros((1, 2), np.float32))
-
-
-class Pair(torch.nn.Module):
-    """It looks each token up together with the one before it, as the networks do whose state is the last tokens."""
-
-    def __init__(self):
-        super().__init__()
-        self.embedding = torch.nn.Embedding(3, 4)
-
-    def forward(self, tokens, state):
-        return self.embedding(torch.stack((tokens, tokens.roll(1)), -1)).sum(2), state
 
 
 @pytest.mark.parametrize(

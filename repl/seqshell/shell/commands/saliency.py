@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Notice, Reach
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.state import State, leaves, map_leaves
+from seqshell.core.state import leaves
 from seqshell.shell.commands.arguments import whole_number, words
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
+    from seqshell.training.language.saliency import gradients, half_life
     from seqshell.training.torch_module import torch_module
 
     state = session.ancestor(len(texts)).state
@@ -82,59 +82,3 @@ def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
         raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
     length = min(session.position, number + (not is_label))
     return session.token_texts()[-length:], session.ids()[-length:]
-
-
-def gradients(
-    module: Any, name: str, ids: Sequence[int], target: int | None, state: State
-) -> tuple[float, list[float]]:
-    """log p(target) after the ids, read from `state`, and the norm of its gradient for the vector of each of them.
-
-    target: None for the likeliest there. module: in eval mode; its `embedding` turns ids [1, T] into vectors [1, T, E].
-    state: arrays [1, ...]. UsageError, with the architecture's `name`, for a module in which no gradient leads back to such vectors.
-    """
-    import torch
-
-    vectors: list[torch.Tensor] = []
-
-    def keep(_: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
-        vectors.append(output.detach().requires_grad_())
-        return vectors[-1]
-
-    embedding = getattr(module, "embedding", None)
-    if not isinstance(embedding, torch.nn.Module):
-        raise UsageError(
-            f"the architecture {name} has no embedding, so that no gradient leads back to its tokens",
-            code="no_gradient",
-        )
-    module.requires_grad_(False)
-    tokens = torch.tensor([list(ids)])
-    hook = embedding.register_forward_hook(keep)
-    try:
-        with torch.enable_grad():
-            outputs, _ = module(tokens, map_leaves(lambda leaf: torch.from_numpy(leaf.copy()), state))
-            log_probs = outputs[0, -1].float().log_softmax(-1)
-            log_prob = log_probs.max() if target is None else log_probs[target]
-    finally:
-        hook.remove()
-    if len(vectors) != 1 or vectors[0].shape[:-1] != tokens.shape:
-        raise UsageError(
-            f"the architecture {name} does not read its tokens one after the other, so that none is further back",
-            code="no_gradient",
-        )
-    (gradient,) = torch.autograd.grad(log_prob, vectors)
-    return float(log_prob.detach()), gradient[0].double().norm(dim=-1).tolist()
-
-
-def half_life(norms: Sequence[float]) -> float | None:
-    """The number of steps back over which the norms, oldest first, halve, by a line through their logarithms (least squares).
-
-    None for fewer than three that are not 0, and where they do not fall.
-    """
-    points = [(-index, math.log2(norm)) for index, norm in enumerate(reversed(norms)) if norm > 0]
-    if len(points) < 3:
-        return None
-    middle = sum(place for place, _ in points) / len(points)
-    rise = sum((place - middle) * height for place, height in points) / sum(
-        (place - middle) ** 2 for place, _ in points
-    )
-    return 1 / rise if rise > 0 else None
