@@ -14,6 +14,7 @@ from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Quit,
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Arguments, Command, settings_of
+from seqshell.core.tasks import task_spec
 from seqshell.shell import syntax
 from seqshell.shell.line import History, LastResult, Line, Listener
 from seqshell.shell.plugin_commands import plugin_command
@@ -124,7 +125,8 @@ class Shell:
         if parsed is None or (parsed.text == "" and not self.interactive):
             return self._nothing()
         if parsed.text == "" and line == "":
-            return self._run(line, "/continue", self._continue()) if self.task == Task.GENERATE else self._nothing()
+            can_continue = self.task is not None and task_spec(self.task).can_continue
+            return self._run(line, "/continue", self._continue()) if can_continue else self._nothing()
         return self._run(line, str(self.task or ""), self._message(parsed.text))
 
     def run_message(self, text: str) -> Events:

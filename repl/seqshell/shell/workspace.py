@@ -122,7 +122,7 @@ class Workspace:
         """Make an open model current."""
         session = self._opened(name)
         self.current = name
-        self.translated = name if self.task == Task.TRANSLATE else self.translated
+        self.translated = self.translated if session.model.source_tokenizer is None else name
         self._settings.attach(session)
         return session
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit.buffer import Buffer
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.model import Task
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -76,7 +75,7 @@ def label_so_far(session: Session) -> tuple[str, ...]:
     """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
     return (
         format_labels(session.behaviour.probabilities(session.outputs()))
-        if session.model.task is Task.CLASSIFY and session.position
+        if session.model.labels and session.position
         else ()
     )
 
@@ -124,7 +123,7 @@ class LiveLabel:
     def _changed(self, buffer: Buffer) -> None:
         text, shell = typed_text(buffer.text), self._get_shell()
         session = shell.session if shell is not None and shell.workspace.current is not None else None
-        if not text or session is None or session.model.task is not Task.CLASSIFY or not session.model.causal:
+        if not text or session is None or not session.model.labels or not session.model.causal:
             self.clear()
             return
         if self._reader is None or self._reader.session is not session:

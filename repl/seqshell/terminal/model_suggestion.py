@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.model import Task
+from seqshell.core.tasks import task_spec
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -18,10 +18,10 @@ MOST_TOKENS = 24  # of the suggestion
 def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> str:
     """Return the model's greedy continuation of `text`: the rest of the line, or whole words of MOST_TOKENS tokens.
 
-    Empty if the model does not generate, cannot read the text, or `stopped` returns True.
+    Empty if the model cannot continue a text, cannot read the text, or `stopped` returns True.
     """
     model, state = session.model, session.here.state
-    if model.task != Task.GENERATE or not model.causal or not text:
+    if not task_spec(model.task).can_continue or not model.causal or not text:
         return ""
     import numpy as np
 

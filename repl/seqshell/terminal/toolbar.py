@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
+from seqshell.core.tasks import task_spec
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 SEPARATOR = " · "
-DRAWS = (Task.GENERATE, Task.TRANSLATE)  # the tasks whose answers are drawn, by a strategy and a seed
 
 
 def toolbar_parts(
@@ -32,9 +31,9 @@ def toolbar_parts(
     else:
         session = shell.session
         yield shell.workspace.current
-        if session.model.task is Task.CLASSIFY:
+        if session.model.labels:
             yield from label_so_far(session) if live_label is None else live_label
-        if session.model.task in DRAWS:
+        if task_spec(session.model.task).draws:
             yield " ".join(
                 [format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])]
             )

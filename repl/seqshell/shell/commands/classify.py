@@ -49,7 +49,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         not arguments.text
         and not arguments.quoted
         and not word
-        and shell.task == Task.CLASSIFY
+        and shell.task is not None
+        and bool(shell.session.model.labels)
         and shell.session.position > 0
     )
     if not arguments.text.strip() and not arguments.file and not is_here:

@@ -50,9 +50,9 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not arguments.text:
         words(arguments, score, 1)
     found = (
-        _score_of_translation(shell, arguments.text)
-        if shell.task == Task.TRANSLATE
-        else shell.session.score(arguments.text)
+        shell.session.score(arguments.text)
+        if shell.session.model.source_tokenizer is None
+        else _score_of_translation(shell, arguments.text)
     )
     yield found
     tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in found.tokens]

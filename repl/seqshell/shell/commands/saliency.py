@@ -38,7 +38,7 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         raise UsageError(
             f"{session.model.name} reads a text from both ends, so that no token of it is further back than another"
         )
-    is_label = session.model.task is Task.CLASSIFY
+    is_label = bool(session.model.labels)
     texts, ids = _last_tokens(session, number)
     if session.model.path is None:
         raise UsageError(
@@ -76,7 +76,7 @@ def _refuse_whole_numbers(session: Session) -> None:
 
 def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
     """The texts and ids of the last `number` tokens and, of a text that goes on, of the token that they led to. UsageError where there are none."""
-    is_label = session.model.task is Task.CLASSIFY
+    is_label = bool(session.model.labels)
     if session.position < 2 - is_label:
         what = "a text" if is_label else "two tokens, of which the first can have told of the second,"
         raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")

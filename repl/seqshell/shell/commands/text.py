@@ -31,7 +31,7 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
     if shell.interactive:
         yield Notice(
-            f"{number} {'values' if shell.task == Task.FORECAST else 'tokens'} read · position {shell.session.position}"
+            f"{number} {'tokens' if shell.session.model.series is None else 'values'} read · position {shell.session.position}"
         )
 
 

@@ -135,7 +135,7 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         else shell.workspace.current
     )
     session = shell.workspace.sessions[name] if name is not None else shell.session
-    if session.model.task != Task.TRANSLATE:
+    if session.model.source_tokenizer is None:
         raise UsageError(
             "nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at",
             code="no_answer",
