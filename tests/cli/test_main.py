@@ -1,4 +1,4 @@
-"""The command line: what its words mean, its exit codes, and what a start imports."""
+"""The command line: its options and subcommands, exit codes, and what a start imports."""
 
 import os
 import subprocess
@@ -6,16 +6,9 @@ import sys
 
 import pytest
 
-from seqshell.cli import options
 from seqshell.cli.main import SUBCOMMANDS, main
+from seqshell.cli.options import find_subcommand
 from seqshell.testing import tiny_checkpoint
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SEQSHELL_PLUGINS", "")
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -23,19 +16,19 @@ def model(tmp_path):
     return str(tiny_checkpoint(tmp_path / "tiny.safetensors"))
 
 
-def run(capsys, *words):
+def run(capsys, *arguments):
     """Exit code, stdout, stderr."""
-    code = main(words)
+    code = main(arguments)
     return code, *capsys.readouterr()
 
 
-def test_a_first_argument_that_is_no_file_is_told_what_else_it_could_be(capsys):
+def test_a_script_that_does_not_exist_is_reported_with_the_options_for_models_and_lines(capsys):
     message = "seqshell: no script 'shakespeare'; a model is opened with -m shakespeare, a line is sent with -c 'shakespeare'\n"
     assert run(capsys, "shakespeare") == (2, "", message)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["-c"], "-c needs a line"),
         (["--bogus"], "unrecognized arguments: --bogus"),
@@ -52,67 +45,64 @@ def test_a_first_argument_that_is_no_file_is_told_what_else_it_could_be(capsys):
         (["--on-error=never"], "invalid choice: 'never'"),
     ],
 )
-def test_bad_usage_is_one_line_and_exit_code_2(capsys, words, message):
-    code, out, err = run(capsys, *words)
+def test_bad_usage_is_one_line_and_exit_code_2(capsys, arguments, message):
+    code, out, err = run(capsys, *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
 
 
 @pytest.mark.parametrize(
-    "words", [["-m", "nope", "-c", "a"], ["--restore", "nope", "-c", "a"], ["-m", "./no.safetensors", "-c", "a"]]
+    "arguments", [["-m", "nope", "-c", "a"], ["--restore", "nope", "-c", "a"], ["-m", "./no.safetensors", "-c", "a"]]
 )
-def test_a_model_that_is_missing_is_exit_code_3(capsys, words):
-    code, out, err = run(capsys, *words)
+def test_a_missing_model_is_exit_code_3(capsys, arguments):
+    code, out, err = run(capsys, *arguments)
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert "seqshell: no " in err
 
 
-def test_a_subcommand_is_one_only_as_the_first_word(capsys, model, tmp_path):
+def test_a_subcommand_is_recognised_only_as_the_first_argument(capsys, model, tmp_path):
     (tmp_path / "models").write_text("/set max_tokens 1\n")
-    assert options.find_subcommand(["models"], SUBCOMMANDS) == 0
+    assert find_subcommand(["models"], SUBCOMMANDS) == 0
     assert (
-        options.find_subcommand(
-            ["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS
-        )
-        == 7
+        find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS) == 7
     )
-    assert options.find_subcommand(["-m", "x", "models"], SUBCOMMANDS) is None
+    assert find_subcommand(["-m", "x", "models"], SUBCOMMANDS) is None
     assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
     assert run(capsys, "-m", model, "./models") == (0, "", "")
 
 
 @pytest.mark.parametrize(
-    "words", [["--json", "models"], ["models", "--json"], ["--no-plugins", "models", "--json", "--seed", "1"]]
+    "arguments", [["--json", "models"], ["models", "--json"], ["--no-plugins", "models", "--json", "--seed", "1"]]
 )
-def test_common_options_are_taken_before_and_after_a_subcommand(capsys, words):
-    code, out, _ = run(capsys, *words)
+def test_common_options_may_be_before_or_after_a_subcommand(capsys, arguments):
+    code, out, _ = run(capsys, *arguments)
     assert code == 0
     assert out.startswith('{"models":[')
 
 
-def test_a_line_may_begin_with_anything(capsys, model):
+def test_a_line_after_c_may_start_with_a_dash_or_a_slash(capsys, model):
     assert run(capsys, "-m", model, "-c", "--help") == (1, "", run(capsys, "-m", model, "-c--help")[2])
     assert run(capsys, "-m", model, "-c", "/feed abc", "-c", "/text")[:2] == (0, "abc\n")
 
 
-def test_json_takes_no_word_of_its_own(capsys, model, tmp_path):
+def test_json_takes_no_separate_value(capsys, model, tmp_path):
     (tmp_path / "a.seq").write_text("/feed abc\n/text\n")
     code, out, _ = run(capsys, "--json", "a.seq", "-m", model)
     assert code == 0
     assert '"op":"/text","text":"abc"}' in out
 
 
-def test_the_version_says_what_it_runs_on_when_asked(capsys):
+def test_the_verbose_version_lists_the_libraries(capsys):
     code, out, _ = run(capsys, "--version")
     assert (code, out.split()[0]) == (0, "seqshell")
     assert "\ntorch " in run(capsys, "--version", "--verbose")[1]
 
 
 def test_help_shows_every_option_and_subcommand(capsys):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as ended:
         main(["--help"])
     shown = capsys.readouterr().out
-    assert left.value.code == 0
+    assert ended.value.code == 0
     options = [
         "-m",
         "-c",
@@ -128,13 +118,13 @@ def test_help_shows_every_option_and_subcommand(capsys):
         "--no-plugins",
         "--color",
     ]
-    for word in options:
-        assert f" {word}" in shown
+    for option in options:
+        assert f" {option}" in shown
     for name in SUBCOMMANDS:
         assert f"\n  {name}" in shown
 
 
-def test_plugins_are_listed_whatever_is_broken(capsys, tmp_path, monkeypatch):
+def test_plugins_are_listed_although_one_and_the_config_file_are_broken(capsys, tmp_path, monkeypatch):
     folder = tmp_path / "home" / "plugins"
     folder.mkdir(parents=True)
     (folder / "leaving.py").write_text("import sys; sys.exit(5)")
@@ -152,13 +142,13 @@ def test_plugins_are_listed_whatever_is_broken(capsys, tmp_path, monkeypatch):
     assert "it called sys.exit" in out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["plugins", "list"], ["models"]])
-def test_what_asks_no_model_imports_neither_torch_nor_numpy(words):
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plugins", "list"], ["models"]])
+def test_help_version_and_listings_import_no_slow_libraries(arguments):
     code = f"""
 import sys
 from seqshell.cli import main
 try:
-    main({words!r})
+    main({arguments!r})
 except SystemExit:
     pass
 heavy = [name for name in ("torch", "numpy", "numba", "rich", "prompt_toolkit") if name in sys.modules]
@@ -168,7 +158,7 @@ sys.exit(", ".join(heavy) or 0)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_text_is_answered_without_torch_rich_or_prompt_toolkit(model):
+def test_a_line_is_answered_without_torch_rich_or_prompt_toolkit(model):
     code = f"""
 import os, sys
 from seqshell.cli import main

@@ -1,6 +1,5 @@
-"""Translations on the screen: the heat map of /attention at any width, labels, the best ones, the lines of a file."""
+"""Translations on the screen: the heat map of /attention, numbered translations, lines of files."""
 
-import io
 import re
 from dataclasses import replace
 
@@ -8,44 +7,20 @@ import numpy as np
 import pytest
 
 from seqshell.core.events import Attention, Candidate, Notice, Progress, Token, Translation
-from seqshell.terminal.greeting import greeting
 from seqshell.terminal.heat_map import COLOURS
-from seqshell.terminal.line_runner import Answering
-from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Drawing
-from seqshell.terminal.signals import Signals
 from seqshell.testing import tiny_model, tiny_translation_model
 from seqshell.testing.shell import shell_for
 
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-
-
-class Screen(io.StringIO):
-    encoding = "utf-8"
-
-
-def printer(colours=0, width=80):
-    return Printer(Screen(), colours=colours, width=lambda: width)
-
-
-def seen(drawn):
-    return re.sub(r" +$", "", CONTROL.sub("", drawn.stream.getvalue()), flags=re.MULTILINE)
-
-
-def drawn(event, **wanted):
-    on = printer(**wanted)
-    Drawing(on).draw(event)
-    return seen(on)
-
 
 def diagonal(source, target):
-    """Each token looked at the one in its place."""
+    """Attention of each target token to the source token at the same position."""
     weights = np.zeros((len(target), len(source)))
     weights[np.arange(len(target)), np.arange(len(target)) % len(source)] = 1.0
     return Attention(tuple(source), tuple(target), weights)
 
 
-def test_a_short_sentence_stands_under_its_words():
+def test_labels_are_horizontal_where_they_fit(drawn):
     weights = np.array([[1, 0, 0, 0], [0, 0.2, 0.8, 0], [0, 0, 0.45, 0.55], [0, 1, 0, 0]])
     assert drawn(Attention(("i", " love", " you", ""), ("je", " t", "'", " aime"), weights)) == (
         "     i     love  you   <eos>\n"
@@ -57,7 +32,7 @@ def test_a_short_sentence_stands_under_its_words():
     )
 
 
-def test_a_sentence_of_forty_tokens_can_be_read_at_eighty_columns():
+def test_forty_tokens_are_readable_in_eighty_columns(drawn):
     words = [f" word{number}" for number in range(40)]
     text = drawn(diagonal(words, words[:4]))
     lines = text.splitlines()
@@ -71,7 +46,7 @@ def test_a_sentence_of_forty_tokens_can_be_read_at_eighty_columns():
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
 @pytest.mark.parametrize("number", [1, 2, 7, 33, 64])
-def test_no_line_is_wider_than_the_window_and_no_cell_is_lost(width, number):
+def test_no_line_is_wider_than_the_window_and_no_cell_is_lost(drawn, width, number):
     words = [f" w{index}" for index in range(number)]
     text = drawn(diagonal(words, [" a" * (index + 1) for index in range(5)]), width=width)
 
@@ -79,18 +54,18 @@ def test_no_line_is_wider_than_the_window_and_no_cell_is_lost(width, number):
     assert len(re.findall("@+", text.rpartition("\n0 [")[0])) == 5
 
 
-def test_colours_are_blocks_from_dark_to_bright_with_a_legend():
-    on = printer(colours=256)
-    Drawing(on).draw(Attention(("a", " b"), ("c",), np.array([[0.0, 1.0]])))
-    first, _, legend = on.stream.getvalue().rstrip("\n").split("\n")[0:3]
-    blocks = re.findall(r"\x1b\[48;5;(\d+)m", on.stream.getvalue())
+def test_weights_are_coloured_blocks_from_dark_to_bright(new_printer, visible):
+    printer = new_printer(colours=256)
+    Drawing(printer).draw(Attention(("a", " b"), ("c",), np.array([[0.0, 1.0]])))
+    labels, _, legend = visible(printer).rstrip("\n").split("\n")
+    blocks = re.findall(r"\x1b\[48;5;(\d+)m", printer.stream.getvalue())
 
-    assert CONTROL.sub("", first).split() == ["a", "b"]
+    assert labels.split() == ["a", "b"]
     assert blocks == [str(COLOURS[0]), str(COLOURS[-1]), *map(str, COLOURS)]
-    assert CONTROL.sub("", legend).split() == ["0", "1"]
+    assert legend.split() == ["0", "1"]
 
 
-def test_long_labels_are_cut_and_wide_letters_keep_their_column():
+def test_long_labels_are_cut_and_wide_characters_stay_aligned(drawn):
     words = [" " + "x" * 30, " \u65e5\u672c", " e\u0301te\u0301"] + [" w"] * 30
     lines = drawn(diagonal(words, [" " + "y" * 30])).splitlines()
     assert max(map(len, lines)) <= 80
@@ -100,98 +75,96 @@ def test_long_labels_are_cut_and_wide_letters_keep_their_column():
     assert any("e\u0301" in line for line in lines)
 
 
-def test_what_is_too_much_for_a_screen_is_said():
+def test_a_note_reports_that_only_the_first_tokens_are_drawn(drawn):
     words = [" w"] * 300
     text = drawn(diagonal(words, words))
-    told = "120 of 300 source tokens and 120 of 300 target tokens; /attention -o FILE.json saves all"
-    assert " ".join(text.split()).endswith(told)
+    note = "120 of 300 source tokens and 120 of 300 target tokens; /attention -o FILE.json saves all"
+    assert " ".join(text.split()).endswith(note)
 
 
-def test_an_empty_translation_has_no_map():
+def test_an_empty_translation_has_no_map(drawn):
     assert (
         drawn(Attention(("a", ""), (), np.zeros((0, 2)))) == "the translation is empty: no attention weights to show\n"
     )
 
 
-def test_tokens_cannot_steer_the_terminal():
-    on = printer(colours=256)
-    Drawing(on).draw(Attention(("\x1b[2J", " b"), ("\x07",), np.array([[0.5, 0.5]])))
-    assert "\x1b[2J" not in on.stream.getvalue()
-    assert "^[[2J" in seen(on)
+def test_control_sequences_in_tokens_are_escaped(new_printer, visible):
+    printer = new_printer(colours=256)
+    Drawing(printer).draw(Attention(("\x1b[2J", " b"), ("\x07",), np.array([[0.5, 0.5]])))
+    assert "\x1b[2J" not in printer.stream.getvalue()
+    assert "^[[2J" in visible(printer)
 
 
 # Answers
 
 
-def answering(*lines, current="tiny", width=80):
-    """A shell at the terminal, a model that translates in the background unless it is `current`; what is shown after the lines."""
-    shell = shell_for(tiny_model(), seed=7)
-    shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
-    shell.workspace.use(current)
-    shell.interactive = True
-    answers = Answering(shell, Printer(Screen(), colours=0, width=lambda: width), Signals())
-    for line in lines:
-        answers.answer(line)
-    return answers, seen(answers._printer)
+@pytest.fixture
+def translate(new_runner):
+    """Return a function that answers lines with a model that generates and one that translates; it gives the runner.
+
+    current: the name of the current model, tiny or english-french.
+    """
+
+    def run(*lines, current="tiny"):
+        shell = shell_for(tiny_model(), seed=7)
+        shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
+        shell.workspace.use(current)
+        runner = new_runner(shell)
+        for line in lines:
+            runner.answer(line)
+        return runner
+
+    return run
 
 
-def test_an_answer_from_the_background_begins_with_the_languages_on_its_line():
-    answers, shown = answering("/translate i love the cat .")
-    text = answers.shell.workspace.sessions["english-french"].text().text.strip()
-    assert shown.startswith(f"english -> french: {text}▌")
-    assert "tokens · /attention shows the weights" in shown
-    assert "Enter continues" not in shown
+def test_the_answer_of_a_background_model_starts_with_its_languages(translate, visible):
+    runner = translate("/translate i love the cat .")
+    text = runner.shell.workspace.sessions["english-french"].text().text.strip()
+    assert visible(runner._printer).startswith(f"english -> french: {text}▌")
+    assert "tokens · /attention shows the weights" in visible(runner._printer)
+    assert "Enter continues" not in visible(runner._printer)
 
 
-def test_a_line_that_cannot_be_translated_is_put_back():
-    answers, _ = answering()
-    assert answers.answer("/translate \u4eca").put_back
-    assert "english -> french" not in seen(answers._printer)
+def test_a_line_that_cannot_be_translated_is_put_back(translate, visible):
+    runner = translate()
+    assert runner.answer("/translate \u4eca").put_back
+    assert "english -> french" not in visible(runner._printer)
 
 
-def test_the_best_are_numbered_below_the_answer():
-    answers, shown = answering("/strategy beam width=4", "/set nbest 3", "i love the cat .", current="english-french")
-    text = answers.shell.session.text().text.strip()
-    first, second, third = shown.rstrip("\n").split("\n")[-3:]
+def test_several_translations_are_numbered_below_the_answer(translate, visible):
+    runner = translate("/strategy beam width=4", "/set nbest 3", "i love the cat .", current="english-french")
+    text = runner.shell.session.text().text.strip()
+    first, second, third = visible(runner._printer).rstrip("\n").split("\n")[-3:]
     assert re.fullmatch(rf"  1 +-?\d+\.\d{{3}}  {re.escape(text)}", first)
     assert second.startswith("  2 ")
     assert third.startswith("  3 ")
 
 
-def test_the_best_cannot_break_their_lines():
-    answers, _ = answering()
-    answers._stream.draw_end(
+def test_a_numbered_translation_stays_on_one_line(translate, visible):
+    runner = translate()
+    runner._stream.draw_end(
         Translation("a", 1, "eos", -1.0, 0, 1, candidates=(Candidate("a\nb", -1.0, -1.0), Candidate("c\r", -2.0, -2.0)))
     )
-    assert seen(answers._printer).endswith("  1   -1.000  a b\n  2   -2.000  c\n")
+    assert visible(runner._printer).endswith("  1   -1.000  a b\n  2   -2.000  c\n")
 
 
-def test_the_lines_of_a_file_are_lines_and_the_bar_leaves_nothing(tmp_path, monkeypatch):
+def test_translations_of_a_file_take_one_line_each_and_replace_the_progress_bar(
+    translate, visible, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.en").write_text("the cat\n\ni love you\n")
-    answers, shown = answering("/translate @a.en")
-    lines = shown.split("\n")
+    runner = translate("/translate @a.en")
+    lines = visible(runner._printer).split("\n")
     assert lines[1] == ""
-    assert "3 lines translated" in shown
-    answers._drawing.draw(Progress(1, 2))
-    answers._draw(Translation("x", 1, "eos", 0.0, 0, 1, item=1), None)
-    assert answers._drawing._bar._progress is None
+    assert "3 lines translated" in visible(runner._printer)
+    runner._drawing.draw(Progress(1, 2))
+    runner._draw(Translation("x", 1, "eos", 0.0, 0, 1, item=1), None)
+    assert runner._drawing._bar._progress is None
 
 
-def test_a_label_stands_on_the_line_of_what_follows():
-    on = printer()
-    drawing = Drawing(on)
-    drawing.draw(Notice("english -> french:", "label"))
-    on.write(Token("bonjour").text)
-    assert seen(on) == "english -> french: bonjour"
-
-
-def test_the_greeting_of_a_model_that_translates():
-    header = {"task": "translate", "about": "It translates English into French.", "examples": ["i love you."]}
-    lines = [line for line, _ in greeting("0.1.0", "english-french", header, 80)]
-    assert lines == [
-        "seqshell 0.1 · english-french",
-        "It translates English into French. Try  i love you.  then /attention, /top",
-        "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help",
-    ]
-    assert all(len(line) < 40 for line, _ in greeting("0.1.0", "english-french", header, 40))
+def test_the_languages_stay_on_the_line_of_the_answer(new_printer, visible):
+    printer = new_printer()
+    renderer = Drawing(printer)
+    renderer.draw(Notice("english -> french:", "label"))
+    printer.write(Token("bonjour").text)
+    assert visible(printer) == "english -> french: bonjour"

@@ -1,31 +1,15 @@
-"""A line and what becomes of it on the screen, without a keyboard: real shell, real model, a screen in memory."""
-
-import io
-import os
-import re
-import subprocess
-import sys
-import threading
-from types import SimpleNamespace
+"""What a line does and shows, without a keyboard: real shell, real model, a screen in memory."""
 
 import pytest
 
 import seqshell
-from seqshell.core.events import Steps
-from seqshell.terminal.background_load import BackgroundLoad
-from seqshell.terminal.line_runner import Answering
-from seqshell.terminal.printer import Printer
-from seqshell.terminal.script_steps import Step, steps_of
-from seqshell.terminal.signals import Signals, Terminated
-from seqshell.testing import tiny_model
+from seqshell.testing import tiny_classification_model, tiny_forecast_model, tiny_model, tiny_translation_model
 from seqshell.testing.shell import shell_for
 
 
-class Screen(io.StringIO):
-    encoding = "utf-8"
+def failing_plugin(error):
+    """A plugin with the command /burst, which raises an error: at once or, with an argument, after a text."""
 
-
-def raising(error):
     @seqshell.command("burst")
     def burst(shell, arguments):
         """Fail, after a while or at once."""
@@ -41,209 +25,117 @@ def raising(error):
     return Plugin()
 
 
-def answering(*plugins, vocabulary="\n abcdefgh"):
-    shell = shell_for(tiny_model(vocabulary), plugins=plugins, seed=7)
-    shell.interactive = True
-    return Answering(shell, Printer(Screen(), colours=0, width=lambda: 80), Signals())
+@pytest.fixture
+def runner(new_runner):
+    """A line runner for a tiny model."""
+    return new_runner(shell_for(tiny_model("\n abcdefgh"), seed=7))
 
 
-def seen(answers):
-    return re.sub(r"\x1b\[[0-9;]*m", "", answers._printer.stream.getvalue())
+@pytest.fixture
+def failing_runner(new_runner):
+    """Return a function that creates a line runner with a plugin whose command /burst raises an error."""
+
+    def create(error):
+        return new_runner(shell_for(tiny_model("\n abcdefgh"), plugins=(failing_plugin(error),), seed=7))
+
+    return create
 
 
-def test_a_message_is_answered_and_generates():
-    answers = answering()
-    outcome = answers.answer("abc")
+def test_a_message_is_fed_and_answered(runner, visible):
+    outcome = runner.answer("abc")
     assert outcome.done
     assert not outcome.put_back
-    assert "stopped at 200 tokens · Enter continues" in seen(answers)
-    assert answers.shell.session.position == 203
+    assert "stopped at 200 tokens · Enter continues" in visible(runner._printer)
+    assert runner.shell.session.position == 203
 
 
-def test_an_empty_line_goes_on():
-    answers = answering()
-    answers.answer("/set max_tokens 5")
-    answers.answer("abc")
-    answers.answer("")
-    assert answers.shell.session.position == 13
+def test_an_empty_line_continues_the_last_answer(runner):
+    runner.answer("/set max_tokens 5")
+    runner.answer("abc")
+    runner.answer("")
+    assert runner.shell.session.position == 13
 
 
-def test_a_line_that_changed_nothing_is_put_back():
-    answers = answering()
+@pytest.mark.parametrize("line", ["", "/# a comment"])
+@pytest.mark.parametrize(
+    "model",
+    [tiny_model, tiny_translation_model, tiny_classification_model, tiny_forecast_model],
+    ids=lambda f: f.__name__,
+)
+def test_an_empty_line_and_a_comment_are_no_error_before_the_first_message(new_runner, visible, model, line):
+    runner = new_runner(shell_for(model(), seed=7))
+    runner.answer("/set max_tokens 5")
+    outcome = runner.answer(line)
+
+    generates = line == "" and model is tiny_model
+    assert outcome.done
+    assert runner.shell.session.position == (5 if generates else 0)
+    assert generates or visible(runner._printer) == "max_tokens 5 (was 200)\n"
+
+
+def test_a_failed_line_that_changed_nothing_is_put_back(runner):
     for line in ("What?", "/lod", "/set temperature -1", "/undo"):
-        outcome = answers.answer(line)
+        outcome = runner.answer(line)
         assert outcome.put_back, line
         assert not outcome.done
-    assert answers.shell.session.position == 0
+    assert runner.shell.session.position == 0
 
 
-def test_a_line_that_showed_something_is_not_put_back():
-    answers = answering(raising(seqshell.UsageError("no more")))
-    assert answers.answer("/burst").put_back
-    outcome = answers.answer("/burst now")
+def test_a_failed_line_that_has_shown_something_is_not_put_back(failing_runner, visible):
+    runner = failing_runner(seqshell.UsageError("no more"))
+    assert runner.answer("/burst").put_back
+    outcome = runner.answer("/burst now")
     assert not outcome.put_back
-    assert seen(answers).endswith("so far\nno more\n")
+    assert visible(runner._printer).endswith("so far\nno more\n")
 
 
 @pytest.mark.parametrize(
     ("word", "command"), [("exit", "/exit"), ("quit", "/quit"), ("help", "/help"), ("clear", "/clear"), ("?", "/?")]
 )
-def test_words_that_are_commands_elsewhere_are_sent_with_a_note(word, command):
-    answers = answering(vocabulary="?xitquhelpcar")
-    answers.answer("/set max_tokens 1")
-    assert answers.answer(word).done
-    assert f"{word} goes to the model as text; the command is {command}\n" in seen(answers)
-    assert answers.shell.session.position == len(word) + 1
+def test_words_that_are_commands_in_other_programs_are_sent_with_a_note(new_runner, visible, word, command):
+    runner = new_runner(shell_for(tiny_model("?xitquhelpcar"), seed=7))
+    runner.answer("/set max_tokens 1")
+    assert runner.answer(word).done
+    assert f"{word} goes to the model as text; the command is {command}\n" in visible(runner._printer)
+    assert runner.shell.session.position == len(word) + 1
 
 
-def test_quit_carries_its_code():
-    assert answering().answer("/quit 3").quit == 3
-    assert answering().answer("/quit").quit == 0
+def test_quit_returns_its_exit_code(runner):
+    assert runner.answer("/quit 3").quit == 3
+    assert runner.answer("/quit").quit == 0
 
 
-def test_a_fault_is_one_line_that_names_the_log_and_the_shell_goes_on(tmp_path, monkeypatch):
+def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     monkeypatch.delenv("SEQSHELL_DEBUG", raising=False)
-    answers = answering()
-    monkeypatch.setattr(
-        answers.shell, "_message", lambda text: (_ for _ in ()).throw(ZeroDivisionError("by\x1b[2J zero"))
-    )
-    outcome = answers.answer("abc")
+    with monkeypatch.context() as faulty:
+        error = ZeroDivisionError("by\x1b[2J zero")
+        faulty.setattr(runner.shell, "_message", lambda text: (_ for _ in ()).throw(error))
+        outcome = runner.answer("abc")
+
     assert not outcome.done
     assert not outcome.put_back
-    shown = seen(answers).replace("\n", " ")
+    shown = visible(runner._printer).replace("\n", " ")
     assert "a fault inside seqshell: ZeroDivisionError: by^[[2J zero" in shown
     assert "Traceback" not in shown
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
-    monkeypatch.undo()
-    assert answers.answer("abc").done
+    assert runner.answer("abc").done
 
 
-def test_debugging_shows_the_traceback(tmp_path, monkeypatch):
+def test_debugging_shows_the_traceback(failing_runner, visible, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     monkeypatch.setenv("SEQSHELL_DEBUG", "1")
-    answers = answering(raising(ZeroDivisionError()))
-    answers.answer("/burst")
-    assert "Traceback (most recent call last)" in seen(answers)
+    runner = failing_runner(ZeroDivisionError())
+    runner.answer("/burst")
+    assert "Traceback (most recent call last)" in visible(runner._printer)
 
 
-def test_notices_are_told_after_the_line():
-    answers = answering()
-    answers.shell.notices.append(seqshell.Notice("peephole failed", "warning"))
-    answers.answer("/feed abc")
-    assert seen(answers).endswith("peephole failed\n")
-    assert answers.shell.notices == []
+def test_notices_of_the_shell_appear_after_the_line(runner, visible):
+    runner.shell.notices.append(seqshell.Notice("peephole failed", "warning"))
+    runner.answer("/feed abc")
+    assert visible(runner._printer).endswith("peephole failed\n")
+    assert runner.shell.notices == []
 
 
-def test_a_script_comes_as_steps():
-    assert answering().answer("/tour").steps is not None
-
-
-def test_steps_are_paragraphs_and_lines():
-    script = ("", "/# One", "/# two.", "/#", "/# Three.", "ROMEO:", "", '"""a', '/# b"""', "/undo", "/# The end.")
-    assert list(steps_of(Steps("x", script))) == [
-        Step(("One two.", "Three."), "ROMEO:"),
-        Step((), '"""a\n/# b"""'),
-        Step((), "/undo"),
-        Step(("The end.",), None),
-    ]
-
-
-# Signals
-
-
-def test_the_first_interrupt_is_gentle_and_the_second_is_not():
-    signals, told = Signals(), []
-    with signals.answering(lambda: told.append(True)):
-        signals._on_interrupt(2, None)
-        assert told == [True]
-        with pytest.raises(KeyboardInterrupt):
-            signals._on_interrupt(2, None)
-    with signals.answering(lambda: told.append(True)):
-        signals._on_interrupt(2, None)  # a new answer is asked gently again
-    assert told == [True, True]
-
-
-def test_an_interrupt_while_nothing_is_answered_ends_what_waits():
-    with pytest.raises(KeyboardInterrupt):
-        Signals()._on_interrupt(2, None)
-
-
-def test_being_told_to_leave_stops_the_answer_and_then_leaves():
-    told = []
-    with pytest.raises(Terminated) as terminated, Signals() as signals, signals.answering(lambda: told.append(True)):
-        os.kill(os.getpid(), 15)
-    assert told == [True]
-    assert terminated.value.status == 143
-
-
-def test_being_told_to_leave_interrupts_whatever_else_goes_on():
-    with pytest.raises(Terminated) as terminated, Signals():
-        os.kill(os.getpid(), 1)
-    assert terminated.value.status == 129
-
-
-# Loading
-
-
-def test_what_fails_to_load_is_told_to_whoever_waits():
-    failed = []
-    loading = BackgroundLoad(lambda: [][0], lambda: failed.append(True))
-    with pytest.raises(IndexError):
-        loading.wait()
-    assert failed == [True]
-    assert loading.failed
-    assert loading.built is None
-
-
-def test_loading_happens_once_and_elsewhere():
-    threads = []
-
-    def build():
-        threads.append(threading.current_thread())
-        return SimpleNamespace()
-
-    loading = BackgroundLoad(build)
-    loading.start()
-    assert loading.wait() is loading.wait()
-    assert len(threads) == 1
-    assert threads[0] is not threading.main_thread()
-
-
-FIRST_PAINT = """
-import io, sys
-from prompt_toolkit.input import create_pipe_input
-from prompt_toolkit.output import DummyOutput
-from seqshell.shell.startup import Options
-from seqshell.terminal.repl import Repl
-from seqshell.terminal.printer import Printer
-from seqshell.terminal.signals import Signals
-
-class Screen(io.StringIO):
-    encoding = "utf-8"
-
-with create_pipe_input() as keyboard:
-    printer = Printer(Screen())
-    conversation = Repl(Options(model=sys.argv[1], interactive=True), printer, Signals(), input=keyboard, output=DummyOutput())
-    conversation._loading.start = lambda: keyboard.send_text("\\x04")
-    assert conversation.run() == 0
-    assert "tiny: character RNN 1x8" in printer.stream.getvalue()
-loaded = {name for name in ("numpy", "torch", "numba", "rich", "importlib.metadata", "pluggy", "platformdirs", "tomllib") if name in sys.modules}
-plugins = {name for name in sys.modules if name.startswith("seqshell_")}
-print(sorted(loaded | plugins))
-"""
-
-
-def test_the_first_prompt_stands_before_anything_heavy_is_imported(tmp_path):
-    from seqshell.testing import tiny_checkpoint
-
-    checkpoint = tiny_checkpoint(tmp_path / "tiny.safetensors")
-    environment = os.environ | {"SEQSHELL_HOME": str(tmp_path)}
-    run = subprocess.run(
-        [sys.executable, "-c", FIRST_PAINT, str(checkpoint)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.stdout, run.stderr) == ("[]\n", "")
+def test_the_tour_returns_the_steps_of_its_script(runner):
+    assert runner.answer("/tour").steps is not None

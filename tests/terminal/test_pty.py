@@ -1,4 +1,4 @@
-"""The whole program in a real terminal: the first minute as it is drawn, signals, resizing, and the terminal as it was afterwards."""
+"""The whole program in a real terminal: the first minute, signals, plugins, resizing and the restored terminal."""
 
 import os
 import re
@@ -19,15 +19,15 @@ TIMEOUT = 30  # seconds; a loaded machine may be slow
 
 
 class Window:
-    """seqshell in a terminal of its own, with the screen that a person would see."""
+    """seqshell in a terminal, with the screen that the user sees."""
 
     def __init__(self, home, *arguments, size=(24, 80), program=(), **environment):
         self.screen = pyte.Screen(size[1], size[0])
-        self.screen.write_process_input = self.type  # it answers where the cursor is
+        self.screen.write_process_input = self.type  # reports the cursor position
         self.stream = pyte.Stream(self.screen)
         self.output = ""
         self.ended = False
-        wanted = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
+        settings = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -35,11 +35,11 @@ class Window:
         }
         program, *arguments = program or [sys.executable, "-m", "seqshell", *arguments]
         self.process = pexpect.spawn(
-            program, arguments, dimensions=size, env=inherited | wanted | environment, encoding="utf-8", cwd=home
+            program, arguments, dimensions=size, env=inherited | settings | environment, encoding="utf-8", cwd=home
         )
 
     def read(self, seconds=0.05):
-        """Take in what the program has written."""
+        """Read what the program has written."""
         try:
             text = self.process.read_nonblocking(100_000, seconds)
         except pexpect.TIMEOUT:
@@ -58,17 +58,17 @@ class Window:
     def text(self):
         return "\n".join(self.lines).rstrip()
 
-    def until(self, wanted):
+    def until(self, pattern):
         """Wait until the screen shows a pattern."""
         end = time.monotonic() + TIMEOUT
-        while not re.search(wanted, self.text, re.MULTILINE):
-            self.wait(end, f"no {wanted!r}")
+        while not re.search(pattern, self.text, re.MULTILINE):
+            self.wait(end, f"no {pattern!r}")
         return self
 
-    def wait(self, end, complaint):
-        """Read on; the test fails when time is up or the program has ended."""
+    def wait(self, end, problem):
+        """Read once more; fails if the time is up or the program has ended."""
         late = self.ended or time.monotonic() > end
-        assert not late, f"{complaint} in\n{self.text}"
+        assert not late, f"{problem} in\n{self.text}"
         self.read()
 
     def type(self, keys):
@@ -76,7 +76,7 @@ class Window:
         return self
 
     def enter(self, line):
-        """Send a line and wait until the next prompt stands below it."""
+        """Send a line and wait for the next prompt."""
         before = self.prompts
         self.type(line + "\r")
         end = time.monotonic() + TIMEOUT
@@ -86,7 +86,7 @@ class Window:
 
     @property
     def prompts(self):
-        """How many prompts there were: each asks for bracketed pastes, but on a dumb terminal."""
+        """The number of prompts so far: each turns on bracketed paste, except on a dumb terminal."""
         return self.output.count("\x1b[?2004h") or self.output.count(">>> ")
 
     @property
@@ -94,7 +94,7 @@ class Window:
         return self.lines[self.screen.cursor.y].startswith(">>>")
 
     def status(self):
-        """The exit status, once the program has ended."""
+        """Wait for the end of the program and return its exit status."""
         end = time.monotonic() + TIMEOUT
         while self.process.isalive():
             assert time.monotonic() < end, f"still running:\n{self.text}"
@@ -108,9 +108,9 @@ class Window:
 def shared_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     (home / "models").mkdir()
-    told = {"about": "It goes on with what you write.", "examples": ["ROMEO:"]}
+    header = {"about": "It continues what you write.", "examples": ["ROMEO:"]}
     tiny_checkpoint(
-        home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **told
+        home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **header
     )
     return home
 
@@ -134,10 +134,10 @@ def window(home):
         each.process.close(force=True)
 
 
-def test_the_first_minute_looks_as_it_is_drawn(window):
-    screen = window("--seed", "1").until(">>> ROMEO:")  # the example, in grey
+def test_the_first_minute_on_the_screen(window):
+    screen = window("--seed", "1").until(">>> ROMEO:")  # the grey example
     assert screen.lines[0] == "seqshell 0.1 · shakespeare: character RNN 1x16, 2.5k parameters"
-    assert screen.lines[1] == "It goes on with what you write. Try  ROMEO:  then /undo, /regen 3, /top"
+    assert screen.lines[1] == "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top"
     assert screen.lines[2] == "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help"
 
     screen.until("seed 1 · main at 0").enter("\x1b[C")
@@ -160,7 +160,7 @@ def test_the_first_minute_looks_as_it_is_drawn(window):
     screen.until("main at 5")
 
 
-def test_the_same_seed_gives_the_same_text_as_a_script(window, home):
+def test_the_same_seed_gives_the_same_text_as_in_a_script(window, home):
     screen = window("--seed", "3").until(">>>").enter("ROMEO:").until("30 tokens")
     environment = os.environ | {"SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": ""}
     scripted = pexpect.run(
@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_text_as_a_script(window, home):
     assert shown == scripted.replace("\r\n", "").rstrip("\n")
 
 
-def test_an_answer_stops_at_a_token_and_goes_on(window):
+def test_an_interrupted_answer_can_be_continued(window):
     screen = window("--seed", "1", "--set", "pace=50", "--set", "max_tokens=5000").until(">>>")
     screen.type("ROMEO:\r").until(r"main at 0|ROMEO:\n\S").type("")
     time.sleep(0.5)
@@ -182,10 +182,12 @@ def test_an_answer_stops_at_a_token_and_goes_on(window):
     screen.until(f"main at {number + 6}").enter("/set max_tokens 3").enter("").until(f"main at {number + 9}")
 
 
-def test_a_translation_and_what_it_looked_at_can_be_read_at_eighty_columns(window, home, tmp_path):
+def test_attention_weights_are_readable_in_eighty_columns(window, home, tmp_path):
     words = [f"word{number}" for number in range(40)]
-    told = {"about": "It makes no sense of words.", "examples": ["word1 word2"], "defaults": {"max_tokens": 6}}
-    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", " ".join(words), " ".join(words), seed=3, **told)
+    header = {"about": "It translates words.", "examples": ["word1 word2"], "defaults": {"max_tokens": 6}}
+    path = tiny_translation_checkpoint(
+        tmp_path / "words.safetensors", " ".join(words), " ".join(words), seed=3, **header
+    )
     screen = window("--seed", "1", size=(40, 80)).until("main at 0").enter(f"/translate -m {path} {' '.join(words)}")
     screen.until("words: word").until("/attention shows the weights").until("shakespeare · sample").enter("/attention")
     start = screen.lines.index(">>> /attention")
@@ -198,7 +200,7 @@ def test_a_translation_and_what_it_looked_at_can_be_read_at_eighty_columns(windo
     assert len(blocks - {"default"}) > 1
 
 
-def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
+def test_a_translation_model_is_greeted_answers_and_is_undone(window, home, tmp_path):
     path = tiny_translation_checkpoint(
         tmp_path / "words.safetensors", seed=3, examples=["i love you"], defaults={"max_tokens": 6}
     )
@@ -210,8 +212,7 @@ def test_a_model_that_translates_greets_and_is_undone(window, home, tmp_path):
     assert "english" not in screen.text
 
 
-def test_an_empty_prompt_proposes_an_example_of_the_model_that_is_open(window, home):
-    """Until that model has read something."""
+def test_an_empty_prompt_suggests_an_example_until_the_model_has_read_something(window, home):
     (home / "plays").mkdir()
     tiny_checkpoint(home / "plays" / "tiny.safetensors", VOCABULARY, hidden_size=16, examples=["HAMLET:"])
     opened = window().until("^>>> ROMEO:").enter("/load ./plays/tiny.safetensors").until("^>>> HAMLET:")
@@ -220,19 +221,19 @@ def test_an_empty_prompt_proposes_an_example_of_the_model_that_is_open(window, h
     opened.enter("/undo").until("^>>> HAMLET:")
 
 
-def test_typing_during_an_answer_waits_for_the_prompt(window):
+def test_keys_typed_during_an_answer_go_to_the_next_prompt(window):
     screen = window("--set", "pace=20", "--set", "max_tokens=10").until(">>>").type("ROMEO:\r").until(r"ROMEO:\n\S")
-    screen.type("/undo\r").until("/redo brings")
+    screen.type("/undo\r").until("/redo restores")
     answer = screen.text.partition(">>> ROMEO:")[2].partition(">>> /undo")[0]
     assert "/undo" not in answer.partition("10 tokens")[0]
 
 
-def test_ctrl_d_leaves_keeps_the_session_and_restores_the_terminal(window, home):
+def test_ctrl_d_quits_and_saves_the_session(window, home):
     screen = window().until("main at 0")
     before = screen.process.getecho()
     screen.enter("ROMEO:").type("\x04").until("saved as last · seqshell --restore last continues here")
     assert screen.status() == 0
-    assert before is False  # while the prompt stands
+    assert before is False  # at the prompt
     assert (home / "sessions" / "last.safetensors").is_file()
 
     again = window("--restore", "last").until("main at 36")
@@ -240,35 +241,35 @@ def test_ctrl_d_leaves_keeps_the_session_and_restores_the_terminal(window, home)
     again.enter("/continue 4").until("main at 40")
 
 
-def test_quit_gives_its_code(window):
+def test_quit_sets_the_exit_status(window):
     assert window().until(">>>").type("/quit 7\r").status() == 7
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_at_the_prompt_keeps_the_session(window, home, signum, status):
+def test_a_signal_at_the_prompt_saves_the_session(window, home, signum, status):
     screen = window().until("main at 0").enter("ROMEO:")
     screen.process.kill(signum)
     assert screen.status() == status
     assert (home / "sessions" / "last.safetensors").is_file()
-    assert screen.output.rstrip().endswith("\x1b[0m")  # the dim line that says how to come back
+    assert screen.output.rstrip().endswith("\x1b[0m")  # the dim line about the saved session
 
 
-@pytest.mark.parametrize("way", ["/quit", "signal"])
-def test_the_terminal_is_as_it_was_before(window, home, way):
+@pytest.mark.parametrize("end", ["/quit", "signal"])
+def test_the_terminal_mode_is_restored(window, home, end):
     command = f"stty -g >before; {sys.executable} -m seqshell; echo left $?; stty -g >after"
     screen = window(program=["/bin/sh", "-c", command]).until("main at 0").enter("ROMEO:")
-    if way == "signal":
+    if end == "signal":
         shell = screen.process.pid
         (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
         os.kill(int(child), signal.SIGTERM)
     else:
         screen.type("/quit\r")
-    screen.until("left 143" if way == "signal" else "left 0")
+    screen.until("left 143" if end == "signal" else "left 0")
     screen.status()
     assert (home / "after").read_text() == (home / "before").read_text()
 
 
-def test_a_signal_in_an_answer_stops_it_at_a_token_and_leaves(window, home):
+def test_a_signal_during_an_answer_saves_the_session(window, home):
     screen = (
         window("--set", "pace=20", "--set", "max_tokens=5000").until("main at 0").type("ROMEO:\r").until(r"ROMEO:\n\S")
     )
@@ -277,14 +278,14 @@ def test_a_signal_in_an_answer_stops_it_at_a_token_and_leaves(window, home):
     assert (home / "sessions" / "last.safetensors").is_file()
 
 
-def test_a_model_that_is_missing_ends_with_status_3(window):
+def test_a_missing_model_ends_the_program_with_status_3(window):
     screen = window("-m", "shakespear")
     assert screen.status() == 3
     assert "no model 'shakespear'; did you mean shakespeare?" in screen.text
 
 
-def test_ctrl_c_gets_out_of_a_plugin_that_hangs_and_names_it(window, home):
-    """A second one at once, or the first one after a while."""
+def test_ctrl_c_stops_a_plugin_that_hangs_and_names_it(window, home):
+    """The second Ctrl-C stops it at once, the first one after a while."""
     (home / "plugins").mkdir()
     (home / "plugins" / "sleepy.py").write_text(
         "import time, seqshell\n"
@@ -314,7 +315,7 @@ def test_ctrl_c_gets_out_of_a_plugin_that_hangs_and_names_it(window, home):
     screen.enter("ROMEO:").until("stopped at 30 tokens").enter("/state").until("position")
 
 
-def test_a_slow_import_is_announced_and_what_it_prints_does_not_reach_the_screen(window, home):
+def test_a_slow_import_is_reported_and_its_output_is_escaped(window, home):
     (home / "plugins").mkdir()
     (home / "plugins" / "slow.py").write_text(
         "import time, seqshell\n"
@@ -338,7 +339,7 @@ def test_a_slow_import_is_announced_and_what_it_prints_does_not_reach_the_screen
     assert "\x1b[2J" not in screen.output
 
 
-def test_a_plugin_that_fails_on_import_is_named_and_left_out(window, home):
+def test_a_plugin_that_fails_on_import_is_named_and_skipped(window, home):
     (home / "plugins").mkdir()
     (home / "plugins" / "peephole.py").write_text("raise RuntimeError('no \\x1b[2J luck')\n")
     screen = window(SEQSHELL_PLUGINS="peephole", size=(24, 120)).until("peephole failed: /plugins").enter("ROMEO:")
@@ -346,7 +347,7 @@ def test_a_plugin_that_fails_on_import_is_named_and_left_out(window, home):
     assert "no ^[[2J luck" in screen.output or "\x1b[2J" not in screen.output
 
 
-def test_ctrl_c_leaves_an_import_that_hangs_behind(window, home):
+def test_ctrl_c_returns_to_the_prompt_when_an_import_hangs(window, home):
     (home / "plugins").mkdir()
     (home / "plugins" / "hung.py").write_text("import time\ntime.sleep(1000)\n")
     screen = window(SEQSHELL_PLUGINS="hung", size=(24, 100)).until(">>> ROMEO:").type("ROMEO:\r")
@@ -357,7 +358,7 @@ def test_ctrl_c_leaves_an_import_that_hangs_behind(window, home):
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
-def test_it_works_without_colours_and_on_poor_terminals(window, environment):
+def test_it_works_without_colours_and_on_simple_terminals(window, environment):
     screen = (
         window("--set", "surprisal=on", **environment)
         .until(">>>")
@@ -372,7 +373,7 @@ def test_it_works_without_colours_and_on_poor_terminals(window, environment):
     assert screen.type("\x04").status() == 0
 
 
-def test_it_follows_a_resized_window(window):
+def test_output_fits_a_resized_window(window):
     screen = window(size=(24, 80)).until("main at 0")
     screen.process.setwinsize(20, 60)
     screen.screen.resize(20, 60)
@@ -380,14 +381,14 @@ def test_it_follows_a_resized_window(window):
     assert all(len(line) < 60 for line in screen.lines)
 
 
-def test_the_tour_goes_line_by_line_and_ctrl_c_leaves_it(window):
+def test_the_tour_runs_line_by_line_and_ctrl_c_ends_it(window):
     screen = window().until("main at 0").enter("/tour").until("Ctrl-C ends the script")
-    waiting = screen.lines[screen.screen.cursor.y]
-    assert waiting.startswith(">>> /")
+    line = screen.lines[screen.screen.cursor.y]
+    assert line.startswith(">>> /")
     screen.enter("").enter("")
     screen.type("\x03").until("script ended; you can continue from here").until(r"^>>>$")
 
 
-def test_the_toolbar_stands_below_the_prompt_where_the_terminal_cannot_tell_the_cursor(window):
+def test_the_toolbar_appears_on_terminals_that_do_not_report_the_cursor_position(window):
     screen = window(PROMPT_TOOLKIT_NO_CPR="1").until("main at 0").enter("ROMEO:").until("main at 36")
     assert screen.lines[screen.screen.cursor.y + 1].startswith("shakespeare · sample · seed ")
