@@ -200,7 +200,7 @@ def test_long_texts_are_explained_in_batches(monkeypatch):
     session = Session(model)
     text = "abcdefgh" * 20
     whole = session.classify(text, explain=True)
-    monkeypatch.setattr("seqshell.session.attribution.MOST_ROWS", 7)
+    monkeypatch.setattr("seqshell.session.attribution.MAX_ROWS", 7)
     parts = session.classify(text, explain=True)
     assert [change for _, change in parts.moved] == pytest.approx([change for _, change in whole.moved], abs=1e-5)
 

@@ -144,7 +144,7 @@ def test_nothing_has_changed_after_values_that_cannot_be_read(wrong):
 def test_a_value_far_outside_of_the_data_is_refused():
     with pytest.raises(
         UsageError,
-        match=r"1e\+30 is too far from what the model was trained on: value has the mean 10 and the standard deviation 2",
+        match=r"1e\+30 is too far from the training data: value has the mean 10 and the standard deviation 2",
     ):
         session_on().observe("9.8 1e30")
 

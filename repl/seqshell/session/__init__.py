@@ -1,4 +1,4 @@
-"""The live model in time: snapshots, the timeline, and the session that moves along it. Knows no terminal, command or plugin."""
+"""A model with its state and its history. Knows nothing of terminals, commands or plugins."""
 
 from seqshell.session.session import Session
 

@@ -1,4 +1,4 @@
-"""How a session answers: the strategy, the sampler chain, and several candidates from one position, each on its own branch."""
+"""How a session answers: the strategy, the sampler chain, and candidates, each on its own branch."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Generate = Callable[[GenerationPlan, int, int | None, End], Answer]  # plan, tur
 class Answers:
     """Generates answers from the current position.
 
-    samplers, strategies: those that settings may name. excluded: ids that are never drawn; at first PAD, BOS and UNK, if the
-    tokenizer has them. replaces_unknown: in a translation, the source word that the model attended to most replaces UNK; if
-    the model has attention, UNK may then be drawn.
+    samplers, strategies: those that settings may name. excluded: ids that are never drawn; at first PAD, BOS and UNK,
+    if the tokenizer has them. replaces_unknown: in a translation, the source word that the model attended to most
+    replaces UNK; if the model has attention, UNK may then be drawn.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Answers:
     def candidates(
         self, plans: list[GenerationPlan], point: int, turn: int, generate: Generate, *, of_one_search: bool
     ) -> Answer:
-        """Generate one candidate per plan from the node `point`, each on its own branch; the first becomes the current one.
+        """Generate one candidate per plan from the node `point`, each on a branch; the first becomes the current one.
 
         of_one_search: the plans are equal, and the candidates are the best answers of one search.
         """

@@ -1,6 +1,6 @@
-"""Why a model chose a label: by how much each token of the text moved the log-odds ln(p / (1 - p)) of it.
+"""Why a model chose a label: by how much each token of the text moved the label's log-odds ln(p / (1 - p)).
 
-What was believed before the first token, and of a text without any, is the uniform distribution.
+Before the first token, and for a text without tokens, all labels are equally likely.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session.checked_decoder import CheckedDecoder
 
-MOST_ROWS = 64  # texts that are read together with one token left out of each
+MAX_ROWS = 64  # texts, each without one of the tokens, that are read together
 
 
 def log_odds(outputs: NDArray[Any], index: int) -> float:
@@ -27,9 +27,9 @@ def log_odds(outputs: NDArray[Any], index: int) -> float:
 
 
 def by_stepping(decoder: CheckedDecoder, ids: list[int], index: int, stopped: Callable[[], bool]) -> list[float] | None:
-    """For each token, log-odds of the label after it less those before it: they add up to the last less the first.
+    """For each token, the label's log-odds after it minus those before it: the sum is the last minus the first.
 
-    None when `stopped` says that nobody waits any more.
+    None if `stopped` returns True before the end.
     """
     before, state = _initial_log_odds(decoder), decoder.initial_state(1)
     moved = []
@@ -46,20 +46,19 @@ def by_stepping(decoder: CheckedDecoder, ids: list[int], index: int, stopped: Ca
 def by_leaving_out(
     decoder: CheckedDecoder, ids: list[int], index: int, stopped: Callable[[], bool]
 ) -> list[float] | None:
-    """For each token, log-odds of the label for the whole text less those without that token: they do not add up to anything.
+    """For each token, the label's log-odds for the whole text minus those without the token: the sum means nothing.
 
-    The text is read as often as it has tokens. None when `stopped` says that nobody waits any more.
+    The text is read once per token. None if `stopped` returns True before the end.
     """
     whole = log_odds(decoder.feed(np.array([ids], np.int64), decoder.initial_state(1))[0][0], index)
     if len(ids) == 1:
         return [whole - _initial_log_odds(decoder)]
     moved: list[float] = []
-    for start in range(0, len(ids), MOST_ROWS):
+    for start in range(0, len(ids), MAX_ROWS):
         if stopped():
             return None
-        rows = np.array(
-            [ids[:place] + ids[place + 1 :] for place in range(start, min(len(ids), start + MOST_ROWS))], np.int64
-        )
+        places = range(start, min(len(ids), start + MAX_ROWS))
+        rows = np.array([ids[:place] + ids[place + 1 :] for place in places], np.int64)
         outputs, _ = decoder.feed(rows, decoder.initial_state(len(rows)))
         moved += [whole - log_odds(row, index) for row in outputs]
     return moved

@@ -23,8 +23,8 @@ class Return:
 class BranchState:
     """Where a branch is and where it came from. node and retry of the current branch are updated when it is left.
 
-    parent, fork: the parent branch and the position where this one left it. point, turn: if it holds a candidate, the node
-    before that answer and the answer's turn; else point is -1.
+    parent, fork: the parent branch and the position where this one left it. point, turn: if it holds a candidate, the
+    node before that answer and the answer's turn; else point is -1.
     """
 
     name: str
@@ -37,7 +37,10 @@ class BranchState:
     returns: list[Return] = field(default_factory=list)
 
     def remember_return(self, node: int, retry: int, target: int) -> None:
-        """Let redo go from `target` back to `node`. Redos that do not start at `node` can no longer be reached: forget them."""
+        """Let redo go from `target` back to `node`.
+
+        Redos that do not start at `node` can no longer be reached: forget them.
+        """
         while self.returns and self.returns[-1].left != node:
             self.returns.pop()
         self.returns.append(Return(target, node, retry))

@@ -1,4 +1,4 @@
-"""Every model call of a session: outputs are checked, and a fault is reported with the model's name before anything is committed."""
+"""Every model call of a session: outputs are checked, and faults name the model, before anything is committed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from seqshell.session.timeline import Read
 class OutputRules:
     """What the outputs of a model must look like. shape: of one row, [V] for logits of tokens.
 
-    allows_impossible: -inf is valid (an impossible token) if at least one value of each row is finite; else every value must
-    be finite. noun: what a value is called in error messages.
+    allows_impossible: -inf is valid (an impossible token) if at least one value of each row is finite; else every value
+    must be finite. noun: what a value is called in error messages.
     """
 
     shape: tuple[int, ...]
@@ -51,14 +51,20 @@ class CheckedDecoder:
             raise self._failed(error) from error
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS. PluginError if the model fails."""
+        """source: [B, S] int64, padded right; lengths: [B].
+
+        Returns the state before BOS. PluginError if the model fails.
+        """
         try:
             return cast(SourceDecoder, self._decoder).encode(source, lengths)
         except (Exception, SystemExit) as error:
             raise self._failed(error) from error
 
     def begin(self, source: Sequence[int]) -> tuple[NDArray[Any], State]:
-        """Encode one row of source ids, EOS included, and read BOS. Returns outputs [1, V] for the first target token, state."""
+        """Encode one row of source ids, EOS included, and read BOS.
+
+        Returns outputs [1, V] for the first target token, state.
+        """
         return self.step(np.array([BOS]), self.encode(np.array([source], np.int64), np.array([len(source)])))
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -67,8 +73,8 @@ class CheckedDecoder:
             outputs, state = self._step(inputs, state)
         except (Exception, SystemExit) as error:
             raise self._failed(error) from error
-        # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each value. It may
-        # overflow, or meet an -inf that is allowed: then `_check` decides.
+        # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each value. It
+        # may overflow, or meet an -inf that is allowed: then `_check` decides.
         try:
             is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
         except (TypeError, AttributeError):
@@ -87,7 +93,10 @@ class CheckedDecoder:
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
-        """One row of ids: fed together, or stepped over if it is a single token that was drawn. Returns outputs [1, V], state."""
+        """One row of ids: fed together, or stepped over if it is a single token that was drawn.
+
+        Returns outputs [1, V], state.
+        """
         if how == Read.FED:
             return self.feed(np.array([ids], np.int64), state)
         return self.step(np.array(ids, np.int64), state)

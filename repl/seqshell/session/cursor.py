@@ -22,7 +22,8 @@ TAIL_TOKENS = 64  # tokens that are searched for the last bytes; special tokens 
 class Cursor:
     """A model, the current snapshot (`here`), and every position that it was at.
 
-    `interrupted` is set from outside, by a signal handler or another thread, to stop what is running. budget: bytes for snapshots.
+    `interrupted` is set from outside, by a signal handler or another thread, to stop what is running. budget: bytes for
+    snapshots.
     """
 
     def __init__(self, model: Model, decoder: CheckedDecoder, budget: float) -> None:
@@ -58,11 +59,14 @@ class Cursor:
         return self.no_outputs(), self.decoder.initial_state(1)
 
     def no_outputs(self) -> NDArray[Any]:
-        """Zeros [1, V]. As logits, they are the uniform distribution: before the first token, no token is more likely."""
+        """Zeros [1, V].
+
+        As logits, they are the uniform distribution: before the first token, no token is more likely.
+        """
         return np.zeros((1, *self.decoder.shape), np.float32)
 
     def feed(self, ids: list[int], turn: int, draw: Draw) -> int:
-        """Read ids in chunks that end where the position is a multiple of the timeline's stride; returns how many were read.
+        """Read ids in chunks that end at multiples of the timeline's stride; returns how many were read.
 
         If the model fails, nothing has changed; an interrupt keeps the chunks that were read.
         """
@@ -84,7 +88,10 @@ class Cursor:
     # Back
 
     def snapshot(self, node: int) -> Snapshot:
-        """The whole snapshot of a node. If it is gone, the calls that led to it are repeated from the last one that is kept."""
+        """The whole snapshot of a node.
+
+        If it is gone, the calls that led to it are repeated from the last one that is kept.
+        """
         if node == self.here.node:
             return self.here
         snapshot = self.store.get(node)

@@ -1,6 +1,7 @@
 """An answer of the model, token by token.
 
-Each token is committed before it is emitted, so that wherever the consumer stops, the session is at the last token emitted.
+Each token is committed before it is emitted, so that wherever the consumer stops, the session is at the last token
+emitted.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ def answer(
     candidate: int | None = None,
     end: End | None = None,
 ) -> Generator[Token | Finished, None, None]:
-    """Generate from the current snapshot: yields a Token for each token, then Finished. `end` is filled in for the caller.
+    """Generate from the current snapshot: yields a Token for each token, then Finished. Fills in `end`.
 
-    If the consumer stops iterating, moves the session or interrupts, the session stays at the last token emitted. A fault ends
-    the answer with Finished (stop="error") and then raises the SeqshellError that names its owner; a UsageError before the
-    first token is raised without Finished.
+    If the consumer stops iterating, moves the session or interrupts, the session stays at the last token emitted. A
+    fault ends the answer with Finished (stop="error") and then raises the SeqshellError that names its owner; a
+    UsageError before the first token is raised without Finished.
     """
     timeline, store, token_text, samplers = cursor.timeline, cursor.store, cursor.token_text, plan.samplers
     here = cursor.here
@@ -103,8 +104,8 @@ def answer(
 def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Step]:
     """The steps that belong to the answer, each as soon as that is certain; `end` says why there are no more.
 
-    Tokens that may be the beginning of a stop text wait. An interrupt discards them: they are drawn again later, so that an
-    interrupted and continued answer equals an uninterrupted one. Any other end makes them part of the answer.
+    Tokens that may be the beginning of a stop text wait. An interrupt discards them: they are drawn again later, so
+    that an interrupted and continued answer equals an uninterrupted one. Any other end makes them part of the answer.
     """
     stop, token_text = plan.stop, cursor.token_text
     watch = StopTexts(stop.texts, cursor.answered_bytes(StopTexts.reach(stop.texts))) if stop.texts else None
@@ -173,7 +174,10 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterat
 
 
 def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:
-    """The steps of an answer that a search found. Leaves that do not change are one array in all states; none is a view of a batch."""
+    """The steps of an answer that a search found.
+
+    Leaves that do not change are one array in all states; none is a view of a batch.
+    """
     before = cursor.here.state
     for token, state, outputs in zip(found.ids, found.states, found.outputs, strict=True):
         before = map_leaves(_unchanged_or_detached, state, before)

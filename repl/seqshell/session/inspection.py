@@ -1,4 +1,4 @@
-"""Inspect the current snapshot without changing it: the text, the most likely tokens, the score of a text, the size of the state."""
+"""Inspect the current snapshot without changing it: its text, the most likely tokens, the score of a text, its size."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _bytes_to(cursor: Cursor, node: int, start: int) -> bytes:
 
 
 def texts_to(cursor: Cursor, node: int) -> list[str]:
-    """The text of each token up to a node; a character that is spread over several tokens belongs to the last of them."""
+    """The text of each token up to a node; a character of several tokens belongs to the last of them."""
     ids = cursor.timeline.ids
     return _texts(_piece(cursor, number, ids[number]) for number in cursor.timeline.nodes_to(node))
 
@@ -193,13 +193,13 @@ def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
         f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
     )
     shown["going back"] = (
-        f"at most {STRIDE} steps are read again where snapshots were thinned out" if store.is_thinned else "at once"
+        f"reads up to {STRIDE} tokens again, because old snapshots were removed" if store.is_thinned else "at once"
     )
     return shown
 
 
 def _norms(leaf: Any) -> str:
-    """One norm per layer for a leaf [L, H], one norm for any other shape; integers, such as the last tokens, are shown themselves."""
+    """One norm per layer for a leaf [L, H], one norm for any other shape; integers are shown as they are."""
     if leaf.dtype.kind != "f":
         numbers = leaf.ravel()
         return ", ".join(map(str, numbers[:NUM_INTEGERS].tolist())) + (", ..." if numbers.size > NUM_INTEGERS else "")

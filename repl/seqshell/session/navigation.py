@@ -1,4 +1,4 @@
-"""Moving a session through its history: turns, undo and redo, positions, branches, and the draws that belong to each."""
+"""Moving a session through its history: turns, undo and redo, positions, branches, and their draws."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from seqshell.session.timeline import Timeline, TranslationSource
 class Navigator:
     """Moves a cursor through its history. It alone owns the turn, the retry number, the seed and the branches.
 
-    A turn is what undo and redo step over: all that is committed between two calls of begin_turn. If begin_turn is never
-    called, a turn is what was fed and the answer to it. Every move computes the snapshot first: if that fails, nothing has moved.
+    A turn is what undo and redo step over: all that is committed between two calls of begin_turn. If begin_turn is
+    never called, a turn is what was fed and the answer to it. Every move computes the snapshot first: if that fails,
+    nothing has moved.
 
-    Draws are counted, not stored: the random number of a token is a hash of (seed, retry, position). So a position that is
-    reached again draws the same token, two branches agree until their seed or retry number differs, and regenerate only has
-    to choose a retry number that no answer at this point has used.
+    Draws are counted, not stored: the random number of a token is a hash of (seed, retry, position). So a position that
+    is reached again draws the same token, two branches agree until their seed or retry number differs, and regenerate
+    only has to choose a retry number that no answer at this point has used.
 
     stands_alone(timeline, node): True if the text up to a node does not continue what was before its root.
     """
@@ -64,7 +65,10 @@ class Navigator:
         self.turn += 1
 
     def use_turn(self, *, answers: bool) -> int:
-        """The turn that the next commit belongs to. Without begin_turn, whatever follows an answer or a move begins a turn."""
+        """The turn that the next commit belongs to.
+
+        Without begin_turn, whatever follows an answer or a move begins a turn.
+        """
         if not self._has_lines and self._is_answered:
             self.turn += 1
         self._is_answered = answers
@@ -89,7 +93,7 @@ class Navigator:
         return self.cursor.feed(list(ids), self.use_turn(answers=False), self.draw)
 
     def restart(self, ids: Sequence[int] = (), source: TranslationSource | None = None, *, whole: bool = False) -> None:
-        """Go to a new root, where nothing but a source was read, and read ids, in one turn. After an error nothing has changed.
+        """Go to a new root, with a source if given, and read ids, in one turn. After an error nothing has changed.
 
         whole: an interrupt before all ids were read is an error.
         """

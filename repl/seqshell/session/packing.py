@@ -1,4 +1,4 @@
-"""How the parts of a saved session become tensors and come back: leaves of many snapshots, and JSON."""
+"""The parts of a saved session as tensors, and back: the leaves of many snapshots, and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The tensors of one leaf [1, ...] of many snapshots."""
+    """One leaf [1, ...] of many snapshots as tensors; an array that several of them share is stored once."""
     different = list({id(leaf): leaf for leaf in leaves}.values())
     tensors = {}
     if len(different) < len(leaves):
@@ -27,7 +27,10 @@ def stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """A leaf of every snapshot, each an array of its own, or a shared one where it was shared. like: a leaf as the model makes it, for each."""
+    """One leaf of every snapshot; arrays that were shared are shared again.
+
+    like: for each snapshot, the leaf as the model makes it, for its shape and dtype.
+    """
     together = tensors[name].astype(like[0].dtype, copy=False)
     shapes, count = tensors.get(f"{name}.shapes"), len(like)
     if shapes is None:
@@ -46,12 +49,12 @@ def unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDA
 
 
 def as_tensor(value: Any) -> NDArray[np.uint8]:
-    """JSON in a tensor: it may be larger than a header."""
+    """JSON in a tensor, because it may be too large for a header."""
     return np.frombuffer(json.dumps(value).encode(), np.uint8)
 
 
 def plain(value: Any) -> Any:
-    """Arrays and numpy's numbers in JSON."""
+    """Arrays and numpy's numbers as JSON; for `json.dumps(default=...)`."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -66,7 +69,7 @@ def plain(value: Any) -> Any:
 
 
 def array_of(value: dict[str, Any]) -> Any:
-    """The arrays that `plain` made JSON of; other objects as they are."""
+    """The array that `plain` wrote as JSON; other objects as they are. For `json.loads(object_hook=...)`."""
     if value.keys() == {"array"} and isinstance(value["array"], list) and len(value["array"]) == 3:
         kind, shape, data = value["array"]
         return np.frombuffer(base64.b64decode(data), np.dtype(kind)).reshape(shape).copy()

@@ -1,7 +1,7 @@
 """A session <-> one file, in the format of checkpoints: every token, the branches, and snapshots to go back to.
 
-The JSON header has kind "session", the model's name, path and fingerprint, seed, retry, turn, strategy, chains, the current
-branch, and all branches with their redos. The tensors:
+The JSON header has kind "session", the model's name, path and fingerprint, seed, retry, turn, strategy, chains, the
+current branch, and all branches with their redos. The tensors:
 
     ids [N] int32                 the token of every node, -1 for a root
     runs.* [R]                    first, parent, turn, read, seed, retry of every run (see Timeline)
@@ -14,9 +14,9 @@ branch, and all branches with their redos. The tensors:
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
     values [R, F] float64         the rows of a series, by the ids that stand for them
 
-Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, and those of a search in a text
-that is not a translation. Going back to another one reads at most 32 tokens again, by the same calls. Sources are encoded
-again when needed.
+Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, and those of a search
+in a text that is not a translation. Going back to another one reads at most 32 tokens again, by the same calls. Sources
+are encoded again when needed.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ def saved_model(path: Path) -> SavedModel:
 
 
 def write(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
-    """Write a session. Either the old file or the new one exists at any time. CheckpointError if it cannot be written."""
+    """Write a session.
+
+    Either the old file or the new one exists at any time. CheckpointError if it cannot be written.
+    """
     navigator.keep_place()
     kept = _worth_keeping(cursor, navigator.branches)
     memories, chains = _memories(cursor, kept, answers.chain)
@@ -138,7 +141,7 @@ def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
 def _memories(
     cursor: Cursor, kept: list[Snapshot], chain: tuple[Sampler, ...]
 ) -> tuple[list[list[Any]], list[tuple[Sampler, ...]]]:
-    """What samplers remember, [node, number of the chain, memories] each, and the chains; `chain` is the first of them."""
+    """What samplers remember, [node, number of the chain, memories] each, and the chains, `chain` first."""
     chains = [chain]
     remembered = {node: (values, samplers) for node, values, samplers in cursor.store.all_memories()}
     remembered.update({each.node: (each.memories, each.samplers) for each in kept if has_memory(each.memories)})

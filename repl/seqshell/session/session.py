@@ -1,4 +1,4 @@
-"""A model with its state and history: read, generate, go back, branch, save. Knows nothing of terminals, commands or plugins."""
+"""A model with its state and its history. Knows nothing of terminals, commands or plugins."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their se
 class Session:
     """One model with its state: it reads, answers, and can go back to any position.
 
-    samplers, strategies: those that settings may name. seed: of the draws, 0 to 2**64 - 1. snapshot_mb: memory for snapshots.
+    samplers, strategies: those that settings may name. seed: of the draws, 0 to 2**64 - 1. snapshot_mb: memory for
+    snapshots.
 
-    It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator (undo,
-    branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
+    It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator
+    (undo, branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
     """
 
     def __init__(
@@ -169,8 +170,9 @@ class Session:
     ) -> Answer:
         """Answer from the current state: yields a Token for each token, after it was committed, then Finished.
 
-        stop: texts that end the answer; they are neither emitted nor kept. settings: values of samplers for this call alone
-        (`temperature=0.8`). Closing the iterator leaves the session at the last token emitted. UsageError for invalid options.
+        stop: texts that end the answer; they are neither emitted nor kept. settings: values of samplers for this call
+        alone (`temperature=0.8`). Closing the iterator leaves the session at the last token emitted. UsageError for
+        invalid options.
         """
         return self.behaviour.generate(max_tokens, stop, strategy, settings)
 
@@ -184,9 +186,9 @@ class Session:
     ) -> Answer:
         """Generate the last answer again: a number of candidates, or one for each mapping of settings.
 
-        Each is a branch (main.2, main.3, ...) with its own draw; Finished names it. At the end the first is the current branch.
-        A search draws nothing: the candidates are its best answers, best first, as many as it finds. UsageError if there is
-        no answer yet.
+        Each is a branch (main.2, main.3, ...) with its own draw; Finished names it. At the end the first is the current
+        branch. A search draws nothing: the candidates are its best answers, best first, as many as it finds. UsageError
+        if there is no answer yet.
         """
         return self.behaviour.regenerate(which, max_tokens, stop, strategy)
 
@@ -215,7 +217,7 @@ class Session:
         return self._navigator.rewind(position)
 
     def rewind_to(self, text: str) -> Moved:
-        """Go back to just after the last occurrence of a text, or of values in a series. UsageError if there is none."""
+        """Go back to just after the last occurrence of a text, or of values. UsageError if there is none."""
         return self._navigator.rewind(self.behaviour.rewind_target(text))
 
     def redo(self, turns: int = 1) -> Moved:
@@ -239,7 +241,7 @@ class Session:
         return self._navigator.listed()
 
     def candidates(self) -> tuple[str, ...]:
-        """The branches created by regenerate at this point, the current one included. UsageError if there is no other."""
+        """The branches created by regenerate at this point, with the current one. UsageError if there is no other."""
         return tuple(branch.name for branch in self._navigator.branches.candidates())
 
     # Looking: the state is kept
@@ -262,7 +264,7 @@ class Session:
         return inspection.texts_to(self._cursor, self.here.node)
 
     def outputs(self) -> NDArray[Any]:
-        """What the model returned for the last token: logits [V], or logits of labels [C], or a normalised forecast [K, F, Q]."""
+        """The outputs after the last token: logits [V], logits of labels [C] or a normalised forecast [K, F, Q]."""
         return self._cursor.outputs()
 
     def ancestor(self, tokens: int) -> Snapshot:
@@ -275,7 +277,7 @@ class Session:
         return self._cursor.decoder
 
     def top(self, k: int = 10) -> Top:
-        """The k most likely next tokens, for the model and after the chain. UsageError if the model predicts none here."""
+        """The k most likely next tokens, for the model and after the chain. UsageError if it predicts none here."""
         self.behaviour.require_next_token()
         return inspection.top(self._cursor, self.chain, self.behaviour.excluded_tokens(), self._navigator.draw, k)
 

@@ -20,8 +20,8 @@ Memories = tuple[Any, ...]  # one per sampler of a chain
 class Snapshot:
     """The state after a node's token, the outputs [1, V] for the next token, and what the samplers remember.
 
-    memories: one for each sampler of `samplers`, the chain they belong to; another chain ignores them. outputs: None in a
-    stored snapshot that has lost them. An incomplete UTF-8 character and the beginning of a stop text are not stored:
+    memories: one for each sampler of `samplers`, the chain they belong to; another chain ignores them. outputs: None in
+    a stored snapshot that has lost them. An incomplete UTF-8 character and the beginning of a stop text are not stored:
     they are computed from the ids, which are never deleted.
     """
 
@@ -35,12 +35,13 @@ class Snapshot:
 class SnapshotStore:
     """The snapshots of a timeline, within a budget: over it, the oldest snapshots first lose their outputs, then go.
 
-    Whatever the budget, these stay: every snapshot at a depth that is a multiple of STRIDE, the snapshots of a search (nothing
-    else can compute them again) and the samplers' memories. So every snapshot can be computed again by at most STRIDE steps.
+    Whatever the budget, these stay: every snapshot at a depth that is a multiple of STRIDE, the snapshots of a search
+    (nothing else can compute them again) and the samplers' memories. So every snapshot can be computed again by at most
+    STRIDE steps.
 
-    Translations keep less: their roots go, because the source can be encoded again, and so do the snapshots of a search,
-    because no token is drawn after a part of a translation. Their states are then computed by single steps, which differ
-    in the last bits from those of a batch.
+    Translations keep less: their roots go, because the source can be encoded again, and so do the snapshots of a
+    search, because no token is drawn after a part of a translation. Their states are then computed by single steps,
+    which differ in the last bits from those of a batch.
 
     The size in bytes counts each array once, by identity, including the larger array that it is a view of: arrays that
     snapshots share, such as an encoded source, are kept as long as one of them is.
@@ -138,15 +139,15 @@ class SnapshotStore:
         pause = int(min(256, max(1, self._budget / 16 / size)))
         self._next_count = len(snapshots) + pause
         if self._bytes > self._budget:
-            # Old snapshots first: their outputs, then all but every STRIDE-th. Recent ones only if that is not enough. Each
-            # sweep continues where it ended, so that every snapshot is looked at twice in all, not once per call.
+            # Old snapshots first: their outputs, then all but every STRIDE-th. Recent ones only if that is not enough.
+            # Each sweep continues where it ended, so that every snapshot is looked at twice in all, not once per call.
             recent = len(snapshots) - 4 * pause
             for end in (recent, len(snapshots)):
                 self._stripped = self._sweep(self._stripped, end, self._strip)
                 self._thinned = self._sweep(self._thinned, end, self._thin)
 
     def _sweep(self, start: int, end: int, free: Callable[[Snapshot, int], None]) -> int:
-        """Call `free` on snapshots from node `start` until the budget is met or `end` is reached; returns where to continue."""
+        """Call `free` on snapshots from node `start` to `end`, until the budget is met; returns where to continue."""
         timeline = self._timeline
         while start < end and self._bytes > self._budget:
             run = timeline.run_of(start)

@@ -1,11 +1,11 @@
 """Every token that a session ever committed: its place, how it was read, and the path from one position to another.
 
 A node is a position in the history: its parent plus one token. Nodes are numbered from 0 in the order of committing and
-are never deleted. The nodes that one call committed form a run: consecutive numbers, consecutive depths, one turn and one
-draw. Only the token id is stored per node; everything else is stored once per run.
+are never deleted. The nodes that one call committed form a run: consecutive numbers, consecutive depths, one turn and
+one draw. Only the token id is stored per node; everything else is stored once per run.
 
-Finding the run of a node is a binary search. Finding an ancestor is one subtraction if nobody went back in between, else
-O(log runs) steps. Neither depends on the number of tokens, and nothing recurses.
+Finding the run of a node is a binary search. Finding an ancestor is one subtraction if nobody went back in between,
+else O(log runs) steps. Neither depends on the number of tokens, and nothing recurses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from enum import IntEnum
 
 from seqshell.core.sampling import Draw
 
-# Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go back.
+# Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go
+# back.
 STRIDE = 32
 UNSPLIT = 1 << 62  # the stride of a model that must read a text at once
 
@@ -44,7 +45,10 @@ class Call:
 
 @dataclass(frozen=True)
 class TranslationSource:
-    """The text that a translation is of. ids: its tokens, with EOS; prefix: the ids that the answers must begin with."""
+    """The text that a translation is of.
+
+    ids: its tokens, with EOS; prefix: the ids that the answers must begin with.
+    """
 
     text: str
     ids: tuple[int, ...]
@@ -54,13 +58,13 @@ class TranslationSource:
 class Timeline:
     """All nodes and runs of a session. A reset adds another root, whose parent is the node before the reset.
 
-    stride: where feeds are split: STRIDE, or UNSPLIT for a model that must read a text at once.
-    sources: by root, the source of its translations. At such a root, the source and BOS were read; depths count target tokens.
-    unknown_words: by node, the word that an unknown token stands for, where its own text does not say so.
+    stride: where feeds are split: STRIDE, or UNSPLIT for a model that must read a text at once. sources: by root, the
+    source of its translations. At such a root, the source and BOS were read; depths count target tokens. unknown_words:
+    by node, the word that an unknown token stands for, where its own text does not say so.
 
-    ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node before
-    `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry, generated (tokens that
-    the model generated before the run), and the links that find ancestors:
+    ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
+    before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
+    generated (tokens that the model generated before the run), and the links that find ancestors:
 
     above: the run of the parent. level: the number of runs above. jump: a run far above (Myers 1983, "An applicative
     random-access stack", https://doi.org/10.1016/0020-0190(83)90106-0). straight: the first of the runs that led here
@@ -88,7 +92,10 @@ class Timeline:
     # Growing
 
     def add_root(self, parent: int, turn: int, draw: Draw, source: TranslationSource | None = None) -> int:
-        """Add a node at which nothing but a source was read; parent: the node that is left, -1 at first. Returns the node."""
+        """Add a node at which nothing but a source was read; parent: the node that is left, -1 at first.
+
+        Returns the node.
+        """
         run = self.num_runs
         self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run, run)
         root = self.append(-1)
@@ -102,8 +109,9 @@ class Timeline:
         generated = self.generated[above]
         if self.read[above] in (Read.DRAWN, Read.FOUND):
             generated += parent - self.first[above] + 1
-        # Myers' rule: if the last two jumps span the same number of levels, jump over both, else to the parent run. The spans
-        # are then those of a skew binary number, and any ancestor run is reached in O(log level) jumps and single steps.
+        # Myers' rule: if the last two jumps span the same number of levels, jump over both, else to the parent run. The
+        # spans are then those of a skew binary number, and any ancestor run is reached in O(log level) jumps and single
+        # steps.
         jump, level = self.jump[above], self.level[above]
         same_span = level - self.level[jump] == self.level[jump] - self.level[self.jump[jump]]
         target = self.jump[jump] if same_span else above
@@ -113,7 +121,8 @@ class Timeline:
     def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, *place: int) -> None:
         """place: generated, above, level, jump, straight.
 
-        `first` is written last: a KeyboardInterrupt before that leaves no run, and the next call overwrites the other columns.
+        `first` is written last: a KeyboardInterrupt before that leaves no run, and the next call overwrites the other
+        columns.
         """
         columns = [self.parent, self.base, self.turn, self.read, self.seed, self.retry]
         columns += [self.generated, self.above, self.level, self.jump, self.straight]
@@ -175,7 +184,7 @@ class Timeline:
         return self.sources.get(self.root(node)) if self.sources else None
 
     def runs_to(self, node: int, start: int = 0) -> list[tuple[int, int, int]]:
-        """(run, first node, last node) of every run on the path from depth `start` to `node`, oldest first, without roots."""
+        """(run, first node, last node) of each run on the path from depth `start` to `node`, oldest first; no roots."""
         found = []
         run = self.run_of(node)
         while self.base[run] >= 0 and self.base[run] + 1 + node - self.first[run] > start:

@@ -34,7 +34,10 @@ class TokenText:
             return b"".join([self.piece(token) for token in ids])
 
     def read(self, token: int, tail: bytes) -> tuple[str, bytes]:
-        """The text that a token completes after the bytes `tail`, and the bytes that now wait. Invalid UTF-8 gives U+FFFD."""
+        """The text that a token completes after the bytes `tail`, and the bytes that now wait.
+
+        Invalid UTF-8 gives U+FFFD.
+        """
         if not tail and (text := self._whole.get(token)) is not None:
             return text, b""
         text, rest = decoded(tail + self.piece(token))
@@ -68,9 +71,9 @@ def decoded(data: bytes) -> tuple[str, bytes]:
 class StopTexts:
     """Watches the bytes of an answer for stop texts, and decides how many of its last tokens must wait.
 
-    A token waits while the bytes from it on are the beginning of a stop text. So no part of a stop text is ever emitted, and
-    every other token is emitted as soon as that is certain. before: the bytes of the answers directly before this one,
-    in which a stop text may have begun.
+    A token waits while the bytes from it on are the beginning of a stop text. So no part of a stop text is ever
+    emitted, and every other token is emitted as soon as that is certain. before: the bytes of the answers directly
+    before this one, in which a stop text may have begun.
     """
 
     def __init__(self, texts: Iterable[str], before: bytes = b"") -> None:
@@ -78,7 +81,8 @@ class StopTexts:
         self._beginnings = tuple(
             sorted({text[:length] for text in self._texts for length in range(1, len(text))}, key=len, reverse=True)
         )
-        # Invariant: the window is empty or begins where a stop text may begin, and `_ends` holds the ends of waiting tokens.
+        # Invariant: the window is empty or begins where a stop text may begin, and `_ends` holds the ends of waiting
+        # tokens.
         self._window = before
         self._ends: list[int] = []
         self._cut()
@@ -89,7 +93,10 @@ class StopTexts:
         return max((len(_bytes(text)) for text in texts), default=1) - 1
 
     def add(self, piece: bytes) -> tuple[int, bool]:
-        """Add a token. Returns how many of the waiting tokens (this one included) are free, and if a stop text is complete."""
+        """Add a token.
+
+        Returns how many of the waiting tokens (this one included) are free, and if a stop text is complete.
+        """
         self._window += piece
         self._ends.append(len(self._window))
         places = [place for text in self._texts if (place := self._window.find(text)) >= 0]

@@ -1,4 +1,4 @@
-"""Which word of the source each of its tokens belongs to, and which word a translation looked at most."""
+"""The word of the source that each of its tokens belongs to, and the word that a translation attended to most."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from seqshell.core.tokenizers import Tokenizer
 
-WORD = re.compile(r"\w+['\u2019]?|[^\w\s]")  # l' and homme; a mark is a word of its own
+WORD = re.compile(r"\w+['\u2019]?|[^\w\s]")  # l' and homme are two words; a punctuation mark is a word
 
 
 def words_of(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
     """The word of the text that each of its ids belongs to; "" for EOS.
 
-    The piece of a token is looked for where the one before it ended. What lies between known pieces belongs to the UNKs between them.
+    The text of each token is searched for after the end of the one before it. The words between known tokens belong to
+    the UNKs between them.
     """
-    text = " " + unicodedata.normalize("NFC", text)  # the first word carries a space as all do
+    text = " " + unicodedata.normalize("NFC", text)  # as before every other word
     spans = [match.span() for match in WORD.finditer(text)]
     if not spans:
         return [""] * len(ids)
@@ -29,7 +30,7 @@ def words_of(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
     places = _places(folded, ids, tokenizer)
     starts = [start for start, _ in spans]
     words: list[str] = []
-    end = unknown = 0  # where the last known piece ended, and the UNKs since then
+    end = unknown = 0  # the end of the last known token, and the number of UNKs since then
     for token, place in zip(ids, places, strict=True):
         if token == tokenizer.eos:
             words.append("")
@@ -46,13 +47,16 @@ def words_of(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
 
 
 def most_attended(weights: NDArray[Any], words: Sequence[str]) -> str:
-    """The word of the token with the largest weight; weights [S]. EOS has no word and does not count; "" where nothing does."""
+    """The word of the token with the largest weight; weights [S].
+
+    EOS has no word and is left out; "" if nothing is left.
+    """
     having = [index for index, word in enumerate(words) if word]
     return words[having[int(np.argmax(weights[having]))]] if having else ""
 
 
 def _places(folded: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[tuple[int, int] | None]:
-    """Where each token's letters begin and end; None for what is not found."""
+    """Where the letters of each token begin and end in the text; None if they were not found."""
     places: list[tuple[int, int] | None] = []
     end = 0
     for token in ids:
@@ -69,6 +73,6 @@ def _places(folded: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[tuple
 
 
 def _folded(character: str) -> str:
-    """As a small letter, and every white character as a space: one character for each, so that places stay what they are."""
+    """The lower-case letter, or a space for white space: always one character, so that positions do not change."""
     small = character.lower()
     return " " if character.isspace() else small if len(small) == 1 else character

@@ -25,10 +25,10 @@ SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown
 
 
 class TaskBehaviour:
-    """The behaviour of a session for one task. Subclasses override what their task can do; the rest raises a UsageError.
+    """The behaviour of a session for one task. Subclasses override what they can do; the rest raises a UsageError.
 
-    does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot Y; ADVICE".
-    drops_separator: the text of a session begins with its first word, not with the separator before it.
+    does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot
+    Y; ADVICE". drops_separator: the text of a session begins with its first word, not with the separator before it.
     """
 
     does: ClassVar[str] = "has a task that this session does not know"

@@ -45,16 +45,17 @@ class ClassifyBehaviour(TaskBehaviour):
     def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
         """Label the message; yields one Label.
 
-        settings: unknown (error or skip: what to do with unknown characters). If VocabularyError is raised, or the message is
-        blank, nothing has changed.
+        settings: unknown (error or skip: what to do with unknown characters). If VocabularyError is raised, or the
+        message is blank, nothing has changed.
         """
         yield self.classify(text, unknown=settings["unknown"])
 
     def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
         """The labels of a text with their probabilities, whatever was before it; undo goes back to that.
 
-        explain: add by how much each token moved the log-odds of the label. A blank text has no label and moves nothing.
-        UsageError or VocabularyError if the text is invalid or the session is interrupted; nothing has changed then.
+        explain: add by how much each token moved the log-odds of the label. A blank text has no label and moves
+        nothing. UsageError or VocabularyError if the text is invalid or the session is interrupted; nothing has changed
+        then.
         """
         ids, left_out = self.read_text(text, unknown)
         spoken = self._texts(text, unknown) if self.model.tokenizer.unk in ids else []
@@ -74,7 +75,10 @@ class ClassifyBehaviour(TaskBehaviour):
         return classify_lines(self, lines, settings["unknown"])
 
     def label(self, text: str | None = None, *, explain: bool = False) -> Label:
-        """The labels of what was read so far; the state is kept. text: shown in the event. UsageError if nothing was read."""
+        """The labels of what was read so far; the state is kept.
+
+        text: shown in the event. UsageError if nothing was read.
+        """
         if not self.cursor.position:
             name = self.model.name
             raise UsageError(f"{name} has read nothing here yet; write a text, or use /classify", code="no_answer")
@@ -88,7 +92,7 @@ class ClassifyBehaviour(TaskBehaviour):
         return Label(read, probs[0][0], probs, moved, 0, self.cursor.position, self._branch)
 
     def read_text(self, text: str, unknown: str = "error") -> tuple[list[int], tuple[int, int] | None]:
-        """The ids of a text as the model reads it, white space as single spaces, and what its config cuts out, as in Label.
+        """The ids of a text as the model reads it, white space as single spaces, and what was cut out, as in Label.
 
         There are none if the text is blank. UsageError if it is too long, VocabularyError if it has unknown characters.
         """
@@ -123,7 +127,7 @@ class ClassifyBehaviour(TaskBehaviour):
         return Label(text, probs[0][0], probs, moved, 0, len(ids), self._branch, left_out=left_out)
 
     def _moved_by(self, ids: list[int], texts: list[str], label: str) -> tuple[tuple[str, float], ...]:
-        """Each token's text and by how much it moved the log-odds of the label; nothing if the session is interrupted."""
+        """Each token's text and by how much it moved the log-odds of the label; empty after an interrupt."""
         index = self.model.labels.index(label)
         explain = attribution.by_stepping if self.model.causal else attribution.by_leaving_out
         moved = explain(self.cursor.decoder, ids, index, lambda: self.cursor.interrupted)
@@ -138,7 +142,7 @@ class ClassifyBehaviour(TaskBehaviour):
         return Cut.of(self.model.header.get("config", {}))
 
     def _texts(self, text: str, unknown: str) -> list[str]:
-        """The text of each token of a text that is read; for an unknown token, the character or word that it stands for."""
+        """The text of each token that is read; for an unknown token, the character or word in its place."""
         tokenizer = self.model.tokenizer
         words = " ".join(text.split())
         ids = self.encode(words, unknown)
@@ -152,7 +156,7 @@ class ClassifyBehaviour(TaskBehaviour):
         return [texts[place] for place in self._cut(list(range(len(ids))))]
 
     def _note_unknown(self, ids: list[int], texts: list[str]) -> None:
-        """Keep what the unknown tokens that were just read stand for, so that the session's text is what the user wrote."""
+        """Keep the words that were just read as unknown tokens, so that the session's text is what the user wrote."""
         first = self.cursor.here.node - len(ids) + 1
         for place, (token, text) in enumerate(zip(ids, texts, strict=bool(texts))):
             if token == self.model.tokenizer.unk:

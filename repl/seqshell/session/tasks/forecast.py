@@ -103,8 +103,9 @@ class ForecastBehaviour(TaskBehaviour):
     def forecast(self, steps: int | None = None) -> Forecast:
         """The next `steps` rows, by default as many as the model gives at once; the state is kept.
 
-        A model that gives one step at a time reads its own forecasts as if they were certain, so low and high are NaN from the
-        second step on. UsageError if nothing was observed yet, or for too many steps. An interrupt leaves the steps that are done.
+        A model that gives one step at a time reads its own forecasts as if they were certain, so low and high are NaN
+        from the second step on. UsageError if nothing was observed yet, or for too many steps. An interrupt leaves the
+        steps that are done.
         """
         series = self._series
         steps = self.check_steps(steps)
@@ -126,7 +127,10 @@ class ForecastBehaviour(TaskBehaviour):
         return Forecast(series.columns, history, middle, low, high, position, branch, interval=interval)
 
     def check_steps(self, steps: int | None = None) -> int:
-        """The number of steps of a forecast; None: as many as the model gives at once. UsageError if it cannot give as many."""
+        """The number of steps of a forecast; None: as many as the model gives at once.
+
+        UsageError if it cannot give as many.
+        """
         series = self._series
         steps = series.horizon if steps is None else steps
         most = series.horizon if series.horizon > 1 else MAX_STEPS
@@ -179,7 +183,8 @@ class ForecastBehaviour(TaskBehaviour):
     def _outputs(self, steps: int) -> NDArray[Any]:
         """Normalised quantiles [steps, F, Q] from the current state on.
 
-        A model with a horizon of one step is stepped on the median of its own forecasts. An interrupt leaves the steps that are done.
+        A model with a horizon of one step is stepped on the median of its own forecasts. An interrupt leaves the steps
+        that are done.
         """
         horizon, middle = self._series.horizon, max(1, len(self._series.quantiles)) // 2
         outputs, state = self.cursor.outputs(), self.cursor.here.state  # [K, F, Q]

@@ -18,8 +18,8 @@ class GenerateBehaviour(TaskBehaviour):
     def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
         """Feed the message and generate `max_tokens`; yields a Token for each, then Finished.
 
-        settings: newline (none, before or after: where a newline is added to the message), unknown (error or skip: what to do
-        with unknown characters), max_tokens, stop. If VocabularyError is raised, nothing has changed.
+        settings: newline (none, before or after: where a newline is added to the message), unknown (error or skip: what
+        to do with unknown characters), max_tokens, stop. If VocabularyError is raised, nothing has changed.
         """
         newline = settings["newline"]
         message = ("\n" if newline == "before" else "") + text + ("\n" if newline == "after" else "")

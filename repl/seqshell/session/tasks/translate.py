@@ -39,8 +39,8 @@ class TranslateBehaviour(TaskBehaviour):
     def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
         """Translate the message; yields a Token for each token, then Translation.
 
-        settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of candidates).
-        If VocabularyError is raised, or the message is blank, nothing has changed.
+        settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of
+        candidates). If VocabularyError is raised, or the message is blank, nothing has changed.
         """
         length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
         yield from self.translate(text, length, unknown=unknown, stop=stop, nbest=settings.get("nbest") or 1)
@@ -66,11 +66,11 @@ class TranslateBehaviour(TaskBehaviour):
         nbest: int = 1,
         **settings: Any,
     ) -> Answer:
-        """Translate a text, whatever was before it: yields a Token for each token as soon as it is final, then Translation.
+        """Translate a text, whatever was before it: yields each Token as soon as it is final, then Translation.
 
-        prefix: how the answer must begin. nbest: number of candidates, which needs a search. Other options: as in `feed` and
-        `generate` of Session. A blank text has an empty translation and moves nothing. UsageError or VocabularyError if the
-        text or an option is invalid; nothing has changed then.
+        prefix: how the answer must begin. nbest: number of candidates, which needs a search. Other options: as in
+        `feed` and `generate` of Session. A blank text has an empty translation and moves nothing. UsageError or
+        VocabularyError if the text or an option is invalid; nothing has changed then.
         """
         plan = self._plan_translation(max_tokens, prefix, unknown, stop, strategy, nbest, settings)
         source = self._source(text, unknown, plan.prefix)
@@ -89,7 +89,10 @@ class TranslateBehaviour(TaskBehaviour):
         return translate_lines(self, lines, plan, lambda line: self._source(line, unknown, plan.prefix))
 
     def attention(self) -> Attention:
-        """How much each token of the last translation attended to each token of its source. UsageError if there is none."""
+        """How much each token of the last translation attended to each token of its source.
+
+        UsageError if there is none.
+        """
         return attention(self.cursor)
 
     def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:

@@ -34,8 +34,8 @@ def translate_lines(
 ) -> Iterator[Progress | Translation | Failed]:
     """A Translation or Failed for each line, in their order, blank ones included, with Progress in between.
 
-    Ends early, between two model calls, if the session is interrupted. A fault of the model or of a sampler ends it with a
-    PluginError.
+    Ends early, between two model calls, if the session is interrupted. A fault of the model or of a sampler ends it
+    with a PluginError.
     """
     total = len(lines) if isinstance(lines, Sized) else 0
     rest = enumerate(lines, 1)

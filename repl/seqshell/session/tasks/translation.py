@@ -26,7 +26,7 @@ SOURCE_END = "<eos>"  # shown for the last token of a source
 
 
 class UnknownWords:
-    """Replaces UNK in a translation by the source word that was attended to most, with a space before it if UNK has one."""
+    """Replaces UNK in a translation by the source word that was attended to most, after a space if UNK has one."""
 
     def __init__(self, model: Model, source: TranslationSource, replaces: bool) -> None:
         assert model.source_tokenizer is not None  # open_model checks this
@@ -50,7 +50,8 @@ def translation(
 ) -> Iterator[Token | Finished]:
     """The events of an answer from the root of a source, as a translation: a Token for each token, then Translation.
 
-    replaces_unknown: a source word replaces UNK, in the events and in the session's text. end: holds the best answers of a search.
+    replaces_unknown: a source word replaces UNK, in the events and in the session's text. end: holds the best answers
+    of a search.
     """
     unknown = UnknownWords(cursor.model, source, replaces_unknown)
     texts: list[str] = []
@@ -75,7 +76,7 @@ def translation(
 def as_candidates(
     cursor: Cursor, found: Iterable[Hypothesis], unknown: UnknownWords, start: State = None
 ) -> tuple[Candidate, ...]:
-    """The answers that a search found, best first. If several are the same text in different tokens, only the best of them.
+    """The answers that a search found, best first; of those with the same text in different tokens, only the best.
 
     start: the state that the search started from, needed if the first token is an UNK to be replaced.
     """

@@ -18,7 +18,7 @@ MAX_DEVIATION = 1e6  # standard deviations from the mean of the training data; a
 
 
 class ValueDecoder:
-    """A Decoder of normalised values as one of ids: values are looked up, and normalised with the mean and std of the series."""
+    """A Decoder of normalised values as one of ids: looks up their values and normalises them as the series says."""
 
     def __init__(self, decoder: Decoder, values: Values, series: Series) -> None:
         self._decoder = decoder
@@ -35,7 +35,10 @@ class ValueDecoder:
         return self._decoder.step(self._normalised(inputs), state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] ids, or [B, T, F] float32, normalised; T >= 1. Returns the outputs [B, K, F, Q] after the last, state."""
+        """inputs: [B, T] ids, or [B, T, F] float32, normalised; T >= 1.
+
+        Returns the outputs [B, K, F, Q] after the last, state.
+        """
         return self._decoder.feed(self._normalised(inputs), state)
 
     def _normalised(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -46,9 +49,10 @@ class ValueDecoder:
         far = np.argwhere(np.abs(normalised) > MAX_DEVIATION)
         if len(far):
             column = far[0][-1]
+            name, mean, std = self._series.columns[column], self._mean[column], self._std[column]
             raise UsageError(
-                f"{as_text(rows[tuple(far[0])])} is too far from what the model was trained on: "
-                f"{self._series.columns[column]} has the mean {self._mean[column]:.4g} and the standard deviation {self._std[column]:.4g}"
+                f"{as_text(rows[tuple(far[0])])} is too far from the training data: "
+                f"{name} has the mean {mean:.4g} and the standard deviation {std:.4g}"
             )
         single: NDArray[np.float32] = normalised.astype(np.float32)
         return single
