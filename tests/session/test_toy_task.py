@@ -30,7 +30,7 @@ class EchoBehaviour(TaskBehaviour):
 
 @pytest.fixture
 def session(monkeypatch):
-    spec = tasks.TaskSpec("echo", "an echo", "", behaviour=f"{__name__}:EchoBehaviour")
+    spec = replace(tasks.task_spec("generate"), name="echo", behaviour=f"{__name__}:EchoBehaviour", can_continue=False)
     monkeypatch.setitem(tasks.TASKS, "echo", spec)
     return Session(replace(tiny_model(), task="echo"))
 
