@@ -97,7 +97,7 @@ def test_the_linear_model_is_the_one_that_autograd_finds(monkeypatch):
     labels = np.array([0, 1, 1, 0, 1, 2])
     bags = make_bags([*texts, "aabb", "ba", "b", "aaaaaaa", "babab"], "characters")
     training, others = bags.at(np.arange(6)), bags.at(np.arange(6, 11))
-    monkeypatch.setattr(baselines, "UPDATES", 300)
+    monkeypatch.setattr(baselines, "ITERATIONS", 300)
     inputs, weights, bias = (
         dense(training),
         torch.zeros(bags.num, 3, requires_grad=True),

@@ -71,7 +71,7 @@ def test_a_packed_table_is_unpacked(tmp_path):
             "a.csv, row 1: there is no column 'label', but 'text', 'stars'; data.label_column names another",
         ),
         ("a.csv", "label,label,text\nx,y,a\n", "a.csv, row 1: the column 'label' is there twice"),
-        ("a.csv", "text,label\na,x\nb, \n", "a.csv, row 3, column label: there is no label"),
+        ("a.csv", "text,label\na,x\nb, \n", "a.csv, row 3, column label: the label is missing"),
         ("a.csv", "text,label\n,x\n  ,y\n", "a.csv has no texts"),
     ],
 )
@@ -152,12 +152,12 @@ def test_a_label_with_one_text_is_told_with_its_row():
     with pytest.raises(RecipeError) as caught:
         split_examples(examples(("x", "a"), ("y", "b"), ("z", "b"), ("x", "a")), 0.1)
     assert str(caught.value).startswith(
-        "some.tsv, row 2: 'a' has this one text alone; a label needs two, to train and to validate on: "
+        "some.tsv, row 2: this is the only text labelled 'a'; a label needs two texts, "
     )
 
 
 def test_one_label_is_no_choice():
-    with pytest.raises(RecipeError, match=r"some\.tsv has the one label 'a'; a classifier chooses among two at least"):
+    with pytest.raises(RecipeError, match=r"some\.tsv has only the label 'a'; a classifier needs at least two"):
         split_examples(examples(("x", "a"), ("y", "a")), 0.1)
 
 
@@ -166,7 +166,9 @@ def test_a_label_that_was_never_seen_is_told_with_its_row():
     check_seen(some, ["a", "Klingon"])
     with pytest.raises(RecipeError) as caught:
         check_seen(some, ["a", "b"])
-    assert str(caught.value) == "some.tsv, row 3: the label 'Klingon' was never seen in training; there are a, b"
+    assert (
+        str(caught.value) == "some.tsv, row 3: the label 'Klingon' does not occur in the training data, which has a, b"
+    )
 
 
 def test_folds_are_of_like_size_and_keep_the_same_text_together():

@@ -45,10 +45,10 @@ def test_the_tables_are_readable():
     counts = confusion(RIGHT, FOUND, 3)
 
     assert plain(confusion_table(counts, LABELS)) == (
-        "how often a label (row) was taken for another (column)\n"
-        "right \\ found  cat  dog  bir  unread\n"
-        "cat              2    1    1       1\n"
-        "dog              1    1    ·       ·"
+        "number of examples by true label (row) and predicted label (column)\n"
+        "true \\ predicted  cat  dog  bir  unread\n"
+        "cat                 2    1    1       1\n"
+        "dog                 1    1    ·       ·"
     )
     assert plain(labels_table(label_metrics(counts, LABELS))) == (
         "label  examples  recall   precision  F1\n"
@@ -66,9 +66,9 @@ def test_the_tables_are_readable():
 def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
     counts = confusion(RIGHT, FOUND, 3)
 
-    assert plain(confusion_table(counts, LABELS, 36)) == plain(confusion_table(counts, LABELS))
-    assert plain(confusion_table(counts, LABELS, 35)) == (
-        "how often a label (row) was taken for another (column)\n"
+    assert plain(confusion_table(counts, LABELS, 39)) == plain(confusion_table(counts, LABELS))
+    assert plain(confusion_table(counts, LABELS, 38)) == (
+        "number of examples by true label (row) and predicted label (column)\n"
         "     c d b u\n"
         "     a o i n\n"
         "     t g r r\n"
@@ -78,12 +78,12 @@ def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
         "cat  2 1 1 1\n"
         "dog  1 1 · ·"
     )
-    assert confusion_table(counts, LABELS, 11).columns == ("right", "found", "how often")
+    assert confusion_table(counts, LABELS, 11).columns == ("true", "predicted", "examples")
 
 
 def test_a_matrix_under_long_names_that_begin_alike_is_told_by_its_commonest_confusions():
     labels = [f"one of the labels, number {number}" for number in range(3)]
-    assert confusion_table(confusion(RIGHT, FOUND, 3), labels, 80).columns == ("right", "found", "how often")
+    assert confusion_table(confusion(RIGHT, FOUND, 3), labels, 80).columns == ("true", "predicted", "examples")
 
 
 def test_of_many_labels_the_commonest_confusions_are_told():

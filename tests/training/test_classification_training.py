@@ -106,7 +106,7 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
     with pytest.raises(RecipeError) as caught:
         prepared(tmp_path, data={"validation": "valid.csv"})
     assert str(caught.value) == (
-        "valid.csv, row 3, column label: the label 'Greek' was never seen in training; there are Italian, Polish, Russian"
+        "valid.csv, row 3, column label: the label 'Greek' does not occur in the training data, which has Italian, Polish, Russian"
     )
     (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\n")
     ready = prepared(tmp_path, data={"validation": "valid.csv"})
@@ -128,8 +128,11 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
         ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall or both, not 'luck'"),
         ({"architecture": "lstm"}, "lstm is an architecture for generate, but the task is classify"),
-        ({"rows": [("x", "a"), ("y", "b"), ("z", "b")]}, "names.tsv, row 2, column label: 'a' has this one text alone"),
-        ({"rows": [("x", "a"), ("y", "a")]}, "names.tsv has the one label 'a'"),
+        (
+            {"rows": [("x", "a"), ("y", "b"), ("z", "b")]},
+            "names.tsv, row 2, column label: this is the only text labelled 'a'",
+        ),
+        ({"rows": [("x", "a"), ("y", "a")]}, "names.tsv has only the label 'a'"),
     ],
 )
 def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
@@ -323,7 +326,7 @@ def test_a_model_that_was_trained_labels_texts(tmp_path, architecture):
     (table,) = [event for event in events if isinstance(event, Table)]
     assert [row[0] for row in table.rows] == [
         "names",
-        "the commonest label",
+        "majority label",
         "naive Bayes, character 2- to 4-grams",
         "linear, character 2- to 4-grams",
     ]

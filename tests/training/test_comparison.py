@@ -63,7 +63,7 @@ def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folde
     assert {event.description for event in events if isinstance(event, Progress)} >= {
         "counting",
         "epoch 1 of 2",
-        "measuring",
+        "evaluating",
     }
     assert comparison.values["data"]["items"] == 100
     for row in comparison.values["models"]:
@@ -118,8 +118,8 @@ def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
         for event in compare(ComparisonOptions(("counted",), data="text.txt"), REGISTRY)
         if isinstance(event, Notice)
     ]
-    assert "counted is the model of that name; --train trains the recipe" in remarks
-    assert compared("counted", anew=True)[0]["counted"]["architecture"] == "ngram"
+    assert "using the model counted; --train trains the recipe counted instead" in remarks
+    assert compared("counted", retrain=True)[0]["counted"]["architecture"] == "ngram"
 
 
 def test_a_text_that_a_model_cannot_read_is_refused_before_anything_is_trained(folder):
@@ -144,7 +144,7 @@ def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
 def test_unknown_tokens_are_told_since_they_cost_nothing():
     rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.min_freq=10"))
     assert rows["counted"]["unknown"] < 0.1  # a word is cut in two where the text is
-    rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.vocab_size=5"), anew=True)
+    rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.vocab_size=5"), retrain=True)
     assert rows["counted"]["unknown"] > 0.3
 
 
@@ -152,19 +152,24 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
     ("words", "options", "error", "said"),
     [
         (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
-        (["counted", "counted"], {}, UsageError, "two of them are called counted; name each once"),
-        (["tiny", "tiny"], {"data": "text.txt"}, UsageError, "two of them are called tiny"),
+        (["counted", "counted"], {}, UsageError, "counted is named twice"),
+        (["tiny", "tiny"], {"data": "text.txt"}, UsageError, "tiny is named twice"),
         (
             ["english-french"],
-            {"anew": True},
+            {"retrain": True},
             UsageError,
             "english-french is for translate; compare is for language models",
         ),
         (["translator"], {}, UsageError, "translator is for translate"),
-        (["tiny"], {}, UsageError, "random numbers is not here; name the text to measure on with --data"),
-        (["counted", "tiny"], {}, UsageError, "tiny was trained on another text than counted; name one for all"),
+        (
+            ["tiny"],
+            {},
+            UsageError,
+            "random numbers is not available; name a text for evaluation with --data",
+        ),
+        (["counted", "tiny"], {}, UsageError, "tiny and counted are trained on different texts; name one for all"),
         (["tiny"], {"data": "nowhere.txt"}, RecipeError, "there is no nowhere.txt"),
-        (["tiny"], {"data": "short.txt"}, UsageError, "all of short.txt|too short"),
+        (["tiny"], {"data": "short.txt"}, UsageError, "nothing of short.txt|too short"),
         (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model does not know 'X'"),
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),
     ],
@@ -189,7 +194,7 @@ def test_the_command_prints_one_table_or_one_object(folder, capsys):
             "architecture",
             "parameters",
             "nats",
-            "cold",
+            "nats,",
             "blocks",
             "of",
             "256",
@@ -200,7 +205,7 @@ def test_the_command_prints_one_table_or_one_object(folder, capsys):
             "tokens/s",
         ]
     )
-    assert "measured on the last 100 characters of text.txt; to be trained: counted" in printed.err
+    assert "evaluating on the last 100 characters of text.txt; training first: counted" in printed.err
 
     assert main(["compare", "counted", "--json", "--no-plugins"]) == 0
     values = json.loads(capsys.readouterr().out)

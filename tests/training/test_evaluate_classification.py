@@ -93,7 +93,7 @@ def test_json_is_one_object_with_every_figure(model, files, capsys):
     assert told["accuracy"] == 0.75
     assert told["macro_recall"] == pytest.approx((1 + 0.6) / 2)
     assert told["macro_f1"] == pytest.approx((6 / 8 + 6 / 8) / 2)
-    assert told["baselines_from"] == "the other 4 of 5 parts of rows.tsv"
+    assert told["baselines_from"] == "the other 4 of 5 folds of rows.tsv"
     assert told["baselines"].keys() == {"majority", "naive_bayes", "linear"}
     assert told["failed"] == 0
     assert evaluate_model(model, "rows.tsv", load_registry(Policy(no_plugins=True)))["accuracy"] == 0.75
@@ -107,18 +107,18 @@ def test_the_terminal_gets_the_baselines_beside_the_model_and_the_confusion_matr
     assert lines[0].startswith("tiny on more.tsv, 9 texts; 0.")
     assert lines[2].split() == ["tiny", "66.67", "%", "67.50", "%", "70.83", "%"]
     assert [line.split("  ")[0] for line in lines[3:6]] == [
-        "the commonest label",
+        "majority label",
         "naive Bayes, character 2- to 4-grams",
         "linear, character 2- to 4-grams",
     ]
     assert lines[10:13] == [
-        "right \\ found  fir  sec  unread",
-        "first            3    ·       1",
-        "second           2    3       ·",
+        "true \\ predicted  fir  sec  unread",
+        "first               3    ·       1",
+        "second              2    3       ·",
     ]
     assert lines[13:15] == [
-        "the baselines learnt from the other 4 of 5 parts of more.tsv",
-        "1 texts could not be read; they count as wrong",
+        "baselines trained on the other 4 of 5 folds of more.tsv",
+        "1 texts could not be read and are counted as wrong",
     ]
     assert lines[15].endswith("tokens/s")
 
@@ -162,9 +162,7 @@ def test_what_was_held_out_can_be_measured_alone(files, capsys):
     )
 
     assert evaluate(model, "rows.tsv", "--json") == 0
-    assert (
-        "tiny has learnt from a part of rows.tsv; --held-out measures it on the rest alone" in capsys.readouterr().err
-    )
+    assert "tiny was trained on part of rows.tsv; use --held-out to evaluate on the rest" in capsys.readouterr().err
     assert evaluate(model, "rows.tsv", "--held-out", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["data"]["items"], told["data"]["held_out"]) == (6, True)
@@ -174,13 +172,12 @@ def test_what_was_held_out_can_be_measured_alone(files, capsys):
     (files / "rows.tsv").write_text(table())
     assert evaluate(model, "rows.tsv", "--held-out") == 2
     assert (
-        "--held-out: rows.tsv is not the data that tiny was trained on, rows.tsv, or has changed since"
-        in capsys.readouterr().err
+        "--held-out: tiny was trained on other data, rows.tsv, or rows.tsv has changed since" in capsys.readouterr().err
     )
     other = saved(files / "other.safetensors")
     assert evaluate(other, "rows.tsv", "--held-out") == 2
     assert (
-        "--held-out: other kept no share of its data to validate on; evaluate it on other data"
+        "--held-out: no part of the data was held out when other was trained; evaluate it on other data"
         in capsys.readouterr().err
     )
 
@@ -199,7 +196,7 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
     [
         (
             ("new.tsv",),
-            "new.tsv, row 3, column kind: the label 'third' was never seen in training; there are first, second",
+            "new.tsv, row 3, column kind: the label 'third' does not occur in the training data, which has first, second",
         ),
         (("empty.tsv",), "empty.tsv is empty"),
         (
@@ -214,7 +211,7 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
         ),
         (
             ("one.tsv",),
-            "one.tsv has one text alone, from which no baseline learns; --training names what they learn from",
+            "one.tsv has only one text, too few to train the baselines; name other data for them with --training",
         ),
     ],
 )

@@ -143,7 +143,7 @@ def test_models_and_data_that_cannot_be_evaluated_say_why(
     with pytest.raises(VocabularyError, match=r"data.txt: the model does not know 'x', 'y' \(characters 4 to 5"):
         evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("a")
-    with pytest.raises(RecipeError, match="too short to be evaluated"):
+    with pytest.raises(RecipeError, match="too short: 1 tokens"):
         evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("abc")
     with pytest.raises(RecipeError, match="--device: no device 'gpu'"):

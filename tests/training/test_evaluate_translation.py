@@ -170,7 +170,7 @@ def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model,
             "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk",
         ),
         (("test.tsv", "--language", "elvish"), "there are no Moses rules for the language 'elvish'"),
-        (("test.tsv", "-o", "gone/out.txt"), "-o: there is no folder gone"),
+        (("test.tsv", "-o", "gone/out.txt"), "-o: no folder gone"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, words, line):

@@ -366,7 +366,7 @@ def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
     out = trained(tmp_path)
     assert main(["evaluate", str(out), str(tmp_path / "wave.csv")]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("wave on wave.csv, 16 rows from row 100 on, the first being 0\n")
+    assert told.startswith("wave on wave.csv, 16 rows from row 100 (counted from 0)\n")
     assert all(
         name in told
         for name in (

@@ -355,7 +355,7 @@ def test_the_command_line_trains_on_two_files(tmp_path, capsys):
 
 
 def test_the_command_line_wants_one_or_two(tmp_path):
-    with pytest.raises(UsageError, match="train what"):
+    with pytest.raises(UsageError, match="nothing to train"):
         train.train_command(train_arguments())
     with pytest.raises(RecipeError, match="'c' is too much"):
         train.train_command(train_arguments("a", "b", "c"))

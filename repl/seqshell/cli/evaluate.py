@@ -1,6 +1,6 @@
-"""`seqshell evaluate` and `compare`: their options, and the metrics that they print or write. Imports torch only when there is something to compute.
+"""`seqshell evaluate` and `seqshell compare`: their options and output. torch is imported only to compute.
 
-The options that every subcommand has (--json, --device, --seed, -p, --no-plugins) are added by the caller.
+The caller adds the options that all subcommands share: --json, --device, --seed, -p, --no-plugins.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqshell.cli.progress import json_text, print_json, results_of, told_registry
+from seqshell.cli.progress import json_text, print_json, registry_for_command, results_of
 from seqshell.cli.signals import first_signal
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Task
@@ -25,16 +25,20 @@ if TYPE_CHECKING:
 
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
-    """The options of `seqshell evaluate`."""
+    """Add the options of `seqshell evaluate`."""
     parser.add_argument("model", metavar="MODEL", help="a checkpoint, by name or path")
-    labelled = "a table of texts and labels, or a folder of files LABEL.txt"
-    told = f"a text; a SOURCE and a TARGET file, or one with a tab between the two; {labelled}; a table of numbers"
-    parser.add_argument("data", metavar="DATA", nargs="+", help=told)
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="+",
+        help="a text file; SOURCE and TARGET files, or one file with a tab between source and target; a table of texts "
+        "and labels, or a folder of LABEL.txt files; a table of numbers",
+    )
     parser.add_argument(
         "--strategy",
         default="",
         metavar="NAME FIELD=VALUE",
-        help='how translations are found: "beam width=5", for instance',
+        help='decoding strategy for translations, such as "beam width=5"',
     )
     parser.add_argument(
         "--set",
@@ -42,55 +46,60 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="max_tokens=80, or a field of the strategy",
+        help="a setting of the decoding, such as max_tokens=80",
     )
     parser.add_argument(
-        "--language", metavar="CODE", help="of the target, for its Moses tokens; default: the ending of TARGET, else en"
+        "--language", metavar="CODE", help="target language, for Moses tokens; default: the ending of TARGET, else en"
     )
     parser.add_argument(
-        "--text-column", default="", metavar="NAME", help="of a table of texts and labels; default: as in the training"
+        "--text-column", default="", metavar="NAME", help="column of the texts; default: as in training"
     )
-    parser.add_argument("--label-column", default="", metavar="NAME", help="the same of the labels")
+    parser.add_argument(
+        "--label-column", default="", metavar="NAME", help="column of the labels; default: as in training"
+    )
     parser.add_argument(
         "--held-out",
         action="store_true",
-        help="DATA is what a classifier was trained on: measure it on what it did not learn from",
+        help="evaluate a classifier on the part of its training data that was held out",
     )
     parser.add_argument(
         "--training",
         default="",
         metavar="DATA",
-        help="what the baselines of a classifier learn from; default: DATA, part by part",
+        help="data to train a classifier's baselines on; default: cross-validation on DATA",
     )
     parser.add_argument(
-        "--rows", default="", metavar="START:END", help="of a table of numbers, from 0; default: those held out, or all"
+        "--rows",
+        default="",
+        metavar="START:END",
+        help="rows of a table of numbers, from 0; default: those held out, or all",
     )
     parser.add_argument(
         "--horizons",
         default="",
         metavar="N,N",
-        help="measure forecasts of so many steps; default: 1 and parts of the model's",
+        help="numbers of steps to forecast; default: 1, and a quarter, half and all of the model's horizon",
     )
     parser.add_argument(
-        "--columns", default="", metavar="NAME,NAME", help="of a table of numbers; default: as in the training"
+        "--columns", default="", metavar="NAME,NAME", help="columns of a table of numbers; default: as in training"
     )
     parser.add_argument(
         "-o",
         metavar="FILE",
         dest="output",
-        help="write the metrics (.json), a picture of them (.png; not for language models), or with any other ending the translations or labels",
+        help="write the metrics (.json), a picture of them (.png), or the translations or labels (any other ending)",
     )
 
 
 def evaluate_command(arguments: Namespace) -> int:
-    """Measure a model on data, print tables or one JSON object, and return 0. SeqshellErrors are the caller's."""
+    """Evaluate a model and print tables or one JSON object. Returns 0; the caller handles SeqshellError."""
     from seqshell.models.opening import open_model
     from seqshell.training.classification.evaluation import ClassificationOptions
     from seqshell.training.evaluation import evaluate
     from seqshell.training.forecasting.evaluation import ForecastOptions
     from seqshell.training.translation.evaluation import TranslationOptions
 
-    registry = told_registry(arguments.no_plugins, arguments.plugins)
+    registry = registry_for_command(arguments.no_plugins, arguments.plugins)
     translation = TranslationOptions(
         arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0
     )
@@ -119,7 +128,7 @@ def evaluate_command(arguments: Namespace) -> int:
     if arguments.json:
         print_json(evaluation.values)
     else:
-        _TELL[model.task](evaluation.values)
+        _PRINT[model.task](evaluation.values)
     return 0
 
 
@@ -128,7 +137,7 @@ def _check_output(path: Path, model: Model) -> None:
     from seqshell.training.pictures import check_picture
 
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"-o: there is no folder {path.parent}")
+        raise UsageError(f"-o: no folder {path.parent}")
     if path.suffix.lower() == ".png":
         if model.task is Task.GENERATE:
             raise UsageError(f"-o: there is no picture for a language model; end {path.name} in .json for the metrics")
@@ -136,7 +145,7 @@ def _check_output(path: Path, model: Model) -> None:
 
 
 def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """Write the picture, the answers, or the metrics as JSON; models without answers get JSON for every ending but .png."""
+    """Write a picture (.png), the metrics (.json, or if there are no answers), or the answers."""
     from seqshell.training.classification import tables
     from seqshell.training.forecasting import metrics as forecasting
     from seqshell.training.translation import metrics as translation
@@ -151,7 +160,7 @@ def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
         write_atomically(path, (json_text(evaluation.values) + "\n").encode())
 
 
-def _tell_text(measured: dict[str, Any]) -> None:
+def _print_language(measured: dict[str, Any]) -> None:
     from seqshell.training.language.evaluation import metrics_table
 
     data = measured["data"]
@@ -160,7 +169,7 @@ def _tell_text(measured: dict[str, Any]) -> None:
     print(f"{measured['tokens_per_second']:,.0f} tokens/s")
 
 
-def _tell_translation(measured: dict[str, Any]) -> None:
+def _print_translation(measured: dict[str, Any]) -> None:
     from seqshell.training.translation.metrics import lengths_table, metrics_table
 
     data = measured["data"]
@@ -169,72 +178,67 @@ def _tell_translation(measured: dict[str, Any]) -> None:
     print(plain(metrics_table(measured)))
     print(plain(lengths_table(measured)))
     if measured["failed"]:
-        print(f"{measured['failed']:,} sentences could not be read; their translations are empty")
+        print(f"{measured['failed']:,} sentences could not be read and have empty translations")
     print(f"{measured['sentences_per_second']:,.1f} sentences/s, {measured['tokens_per_second']:,.0f} tokens/s")
 
 
-def _tell_classes(measured: dict[str, Any]) -> None:
+def _print_classification(measured: dict[str, Any]) -> None:
     from seqshell.training.classification import tables
 
     data = measured["data"]
-    which = " that were held out" if data.get("held_out") else ""
+    which = "held-out texts" if data.get("held_out") else "texts"
     print(
-        safe(
-            f"{measured['model']} on {data['name']}, {data['items']:,} texts{which}; {measured['nats']:.4f} nats a text"
-        )
+        safe(f"{measured['model']} on {data['name']}, {data['items']:,} {which}; {measured['nats']:.4f} nats per text")
     )
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for table in tables.tables(measured, width):
         print(safe(plain(table) or ""))
-    print(safe(f"the baselines learnt from {measured['baselines_from']}"))
+    print(safe(f"baselines trained on {measured['baselines_from']}"))
     if measured["failed"]:
-        print(f"{measured['failed']:,} texts could not be read; they count as wrong")
+        print(f"{measured['failed']:,} texts could not be read and are counted as wrong")
     print(f"{measured['tokens_per_second']:,.0f} tokens/s")
 
 
-def _tell_forecasts(measured: dict[str, Any]) -> None:
+def _print_forecast(measured: dict[str, Any]) -> None:
     from seqshell.training.forecasting.metrics import interval_summary, metrics_table
 
     data = measured["data"]
-    print(
-        safe(
-            f"{measured['model']} on {data['name']}, {data['items']:,} rows from row {data['rows'][0]:,} on, the first being 0"
-        )
-    )
+    rows = f"{data['items']:,} rows from row {data['rows'][0]:,} (counted from 0)"
+    print(safe(f"{measured['model']} on {data['name']}, {rows}"))
     print(safe(plain(metrics_table(measured["model"], measured)) or ""))
     if "covered" in measured:
         print(interval_summary(measured))
     print(f"{measured['tokens_per_second']:,.0f} rows/s")
 
 
-_TELL = {
-    Task.GENERATE: _tell_text,
-    Task.TRANSLATE: _tell_translation,
-    Task.CLASSIFY: _tell_classes,
-    Task.FORECAST: _tell_forecasts,
+_PRINT = {
+    Task.GENERATE: _print_language,
+    Task.TRANSLATE: _print_translation,
+    Task.CLASSIFY: _print_classification,
+    Task.FORECAST: _print_forecast,
 }
 
 
-def _setting(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
+def _setting(argument: str) -> tuple[str, str]:
+    name, equals, value = argument.partition("=")
     if not equals:
-        raise UsageError(f"--set needs NAME=VALUE, not {word!r}")
+        raise UsageError(f"--set needs NAME=VALUE, not {argument!r}")
     return name.strip(), value
 
 
 def add_compare_arguments(parser: ArgumentParser) -> None:
-    """The options of `seqshell compare`."""
+    """Add the options of `seqshell compare`."""
     parser.add_argument(
-        "words", metavar="MODEL|RECIPE", nargs="+", help="language models, and recipes, which are trained first"
+        "names", metavar="MODEL|RECIPE", nargs="+", help="language models, and recipes, which are trained first"
     )
     parser.add_argument(
         "--data",
         default="",
         metavar="FILE",
-        help="the text for all, instead of the recipes' own; its end is measured on",
+        help="text for all, instead of the recipes' own; its end is used for evaluation",
     )
     parser.add_argument(
-        "--test", default="", metavar="FILE", help="measure on this text instead, and train on all of the other"
+        "--test", default="", metavar="FILE", help="text for evaluation; recipes are then trained on all of FILE"
     )
     parser.add_argument(
         "--set",
@@ -242,21 +246,23 @@ def add_compare_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="in every recipe: training.epochs=3",
+        help="change a setting in every recipe, such as training.epochs=3",
     )
-    parser.add_argument("--train", action="store_true", help="train a recipe even where there is a model of its name")
+    parser.add_argument("--train", action="store_true", help="train a recipe even if a model with its name exists")
 
 
 def compare_command(arguments: Namespace) -> int:
-    """Train the recipes, measure all on one text, print one table or one JSON object, and return 0, or 128 + the signal that stopped it.
-    SeqshellErrors are the caller's."""
+    """Train the recipes, evaluate all models on one text, and print one table or JSON object.
+
+    Returns 0, or 128 + the number of the signal that stopped it; the caller handles SeqshellError.
+    """
     from seqshell.training.language.comparison import ComparisonOptions, compare
 
     overrides = [*arguments.overrides, *([f"training.seed={arguments.seed}"] if arguments.seed is not None else [])]
-    words, device = tuple(arguments.words), arguments.device or "auto"
-    options = ComparisonOptions(words, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
+    names, device = tuple(arguments.names), arguments.device or "auto"
+    options = ComparisonOptions(names, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
     with first_signal() as received:
-        registry = told_registry(arguments.no_plugins, arguments.plugins)
+        registry = registry_for_command(arguments.no_plugins, arguments.plugins)
         found = list(results_of(compare(options, registry, stopped=lambda: bool(received))))
     for comparison in found:
         if arguments.json:

@@ -1,4 +1,4 @@
-"""How a training and its measuring are told: progress and remarks on stderr, a bar at a terminal, results where they are wanted, metrics in JSON."""
+"""Output of `train`, `evaluate` and `compare`: progress and notes on stderr, results and JSON on stdout."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seqshell.core.text_output import plain
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
-EVERY = 5.0  # percent: how often a training tells its progress where no bar can be drawn
+EVERY = 5.0  # percent of progress per line, where stderr is not a terminal
 
 Result = TypeVar("Result")
 
 
 def show(events: Iterable[Event], results: TextIO) -> None:
-    """Results to `results`, everything else to stderr: there a progress bar at a terminal, else a line now and then."""
+    """Print results to `results`, and progress and notes to stderr, with a progress bar if it is a terminal."""
     for event in results_of(events):
         text = plain(event)
         if text is not None:
@@ -31,14 +31,17 @@ def show(events: Iterable[Event], results: TextIO) -> None:
 
 
 def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]:
-    """Tell progress and remarks, and hand on everything else. The bar, where there is one, is gone before the first of these."""
+    """Show progress and notes on stderr and yield everything else.
+
+    The progress bar is removed before the first result.
+    """
     iterator = iter(events)
-    with _progress_shown() as (progress, remark):
+    with _progress_shown() as (progress, note):
         for event in iterator:
             if isinstance(event, Progress):
                 progress(event)
             elif isinstance(event, Notice):
-                remark(safe(event.text))
+                note(safe(event.text))
             else:
                 break
         else:
@@ -53,17 +56,17 @@ def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]
 
 @contextmanager
 def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
-    """How to tell progress and remarks on stderr."""
+    """Provide the functions that show progress and notes on stderr."""
     if not sys.stderr.isatty():
-        told = [-math.inf]
+        printed = [-math.inf]
 
-        def tell(event: Progress) -> None:
+        def show_line(event: Progress) -> None:
             percent = 100 * event.done / max(1, event.total)
-            if percent - told[0] >= EVERY or event.done == event.total:
-                told[0] = percent
+            if percent - printed[0] >= EVERY or event.done == event.total:
+                printed[0] = percent
                 print(f"{event.description}: {percent:.0f} %, {event.text}", file=sys.stderr, flush=True)
 
-        yield tell, lambda text: print(text, file=sys.stderr, flush=True)
+        yield show_line, lambda text: print(text, file=sys.stderr, flush=True)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
@@ -85,17 +88,17 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """One object on stdout."""
+    """Print one JSON object to stdout."""
     print(json_text(values))
 
 
 def json_text(values: Mapping[str, Any]) -> str:
-    """The object on one line."""
+    """The object as JSON on one line."""
     return json.dumps(tidy(values), ensure_ascii=False)
 
 
-def told_registry(no_plugins: bool, plugins: Sequence[str]) -> Registry:
-    """The plugins that the command line allows, with those that failed told on stderr."""
+def registry_for_command(no_plugins: bool, plugins: Sequence[str]) -> Registry:
+    """Load the plugins that the command line allows, and report those that failed on stderr."""
     from seqshell.host import Policy
     from seqshell.host.builtin import load_registry
 

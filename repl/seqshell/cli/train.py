@@ -1,7 +1,6 @@
-"""`seqshell train` and `recipes`: their options and what they print; `evaluate` and `compare` are in measuring_cli. Imports torch only when there
-is something to compute.
+"""`seqshell train` and `seqshell recipes`: their options and output. torch is imported only to compute.
 
-The options that every subcommand has (--json, --device, --seed, -p, --no-plugins) are added by the caller.
+The caller adds the options that all subcommands share: --json, --device, --seed, -p, --no-plugins.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from seqshell.cli.progress import print_json, show, told_registry
+from seqshell.cli.progress import print_json, registry_for_command, show
 from seqshell.cli.signals import first_signal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
@@ -21,12 +20,13 @@ from seqshell.models.file import read_header
 
 
 def add_train_arguments(parser: ArgumentParser) -> None:
-    """The options of `seqshell train`."""
+    """Add the options of `seqshell train`."""
     parser.add_argument(
         "recipe",
         nargs="*",
         metavar="RECIPE|NAME|FILE",
-        help="a recipe; a text; pairs in two columns (FILE.tsv), or in two files; a table with columns text and label, or with a time and numbers",
+        help="a recipe; a text file; sentence pairs in two files, or in two columns of FILE.tsv; a table of texts and "
+        "labels; a table of numbers",
     )
     parser.add_argument(
         "--set",
@@ -34,20 +34,22 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="training.epochs=3, for instance",
+        help="change a setting, such as training.epochs=3",
     )
     parser.add_argument(
-        "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, among your models"
+        "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, in your models folder"
     )
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier run of this recipe stopped")
+    parser.add_argument("--resume", action="store_true", help="continue an earlier run of this recipe where it stopped")
     parser.add_argument("--defaults", action="store_true", help="print every key of a recipe with its default")
-    parser.add_argument("-o", metavar="FILE.png", dest="picture", help="write the loss curve there (needs matplotlib)")
+    parser.add_argument(
+        "-o", metavar="FILE.png", dest="picture", help="write the loss curve as a picture (needs matplotlib)"
+    )
 
 
 def train_command(arguments: Namespace) -> int:
-    """Train and return the exit code: 0, or 128 + the signal that stopped it (after the best was kept). SeqshellErrors are the caller's.
+    """Train; returns 0, or 128 + the number of the signal that stopped it. The caller handles SeqshellError.
 
-    With --json one object about the checkpoint is all that goes to stdout.
+    With --json, stdout gets only one object that describes the checkpoint.
     """
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.listing import defaults_text
@@ -57,7 +59,7 @@ def train_command(arguments: Namespace) -> int:
         return 0
     if not arguments.recipe:
         raise UsageError(
-            "train what? A recipe or a text file: seqshell train mytext.txt; seqshell recipes lists the recipes"
+            "nothing to train: name a recipe or a file, as in seqshell train mytext.txt; seqshell recipes lists recipes"
         )
     overrides = list(arguments.overrides)
     if arguments.device is not None and arguments.device != "auto":
@@ -69,7 +71,7 @@ def train_command(arguments: Namespace) -> int:
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
     picture = Path(arguments.picture) if arguments.picture else None
-    registry = told_registry(arguments.no_plugins, arguments.plugins)
+    registry = registry_for_command(arguments.no_plugins, arguments.plugins)
 
     from seqshell.training.loop import train
 
@@ -77,23 +79,23 @@ def train_command(arguments: Namespace) -> int:
         events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(received), picture=picture)
         show(events, sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
-        print_json(_trained(out))
+        print_json(_summary(out))
     return 128 + received[0] if received else 0
 
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:
-    """The options of `seqshell recipes`."""
+    """Add the options of `seqshell recipes`."""
     parser.add_argument("action", nargs="?", choices=["show"], help="print one recipe")
     parser.add_argument("name", nargs="?", metavar="NAME", help="the recipe to print")
 
 
 def recipes_command(arguments: Namespace) -> int:
-    """List the recipes, or print one. Returns 0; SeqshellErrors are the caller's."""
+    """List the recipes, or print one. Returns 0; the caller handles SeqshellError."""
     from seqshell.training.recipes.listing import describe_recipes, recipe_text
 
     if arguments.action == "show":
         if not arguments.name:
-            raise UsageError("recipes show NAME: name a recipe; seqshell recipes lists them")
+            raise UsageError("no recipe named; usage: seqshell recipes show NAME; seqshell recipes lists them")
         print(safe(recipe_text(arguments.name)), end="")
         return 0
     recipes = describe_recipes()
@@ -106,14 +108,14 @@ def recipes_command(arguments: Namespace) -> int:
     return 0
 
 
-def _trained(path: Path) -> dict[str, Any]:
-    """What a finished training tells in JSON: the checkpoint it wrote, and how good it is by the protocols of evaluate."""
+def _summary(path: Path) -> dict[str, Any]:
+    """The JSON object for a finished training: the checkpoint and its metrics, with the keys that `evaluate` uses."""
     header = read_header(path)
     provenance = header["provenance"]
-    told = {
+    summary = {
         "model": path.name.removesuffix(paths.ENDING),
         "path": str(path),
         "task": header["task"],
         "parameters": header["parameters"],
     }
-    return {**told, "epoch": provenance["epoch"], "steps": provenance["steps"], **provenance["metrics"]}
+    return {**summary, "epoch": provenance["epoch"], "steps": provenance["steps"], **provenance["metrics"]}

@@ -1,6 +1,6 @@
-"""What a classifier must be better than: the commonest label, naive Bayes over n-grams, and a linear model over a bag of them.
+"""Baselines for a classifier: the majority label, naive Bayes over n-grams, and a linear model over a bag of n-grams.
 
-n-grams are of characters (2 to 4, the borders of the text among them) or of words (1 and 2), as the model itself reads.
+The n-grams are of characters (2 to 4, text boundaries included) or of words (1 and 2), whichever the model reads.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from torch.nn import functional
 from seqshell.training.classification.metrics import class_metrics, confusion
 
 Ints = NDArray[np.int64]
-ORDERS = {"characters": (2, 4), "words": (1, 2)}  # the shortest and the longest n-grams
-LEAST = {"characters": 1, "words": 2}  # texts to learn from in which an n-gram must stand
-MOST_CELLS = 40_000_000  # n-grams times labels; beyond, the rarer n-grams are left out
-SMOOTHING = 0.15  # added to every count by naive Bayes
-STRENGTH = 10.0  # the C of the linear model: nats of all examples against half the squared weights
-UPDATES = 60  # of the linear model
+ORDERS = {"characters": (2, 4), "words": (1, 2)}  # shortest and longest n-grams
+LEAST = {"characters": 1, "words": 2}  # training texts that must contain an n-gram for it to be used
+MOST_CELLS = 40_000_000  # n-grams times labels; above, the rarest n-grams are dropped
+SMOOTHING = 0.15  # naive Bayes adds this to each count
+STRENGTH = 10.0  # C of the linear model: weight of the summed nats against half the squared weights
+ITERATIONS = 60  # of L-BFGS
 WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
 @dataclass(frozen=True)
 class Bags:
-    """The n-grams of texts: of row r, ids[starts[r] : starts[r + 1]], each once, and how often each stands there.
+    """The n-grams of R texts: row r has the distinct ids[starts[r] : starts[r + 1]], with their counts.
 
-    ids, counts: [N]; starts: [R + 1]. num: of different n-grams. unit: characters or words.
+    ids, counts: [N]; starts: [R + 1]. num: number of different n-grams. unit: characters or words.
     """
 
     ids: Ints
@@ -41,14 +41,14 @@ class Bags:
     unit: str
 
     def at(self, rows: Ints) -> Bags:
-        """The bags of some rows."""
+        """The bags of these rows."""
         sizes = self.starts[rows + 1] - self.starts[rows]
         starts = np.concatenate(([0], np.cumsum(sizes)))
         places = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes) + np.repeat(self.starts[rows], sizes)
         return Bags(self.ids[places], self.counts[places], starts, self.num, self.unit)
 
     def only(self, kept: NDArray[np.bool_]) -> Bags:
-        """The bags without the n-grams [num] that are not kept; those that are get new numbers."""
+        """The bags with only the n-grams where kept [num] is True, renumbered."""
         stays = kept[self.ids]
         before = np.concatenate(([0], np.cumsum(stays)))
         new = np.cumsum(kept) - 1
@@ -61,17 +61,16 @@ class Bags:
 
 
 def make_bags(texts: Sequence[str], unit: str) -> Bags:
-    """The n-grams of texts; words are read in small letters."""
+    """The n-grams of texts; words are lowercased."""
     known: dict[str, int] = {}
-    parts = [
-        [known.setdefault(part, len(known) + 2) for part in _parts(text, unit)] for text in texts
-    ]  # 1: the border of a text
+    # Ids start at 2: 1 is the boundary at both ends of a text, and 0 is unused so that keys of different orders differ.
+    parts = [[known.setdefault(part, len(known) + 2) for part in _parts(text, unit)] for text in texts]
     lengths = np.array([len(row) + 2 for row in parts])
     line = np.concatenate([np.array([1, *row, 1], np.int64) for row in parts])
     owner = np.repeat(np.arange(len(texts)), lengths)
     base = len(known) + 2
     shortest, longest = ORDERS[unit]
-    longest = min(longest, int(62 / math.log2(base)))  # so that an n-gram fits 64 bits
+    longest = min(longest, int(62 / math.log2(base)))  # an n-gram must fit into 64 bits
     keys, rows = [], []
     for order in range(shortest, longest + 1):
         ends = len(line) - order + 1
@@ -90,14 +89,15 @@ def make_bags(texts: Sequence[str], unit: str) -> Bags:
 
 
 def majority(labels: Ints, num_rows: int, num_classes: int) -> Ints:
-    """The commonest of `labels` for each of num_rows texts."""
+    """The most frequent of `labels`, for each of num_rows texts."""
     return np.full(num_rows, np.bincount(labels, minlength=num_classes).argmax())
 
 
 def naive_bayes(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints:
-    """The likeliest label [R] of each of the others: log p(label) + sum of log p(n-gram | label), smoothed (Manning et al. 2008, chapter 13).
+    """Predict a label [R] for each of the others by naive Bayes: argmax of log p(label) + sum of log p(n-gram | label).
 
-    labels: [rows of training]. Both bags have the same numbers of n-grams; those that the training did not have say nothing.
+    labels: of the training rows. Both bags use the same n-gram ids; n-grams that are not in the training data are
+    ignored. Manning et al. 2008, Introduction to Information Retrieval, chapter 13.
     """
     cells = labels[training.rows] * training.num + training.ids
     table = np.bincount(cells, weights=training.counts, minlength=num_classes * training.num).reshape(
@@ -106,30 +106,30 @@ def naive_bayes(training: Bags, labels: Ints, others: Bags, num_classes: int) ->
     logs = np.log((table + SMOOTHING) / (table.sum(axis=1, keepdims=True) + SMOOTHING * training.num))  # [C, F]
     priors = np.log(np.maximum(np.bincount(labels, minlength=num_classes), 1e-300) / len(labels))
     size = len(others.starts) - 1
-    told = [np.bincount(others.rows, weights=others.counts * each[others.ids], minlength=size) for each in logs]
-    found: Ints = (np.stack(told, axis=1) + priors).argmax(axis=1)
+    scores = [np.bincount(others.rows, weights=others.counts * each[others.ids], minlength=size) for each in logs]
+    found: Ints = (np.stack(scores, axis=1) + priors).argmax(axis=1)
     return found
 
 
 def linear(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints:
-    """The likeliest label [R] of each of the others by logistic regression over which n-grams a text has, each text of length 1.
+    """Predict a label [R] for each of the others by logistic regression over n-gram sets, rows scaled to length 1.
 
-    The weights are those that lower mean nats + squared weights / (2 STRENGTH rows), found by L-BFGS over all examples at once.
+    The weights minimise mean nats + squared weights / (2 STRENGTH rows), with full-batch L-BFGS.
     """
     weights, bias = torch.zeros(training.num, num_classes), torch.zeros(num_classes)
-    wanted = functional.one_hot(torch.from_numpy(labels), num_classes).float()
-    inputs, turned = _unit(training), _unit(training, by_ids=True)
+    expected = functional.one_hot(torch.from_numpy(labels), num_classes).float()
+    inputs, transposed = _unit(training), _unit(training, by_ids=True)
     optimizer = torch.optim.LBFGS(
-        [weights, bias], max_iter=UPDATES, history_size=10, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+        [weights, bias], max_iter=ITERATIONS, history_size=10, tolerance_change=1e-7, line_search_fn="strong_wolfe"
     )
     decay = 1 / (STRENGTH * len(labels))
 
     def loss() -> torch.Tensor:
         logs = (_sum(inputs, weights) + bias).log_softmax(1)
-        apart = (logs.exp() - wanted) / len(labels)  # the gradient of the logits [R, C]
-        weights.grad = _sum(turned, apart) + decay * weights
-        bias.grad = apart.sum(0)
-        return decay / 2 * weights.square().sum() - (wanted * logs).sum() / len(labels)
+        error = (logs.exp() - expected) / len(labels)  # [R, C], gradient of the loss by the logits
+        weights.grad = _sum(transposed, error) + decay * weights
+        bias.grad = error.sum(0)
+        return decay / 2 * weights.square().sum() - (expected * logs).sum() / len(labels)
 
     with torch.no_grad():
         optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -140,28 +140,28 @@ def linear(training: Bags, labels: Ints, others: Bags, num_classes: int) -> Ints
 def compare(
     bags: Bags, labels: Ints, parts: Iterable[tuple[Ints, Ints]], num_classes: int
 ) -> dict[str, dict[str, float]]:
-    """The metrics of each baseline, by its name, over all `parts`: (rows to learn from, rows to label). labels: of all rows."""
-    found: dict[str, list[Ints]] = {}
-    right: list[Ints] = []
-    for known, asked in parts:
+    """The metrics of each baseline by name, over all `parts`: (training rows, rows to predict). labels: of all rows."""
+    predicted: dict[str, list[Ints]] = {"majority": [], "naive_bayes": [], "linear": []}
+    true: list[Ints] = []
+    for known, others in parts:
         training = bags.at(known)
         kept = _kept(training, num_classes)
-        training, others = training.only(kept), bags.at(asked).only(kept)
-        right.append(labels[asked])
-        found.setdefault("majority", []).append(majority(labels[known], len(asked), num_classes))
-        found.setdefault("naive_bayes", []).append(naive_bayes(training, labels[known], others, num_classes))
-        found.setdefault("linear", []).append(linear(training, labels[known], others, num_classes))
-    wanted = np.concatenate(right).tolist()
+        training, tested = training.only(kept), bags.at(others).only(kept)
+        true.append(labels[others])
+        predicted["majority"].append(majority(labels[known], len(others), num_classes))
+        predicted["naive_bayes"].append(naive_bayes(training, labels[known], tested, num_classes))
+        predicted["linear"].append(linear(training, labels[known], tested, num_classes))
+    expected = np.concatenate(true).tolist()
     return {
-        name: class_metrics(confusion(wanted, np.concatenate(each).tolist(), num_classes))
-        for name, each in found.items()
+        name: class_metrics(confusion(expected, np.concatenate(each).tolist(), num_classes))
+        for name, each in predicted.items()
     }
 
 
 def titles(unit: str) -> dict[str, str]:
-    """The baselines in words."""
+    """The baselines' titles by name."""
     grams = f"{unit[:-1]} {ORDERS[unit][0]}- to {ORDERS[unit][1]}-grams"
-    return {"majority": "the commonest label", "naive_bayes": f"naive Bayes, {grams}", "linear": f"linear, {grams}"}
+    return {"majority": "majority label", "naive_bayes": f"naive Bayes, {grams}", "linear": f"linear, {grams}"}
 
 
 def _parts(text: str, unit: str) -> Iterable[str]:
@@ -169,7 +169,7 @@ def _parts(text: str, unit: str) -> Iterable[str]:
 
 
 def _kept(training: Bags, num_classes: int) -> NDArray[np.bool_]:
-    """Which n-grams [num] stand in enough of the texts to learn from."""
+    """[num]: True for n-grams in at least LEAST training texts, at most MOST_CELLS / num_classes of them."""
     texts = np.bincount(training.ids, minlength=training.num)
     kept = texts >= LEAST[training.unit]
     most = MOST_CELLS // num_classes
@@ -179,7 +179,10 @@ def _kept(training: Bags, num_classes: int) -> NDArray[np.bool_]:
 
 
 def _unit(bags: Bags, *, by_ids: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The texts as rows of length 1 of a sparse matrix [R, num]: columns, the first place of each row, values; by_ids: its transpose."""
+    """The sparse matrix [R, num] of the n-gram sets, rows scaled to length 1, as (columns, start of each row, values).
+
+    by_ids: its transpose.
+    """
     sizes = np.diff(bags.starts)
     values = np.repeat(1 / np.sqrt(np.maximum(1, sizes)), sizes).astype(np.float32)
     columns, starts = bags.ids, bags.starts[:-1].copy()
@@ -191,6 +194,6 @@ def _unit(bags: Bags, *, by_ids: bool = False) -> tuple[torch.Tensor, torch.Tens
 
 
 def _sum(matrix: tuple[torch.Tensor, torch.Tensor, torch.Tensor], table: torch.Tensor) -> torch.Tensor:
-    """The product of a sparse matrix [R, F] and a table [F, C]. embedding_bag knows no gradient here, and is quick without one."""
+    """The product of a sparse matrix [R, F] and a table [F, C], without gradients."""
     columns, starts, values = matrix
     return functional.embedding_bag(columns, table, starts, mode="sum", per_sample_weights=values)

@@ -1,4 +1,4 @@
-"""Texts with labels: from a table with a column for each, or from a folder with a file for each label; and how they are split."""
+"""Labelled texts: read from a table or from a folder with a file per label, and split for validation."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from seqshell.training.data.text import read_text
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
 
-ENDING = ".txt"  # of the files of a folder
-SHOWN = 12  # labels that an error names
+ENDING = ".txt"  # of the files in a folder
+SHOWN = 12  # labels that an error lists
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where texts and labels stand in a table, and what labels are called. text_key, label_key: what lets the user name other columns.
+    """The columns of a table that hold texts and labels.
 
-    names: a label for each code of the data; what has none is a label itself.
+    names: the label for each code in the data; a code without a name is its own label.
+    text_key, label_key: the recipe key or option with which the user selects another column.
     """
 
     text: str = "text"
@@ -36,9 +37,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts and the label of each. name, digest: of the file or folder, and the sha256 of what it holds.
+    """Texts and their labels.
 
-    places: where the label of each was read, in words. num_blank: how many were left out because they have no text.
+    name: of the file or folder. digest: sha256 of its content.
+    places: where each label was read, for messages. num_blank: number of examples left out because they have no text.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Examples:
         return len(self.texts)
 
     def at(self, rows: Iterable[int]) -> Examples:
-        """Those of some rows."""
+        """The examples with these row numbers."""
         kept = list(rows)
         texts, labels, places = (tuple(part[row] for row in kept) for part in (self.texts, self.labels, self.places))
         return Examples(self.name, self.digest, texts, labels, places, self.num_blank)
@@ -60,17 +62,18 @@ class Examples:
 
 @dataclass(frozen=True)
 class ExampleSplit:
-    """Examples cut in two: to train on and to validate on."""
+    """Examples for training and for validation."""
 
     training: Examples
     validation: Examples
 
 
 def read_examples(word: str, columns: Columns, folder: Path = Path(), origin: str = "") -> Examples:
-    """The examples of a table or of a folder; relative paths start at `folder`, and `origin` says where a missing one comes from.
+    """Read the examples of a table or folder.
 
-    White space in a text or label is a single space, as it is when a text is typed. RecipeError, with row and column, for a label or column that is
-    missing, an empty file, nothing but blank texts.
+    folder: where relative paths start. origin: where the user can get a missing file.
+    White space in texts and labels becomes single spaces, as it is in a typed text.
+    Raises RecipeError, with row and column, for a missing label or column, an empty file, or only blank texts.
     """
     path = folder / Path(word).expanduser()
     name, digest, rows = _folder(path) if path.is_dir() else _table(word, columns, folder, origin)
@@ -86,21 +89,24 @@ def read_examples(word: str, columns: Columns, folder: Path = Path(), origin: st
 
 
 def read_recipe_examples(recipe: Recipe, word: str = "") -> Examples:
-    """All examples of a recipe, or those of another table or folder that it names. RecipeError as `read_examples`."""
+    """The examples of a recipe, or of another table or folder that it names.
+
+    Raises RecipeError like `read_examples`.
+    """
     data = recipe.data
     columns = Columns(data.text_column, data.label_column, label_names(data))
     return read_examples(word or data.table or data.folder, columns, recipe.folder, data.origin)
 
 
 def label_names(data: DataSettings) -> dict[str, str]:
-    """What the codes of the data are called: of "0 = negative" it is {"0": "negative"}."""
+    """The label of each code: {"0": "negative"} for "0 = negative"."""
     return {code.strip(): name.strip() for code, _, name in (item.partition("=") for item in data.label_names)}
 
 
 def split_examples(examples: Examples, share: float) -> ExampleSplit:
-    """A share of the texts of every label for validation, drawn by chance, always the same; a text that comes again is all on one side.
+    """Select a share of each label's texts for validation, at random but always the same.
 
-    RecipeError, with the row, for a label that has a single text: there is none for the other side.
+    All copies of a text are on one side. Raises RecipeError, with the row, for a label with a single text.
     """
     check_labels(examples.labels, examples.name)
     labels_of: dict[str, set[str]] = {}
@@ -109,11 +115,10 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
     counts = Counter(label for labels in labels_of.values() for label in labels)
     for label, place in zip(examples.labels, examples.places, strict=True):
         if counts[label] < 2:
-            raise RecipeError(
-                f"{place}: {label!r} has this one text alone; a label needs two, to train and to validate on: add one, or leave it out"
-            )
+            advice = "a label needs two texts, for training and validation"
+            raise RecipeError(f"{place}: this is the only text labelled {label!r}; {advice}")
     groups: dict[str, list[str]] = {}
-    for text, labels in labels_of.items():  # a text with several labels goes with the rarest
+    for text, labels in labels_of.items():  # a text with several labels belongs to the rarest
         groups.setdefault(min(labels, key=lambda label: (counts[label], label)), []).append(text)
     draws, chosen = np.random.default_rng(0), set[str]()
     for label in sorted(groups):
@@ -130,7 +135,7 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
 
 
 def folds(texts: Sequence[str], num: int) -> list[int]:
-    """A number below `num` for each text, drawn by chance, always the same; the same text has the same number."""
+    """Assign each text a random fold below `num`, always the same; equal texts get the same fold."""
     different = list(dict.fromkeys(texts))
     drawn = np.random.default_rng(0).permutation(len(different)) % num
     number = dict(zip(different, drawn.tolist(), strict=True))
@@ -138,22 +143,22 @@ def folds(texts: Sequence[str], num: int) -> list[int]:
 
 
 def check_labels(labels: Sequence[str], name: str) -> None:
-    """RecipeError unless there are two labels at least."""
+    """Raise RecipeError unless there are at least two labels."""
     if len(set(labels)) < 2:
-        raise RecipeError(f"{name} has the one label {labels[0]!r}; a classifier chooses among two at least")
+        raise RecipeError(f"{name} has only the label {labels[0]!r}; a classifier needs at least two")
 
 
 def check_seen(examples: Examples, labels: Iterable[str]) -> None:
-    """RecipeError, with row and column, for an example whose label is none of `labels`."""
+    """Raise RecipeError, with row and column, for an example whose label is not in `labels`."""
     known = sorted(set(labels))
     for label, place in zip(examples.labels, examples.places, strict=True):
         if label not in known:
             shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-            raise RecipeError(f"{place}: the label {label!r} was never seen in training; there are {shown}")
+            raise RecipeError(f"{place}: the label {label!r} does not occur in the training data, which has {shown}")
 
 
 def _table(word: str, columns: Columns, folder: Path, origin: str) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
-    """name, digest, and of each row its text, label and place."""
+    """Name, digest, and the (text, label, place) of each row of a table."""
     table = read_table(word, folder, origin)
     text, label = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
 
@@ -161,14 +166,14 @@ def _table(word: str, columns: Columns, folder: Path, origin: str) -> tuple[str,
         for index, row in enumerate(table.rows):
             place = table.where(index, columns.label)
             if not row[label].strip():
-                raise RecipeError(f"{place}: there is no label")
+                raise RecipeError(f"{place}: the label is missing")
             yield row[text], row[label].strip(), place
 
     return table.name, table.digest, rows()
 
 
 def _folder(path: Path) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
-    """The same of the lines of the files of a folder, whose stems are the labels."""
+    """The same for the lines of the files in a folder, whose stems are the labels."""
     try:
         files = sorted(
             file for file in path.iterdir() if file.suffix.lower() == ENDING and not file.name.startswith(".")
@@ -176,7 +181,7 @@ def _folder(path: Path) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     if not files:
-        raise RecipeError(f"{path} has no files LABEL{ENDING}, which hold the examples of a label, one a line")
+        raise RecipeError(f"{path} has no files LABEL{ENDING} with the examples of a label, one per line")
     read = [(file.stem, *read_text(str(file))) for file in files]
     digest = hashlib.sha256("".join(f"{name} {part}\n" for _, name, _, part in read).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""How well a model labels texts: accuracy, macro recall and F1, always with those of the baselines beside them."""
+"""Evaluate a classifier on labelled texts, beside baselines."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import provenance
 
-TOKENS = 16_384  # that are read in one call, padding too
-FOLDS = 5  # parts of the data, each of which the baselines label after learning from the others
+TOKENS = 16_384  # tokens per call, padding included
+FOLDS = 5  # cross-validation folds of the baselines
 
 
 @dataclass(frozen=True)
 class ClassificationOptions:
-    """How labelled data is to be read.
+    """How to read labelled data.
 
-    text_column, label_column: of a table; empty: as the checkpoint remembers them. held_out: only the part of the data that the training
-    kept to validate on. training: a table or folder that the baselines learn from; empty: the rest of the data, fold by fold.
+    text_column, label_column: of a table; "": the columns recorded in the checkpoint.
+    held_out: use only the part that was held out of training for validation.
+    training: a table or folder to train the baselines on; "": cross-validate them on the data itself.
     """
 
     text_column: str = ""
@@ -47,10 +48,10 @@ class ClassificationOptions:
 def evaluate_classes(
     model: Model, module: nn.Module, data: str, options: ClassificationOptions
 ) -> Iterator[Progress | Notice | Evaluation]:
-    """How far it has come, and at last the metrics.
+    """Evaluate a classifier on a table or folder: yields progress and, last, the Evaluation.
 
-    module: the model's own, in eval mode, on the device to compute on. data: a table or a folder. A text that the model cannot read
-    counts as one that got a wrong label. RecipeError, with row and column, of the data.
+    module: the model's torch module, in eval mode, on the device to use.
+    A text that the model cannot read is counted as wrong. Raises RecipeError, with row and column, for invalid data.
     """
     columns = columns_of(model, options)
     examples = read_examples(data, columns)
@@ -63,9 +64,7 @@ def evaluate_classes(
         others = read_examples(options.training, columns)
         check_seen(others, model.labels)
     elif is_own:
-        yield Notice(
-            f"{model.name} has learnt from a part of {examples.name}; --held-out measures it on the rest alone"
-        )
+        yield Notice(f"{model.name} was trained on part of {examples.name}; use --held-out to evaluate on the rest")
     check_seen(examples, model.labels)
 
     start = time.perf_counter()
@@ -80,12 +79,12 @@ def evaluate_classes(
         yield Progress(done, len(readable), f"{done / (time.perf_counter() - start):,.0f} texts/s", "labelling")
     seconds = max(time.perf_counter() - start, 1e-9)
 
-    number = {label: index for index, label in enumerate(model.labels)}
-    right = np.array([number[label] for label in examples.labels])
+    numbers = {label: index for index, label in enumerate(model.labels)}
+    true = np.array([numbers[label] for label in examples.labels])
     answers = np.full(len(ids), UNREAD)
     answers[readable] = logs[readable].argmax(1)
-    counts = confusion(right.tolist(), answers.tolist(), len(number))
-    yield Progress(0, 0, "the commonest label, naive Bayes and a linear model", "baselines")
+    counts = confusion(true.tolist(), answers.tolist(), len(numbers))
+    yield Progress(0, 0, "majority label, naive Bayes and a linear model", "baselines")
     unit = unit_of(model.tokenizer)
     yield Evaluation(
         {
@@ -98,9 +97,9 @@ def evaluate_classes(
                 **({"held_out": True} if options.held_out else {}),
             },
             **class_metrics(counts),
-            "nats": mean_nats(logs[readable], right[readable]),
-            "baselines": baseline_metrics(examples, others, number, unit),
-            "baselines_from": _learnt_from(examples, others, options),
+            "nats": mean_nats(logs[readable], true[readable]),
+            "baselines": baseline_metrics(examples, others, numbers, unit),
+            "baselines_from": _trained_on(examples, others, options),
             "unit": unit,
             "by_label": label_metrics(counts, model.labels),
             "confusion": {"labels": list(model.labels), "counts": counts[:, :-1].tolist()},
@@ -112,7 +111,7 @@ def evaluate_classes(
 
 
 def columns_of(model: Model, options: ClassificationOptions) -> Columns:
-    """Where texts and labels stand, as it is wished or as the checkpoint remembers it, and what its labels are called in the data."""
+    """The columns of texts and labels, from the options or the checkpoint, and the checkpoint's names for labels."""
     seen = provenance(model, "data")
     text, label, names = (seen.get(key) for key in ("text_column", "label_column", "label_names"))
     return Columns(
@@ -128,7 +127,10 @@ def columns_of(model: Model, options: ClassificationOptions) -> Columns:
 def predictions(
     module: nn.Module, ids: Sequence[Ids], *, causal: bool
 ) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """(rows, log-probabilities [rows, C]) of texts, those of like length together. module: in eval mode, on any device."""
+    """Yield (rows, log-probabilities [rows, C]) in groups of texts of similar length.
+
+    module: in eval mode, any device.
+    """
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     start = 0
     while start < len(order):
@@ -142,25 +144,22 @@ def predictions(
 
 
 def last_logits(module: Any, inputs: Tensor, *, causal: bool) -> Tensor:
-    """The logits [B, C] after the last token of each row of inputs [B, T], which are padded right."""
+    """The logits [B, C] after the last token of each row of inputs [B, T], padded right."""
     outputs, _ = module(inputs, module.initial_state(len(inputs)))
-    last: Tensor = outputs[:, 0]  # without causality there is but this one: [B, 1, C]
+    last: Tensor = outputs[:, 0]  # a model that is not causal returns one position: [B, 1, C]
     if causal:
         lengths = (inputs != PAD).sum(1).clamp_min(1)
         last = outputs[torch.arange(len(inputs), device=inputs.device), lengths - 1]
     return last
 
 
-def mean_nats(logs: NDArray[np.float32], right: NDArray[np.int64]) -> float:
-    """Mean surprisal of the right labels [R] by log-probabilities [R, C]; 0 of none at all."""
-    if not len(right):
-        return 0.0
-    wanted = functional.nll_loss(torch.from_numpy(logs).double(), torch.from_numpy(right))
-    return wanted.item()
+def mean_nats(logs: NDArray[np.float32], true: NDArray[np.int64]) -> float:
+    """Mean surprisal of the true labels [R] under log-probabilities [R, C]; 0 without rows."""
+    return functional.nll_loss(torch.from_numpy(logs).double(), torch.from_numpy(true)).item() if len(true) else 0.0
 
 
 def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
-    """The ids of a text as the model reads them; None of one that it cannot read."""
+    """The ids of a text, cut as the model requires; None if it cannot read the text."""
     try:
         return cut(tokenizer.encode(text)) or None
     except VocabularyError:
@@ -168,11 +167,11 @@ def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
 
 
 def baseline_metrics(
-    examples: Examples, others: Examples | None, number: Mapping[str, int], unit: str
+    examples: Examples, others: Examples | None, numbers: Mapping[str, int], unit: str
 ) -> dict[str, dict[str, float]]:
-    """The metrics of each baseline on the examples, after learning from the others, or by cross-validation where there are none.
+    """The metrics of each baseline on the examples, trained on the others or, without others, cross-validated.
 
-    number: of each label. unit: of their n-grams.
+    numbers: the number of each label. unit: of the n-grams.
     """
     texts, labels = (
         (examples.texts, examples.labels)
@@ -180,42 +179,43 @@ def baseline_metrics(
         else (others.texts + examples.texts, others.labels + examples.labels)
     )
     bags = baselines.make_bags(texts, unit)
-    right = np.array([number[label] for label in labels])
+    true = np.array([numbers[label] for label in labels])
     if others is not None:
         parts = [(np.arange(len(others)), np.arange(len(others), len(texts)))]
     else:
-        parts_of = np.array(folds(texts, FOLDS))
-        both = [(np.flatnonzero(parts_of != part), np.flatnonzero(parts_of == part)) for part in range(FOLDS)]
-        parts = [(known, asked) for known, asked in both if len(known) and len(asked)]
+        fold_of = np.array(folds(texts, FOLDS))
+        both = [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(FOLDS)]
+        parts = [(known, tested) for known, tested in both if len(known) and len(tested)]
     if not parts:
-        raise RecipeError(
-            f"{examples.name} has one text alone, from which no baseline learns; --training names what they learn from"
-        )
-    return baselines.compare(bags, right, parts, len(number))
+        advice = "name other data for them with --training"
+        raise RecipeError(f"{examples.name} has only one text, too few to train the baselines; {advice}")
+    return baselines.compare(bags, true, parts, len(numbers))
 
 
 def unit_of(tokenizer: Tokenizer) -> str:
-    """What the baselines make n-grams of: characters where the model reads them, else words."""
+    """The unit of the baselines' n-grams: characters if the model reads characters or bytes, else words."""
     return "characters" if tokenizer.name in ("char", "byte") else "words"
 
 
 def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
-    """What the training learnt from, and what it kept to validate on, of its own data."""
+    """Split a model's own data as its training did, into training and validation examples.
+
+    Raises UsageError if that is not possible.
+    """
     seen = provenance(model, "data")
     share = seen.get("held_out")
     if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
         raise UsageError(
-            f"--held-out: {model.name} kept no share of its data to validate on; evaluate it on other data"
+            f"--held-out: no part of the data was held out when {model.name} was trained; evaluate it on other data"
         )
     if seen.get("sha256") != examples.digest:
-        raise UsageError(
-            f"--held-out: {examples.name} is not the data that {model.name} was trained on, {seen.get('name')}, or has changed since"
-        )
+        other = f"was trained on other data, {seen.get('name')}, or {examples.name} has changed since"
+        raise UsageError(f"--held-out: {model.name} {other}")
     split = split_examples(examples, share)
     return split.training, split.validation
 
 
-def _learnt_from(examples: Examples, others: Examples | None, options: ClassificationOptions) -> str:
+def _trained_on(examples: Examples, others: Examples | None, options: ClassificationOptions) -> str:
     if others is None:
-        return f"the other {FOLDS - 1} of {FOLDS} parts of {examples.name}"
+        return f"the other {FOLDS - 1} of {FOLDS} folds of {examples.name}"
     return f"the rest of {examples.name}" if options.held_out else others.name

@@ -1,4 +1,4 @@
-"""The objective of a classifier: texts with labels, in batches of like length."""
+"""The training objective of a classifier: labelled texts, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -46,18 +46,21 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.recipes.recipe import Recipe
 
-NUM_EXAMPLES = 3  # texts shown to newcomers where the recipe names none
-SHOWN = 3  # labels of a sample
-TIE = 1e-6  # of nats, beside a share: where the shares are equal, the nats say which is better
+NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
+SHOWN = 3  # labels in a sample
+TIE = 1e-6  # weight of the nats in a criterion of shares: they decide between equal shares
 METRICS = ("nats", "accuracy", "macro_recall", "macro_f1")
 
 
 def read_recipe_split(recipe: Recipe) -> ExampleSplit:
-    """The examples of a recipe, cut in two by share or by file. RecipeError, with row and column, for what cannot be learnt."""
+    """Read the examples of a recipe and split them by share or by file.
+
+    Raises RecipeError, with row and column, for invalid data.
+    """
     examples, validation = read_recipe_examples(recipe), recipe.data.validation
     if isinstance(validation, float | int):
         return split_examples(examples, validation)
-    assert isinstance(validation, str)  # the recipe was checked for it
+    assert isinstance(validation, str)  # checked with the recipe
     check_labels(examples.labels, examples.name)
     others = read_recipe_examples(recipe, validation)
     check_seen(others, examples.labels)
@@ -66,7 +69,7 @@ def read_recipe_split(recipe: Recipe) -> ExampleSplit:
 
 @dataclass(frozen=True)
 class EncodedExamples:
-    """The ids of texts as the model reads them, and the number of the label of each; those it cannot read are left out. rows: of the others."""
+    """The ids and label number of each text that the model can read. rows: their rows among all examples."""
 
     ids: list[Ids]
     labels: NDArray[np.int64]
@@ -75,7 +78,7 @@ class EncodedExamples:
 
 @dataclass(frozen=True)
 class ClassificationObjective:
-    """Texts with labels, to train on and to validate on. labels: by their numbers."""
+    """Objective of a classifier. labels: by number."""
 
     recipe: Recipe
     architecture: Architecture
@@ -88,7 +91,7 @@ class ClassificationObjective:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Also how to read data of its kind, which `seqshell evaluate` goes by."""
+        """Name and sha256, and how the data is read, which `seqshell evaluate` uses as its defaults."""
         settings, examples = self.recipe.data, self.split_of.training
         columns = {"text_column": settings.text_column, "label_column": settings.label_column} if settings.table else {}
         names = {"label_names": label_names(settings)} if settings.label_names else {}
@@ -101,29 +104,30 @@ class ClassificationObjective:
 
     @property
     def description(self) -> str:
-        told = f"{self.split['training']:,} examples to train on, {self.split['validation']:,} to validate"
+        lines = f"{self.split['training']:,} examples for training, {self.split['validation']:,} for validation"
         counts = Counter(self.split_of.training.labels)
         (most, many), *_, (least, few) = counts.most_common()
-        told += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
+        lines += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
         if self.split_of.training.num_blank:
-            told += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
+            lines += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
         unread = self.split["training"] - len(self._training.rows)
-        return told + (f"\n{unread:,} texts of which the vocabulary knows nothing are left out" if unread else "")
+        return lines + (f"\n{unread:,} texts without any known token are left out" if unread else "")
 
     @cached_property
     def num_batches(self) -> int:
-        return len(self._batches(0))
+        return len(self._epoch(0))
 
     def initial_state(self, module: Any) -> State:
-        """Nothing is carried: each text has its own beginning."""
+        """(): each text starts from the initial state."""
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(inputs [B, T] padded right, labels [B])."""
-        for rows in self._batches(order)[first:]:
+        for rows in self._epoch(order)[first:]:
             yield pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
 
-    def _batches(self, order: int) -> list[NDArray[np.int64]]:
+    def _epoch(self, order: int) -> list[NDArray[np.int64]]:
+        """The rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
         lengths = [len(ids) for ids in self._training.ids]
@@ -133,11 +137,14 @@ class ClassificationObjective:
         return int(np.count_nonzero(batch[0]))
 
     def num_losses(self, batch: TrainingBatch) -> int:
-        """Its texts."""
+        """The number of texts."""
         return len(batch[1])
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """Mean nats of the labels, each example weighted by `weights`."""
+        """Mean nats of the labels, each example weighted by `weights`.
+
+        Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
+        """
         inputs, labels = on_device(module, batch)
         logits = last_logits(module, inputs, causal=self.architecture.causal).float()
         nats = functional.cross_entropy(
@@ -148,20 +155,20 @@ class ClassificationObjective:
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
-        """[C]: how much an example of each label counts, (1 / frequency)^class_weights, scaled so that the mean over all examples is 1."""
+        """[C]: the weight of an example by label, frequency^-class_weights, scaled to mean 1 over all examples."""
         counts = np.bincount(self._training.labels, minlength=len(self.labels))
         weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
         return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 
     def validate(self, module: Any) -> Metrics:
-        """Nats, accuracy, macro recall and macro F1. Less of the first figure is better: what the recipe's criterion leaves to be wished."""
+        """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""
         examples = self._validation
         logs = np.zeros((len(examples.ids), len(self.labels)), np.float32)
         for rows, found in predictions(module, examples.ids, causal=self.architecture.causal):
             logs[rows] = found
-        found_labels = np.full(len(self.split_of.validation), UNREAD)
-        found_labels[list(examples.rows)] = logs.argmax(1)
-        counts = confusion(self._right(self.split_of.validation), found_labels.tolist(), len(self.labels))
+        predicted = np.full(len(self.split_of.validation), UNREAD)
+        predicted[list(examples.rows)] = logs.argmax(1)
+        counts = confusion(self._label_numbers(self.split_of.validation), predicted.tolist(), len(self.labels))
         metrics = {"nats": mean_nats(logs, examples.labels), **class_metrics(counts)}
         criterion = self.recipe.training.criterion
         if criterion == "nats":
@@ -174,7 +181,7 @@ class ClassificationObjective:
         return f"{metrics['nats']:.4f} nats, {shares}"
 
     def measure(self, module: Any) -> Metrics:
-        """With the metrics of the baselines, which learn from the same examples."""
+        """The validation metrics, with those of the baselines trained on the same examples."""
         return {**self.as_measured(self.validate(module)), "baselines": self._baselines}
 
     def as_measured(self, validation: Metrics) -> Metrics:
@@ -184,7 +191,7 @@ class ClassificationObjective:
         return metrics_table(self.recipe.name, measured, unit_of(self.tokenizer))
 
     def examples(self) -> tuple[str, ...]:
-        """The recipe's examples, else the shortest text to train on of each of the commonest labels."""
+        """The recipe's examples, else the shortest training text of each of the most frequent labels."""
         if self.recipe.defaults.examples:
             return self.recipe.defaults.examples
         training = self.split_of.training
@@ -196,7 +203,7 @@ class ClassificationObjective:
         return tuple(dict.fromkeys(min(texts[label], key=len) for label in common[:NUM_EXAMPLES]))
 
     def sample(self, module: Any, registry: Registry) -> str:
-        """The first example and its likeliest labels."""
+        """The first example and its most likely labels."""
         text = self.examples()[0]
         ids = encoded(self.tokenizer, self._cut, text)
         if not ids:
@@ -226,12 +233,11 @@ class ClassificationObjective:
         ids = [encoded(self.tokenizer, self._cut, text) for text in examples.texts]
         rows = [row for row, each in enumerate(ids) if each]
         if not rows:
-            raise RecipeError(f"{examples.name} has no text of which the vocabulary knows something")
-        right = np.array(self._right(examples))
-        return EncodedExamples([each for each in ids if each], right[rows], tuple(rows))
+            raise RecipeError(f"{examples.name} has no text with a known token")
+        labels = np.array(self._label_numbers(examples))
+        return EncodedExamples([each for each in ids if each], labels[rows], tuple(rows))
 
-    def _right(self, examples: Examples) -> list[int]:
-        """The numbers of the labels."""
+    def _label_numbers(self, examples: Examples) -> list[int]:
         return [self._numbers[label] for label in examples.labels]
 
     @cached_property

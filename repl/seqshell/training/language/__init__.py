@@ -1,1 +1,1 @@
-"""Characters or words in a row: the objective of a language model, its evaluation, and comparing models on one text."""
+"""Language models: the training objective, evaluation on a text, and comparing models."""

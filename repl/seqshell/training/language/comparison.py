@@ -1,4 +1,4 @@
-"""Language models side by side on one text: the same split for all of them, and recipes trained first."""
+"""Compare language models on one text that none was trained on; recipes are trained first."""
 
 from __future__ import annotations
 
@@ -26,25 +26,29 @@ from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.torch_module import torch_module_on
 
-SHARE = 0.1  # of a text that is kept to measure on, where no recipe says
+SHARE = 0.1  # of a text that is held out, where no recipe says
 
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """What the user asked for. data: the text for all, instead of each recipe's own; test: the text to measure on, instead of the end of
-    that. overrides: KEY=VALUE of all recipes. anew: a name that a model and a recipe have is the recipe."""
+    """What to compare.
 
-    words: tuple[str, ...]
+    names: models and recipes. data: a text for all, instead of each recipe's own.
+    test: a text for evaluation, instead of the end of `data`. overrides: KEY=VALUE for all recipes.
+    retrain: where a model and a recipe have the same name, train the recipe.
+    """
+
+    names: tuple[str, ...]
     data: str = ""
     test: str = ""
     overrides: tuple[str, ...] = ()
-    anew: bool = False
+    retrain: bool = False
     device: str = "auto"
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The text to measure on: the last part of the text `name`, or all of it."""
+    """The text for evaluation: the end of the text `name`, or the whole text."""
 
     name: str
     sha256: str
@@ -60,15 +64,15 @@ class Comparison:
 
     @property
     def table(self) -> Table:
-        """One row a model, the fewest bits per character first."""
+        """One row per model, the lowest bits per character first."""
         models = sorted(self.values["models"], key=lambda model: model["bits_per_char"]["carry"])
         columns = ["model", "architecture", "parameters", "nats", "perplexity", "bits per character", "tokens/s"]
         rows = [[model["model"], model["architecture"], f"{model['parameters']:,}"] for model in models]
         for row, model in zip(rows, models, strict=True):
-            row += [f"{model[figure]['carry']:.4f}" for figure in ("nats", "perplexity", "bits_per_char")]
+            row += [f"{model[metric]['carry']:.4f}" for metric in ("nats", "perplexity", "bits_per_char")]
             row += [f"{model['tokens_per_second']:,.0f}"]
         if any("blocks256" in model["nats"] for model in models):
-            columns.insert(4, "cold blocks of 256")
+            columns.insert(4, "nats, blocks of 256")
             for row, model in zip(rows, models, strict=True):
                 row.insert(4, f"{model['nats']['blocks256']:.4f}" if "blocks256" in model["nats"] else "")
         if any(model["unknown"] for model in models):
@@ -81,29 +85,31 @@ class Comparison:
 def compare(
     options: ComparisonOptions, registry: Registry, *, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Progress | Notice | Comparison]:
-    """How far it has come, what is worth knowing, and at last the comparison; none when `stopped` became true.
+    """Train the recipes and evaluate all models: yields progress, notes and, last, the Comparison.
 
-    UsageError for words that cannot be compared, RecipeError of data and trainings, VocabularyError of a text that a model cannot read.
+    stopped: called regularly; when it returns True, there is no Comparison.
+    Raises UsageError for names that cannot be compared, RecipeError for invalid data or a failed training, and
+    VocabularyError for a text that a model cannot read.
     """
-    contestants = [_found(word, options, registry) for word in options.words]
-    names = [each.name for each in contestants]
+    entries = [_open(name, options, registry) for name in options.names]
+    names = [each.name for each in entries]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(
-            f"two of them are called {twice[0]}; name each once, and give recipes that are to differ files of their own"
+            f"{twice[0]} is named twice; to compare variants of a recipe, save each as a file with its own name"
         )
-    recipes = [each for each in contestants if isinstance(each, Recipe)]
-    held_out = _held_out(options, contestants)
-    for each in contestants:
+    recipes = [each for each in entries if isinstance(each, Recipe)]
+    held_out = _held_out(options, entries)
+    for each in entries:
         if isinstance(each, Model):  # before anything is trained
             _read(each, held_out)
     where = held_out.name if held_out.whole else f"the last {len(held_out.text):,} characters of {held_out.name}"
     yield Notice(
-        f"measured on {where}" + (f"; to be trained: {', '.join(each.name for each in recipes)}" if recipes else "")
+        f"evaluating on {where}" + (f"; training first: {', '.join(each.name for each in recipes)}" if recipes else "")
     )
-    for name in (each.name for each in contestants if isinstance(each, Model) and each.name in paths.list_recipes()):
-        yield Notice(f"{name} is the model of that name; --train trains the recipe")
+    for name in (each.name for each in entries if isinstance(each, Model) and each.name in paths.list_recipes()):
+        yield Notice(f"using the model {name}; --train trains the recipe {name} instead")
     models = []
-    for each in contestants:
+    for each in entries:
         if isinstance(each, Recipe):
             out = paths.place(each.name, "models")
             yield from (
@@ -117,35 +123,31 @@ def compare(
     for index, model in enumerate(models):
         if stopped():
             return
-        yield Progress(index, len(models), model.name, "measuring")
-        rows.append(_measured(model, held_out, registry, options.device))
-    yield Progress(len(models), len(models), models[-1].name, "measuring")
+        yield Progress(index, len(models), model.name, "evaluating")
+        rows.append(_evaluate(model, held_out, registry, options.device))
+    yield Progress(len(models), len(models), models[-1].name, "evaluating")
     if len({json.dumps(model.tokenizer.to_json(), sort_keys=True) for model in models}) > 1:
-        yield Notice(
-            "their vocabularies differ, so that nats and perplexities do not compare; bits per character do, but for unknown tokens"
-        )
+        yield Notice("the vocabularies differ: compare bits per character, not nats or perplexity")
     data = {"name": held_out.name, "sha256": held_out.sha256, "items": len(held_out.text), "whole": held_out.whole}
     yield Comparison({"task": Task.GENERATE.value, "data": data, "models": rows})
 
 
-def _found(word: str, options: ComparisonOptions, registry: Registry) -> Model | Recipe:
-    """The model of a name or path, else the recipe, on the text that all are compared on."""
-    is_recipe = word.endswith(".toml") or (word in paths.list_recipes() and options.anew)
-    if not is_recipe and (word.endswith(paths.ENDING) or word in paths.list_checkpoints(registry.checkpoint_folders)):
-        found: Model | Recipe = open_model(word, registry)
-    elif is_recipe or word in paths.list_recipes():
-        found = load_recipe(word, options.overrides)
+def _open(name: str, options: ComparisonOptions, registry: Registry) -> Model | Recipe:
+    """The model with this name or path, or the recipe, changed to use the data of the options."""
+    is_recipe = name.endswith(".toml") or (name in paths.list_recipes() and options.retrain)
+    if not is_recipe and (name.endswith(paths.ENDING) or name in paths.list_checkpoints(registry.checkpoint_folders)):
+        found: Model | Recipe = open_model(name, registry)
+    elif is_recipe or name in paths.list_recipes():
+        found = load_recipe(name, options.overrides)
     else:
-        raise UsageError(f"{word!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
+        raise UsageError(f"{name!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
     if found.task is not Task.GENERATE:
-        raise UsageError(
-            f"{found.name} is for {found.task}; compare is for language models, and seqshell evaluate measures one of any kind"
-        )
+        raise UsageError(f"{found.name} is for {found.task}; compare is for language models, seqshell evaluate for all")
     return _on_data(found, options) if isinstance(found, Recipe) else found
 
 
 def _on_data(recipe: Recipe, options: ComparisonOptions) -> Recipe:
-    """The recipe on the user's texts, under a name that tells it from the same recipe on its own."""
+    """The recipe on the texts of the options, named after them, so that it does not replace the recipe's own model."""
     changes = []
     if options.data:
         changes.append(f"data.text={json.dumps(_absolute(options.data))}")
@@ -154,66 +156,62 @@ def _on_data(recipe: Recipe, options: ComparisonOptions) -> Recipe:
     if options.test:
         changes.append(f"data.validation={json.dumps(_absolute(options.test))}")
     device = [f"training.device={json.dumps(options.device)}"] if options.device != "auto" else []
-    other = [
-        f"-{how}-{Path(word.rpartition(':')[2]).stem}"
-        for how, word in (("on", options.data), ("for", options.test))
-        if word
-    ]
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in recipe.name + "".join(other))[
-        :64
-    ]
+    texts = (("on", options.data), ("for", options.test))
+    full = recipe.name + "".join(f"-{how}-{Path(text.rpartition(':')[2]).stem}" for how, text in texts if text)
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in full)[:64]
     overrides = [*changes, *device, "training.sample_every=0"]
     return recipe_from(recipe.tables(), name=name, folder=recipe.folder, overrides=overrides, where=recipe.name)
 
 
-def _absolute(word: str) -> str:
-    return word if word.startswith("python:") else str(Path(word).expanduser().absolute())
+def _absolute(text: str) -> str:
+    return text if text.startswith("python:") else str(Path(text).expanduser().absolute())
 
 
-def _held_out(options: ComparisonOptions, contestants: Sequence[Model | Recipe]) -> HeldOut:
-    """What none of them was trained on. A text that one was trained on begins, for all of them, where the last of them stopped to learn."""
-    recipes = [each for each in contestants if isinstance(each, Recipe)]
+def _held_out(options: ComparisonOptions, entries: Sequence[Model | Recipe]) -> HeldOut:
+    """The part of the text that no entry was trained on: what follows the longest training part."""
+    recipes = [each for each in entries if isinstance(each, Recipe)]
     if options.test:
         name, text, digest = read_text(options.test)
         return HeldOut(name, digest, text, whole=True)
-    name, text, digest = read_text(options.data) if options.data else _own_text(contestants)
-    learnt = [len(load_text(recipe.data, recipe.folder).training) for recipe in recipes]
-    for model in contestants:
+    name, text, digest = read_text(options.data) if options.data else _own_text(entries)
+    trained = [len(load_text(recipe.data, recipe.folder).training) for recipe in recipes]
+    for model in entries:
         if isinstance(model, Model) and provenance(model, "data").get("sha256") == digest:
-            learnt.append(int(provenance(model, "split").get("training", 0)))
-    rest = text[max(learnt, default=0) :]
+            trained.append(int(provenance(model, "split").get("training", 0)))
+    rest = text[max(trained, default=0) :]
     if len(rest) < 2:
-        raise UsageError(f"all of {name} was trained on; name another text to measure on with --test")
-    return HeldOut(name, digest, rest, whole=not learnt)
+        raise UsageError(f"nothing of {name} is held out; name a text for evaluation with --test FILE")
+    return HeldOut(name, digest, rest, whole=not trained)
 
 
-def _own_text(contestants: Iterable[Model | Recipe]) -> tuple[str, str, str]:
-    """The text that all were, or are to be, trained on. UsageError when it is not one, or not to be had."""
+def _own_text(entries: Iterable[Model | Recipe]) -> tuple[str, str, str]:
+    """The text that all entries are trained on. Raises UsageError if they differ or the text is missing."""
     found: dict[str, tuple[str, str, str]] = {}
     first = ""
-    for each in contestants:
+    for each in entries:
         if isinstance(each, Recipe):
             if isinstance(each.data.validation, str):
                 raise UsageError(
-                    f"{each.name} is validated on a text of its own; name one for all with --test {each.data.validation}"
+                    f"{each.name} has its own validation text; name one for all with --test {each.data.validation}"
                 )
             read = read_text(each.data.text, each.folder, each.data.origin)
         else:
             read = _text_of(each)
         if found and read[2] not in found:
-            raise UsageError(f"{each.name} was trained on another text than {first}; name one for all with --data FILE")
+            raise UsageError(
+                f"{each.name} and {first} are trained on different texts; name one for all with --data FILE"
+            )
         first = first or each.name
         found[read[2]] = max(read, found.get(read[2], read), key=lambda item: len(item[1]))
     (read,) = found.values()
     if not read[1]:
-        raise UsageError(
-            f"{read[0] or 'the text that they were trained on'} is not here; name the text to measure on with --data FILE"
-        )
+        missing = read[0] or "the training text"
+        raise UsageError(f"{missing} is not available; name a text for evaluation with --data FILE")
     return read
 
 
 def _text_of(model: Model) -> tuple[str, str, str]:
-    """Name, text and sha256 of what a model was trained on; the text is empty where it is not here, by the recipe of the model's name."""
+    """Name, text and sha256 of a model's training data; the text is "" unless the recipe of that name has it."""
     data = provenance(model, "data")
     name, digest = str(data.get("name", "")), str(data.get("sha256", ""))
     try:
@@ -223,24 +221,24 @@ def _text_of(model: Model) -> tuple[str, str, str]:
             recipe = load_recipe(model.name)
             read = read_text(recipe.data.text, recipe.folder)
             return read if read[2] == digest else (name, "", digest)
-    except RecipeError:  # the recipe is of another task, or its text is not here
+    except RecipeError:  # the recipe is for another task, or its text is missing
         pass
     return name, "", digest
 
 
 def _read(model: Model, held_out: HeldOut) -> NDArray[np.int64]:
-    """[N] ids of the text. VocabularyError with the model's name, RecipeError for one that has nothing to predict."""
+    """[N] ids of the text. Raises VocabularyError with the model's name, and RecipeError for fewer than 2 tokens."""
     try:
         ids = encode(model.tokenizer, held_out.text)
     except VocabularyError as error:
         raise VocabularyError(f"{model.name}: {error.message}", text=error.text, positions=error.positions) from None
     if ids.size < 2:
-        raise RecipeError(f"{held_out.name} is too short for {model.name}: {ids.size} tokens, 2 are the least")
+        raise RecipeError(f"{held_out.name} is too short for {model.name}: {ids.size} tokens; at least 2 are needed")
     return ids
 
 
-def _measured(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
-    """A model's metrics on the text."""
+def _evaluate(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
+    """The metrics of a model on the held-out text."""
     ids = _read(model, held_out)
     module = torch_module_on(device, model, registry)
     start = time.perf_counter()

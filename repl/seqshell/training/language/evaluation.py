@@ -1,7 +1,7 @@
-"""How well a model does on data that it has not seen.
+"""Evaluate a language model on a text: nats, bits per character and perplexity.
 
-A language model: how it predicts a text, carried on through all of it, and in cold blocks of 256 as fixed windows see it. A translation
-model is measured in pair_evaluation, a classifier in class_evaluation, a forecaster in forecast_evaluation.
+Two protocols: "carry" carries the state through the whole text; "blocks256" resets it every 256 characters, like models
+with a fixed window.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from seqshell.training.data.text import encode, read_text
 from seqshell.training.optimizer import device_of
 from seqshell.training.torch_module import torch_module_on
 
-BLOCK = 256  # targets in a cold block: nanoGPT's window on characters
-CHUNK = 1024  # tokens read in one call when a state is carried
+BLOCK = 256  # targets per block, as in nanoGPT's character model
+CHUNK = 1024  # tokens per call while the state is carried
 
 
 @torch.inference_mode()
 def carried(module: nn.Module, ids: NDArray[np.int64], *, batch_size: int = 1) -> float:
-    """Mean nats of ids[1:] in one pass, the state carried on. module: in eval mode.
+    """Mean nats of ids[1:] in one pass with the state carried. module: in eval mode.
 
-    batch_size: contiguous streams read side by side, each from a cold start: quicker, and a little worse than 1, which is the protocol.
+    batch_size: number of contiguous streams, each from the initial state. More are faster and slightly worse; the
+    protocol is 1.
     """
     length = (ids.size - 1) // batch_size
     inputs = torch.from_numpy(ids[: length * batch_size].reshape(batch_size, length).copy())
@@ -49,9 +50,10 @@ def carried(module: nn.Module, ids: NDArray[np.int64], *, batch_size: int = 1) -
 
 @torch.inference_mode()
 def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK, batch_size: int = 64) -> float:
-    """Mean nats of ids[1:] in blocks of `block` targets, each from initial_state with the token before it as first input; the last, short one counts.
+    """Mean nats of ids[1:] in blocks of `block` targets, the last one shorter.
 
-    module: in eval mode. batch_size: blocks computed at once, which changes nothing but the time.
+    Each block starts from the initial state and reads the token before its first target. module: in eval mode.
+    batch_size: blocks per call; does not change the result.
     """
     inputs, targets = torch.from_numpy(ids[:-1].copy()), torch.from_numpy(ids[1:].copy())
     whole = targets.numel() // block * block
@@ -60,21 +62,24 @@ def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK
     if whole < targets.numel():
         groups.append((inputs[None, whole:], targets[None, whole:]))
     total = 0.0
-    for some, wanted in groups:
+    for some, expected in groups:
         if some.numel():
-            total += _nats(module, some, wanted, module.initial_state(len(some)))[0]  # type: ignore[operator]  # a SequenceModel has it
+            total += _nats(module, some, expected, module.initial_state(len(some)))[0]  # type: ignore[operator]  # a SequenceModel has it
     return total / targets.numel()
 
 
 def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:
-    """nats, bits_per_char and perplexity of a text, each by protocol: `carry`, and `blocks256` where tokens are characters. module: in eval mode."""
+    """nats, bits_per_char and perplexity of a text, each by protocol.
+
+    `blocks256` is only for models whose tokens are characters. module: in eval mode.
+    """
     ids = encode(tokenizer, text)
     nats = {"carry": carried(module, ids)}
     if tokenizer.name == "char":
         nats["blocks256"] = cold_blocks(module, ids)
-    characters = len(text) - len(
-        tokenizer.piece(int(ids[0])).decode("utf-8", "ignore")
-    )  # the first token is not predicted
+    # Bits per character spread the cost of all tokens over the characters, so models with different tokenizers can be
+    # compared. The first token is read but not predicted: neither its cost nor its characters count.
+    characters = len(text) - len(tokenizer.piece(int(ids[0])).decode("utf-8", "ignore"))
     bits = (ids.size - 1) / max(1, characters) / math.log(2)
     return {
         "nats": nats,
@@ -90,7 +95,7 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
     except VocabularyError as error:
         raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
     if size < 2:
-        raise RecipeError(f"{name} is too short to be evaluated: {size} tokens, 2 are the least")
+        raise RecipeError(f"{name} is too short: {size} tokens; at least 2 are needed")
     module = torch_module_on(device, model, registry)
     start = time.perf_counter()
     measured = measure(module, model.tokenizer, text)
@@ -105,11 +110,12 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
 
 
 def metrics_table(measured: dict[str, Any]) -> Table:
-    """The metrics of `measure` or `evaluate_model`, one row a protocol."""
-    told = {"carry": "carried through", "blocks256": "cold blocks of 256"}
+    """The metrics of `measure` or `evaluate_model`, one row per protocol."""
+    titles = {"carry": "carried", "blocks256": "reset every 256"}
     metrics = ("nats", "bits_per_char", "perplexity")
     rows = tuple(
-        (told[protocol], *(f"{measured[figure][protocol]:.4f}" for figure in metrics)) for protocol in measured["nats"]
+        (titles[protocol], *(f"{measured[metric][protocol]:.4f}" for metric in metrics))
+        for protocol in measured["nats"]
     )
     return Table(("state", "nats", "bits per character", "perplexity"), rows)
 

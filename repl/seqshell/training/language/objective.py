@@ -1,4 +1,4 @@
-"""The objective of a language model: contiguous streams of a text, read in batches with the state carried on."""
+"""The training objective of a language model: contiguous streams of a text, with the state carried between batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ from seqshell.training.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class LanguageObjective:
-    """A text cut in two, encoded. streams: of its first part; validation_ids: [N] int64, of its second."""
+    """Objective of a language model.
+
+    streams: of the training part; validation_ids: [N] int64, of the validation part.
+    """
 
     recipe: Recipe
     architecture: Architecture
@@ -52,15 +55,15 @@ class LanguageObjective:
 
     @property
     def description(self) -> str:
-        told = f"{self.streams.ids.size:,} tokens to train on, {self.validation_ids.size:,} to validate"
-        fitted, wanted = (self.streams.batch_size, self.streams.sequence_length), self.recipe.training
-        if fitted != (wanted.batch_size, wanted.sequence_length):
-            told += f"\nthe text is short: batches of {fitted[0]} x {fitted[1]} tokens fit it"
-        return told
+        lines = f"{self.streams.ids.size:,} tokens for training, {self.validation_ids.size:,} for validation"
+        fitted, settings = (self.streams.batch_size, self.streams.sequence_length), self.recipe.training
+        if fitted != (settings.batch_size, settings.sequence_length):
+            lines += f"\nthe text is short: using batches of {fitted[0]} x {fitted[1]} tokens"
+        return lines
 
     @property
     def num_orders(self) -> int:
-        """The ring of the text may be turned by any number of tokens."""
+        """The number of tokens: an epoch may start at any of them."""
         return int(self.streams.ids.size)
 
     @property
@@ -71,7 +74,7 @@ class LanguageObjective:
         return module.initial_state(self.streams.batch_size)
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """(inputs [B, T], targets [B, T]); row b of one goes on in row b of the next."""
+        """(inputs [B, T], targets [B, T]); row b of one batch continues in row b of the next."""
         return self.streams.batches(order, first)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
@@ -81,6 +84,10 @@ class LanguageObjective:
         return self.num_tokens(batch)
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
+        """Mean nats of the targets.
+
+        Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
+        """
         inputs, targets = on_device(module, batch)
         logits, state = module(inputs, state)  # [B, T, V]
         smoothing = self.recipe.training.label_smoothing
@@ -89,7 +96,7 @@ class LanguageObjective:
         ), state
 
     def validate(self, module: Any) -> Metrics:
-        """Nats by the protocol that others publish: cold blocks of 256 for characters, else streams side by side."""
+        """Nats by a usual protocol: blocks of 256 for characters, else with the state carried in a few streams."""
         ids = self.validation_ids
         if self.tokenizer.name == "char":
             return {"blocks256": evaluation.cold_blocks(module, ids)}
@@ -108,13 +115,13 @@ class LanguageObjective:
         return evaluation.metrics_table(measured)
 
     def examples(self) -> tuple[str, ...]:
-        """The recipe's examples, else the first words of the training text."""
+        """The recipe's examples, else the beginning of the training text."""
         first = self.text.training.lstrip().partition("\n")[0]
         words = first if len(first) <= 40 else first[:40].rpartition(" ")[0] or first[:40]
         return self.recipe.defaults.examples or (words or self.text.training[:1],)
 
     def sample(self, module: Any, registry: Registry) -> str:
-        """The first example and what follows it."""
+        """The first example and its continuation."""
         tokenizer, defaults, settings = self.tokenizer, self.recipe.defaults, self.recipe.training
         try:
             ids = tokenizer.encode(self.examples()[0])
@@ -123,11 +130,11 @@ class LanguageObjective:
         samplers = parse_chain(defaults.sampler, registry.samplers)
         decoder = make_decoder(self.architecture, self.config, module)
         outputs, state = decoder.feed(np.asarray([ids], np.int64), decoder.initial_state(1))
-        batch = Batch(state, outputs, (History(ids),), (Chain(samplers).first_memories(),), (len(ids),), (0,))
+        start = Batch(state, outputs, (History(ids),), (Chain(samplers).first_memories(),), (len(ids),), (0,))
         request = Request(Stop(settings.sample_length), samplers, Draw(settings.seed), tokenizer=tokenizer)
         drawn = []
         for step in islice(
-            parse_strategy(defaults.strategy, registry.strategies).search(decoder, batch, request),
+            parse_strategy(defaults.strategy, registry.strategies).search(decoder, start, request),
             settings.sample_length,
         ):
             chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
@@ -140,22 +147,25 @@ class LanguageObjective:
 def read_recipe_text(
     recipe: Recipe, tokenizer_type: Any
 ) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
-    """The tokenizer of a recipe's text, the text, and the ids of both of its parts. RecipeError for what cannot be learnt from."""
+    """Read a recipe's text: its tokenizer, the text, and the ids of the training and validation parts.
+
+    Raises RecipeError if the text is missing, invalid or too short.
+    """
     text = load_text(recipe.data, recipe.folder)
     try:
         tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training])
-        if tokenizer.unk is None:  # it could not even read a validation text with a character of its own
+        if tokenizer.unk is None:  # or it could not read a character that occurs only in the validation text
             tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training, text.validation])
         training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
     except VocabularyError as error:
         raise RecipeError(f"{text.name}: {error.message}") from None
     if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
         raise RecipeError(
-            f"{text.name} has too little to learn: {training_ids.size} tokens to train on, a vocabulary of {tokenizer.size}"
+            f"{text.name} is too short: {training_ids.size} tokens for training and a vocabulary of {tokenizer.size}"
         )
     return tokenizer, text, training_ids, validation_ids
 
 
 def make_streams(recipe: Recipe, ids: NDArray[np.int64]) -> Streams:
-    """The streams that a recipe wants, or fewer and shorter ones where the text is short."""
+    """The streams of the training text, fewer and shorter than the recipe's if the text is short."""
     return Streams(ids, *fit_sizes(ids.size, recipe.training.batch_size, recipe.training.sequence_length))
