@@ -1,17 +1,48 @@
-"""What holds for all tests."""
+"""Fixtures and settings for all tests: no test sees the user's own models, recipes, configuration or plugins."""
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
-settings.register_profile(
-    "seqshell", deadline=None
-)  # how long an example takes says more about the machine than about the code
+from seqshell.host import Policy, Registry
+from seqshell.host.builtin import load_registry
+
+# The time that an example takes depends on the machine more than on the code.
+settings.register_profile("seqshell", deadline=None)
 settings.load_profile("seqshell")
 
-# Whoever starts the tests with nohup or in the background has them ignore signals, and the programs that they start would inherit that.
+# Programs started with nohup or in the background ignore signals, and the tests and their child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
+
+# For fixtures of modules and sessions, too, which are made before the first `home`.
+for variable in ("SEQSHELL_DEBUG", "SEQSHELL_SLOW_SCAN", "SEQSHELL_STRICT_PLUGINS"):
+    os.environ.pop(variable, None)
+os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder, SEQSHELL_HOME, which does not exist yet. SEQSHELL_PLUGINS is empty: no third-party plugins."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("SEQSHELL_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty; `home` does not exist in it yet."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The built-in plugins."""
+    return load_registry(Policy(no_plugins=True))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import torch
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress
 from seqshell.core.state import map_leaves
-from seqshell.host import Policy, Registry
-from seqshell.host.builtin import load_registry
+from seqshell.host import Registry
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.run import Run
@@ -46,22 +44,6 @@ SMALL = {
     "epochs": 2,
     "resume_every": 1000,
 }
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return load_registry(Policy(no_plugins=True))
-
-
-@pytest.fixture(autouse=True)
-def left_as_it_was() -> Iterator[None]:
-    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    random.setstate(states[0])
-    np.random.set_state(states[1])
-    torch.set_rng_state(states[2])
 
 
 def reading(folder: Path, **training: Any) -> Recipe:

@@ -39,17 +39,6 @@ QUICK = {
 }
 
 
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A training seeds torch; other tests must not notice. Models as small as these are quicker in one thread."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
-
-
 def recipe(folder: Path, rows=ROWS, *, architecture="classifier", data=None, model=None, **training):
     (folder / "names.tsv").write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     tables = {

@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import torch
 
 from seqshell.cli import main
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
@@ -29,23 +28,16 @@ SMALL = {
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A home with two recipes on text.txt, and the text."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    recipes = tmp_path / "home" / "recipes"
+def recipes(home, folder):
+    """The user's folder with two recipes for text.txt, which is in the current folder."""
+    recipes = home / "recipes"
     recipes.mkdir(parents=True)
-    (tmp_path / "home" / "models").mkdir()
+    (home / "models").mkdir()
     for name, model in SMALL.items():
         training = 'epochs = 2\nprecision = "float32"\nsequence_length = 16\nbatch_size = 4'
-        own = f'[data]\ntext = "{tmp_path}/text.txt"\n[training]\n{training}\n'
+        own = f'[data]\ntext = "{folder}/text.txt"\n[training]\n{training}\n'
         (recipes / f"{name}.toml").write_text(f'task = "generate"\n{model}{own}')
-    (tmp_path / "text.txt").write_text(TEXT)
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
+    (folder / "text.txt").write_text(TEXT)
 
 
 def compared(*words, **options):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import seqshell
 from seqshell.core.errors import RecipeError
@@ -22,14 +21,6 @@ from seqshell.training.recipes.recipe import Recipe, recipe_from
 
 REGISTRY = load_registry(Policy(no_plugins=True))
 TEXT = "the cat sat on the mat and the dog sat on the log " * 40
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    state = torch.get_rng_state()
-    yield
-    torch.set_rng_state(state)
 
 
 def recipe(folder: Path, **model: Any) -> Recipe:
@@ -91,23 +82,22 @@ def test_a_counted_model_talks_and_goes_back_like_any_other(tmp_path):
     assert (restored.position, restored.ids()) == (28, session.ids())
 
 
-def test_train_in_the_shell_opens_what_was_counted(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "notes.txt").write_text(TEXT)
+def test_train_in_the_shell_opens_what_was_counted(folder):
+    (folder / "notes.txt").write_text(TEXT)
     shell = Shell(REGISTRY)
-    events = list(shell.handle(f"/train python-docs-kneser-ney data.text={tmp_path}/notes.txt"))
+    events = list(shell.handle(f"/train python-docs-kneser-ney data.text={folder}/notes.txt"))
     assert shell.session.model.name == "python-docs-kneser-ney"
     assert any(isinstance(event, Table) for event in events)
     shell.session.feed("the cat")
     assert shell.session.score(" sat").nats < 1
 
 
-def test_the_weights_of_a_counted_model_stay_whole_numbers_in_half_precision(tmp_path):
-    out = tmp_path / "counted.safetensors"
-    small = recipe(tmp_path)
+def test_the_weights_of_a_counted_model_stay_whole_numbers_in_half_precision(folder):
+    out = folder / "counted.safetensors"
+    small = recipe(folder)
     list(
         train(
-            recipe_from(small.tables(), name="counted", folder=tmp_path, overrides=["training.dtype=float16"]),
+            recipe_from(small.tables(), name="counted", folder=folder, overrides=["training.dtype=float16"]),
             REGISTRY,
             out,
         )

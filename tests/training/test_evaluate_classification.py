@@ -55,10 +55,9 @@ def saved(path, **data):
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
-    (tmp_path / "rows.tsv").write_text(table())
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def files(folder):
+    (folder / "rows.tsv").write_text(table())
+    return folder
 
 
 @pytest.fixture

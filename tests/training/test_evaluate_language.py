@@ -17,8 +17,7 @@ from seqshell.cli import evaluate
 from seqshell.cli import train as cli
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError, VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
-from seqshell.host import Policy, Registry, resolve
-from seqshell.host.builtin import load_registry
+from seqshell.host import Registry, resolve
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
 from seqshell.training.evaluation import evaluate_model
@@ -27,11 +26,6 @@ from seqshell.training.torch_module import torch_module
 
 TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207
 VOCABULARY = "\n abc"
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return load_registry(Policy(no_plugins=True))
 
 
 @pytest.fixture
@@ -189,9 +183,8 @@ def test_a_picture_of_a_language_model_is_refused_before_the_work(checkpoint_pat
 
 
 def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     data = tmp_path / "tune.txt"
     data.write_text(TEXT)
     quick = (

@@ -48,15 +48,14 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
+def files(folder):
     """A source and a target file, and a table of both, in the current folder."""
-    (tmp_path / "test.en").write_text("\n".join(SOURCES) + "\n")
-    (tmp_path / "test.de").write_text("\n".join(TARGETS) + "\n")
-    (tmp_path / "test.tsv").write_text(
+    (folder / "test.en").write_text("\n".join(SOURCES) + "\n")
+    (folder / "test.de").write_text("\n".join(TARGETS) + "\n")
+    (folder / "test.tsv").write_text(
         "".join(f"{source}\t{target}\tCC BY\n" for source, target in zip(SOURCES, TARGETS, strict=True))
     )
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return folder
 
 
 def evaluate(*words):

@@ -30,16 +30,6 @@ ENDS = [80, 100, 116]
 WAVE = [10 + 3 * math.sin(2 * math.pi * row / 8) for row in range(ROWS)]
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """With nobody's own recipes; models as small as these are quicker in one thread."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def recipe(folder: Path, values=WAVE, model=None, data=None, **training):
     (folder / "wave.csv").write_text("hour,x\n" + "".join(f"{row},{value!r}\n" for row, value in enumerate(values)))
     tables = {

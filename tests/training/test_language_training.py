@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Progress, Table, Text
-from seqshell.host import Policy, Registry
-from seqshell.host.builtin import load_registry
+from seqshell.host import Registry
 from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.training import resume
@@ -36,23 +32,6 @@ SMALL = {
     "ema": 0.9,
     "sample_length": 5,
 }
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return load_registry(Policy(no_plugins=True))
-
-
-@pytest.fixture(autouse=True)
-def left_as_it_was() -> Iterator[None]:
-    """A training seeds every generator there is; other tests must not notice. Models as small as these are quicker in one thread."""
-    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    random.setstate(states[0])
-    np.random.set_state(states[1])
-    torch.set_rng_state(states[2])
 
 
 def recipe(

@@ -81,15 +81,12 @@ def test_set_overrides_with_toml_values_and_plain_words() -> None:
     assert (made.tokenizer["name"], made.architecture, made.data.text) == ("byte", "lstm", "b c.txt")
 
 
-def test_a_file_that_an_override_names_is_one_of_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here.txt").touch()
-    monkeypatch.chdir(tmp_path)
+def test_a_file_that_an_override_names_is_one_of_the_current_folder(folder: Path) -> None:
+    (folder / "here.txt").touch()
 
-    assert recipe("data.text=here.txt").data.text == str(tmp_path / "here.txt")
+    assert recipe("data.text=here.txt").data.text == str(folder / "here.txt")
     assert recipe("data.text=elsewhere.txt").data.text == "elsewhere.txt"  # which is looked for beside the recipe
-    assert recipe("data.validation=here.txt").data.validation == str(tmp_path / "here.txt")
+    assert recipe("data.validation=here.txt").data.validation == str(folder / "here.txt")
 
 
 @pytest.mark.parametrize("word", ["epochs", "a.b.c=1", ".x=1", "architecture.x=1"])

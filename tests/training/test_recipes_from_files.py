@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
-import torch
 
 from seqshell.cli import train
 from seqshell.core.errors import RecipeError, UsageError
@@ -27,15 +26,6 @@ QUICK = (
     "model.hidden_size=8",
     "model.encoder_size=4",
 )
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A training seeds torch; other tests must not notice."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    state = torch.get_rng_state()
-    yield
-    torch.set_rng_state(state)
 
 
 def written(path: Path, text: str) -> str:
@@ -233,12 +223,11 @@ def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path
     assert (other.name, other.data.source_language, other.data.target_language) == ("test-txt-fr", "", "")
 
 
-def test_two_files_may_lie_in_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, target = written(tmp_path / "one" / "a.txt", "x\n"), written(tmp_path / "two" / "b.txt", "y\n")
+def test_two_files_may_lie_in_two_folders(folder: Path) -> None:
+    source, target = written(folder / "one" / "a.txt", "x\n"), written(folder / "two" / "b.txt", "y\n")
     made = load_recipe([source, target])
-    assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", tmp_path / "one", "a.txt", target)
+    assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", folder / "one", "a.txt", target)
 
-    monkeypatch.chdir(tmp_path)
     assert prepare(load_recipe(["one/a.txt", "two/b.txt"]), load_registry()).objective.sentences.training.targets == (
         "y",
     )
@@ -312,9 +301,8 @@ def test_what_a_setting_cannot_be_is_told(tmp_path: Path, override: str, message
 # In the shell and on the command line
 
 
-def test_the_shell_trains_on_two_files_and_opens_the_model(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    columns(tmp_path)
+def test_the_shell_trains_on_two_files_and_opens_the_model(folder):
+    columns(folder)
     shell = shell_for()
     events = list(shell.handle(f"/train test.en test.fr {' '.join(QUICK)} model.embed_size=8"))
 

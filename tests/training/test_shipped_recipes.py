@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import seqshell
 from seqshell.core.errors import RecipeError
@@ -25,17 +24,6 @@ from seqshell.training.translation.data import read_pairs
 FOLDER = shipped() / "recipes"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.toml"))
 PUBLISHED = ["bahdanau", "cho", "luong", "sutskever"]
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """With nobody's own recipes; models as small as these are quicker in one thread."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    state, threads = torch.get_rng_state(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
 
 
 def translated(session: Any, text: str) -> str:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from seqshell.core.events import Reach
 from seqshell.core.paths import shipped
@@ -22,19 +18,6 @@ from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.run import Run
 from seqshell.training.translation.data import read_pairs
-
-
-@pytest.fixture(autouse=True)
-def left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    states, threads = (random.getstate(), np.random.get_state(), torch.get_rng_state()), torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    random.setstate(states[0])
-    np.random.set_state(states[1])
-    torch.set_rng_state(states[2])
-
 
 ANSWERS = {
     "remember": lambda text: text[0],

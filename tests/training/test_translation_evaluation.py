@@ -20,8 +20,7 @@ from seqshell.core.model import Model, Task
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.decoding.syntax import format_chain
-from seqshell.host import Policy, Registry, resolve
-from seqshell.host.builtin import load_registry
+from seqshell.host import Registry, resolve
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs
@@ -37,11 +36,6 @@ from seqshell.training.translation.metrics import lengths_table, metrics_table, 
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "a cat", "the cat sees", "")
 TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "eine katze", "die katze sieht", "nichts")
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return load_registry(Policy(no_plugins=True))
 
 
 @pytest.fixture(scope="module")
