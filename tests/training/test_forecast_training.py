@@ -317,7 +317,7 @@ def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
     out = trained(tmp_path)
     (tmp_path / "other.csv").write_text("y\n" + "".join(f"{value}\n" for value in WAVE))
     options = ForecastOptions(rows="100:116", horizons="4,2", columns="y")
-    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry(), forecast=options)
+    values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry(), options=options)
 
     usual = evaluate_model(out, str(tmp_path / "wave.csv"), load_registry())
     assert list(values["mse"]) == ["2", "4"]
@@ -344,9 +344,9 @@ def test_wishes_that_cannot_be_are_told(tmp_path, options, error, message):
     out = trained(tmp_path)
     if message:
         with pytest.raises(error, match=message):
-            evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), forecast=options)
+            evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), options=options)
     else:
-        assert set(evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), forecast=options)["mse"]) == {
+        assert set(evaluate_model(out, str(tmp_path / "wave.csv"), load_registry(), options=options)["mse"]) == {
             "1",
             "2",
         }

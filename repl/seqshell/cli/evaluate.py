@@ -5,6 +5,7 @@ The caller adds the options that all subcommands share: --json, --device, --seed
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 from seqshell.cli.progress import json_text, print_json, registry_for_command, results_of
 from seqshell.cli.signals import first_signal
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
+from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import plain
 from seqshell.models.file import write_atomically
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
     from seqshell.training.evaluation_result import Evaluation
+    from seqshell.training.task_evaluation import TaskEvaluation
+
+FLAGS = {"settings": "--set"}  # of the evaluation options whose flag is not their name
 
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
@@ -94,129 +98,71 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
 def evaluate_command(arguments: Namespace) -> int:
     """Evaluate a model and print tables or one JSON object. Returns 0; the caller handles SeqshellError."""
     from seqshell.models.opening import open_model
-    from seqshell.training.classification.evaluation import ClassificationOptions
     from seqshell.training.evaluation import evaluate
-    from seqshell.training.forecasting.evaluation import ForecastOptions
-    from seqshell.training.translation.evaluation import TranslationOptions
+    from seqshell.training.task_evaluation import evaluation_of
 
     registry = registry_for_command(arguments.no_plugins, arguments.plugins)
-    translation = TranslationOptions(
-        arguments.strategy, tuple(map(_setting, arguments.settings)), arguments.language, arguments.seed or 0
-    )
-    classification = ClassificationOptions(
-        arguments.text_column, arguments.label_column, arguments.held_out, arguments.training
-    )
-    forecast = ForecastOptions(arguments.rows, arguments.horizons, arguments.columns)
+    arguments.settings = tuple(map(_setting, arguments.settings))
     model = open_model(arguments.model, registry)
+    _check_options(arguments, model)
     output = Path(arguments.output) if arguments.output else None
+    task_evaluation = evaluation_of(model.task)
     if output:
-        _check_output(output, model)
+        _check_output(output, model, task_evaluation)
+    options = _task_options(arguments, task_evaluation)
     device = arguments.device or "auto"
-    (evaluation,) = results_of(
-        evaluate(
-            model,
-            arguments.data,
-            registry,
-            device=device,
-            translation=translation,
-            classification=classification,
-            forecast=forecast,
-        )
-    )
+    (evaluation,) = results_of(evaluate(model, arguments.data, registry, device=device, options=options))
     if output:
-        _write_evaluation(evaluation, output)
+        _write_evaluation(evaluation, output, task_evaluation)
     if arguments.json:
         print_json(evaluation.values)
-    else:
-        _PRINT[model.task](evaluation.values)
+        return 0
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for part in task_evaluation.report(evaluation.values, width):
+        print(safe(part if isinstance(part, str) else plain(part) or ""))
     return 0
 
 
-def _check_output(path: Path, model: Model) -> None:
+def _check_options(arguments: Namespace, model: Model) -> None:
+    """Raise UsageError if an option was given that is for models of another task."""
+    for spec in TASKS.values():
+        if spec.name != model.task and any(getattr(arguments, name) for name in spec.evaluation_options):
+            *flags, last = (FLAGS.get(name, f"--{name.replace('_', '-')}") for name in spec.evaluation_options)
+            raise UsageError(
+                f"{model.name} is {task_spec(model.task).noun}; {', '.join(flags)} and {last} are for {spec.plural}"
+            )
+
+
+def _task_options(arguments: Namespace, evaluation: TaskEvaluation) -> Any:
+    """Build the task's option object from the command line; None if the task has no options."""
+    if evaluation.options is None:
+        return None
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(evaluation.options)}
+    return evaluation.options(**{name: value for name, value in values.items() if value})
+
+
+def _check_output(path: Path, model: Model, evaluation: TaskEvaluation) -> None:
     """Raise a SeqshellError, before the work, if the evaluation cannot be written to `path`."""
     from seqshell.training.pictures import check_picture
 
     if not path.absolute().parent.is_dir():
         raise UsageError(f"-o: no folder {path.parent}")
     if path.suffix.lower() == ".png":
-        if model.task is Task.GENERATE:
-            raise UsageError(f"-o: there is no picture for a language model; end {path.name} in .json for the metrics")
+        if not evaluation.has_picture:
+            noun = task_spec(model.task).noun
+            raise UsageError(f"-o: there is no picture for {noun}; end {path.name} in .json for the metrics")
         check_picture(path)
 
 
-def _write_evaluation(evaluation: Evaluation, path: Path) -> None:
+def _write_evaluation(found: Evaluation, path: Path, evaluation: TaskEvaluation) -> None:
     """Write a picture (.png), the metrics (.json, or if there are no answers), or the answers."""
-    from seqshell.training.classification import tables
-    from seqshell.training.forecasting import metrics as forecasting
-    from seqshell.training.translation import metrics as translation
-
-    pictures = {"translate": translation.write_png, "classify": tables.write_png, "forecast": forecasting.write_png}
-    task, ending = evaluation.values["task"], path.suffix.lower()
+    ending = path.suffix.lower()
     if ending == ".png":
-        pictures[task](evaluation.values, path)
-    elif evaluation.answers and ending != ".json":
-        write_atomically(path, "".join(line + "\n" for line in evaluation.answers).encode())
+        evaluation.write_png(found.values, path)
+    elif found.answers and ending != ".json":
+        write_atomically(path, "".join(line + "\n" for line in found.answers).encode())
     else:
-        write_atomically(path, (json_text(evaluation.values) + "\n").encode())
-
-
-def _print_language(measured: dict[str, Any]) -> None:
-    from seqshell.training.language.evaluation import metrics_table
-
-    data = measured["data"]
-    print(safe(f"{measured['model']} on {data['name']}, {data['items']:,} characters"))
-    print(plain(metrics_table(measured)))
-    print(f"{measured['tokens_per_second']:,.0f} tokens/s")
-
-
-def _print_translation(measured: dict[str, Any]) -> None:
-    from seqshell.training.translation.metrics import lengths_table, metrics_table
-
-    data = measured["data"]
-    names = data["name"] if isinstance(data["name"], str) else " and ".join(data["name"])
-    print(safe(f"{measured['model']} on {names}, {data['items']:,} pairs, by {measured['strategy']}"))
-    print(plain(metrics_table(measured)))
-    print(plain(lengths_table(measured)))
-    if measured["failed"]:
-        print(f"{measured['failed']:,} sentences could not be read and have empty translations")
-    print(f"{measured['sentences_per_second']:,.1f} sentences/s, {measured['tokens_per_second']:,.0f} tokens/s")
-
-
-def _print_classification(measured: dict[str, Any]) -> None:
-    from seqshell.training.classification import tables
-
-    data = measured["data"]
-    which = "held-out texts" if data.get("held_out") else "texts"
-    print(
-        safe(f"{measured['model']} on {data['name']}, {data['items']:,} {which}; {measured['nats']:.4f} nats per text")
-    )
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for table in tables.tables(measured, width):
-        print(safe(plain(table) or ""))
-    print(safe(f"baselines trained on {measured['baselines_from']}"))
-    if measured["failed"]:
-        print(f"{measured['failed']:,} texts could not be read and are counted as wrong")
-    print(f"{measured['tokens_per_second']:,.0f} tokens/s")
-
-
-def _print_forecast(measured: dict[str, Any]) -> None:
-    from seqshell.training.forecasting.metrics import interval_summary, metrics_table
-
-    data = measured["data"]
-    rows = f"{data['items']:,} rows from row {data['rows'][0]:,} (counted from 0)"
-    print(safe(f"{measured['model']} on {data['name']}, {rows}"))
-    print(safe(plain(metrics_table(measured["model"], measured)) or ""))
-    if "covered" in measured:
-        print(interval_summary(measured))
-    print(f"{measured['tokens_per_second']:,.0f} rows/s")
-
-
-_PRINT = {
-    Task.GENERATE: _print_language,
-    Task.TRANSLATE: _print_translation,
-    Task.CLASSIFY: _print_classification,
-    Task.FORECAST: _print_forecast,
-}
+        write_atomically(path, (json_text(found.values) + "\n").encode())
 
 
 def _setting(argument: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ class TaskSpec:
     default_model: the model that its command uses if none is named.
     behaviour: target of the TaskBehaviour that answers the messages of a session.
     parts: target of the TaskParts of its checkpoints.
+    evaluation: target of its TaskEvaluation. evaluation_options: the options of `seqshell evaluate` that only this task has.
     draws: whether an answer is a sequence of tokens that a strategy draws, with a seed. strategy: the one of a model whose checkpoint names none.
     can_continue: whether an empty line continues the last answer.
     settings: the shell settings that are for this task, and not for all tasks.
@@ -29,10 +30,17 @@ class TaskSpec:
     default_model: str
     behaviour: str
     parts: str
+    evaluation: str
     draws: bool = False
     strategy: str = "sample"
     can_continue: bool = False
     settings: frozenset[str] = frozenset()
+    evaluation_options: tuple[str, ...] = ()
+
+    @property
+    def plural(self) -> str:
+        """The noun in the plural, without an article."""
+        return f"{self.noun.partition(' ')[2]}s"
 
 
 TASKS: dict[str, TaskSpec] = {
@@ -44,6 +52,7 @@ TASKS: dict[str, TaskSpec] = {
             default_model="shakespeare",
             behaviour="seqshell.session.tasks.generate:GenerateBehaviour",
             parts="seqshell.models.task_parts.generate:GenerateParts",
+            evaluation="seqshell.training.language.task_evaluation:LanguageEvaluation",
             draws=True,
             can_continue=True,
             settings=frozenset({"max_tokens", "stop", "unknown", "newline"}),
@@ -54,9 +63,11 @@ TASKS: dict[str, TaskSpec] = {
             default_model="english-french",
             behaviour="seqshell.session.tasks.translate:TranslateBehaviour",
             parts="seqshell.models.task_parts.translate:TranslateParts",
+            evaluation="seqshell.training.translation.task_evaluation:TranslationEvaluation",
             draws=True,
             strategy="greedy",
             settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk"}),
+            evaluation_options=("strategy", "settings", "language"),
         ),
         TaskSpec(
             name=Task.CLASSIFY,
@@ -64,7 +75,9 @@ TASKS: dict[str, TaskSpec] = {
             default_model="sentiment",
             behaviour="seqshell.session.tasks.classify:ClassifyBehaviour",
             parts="seqshell.models.task_parts.classify:ClassifyParts",
+            evaluation="seqshell.training.classification.task_evaluation:ClassificationEvaluation",
             settings=frozenset({"unknown"}),
+            evaluation_options=("text_column", "label_column", "held_out", "training"),
         ),
         TaskSpec(
             name=Task.FORECAST,
@@ -72,7 +85,9 @@ TASKS: dict[str, TaskSpec] = {
             default_model="oil-temperature",
             behaviour="seqshell.session.tasks.forecast:ForecastBehaviour",
             parts="seqshell.models.task_parts.forecast:ForecastParts",
+            evaluation="seqshell.training.forecasting.task_evaluation:ForecastEvaluation",
             settings=frozenset({"horizon"}),
+            evaluation_options=("rows", "horizons", "columns"),
         ),
     )
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
     }
 
 
-def metrics_table(measured: dict[str, Any]) -> Table:
+def metrics_table(measured: Mapping[str, Any]) -> Table:
     """The metrics of `measure` or `evaluate_model`, one row per protocol."""
     titles = {"carry": "carried", "blocks256": "reset every 256"}
     metrics = ("nats", "bits_per_char", "perplexity")

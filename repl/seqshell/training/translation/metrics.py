@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
     return same / max(1, len(references))
 
 
-def metrics_table(values: dict[str, Any]) -> Table:
+def metrics_table(values: Mapping[str, Any]) -> Table:
     """The metrics of `evaluate_pairs`, or those of them that were counted, one a row."""
     counted = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
     signatures = values.get("signature", {})
@@ -52,7 +52,7 @@ def metrics_table(values: dict[str, Any]) -> Table:
     return Table(("figure", "value", "how it is counted"), tuple(rows))
 
 
-def lengths_table(values: dict[str, Any]) -> Table:
+def lengths_table(values: Mapping[str, Any]) -> Table:
     """The BLEU by length as bars."""
     best = max((group["bleu"] for group in values["by_length"]), default=0.0) or 1.0
     rows = [
@@ -62,7 +62,7 @@ def lengths_table(values: dict[str, Any]) -> Table:
     return Table(("source words", "sentences", "BLEU", ""), tuple(rows))
 
 
-def write_png(values: dict[str, Any], path: Path) -> None:
+def write_png(values: Mapping[str, Any], path: Path) -> None:
     """The BLEU by length as bars, with the number of sentences on each, as a PNG by matplotlib."""
     figure = new_figure(8, 5)
     axes = figure.subplots()
@@ -77,7 +77,7 @@ def write_png(values: dict[str, Any], path: Path) -> None:
     write_figure(figure, path)
 
 
-def _words(group: dict[str, Any]) -> str:
+def _words(group: Mapping[str, Any]) -> str:
     """A group's lengths as people write them: 1-4, 30+."""
     low, high = group["words"]
     return f"{low}+" if high is None else f"{low}-{high}"
