@@ -1,4 +1,7 @@
-"""Attention in torch: how well each token of the source answers what the decoder looks for, and what it then sees."""
+"""Attention over the source in torch: dot, general, additive and concat scores.
+
+Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Luong et al. 2015, https://arxiv.org/abs/1508.04025.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,17 @@ from seqshell_seq2seq.config import AttentionConfig
 
 
 class Attention(nn.Module):
-    """Scores of source tokens m_s for a decoder state h (Luong et al. 2015, https://arxiv.org/abs/1508.04025, equation 8; additive:
-    Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, appendix A.1.2):
+    """Score the encoded source tokens m_s against a decoder state h, and average them with the softmax of the scores.
 
-        dot        h . m_s / sqrt(H)
-        general    h . W m_s / sqrt(H)
-        additive   v . tanh(W h + U m_s + b)
-        concat     v . tanh(W [h; m_s]): the same without the bias, W and U one matrix
+        dot        h . m_s / sqrt(H)                   Luong et al. 2015, equation 8
+        general    h . W m_s / sqrt(H)                 Luong et al. 2015, equation 8
+        additive   v . tanh(W h + U m_s + b)           Bahdanau et al. 2015, appendix A.1.2
+        concat     v . tanh(W [h; m_s])                Luong et al. 2015, equation 8: additive without b
 
-    The division, which Luong et al. do not have, is that of Vaswani et al. 2017 (section 3.2.1): without it the weights come to be 1 for one
-    token, the end of the source, within some hundred updates, and may stay there.
-    What depends on the source alone, the keys, is computed once for a sentence. Padding gets the weight 0.
+    The division by sqrt(H) is not in Luong et al. but in Vaswani et al. 2017, section 3.2.1. Without it, within a few
+    hundred updates the weights concentrate on one token, usually the end of the source, and may stay there.
+    The keys (W m_s or U m_s + b) depend on the source alone and are computed once per source. Padding gets the weight
+    0.
     """
 
     def __init__(self, config: AttentionConfig) -> None:
@@ -40,7 +43,7 @@ class Attention(nn.Module):
             self.vector = nn.Linear(config.attention_size, 1, bias=False)
 
     def keys(self, encoded: Tensor) -> Tensor:
-        """encoded: [B, S, M]. Returns [B, S, K]; for dot attention the same object."""
+        """The keys [B, S, K] of encoded [B, S, M]; for dot attention the same object."""
         if self.keys_of is not None:
             return cast(Tensor, self.keys_of(encoded))
         if self.joint is not None:
@@ -48,14 +51,16 @@ class Attention(nn.Module):
         return encoded
 
     def forward(self, queries: Tensor, keys: Tensor, encoded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """queries: [B, T, H]; keys: [B, S, K]; encoded: [B, S, M]; mask: [B, S]. Returns contexts [B, T, M] and weights [B, T, S]."""
+        """The contexts [B, T, M] and the weights [B, T, S].
+
+        queries: [B, T, H]; keys: [B, S, K]; encoded: [B, S, M]; mask: [B, S], True at tokens.
+        """
         if self.vector is None:
             scores = (queries * self.hidden_size**-0.5) @ keys.transpose(1, 2)
         else:
-            looked = self.query_of(queries) if self.query_of is not None else self._joint_queries(queries)
-            scores = self.vector(torch.tanh(looked.unsqueeze(2) + keys.unsqueeze(1))).squeeze(
-                -1
-            )  # [B, T, S] from [B, T, S, K]
+            projected = self.query_of(queries) if self.query_of is not None else self._joint_queries(queries)
+            hidden = torch.tanh(projected.unsqueeze(2) + keys.unsqueeze(1))  # [B, T, S, K]
+            scores = self.vector(hidden).squeeze(-1)  # [B, T, S]
         weights = scores.float().masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
         return weights.to(encoded.dtype) @ encoded, weights
 

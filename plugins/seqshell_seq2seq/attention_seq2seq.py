@@ -1,4 +1,7 @@
-"""The encoder-decoder with attention: at every step the decoder looks at all tokens of the source."""
+"""The architecture attention_seq2seq in torch: an encoder-decoder with attention to all source tokens at every step.
+
+Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Luong et al. 2015, https://arxiv.org/abs/1508.04025.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,26 @@ from seqshell_seq2seq.states import AttentionState, FeedingState
 
 
 class AttentionSeq2Seq(EncoderDecoder):
-    """Encoder, bridge, recurrent layers over the target, attention, attended vector tanh(W [c; h] + b), linear read-out.
+    """Encoder, bridge, recurrent layers over the target, attention, attentional vector, linear read-out.
 
-    placement "after": the state h after the token looks for its context c (Luong et al. 2015, https://arxiv.org/abs/1508.04025). Without
-    input feeding no step waits for the attention of the one before, and a whole target is a few large products. "before": the state
-    before the token looks, and c is read with the token (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; their maxout
-    layer before the read-out is the attended vector here).
-    State: AttentionState, with input feeding FeedingState.
+    With the context c from attention and the hidden state h, the read-out reads the attentional vector
+    tanh(W [c; h] + b) (Luong et al. 2015, equation 5).
+
+    placement "after" (Luong et al.): h, the state after the token, is the query. Without input feeding, no step needs
+    the attention of the previous one, so a whole target is computed in a few large products.
+    placement "before" (Bahdanau et al.): the state before the token is the query, and the layers read c with the token.
+    Their maxout layer is replaced by the attentional vector.
+
+    State: AttentionState; with input feeding a FeedingState.
     """
 
     config: AttentionConfig
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__(config)
-        size = config.embed_size + (
-            config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
-        )
         self.decoder = RecurrentStack(
             CELLS[config.cell],
-            size,
+            config.embed_size + config.extra_size,
             config.hidden_size,
             config.num_layers,
             dropout=config.dropout,
@@ -53,16 +57,15 @@ class AttentionSeq2Seq(EncoderDecoder):
         weights = outputs.new_zeros(mask.shape)
         recurrent = self.bridge(encoded, mask)
         if self.config.input_feeding:
-            return FeedingState(
-                recurrent, outputs, keys, mask, weights, outputs.new_zeros(len(source), self.config.readout_size)
-            )
+            attended = outputs.new_zeros(len(source), self.config.readout_size)
+            return FeedingState(recurrent, outputs, keys, mask, weights, attended)
         return AttentionState(recurrent, outputs, keys, mask, weights)
 
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        """target: [B, T] int64, from BOS on. Returns logits [B, T, V], state."""
+        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""
         embedded = self.embed_target(target)
         if self.config.placement == "after" and not self.config.input_feeding:
-            attended, state = self._all_at_once(embedded, state)
+            attended, state = self._all_steps(embedded, state)
         else:
             steps = []
             for vector in torch.split(embedded, 1, 1):  # [B, 1, E]
@@ -72,20 +75,18 @@ class AttentionSeq2Seq(EncoderDecoder):
         attended = sequence_dropout(attended, self.config.dropout, self.training, self.config.locked)
         return self.readout(attended, self.target_embedding.weight if self.config.tied else None), state
 
-    def _all_at_once(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
-        """embedded: [B, T, E]. Returns the attended vectors [B, T, R] and the state after the last step."""
+    def _all_steps(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
+        """embedded: [B, T, E]. Returns the attentional vectors [B, T, R] and the state after the last step."""
         hidden, recurrent = self.decoder(embedded, state.recurrent)
         attended, weights = self._attend(hidden, hidden, state)
         return attended, state._replace(recurrent=recurrent, attention=weights)
 
     def _step(self, vector: Tensor, state: State) -> tuple[Tensor, State]:
-        """vector: [B, 1, E]. Returns the attended vector [B, 1, R] and the state."""
+        """vector: [B, 1, E]. Returns the attentional vector [B, 1, R] and the state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
-            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[
-                :, -1:
-            ]  # [B, 1, H] of the last layer
-            context, weights = self.attention(query, state.keys, state.encoded, state.mask)
+            layers = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
+            context, weights = self.attention(layers[:, -1:], state.keys, state.encoded, state.mask)
             hidden, recurrent = self.decoder(torch.cat((vector, context), -1), recurrent)
             attended = torch.tanh(self.attended(torch.cat((context, hidden), -1)))
             return attended, state._replace(recurrent=recurrent, attention=weights[:, -1])
@@ -94,6 +95,6 @@ class AttentionSeq2Seq(EncoderDecoder):
         return attended, state._replace(recurrent=recurrent, attention=weights, attended=attended[:, -1].float())
 
     def _attend(self, queries: Tensor, hidden: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        """queries, hidden: [B, T, H]. Returns the attended vectors [B, T, R] and the weights [B, S] of the last step."""
+        """queries, hidden: [B, T, H]. Returns the attentional vectors [B, T, R] and the last step's weights [B, S]."""
         contexts, weights = self.attention(queries, state.keys, state.encoded, state.mask)
         return torch.tanh(self.attended(torch.cat((contexts, hidden), -1))), weights[:, -1]

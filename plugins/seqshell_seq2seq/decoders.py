@@ -1,4 +1,5 @@
-"""The encoder-decoders in numpy, without torch: equal to the modules of `seq2seq` and `attention_seq2seq`, encoder included."""
+"""The encoder-decoders in numpy, encoder included; the same values as the torch models in `seq2seq` and
+`attention_seq2seq`."""
 
 from __future__ import annotations
 
@@ -21,25 +22,23 @@ from seqshell.layers import (
     take,
 )
 from seqshell.layers.weights import Floats, Weights
-from seqshell_seq2seq.config import CELLS, AttentionConfig, PairConfig, Seq2SeqConfig
+from seqshell_seq2seq.config import CELLS, AttentionConfig, EncoderDecoderConfig, Seq2SeqConfig
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
-TABLE_ROWS = 64  # so many rows at a time are a file of sentences, which repays the products of the whole vocabulary; one sentence does not
+TABLE_ROWS = 64  # with this number of rows at a time, computing the input products of the whole vocabulary pays off
 
 
-class EncoderDecoder(ABC):
-    """What both share: embeddings, encoder, bridge, the recurrent layers over the target and the read-out."""
+class TranslationDecoder(ABC):
+    """Base class of both decoders: embeddings, encoder, bridge, recurrent layers over the target and read-out."""
 
-    def __init__(self, config: PairConfig, weights: Weights, beside_size: int) -> None:
-        """beside_size: how many numbers the decoder reads beside the token's vector at every step."""
+    def __init__(self, config: EncoderDecoderConfig, weights: Weights, extra_size: int) -> None:
+        """extra_size: the number of inputs of the recurrent layers besides the target embedding."""
         self.config = config
         target = take(weights, "target_embedding.weight", config.target_vocab_size, config.embed_size)
         target_vectors = source_vectors = target * config.embedding_scale
         if not config.shared_embedding:
-            source_vectors = (
-                take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
-                * config.embedding_scale
-            )
+            source = take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
+            source_vectors = source * config.embedding_scale
         cell = CELLS[config.cell]
         self.encoder = read_encoder(
             cell,
@@ -52,7 +51,7 @@ class EncoderDecoder(ABC):
         )
         self.bridge = Bridge(config, weights)
         sizes = {
-            "input_size": config.embed_size + beside_size,
+            "input_size": config.embed_size + extra_size,
             "hidden_size": config.hidden_size,
             "num_layers": config.num_layers,
         }
@@ -64,16 +63,16 @@ class EncoderDecoder(ABC):
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """The encoding of the empty source, EOS alone."""
+        """The encoding of an empty source, which is EOS alone."""
         return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
 
     @abstractmethod
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
 
 
-class Seq2SeqDecoder(EncoderDecoder):
-    """Without attention. State: LSTMState or [B, L, H]; with feed_context a ContextState."""
+class Seq2SeqDecoder(TranslationDecoder):
+    """Decoder of seq2seq. State: LSTMState or [B, L, H]; with feed_context a ContextState."""
 
     config: Seq2SeqConfig
 
@@ -83,7 +82,7 @@ class Seq2SeqDecoder(EncoderDecoder):
         self.projection = read_linear(weights, "projection.", *sizes) if sizes[0] != sizes[1] else None
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
         if self.config.reversed_source:
             source = reversed_rows(source, lengths)
         mask = source_mask(source, lengths)
@@ -96,11 +95,11 @@ class Seq2SeqDecoder(EncoderDecoder):
         return self._read(self.recurrent.step, inputs, state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         return self._read(self.recurrent.feed, inputs, state)
 
     def _read(self, read: Any, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """read: how the recurrent layers take the inputs."""
+        """read: the recurrent layers' step or feed."""
         if isinstance(state, ContextState):
             hidden, recurrent = read(inputs, state.recurrent, state.context)
             state = state._replace(recurrent=recurrent)
@@ -109,16 +108,13 @@ class Seq2SeqDecoder(EncoderDecoder):
         return self.readout(hidden if self.projection is None else self.projection(hidden)), state
 
 
-class AttentionSeq2SeqDecoder(EncoderDecoder):
-    """With attention. State: AttentionState, with input feeding FeedingState."""
+class AttentionSeq2SeqDecoder(TranslationDecoder):
+    """Decoder of attention_seq2seq. State: AttentionState; with input feeding a FeedingState."""
 
     config: AttentionConfig
 
     def __init__(self, config: AttentionConfig, weights: Weights) -> None:
-        beside = (
-            config.encoded_size if config.placement == "before" else config.readout_size if config.input_feeding else 0
-        )
-        super().__init__(config, weights, beside)
+        super().__init__(config, weights, config.extra_size)
         self.attention = read_attention(
             config.attention,
             weights,
@@ -129,7 +125,7 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
         self.attended = read_linear(weights, "attended.", config.encoded_size + config.hidden_size, config.readout_size)
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
         mask = source_mask(source, lengths)
         encoded = self.encoder(source, lengths)
         recurrent, keys = self.bridge(encoded, mask), self.attention.keys(encoded.outputs)
@@ -145,9 +141,9 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
         return self.readout(attended), state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         if self.config.placement == "after" and not self.config.input_feeding:
-            # No step waits for the attention of the one before, and only the last one's is asked for.
+            # No step needs the attention of the previous one, so only that of the last step is computed.
             hidden, recurrent = self.recurrent.feed(inputs, state.recurrent)
             attended, weights = self._attend(hidden, state)
             return self.readout(attended), state._replace(recurrent=recurrent, attention=weights)
@@ -156,15 +152,14 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
         return self.readout(attended), state
 
     def _step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
-        """inputs: [B]. Returns the attended vectors [B, R], state."""
+        """inputs: [B]. Returns the attentional vectors [B, R], state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
-            query = (recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent)[
-                :, -1
-            ]  # [B, H] of the last layer
-            context, weights = self._look(query, state)
+            layers = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
+            context, weights = self._context(layers[:, -1], state)
             hidden, recurrent = self.recurrent.step(inputs, recurrent, context)
-            return self._squash(context, hidden), state._replace(recurrent=recurrent, attention=weights)
+            attended = self._attentional_vector(context, hidden)
+            return attended, state._replace(recurrent=recurrent, attention=weights)
         fed = state.attended if self.config.input_feeding else None
         hidden, recurrent = self.recurrent.step(inputs, state.recurrent, fed)
         attended, weights = self._attend(hidden, state)
@@ -172,27 +167,27 @@ class AttentionSeq2SeqDecoder(EncoderDecoder):
         return attended, state if fed is None else state._replace(attended=attended)
 
     def _attend(self, hidden: Floats, state: State) -> tuple[Floats, Floats]:
-        """hidden: [B, H]. Returns the attended vectors [B, R] and the weights [B, S]."""
-        context, weights = self._look(hidden, state)
-        return self._squash(context, hidden), weights
+        """hidden: [B, H]. Returns the attentional vectors [B, R] and the weights [B, S]."""
+        context, weights = self._context(hidden, state)
+        return self._attentional_vector(context, hidden), weights
 
-    def _look(self, query: Floats, state: State) -> tuple[Floats, Floats]:
+    def _context(self, query: Floats, state: State) -> tuple[Floats, Floats]:
         """query: [B, H]. Returns the contexts [B, M] and the weights [B, S]."""
-        if len(query) == 1:  # products with vectors are faster than with matrices of one row
+        if len(query) == 1:  # matrix-vector products are faster than those with a matrix of one row
             context, weights = self.attention(query[0], state.keys[0], state.encoded[0], state.mask[0])
             return context[None], weights[None]
         return self.attention(query, state.keys, state.encoded, state.mask)
 
-    def _squash(self, context: Floats, hidden: Floats) -> Floats:
+    def _attentional_vector(self, context: Floats, hidden: Floats) -> Floats:
         """tanh(W [c; h] + b): [B, R]."""
         attended = self.attended(np.concatenate((context, hidden), axis=-1))
         return np.tanh(attended, attended)
 
 
 class Bridge:
-    """From the encoder's states to the decoder's first state, as `encoders.Bridge` has it."""
+    """From the encoder's states to the decoder's initial state, see `encoders.Bridge`."""
 
-    def __init__(self, config: PairConfig, weights: Weights) -> None:
+    def __init__(self, config: EncoderDecoderConfig, weights: Weights) -> None:
         self.config = config
         sizes = config.encoded_size, config.hidden_size
         fits = sizes[0] == sizes[1]
@@ -201,7 +196,7 @@ class Bridge:
         self.cell = None if fits or not has_cell else read_linear(weights, "bridge.cell.", *sizes)
 
     def summary(self, encoded: Encoded, mask: NDArray[Any]) -> Floats:
-        """One vector for the whole source, [B, M]. mask: [B, S], True at tokens."""
+        """One vector for the source, [B, M]. mask: [B, S], True at tokens."""
         if self.config.context == "mean":
             mean: Floats = encoded.outputs.sum(1) / mask.sum(1, keepdims=True, dtype=np.float32)  # padding is zero
             return mean
@@ -214,9 +209,9 @@ class Bridge:
         """The state of the decoder's recurrent layers: LSTMState, or [B, L, H]."""
         layers = self.config.num_layers
         by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
-        hidden = (
-            encoded.hidden if by_layer else self.summary(encoded, mask)[:, None].repeat(layers, axis=1)
-        )  # [B, L, M]
+        hidden = encoded.hidden  # [B, L, M]
+        if not by_layer:
+            hidden = self.summary(encoded, mask)[:, None].repeat(layers, axis=1)
         if self.hidden is not None:
             hidden = np.tanh(self.hidden(hidden))
         if self.config.cell != "lstm":
@@ -234,7 +229,7 @@ def source_mask(source: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.bool_
 
 
 def reversed_rows(source: NDArray[Any], lengths: NDArray[Any]) -> NDArray[Any]:
-    """Each row of source [B, S] from its last token to its first; padding stays where it is."""
-    places = np.arange(source.shape[1])
-    mirrored = lengths[:, None] - 1 - places
-    return np.take_along_axis(source, np.where(mirrored >= 0, mirrored, places), 1)
+    """Each row of source [B, S] reversed up to its length, with its padding left in place."""
+    times = np.arange(source.shape[1])
+    mirrored = lengths[:, None] - 1 - times
+    return np.take_along_axis(source, np.where(mirrored >= 0, mirrored, times), 1)

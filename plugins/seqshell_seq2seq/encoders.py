@@ -1,4 +1,4 @@
-"""Encoders in torch: recurrent layers over the whole source, from one end or both, and the bridge to the decoder's first state."""
+"""The encoder in torch, recurrent layers over the source, and the bridge to the decoder's initial state."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqshell import State
 from seqshell.layers import LSTMState
 from seqshell.layers.modules import initialise, sequence_dropout
-from seqshell_seq2seq.config import PairConfig
+from seqshell_seq2seq.config import EncoderDecoderConfig
 
 LAYERS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Encoded(NamedTuple):
-    """outputs: [B, S, M] of the last layer, zero at padding; hidden: [B, L, M], each layer's state after its last token, both
-    directions beside each other; cell: the same of an LSTM, else None."""
+    """outputs: [B, S, M] of the last layer, zero at padding; hidden: [B, L, M], each layer's state after its last
+    token, both directions concatenated; cell: the same for an LSTM's cell state, else None."""
 
     outputs: Tensor
     hidden: Tensor
@@ -26,9 +26,12 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nn.ModuleList):
-    """Recurrent networks of one layer on top of each other. Padding is not read: a row does not depend on how far it is padded."""
+    """Stacked recurrent layers in one direction or both.
 
-    def __init__(self, config: PairConfig) -> None:
+    Rows are packed, so padding is not read and the outputs of a row do not depend on its padding.
+    """
+
+    def __init__(self, config: EncoderDecoderConfig) -> None:
         inputs = [config.embed_size] + [config.encoded_size] * (config.encoder_layers - 1)
         kind = LAYERS[config.cell]
         super().__init__(
@@ -48,20 +51,22 @@ class Encoder(nn.ModuleList):
             outputs = pad_packed_sequence(packed, batch_first=True, total_length=size)[0]
             outputs = sequence_dropout(outputs, self.config.dropout, self.training, self.config.locked)
             hidden, cell = final if isinstance(final, tuple) else (final, None)  # [D, B, H] each
-            hiddens.append(_beside(hidden))
+            hiddens.append(_concatenated(hidden))
             if cell is not None:
-                cells.append(_beside(cell))
+                cells.append(_concatenated(cell))
         return Encoded(outputs, torch.stack(hiddens, 1), torch.stack(cells, 1) if cells else None)
 
 
 class Bridge(nn.Module):
-    """From the encoder's states to the decoder's first state.
+    """From the encoder's states to the decoder's initial state.
 
-    context "last": layer by layer where there are as many, else the last layer's for all; "mean" and "max" over the last layer's states
-    serve all layers, and an LSTM's cell starts at 0. Where sizes differ, hidden = tanh(W m + b) and cell = W m + b.
+    context "last": each decoder layer starts from the final state of the same encoder layer or, if their numbers
+    differ, from that of the last one. "mean" and "max": all layers start from the mean or maximum over the last layer's
+    outputs, and an LSTM's cell from 0. If encoder and decoder differ in size, hidden = tanh(W m + b) and cell = W m +
+    b.
     """
 
-    def __init__(self, config: PairConfig) -> None:
+    def __init__(self, config: EncoderDecoderConfig) -> None:
         super().__init__()
         self.config = config
         fits = config.encoded_size == config.hidden_size
@@ -70,7 +75,7 @@ class Bridge(nn.Module):
         self.cell = None if fits or not has_cell else nn.Linear(config.encoded_size, config.hidden_size)
 
     def summary(self, encoded: Encoded, mask: Tensor) -> Tensor:
-        """One vector for the whole source, [B, M]. mask: [B, S], True at tokens."""
+        """One vector for the source, [B, M]. mask: [B, S], True at tokens."""
         if self.config.context == "mean":
             return encoded.outputs.sum(1) / mask.sum(1, keepdim=True)  # padding is zero
         if self.config.context == "max":
@@ -81,9 +86,9 @@ class Bridge(nn.Module):
         """The state of the decoder's recurrent layers, in float32: LSTMState, or [B, L, H]."""
         layers = self.config.num_layers
         by_layer = self.config.context == "last" and encoded.hidden.shape[1] == layers
-        hidden = (
-            encoded.hidden if by_layer else self.summary(encoded, mask).unsqueeze(1).expand(-1, layers, -1)
-        )  # [B, L, M]
+        hidden = encoded.hidden  # [B, L, M]
+        if not by_layer:
+            hidden = self.summary(encoded, mask).unsqueeze(1).expand(-1, layers, -1)
         if self.hidden is not None:
             hidden = torch.tanh(self.hidden(hidden))
         hidden = hidden.float()
@@ -102,19 +107,19 @@ def source_mask(source: Tensor, lengths: Tensor) -> Tensor:
 
 
 def reversed_rows(source: Tensor, lengths: Tensor) -> Tensor:
-    """Each row of source [B, S] from its last token to its first; padding stays where it is."""
-    places = torch.arange(source.shape[1], device=source.device).expand_as(source)
-    mirrored = lengths.to(source.device).unsqueeze(1) - 1 - places
-    return source.gather(1, torch.where(mirrored >= 0, mirrored, places))
+    """Each row of source [B, S] reversed up to its length, with its padding left in place."""
+    times = torch.arange(source.shape[1], device=source.device).expand_as(source)
+    mirrored = lengths.to(source.device).unsqueeze(1) - 1 - times
+    return source.gather(1, torch.where(mirrored >= 0, mirrored, times))
 
 
 def make_embedding(vocab_size: int, size: int) -> nn.Embedding:
-    """Token vectors of length about 1, so that a tied read-out does not begin with large logits."""
+    """An embedding with vectors of length about 1, so that a tied read-out does not start with large logits."""
     embedding = nn.Embedding(vocab_size, size)
     nn.init.normal_(embedding.weight, std=size**-0.5)
     return embedding
 
 
-def _beside(parts: Any) -> Tensor:
-    """[D, B, H] -> [B, D * H]."""
+def _concatenated(parts: Any) -> Tensor:
+    """The states of D directions, from [D, B, H] to [B, D * H]."""
     return torch.cat(tuple(parts), -1)

@@ -1,4 +1,8 @@
-"""The encoder-decoder without attention: all that the decoder knows of the source is its first state."""
+"""The architecture seq2seq in torch: an encoder-decoder without attention.
+
+Sutskever et al. 2014, https://arxiv.org/abs/1409.3215; Cho et al. 2014, https://arxiv.org/abs/1406.1078. The decoder
+knows the source only by its initial state and, with feed_context, by one vector that it reads at every step.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,15 @@ from torch import Tensor, nn
 
 from seqshell import EOS, State
 from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
-from seqshell_seq2seq.config import CELLS, PairConfig, Seq2SeqConfig
+from seqshell_seq2seq.config import CELLS, EncoderDecoderConfig, Seq2SeqConfig
 from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, reversed_rows, source_mask
 from seqshell_seq2seq.states import ContextState
 
 
 class EncoderDecoder(nn.Module, ABC):
-    """What both encoder-decoders have: two embeddings, which may be one, the encoder and the bridge."""
+    """Base class of both encoder-decoders: the embeddings of source and target, the encoder and the bridge."""
 
-    def __init__(self, config: PairConfig) -> None:
+    def __init__(self, config: EncoderDecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.target_embedding = make_embedding(config.target_vocab_size, config.embed_size)
@@ -28,20 +32,20 @@ class EncoderDecoder(nn.Module, ABC):
         self.bridge = Bridge(config)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """The encoding of the empty source, EOS alone."""
+        """The encoding of an empty source, which is EOS alone."""
         source = self.target_embedding.weight.new_full((batch_size, 1), EOS, dtype=torch.int64)
         return self.encode(source, torch.ones(batch_size, dtype=torch.int64))
 
     @abstractmethod
     def encode(self, source: Tensor, lengths: Tensor) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read."""
+        """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
 
     def embed_source(self, source: Tensor) -> Tensor:
-        """source: [B, S]. Returns [B, S, E], some of it dropped in training."""
+        """source: [B, S]. Returns [B, S, E], with dropout in training."""
         return self._dropped((self.source_embedding or self.target_embedding)(source))
 
     def embed_target(self, target: Tensor) -> Tensor:
-        """target: [B, T]. Returns [B, T, E], some of it dropped in training."""
+        """target: [B, T]. Returns [B, T, E], with dropout in training."""
         return self._dropped(self.target_embedding(target))
 
     def _dropped(self, embedded: Tensor) -> Tensor:
@@ -51,11 +55,10 @@ class EncoderDecoder(nn.Module, ABC):
 
 
 class Seq2Seq(EncoderDecoder):
-    """Encoder, bridge, recurrent layers over the target, linear read-out (Sutskever et al. 2014, https://arxiv.org/abs/1409.3215;
-    Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+    """Encoder, bridge, recurrent layers over the target, linear read-out.
 
-    State: that of the recurrent layers, LSTMState or [B, L, H]; with feed_context a ContextState. tied: between the layers and the read-out
-    stands a projection to the embedding's size, where they differ.
+    If the read-out is tied to an embedding of another size, a linear projection precedes it. State: that of the
+    recurrent layers, LSTMState or [B, L, H]; with feed_context a ContextState.
     """
 
     config: Seq2SeqConfig
@@ -82,14 +85,12 @@ class Seq2Seq(EncoderDecoder):
         mask = source_mask(source, lengths)
         encoded = self.encoder(self.embed_source(source), lengths)
         recurrent = self.bridge(encoded, mask)
-        return (
-            ContextState(recurrent, self.bridge.summary(encoded, mask).float())
-            if self.config.feed_context
-            else recurrent
-        )
+        if not self.config.feed_context:
+            return recurrent
+        return ContextState(recurrent, self.bridge.summary(encoded, mask).float())
 
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        """target: [B, T] int64, from BOS on. Returns logits [B, T, V], state."""
+        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""
         inputs = self.embed_target(target)
         if isinstance(state, ContextState):
             inputs = torch.cat((inputs, state.context.unsqueeze(1).expand(-1, inputs.shape[1], -1)), -1)

@@ -1,4 +1,4 @@
-"""The states of the encoder-decoders. What does not change while the target is read is handed on as the same object."""
+"""The states of the encoder-decoders. Fields that do not change while the target is read stay the same object."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from seqshell import State
 
 
 class ContextState(NamedTuple):
-    """Without attention, the context fed at every step. recurrent: the decoder's layers; context: [B, M], constant."""
+    """State of seq2seq with feed_context. recurrent: of the decoder's layers; context: [B, M], constant."""
 
     recurrent: State
     context: Any
 
 
 class AttentionState(NamedTuple):
-    """recurrent: the decoder's layers; encoded: [B, S, M], keys: [B, S, K] and mask: [B, S] (True: a token, False: padding), constant;
-    attention: [B, S], the weights of the last step, zeros before the first."""
+    """State of attention_seq2seq.
+
+    recurrent: of the decoder's layers; encoded: [B, S, M], keys: [B, S, K] and mask: [B, S] (True at tokens, False at
+    padding), constant; attention: [B, S], the weights of the last step, zeros before the first.
+    """
 
     recurrent: State
     encoded: Any
@@ -26,7 +29,10 @@ class AttentionState(NamedTuple):
 
 
 class FeedingState(NamedTuple):
-    """An AttentionState with input feeding. attended: [B, R], what the read-out read at the last step, zeros before the first."""
+    """State of attention_seq2seq with input feeding: an AttentionState and attended.
+
+    attended: [B, R], the attentional vector of the last step, zeros before the first.
+    """
 
     recurrent: State
     encoded: Any

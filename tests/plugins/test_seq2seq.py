@@ -1,4 +1,4 @@
-"""The encoder-decoders: the papers' equations written out, padding, and the decoders in numpy against their modules."""
+"""The encoder-decoders against the papers' equations, with padding, and the numpy decoders against the torch models."""
 
 import subprocess
 import sys
@@ -18,12 +18,7 @@ from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Seq2SeqDecoder
 from seqshell_seq2seq.seq2seq import Seq2Seq
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
-E, N, H, A = (
-    5,
-    4,
-    6,
-    3,
-)  # sizes: token vectors, each direction of the encoder, the decoder, the layer inside additive attention
+E, N, H, A = 5, 4, 6, 3  # sizes: embedding, encoder per direction, decoder, hidden layer of additive attention
 SOURCE_SIZE, TARGET_SIZE = 9, 11
 LENGTHS = np.array([3, 6, 1, 4])
 SOURCE = np.random.default_rng(0).integers(4, SOURCE_SIZE, (4, 6))
@@ -34,7 +29,7 @@ TARGET[:, 0] = BOS
 SIZES = {"embed_size": E, "encoder_size": N, "hidden_size": H, "attention_size": A}
 
 KINDS = ("dot", "general", "additive", "concat")
-PLAIN = [
+WITHOUT_ATTENTION = [
     {},
     {"cell": "gru", "bidirectional": False},
     {"cell": "rnn", "encoder_layers": 2, "num_layers": 2},
@@ -48,7 +43,7 @@ PLAIN = [
     {"tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
     {"tied": True, "embed_size": H},
 ]
-ATTENTIVE = [
+WITH_ATTENTION = [
     *({"attention": kind, "cell": cell, "hidden_size": 2 * N} for kind in KINDS for cell in ("rnn", "lstm", "gru")),
     *({"attention": kind, "placement": "before"} for kind in ("general", "additive", "concat")),
     *({"attention": kind, "input_feeding": True} for kind in ("general", "additive", "concat")),
@@ -57,15 +52,18 @@ ATTENTIVE = [
     {"context": "mean", "num_layers": 2, "input_feeding": True},
     {"context": "max", "tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
 ]
-CASES = [("seq2seq", settings) for settings in PLAIN] + [("attention_seq2seq", settings) for settings in ATTENTIVE]
+CASES = [
+    *(("seq2seq", settings) for settings in WITHOUT_ATTENTION),
+    *(("attention_seq2seq", settings) for settings in WITH_ATTENTION),
+]
 FAMILIES = {
     "seq2seq": (Seq2SeqConfig, Seq2Seq, Seq2SeqDecoder),
     "attention_seq2seq": (AttentionConfig, AttentionSeq2Seq, AttentionSeq2SeqDecoder),
 }
 
 
-def made(name, settings, seed=1):
-    """A module with weights that are nowhere zero, and the decoder of the same weights."""
+def make(name, settings, seed=1):
+    """A module whose weights are all nonzero, and a decoder with the same weights."""
     config_type, model_type, decoder_type = FAMILIES[name]
     values = {"source_vocab_size": SOURCE_SIZE, "target_vocab_size": TARGET_SIZE} | SIZES | settings
     if name == "seq2seq":
@@ -89,72 +87,71 @@ def encoded(module, source=SOURCE, lengths=LENGTHS):
 
 
 def logits_of(module, source=SOURCE, lengths=LENGTHS, target=TARGET):
-    """[B, T, V] and the state after."""
+    """The module's logits [B, T, V] and the state after the target."""
     with torch.inference_mode():
         outputs, state = module(torch.from_numpy(target), encoded(module, source, lengths))
     return outputs.numpy(), map_leaves(lambda leaf: leaf.numpy(), state)
 
 
-def near(seen, wanted, atol=3e-6):
-    np.testing.assert_allclose(seen, wanted, atol=atol)
+def assert_close(actual, expected, atol=3e-6):
+    np.testing.assert_allclose(actual, expected, atol=atol)
 
 
-def states_near(seen, expected):
-    assert type(seen) is type(expected)
-    for leaf, wanted in zip(leaves(seen), leaves(expected), strict=True):
-        assert (leaf.shape, leaf.dtype) == (wanted.shape, wanted.dtype)
-        near(leaf, wanted)
+def assert_states_close(actual, expected):
+    assert type(actual) is type(expected)
+    for leaf, expected_leaf in zip(leaves(actual), leaves(expected), strict=True):
+        assert (leaf.shape, leaf.dtype) == (expected_leaf.shape, expected_leaf.dtype)
+        assert_close(leaf, expected_leaf)
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_the_decoder_equals_the_module(name, settings):
-    """Encoded, stepped and fed, alone and together: logits and states, and their kinds."""
-    module, decoder = made(name, settings)
+def test_the_decoder_equals_the_model(name, settings):
+    """encode, step and feed, for single rows and a batch: logits, states and their types."""
+    module, decoder = make(name, settings)
     for which in (slice(None), slice(1), slice(2, 3)):
         source, lengths, target = SOURCE[which], LENGTHS[which], TARGET[which]
         state = decoder.encode(source, lengths)
-        states_near(state, map_leaves(lambda leaf: leaf.numpy(), encoded(module, source, lengths)))
+        assert_states_close(state, map_leaves(lambda leaf: leaf.numpy(), encoded(module, source, lengths)))
         expected, expected_state = logits_of(module, source, lengths, target)
         outputs, fed = decoder.feed(target, state)
-        near(outputs, expected[:, -1])
-        states_near(fed, expected_state)
+        assert_close(outputs, expected[:, -1])
+        assert_states_close(fed, expected_state)
         for step, column in enumerate(target.T):
             outputs, state = decoder.step(column, state)
-            near(outputs, expected[:, step])
-        states_near(state, expected_state)
+            assert_close(outputs, expected[:, step])
+        assert_states_close(state, expected_state)
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_many_rows_give_what_the_module_gives(name, settings):
-    """Enough of them for the table of all tokens' products."""
-    module, decoder = made(name, settings)
+def test_the_decoder_equals_the_model_for_many_rows(name, settings):
+    """Enough of them for the decoder to use a table of the vocabulary's input products."""
+    module, decoder = make(name, settings)
     many = np.arange(70) % 4
     expected, _ = logits_of(module)
     state = rows(decoder.encode(SOURCE, LENGTHS), many)
-    near(decoder.feed(TARGET[many], state)[0], expected[many, -1])
+    assert_close(decoder.feed(TARGET[many], state)[0], expected[many, -1])
     for step, column in enumerate(TARGET.T):
         outputs, state = decoder.step(column[many], state)
-        near(outputs, expected[many, step])
+        assert_close(outputs, expected[many, step])
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_padding_changes_neither_the_loss_nor_any_logit(name, settings):
-    """Not of the source and not of the target, whatever stands beside it in the batch."""
-    module, decoder = made(name, settings)
+def test_padding_of_source_and_target_changes_neither_loss_nor_logits(name, settings):
+    module, decoder = make(name, settings)
     target = TARGET.copy()
     ends = np.array([7, 4, 5, 6])
     target[np.arange(7) >= ends[:, None]] = PAD
     further = [np.pad(ids, ((0, 0), (0, 3))) for ids in (SOURCE, target)]
     logits, longer = logits_of(module, target=target)[0], logits_of(module, further[0], target=further[1])[0]
-    near(longer[:, :7], logits)
+    assert_close(longer[:, :7], logits)
     losses = [loss(module, SOURCE, target), loss(module, *further)]
-    alone = 0.0
+    single = 0.0
     for row, (length, end) in enumerate(zip(LENGTHS, ends, strict=True)):
         source, own = SOURCE[row : row + 1, :length], target[row : row + 1, :end]
-        near(logits_of(module, source, LENGTHS[row : row + 1], own)[0][0], logits[row, :end])
-        near(decoder.feed(own, decoder.encode(source, LENGTHS[row : row + 1]))[0][0], logits[row, end - 1])
-        alone += loss(module, source, own, LENGTHS[row : row + 1])
-    assert losses == pytest.approx([alone, alone], rel=1e-5)
+        assert_close(logits_of(module, source, LENGTHS[row : row + 1], own)[0][0], logits[row, :end])
+        assert_close(decoder.feed(own, decoder.encode(source, LENGTHS[row : row + 1]))[0][0], logits[row, end - 1])
+        single += loss(module, source, own, LENGTHS[row : row + 1])
+    assert losses == pytest.approx([single, single], rel=1e-5)
 
 
 def loss(module, source, target, lengths=LENGTHS):
@@ -165,17 +162,17 @@ def loss(module, source, target, lengths=LENGTHS):
     return float(nats)
 
 
-# What follows writes the equations out, one sentence at a time and in float64, with nothing of the modules but their weights.
+# A reference for one sentence at a time, written from the papers' equations in float64.
 
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def cell_step(given, prefix, cell, x, h, c, suffix=""):
+def cell_step(weights, prefix, cell, x, h, c, suffix=""):
     """One step of one layer."""
-    products = given[f"{prefix}weight_ih_l0{suffix}"] @ x + given[f"{prefix}bias_ih_l0{suffix}"]
-    recurrent = given[f"{prefix}weight_hh_l0{suffix}"] @ h + given[f"{prefix}bias_hh_l0{suffix}"]
+    products = weights[f"{prefix}weight_ih_l0{suffix}"] @ x + weights[f"{prefix}bias_ih_l0{suffix}"]
+    recurrent = weights[f"{prefix}weight_hh_l0{suffix}"] @ h + weights[f"{prefix}bias_hh_l0{suffix}"]
     if cell == "rnn":
         return np.tanh(products + recurrent), c
     if cell == "lstm":
@@ -187,14 +184,14 @@ def cell_step(given, prefix, cell, x, h, c, suffix=""):
     return (1 - z) * np.tanh(xn + sigmoid(xr + hr) * hn) + z * h, c
 
 
-class Papers:
-    """One sentence: the encoder's states, the decoder's first state, and what each step of the decoder computes from it."""
+class Reference:
+    """Encodes one source sentence; each step computes the decoder's next state and logits."""
 
     def __init__(self, module, source):
         self.config = config = module.config
-        self.given = {name: value.astype(np.float64) for name, value in weights(module).items()}
+        self.weights = {name: value.astype(np.float64) for name, value in weights(module).items()}
         vectors = (
-            self.given["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
+            self.weights["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
             * config.embed_size**0.5
         )
         ids = source[::-1] if getattr(config, "reversed_source", False) else source
@@ -203,8 +200,8 @@ class Papers:
         for layer in range(config.encoder_layers):
             directions = [self.run(layer, states, "")]
             if config.bidirectional:
-                there = self.run(layer, states[::-1], "_reverse")
-                directions.append((there[0][::-1], *there[1:]))
+                outputs, hidden, cell = self.run(layer, states[::-1], "_reverse")
+                directions.append((outputs[::-1], hidden, cell))
             states = [np.concatenate(parts) for parts in zip(*(outputs for outputs, _, _ in directions), strict=True)]
             hiddens.append(np.concatenate([hidden for _, hidden, _ in directions]))
             cells.append(np.concatenate([cell for _, _, cell in directions]))
@@ -222,7 +219,7 @@ class Papers:
         h = c = np.zeros(self.config.encoder_size)
         outputs = []
         for x in values:
-            h, c = cell_step(self.given, f"encoder.{layer}.", self.config.cell, x, h, c, suffix)
+            h, c = cell_step(self.weights, f"encoder.{layer}.", self.config.cell, x, h, c, suffix)
             outputs.append(h)
         return outputs, h, c
 
@@ -233,72 +230,70 @@ class Papers:
         return np.tanh(value) if part == "hidden" else value
 
     def linear(self, name, x):
-        return self.given[f"{name}.weight"] @ x + self.given[f"{name}.bias"]
+        return self.weights[f"{name}.weight"] @ x + self.weights[f"{name}.bias"]
 
     def scores(self, h):
-        given, kind = self.given, self.config.attention
+        weights, kind = self.weights, self.config.attention
         for m in self.states:
             if kind == "dot":
                 yield h @ m / np.sqrt(len(h))
             elif kind == "general":
-                yield h @ given["attention.keys_of.weight"] @ m / np.sqrt(len(h))
+                yield h @ weights["attention.keys_of.weight"] @ m / np.sqrt(len(h))
             elif kind == "additive":
-                yield given["attention.vector.weight"][0] @ np.tanh(
-                    given["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m)
+                yield weights["attention.vector.weight"][0] @ np.tanh(
+                    weights["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m)
                 )
             else:
-                yield given["attention.vector.weight"][0] @ np.tanh(
-                    given["attention.joint.weight"] @ np.concatenate((h, m))
+                yield weights["attention.vector.weight"][0] @ np.tanh(
+                    weights["attention.joint.weight"] @ np.concatenate((h, m))
                 )
 
-    def look(self):
+    def attend(self):
         scores = np.array(list(self.scores(self.h[-1])))
-        self.weights = np.exp(scores) / np.exp(scores).sum()
-        return self.weights @ self.states
+        self.attention = np.exp(scores) / np.exp(scores).sum()
+        return self.attention @ self.states
 
     def layers(self, x):
         for layer in range(self.config.num_layers):
             self.h[layer], self.c[layer] = cell_step(
-                self.given, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer]
+                self.weights, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer]
             )
             x = self.h[layer]
         return x
 
     def step(self, token):
         """The logits after a token of the target."""
-        config, vector = self.config, self.given["target_embedding.weight"][token] * self.config.embed_size**0.5
+        config, vector = self.config, self.weights["target_embedding.weight"][token] * self.config.embed_size**0.5
         if not isinstance(config, AttentionConfig):
-            read = self.layers(np.concatenate((vector, self.summary)) if config.feed_context else vector)
+            output = self.layers(np.concatenate((vector, self.summary)) if config.feed_context else vector)
             if config.readout_size != config.hidden_size:
-                read = self.linear("projection", read)
+                output = self.linear("projection", output)
         else:
             if config.placement == "before":
-                context = self.look()
+                context = self.attend()
                 hidden = self.layers(np.concatenate((vector, context)))
             else:
                 hidden = self.layers(np.concatenate((vector, self.fed)) if config.input_feeding else vector)
-                context = self.look()
-            self.fed = read = np.tanh(self.linear("attended", np.concatenate((context, hidden))))
-        return (
-            self.given["target_embedding.weight" if config.tied else "readout.weight"] @ read
-            + self.given["readout.bias"]
-        )
+                context = self.attend()
+            self.fed = output = np.tanh(self.linear("attended", np.concatenate((context, hidden))))
+        matrix = self.weights["target_embedding.weight" if config.tied else "readout.weight"]
+        return matrix @ output + self.weights["readout.bias"]
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_module_and_decoder_are_the_equations_of_the_papers(name, settings):
-    module, decoder = made(name, settings)
+def test_model_and_decoder_match_the_papers_equations(name, settings):
+    module, decoder = make(name, settings)
     logits, _ = logits_of(module)
     state = decoder.encode(SOURCE, LENGTHS)
-    papers = [Papers(module, source[:length]) for source, length in zip(SOURCE, LENGTHS, strict=True)]
+    references = [Reference(module, source[:length]) for source, length in zip(SOURCE, LENGTHS, strict=True)]
     for step, column in enumerate(TARGET.T):
         outputs, state = decoder.step(column, state)
-        for row, (paper, token, length) in enumerate(zip(papers, column, LENGTHS, strict=True)):
-            expected = paper.step(token)
-            near(logits[row, step], expected, atol=1e-5)
-            near(outputs[row], expected, atol=1e-5)
+        for row, (reference, token, length) in enumerate(zip(references, column, LENGTHS, strict=True)):
+            expected = reference.step(token)
+            assert_close(logits[row, step], expected, atol=1e-5)
+            assert_close(outputs[row], expected, atol=1e-5)
             if name == "attention_seq2seq":
-                near(state.attention[row, :length], paper.weights)
+                assert_close(state.attention[row, :length], reference.attention)
                 assert not state.attention[row, length:].any()
 
 
@@ -312,8 +307,8 @@ def test_module_and_decoder_are_the_equations_of_the_papers(name, settings):
         ("attention_seq2seq", {"input_feeding": True}, FeedingState),
     ],
 )
-def test_states_are_of_their_kind_and_what_is_constant_is_handed_on(name, settings, kind):
-    _, decoder = made(name, settings)
+def test_constant_fields_of_a_state_stay_the_same_object(name, settings, kind):
+    _, decoder = make(name, settings)
     first = decoder.encode(SOURCE, LENGTHS)
     assert type(first) is kind
     for _, after in (
@@ -326,44 +321,44 @@ def test_states_are_of_their_kind_and_what_is_constant_is_handed_on(name, settin
     assert (attention_of(first) is None) == (name == "seq2seq")
 
 
-def test_dot_attention_keeps_one_array_for_keys_and_encoded():
-    _, decoder = made("attention_seq2seq", {"attention": "dot", "hidden_size": 2 * N})
+def test_dot_attention_uses_one_array_for_keys_and_encoded():
+    _, decoder = make("attention_seq2seq", {"attention": "dot", "hidden_size": 2 * N})
     state = decoder.encode(SOURCE, LENGTHS)
     assert state.keys is state.encoded
 
 
-def test_nothing_is_attended_to_before_the_first_step():
-    _, decoder = made("attention_seq2seq", {"input_feeding": True})
+def test_attention_is_zero_before_the_first_step():
+    _, decoder = make("attention_seq2seq", {"input_feeding": True})
     state = decoder.encode(SOURCE, LENGTHS)
     assert not state.attention.any()
     assert not state.attended.any()
 
 
-def test_a_reversed_source_is_read_from_its_eos_on():
-    """The same as reading the mirrored ids, each row within its own length."""
-    _, decoder = made("seq2seq", {"reversed_source": True, "bidirectional": False})
-    _, plain = made("seq2seq", {"bidirectional": False})
+def test_a_reversed_source_begins_with_its_eos():
+    """Each row is reversed within its own length."""
+    _, decoder = make("seq2seq", {"reversed_source": True, "bidirectional": False})
+    _, plain = make("seq2seq", {"bidirectional": False})
     mirrored = SOURCE.copy()
     for row, length in enumerate(LENGTHS):
         mirrored[row, :length] = SOURCE[row, :length][::-1]
-    for seen, wanted in zip(decoder.encode(SOURCE, LENGTHS), plain.encode(mirrored, LENGTHS), strict=True):
-        assert np.array_equal(seen, wanted)
+    for actual, expected in zip(decoder.encode(SOURCE, LENGTHS), plain.encode(mirrored, LENGTHS), strict=True):
+        assert np.array_equal(actual, expected)
 
 
-def test_no_source_is_the_encoding_of_eos_alone():
+def test_the_initial_state_is_the_encoding_of_eos_alone():
     for name in FAMILIES:
-        module, decoder = made(name, {})
+        module, decoder = make(name, {})
         state = decoder.initial_state(2)
-        states_near(state, decoder.encode(np.full((2, 1), EOS), np.ones(2, np.int64)))
-        states_near(state, map_leaves(lambda leaf: leaf.detach().numpy(), module.initial_state(2)))
+        assert_states_close(state, decoder.encode(np.full((2, 1), EOS), np.ones(2, np.int64)))
+        assert_states_close(state, map_leaves(lambda leaf: leaf.detach().numpy(), module.initial_state(2)))
 
 
-def test_weights_that_do_not_fit_the_settings_are_named():
-    module, _ = made("attention_seq2seq", {"attention": "additive"})
-    given = weights(module)
-    del given["attention.query_of.weight"]
+def test_weights_that_do_not_fit_the_config_are_named():
+    module, _ = make("attention_seq2seq", {"attention": "additive"})
+    incomplete = weights(module)
+    del incomplete["attention.query_of.weight"]
     with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor attention\.query_of\.weight"):
-        AttentionSeq2SeqDecoder(module.config, given)
+        AttentionSeq2SeqDecoder(module.config, incomplete)
     with pytest.raises(
         CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\]; the config requires \[6, 8\]"
     ):
@@ -371,7 +366,7 @@ def test_weights_that_do_not_fit_the_settings_are_named():
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "words"),
+    ("name", "settings", "message"),
     [
         (
             "attention_seq2seq",
@@ -381,23 +376,23 @@ def test_weights_that_do_not_fit_the_settings_are_named():
         (
             "attention_seq2seq",
             {"attention": "dot"},
-            "dot attention needs hidden_size equal to what the encoder gives, but they are 6 and 8",
+            "dot attention needs hidden_size equal to the size of the encoder's outputs, but they are 6 and 8",
         ),
         (
             "attention_seq2seq",
             {"placement": "before", "input_feeding": True},
-            "input_feeding belongs to attention after the cell",
+            "input_feeding needs placement = after",
         ),
         ("seq2seq", {"shared_embedding": True}, "shared_embedding needs one vocabulary"),
         ("seq2seq", {"cell": "sru"}, "cell must be rnn, lstm or gru, not 'sru'"),
     ],
 )
-def test_settings_that_make_no_model_are_refused(name, settings, words):
-    with pytest.raises(UsageError, match=words):
-        made(name, settings)
+def test_invalid_settings_are_refused(name, settings, message):
+    with pytest.raises(UsageError, match=message):
+        make(name, settings)
 
 
-def test_offering_and_decoding_import_no_torch():
+def test_offering_an_architecture_and_decoding_do_not_import_torch():
     program = """
 import sys
 import numpy as np
@@ -407,5 +402,5 @@ for architecture in seqshell_architectures():
     resolve(architecture.config), resolve(architecture.decoder)
 print("torch" in sys.modules)
 """
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout == "False\n"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"

@@ -111,7 +111,7 @@ def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
         ({"model": {"attention": "sideways"}}, "attention must be dot, general, additive or concat, not 'sideways'"),
         (
             {"model": {"attention": "dot", "encoder_size": 5}},
-            "dot attention needs hidden_size equal to what the encoder gives",
+            "dot attention needs hidden_size equal to the size of the encoder's outputs",
         ),
         ({"architecture": "lstm"}, "lstm is an architecture for generate"),
     ],
