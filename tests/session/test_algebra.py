@@ -1,4 +1,4 @@
-"""Whatever is done to a session, it stands where computing everything again from the start would have come, to the last bit."""
+"""Whatever is done to a session, it equals recomputing everything from the start, to the last bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqshell.testing.tiny_models import TinyDecoder
 
 
 class Uneven(TinyDecoder):
-    """Its feed differs from its steps in the last bits, and with the length, as a matrix product over many rows does. Counts what it reads."""
+    """Its feed differs in the last bits from its steps, and with the length, as matrix products do."""
 
     num_read = 0
 
@@ -44,7 +44,7 @@ MODEL = replace(tiny_model(LETTERS), decoder=DECODER)
 
 @dataclass(frozen=True)
 class Weary:
-    """Tires of what it drew: a token loses logits each time, the more the likelier it was. Remembers an array and a number."""
+    """Lowers the logit of a token each time it is drawn. Remembers an array and a number."""
 
     name: ClassVar[str] = "weary"
     strength: float = setting(1.0, low=0, neutral=0)
@@ -67,7 +67,7 @@ STRATEGIES = {"sample": Sample}
 
 @dataclass(frozen=True)
 class Stretch:
-    """Tokens that one call read. ids: what was fed; None: `count` tokens were drawn by this chain and draw."""
+    """Tokens that one call read. ids: those that were fed; None: `count` tokens were drawn with this chain and draw."""
 
     turn: int
     retry: int
@@ -85,7 +85,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Place:
-    """A way from an initial state; left: the place that a reset in that turn left."""
+    """A path from an initial state; left: the place that the reset in that turn left."""
 
     left: Place | None = None
     turn: int = -1
@@ -129,7 +129,7 @@ class Computed:
 
 
 def compute(stretches, known):
-    """From the initial state through all stretches, by the same calls; `known` saves time only."""
+    """The state after all stretches, computed from the initial state by the same calls; `known` is a cache."""
     if not stretches:
         return Computed((), DECODER.initial_state(1), np.zeros((1, len(LETTERS)), np.float32))
     if stretches in known:
@@ -159,7 +159,7 @@ def compute(stretches, known):
 
 @dataclass
 class Line:
-    """A branch in the reference: where it stands, and the places that redo brings back: (from, to, retry)."""
+    """A branch in the reference: where it is, and the places that redo restores: (from, to, retry)."""
 
     place: Place
     retry: int = 0
@@ -167,8 +167,8 @@ class Line:
     point: Place | None = None
 
 
-class Against(RuleBasedStateMachine):
-    """A session beside a reference that keeps only what was read and computes the rest again each time."""
+class SessionAgainstReference(RuleBasedStateMachine):
+    """A session compared with a reference that keeps only what was read and recomputes the rest each time."""
 
     @initialize(budget=st.sampled_from([0.0, 0.0005, 0.003, 256.0]), chain=st.sampled_from([(), (Weary(),)]))
     def begin(self, budget, chain):
@@ -178,7 +178,7 @@ class Against(RuleBasedStateMachine):
         self.lines = {"main": Line(Place())}
         self.current = "main"
         self.seed = self.turn = 0
-        self.used = {}  # retries by place: what was ever drawn from there
+        self.used = {}  # the retry numbers that were ever drawn, by place
         self.known = {}
 
     @property
@@ -211,7 +211,7 @@ class Against(RuleBasedStateMachine):
             line.place, line.retry = place, place.retry()
 
     def move(self, action, *arguments):
-        """Going to any moment reads at most 32 tokens again."""
+        """Going anywhere reads at most 32 tokens again."""
         before = DECODER.num_read
         moved = action(*arguments)
         assert DECODER.num_read - before <= 32
@@ -233,7 +233,7 @@ class Against(RuleBasedStateMachine):
         self.read(self.drawn(count))
 
     @rule(text=st.text(LETTERS, max_size=5), count=st.integers(1, 9), more=st.integers(1, 5))
-    def respond_and_go_away(self, text, count, more):
+    def respond_and_stop_iterating(self, text, count, more):
         self.next_turn()
         answer = self.session.respond(text, count + more)
         for _ in range(count):
@@ -243,7 +243,7 @@ class Against(RuleBasedStateMachine):
         self.read(self.drawn(count))
 
     @rule(count=st.integers(1, 5), strength=st.sampled_from([0.5, 2.0]))
-    def generate_otherwise(self, count, strength):
+    def generate_with_another_strength(self, count, strength):
         self.next_turn()
         list(self.session.generate(count, weary=strength))
         self.read(self.drawn(count, (Weary(strength),)))
@@ -381,31 +381,31 @@ class Against(RuleBasedStateMachine):
         return compute((line or self.line).place.stretches, self.known)
 
     @invariant()
-    def it_stands_where_computing_again_comes(self):
-        wanted, here = self.computed(), self.session.here
-        assert self.session.ids() == list(wanted.ids)
-        assert (self.session.position, self.session.branch) == (len(wanted.ids), self.current)
+    def the_current_snapshot_equals_the_recomputed_one(self):
+        expected, here = self.computed(), self.session.here
+        assert self.session.ids() == list(expected.ids)
+        assert (self.session.position, self.session.branch) == (len(expected.ids), self.current)
         assert (self.session.seed, self.session.retry) == (self.seed, self.line.retry)
-        assert here.state.tobytes() == wanted.state.tobytes()
-        assert here.outputs.tobytes() == wanted.outputs.tobytes()
-        assert self.session._cursor.context(Draw()).generated == wanted.generated
-        memory = wanted.memory if wanted.chain == self.chain else (None,) * len(self.chain)
+        assert here.state.tobytes() == expected.state.tobytes()
+        assert here.outputs.tobytes() == expected.outputs.tobytes()
+        assert self.session._cursor.context(Draw()).generated == expected.generated
+        memory = expected.memory if expected.chain == self.chain else (None,) * len(self.chain)
         for mine, theirs in zip(self.session._cursor.memories(self.chain), memory, strict=True):
             assert (mine is None) == (theirs is None)
             assert mine is None or (mine[1] == theirs[1] and mine[0].tobytes() == theirs[0].tobytes())
 
     @invariant()
-    def every_branch_stands_where_it_was_left(self):
+    def every_branch_is_where_it_was_left(self):
         for branch in self.session.branches():
             line = self.lines[branch.name]
             assert branch.position == len(line.place)
             assert self.session.ids(branch.name) == list(self.computed(line).ids)
 
 
-Against.TestCase.settings = settings(
+SessionAgainstReference.TestCase.settings = settings(
     max_examples=80,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-test_a_session_stands_where_computing_again_from_the_start_comes = Against.TestCase
+test_a_session_equals_recomputing_everything_from_the_start = SessionAgainstReference.TestCase

@@ -1,4 +1,4 @@
-"""Labels of texts: a causal model that is stepped and one that reads a text as a whole, back and forth in time, saved, and explained."""
+"""Classification sessions, with a causal and a bidirectional model: labels, history, saving and explanations."""
 
 import math
 from dataclasses import replace
@@ -31,16 +31,16 @@ def session(model):
 
 
 def logits(model, text):
-    """What the model makes of a text that is read at once."""
+    """The model's outputs for a text that is fed in one call."""
     ids = model.tokenizer.encode(text)
     return model.decoder.feed(np.array([ids]), model.decoder.initial_state(1))[0][0]
 
 
-def believed(session):
+def label_probs(session):
     return dict(session.label().probs)
 
 
-def test_the_labels_are_the_softmax_of_what_the_model_tells_of_the_whole_text(session, model):
+def test_labels_are_the_softmax_of_the_outputs_for_the_whole_text(session, model):
     label = session.classify("abcab")
     expected = np.exp(logits(model, "abcab").astype(float))
     expected /= expected.sum()
@@ -54,7 +54,7 @@ def test_the_labels_are_the_softmax_of_what_the_model_tells_of_the_whole_text(se
     assert session.text().spans == ((0, 5),)
 
 
-def test_each_message_starts_afresh_and_undo_brings_the_one_before_back(session):
+def test_each_message_is_classified_alone_and_undo_returns_to_the_previous_one(session):
     first = session.classify("abc")
     second = session.classify("ddd")
     assert (session.position, session.text().text) == (3, "ddd")
@@ -73,17 +73,19 @@ def test_each_message_starts_afresh_and_undo_brings_the_one_before_back(session)
 
 
 @pytest.mark.parametrize("length", [1, 5, 31, 32, 33, 70])
-def test_a_moment_inside_a_text_is_believed_what_its_beginning_is(session, model, length):
+def test_rewinding_into_a_text_gives_the_labels_of_its_beginning(session, model, length):
     text = (LETTERS * 10)[:71]
     session.classify(text)
     session.rewind(length)
 
     assert session.text().text == text[:length]
     expected = np.exp(logits(model, text[:length]).astype(float))
-    assert list(believed(session).values()) == pytest.approx(sorted(expected / expected.sum(), reverse=True), abs=1e-5)
+    assert list(label_probs(session).values()) == pytest.approx(
+        sorted(expected / expected.sum(), reverse=True), abs=1e-5
+    )
 
 
-def test_going_back_takes_back_whole_texts(session):
+def test_undo_removes_whole_texts(session):
     session.classify("abcdefgh")
     session.classify("ab")
     undone = session.undo()
@@ -93,7 +95,7 @@ def test_going_back_takes_back_whole_texts(session):
     assert session.rewind(1).removed == 1
 
 
-def test_branches_hold_texts_of_their_own(session):
+def test_each_branch_has_its_own_text(session):
     first = session.classify("abc")
     session.branch_off("other")
     second = session.classify("hgf")
@@ -105,15 +107,15 @@ def test_branches_hold_texts_of_their_own(session):
     assert session.text().text == "hg"
 
 
-def test_a_saved_session_goes_on_where_it_was(session, model, tmp_path):
+def test_a_saved_classification_session_is_restored(session, model, tmp_path):
     first = session.classify("abc" * 15)
     session.classify("h\u4e00f")
     session.rewind(2)
-    before = believed(session)
+    before = label_probs(session)
     session.save(tmp_path / "s.safetensors")
     again = Session.restore(tmp_path / "s.safetensors", model, strategies={"sample": Sample})
 
-    assert believed(again) == before
+    assert label_probs(again) == before
     assert again.text().text == "h\u4e00"
     again.redo()
     assert again.text().text == "h\u4e00f"
@@ -122,7 +124,7 @@ def test_a_saved_session_goes_on_where_it_was(session, model, tmp_path):
     assert again.classify("abc" * 15).probs == first.probs
 
 
-def test_a_model_that_reads_at_once_is_given_the_whole_text_however_long_it_is(monkeypatch):
+def test_a_bidirectional_model_reads_the_whole_text_in_one_call(monkeypatch):
     model = tiny_classification_model(causal=False)
     calls = []
     feed = model.decoder.feed
@@ -134,7 +136,7 @@ def test_a_model_that_reads_at_once_is_given_the_whole_text_however_long_it_is(m
     assert calls == [(1, 100), (1, 70), (1, 33)]
 
 
-def test_moments_are_computed_again_when_the_memory_for_snapshots_is_small(model):
+def test_snapshots_over_the_budget_are_computed_again(model):
     session = Session(model, snapshot_mb=0.0001)
     label = session.classify("abcdefgh" * 20)
     for _ in range(30):
@@ -143,7 +145,7 @@ def test_moments_are_computed_again_when_the_memory_for_snapshots_is_small(model
     assert dict(session.label().probs) == pytest.approx(dict(label.probs), abs=1e-6)
 
 
-def test_a_blank_text_is_answered_without_the_model(session):
+def test_a_blank_text_has_no_label_and_moves_nothing(session):
     session.classify("abc")
     for text in ("", "  ", "\n\t"):
         label = session.classify(text)
@@ -155,10 +157,10 @@ def test_white_space_is_read_as_single_spaces(session):
     assert session.classify("  ab \n c ").probs == session.classify("ab c").probs
 
 
-# Why
+# Explanations
 
 
-def test_what_the_tokens_of_a_causal_model_moved_adds_up_to_what_is_believed(session, model):
+def test_explanations_are_changes_of_the_log_odds(session, model):
     label = session.classify("abcdab", explain=True)
     odds = log_odds(logits(model, "abcdab"), model.labels.index(label.answer))
 
@@ -175,7 +177,7 @@ def test_what_the_tokens_of_a_causal_model_moved_adds_up_to_what_is_believed(ses
             assert change == pytest.approx(odds - without, abs=1e-5)
 
 
-def test_why_does_not_move_the_session(session):
+def test_explaining_does_not_move_the_session(session):
     label = session.classify("abcdab")
     here, position = session.here, session.position
     explained = session.label(explain=True)
@@ -187,7 +189,7 @@ def test_why_does_not_move_the_session(session):
     assert session.here is here
 
 
-def test_a_single_token_moved_the_belief_from_all_being_alike(session, model):
+def test_a_single_token_is_compared_with_equally_likely_labels(session, model):
     ((text, change),) = session.classify("a", explain=True).moved
     label = session.label()
     odds = math.log(label.probs[0][1] / (1 - label.probs[0][1]))
@@ -205,17 +207,17 @@ def test_long_texts_are_explained_in_batches(monkeypatch):
     assert [change for _, change in parts.moved] == pytest.approx([change for _, change in whole.moved], abs=1e-5)
 
 
-def test_log_odds_are_of_p_against_all_others():
+def test_log_odds_compare_one_label_with_all_others():
     row = np.log(np.array([0.7, 0.2, 0.1]))
     assert log_odds(row, 0) == pytest.approx(math.log(0.7 / 0.3))
     assert log_odds(np.array([1000.0, 0.0]), 0) == pytest.approx(1000)
     assert log_odds(np.array([1000.0, 0.0]), 1) == pytest.approx(-1000)
 
 
-# What is not known
+# Unknown characters and words
 
 
-def test_unknown_characters_stand_in_the_text_as_they_were_written(session):
+def test_unknown_characters_are_shown_as_they_were_written(session):
     label = session.classify("a\u4e00b", explain=True)
     assert [text for text, _ in label.moved] == ["a", "\u4e00", "b"]
     assert session.text().text == "a\u4e00b"
@@ -229,7 +231,7 @@ def words(*known, causal=True):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_unknown_words_too(causal):
+def test_unknown_words_are_shown_as_they_were_written(causal):
     session = words("a", "good", "movie", "!", causal=causal)
     label = session.classify("a dreadfully good movie!", explain=True)
     assert [text for text, _ in label.moved] == ["a", " dreadfully", " good", " movie", " !"]
@@ -237,13 +239,13 @@ def test_unknown_words_too(causal):
     assert session.text().spans == ((0, 25),)
 
 
-def test_a_character_of_several_tokens_is_explained_by_its_last():
+def test_a_character_of_several_tokens_is_explained_at_its_last_token():
     session = Session(tiny_classification_model(tokenizer=ByteTokenizer(specials=True)))
     label = session.classify("a\xe9", explain=True)
     assert [text for text, _ in label.moved] == ["a", "", "\xe9"]
 
 
-def test_a_text_of_which_no_letter_is_known_is_refused_and_moves_nothing(session):
+def test_a_text_without_any_known_letter_is_refused_and_moves_nothing(session):
     session.classify("abc")
     with pytest.raises(VocabularyError, match="tiny knows nothing of"):
         session.classify("\u4e00\u4e01")
@@ -251,10 +253,10 @@ def test_a_text_of_which_no_letter_is_known_is_refused_and_moves_nothing(session
     assert session.classify("\u4e00\u4e01", unknown="skip").answer == ""
 
 
-# Bad input
+# Refusals
 
 
-def test_a_model_that_labels_does_nothing_else(session):
+def test_a_classifier_refuses_other_tasks(session):
     for ask in (
         lambda: session.feed("abc"),
         lambda: list(session.generate(3)),
@@ -280,12 +282,12 @@ def test_a_model_that_labels_does_nothing_else(session):
 
 
 @pytest.mark.parametrize("other", [tiny_model(), tiny_translation_model()], ids=["generates", "translates"])
-def test_other_models_label_nothing(other):
+def test_models_of_other_tasks_do_not_classify(other):
     with pytest.raises(UsageError, match="tiny does not label texts; /models lists the models that do"):
         Session(other).classify("abc")
 
 
-def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
+def test_a_text_too_long_for_a_bidirectional_model_is_refused(monkeypatch):
     monkeypatch.setattr("seqshell.session.tasks.classify.MAX_AT_ONCE", 10)
     session = Session(tiny_classification_model(causal=False))
     with pytest.raises(
@@ -303,7 +305,7 @@ def test_a_text_that_is_too_long_to_be_read_at_once_is_refused(monkeypatch):
         (np.array([[0, -np.inf, 0]]), "returned infinite logits"),
     ],
 )
-def test_a_model_that_returns_nonsense_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
+def test_a_model_with_invalid_outputs_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
     session = Session(model)
     before = session.classify("abc")
     monkeypatch.setattr(session.decoder, "_feed", lambda inputs, state: (outputs, state))
@@ -318,7 +320,7 @@ def test_outputs_have_the_shape_of_the_task():
     assert Session(language).outputs().shape == (language.tokenizer.size,)
 
 
-def test_an_interrupt_while_a_long_text_is_read_leaves_all_as_it_was(monkeypatch):
+def test_an_interrupt_while_reading_a_text_changes_nothing(monkeypatch):
     session = Session(tiny_classification_model())
     session.classify("abc")
     feed = session.decoder._feed
@@ -337,7 +339,7 @@ STEPS = st.one_of(st.text(LETTERS, min_size=1, max_size=40), st.just("/undo"), s
 
 
 @given(st.lists(STEPS, max_size=12), st.booleans())
-def test_wherever_it_goes_a_session_believes_what_a_new_one_does(steps, causal):
+def test_labels_equal_those_of_a_new_session_after_any_moves(steps, causal):
     model = tiny_classification_model(causal=causal)
     session = Session(model)
     for step in steps:
@@ -355,10 +357,10 @@ def test_wherever_it_goes_a_session_believes_what_a_new_one_does(steps, causal):
     text = session.text().text
     assert len(text) == session.position
     if text:
-        assert believed(session) == pytest.approx(dict(Session(model).classify(text).probs), abs=1e-5)
+        assert label_probs(session) == pytest.approx(dict(Session(model).classify(text).probs), abs=1e-5)
 
 
-def test_tiny_models_are_models_of_the_task():
+def test_the_tiny_classifier_is_a_model_of_the_task():
     model = tiny_classification_model()
     assert (model.task, model.causal, model.labels) == (Task.CLASSIFY, True, ("cat", "dog", "bird"))
     assert replace(model, name="x").labels == model.labels

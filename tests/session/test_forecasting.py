@@ -1,4 +1,4 @@
-"""Sessions that forecast: what is observed, what is told, and how time travel treats values like any tokens."""
+"""Forecast sessions: values are observed, forecast from, and undone and saved like tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STRATEGIES = {"sample": Sample, "greedy": Greedy}
 VALUES = (9.8, 9.9, 10.2)
 
 
-def session_on(model=None, **options):
+def new_session(model=None, **options):
     return Session(model or tiny_forecast_model(**options), strategies=STRATEGIES)
 
 
@@ -30,22 +30,27 @@ def expected(model, rows):
     return outputs[0].astype(np.float64) * std[:, None] + mean[:, None]
 
 
-def test_a_forecast_is_what_the_decoder_makes_of_the_normalised_values():
+def test_a_forecast_is_the_decoders_output_for_the_normalised_values():
     model = tiny_forecast_model()
-    session = session_on(model)
+    session = new_session(model)
     assert session.observe("9.8, 9.9 10.2") == 3
-    told = session.forecast()
+    forecast = session.forecast()
     quantiles = expected(model, VALUES)
 
-    np.testing.assert_allclose(told.low, quantiles[..., 0], rtol=1e-6)
-    np.testing.assert_allclose(told.values, quantiles[..., 1], rtol=1e-6)
-    np.testing.assert_allclose(told.high, quantiles[..., 2], rtol=1e-6)
-    assert told.history.tolist() == [[9.8], [9.9], [10.2]]
-    assert (told.columns, told.interval, told.position, told.branch) == (("value",), (0.1, 0.9), 3, "main")
+    np.testing.assert_allclose(forecast.low, quantiles[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(forecast.values, quantiles[..., 1], rtol=1e-6)
+    np.testing.assert_allclose(forecast.high, quantiles[..., 2], rtol=1e-6)
+    assert forecast.history.tolist() == [[9.8], [9.9], [10.2]]
+    assert (forecast.columns, forecast.interval, forecast.position, forecast.branch) == (
+        ("value",),
+        (0.1, 0.9),
+        3,
+        "main",
+    )
 
 
-def test_fewer_steps_are_the_first_of_all_steps_and_nothing_moves():
-    session = session_on()
+def test_fewer_steps_are_the_first_steps_and_nothing_moves():
+    session = new_session()
     session.observe(VALUES)
     before = session.here
     assert session.forecast(2).values.tolist() == session.forecast().values[:2].tolist()
@@ -53,87 +58,88 @@ def test_fewer_steps_are_the_first_of_all_steps_and_nothing_moves():
     assert session.ids() == [0, 1, 2]
 
 
-def test_several_columns_are_normalised_each_by_its_own_scale():
+def test_each_column_is_normalised_by_its_own_scale():
     model = tiny_forecast_model(("load", "OT"), quantiles=())
     model = replace(model, series=replace(model.series, mean=(10.0, 100.0), std=(2.0, 30.0)))
-    session = session_on(model)
+    session = new_session(model)
     rows = [[9.0, 120.0], [11.0, 80.0]]
     session.observe(rows)
-    told = session.forecast()
+    forecast = session.forecast()
 
-    np.testing.assert_allclose(told.values, expected(model, rows)[..., 0], rtol=1e-6)
-    assert told.low is told.high is None
-    assert told.interval == ()
+    np.testing.assert_allclose(forecast.values, expected(model, rows)[..., 0], rtol=1e-6)
+    assert forecast.low is forecast.high is None
+    assert forecast.interval == ()
 
 
-def test_a_model_of_one_step_is_stepped_on_its_own_forecasts():
+def test_a_one_step_model_is_stepped_on_its_own_forecasts():
     model = tiny_forecast_model(horizon=1, quantiles=())
-    session = session_on(model)
+    session = new_session(model)
     session.observe(VALUES)
-    told = session.forecast(5)
+    forecast = session.forecast(5)
     rows = [[value] for value in VALUES]
-    for value in told.values:
+    for value in forecast.values:
         np.testing.assert_allclose(value, expected(model, rows)[0, :, 0], rtol=1e-5)
         rows.append(value)
     assert session.position == 3
 
 
-def test_the_interval_of_a_stepped_forecast_is_known_for_the_first_step_alone():
-    session = session_on(horizon=1)
+def test_a_stepped_forecast_has_an_interval_for_the_first_step_only():
+    session = new_session(horizon=1)
     session.observe(VALUES)
-    told = session.forecast(3)
+    forecast = session.forecast(3)
 
-    assert np.isfinite(told.low[0]).all()
+    assert np.isfinite(forecast.low[0]).all()
 
-    assert np.isfinite(told.high[0]).all()
-    assert np.isnan(told.low[1:]).all()
-    assert np.isnan(told.high[1:]).all()
+    assert np.isfinite(forecast.high[0]).all()
+    assert np.isnan(forecast.low[1:]).all()
+    assert np.isnan(forecast.high[1:]).all()
 
 
-def test_a_session_looks_no_further_than_its_model():
-    session = session_on()
+def test_more_steps_than_the_horizon_are_refused():
+    session = new_session()
     session.observe(VALUES)
     for steps in (0, 5, -1):
         with pytest.raises(UsageError, match=f"tiny forecasts 1 to 4 steps, not {steps}$") as raised:
             session.forecast(steps)
         assert raised.value.hint.startswith(f"/forecast {4 if steps == 5 else 1},")
     with pytest.raises(UsageError, match=r"forecasts 1 to 10,000 steps, not 10,001$"):
-        session_on(horizon=1).check_steps(10_001)
+        new_session(horizon=1).check_steps(10_001)
 
 
-def test_quantiles_that_cross_still_make_an_interval_around_the_point():
+def test_crossing_quantiles_still_give_an_interval_around_the_median():
     model = tiny_forecast_model()
     model.decoder.spread = -model.decoder.spread
-    session = session_on(model)
+    session = new_session(model)
     session.observe(VALUES)
-    told = session.forecast()
-    assert (told.low < told.values).all()
-    assert (told.values < told.high).all()
+    forecast = session.forecast()
+    assert (forecast.low < forecast.values).all()
+    assert (forecast.values < forecast.high).all()
 
 
-def test_the_history_told_is_long_enough_to_see_where_the_forecast_comes_from():
-    session = session_on(horizon=20)
+def test_the_history_of_a_forecast_grows_with_its_steps():
+    session = new_session(horizon=20)
     session.observe(range(200))
     assert session.forecast(4).history[:, 0].tolist() == list(range(152, 200))
     assert session.forecast(20).history[:, 0].tolist() == list(range(140, 200))
 
 
-def test_an_empty_series_says_what_to_type_and_shows_the_example():
+def test_a_forecast_of_an_empty_series_says_what_to_type():
     with pytest.raises(UsageError) as raised:
-        session_on().forecast()
+        new_session().forecast()
     assert raised.value.message == (
-        "tiny has observed nothing yet; write values separated by spaces or commas, oldest first, such as 10 10.5 11.5 11 10 9.5"
+        "tiny has observed nothing yet; write values separated by spaces or commas, oldest first, "
+        "such as 10 10.5 11.5 11 10 9.5"
     )
     assert raised.value.hint == "/forecast --example begins with the 8 values of the model's example"
     with pytest.raises(
         UsageError, match=r"2 for each step \(load, OT\), oldest first, such as 10 11 10.5 11.5 11.5 12.5$"
     ):
-        session_on(columns=("load", "OT")).forecast()
+        new_session(columns=("load", "OT")).forecast()
 
 
 @pytest.mark.parametrize("wrong", ["9.8 warm", "9.8,,9.9", [1.0, float("nan")], "1e30"])
-def test_nothing_has_changed_after_values_that_cannot_be_read(wrong):
-    session = session_on()
+def test_invalid_values_change_nothing(wrong):
+    session = new_session()
     session.observe("9.8")
     with pytest.raises((UsageError, VocabularyError)):
         session.observe(wrong)
@@ -141,19 +147,19 @@ def test_nothing_has_changed_after_values_that_cannot_be_read(wrong):
     assert session.text().text == "9.8"
 
 
-def test_a_value_far_outside_of_the_data_is_refused():
+def test_a_value_far_from_the_training_data_is_refused():
     with pytest.raises(
         UsageError,
         match=r"1e\+30 is too far from the training data: value has the mean 10 and the standard deviation 2",
     ):
-        session_on().observe("9.8 1e30")
+        new_session().observe("9.8 1e30")
 
 
-# Time
+# History
 
 
-def test_undo_redo_and_another_value_at_the_same_place():
-    session = session_on()
+def test_undo_and_redo_give_the_same_forecasts():
+    session = new_session()
     session.observe(VALUES)
     first = session.forecast()
     session.observe("30")
@@ -164,8 +170,8 @@ def test_undo_redo_and_another_value_at_the_same_place():
     assert session.forecast().values.tolist() == other.values.tolist()
 
 
-def test_branches_hold_other_observations():
-    session = session_on()
+def test_each_branch_has_its_own_observations():
+    session = new_session()
     session.observe(VALUES)
     session.branch_off("cold")
     session.observe("5")
@@ -182,8 +188,8 @@ def test_branches_hold_other_observations():
     assert session.text().spans == ((0, 14),)
 
 
-def test_rewind_finds_values_and_not_parts_of_their_texts():
-    session = session_on()
+def test_rewind_finds_values_not_parts_of_their_texts():
+    session = new_session()
     session.observe("9.5 10 19.5 10 109.5 7")
 
     assert session.rewind_to("10").position == 4
@@ -195,19 +201,19 @@ def test_rewind_finds_values_and_not_parts_of_their_texts():
         session.rewind_to("warm")
 
 
-def test_a_moment_between_two_snapshots_is_computed_again_as_it_was():
-    session = session_on()
+def test_a_position_between_two_snapshots_is_computed_again():
+    session = new_session()
     values = np.sin(np.arange(100)).tolist()
     session.observe(values)
     session.rewind(41)
     again = session.forecast()
-    straight = session_on()
+    straight = new_session()
     straight.observe(values[:41])
     np.testing.assert_allclose(again.values, straight.forecast().values, rtol=1e-5)
 
 
-def test_a_session_that_was_saved_goes_on_where_it_was(tmp_path):
-    session = session_on(columns=("load", "OT"))
+def test_a_saved_forecast_session_is_restored(tmp_path):
+    session = new_session(columns=("load", "OT"))
     session.observe("1 2 3 4 5 6 1 2")
     session.branch_off("other")
     session.observe("7 8")
@@ -230,7 +236,7 @@ def test_a_session_that_was_saved_goes_on_where_it_was(tmp_path):
 def test_a_saved_series_with_a_damaged_table_is_refused(tmp_path, table):
     from seqshell.models import file
 
-    session = session_on()
+    session = new_session()
     session.observe(VALUES)
     path = tmp_path / "kept.safetensors"
     session.save(path)
@@ -240,9 +246,9 @@ def test_a_saved_series_with_a_damaged_table_is_refused(tmp_path, table):
         Session.restore(path, session.model, strategies=STRATEGIES)
 
 
-def test_two_sessions_on_one_model_have_tables_of_their_own():
+def test_two_sessions_on_one_model_have_separate_tables():
     model = tiny_forecast_model()
-    first, second = session_on(model), session_on(model)
+    first, second = new_session(model), new_session(model)
     first.observe("1 2")
     second.observe("3 4")
 
@@ -251,21 +257,21 @@ def test_two_sessions_on_one_model_have_tables_of_their_own():
 
 
 def test_reseed_begins_another_series():
-    session = session_on()
+    session = new_session()
     session.observe(VALUES)
     session.reseed("20 21")
-    fresh = session_on()
+    fresh = new_session()
     fresh.observe("20 21")
     assert session.forecast().values.tolist() == fresh.forecast().values.tolist()
     session.undo()
     assert session.text().text == "9.8 9.9 10.2"
 
 
-# What does not fit
+# Refusals
 
 
-def test_a_model_that_forecasts_writes_no_text_and_one_that_writes_forecasts_nothing():
-    session = session_on()
+def test_a_forecaster_generates_no_text_and_a_language_model_forecasts_nothing():
+    session = new_session()
     session.observe(VALUES)
     with pytest.raises(
         UsageError, match="tiny forecasts numbers and cannot generate text; write values, or use /forecast"
@@ -288,10 +294,10 @@ def test_a_model_that_forecasts_writes_no_text_and_one_that_writes_forecasts_not
         (np.full((1, 4, 1, 3), -np.inf), "returned infinite values"),
     ],
 )
-def test_a_model_whose_outputs_are_no_forecasts_is_named(outputs, reason):
+def test_a_forecaster_with_invalid_outputs_is_named(outputs, reason):
     model = tiny_forecast_model()
     model.decoder.feed = lambda inputs, state: (outputs, state)
-    session = session_on(model)
+    session = new_session(model)
     with pytest.raises(PluginError, match=f"the model tiny {reason}"):
         session.observe(VALUES)
     assert session.position == 0
@@ -299,7 +305,7 @@ def test_a_model_whose_outputs_are_no_forecasts_is_named(outputs, reason):
 
 def test_an_interrupt_ends_a_stepped_forecast_early():
     model = tiny_forecast_model(horizon=1)
-    session = session_on(model)
+    session = new_session(model)
     session.begin_turn("1")
     session.observe(VALUES)
     step, calls = model.decoder.step, []
@@ -329,7 +335,7 @@ def test_an_interrupt_ends_a_stepped_forecast_early():
         ("x\n5\n6\n", [(5.0,), (6.0,)]),
     ],
 )
-def test_the_columns_of_the_series_are_taken_from_a_table(text, rows):
+def test_the_columns_of_a_series_are_read_from_a_table(text, rows):
     assert read_rows(text, ("x",)) == rows
 
 
@@ -343,7 +349,7 @@ def test_the_columns_of_the_series_are_taken_from_a_table(text, rows):
         ('d,x\n1,"1,234"\n', "'1,234' is no number (line 2, column x)"),
     ],
 )
-def test_a_table_that_holds_no_rows_of_the_series_is_told(text, message):
+def test_a_table_without_rows_of_the_series_is_refused(text, message):
     with pytest.raises((UsageError, VocabularyError)) as raised:
         read_rows(text, ("x",))
     assert raised.value.message == message

@@ -1,4 +1,4 @@
-"""Saved sessions: all of it comes back, and files that are damaged or another model's are refused."""
+"""Saved sessions: everything is restored, and damaged files and files of other models are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqshell import CheckpointError, setting
-from seqshell.core.events import Finished, Token
+from seqshell.core.events import Finished
 from seqshell.core.sampling import Draw
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.models import file
@@ -20,7 +20,7 @@ from seqshell.testing import tiny_model
 
 @dataclass(frozen=True)
 class Counting:
-    """Pushes up the token whose number it has counted to; remembers a number and an array."""
+    """Raises the logit of the token whose id is its counter; remembers a number and an array."""
 
     name: ClassVar[str] = "counting"
     push: float = setting(1.0)
@@ -33,16 +33,12 @@ class Counting:
         return {"count": (memory["count"] if memory else 0) + token, "seen": log_probs.astype(np.float32)}
 
 
-OFFERS = {"samplers": {"counting": Counting}, "strategies": {"greedy": Greedy, "sample": Sample}}
-
-
-def told(events):
-    return "".join(event.text for event in events if isinstance(event, Token))
+REGISTERED = {"samplers": {"counting": Counting}, "strategies": {"greedy": Greedy, "sample": Sample}}
 
 
 def saved(session, path, model=None, **options):
     session.save(path)
-    return Session.restore(path, model or session.model, **OFFERS, **options)
+    return Session.restore(path, model or session.model, **REGISTERED, **options)
 
 
 @pytest.fixture
@@ -52,8 +48,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def session():
-    """A session with all there can be: turns, branches, candidates, a reset, something to redo, and a chain that remembers."""
-    session = Session(tiny_model(), **OFFERS)
+    """A session with turns, branches, candidates, a reset, something to redo, and a chain with memory."""
+    session = Session(tiny_model(), **REGISTERED)
     session.chain = (Counting(2.0),)
     session.set_seed(2**64 - 1)
     for line in ("abc", "de\n", "h" * 50):
@@ -71,7 +67,7 @@ def session():
     return session
 
 
-def test_a_restored_session_stands_in_the_same_moment(session, path):
+def test_a_restored_session_is_at_the_same_snapshot(session, path):
     restored = saved(session, path)
 
     assert restored.here.node == session.here.node
@@ -88,14 +84,14 @@ def test_a_restored_session_stands_in_the_same_moment(session, path):
     assert restored.text() == session.text()
 
 
-def test_the_same_tokens_come_next(session, path):
+def test_a_restored_session_draws_the_same_tokens(session, path, joined):
     restored = saved(session, path)
 
-    assert told(restored.generate(60)) == told(session.generate(60))
+    assert joined(restored.generate(60)) == joined(session.generate(60))
     assert restored.here.state.tobytes() == session.here.state.tobytes()
 
 
-def test_whatever_is_done_next_has_the_same_result(session, path):
+def test_a_restored_session_moves_and_regenerates_alike(session, path):
     restored = saved(session, path)
     for each in (session, restored):
         each.moves = [
@@ -124,14 +120,14 @@ def test_whatever_is_done_next_has_the_same_result(session, path):
     ]
 
 
-def test_a_session_that_was_saved_thinned_goes_on_alike(session, path):
+def test_a_session_saved_with_few_snapshots_is_restored(session, path, joined):
     session.snapshot_mb = 0
     restored = saved(session, path, snapshot_mb=0)
     for each in (session, restored):
         each.rewind(41)
 
     assert restored.here.state.tobytes() == session.here.state.tobytes()
-    assert told(restored.generate(20)) == told(session.generate(20))
+    assert joined(restored.generate(20)) == joined(session.generate(20))
 
 
 def test_saving_again_gives_the_same_file(session, path, tmp_path):
@@ -141,32 +137,32 @@ def test_saving_again_gives_the_same_file(session, path, tmp_path):
     assert (tmp_path / "two.safetensors").read_bytes() == path.read_bytes()
 
 
-def test_a_fresh_session_is_saved_and_restored(path):
-    restored = saved(Session(tiny_model(), **OFFERS), path)
+def test_a_new_session_is_saved_and_restored(path, joined):
+    restored = saved(Session(tiny_model(), **REGISTERED), path)
 
     assert (restored.position, restored.text().text) == (0, "")
-    assert told(restored.generate(9)) == told(Session(tiny_model()).generate(9))
+    assert joined(restored.generate(9)) == joined(Session(tiny_model()).generate(9))
 
 
-def test_a_session_in_which_an_answer_was_broken_off_is_saved(session, path):
+def test_a_session_with_an_aborted_answer_is_saved(session, path, joined):
     session._cursor.timeline.begin_run(session.here.node, 99, Read.DRAWN, Draw())
 
-    assert told(saved(session, path).generate(9)) == told(session.generate(9))
+    assert joined(saved(session, path).generate(9)) == joined(session.generate(9))
 
 
-def test_the_file_says_which_model_it_needs(session, path):
+def test_a_file_names_the_model_it_needs(session, path):
     session.save(path)
     wanted = Session.saved_model(path)
 
     assert (wanted.name, wanted.path, wanted.fingerprint) == ("tiny", None, session.model.fingerprint)
 
 
-def test_another_models_session_is_refused(session, path):
+def test_a_session_of_another_model_is_refused(session, path):
     with pytest.raises(CheckpointError, match="was saved with the model tiny"):
         saved(session, path, tiny_model(seed=1))
 
 
-def test_a_model_is_no_saved_session(path):
+def test_a_model_file_is_not_a_saved_session(path):
     header = {"kind": "model", "architecture": "elman", "task": "generate", "config": {}, "tokenizer": {"name": "char"}}
     file.write(path, header, {"weight": np.zeros(3, np.float32)})
 
@@ -174,10 +170,10 @@ def test_a_model_is_no_saved_session(path):
         Session.restore(path, tiny_model())
 
 
-def test_a_sampler_that_is_not_here_is_named(session, path):
+def test_a_missing_sampler_is_named(session, path):
     session.save(path)
     with pytest.raises(CheckpointError, match="no sampler 'counting'"):
-        Session.restore(path, session.model, strategies=OFFERS["strategies"])
+        Session.restore(path, session.model, strategies=REGISTERED["strategies"])
 
 
 class Both(NamedTuple):
@@ -187,7 +183,7 @@ class Both(NamedTuple):
 
 
 class Attending:
-    """A state of several kinds: a NamedTuple with a constant leaf, whole numbers, and one that grows."""
+    """A state with several kinds of leaves: a constant one, integers, and one that grows."""
 
     def __init__(self, decoder):
         self.decoder = decoder
@@ -210,9 +206,9 @@ class Attending:
         return outputs, state
 
 
-def test_a_state_comes_back_with_its_types_its_kinds_and_its_shared_arrays(path):
+def test_a_state_is_restored_with_its_types_and_shared_arrays(path, joined):
     model = tiny_model()
-    session = Session(replace(model, decoder=Attending(model.decoder)), **OFFERS)
+    session = Session(replace(model, decoder=Attending(model.decoder)), **REGISTERED)
     list(session.respond("abc" * 20, 80))
     restored = saved(session, path)
     both, number = restored.here.state
@@ -223,7 +219,7 @@ def test_a_state_comes_back_with_its_types_its_kinds_and_its_shared_arrays(path)
     assert number.tobytes() == session.here.state[1].tobytes()
     assert restored.rewind(130).position == 130
     assert restored.here.state[0].source is both.source
-    assert told(restored.generate(9)) == session.text().text[130:139]
+    assert joined(restored.generate(9)) == session.text().text[130:139]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +246,7 @@ def test_a_damaged_file_is_refused_in_one_line(session, path, tensor, change):
     file.write(path, header, {**tensors, tensor: change(tensors[tensor])})
 
     with pytest.raises(CheckpointError, match=r"^one\.safetensors is damaged: ") as caught:
-        Session.restore(path, session.model, **OFFERS)
+        Session.restore(path, session.model, **REGISTERED)
     assert "\n" not in caught.value.message
 
 
@@ -283,13 +279,13 @@ def test_a_damaged_file_is_refused_in_one_line(session, path, tensor, change):
         {"strategy": None},
     ],
 )
-def test_a_header_that_does_not_fit_is_refused(session, path, change):
+def test_an_inconsistent_header_is_refused(session, path, change):
     session.save(path)
     header, tensors = file.read(path)
     file.write(path, {**header, **change}, tensors)
 
     with pytest.raises(CheckpointError):
-        Session.restore(path, session.model, **OFFERS)
+        Session.restore(path, session.model, **REGISTERED)
 
 
 def test_a_memory_that_is_neither_json_nor_arrays_is_refused(path):
@@ -303,7 +299,7 @@ def test_a_memory_that_is_neither_json_nor_arrays_is_refused(path):
         def update(self, memory, token, log_probs):
             return {1, 2}
 
-    session = Session(tiny_model(), **OFFERS)
+    session = Session(tiny_model(), **REGISTERED)
     session.chain = (Odd(),)
     list(session.generate(3))
     with pytest.raises(CheckpointError, match="neither JSON values nor arrays"):

@@ -1,4 +1,4 @@
-"""The store of snapshots: what is counted, and what goes first when there is no room."""
+"""The snapshot store: what is counted, and what is dropped first over the budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATE, OUTPUTS = 400, 100  # bytes
 
 
 def filled(count, budget=1e9, *, read=Read.DRAWN, state=lambda node: np.zeros((1, 100), np.float32), memories=()):
-    """A store with snapshots of a root and of so many tokens after it."""
+    """A store with snapshots of a root and of `count` tokens after it."""
     timeline = Timeline()
     store = SnapshotStore(timeline, budget)
     store.add(Snapshot(timeline.add_root(-1, -1, Draw()), state(0), np.zeros((1, 25), np.float32)))
@@ -34,14 +34,14 @@ def whole(store, count):
     return [node for node in kept(store, count) if store.get(node).outputs is not None]
 
 
-def test_every_array_counts_once_whoever_holds_it():
+def test_a_shared_array_is_counted_once():
     constant = np.zeros((1, 1000), np.float32)
     store = filled(9, state=lambda node: (constant, np.zeros((1, 100), np.float32)))
 
     assert store.bytes == constant.nbytes + 10 * (STATE + OUTPUTS)
 
 
-def test_a_view_counts_with_the_array_that_it_keeps_alive():
+def test_a_view_is_counted_with_the_array_that_owns_its_memory():
     together = np.zeros((2, 50), np.float32)
     store = filled(0, state=lambda node: (together[:1], together[1:]))
 
@@ -64,7 +64,7 @@ def test_over_the_budget_old_snapshots_lose_their_outputs_first():
     assert not store.is_thinned
 
 
-def test_then_old_ones_thin_out_to_every_32nd_and_recent_ones_stay():
+def test_then_every_32nd_old_snapshot_and_the_recent_ones_stay():
     store = filled(1000, budget=300_000)
     nodes = kept(store, 1000)
 
@@ -75,7 +75,7 @@ def test_then_old_ones_thin_out_to_every_32nd_and_recent_ones_stay():
 
 
 @pytest.mark.parametrize("budget", [0, 3000])
-def test_every_32nd_stays_whatever_the_budget(budget):
+def test_every_32nd_snapshot_stays_whatever_the_budget(budget):
     store = filled(320, budget=budget)
     store.count()
 
@@ -83,13 +83,13 @@ def test_every_32nd_stays_whatever_the_budget(budget):
     assert store.get(0).outputs is not None
 
 
-def test_what_a_strategy_found_stays_whole_for_nothing_could_compute_it_again():
+def test_snapshots_of_a_search_stay_whole():
     store = filled(100, budget=0, read=Read.FOUND)
 
     assert whole(store, 100) == list(range(101))
 
 
-def test_what_samplers_remember_survives_their_snapshot():
+def test_memories_of_samplers_stay_without_their_snapshot():
     store = filled(40, budget=0, memories=lambda node: (None, {"mu": node}))
 
     assert store.get(7) is None
@@ -98,7 +98,7 @@ def test_what_samplers_remember_survives_their_snapshot():
     assert sorted(node for node, _, _ in store.all_memories()) == list(range(1, 41))
 
 
-def test_a_smaller_budget_takes_effect_at_once():
+def test_a_smaller_budget_takes_effect_immediately():
     store = filled(320)
     store.budget = 0
 
@@ -106,7 +106,7 @@ def test_a_smaller_budget_takes_effect_at_once():
     assert store.bytes == 11 * STATE + OUTPUTS
 
 
-def test_counting_comes_to_the_same_as_looking_at_all_arrays():
+def test_the_counters_equal_a_recount_of_all_arrays():
     store = filled(777, budget=200_000)
     arrays = {
         id(array): array

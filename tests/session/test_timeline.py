@@ -1,4 +1,4 @@
-"""The timeline: nodes, runs, and the way from one moment to another."""
+"""The timeline: nodes, runs, and the paths between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def grown(*runs):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 5)), max_size=40))
-def test_an_ancestor_is_found_as_by_walking_from_parent_to_parent(shape):
+def test_an_ancestor_equals_the_one_found_by_walking_up_the_parents(shape):
     timeline = grown()
     parents = [-1]
     for share, length in shape:
@@ -40,7 +40,7 @@ def test_an_ancestor_is_found_as_by_walking_from_parent_to_parent(shape):
         assert [timeline.ancestor(node, depth) for depth in range(len(way))] == way[::-1]
 
 
-def test_a_way_of_fifty_thousand_runs_is_walked_without_recursion():
+def test_a_path_of_fifty_thousand_runs_needs_no_recursion():
     timeline = grown()
     for turn in range(50_000):
         timeline.begin_run(2 * turn, turn, Read.FED if turn % 2 else Read.DRAWN, Draw())
@@ -55,7 +55,7 @@ def test_a_way_of_fifty_thousand_runs_is_walked_without_recursion():
 
 
 class Counting(list):
-    """Each step of a search looks at the base of a run: counting these looks counts the steps."""
+    """Counts look-ups: each step of a search looks at the base of one run."""
 
     looks = 0
 
@@ -64,7 +64,7 @@ class Counting(list):
         return super().__getitem__(index)
 
 
-def test_a_far_ancestor_is_found_at_once_where_nobody_went_back():
+def test_a_far_ancestor_is_found_in_constant_time_if_nobody_went_back():
     timeline = grown()
     for turn in range(20_000):
         timeline.begin_run(turn, turn, Read.FED, Draw())
@@ -75,8 +75,8 @@ def test_a_far_ancestor_is_found_at_once_where_nobody_went_back():
     assert timeline.base.looks == 2
 
 
-def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_times_that_one_went_back():
-    """Of the two tokens of each turn the second is taken back."""
+def test_a_far_ancestor_is_found_in_logarithmic_time_after_going_back():
+    """Each turn has two tokens, of which the second is undone."""
     timeline = grown()
     for turn in range(20_000):
         timeline.begin_run(max(2 * turn - 1, 0), turn, Read.FED, Draw())
@@ -88,7 +88,7 @@ def test_a_far_ancestor_is_found_in_steps_by_the_logarithm_of_the_times_that_one
     assert 10 < timeline.base.looks < 150
 
 
-def test_the_ids_from_a_depth_leave_out_what_was_read_before_it():
+def test_the_ids_from_a_depth_leave_out_earlier_ones():
     timeline = grown((0, Read.FED, [1, 2, 3], 1, 0), (3, Read.DRAWN, [4, 5, 6], 1, 0), (4, Read.FED, [7], 2, 0))
 
     assert timeline.ids_to(6) == [1, 2, 3, 4, 5, 6]
@@ -97,8 +97,8 @@ def test_the_ids_from_a_depth_leave_out_what_was_read_before_it():
     assert timeline.ids_to(5, 5) == []
 
 
-def test_a_fed_token_is_read_again_with_those_that_were_fed_in_its_piece():
-    """Pieces end where the depth is a multiple of 32, wherever the feed began."""
+def test_a_fed_token_is_read_again_with_its_chunk():
+    """Chunks end where the depth is a multiple of 32, wherever the feed began."""
     timeline = grown((0, Read.DRAWN, [9] * 30, 0, 0), (30, Read.FED, list(range(40)), 1, 0))
 
     assert timeline.call_to(31) == Call(31, 30, [0], Read.FED)
@@ -108,7 +108,7 @@ def test_a_fed_token_is_read_again_with_those_that_were_fed_in_its_piece():
     assert timeline.call_to(30) == Call(30, 29, [9], Read.DRAWN)
 
 
-def test_a_turn_begins_before_all_of_its_runs_and_before_its_reset():
+def test_a_turn_includes_all_of_its_runs_and_its_reset():
     timeline = grown((0, Read.FED, [1], 1, 0), (1, Read.DRAWN, [2], 1, 0), (2, Read.FED, [3], 2, 0))
     root = timeline.add_root(3, 3, Draw())
     timeline.begin_run(root, 3, Read.FED, Draw())
@@ -123,7 +123,7 @@ def test_a_turn_begins_before_all_of_its_runs_and_before_its_reset():
     assert timeline.before_turn(0) == -1
 
 
-def test_the_last_answer_is_looked_for_behind_what_was_fed_but_not_behind_a_reset():
+def test_the_last_answer_is_found_before_fed_text_but_not_before_a_reset():
     timeline = grown((0, Read.DRAWN, [1], 1, 0), (1, Read.FED, [2], 2, 0), (2, Read.FED, [3], 3, 0))
     root = timeline.add_root(3, 4, Draw())
 
@@ -131,7 +131,7 @@ def test_the_last_answer_is_looked_for_behind_what_was_fed_but_not_behind_a_rese
     assert timeline.last_answer(root) == timeline.last_answer(0) == -1
 
 
-def test_the_retries_used_at_a_node_are_those_of_all_its_children():
+def test_the_retries_at_a_node_are_those_of_all_its_children():
     """The next token of its own run is a child as well."""
     timeline = grown(
         (0, Read.DRAWN, [1, 2, 3], 1, 4),
@@ -145,7 +145,7 @@ def test_the_retries_used_at_a_node_are_those_of_all_its_children():
     assert timeline.retries_at(3) == set()
 
 
-def test_a_run_that_was_broken_off_leaves_nothing():
+def test_an_aborted_run_leaves_nothing():
     """KeyboardInterrupt may come between any two lines."""
     broken, sound = (grown((0, Read.DRAWN, [1, 2], 1, 0)) for _ in range(2))
     broken.parent.append(2)

@@ -1,4 +1,4 @@
-"""A task that this project does not have: one TaskSpec and one TaskBehaviour make it work in a session."""
+"""A new task needs one TaskSpec and one TaskBehaviour to work in a session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqshell.testing import tiny_model
 
 
 class EchoBehaviour(TaskBehaviour):
-    """Reads each message as a text of its own and repeats it."""
+    """Reads each message alone and repeats it."""
 
     does = "repeats texts"
     advice = "write a text"
@@ -35,7 +35,7 @@ def session(monkeypatch):
     return Session(replace(tiny_model(), task="echo"))
 
 
-def test_its_behaviour_answers_the_messages_of_a_session(session):
+def test_a_toy_task_answers_messages(session):
     assert list(session.behaviour.answer("abc", {"unknown": "error"})) == [Text("abc")]
     assert list(session.behaviour.answer("de", {"unknown": "error"})) == [Text("de")]
     assert (session.text().text, session.position) == ("de", 2)
@@ -57,13 +57,13 @@ def test_its_behaviour_answers_the_messages_of_a_session(session):
         (lambda s: s.forecast(), "tiny does not forecast; /models lists the models that do"),
     ],
 )
-def test_what_it_does_not_do_is_refused_with_what_it_does(session, call, message):
+def test_a_toy_task_refuses_what_it_cannot_do(session, call, message):
     with pytest.raises(UsageError) as caught:
         call(session)
 
     assert caught.value.message == message
 
 
-def test_a_session_of_an_unknown_task_is_refused():
+def test_an_unknown_task_is_refused():
     with pytest.raises(UsageError, match="unknown task 'echo'; the tasks are generate, translate, classify, forecast"):
         Session(replace(tiny_model(), task="echo"))

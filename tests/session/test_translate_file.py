@@ -1,4 +1,4 @@
-"""Many lines at once: one result for each, in their order, as each would be translated alone; the session does not move."""
+"""Translating lines: one result per line, in their order, as if translated alone; the session does not move."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINES = [
 ]
 
 
-def started(strategy=None, model=MODEL):
+def new_session(strategy=None, model=MODEL):
     session = Session(model)
     session.strategy = strategy or Greedy()
     return session
@@ -52,23 +52,23 @@ def alone(session, line, **options):
 
 
 @pytest.mark.parametrize("strategy", [Greedy(), Sample(), Beam(3)])
-def test_every_line_has_the_result_that_it_has_alone_and_nothing_moves(strategy):
-    session = started(strategy)
+def test_every_line_is_translated_as_it_is_alone_and_nothing_moves(strategy):
+    session = new_session(strategy)
     list(session.translate("the dog", 4))
     here, found = session.here, results(translate_lines(session, LINES, SETTINGS))
 
     assert session.here is here
     assert [(each.item, each.source) for each in found] == list(enumerate(LINES, 1))
-    assert [each.answer for each in found] == [alone(started(strategy), line).answer for line in LINES]
+    assert [each.answer for each in found] == [alone(new_session(strategy), line).answer for line in LINES]
     assert found[1] == Translation("", 0, "eos", 0.0, 0, 0, "main", source="", item=2)
 
 
-def test_lines_are_told_in_their_order_whatever_the_window_and_progress_comes_to_the_total(monkeypatch):
+def test_lines_keep_their_order_and_progress_reaches_the_total(monkeypatch):
     lines = [line for count in range(40) for line in (LINES[count % 8],)]
-    expected = [each.answer for each in results(translate_lines(started(), lines, SETTINGS))]
+    expected = [each.answer for each in results(translate_lines(new_session(), lines, SETTINGS))]
     monkeypatch.setattr(translate_file, "WINDOW", 7)
     monkeypatch.setattr(translate_file, "PROGRESS_LINES", 3)
-    events = list(translate_lines(started(), iter(lines), SETTINGS))
+    events = list(translate_lines(new_session(), iter(lines), SETTINGS))
     counts = [event.done for event in events if isinstance(event, Progress)]
 
     assert [each.answer for each in results(events)] == expected
@@ -76,8 +76,8 @@ def test_lines_are_told_in_their_order_whatever_the_window_and_progress_comes_to
     assert events[-1] == Progress(40, 0, description="translating")
 
 
-def test_a_line_that_cannot_be_translated_is_told_with_its_number_and_the_others_go_on():
-    found = results(translate_lines(started(), ["the dog", "привет", "cat " * 5000, "the cat"], SETTINGS))
+def test_an_invalid_line_is_reported_with_its_number_and_the_others_are_translated():
+    found = results(translate_lines(new_session(), ["the dog", "привет", "cat " * 5000, "the cat"], SETTINGS))
 
     assert [type(each) for each in found] == [Translation, Failed, Failed, Translation]
     assert (found[1].item, found[2].item) == (2, 3)
@@ -85,23 +85,23 @@ def test_a_line_that_cannot_be_translated_is_told_with_its_number_and_the_others
     assert "the text has 5,000 tokens" in found[2].reason
 
 
-def test_several_candidates_and_a_prefix_hold_for_every_line():
-    found = results(translate_lines(started(Beam(3)), LINES, SETTINGS | {"nbest": 2}, prefix="vois"))
+def test_candidates_and_a_prefix_apply_to_every_line():
+    found = results(translate_lines(new_session(Beam(3)), LINES, SETTINGS | {"nbest": 2}, prefix="vois"))
 
     assert all(each.answer.startswith("vois") and len(each.candidates) == 2 for each in found if each.answer)
     assert [each.candidates[0].text for each in found if each.answer] == [each.answer for each in found if each.answer]
 
 
-def test_wishes_that_cannot_be_had_are_an_error_before_the_first_line():
+def test_invalid_settings_are_refused_before_the_first_line():
     with pytest.raises(UsageError, match="greedy generates one answer"):
-        list(translate_lines(started(), LINES, SETTINGS | {"nbest": 2}))
+        list(translate_lines(new_session(), LINES, SETTINGS | {"nbest": 2}))
     with pytest.raises(UsageError, match="tiny does not translate"):
         list(translate_lines(Session(tiny_model()), LINES, SETTINGS))
 
 
-def test_an_interrupt_ends_it_and_leaves_the_session_ready(monkeypatch):
+def test_an_interrupt_ends_the_lines_and_the_session_remains_usable(monkeypatch):
     monkeypatch.setattr(translate_file, "WINDOW", 3)
-    session = started()
+    session = new_session()
     seen = []
     for event in translate_lines(session, LINES, SETTINGS):
         seen.append(event)
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_it_and_leaves_the_session_ready(monkeypatch):
     assert len(results(translate_lines(session, LINES, SETTINGS))) == len(LINES)
 
 
-def test_unknown_words_give_way_as_they_do_alone():
+def test_unknown_words_are_replaced_as_they_are_alone():
     class Eager(TinyTranslator):
         def step(self, inputs, state):
             outputs, state = super().step(inputs, state)
@@ -119,7 +119,7 @@ def test_unknown_words_give_way_as_they_do_alone():
 
     model = replace(MODEL, decoder=Eager(MODEL.source_tokenizer.size, MODEL.tokenizer.size))
     for strategy in (Greedy(), Beam(2)):
-        session = started(strategy, model)
+        session = new_session(strategy, model)
         session.replaces_unknown = True
         expected = [alone(session, line).answer for line in LINES]
         found = [each.answer for each in results(translate_lines(session, LINES, SETTINGS))]
@@ -128,11 +128,11 @@ def test_unknown_words_give_way_as_they_do_alone():
         assert "<unk>" not in " ".join(found)
 
 
-def test_a_fault_of_the_model_names_it():
+def test_a_model_fault_names_the_model():
     class Broken(TinyTranslator):
         def step(self, inputs, state):
             raise RuntimeError("broken")
 
-    session = started(model=replace(MODEL, decoder=Broken(MODEL.source_tokenizer.size, MODEL.tokenizer.size)))
+    session = new_session(model=replace(MODEL, decoder=Broken(MODEL.source_tokenizer.size, MODEL.tokenizer.size)))
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(translate_lines(session, LINES, SETTINGS))

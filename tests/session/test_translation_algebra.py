@@ -1,4 +1,4 @@
-"""Whatever is done to a session that translates, it stands where encoding and stepping again would have come, to the last bit."""
+"""Whatever is done to a translation session, it equals encoding and stepping again, to the last bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seqshell.testing.tiny_models import TinyTranslator
 
 
 class Counted(TinyTranslator):
-    """Counts what it is asked for."""
+    """Counts its calls."""
 
     num_steps = num_encoded = 0
 
@@ -46,7 +46,7 @@ TEXTS = ("the dog", "i see the cat", "Schmidt love the dog .", "you see Anna and
 
 @dataclass(frozen=True)
 class Found:
-    """A search that finds what the draws of its own seed give, one row at a time."""
+    """A search that draws with seeds of its own, one answer after the other."""
 
     name: ClassVar[str] = "found"
     streams: ClassVar[bool] = False
@@ -77,7 +77,7 @@ def drawn(outputs, excluded, draw, position):
 
 @dataclass(frozen=True)
 class Place:
-    """A root, with what it is a translation of, and the tokens after it; left: the place that was left for it."""
+    """A root with its source, and the tokens after it; left: the place that was left for it."""
 
     left: Place | None = None
     turn: int = -1
@@ -91,7 +91,7 @@ class Place:
 
 
 def compute(place, known):
-    """The state and outputs at a place; `known` saves time only."""
+    """The state and outputs at a place; `known` is a cache."""
     key = place.source, place.ids
     if key not in known:
         if place.source is None:
@@ -107,15 +107,15 @@ def compute(place, known):
 
 @dataclass
 class Line:
-    """A branch in the reference: where it stands, and the places that redo brings back: (from, to, retry)."""
+    """A branch in the reference: where it is, and the places that redo restores: (from, to, retry)."""
 
     place: Place
     retry: int = 0
     returns: tuple = ()
 
 
-class Against(RuleBasedStateMachine):
-    """A session beside a reference that keeps only the tokens and computes the rest again each time."""
+class SessionAgainstReference(RuleBasedStateMachine):
+    """A session compared with a reference that keeps only the tokens and recomputes the rest each time."""
 
     @initialize(budget=st.sampled_from([0.0, 0.002, 0.02, 256.0]), replaces=st.booleans())
     def begin(self, budget, replaces):
@@ -126,7 +126,7 @@ class Against(RuleBasedStateMachine):
         self.lines = {"main": Line(Place())}
         self.current = "main"
         self.seed = self.turn = 0
-        self.used = {}  # retries by root: what was ever drawn from there
+        self.used = {}  # the retry numbers that were ever drawn, by root
         self.known = {}
 
     @property
@@ -138,7 +138,7 @@ class Against(RuleBasedStateMachine):
         self.session.begin_turn()
 
     def answer(self, root, count, found=None):
-        """The place after an answer of so many tokens at most, drawn again; found: the rank of what a search found."""
+        """The place after an answer of at most `count` tokens, drawn again; found: its rank in a search."""
         draw = Draw(self.seed, self.line.retry) if found is None else Draw(100 + found)
         excluded = {0, BOS} if self.replaces else {0, BOS, UNK}
         words = words_of(root.source, [*MODEL.source_tokenizer.encode(root.source), EOS], MODEL.source_tokenizer)
@@ -175,17 +175,17 @@ class Against(RuleBasedStateMachine):
         assert tuple(token.id for token in tokens) == self.line.place.ids
 
     @rule(text=st.sampled_from(TEXTS), count=st.integers(1, 5))
-    def translate_and_go_away(self, text, count):
+    def translate_and_stop_iterating(self, text, count):
         self.next_turn()
         answer = self.session.translate(text, count + 1)
-        told = [event for _, event in zip(range(count), answer, strict=False) if not isinstance(event, Translation)]
+        tokens = [event for _, event in zip(range(count), answer, strict=False) if not isinstance(event, Translation)]
         answer.close()
         self.line.retry = 0
-        self.line.place = self.answer(Place(self.line.place, self.turn, text), len(told))
-        assert len(self.line.place.ids) == len(told)
+        self.line.place = self.answer(Place(self.line.place, self.turn, text), len(tokens))
+        assert len(self.line.place.ids) == len(tokens)
 
     @rule()
-    def translate_nothing(self):
+    def translate_a_blank_text(self):
         self.next_turn()
         assert len(list(self.session.translate(" "))) == 1
 
@@ -236,7 +236,7 @@ class Against(RuleBasedStateMachine):
         line.place, line.retry, line.returns = place, retry, returns
 
     def move(self, action, *arguments):
-        """Going to any moment encodes a source once at most, and reads at most 32 tokens and BOS again."""
+        """Going anywhere encodes at most one source, and reads at most 32 tokens and BOS again."""
         before = DECODER.num_steps, DECODER.num_encoded
         moved = action(*arguments)
         assert DECODER.num_steps - before[0] <= 33
@@ -295,7 +295,7 @@ class Against(RuleBasedStateMachine):
         self.current = first
 
     def candidates_at(self, root):
-        """The branches that hold an answer which came out empty."""
+        """The branches that hold an empty answer from a root."""
         nodes = {branch.name: branch for branch in self.session._navigator.branches}
         return {
             name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root
@@ -313,7 +313,7 @@ class Against(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
-    def it_stands_where_computing_again_comes(self):
+    def the_current_snapshot_equals_the_recomputed_one(self):
         place, here = self.line.place, self.session.here
         state, outputs = compute(place, self.known)
         assert self.session.ids() == list(place.ids)
@@ -325,7 +325,7 @@ class Against(RuleBasedStateMachine):
         assert self.session._cursor.context(Draw()).generated == len(place.ids)
 
     @invariant()
-    def the_attention_is_that_of_every_step(self):
+    def the_attention_equals_the_recomputed_one(self):
         place = self.line.place
         if place.source is not None:
             expected = [
@@ -334,7 +334,7 @@ class Against(RuleBasedStateMachine):
             assert self.session.attention().weights.tolist() == expected
 
     @invariant()
-    def every_branch_stands_where_it_was_left(self):
+    def every_branch_is_where_it_was_left(self):
         shown = {branch.name: branch for branch in self.session.branches()}
         assert shown.keys() == self.lines.keys()
         for name, line in self.lines.items():
@@ -342,10 +342,10 @@ class Against(RuleBasedStateMachine):
             assert self.session.text(name).text == "".join(line.place.text).removeprefix(" ")
 
 
-Against.TestCase.settings = settings(
+SessionAgainstReference.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-test_a_translating_session_stands_where_computing_again_comes = Against.TestCase
+test_a_translation_session_equals_recomputing_everything_from_the_start = SessionAgainstReference.TestCase

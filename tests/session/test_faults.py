@@ -1,0 +1,139 @@
+"""Faults of models and strategies: what is committed before, and who is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from seqshell import Advanced
+from seqshell.core.errors import PluginError
+from seqshell.session import Session
+from seqshell.testing import tiny_model
+
+
+class Faulty:
+    """A model with a fault at its fifth step."""
+
+    def __init__(self, decoder, fault):
+        self.decoder, self.fault, self.steps = decoder, fault, 0
+        self.initial_state, self.feed = decoder.initial_state, decoder.feed
+
+    def step(self, inputs, state):
+        self.steps += 1
+        outputs, state = self.decoder.step(inputs, state)
+        return (self.fault(outputs) if self.steps == 5 else outputs), state
+
+
+def raising(outputs):
+    raise ZeroDivisionError("by nought")
+
+
+FAULTS = {
+    "failed: ZeroDivisionError: by nought": raising,
+    "returned NaN": lambda outputs: outputs * np.nan,
+    "returned infinite logits": lambda outputs: outputs + np.inf,
+    "returned outputs of the shape \\[1, 9\\]": lambda outputs: outputs[:, 1:],
+    "returned NoneType": lambda outputs: None,
+}
+
+
+@pytest.mark.parametrize(("message", "fault"), FAULTS.items())
+def test_a_model_fault_ends_the_answer_before_the_token_it_failed_on(message, fault, joined):
+    model = tiny_model()
+    session = Session(replace(model, decoder=Faulty(model.decoder, fault)))
+    session.feed("abc")
+    answer, seen = session.generate(9), []
+    with np.errstate(invalid="ignore"), pytest.raises(PluginError, match=f"the model tiny {message}"):
+        seen.extend(answer)
+
+    sound = list(Session(model).respond("abc", 4))
+    session.undo_tokens(0)
+    assert session.position == 7
+    assert session.text().text == "abc" + joined(sound)
+
+
+def test_a_fault_is_raised_after_the_finished_event():
+    model = tiny_model()
+    session = Session(replace(model, decoder=Faulty(model.decoder, raising)))
+    answer = session.generate(9)
+    told_events = list(islice(answer, 5))
+
+    assert (told_events[-1].stop, told_events[-1].num_tokens) == ("error", 4)
+    with pytest.raises(PluginError):
+        next(answer)
+
+
+def test_waiting_tokens_are_emitted_when_a_fault_occurs(writing, written):
+    session = writing("abcdefgh")
+    session = Session(replace(session.model, decoder=Faulty(session.model.decoder, raising)))
+    session.feed(">")
+    events = []
+    with pytest.raises(PluginError):
+        events.extend(session.generate(9, stop="cdx"))
+    assert written(session) == "abcd"
+
+
+def test_logits_of_minus_infinity_are_valid(joined):
+    """Logits of -inf exclude a token; only a model that excludes all tokens is invalid."""
+    model = tiny_model()
+    step = model.decoder.step
+
+    def masked(inputs, state):
+        outputs, state = step(inputs, state)
+        return np.where(np.arange(10) < 5, outputs, -np.inf), state
+
+    model.decoder.step = masked
+    session = Session(model)
+    session.feed("a")
+
+    assert set(joined(session.generate(60))[1:]) <= set("\n abc")
+
+
+def test_a_failing_feed_changes_nothing():
+    model = tiny_model()
+    feed, calls = model.decoder.feed, []
+
+    def failing(inputs, state):
+        calls.append(inputs.shape[1])
+        if len(calls) == 4:
+            raise MemoryError
+        return feed(inputs, state)
+
+    model.decoder.feed = failing
+    session = Session(model)
+    session.feed("abc")
+    here = session.here
+    with pytest.raises(PluginError, match="the model tiny failed: MemoryError"):
+        session.feed("d" * 100)
+
+    assert session.here is here
+    assert calls == [3, 29, 32, 32]
+    assert session.feed("d") == 1
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A strategy that chooses an id outside the vocabulary, or raises."""
+
+    name: ClassVar[str] = "wrong"
+    streams: ClassVar[bool] = True
+    raises: bool = False
+
+    def search(self, decoder, start, request):
+        if self.raises:
+            raise KeyError("oh")
+        outputs, state = decoder.step(np.array([99 % 10]), start.state)
+        yield Advanced(np.array([99]), state, outputs, start.memories)
+
+
+@pytest.mark.parametrize(("raises", "message"), [(True, "KeyError: 'oh'"), (False, "the id 99")])
+def test_a_strategy_fault_names_the_strategy(raises, message):
+    session = Session(tiny_model())
+    session.feed("abc")
+    with pytest.raises(PluginError, match=f"the strategy wrong .* failed: .*{message}"):
+        list(session.generate(3, strategy=Wrong(raises)))
+    assert session.position == 3
