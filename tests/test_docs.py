@@ -17,8 +17,8 @@ import pytest
 
 from seqshell import Task
 from seqshell.core import hookspecs, paths
+from seqshell.core.events import ResultText
 from seqshell.core.tasks import task_spec
-from seqshell.core.text_output import ResultText
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.shell.commands.help import PURPOSES, WIDTH, describe

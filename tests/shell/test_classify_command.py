@@ -16,7 +16,6 @@ from seqshell.cli.plain_text import PlainText
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.events import Data, Event, Label, LineFinished, LineStarted, Notice, Progress, SettingChanged, Table
 from seqshell.core.json_values import tidy
-from seqshell.core.text_output import plain
 from seqshell.shell.completion import complete
 from seqshell.shell.startup import Options
 from seqshell.testing import shell_for, tiny_classification_checkpoint, tiny_classification_model, tiny_model
@@ -91,7 +90,7 @@ def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, r
     for line in ("abcdefg", "/classify abcdefg", "/classify --explain abcdefg"):
         label = only(labeller, line, Label)
         assert label.left_out == left_out
-    rows = plain(label).splitlines()
+    rows = label.as_text().splitlines()
     assert rows[-7 if keep == "none" else -5 + (left_out[1] if left_out else 0)].startswith(row)
     for words in ("", "--explain "):
         events = send(labeller, f"/classify {words}@a.txt")
@@ -133,7 +132,7 @@ def test_why_is_told_where_it_is_asked_for(labeller):
     assert only(labeller, "/classify abc", Label).moved == ()
     label = only(labeller, "/classify --explain abc", Label)
     assert [text for text, _ in label.moved] == ["a", "b", "c"]
-    rows = [line.split() for line in (plain(label) or "").splitlines()[-3:]]
+    rows = [line.split() for line in (label.as_text() or "").splitlines()[-3:]]
     assert rows == [[repr(text), f"{moved:+.3f}"] for text, moved in label.moved]
 
 

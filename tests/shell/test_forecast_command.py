@@ -13,10 +13,9 @@ import pytest
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
-from seqshell.core.events import Data, Forecast, Notice, Table, Text
+from seqshell.core.events import Data, Forecast, Notice, ResultText, Table, Text
 from seqshell.core.json_values import tidy
 from seqshell.core.tasks import task_spec
-from seqshell.core.text_output import ResultText
 from seqshell.models.summary import title
 from seqshell.testing import shell_for, tiny_forecast_model, tiny_model
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seqshell import UsageError
-from seqshell.core.events import Branches, Data, Finished, Moved, Notice, Text
+from seqshell.core.events import Branches, Finished, Moved, Notice, Text
 from seqshell.testing import tiny_model
 from seqshell.testing.shell import shell_for
 
@@ -25,9 +25,10 @@ def send(shell, *lines):
     return [event for line in lines for event in shell.handle(line)]
 
 
-def data(events):
-    (found,) = [event.values for event in events if isinstance(event, Data)]
-    return found
+def fields(events):
+    """The fields of the JSON result of the one move."""
+    (moved,) = [event for event in events if isinstance(event, Moved)]
+    return moved.as_json()
 
 
 def answers(events):
@@ -78,15 +79,15 @@ def test_undo_and_redo_move_by_turns_and_tell_where(shell):
     events = send(shell, "/undo")
 
     assert isinstance(events[0], Moved)
-    assert data(events) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
-    assert data(send(shell, "/redo")) == {"pos": 8, "was": 0, "branch": "main", "tail": shell.session.tail}
+    assert fields(events) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
+    assert fields(send(shell, "/redo")) == {"pos": 8, "was": 0, "branch": "main", "tail": shell.session.tail}
     assert shell.session.text().text == "abc" + finished.answer
 
 
 def test_undo_takes_back_tokens_with_a_t(shell):
     send(shell, "abc")
 
-    assert data(send(shell, "/undo 2t"))["pos"] == 6
+    assert fields(send(shell, "/undo 2t"))["pos"] == 6
 
 
 def test_the_same_message_after_undo_gives_the_same_text_and_regen_another(shell):
@@ -109,20 +110,20 @@ def test_undo_says_when_the_last_answer_came_from_another_model(shell):
 def test_rewind_goes_to_a_position_back_or_to_a_text(shell, where, position):
     send(shell, "abc")
 
-    assert data(send(shell, f"/rewind {where}"))["pos"] == position
+    assert fields(send(shell, f"/rewind {where}"))["pos"] == position
 
 
 def test_rewind_takes_a_number_in_quotes_as_a_text():
     shell = shell_for(tiny_model("0123456789"))
 
-    assert data(send(shell, "/feed 0123", '/rewind "12"'))["pos"] == 3
+    assert fields(send(shell, "/feed 0123", '/rewind "12"'))["pos"] == 3
 
 
 def test_reset_can_be_taken_back(shell):
     send(shell, "abc")
 
-    assert data(send(shell, "/clear")) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
-    assert data(send(shell, "/undo"))["pos"] == 8
+    assert fields(send(shell, "/clear")) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
+    assert fields(send(shell, "/undo"))["pos"] == 8
 
 
 def test_regen_makes_numbered_candidates_on_branches_and_stands_on_the_first(shell):
@@ -149,13 +150,13 @@ def test_regen_makes_one_candidate_for_each_value(shell):
 
 def test_branches_are_made_visited_shown_and_dropped(shell):
     send(shell, "abc", "/branch other", "/continue 2")
-    events = send(shell, "/branches")
+    (branches,) = send(shell, "/branches")
 
-    assert isinstance(events[0], Branches)
-    assert data(events) == {
+    assert isinstance(branches, Branches)
+    assert branches.as_json() == {
         "branches": [{"name": "main", "pos": 8, "current": False}, {"name": "other", "pos": 10, "current": True}]
     }
-    assert data(send(shell, "/checkout main"))["pos"] == 8
+    assert fields(send(shell, "/checkout main"))["pos"] == 8
     send(shell, "/drop other")
     assert [branch.name for branch in shell.session.branches()] == ["main"]
 

@@ -32,17 +32,18 @@ def send(shell, line):
 
 def test_top_shows_the_model_and_the_chain(shell):
     list(shell.handle("/sampler top_k=1"))
-    shown, data = send(shell, "/top 3")
+    (shown,) = send(shell, "/top 3")
+    top = shown.as_json()["top"]
 
     assert isinstance(shown, Top)
-    assert [set(token) for token in data.values["top"]] == [{"id", "text", "logprob", "chain_logprob"}] * 3
-    assert [token["chain_logprob"] for token in data.values["top"]] == [0.0, -math.inf, -math.inf]
-    assert data.values["top"] == sorted(data.values["top"], key=lambda token: -token["logprob"])
+    assert [set(token) for token in top] == [{"id", "text", "logprob", "chain_logprob"}] * 3
+    assert [token["chain_logprob"] for token in top] == [0.0, -math.inf, -math.inf]
+    assert top == sorted(top, key=lambda token: -token["logprob"])
 
 
 def test_score_is_what_the_tokens_would_have_cost(shell):
-    shown, data = send(shell, "/score de")
-    values = data.values
+    (shown,) = send(shell, "/score de")
+    values = shown.as_json()
 
     assert isinstance(shown, Score)
     assert set(values) == {"logprob", "nats", "bits_per_char", "perplexity", "tokens"}

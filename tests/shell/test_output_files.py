@@ -6,7 +6,7 @@ import pytest
 
 from seqshell import CheckpointError, ExpectationError, UsageError
 from seqshell.core import paths
-from seqshell.core.events import Data, Finished, ModelOpened, Moved, Quit, Steps, Table, Text
+from seqshell.core.events import Finished, ModelOpened, Moved, Quit, Steps, Table, Text
 from seqshell.testing import tiny_checkpoint
 from seqshell.testing.shell import shell_for
 
@@ -65,10 +65,10 @@ def test_a_session_goes_on_with_the_token_that_would_have_come(fresh):
     send(shell, "ROMEO:", "/regen 2", "/set temperature 0.5", "/save lesson")
     expected = send(shell, "/continue 20")[-1]
     other = fresh()
-    moved, data = send(other, "/restore lesson")
+    (moved,) = send(other, "/restore lesson")
 
     assert (moved.position, moved.branch) == (18, "main.2")
-    assert data.values == {"pos": 18, "was": 0, "branch": "main.2", "tail": other.session.tail}
+    assert moved.as_json() == {"pos": 18, "was": 0, "branch": "main.2", "tail": other.session.tail}
     assert send(other, "/continue 20")[-1] == expected
 
 
@@ -273,6 +273,6 @@ def test_recipes_are_listed(shell, tmp_path):
 
 def test_data_of_a_restored_session_names_its_place(shell):
     send(shell, "ROMEO:", "/save lesson", "/reset")
-    (data,) = [event for event in send(shell, "/restore lesson") if isinstance(event, Data)]
+    (moved,) = send(shell, "/restore lesson")
 
-    assert data.values["pos"] == 18
+    assert moved.as_json()["pos"] == 18

@@ -15,7 +15,6 @@ import seqshell
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Notice, Reach
 from seqshell.core.plugin_api import build
-from seqshell.core.text_output import plain
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
 from seqshell.terminal.printer import Printer
@@ -49,10 +48,10 @@ def saved(shell, path, name, **settings):
 
 def reached(shell, line):
     before = (shell.session.position, shell.session.branch, shell.session.text())
-    *_, found, data = shell.handle(line)
+    *_, found = shell.handle(line)
     assert (shell.session.position, shell.session.branch, shell.session.text()) == before
     assert isinstance(found, Reach)
-    return found, data.values
+    return found, found.as_json()
 
 
 def test_the_bars_are_the_gradient_that_small_changes_of_the_vectors_measure(shell):
@@ -183,7 +182,7 @@ def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
     assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]
     assert [line.count("█") for line in lines[1:5]] == [3, 13, 24, 35]
     assert lines[5] == "next token e, log p -0.5 · half-life 1 tokens"
-    assert plain(reach).splitlines()[-1] == "of 'e', log p -0.5000; half-life 1 tokens"
+    assert reach.as_text().splitlines()[-1] == "of 'e', log p -0.5000; half-life 1 tokens"
     rows = drawn(Reach((("a", 1.0),) * 81, "e", -0.5, None), -1)
     assert len(rows) == 29
     assert [row.split()[0] for row in rows[1:-1]] == [str(back) for back in range(81, 0, -3)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seqshell import UsageError
-from seqshell.core.events import Data, Finished, SettingChanged, Table, Text
+from seqshell.core.events import Finished, SettingChanged, Table, Text
 from seqshell.testing import tiny_model
 from seqshell.testing.shell import shell_for
 
@@ -22,7 +22,6 @@ def send(shell, *lines):
 def test_set_tells_the_new_value_and_the_old(shell):
     assert send(shell, "/set max_tokens 40") == [
         SettingChanged("max_tokens", 40, 200),
-        Data({"name": "max_tokens", "value": 40, "was": 200}),
     ]
     assert shell.settings.get("max_tokens") == 40
 
@@ -129,7 +128,7 @@ def test_seed_decides_the_text(shell):
 
 
 def test_a_random_seed_is_told(shell):
-    changed, _ = send(shell, "/seed random")
+    (changed,) = send(shell, "/seed random")
 
     assert changed.value == shell.session.seed
     assert changed.was == 0

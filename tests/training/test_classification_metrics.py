@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqshell.core.text_output import plain
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
 from seqshell.training.classification.tables import confusion_table, labels_table, metrics_table, short, write_png
 
@@ -44,19 +43,19 @@ def test_the_labels_are_told_one_by_one():
 def test_the_tables_are_readable():
     counts = confusion(RIGHT, FOUND, 3)
 
-    assert plain(confusion_table(counts, LABELS)) == (
+    assert confusion_table(counts, LABELS).as_text() == (
         "number of examples by true label (row) and predicted label (column)\n"
         "true \\ predicted  cat  dog  bir  unread\n"
         "cat                 2    1    1       1\n"
         "dog                 1    1    ·       ·"
     )
-    assert plain(labels_table(label_metrics(counts, LABELS))) == (
+    assert labels_table(label_metrics(counts, LABELS)).as_text() == (
         "label  examples  recall   precision  F1\n"
         "cat           5  40.00 %  66.67 %    50.00 %\n"
         "dog           2  50.00 %  50.00 %    50.00 %"
     )
     values = {"accuracy": 0.5, "macro_recall": 0.25, "macro_f1": 0.125}
-    assert plain(metrics_table("tiny", {**values, "baselines": {"linear": values}}, "words")) == (
+    assert metrics_table("tiny", {**values, "baselines": {"linear": values}}, "words").as_text() == (
         "                            accuracy  macro recall  macro F1\n"
         "tiny                        50.00 %   25.00 %       12.50 %\n"
         "linear, word 1- to 2-grams  50.00 %   25.00 %       12.50 %"
@@ -66,8 +65,8 @@ def test_the_tables_are_readable():
 def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
     counts = confusion(RIGHT, FOUND, 3)
 
-    assert plain(confusion_table(counts, LABELS, 39)) == plain(confusion_table(counts, LABELS))
-    assert plain(confusion_table(counts, LABELS, 38)) == (
+    assert confusion_table(counts, LABELS, 39).as_text() == confusion_table(counts, LABELS).as_text()
+    assert confusion_table(counts, LABELS, 38).as_text() == (
         "number of examples by true label (row) and predicted label (column)\n"
         "     c d b u\n"
         "     a o i n\n"

@@ -87,7 +87,7 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
         )
         shell.open(path)
         list(shell.handle(text))
-        *_, found, _ = shell.handle(f"/reach {len(text)}")
+        *_, found = shell.handle(f"/reach {len(text)}")
         assert isinstance(found, Reach)
         norms = [norm for _, norm in found.tokens]
         assert len(norms) == len(text) > 100

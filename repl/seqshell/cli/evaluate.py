@@ -17,7 +17,6 @@ from seqshell.cli.signals import first_signal
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.core.tasks import TASKS, task_spec
-from seqshell.core.text_output import plain
 from seqshell.models.file import write_atomically
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def evaluate_command(arguments: Namespace) -> int:
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for part in task_evaluation.report(evaluation.values, width):
-        print(safe(part if isinstance(part, str) else plain(part) or ""))
+        print(safe(part if isinstance(part, str) else part.as_text()))
     return 0
 
 
@@ -214,5 +213,5 @@ def compare_command(arguments: Namespace) -> int:
         if arguments.json:
             print_json(comparison.values)
         else:
-            print(safe(plain(comparison.table) or ""))
+            print(safe(comparison.table.as_text()))
     return 128 + received[0] if received else 0

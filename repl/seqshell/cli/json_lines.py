@@ -7,30 +7,9 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.cli.plain_text import tell
-from seqshell.core.events import (
-    Data,
-    Event,
-    Finished,
-    Forecast,
-    Label,
-    LineFinished,
-    LineStarted,
-    ModelOpened,
-    Moved,
-    Notice,
-    Picture,
-    Progress,
-    Quit,
-    SettingChanged,
-    Table,
-    Text,
-    Token,
-    Translation,
-)
+from seqshell.core.events import Answer, Data, Event, LineFinished, LineStarted, Notice, ResultText, Token
 from seqshell.core.json_values import tidy
-from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import ResultText, forecast_values
 from seqshell.shell.failures import Fault
 
 
@@ -49,7 +28,7 @@ class JsonLines:
         self._input: str | None = None
         self._running: list[LineStarted] = []  # the line and, inside it, the lines that it runs
         self._op = ""
-        self._heard = False
+        self._heard = False  # whether the line had an event
         self._forget()
 
     def start(self, about: Mapping[str, Any]) -> None:
@@ -63,71 +42,51 @@ class JsonLines:
         self._forget()
 
     def event(self, event: Event) -> None:
-        """Take in the next event of the line. A line of a script that it runs has a result if it had any event."""
+        """Take in the next event of the line. A line that a script runs has a result if it had any event."""
         if isinstance(event, LineStarted):
             self._running.append(event)
             self._op = event.op
-            return
-        if isinstance(event, LineFinished):
+        elif isinstance(event, LineFinished):
             self._running.pop()
             if (self._heard or not self._running) and not event.failed:
-                self._settle(self._op)
+                self._settle()
             self._op = self._running[-1].op if self._running else ""
-            return
-        self._heard = True
-        if isinstance(event, Token):
-            self._shown.add(event)
-            if self._stream:
-                self._put(
-                    {
-                        "type": "token",
-                        **self._place(),
-                        "pos": event.position,
-                        "id": event.id,
-                        "text": event.text,
-                        **measures(event),
-                    }
-                )
-        elif isinstance(event, Finished):
-            self._shown.forget_tokens()
-            if isinstance(event, Translation):
-                self._result(Task.TRANSLATE, _translation(event))
-            else:
-                self._result(Task.GENERATE, _answer(event, self._input))
-        elif isinstance(event, Label):
-            self._result(Task.CLASSIFY, _label(event))
-        elif isinstance(event, Forecast):
-            self._result(Task.FORECAST, forecast_values(event))
-        elif isinstance(event, Data):
-            self._values.update(event.values)
-            self._op = event.op or self._op
-        elif isinstance(event, SettingChanged):
-            self._values.update(name=event.name, value=event.value, was=event.was)
-        elif isinstance(event, Moved):
-            self._values.update(pos=event.position, was=event.was, branch=event.branch, tail=event.tail)
-        elif isinstance(event, Notice):
+        else:
+            self._heard = True
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Notice):
             tell(self._err, event.text)
-        elif isinstance(event, ModelOpened):
-            self._shown.add(Text(event.title))
-        elif not isinstance(event, Progress | Quit):
-            if isinstance(event, Table):
-                self._drawn.append({"title": event.title, "columns": event.columns, "rows": event.rows})
-            elif isinstance(event, Picture):
-                self._drawn.append({"array": event.array, "labels": event.labels})
-            self._shown.add(event)
+        elif isinstance(event, Answer):
+            self._text.forget_tokens()
+            message = {"input": self._input} if event.repeats_input and self._input is not None else {}
+            self._result(event.op, {**message, **event.as_json()})
+        elif isinstance(event, Token):
+            self._text.add(event)
+            if self._stream:
+                self._put({"type": "token", **self._place(), **event.as_json(), **measures(event)})
+        else:
+            self._text.add(event)
+            if event.in_data:
+                self._data.append(event.as_json())
+            else:
+                self._fields.update(event.as_json())
+            if isinstance(event, Data):
+                self._op = event.op or self._op
 
     def empty(self, task: str) -> None:
         """The result for an empty message, where lines go one to one."""
         self._result(task, {"input": "", "text": ""})
 
-    def _settle(self, op: str) -> None:
+    def _settle(self) -> None:
         """Write the result of a line, unless every answer was one already."""
-        if self._values:
-            self._result(op, self._values)
-        elif self._shown.text is not None or not self._results:
+        if self._fields:
+            self._result(self._op, self._fields)
+        elif self._text.text is not None or not self._results:
             message = {"input": self._input} if self._input is not None else {}
-            drawn = {"data": self._drawn} if self._drawn else {}
-            self._result(op, {**message, "text": self._shown.text or "", **drawn})
+            data = {"data": self._data} if self._data else {}
+            self._result(self._op, {**message, "text": self._text.text or "", **data})
         self._forget()
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
@@ -150,42 +109,15 @@ class JsonLines:
         return {"line": self._number} if self._file is None else {"file": self._file, "line": self._number}
 
     def _forget(self) -> None:
-        self._shown = ResultText()
-        self._drawn: list[dict[str, Any]] = []
-        self._values: dict[str, Any] = {}
+        self._text = ResultText(for_json=True)
+        self._data: list[Mapping[str, Any]] = []
+        self._fields: dict[str, Any] = {}
         self._results = 0
         self._heard = False
 
     def _put(self, values: Mapping[str, Any]) -> None:
         self._out.write(one_line(values) + "\n")
         self._out.flush()
-
-
-def _answer(event: Finished, message: str | None) -> dict[str, Any]:
-    """The fields of any answer of tokens."""
-    found: dict[str, Any] = {} if message is None else {"input": message}
-    found |= {"text": event.answer, "n": event.num_tokens, "stop": event.stop, "logprob": event.log_prob}
-    found |= {"pos": (event.start, event.end), "branch": event.branch}
-    return found if event.candidate is None else {**found, "candidate": event.candidate}
-
-
-def _translation(event: Translation) -> dict[str, Any]:
-    """The fields of an answer of TRANSLATE; its source is its input. The first of nbest is the answer itself."""
-    item = {} if event.item is None else {"item": event.item}
-    found = [{"text": best.text, "score": best.score, "logprob": best.log_prob} for best in event.candidates]
-    only = {"text": event.answer, "score": event.log_prob, "logprob": event.log_prob}
-    told = _answer(event, event.source)
-    if event.item is not None:  # moves no session, so it has no place there
-        del told["pos"], told["branch"]
-    return {**item, **told, "nbest": found or ([only] if event.answer else [])}
-
-
-def _label(event: Label) -> dict[str, Any]:
-    """The fields of an answer of CLASSIFY; its text is its input."""
-    item = {} if event.item is None else {"item": event.item}
-    why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
-    cut = {"left_out": event.left_out[0]} if event.left_out else {}
-    return {**item, "input": event.text, "label": event.answer, "probs": dict(event.probs), **cut, **why}
 
 
 def measures(token: Token) -> dict[str, float | int | None]:

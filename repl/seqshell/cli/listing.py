@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from seqshell.cli.json_lines import one_line
 from seqshell.core.events import Table
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import plain
 from seqshell.core.version import __version__
 
 if TYPE_CHECKING:
@@ -87,4 +86,4 @@ def plugins(registry: Registry, *, as_json: bool = False) -> str:
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str | bool | None, ...]]) -> str:
-    return safe(plain(Table(columns, tuple(rows))) or "") + "\n"
+    return safe(Table(columns, tuple(rows)).as_text()) + "\n"

@@ -6,24 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from seqshell.core.events import (
-    Event,
-    Finished,
-    Forecast,
-    Label,
-    LineFinished,
-    LineStarted,
-    Notice,
-    Progress,
-    Token,
-    Translation,
-)
+from seqshell.core.events import Answer, Event, Finished, LineFinished, LineStarted, Notice, Progress, Token
 from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import in_one_line, labels, numbered, plain
+from seqshell.core.text_output import in_one_line
 from seqshell.shell.failures import Fault
 
-REST = 0.02  # seconds after which tokens that wait are flushed
+FLUSH_AFTER = 0.02  # seconds
 PARTS = 10  # of long work, one line on stderr for each
 
 
@@ -39,7 +28,7 @@ class PlainText:
         self._echo = echo
         self._one_to_one = one_to_one
         self._open = False  # whether stdout stands inside a line
-        self._told = False  # whether tokens of the answer at work were printed
+        self._printed_tokens = False  # of the answer that is being generated
         self._translates = False  # whether the answer is one line, whatever the model writes
         self._flushed = 0.0
         self._part = 0
@@ -49,7 +38,7 @@ class PlainText:
 
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
         """A line is going to be run."""
-        self._told = False
+        self._printed_tokens = False
         if self._echo:
             self._write(
                 "".join(f"{'... ' if index else '>>> '}{part}\n" for index, part in enumerate(line.split("\n")))
@@ -62,30 +51,35 @@ class PlainText:
         elif isinstance(event, LineFinished):
             self._settle()
         elif isinstance(event, Token):
-            self._write(in_one_line(event.text) if self._translates else event.text)
-            self._told = True
-            if (now := time.monotonic()) - self._flushed > REST:
-                self._flushed = now
-                self._out.flush()
-        elif isinstance(event, Finished):
-            if not self._told:
-                self._write(in_one_line(event.answer) if isinstance(event, Translation) else event.answer)
-            self._end_line(always=not event.answer)
-            self._told = False
-            if isinstance(event, Translation) and not self._one_to_one:
-                self._write("".join(f"{line}\n" for line in numbered(event)))
-        elif isinstance(event, Notice):
-            tell(self._err, event.text)
+            self._token(event)
         elif isinstance(event, Progress):
             self._progress(event)
-        elif isinstance(event, Label) and (self._one_to_one or event.item is not None):
-            self._write("".join(labels(event)[:1]) + "\n")
-        elif isinstance(event, Forecast) and self._one_to_one:
-            self._write(in_one_line(plain(event) or "") + "\n")
-        elif (text := plain(event)) is not None:
-            self._end_line()
-            self._write(text)
-            self._end_line(always=not text)
+        elif isinstance(event, Notice):
+            tell(self._err, event.text)
+        elif isinstance(event, Finished):
+            self._finish(event)
+        else:
+            text = event.as_line() if self._one_to_one and isinstance(event, Answer) else event.as_text()
+            if text is not None:
+                self._end_line()
+                self._write(text)
+                self._end_line(always=not text)
+
+    def _token(self, event: Token) -> None:
+        self._write(in_one_line(event.text) if self._translates else event.text)
+        self._printed_tokens = True
+        if (now := time.monotonic()) - self._flushed > FLUSH_AFTER:
+            self._flushed = now
+            self._out.flush()
+
+    def _finish(self, event: Finished) -> None:
+        """End an answer; if its tokens were not printed, print it."""
+        if not self._printed_tokens:
+            self._write(event.as_line())
+        self._end_line(always=not event.answer)
+        self._printed_tokens = False
+        if not self._one_to_one:
+            self._write("".join(f"{line}\n" for line in event.lines_after_tokens()))
 
     def _settle(self) -> None:
         self._end_line()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import plain
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
@@ -25,7 +24,7 @@ Result = TypeVar("Result")
 def show(events: Iterable[Event], results: TextIO) -> None:
     """Print results to `results`, and progress and notes to stderr, with a progress bar if it is a terminal."""
     for event in results_of(events):
-        text = plain(event)
+        text = event.as_text()
         if text is not None:
             print(safe(text), file=results, flush=True)
 

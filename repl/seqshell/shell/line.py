@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from seqshell.core.events import Event, LineFinished, LineStarted
-from seqshell.core.text_output import ResultText
+from seqshell.core.events import Event, LineFinished, LineStarted, ResultText
 
 
 @dataclass

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.events import Event, Notice, Quit, Table, Text, Token
-from seqshell.core.text_output import plain
 from seqshell.host.imports import reason
 
 if TYPE_CHECKING:
@@ -57,4 +56,4 @@ def _check(event: Any) -> None:
         raise TypeError("the code of a Quit is not a whole number")
     if isinstance(event, Table) and not all(isinstance(row, tuple | list) for row in (event.columns, *event.rows)):
         raise TypeError("the columns and each row of a Table must be tuples")
-    plain(event)
+    event.as_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from seqshell.core.events import Event, Finished, LineFinished, LineStarted, Translation
+from seqshell.core.events import Event, Finished, LineFinished, LineStarted
 from seqshell.shell import syntax
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Recorder:
             line, script = self._running.pop()
             if script is not None and script is self._script and not event.failed:
                 self._write(line)
-        elif isinstance(event, Finished) and not (isinstance(event, Translation) and event.item):
+        elif isinstance(event, Finished) and not event.is_of_file:
             self._interrupted = event if event.stop == "interrupt" else None
 
     def _write(self, line: LineStarted) -> None:

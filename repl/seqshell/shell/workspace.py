@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Finished, Forecast, Label, Translation
+from seqshell.core.events import Answer, Event, Translation
 from seqshell.core.model import Task
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Workspace:
 
     def note_answer(self, name: str | None, event: Event) -> None:
         """Remember which model answered last, and which translated last. Answers to the lines of a file do not count."""
-        if isinstance(event, Finished | Label | Forecast) and getattr(event, "item", None) is None:
+        if isinstance(event, Answer) and not event.is_of_file:
             self.answered = name
             if isinstance(event, Translation):
                 self.translated = name

@@ -7,8 +7,8 @@ import math
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.events import Label
+from seqshell.core.events.answers import LIKELY_LABEL
 from seqshell.core.sanitize import safe
-from seqshell.core.text_output import LIKELY_LABEL
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.tables import bar, percent

@@ -19,7 +19,6 @@ from seqshell.core.events import (
     Token,
     Translation,
 )
-from seqshell.core.text_output import in_one_line
 from seqshell.shell.shell import Shell
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.printer import Printer
@@ -104,7 +103,7 @@ class Answering:
         elif isinstance(event, Translation) and event.item is not None:
             self._drawing.settle(erase=True)
             self._printer.fresh_line()
-            self._printer.write(in_one_line(event.answer) + "\n")
+            self._printer.write(event.as_line() + "\n")
         elif isinstance(event, Finished):
             self._stream.draw_end(event)
         elif isinstance(event, Label):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seqshell.core.events import Finished, Label, Token, Translation
-from seqshell.core.text_output import in_one_line, several
+from seqshell.core.text_output import in_one_line
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
@@ -121,7 +121,7 @@ class TokenStream:
 
     def _draw_candidates(self, finished: Translation) -> None:
         """Draw the best translations, if there are several: number, score, text."""
-        for number, best in enumerate(several(finished), 1):
+        for number, best in enumerate(finished.alternatives, 1):
             self.printer.write(f"{number:>3}  {best.score:7.3f}  ", "dim")
             self.printer.write(in_one_line(best.text))
             self.printer.fresh_line()

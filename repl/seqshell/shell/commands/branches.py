@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from seqshell.core.events import Branches, Data, Event, Notice
+from seqshell.core.events import Branches, Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.history import told
+from seqshell.shell.commands.history import moved_to
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -29,7 +29,7 @@ def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /checkout main
     """
     (name,) = words(arguments, branch, 0, 1) or (None,)
-    yield from told(shell.session, shell.session.branch_off(name))
+    yield moved_to(shell.session, shell.session.branch_off(name))
 
 
 @command("checkout", usage="NAME", complete=branch_names, purpose="back")
@@ -41,7 +41,7 @@ def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /checkout main
     """
     (name,) = words(arguments, checkout, 1, 1)
-    yield from told(shell.session, shell.session.checkout(name))
+    yield moved_to(shell.session, shell.session.checkout(name))
 
 
 @command("branches", purpose="back")
@@ -53,9 +53,7 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /branches
     """
     words(arguments, branches, 0, 0)
-    found = shell.session.branches()
-    yield Branches(found)
-    yield Data({"branches": [{"name": item.name, "pos": item.position, "current": item.current} for item in found]})
+    yield Branches(shell.session.branches())
 
 
 @command("drop", usage="NAME", complete=branch_names, purpose="back")

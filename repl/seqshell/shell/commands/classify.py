@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.events import Event, Label, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.text_output import labels
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
 from seqshell.shell.commands.output_files import text_place, write_text
@@ -98,7 +97,7 @@ def _cut(found: list[Label]) -> str:
 
 def _as_line(event: Label) -> str:
     """The answer as -o FILE.txt has it: its label, a tab and its probability; an empty line for a blank text."""
-    return "".join(labels(event)[:1]) + "\n"
+    return event.as_line() + "\n"
 
 
 def _as_json(event: Label) -> dict[str, Any]:

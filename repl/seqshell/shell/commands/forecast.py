@@ -10,7 +10,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Forecast, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.text_output import forecast_rows, forecast_values, numbers_of
+from seqshell.core.text_output import rows_as_json
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for
 from seqshell.shell.commands.output_files import picture_place, write_picture
@@ -58,11 +58,11 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield found
         yield from remarks
         return
-    rows, values = "".join(f"{row}\n" for row in forecast_rows(found)), forecast_values(found)
-    path = write_picture(file, partial(_draw, found), rows, {**values, "history": numbers_of(found.history)})
+    rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
+    path = write_picture(file, partial(_draw, found), rows, {**fields, "history": rows_as_json(found.history)})
     if shell.interactive:
         yield Notice(f"written to {path}")
-    yield Data(values, op=Task.FORECAST.value)
+    yield Data(fields, op=Task.FORECAST.value)
     yield from remarks
 
 

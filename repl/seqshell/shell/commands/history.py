@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Data, Event, Moved, Notice
+from seqshell.core.events import Event, Moved, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 MOST_CANDIDATES = 100  # of one /regen
 
 
-def told(session: Session, moved: Moved) -> Iterator[Event]:
-    """A move to be drawn with the last lines of the text that it led to, and the fields of its JSON result."""
-    moved = replace(moved, tail=session.tail)
-    yield moved
-    yield Data({"pos": moved.position, "was": moved.was, "branch": moved.branch, "tail": moved.tail})
+def moved_to(session: Session, moved: Moved) -> Moved:
+    """The move with the last lines of the text that it led to."""
+    return replace(moved, tail=session.tail)
 
 
 @command("undo", usage="[N|Nt]", purpose="back")
@@ -41,11 +39,11 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if workspace.answered not in (None, workspace.current):
         yield Notice(f"the last answer came from {workspace.answered}; this undoes a turn of {workspace.current}")
     if word.endswith("t") and word[:-1].isdigit():
-        yield from told(
+        yield moved_to(
             shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS))
         )
     else:
-        yield from told(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+        yield moved_to(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
 
 
 @command("redo", usage="[N]", purpose="back")
@@ -57,7 +55,7 @@ def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /redo
     """
     (word,) = words(arguments, redo, 0, 1) or ("1",)
-    yield from told(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+    yield moved_to(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
 
 
 @command("rewind", usage="POS|-N|TEXT", free_text=True, purpose="back")
@@ -75,9 +73,7 @@ def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not text:
         words(arguments, rewind, 1)
     position = None if arguments.quoted else _position(text)
-    yield from told(
-        shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position)
-    )
+    yield moved_to(shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
 
 
 def _position(text: str) -> int | None:
@@ -98,7 +94,7 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /reset
     """
     words(arguments, reset, 0, 0)
-    yield from told(shell.session, shell.session.reset())
+    yield moved_to(shell.session, shell.session.reset())
 
 
 @command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.attention_labels import END
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Data, Event, Score, Table
+from seqshell.core.events import Event, Score, Table
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import whole_number, words
@@ -28,13 +28,7 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /top 5
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
-    found = shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
-    yield found
-    shown = [
-        {"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob}
-        for token in found.tokens
-    ]
-    yield Data({"top": shown})
+    yield shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
 
 
 @command("score", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.TRANSLATE}, free_text=True, purpose="looking")
@@ -49,20 +43,10 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if not arguments.text:
         words(arguments, score, 1)
-    found = (
-        shell.session.score(arguments.text)
-        if shell.session.model.source_tokenizer is None
-        else _score_of_translation(shell, arguments.text)
-    )
-    yield found
-    tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in found.tokens]
-    measures = {
-        "logprob": found.log_prob,
-        "nats": found.nats,
-        "bits_per_char": found.bits_per_char,
-        "perplexity": found.perplexity,
-    }
-    yield Data({**measures, "tokens": tokens})
+    if shell.session.model.source_tokenizer is None:
+        yield shell.session.score(arguments.text)
+    else:
+        yield _score_of_translation(shell, arguments.text)
 
 
 def _score_of_translation(shell: Shell, text: str) -> Score:

@@ -12,7 +12,7 @@ from seqshell.core.events import Data, Event, ModelOpened, Moved, Notice, Table
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.models.summary import about, title
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.history import told
+from seqshell.shell.commands.history import moved_to
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -114,7 +114,7 @@ def restored(shell: Shell, word: str) -> Iterator[Event]:
     """Restore the saved session that a name or path means, and tell where it stands."""
     was = shell.session.position if shell.workspace.current else 0
     session = shell.workspace.restore(word)
-    yield from told(session, Moved(session.position, was, session.branch))
+    yield moved_to(session, Moved(session.position, was, session.branch))
 
 
 def open_names(shell: Shell, text: str) -> Iterable[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Data, Event, Notice, Reach
+from seqshell.core.events import Event, Notice, Reach
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import leaves
@@ -56,10 +56,7 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         torch_module(session.model, shell.registry), session.model.architecture, read, target, state
     )
     said = session.label().answer if is_label else texts[-1]
-    tokens, halved = tuple(zip(texts, norms, strict=False)), half_life(norms)
-    yield Reach(tokens, said, log_prob, halved)
-    shown = [{"back": len(norms) - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(tokens)]
-    yield Data({"token": said, "logprob": log_prob, "half_life": halved, "reach": shown})
+    yield Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms))
 
 
 def _refuse_whole_numbers(session: Session) -> None:

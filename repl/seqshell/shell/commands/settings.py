@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.events import Data, Event, Notice, SettingChanged, Table, Text
+from seqshell.core.events import Event, Notice, SettingChanged, Table, Text
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import whole_number, words
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
-
-
-def changed(name: str, value: Any, was: Any) -> Iterator[Event]:
-    """A setting's new value to be shown, and the fields of its JSON result."""
-    yield SettingChanged(name, value, was)
-    yield Data({"name": name, "value": value, "was": was})
 
 
 def setting_words(shell: Shell, text: str) -> Iterable[str]:
@@ -50,7 +44,7 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     name, separator, value = _name_and_value(arguments.text)
     if separator:
         new, was = shell.settings.reset(name) if value == "default" else shell.settings.set(name, value)
-        yield from changed(name, new, was)
+        yield SettingChanged(name, new, was)
         return
     entries = (shell.settings.entry(name),) if name else shell.settings.table()
     rows = tuple((entry.name, shown(entry.value), entry.setting.range, entry.origin) for entry in entries)
@@ -99,7 +93,7 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     was = format_chain(session.chain)
     if arguments.words:
         session.chain = parse_chain(arguments.text, shell.registry.samplers, session.chain)
-        yield from changed("sampler", format_chain(session.chain), was)
+        yield SettingChanged("sampler", format_chain(session.chain), was)
     else:
         yield Text(was)
     idle = [] if getattr(session.strategy, "draws", True) else list(filter(is_about_chance, session.chain))
@@ -139,7 +133,7 @@ def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Text(was)
         return
     shell.session.strategy = parse_strategy(arguments.text, shell.registry.strategies)
-    yield from changed("strategy", format_strategy(shell.session.strategy), was)
+    yield SettingChanged("strategy", format_strategy(shell.session.strategy), was)
 
 
 @command("seed", usage="[N|random]", complete=lambda shell, text: ["random"], purpose="choosing")
@@ -160,4 +154,4 @@ def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     shell.session.set_seed(
         secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED)
     )
-    yield from changed("seed", shell.session.seed, was)
+    yield SettingChanged("seed", shell.session.seed, was)

@@ -9,7 +9,7 @@ from seqshell.core.events import Event, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
-from seqshell.shell.commands.history import told
+from seqshell.shell.commands.history import moved_to
 from seqshell.shell.commands.output_files import write_text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /reseed JULIET:
     >>> /continue 5
     """
-    yield from told(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
+    yield moved_to(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
 
 
 @command(

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core import attention_labels as reading
+from seqshell.core import attention_labels
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Attention, Data, Event, Notice, Translation
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.text_output import in_one_line, plain
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
@@ -95,7 +94,7 @@ def _lines(
 
 def _as_line(event: Translation) -> str:
     """A translation as -o FILE.txt has it."""
-    return in_one_line(event.answer) + "\n"
+    return event.as_line() + "\n"
 
 
 def _as_json(event: Translation) -> dict[str, Any]:
@@ -141,30 +140,18 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             code="no_answer",
         )
     found = session.attention()
-    values = attention_values(found)
     if not file:
         yield found
-    else:
-        path = write_picture(file, partial(_draw, found), (plain(found) or "") + "\n", values)
-        if shell.interactive:
-            yield Notice(f"written to {path}")
-    yield Data(values)
-
-
-def attention_values(found: Attention) -> dict[str, Any]:
-    """The fields of /attention in JSON; alignment: for each token of the target the index of the one of the source that it looked at most."""
-    weights = [[float(weight) for weight in row] for row in found.weights]
-    return {
-        "source": list(reading.names(found.source)),
-        "target": list(reading.names(found.target)),
-        "weights": weights,
-        "alignment": list(reading.alignment(weights)),
-    }
+        return
+    path = write_picture(file, partial(_draw, found), found.as_text() + "\n", found.as_json())
+    if shell.interactive:
+        yield Notice(f"written to {path}")
+    yield Data(found.as_json())
 
 
 def _draw(found: Attention, figure: Any) -> None:
     """The heat map on a matplotlib Figure, cells of a third of an inch; the source stands above it."""
-    source, target = reading.labels(found.source), reading.labels(found.target)
+    source, target = attention_labels.labels(found.source), attention_labels.labels(found.target)
     figure.set_size_inches(min(40, 2.5 + 0.33 * len(source)), min(40, 1.8 + 0.33 * len(target)))
     axes = figure.subplots()
     image = axes.imshow(found.weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")

@@ -3,67 +3,131 @@
 import io
 import json
 import math
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seqshell.cli.json_lines import JsonLines, measures, one_line
 from seqshell.cli.plain_text import PlainText
+from seqshell.core import events
 from seqshell.core.events import (
+    Attention,
     Branch,
     Branches,
+    Candidate,
     Data,
     Event,
     Finished,
+    Label,
     Likely,
     LineFinished,
     LineStarted,
+    ModelOpened,
     Moved,
     Notice,
     Picture,
     Progress,
     Quit,
+    Reach,
+    ResultText,
     Score,
     Scored,
+    SettingChanged,
     Table,
     Text,
     Token,
     Top,
+    Translation,
 )
 from seqshell.core.json_values import tidy
-from seqshell.core.text_output import ResultText, plain
 
 FINISHED = Finished("ab", 2, "length", -1.0, 0, 2)
 
 
-def test_results_are_text_and_the_rest_is_none():
-    assert plain(Text("a\nb")) == "a\nb"
-    assert plain(FINISHED) == "ab"
+def test_results_have_a_text_and_other_events_have_none():
+    assert Text("a\nb").as_text() == "a\nb"
+    assert FINISHED.as_text() == "ab"
     assert (
-        plain(Table(("name", "size"), (("a", 5), ("bcdef", 12)), title="Things"))
+        Table(("name", "size"), (("a", 5), ("bcdef", 12)), title="Things").as_text()
         == "Things\nname   size\na         5\nbcdef    12"
     )
-    assert plain(Table(("", ""), (("a", "x"), ("bc", True), ("d", None)))) == "a   x\nbc  on\nd"
-    assert plain(Table(("one",), ())) == "one"
+    assert Table(("", ""), (("a", "x"), ("bc", True), ("d", None))).as_text() == "a   x\nbc  on\nd"
+    assert Table(("one",), ()).as_text() == "one"
     likely = (Likely(0, "\n", math.log(0.5), math.log(0.75)), Likely(1, "b", math.log(0.25), -math.inf))
-    assert plain(Top(likely)) == "token  model   chain\n'\\n'   0.5000  0.7500\n'b'    0.2500  -"
+    assert Top(likely).as_text() == "token  model   chain\n'\\n'   0.5000  0.7500\n'b'    0.2500  -"
     scored = Score((Scored("a", -1.0, 0, (("a", -1.0),)),), -1.0, 1.0, 1.5, 2.7)
-    assert plain(scored).split("\n")[1:] == [
+    assert scored.as_text().split("\n")[1:] == [
         "'a'    0.3679       1.000     0  'a' 0.3679",
         "1.000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.700",
     ]
     assert (
-        plain(Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab"))))
+        Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab"))).as_text()
         == "*  main     3  abc\n   main.2  12  ab"
     )
     assert (
-        plain(Picture(np.array([[0.5, 1.0]]), {"rows": ["r"], "columns": ["c", "d"]})) == "   c      d\nr  0.500  1.000"
+        Picture(np.array([[0.5, 1.0]]), {"rows": ["r"], "columns": ["c", "d"]}).as_text()
+        == "   c      d\nr  0.500  1.000"
     )
     for event in (Moved(0, 1, "main", "tail"), Notice("a"), Progress(1, 2), Quit(), Data({})):
-        assert plain(event) is None
+        assert event.as_text() is None
 
 
-def test_tokens_count_unless_they_are_told_again():
+def test_events_give_the_fields_of_their_json_results():
+    assert Moved(3, 8, "main", "abc").as_json() == {"pos": 3, "was": 8, "branch": "main", "tail": "abc"}
+    assert SettingChanged("pace", 5.0, 0.0).as_json() == {"name": "pace", "value": 5.0, "was": 0.0}
+    assert Branches((Branch("main", 3, True),)).as_json() == {"branches": [{"name": "main", "pos": 3, "current": True}]}
+    assert Top((Likely(1, "b", -1.0, -2.0),)).as_json() == {
+        "top": [{"id": 1, "text": "b", "logprob": -1.0, "chain_logprob": -2.0}]
+    }
+    assert Reach((("a", 0.5), ("b", 0.25)), "c", -1.0, 2.0).as_json() == {
+        "token": "c",
+        "logprob": -1.0,
+        "half_life": 2.0,
+        "reach": [{"back": 2, "text": "a", "norm": 0.5}, {"back": 1, "text": "b", "norm": 0.25}],
+    }
+    assert Attention((" i", ""), (" je",), np.array([[0.25, 0.75]])).as_json() == {
+        "source": ["i", "<eos>"],
+        "target": ["je"],
+        "weights": [[0.25, 0.75]],
+        "alignment": [1],
+    }
+    for event in (Text("a"), Notice("a"), Progress(1, 2), Quit(), ModelOpened("a", "A")):
+        assert event.as_json() == {}
+
+
+def test_answers_to_a_line_of_a_file_are_one_line():
+    probs = (("good", 0.75), ("bad", 0.25))
+    assert Label("x", "good", probs).as_text() == "good\t0.7500\nbad\t0.2500"
+    assert Label("x", "good", probs, item=1).as_text() == "good\t0.7500"
+    assert Label(" ", "", (), item=2).as_text() == ""
+    candidates = (Candidate("a\nb", -1.0, -2.0), Candidate("c", -1.5, -2.5))
+    answer = Translation("a\nb", 2, "eos", -2.0, 0, 2, source="x", candidates=candidates)
+    assert answer.as_text() == "a b\n1  -1.0000  a b\n2  -1.5000  c"
+    line = replace(answer, item=4)
+    assert (line.as_text(), line.as_line()) == ("a b", "a b")
+    assert list(line.as_json()) == ["item", "input", "text", "n", "stop", "logprob", "nbest"]
+    assert list(answer.as_json()) == ["input", "text", "n", "stop", "logprob", "pos", "branch", "nbest"]
+
+
+def test_every_event_is_exported_and_loads_no_numpy():
+    code = "import sys, seqshell.core.events; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    found = {
+        event.__name__ for event in (Event, *descendants(Event)) if event.__module__.startswith("seqshell.core.events.")
+    }
+    assert found <= set(events.__all__)
+
+
+def descendants(kind):
+    """All subclasses of a class."""
+    return [found for each in kind.__subclasses__() for found in (each, *descendants(each))]
+
+
+def test_tokens_are_left_out_where_an_answer_repeats_them():
     shown = ResultText()
     assert shown.text is None
     for event in (Token("a"), Token("b"), FINISHED, Text("c"), Token("d")):

@@ -1,0 +1,42 @@
+"""What happens while a line is executed: frozen events that render their own JSON and plain text."""
+
+from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
+from seqshell.core.events.base import Event, Notice, Progress
+from seqshell.core.events.display import Data, Picture, Table, Text
+from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
+from seqshell.core.events.line import LineFinished, LineStarted, Quit, Steps
+from seqshell.core.events.result_text import ResultText
+from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
+
+__all__ = [
+    "Answer",
+    "Attention",
+    "Branch",
+    "Branches",
+    "Candidate",
+    "Data",
+    "Event",
+    "Finished",
+    "Forecast",
+    "Label",
+    "Likely",
+    "LineFinished",
+    "LineStarted",
+    "ModelOpened",
+    "Moved",
+    "Notice",
+    "Picture",
+    "Progress",
+    "Quit",
+    "Reach",
+    "ResultText",
+    "Score",
+    "Scored",
+    "SettingChanged",
+    "Steps",
+    "Table",
+    "Text",
+    "Token",
+    "Top",
+    "Translation",
+]

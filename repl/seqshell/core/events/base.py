@@ -1,0 +1,48 @@
+"""What every event has: its JSON and its plain text. Texts in events are not safe to print: the output cleans them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens while a line is executed. Scripts print events, and the terminal draws them.
+
+    in_data: whether the JSON object of the event is an item under "data" beside the text of the result, rather than
+    fields of the result.
+    """
+
+    in_data: ClassVar[bool] = False
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The fields of the line's JSON result; empty if it has none."""
+        return {}
+
+    def as_text(self) -> str | None:
+        """The plain text, without a newline at its end; None if there is nothing to print."""
+        return None
+
+    def json_text(self) -> str | None:
+        """The text of the JSON result of a line that has no fields."""
+        return self.as_text()
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """A note beside the result; scripts write it to stderr. level: info, warning, or label (before an answer, on its line)."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """The progress of long work: `done` of `total` (0: unknown). text: shown after the bar; description: before it."""
+
+    done: int
+    total: int
+    text: str = ""
+    description: str = ""

@@ -1,0 +1,74 @@
+"""What commands show, those of plugins included: texts, tables and pictures; and fields for the JSON result alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from seqshell.core.events.base import Event
+from seqshell.core.text_output import columns
+
+
+@dataclass(frozen=True)
+class Text(Event):
+    """The text that a command was asked for. spans: [start, end) ranges of it that the user wrote (drawn bold)."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+    def as_text(self) -> str:
+        """The text."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Table(Event):
+    """Rows under column names; cells are str, int, float, bool or None."""
+
+    in_data: ClassVar[bool] = True
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    title: str = ""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The table."""
+        return {"title": self.title, "columns": self.columns, "rows": self.rows}
+
+    def as_text(self) -> str:
+        """The title, the names if there are any, and the rows in columns."""
+        title = [self.title] if self.title else []
+        names = [self.columns] if any(self.columns) else []
+        return "\n".join([*title, *columns([*names, *self.rows])])
+
+
+@dataclass(frozen=True)
+class Picture(Event):
+    """An array [rows, columns] to draw as a heat map, with labels {"rows": [...], "columns": [...]}."""
+
+    in_data: ClassVar[bool] = True
+    array: Any = field(repr=False, compare=False)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The array and its labels."""
+        return {"array": self.array, "labels": self.labels}
+
+    def as_text(self) -> str:
+        """The values in columns."""
+        rows, names = self.labels.get("rows", ()), self.labels.get("columns", ())
+        values = [[f"{float(value):.3f}" for value in row] for row in self.array]
+        named = [[*rows[index : index + 1], *row] for index, row in enumerate(values)]
+        return "\n".join(columns([[""] * bool(rows) + list(names)] * bool(names) + named))
+
+
+@dataclass(frozen=True)
+class Data(Event):
+    """Fields of the line's JSON result that no other event has; nothing to draw. op: replaces the line's op in the result."""
+
+    values: Mapping[str, Any]
+    op: str = ""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The fields."""
+        return self.values

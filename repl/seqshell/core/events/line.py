@@ -1,0 +1,47 @@
+"""The course of a line: its start and its end, a script to take step by step, and the wish to leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqshell.core.events.base import Event
+
+
+@dataclass(frozen=True)
+class LineStarted(Event):
+    """A line starts. Lines that it runs, as /source does, start and finish in between.
+
+    op: its name in JSON: the task of a message, the full name of a command with its slash, or empty if no model is open.
+    number: counts the lines of the shell from 1. text: the line as it was sent. task: the task of the current model.
+    """
+
+    op: str
+    number: int
+    text: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class LineFinished(Event):
+    """The line that started last ends. changed: whether it moved the current session. failed: an error follows."""
+
+    changed: bool
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Steps(Event):
+    """A script to take line by line: the terminal shows its comments as prose and puts each other line into the prompt.
+
+    name: as the user wrote it, e.g. /tour. lines: the lines of the file, with comments and blocks.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quit(Event):
+    """The user leaves. code: the exit code."""
+
+    code: int = 0

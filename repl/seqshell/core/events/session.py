@@ -1,0 +1,88 @@
+"""Changes of the session: moves in time, branches, settings, and the model that is current."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seqshell.core.events.base import Event
+from seqshell.core.text_output import columns
+
+
+@dataclass(frozen=True)
+class Moved(Event):
+    """The session moved in time. removed: the number of tokens undone (negative: restored). undo_path: how to return.
+
+    tail: the last two lines of the text as it is now. Commands fill it in; a session moved from Python has it as `session.tail`.
+    """
+
+    position: int
+    was: int
+    branch: str
+    tail: str = ""
+    removed: int = 0
+    undo_path: str = ""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The position and where it was before."""
+        return {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch: its position, its first words after it left its parent, the parent's name, and the position where it left."""
+
+    name: str
+    position: int
+    current: bool
+    text: str = ""
+    parent: str | None = None
+    fork: int = 0
+
+
+@dataclass(frozen=True)
+class Branches(Event):
+    """The branches of a session, parents before children."""
+
+    branches: tuple[Branch, ...]
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The names and positions."""
+        return {
+            "branches": [{"name": item.name, "pos": item.position, "current": item.current} for item in self.branches]
+        }
+
+    def as_text(self) -> str:
+        """One line for each branch, the current one marked with a star."""
+        rows = [
+            ("*" if item.current else " ", item.name, item.position, item.text.split("\n")[0][:60])
+            for item in self.branches
+        ]
+        return "\n".join(columns(rows))
+
+
+@dataclass(frozen=True)
+class SettingChanged(Event):
+    """A setting has another value."""
+
+    name: str
+    value: Any
+    was: Any
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The new value and the old one."""
+        return {"name": self.name, "value": self.value, "was": self.was}
+
+
+@dataclass(frozen=True)
+class ModelOpened(Event):
+    """A model became the current one. title, about: the lines that introduce it."""
+
+    name: str
+    title: str
+    about: str = ""
+
+    def json_text(self) -> str:
+        """The title, which plain text leaves out as a confirmation."""
+        return self.title
