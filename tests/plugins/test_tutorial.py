@@ -1,4 +1,4 @@
-"""plugins/README.md, followed literally where only wheels are installed: its files are saved, its commands run, block after block."""
+"""Follow plugins/README.md in an environment with only wheels: save its files and run its commands, block by block."""
 
 import doctest
 import re
@@ -11,20 +11,19 @@ from seqshell.models.file import read_header
 
 TUTORIAL = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-BLOCKS = BLOCK.findall(
-    TUTORIAL
-)  # prints: what the last command of the block before it does; part of: what stands in a file by then
+# "prints" is the expected output of the previous block's last command, "part of" an excerpt from an existing file.
+BLOCKS = BLOCK.findall(TUTORIAL)
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
 
 
 @pytest.fixture(scope="module")
 def followed(environment):
-    """The folder of a reader who saved every file and ran every command, and what each command printed, by its line."""
+    """The folder after all files are saved and all commands run, and the output of each command."""
     env = environment(alone=True)
     (env.work / "input.txt").write_text(TEXT * 100, encoding="utf-8")
-    printed = {}
+    outputs = {}
     with pytest.MonkeyPatch.context() as patch:
-        # No test needs a network: what a package is built with is installed already.
+        # Without a network: the packages needed to build a wheel are already installed.
         for name, value in {
             "NO_INDEX": "1",
             "NO_BUILD_ISOLATION": "0",
@@ -39,16 +38,16 @@ def followed(environment):
                 assert text in (env.work / path).read_text(encoding="utf-8"), path
             elif kind == "shell":
                 for line in text.splitlines():
-                    done = env.run(shutil.which("bash"), "-c", line)
-                    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-                    printed[line] = done.stdout
+                    result = env.run(shutil.which("bash"), "-c", line)
+                    assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+                    outputs[line] = result.stdout
             else:
-                is_so = doctest.OutputChecker().check_output(text, printed[line], doctest.ELLIPSIS)
-                assert is_so, f"{line}\nshall print\n{text}and prints\n{printed[line]}"
-    return env.work, printed
+                is_equal = doctest.OutputChecker().check_output(text, outputs[line], doctest.ELLIPSIS)
+                assert is_equal, f"{line}\nexpected\n{text}but got\n{outputs[line]}"
+    return env.work, outputs
 
 
-def test_every_block_of_the_tutorial_is_saved_run_or_compared():
+def test_every_code_block_is_saved_run_or_compared():
     assert len(BLOCKS) == TUTORIAL.count("```") / 2
 
 
@@ -58,20 +57,20 @@ def test_the_first_plugin_has_fifteen_lines():
     assert len([line for line in text.splitlines() if line]) == 15
 
 
-def test_the_tutorials_network_trains_and_chats(followed):
-    folder, printed = followed
+def test_the_network_is_trained_and_generates_text(followed):
+    folder, outputs = followed
     header = read_header(folder / "mine.safetensors")
-    (answer,) = (text.strip("\n") for line, text in printed.items() if "-m ./mine.safetensors" in line)
+    (answer,) = (text.strip("\n") for line, text in outputs.items() if "-m ./mine.safetensors" in line)
 
-    assert (header["architecture"], header["owner"]) == ("srn", "srn")  # the reader's own, no built-in one
+    assert (header["architecture"], header["owner"]) == ("srn", "srn")  # the tutorial's own, not a built-in one
     assert len(answer) >= 20
     assert set(answer) <= set(TEXT)
 
 
-def test_the_tutorials_package_answers_as_the_file_does(followed):
-    """The same sampler, first given with -p and at the end installed from a wheel."""
-    _, printed = followed
-    given, installed = (text for line, text in printed.items() if line.endswith("'ROMEO:'"))
+def test_the_installed_package_generates_the_same_text_as_the_file(followed):
+    """The same sampler, first loaded with -p, at the end installed from a wheel."""
+    _, outputs = followed
+    loaded, installed = (text for line, text in outputs.items() if line.endswith("'ROMEO:'"))
 
-    assert given == installed
-    assert len(given) >= 100
+    assert loaded == installed
+    assert len(loaded) >= 100
