@@ -101,7 +101,7 @@ def test_the_terminal_gets_tables_with_bars(model, files, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "tiny on test.en and test.de, 4 pairs, by greedy"
     assert [line.split("  ")[0] for line in lines[1:]][:6] == [
-        "figure",
+        "metric",
         "BLEU",
         "chrF",
         "BLEU, lowercased Moses tokens",
@@ -151,14 +151,14 @@ def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model,
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("test.en", "short.de"), "test.en has 4 lines and short.de has 2; line by line, one must translate the other"),
+        (("test.en", "short.de"), "test.en has 4 lines and short.de has 2; they must match line by line"),
         (
             ("test.en",),
-            "test.en, line 1: there is no tab between a source and its translation; two files are given as SOURCE TARGET",
+            "test.en, line 1: no tab between source and translation; for two files, write SOURCE TARGET",
         ),
         (
             ("test.en", "test.de", "test.tsv"),
-            "sentence pairs are a source and a target file, or one file with a tab between source and target",
+            "sentence pairs need a source and a target file, or one file with a tab between source and target",
         ),
         (("test.en", "gone.de"), "there is no gone.de"),
         (("test.tsv", "--strategy", "beem"), "no strategy 'beem'; "),
@@ -166,9 +166,9 @@ def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model,
         (("test.tsv", "--set", "width"), "--set needs NAME=VALUE, not 'width'"),
         (
             ("test.tsv", "--set", "widht=5"),
-            "--set: 'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk",
+            "--set: no setting 'widht' for greedy; the settings are max_tokens, unk, replace_unk",
         ),
-        (("test.tsv", "--language", "elvish"), "there are no Moses rules for the language 'elvish'"),
+        (("test.tsv", "--language", "elvish"), "no Moses rules for the language 'elvish'"),
         (("test.tsv", "-o", "gone/out.txt"), "-o: no folder gone"),
     ],
 )

@@ -240,7 +240,7 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
     assert (few.training.epochs, few.training.batch_tokens, few.training.sample_every) == (100, 64, 10)
     assert (many.training.epochs, many.training.batch_tokens, many.training.sample_every) == (6, 2000, 1)
     assert (few.data.validation, many.data.validation) == ("few.tsv", 0.05)
-    assert "learnt by heart" in prepare(few, load_registry()).objective.description
+    assert "show only memorisation" in prepare(few, load_registry()).objective.description
     assert load_recipe(str(tmp_path / "few.tsv"), ["data.validation=0.2"]).data.validation == 0.2
 
     source, target = written(tmp_path / "a.de", "x\nz\n"), written(tmp_path / "a.en", "y\nw\n")
@@ -262,8 +262,8 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
         (["a.txt", "a.toml"], "'.*a.toml' is a recipe, which is trained by itself"),
         (["a.txt", "."], "cannot read .*: Is a directory|is not a regular file"),
         (["nothing"], "no recipe or file '.*nothing'"),
-        (["a.txt", "longer.txt"], "a.txt has 2 lines and longer.txt has 3; line by line, one must translate the other"),
-        (["uneven.tsv"], "uneven.tsv, line 2: there is no tab between a source and its translation"),
+        (["a.txt", "longer.txt"], "a.txt has 2 lines and longer.txt has 3; they must match line by line"),
+        (["uneven.tsv"], "uneven.tsv, line 2: no tab between source and translation"),
     ],
 )
 def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[str], message: str) -> None:

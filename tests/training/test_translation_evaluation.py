@@ -182,7 +182,7 @@ def test_the_search_is_the_checkpoints_unless_something_else_is_wished(model: Mo
     assert find_search(replace(model, header={}), registry, TranslationOptions()).strategy.name == "greedy"
     with pytest.raises(
         UsageError,
-        match=r"'widht' is no setting of a translation by greedy: there are max_tokens, unk, replace_unk and",
+        match=r"no setting 'widht' for greedy; the settings are max_tokens, unk, replace_unk and",
     ):
         find_search(model, registry, TranslationOptions(settings=(("widht", "5"),)))
     with pytest.raises(UsageError, match="no strategy 'beem'"):

@@ -1,1 +1,1 @@
-"""Pairs of sentences: reading them, the objective, evaluation and BLEU."""
+"""Translation models: sentence pairs, the training objective, evaluation and BLEU."""

@@ -1,6 +1,6 @@
-"""BLEU and chrF of translations: by sacrebleu on text as it stands, and over lowercased Moses tokens, as papers on small data count.
+"""BLEU and chrF of translations, on plain text and, as in papers on small data, on lowercased Moses tokens.
 
-The only place that imports sacrebleu and sacremoses, which come with the extra `evaluate`.
+Only this module imports sacrebleu and sacremoses, which the extra `evaluate` installs.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from seqshell.core.errors import UsageError
 
-LENGTHS = (1, 5, 10, 15, 20, 30)  # where the groups of bleu_by_length begin, in words of the source
+LENGTHS = (1, 5, 10, 15, 20, 30)  # first lengths of the groups of bleu_by_length, in source words
 
 
 @dataclass(frozen=True)
 class CorpusScore:
-    """A figure of a corpus, 0 to 100, and the signature that says how it was counted, so that others can count it again."""
+    """A score of a corpus, 0 to 100, and sacrebleu's signature of how it was computed, for reproducing it."""
 
     value: float
     signature: str
@@ -25,7 +25,7 @@ class CorpusScore:
 
 @dataclass(frozen=True)
 class LengthScore:
-    """The BLEU of the sentences whose source has `low` to `high` words (None: or more)."""
+    """The BLEU of sentences whose source has `low` to `high` words; None: no upper limit."""
 
     low: int
     high: int | None
@@ -34,31 +34,35 @@ class LengthScore:
 
 
 def is_available() -> bool:
-    """Whether sacrebleu is installed, so that `bleu` can be counted."""
+    """True if sacrebleu is installed, which `bleu` needs."""
     return importlib.util.find_spec("sacrebleu") is not None
 
 
 def check_available() -> None:
-    """UsageError when sacrebleu or sacremoses is missing; said before the work, not after it."""
+    """Raise UsageError, before the work, if sacrebleu or sacremoses is missing."""
     for library in ("sacrebleu", "sacremoses"):
         if importlib.util.find_spec(library) is None:
-            raise UsageError(f"translations cannot be measured without {library}: pip install 'seqshell[evaluate]'")
+            raise UsageError(f"evaluating translations needs {library}: pip install 'seqshell[evaluate]'")
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
-    """Corpus BLEU (Papineni et al. 2002), cased and detokenised, as sacrebleu has it by default (Post 2018)."""
+    """Corpus BLEU, cased and detokenised, with the defaults of sacrebleu.
+
+    The geometric mean of the n-gram precisions for n = 1 to 4, counted over the whole corpus, times a penalty for being
+    shorter than the references (Papineni et al. 2002; Post 2018, https://arxiv.org/abs/1804.08771).
+    """
     return _bleu(hypotheses, references, "13a")
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
-    """chrF2 (Popović 2015): the F-score of character n-grams up to six, recall counting twice, cased."""
+    """chrF2, cased: the F-score of character n-grams up to six, with twice the weight on recall (Popović 2015)."""
     from sacrebleu.metrics.chrf import CHRF
 
     return _score(CHRF(), hypotheses, references)
 
 
 def bleu_lc_tok(hypotheses: Sequence[str], references: Sequence[str], language: str = "en") -> CorpusScore:
-    """Corpus BLEU over `moses_tokens` of both sides; language: of the target."""
+    """Corpus BLEU over the `moses_tokens` of both sides. language: of the target."""
     score = _bleu(moses_tokens(hypotheses, language), moses_tokens(references, language), "none")
     return CorpusScore(
         score.value, score.signature.replace("case:mixed", "case:lc").replace("tok:none", f"tok:moses-{language}")
@@ -68,7 +72,7 @@ def bleu_lc_tok(hypotheses: Sequence[str], references: Sequence[str], language: 
 def bleu_by_length(
     sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
 ) -> tuple[LengthScore, ...]:
-    """`bleu` of the sentences grouped by the words of their source; groups without a sentence are left out, and so are blank sources."""
+    """`bleu` of the sentences grouped by the number of source words, without empty groups and blank sources."""
     found = []
     for low, following in zip(LENGTHS, (*LENGTHS[1:], None), strict=True):
         rows = [
@@ -83,9 +87,10 @@ def bleu_by_length(
 
 
 def moses_tokens(lines: Sequence[str], language: str = "en") -> list[str]:
-    """Each line lowercased, its punctuation normalised, and cut into tokens by the rules of `language`, one space between them.
+    """Lowercase each line, normalise its punctuation and tokenise it by the rules of `language`, joined by spaces.
 
-    These steps with sacremoses's own settings (escapes such as &apos; among them) give the tokenised files that Multi30k publishes.
+    With the default settings of sacremoses, escapes such as &apos; included, this gives the tokenised files of
+    Multi30k.
     """
     from sacremoses import MosesPunctNormalizer, MosesTokenizer  # type: ignore[import-untyped]  # it has no types
 
@@ -93,27 +98,27 @@ def moses_tokens(lines: Sequence[str], language: str = "en") -> list[str]:
     return [tokenizer.tokenize(normalizer.normalize(line.lower()), return_str=True) for line in lines]
 
 
-def find_language(wanted: str | None, *guesses: str) -> str:
-    """The code of the language whose Moses rules count: the one that was asked for, else the first guess that is one, else English.
+def find_language(requested: str | None, *guesses: str) -> str:
+    """The language code for Moses tokens: the requested one, else the first guess that is a language, else English.
 
-    Each may be a code or an English name. UsageError for a wanted language that sacremoses has no rules for.
+    Each may be a code or an English name. Raises UsageError if sacremoses has no rules for the requested language.
     """
     from sacremoses.corpus import NonbreakingPrefixes  # type: ignore[import-untyped]  # it has no types
 
     codes: dict[str, str] = NonbreakingPrefixes().available_langs
-    if wanted is None:
+    if requested is None:
         return next((codes[guess.lower()] for guess in guesses if guess.lower() in codes), "en")
-    if wanted.lower() not in codes:
+    if requested.lower() not in codes:
         raise UsageError(
-            f"there are no Moses rules for the language {wanted!r}; there are for {', '.join(sorted(set(codes.values())))}"
+            f"no Moses rules for the language {requested!r}; choose from {', '.join(sorted(set(codes.values())))}"
         )
-    return codes[wanted.lower()]
+    return codes[requested.lower()]
 
 
 def _bleu(hypotheses: Sequence[str], references: Sequence[str], tokenize: str) -> CorpusScore:
     from sacrebleu.metrics.bleu import BLEU
 
-    # force: sacrebleu would warn of text that looks tokenised, which ours may be on purpose.
+    # force: no warning about text that looks tokenised, which ours may be on purpose.
     return _score(BLEU(tokenize=tokenize, force=True), hypotheses, references)
 
 

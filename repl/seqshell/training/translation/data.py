@@ -1,4 +1,4 @@
-"""Pairs of sentences: two files whose lines belong together, or one with a tab between source and target; and how they are split."""
+"""Sentence pairs: read from two parallel files or one file with tabs, and split for validation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from seqshell.training.data.text import made, read_text
 
 @dataclass(frozen=True)
 class Pairs:
-    """Sentences and their translations, as many of the one as of the other.
+    """Sentences and their translations, row by row.
 
-    names, digests: of the file, or of both: its name and the sha256 of its bytes, hexadecimal.
+    names, digests: name and sha256 (hexadecimal) of each file.
     """
 
     names: tuple[str, ...]
@@ -29,49 +29,51 @@ class Pairs:
         return len(self.sources)
 
     def at(self, rows: Iterable[int]) -> Pairs:
-        """Those of some rows."""
+        """The pairs with these row numbers."""
         kept = list(rows)
         sources, targets = (tuple(side[row] for row in kept) for side in (self.sources, self.targets))
         return Pairs(self.names, self.digests, sources, targets)
 
     def without_blank(self) -> Pairs:
-        """Those of which both sides have text."""
+        """The pairs with text on both sides."""
         both = zip(self.sources, self.targets, strict=True)
         return self.at(row for row, (source, target) in enumerate(both) if source.strip() and target.strip())
 
 
 @dataclass(frozen=True)
 class PairSplit:
-    """Pairs cut in two: to train on and to validate on."""
+    """Pairs for training and for validation."""
 
     training: Pairs
     validation: Pairs
 
 
-def read_pairs(words: Sequence[str], folder: Path = Path(), source: str = "") -> Pairs:
-    """The pairs of (SOURCE, TARGET), of (TSV,) or of ("generated:NAME",); relative paths start at `folder`, and `source` says where a
-    missing file comes from.
+def read_pairs(files: Sequence[str], folder: Path = Path(), origin: str = "") -> Pairs:
+    """Read the pairs of (SOURCE, TARGET), (TSV,) or ("generated:NAME",).
 
-    RecipeError for files of different length, a line without a tab, files that are no text or empty.
+    folder: where relative paths start. origin: where the user can get a missing file.
+    Raises RecipeError for files of different lengths, a line without a tab, and files that are empty or not text.
     """
-    if len(words) not in (1, 2):
+    if len(files) not in (1, 2):
         raise RecipeError(
-            "sentence pairs are a source and a target file, or one file with a tab between source and target"
+            "sentence pairs need a source and a target file, or one file with a tab between source and target"
         )
-    names, texts, digests = zip(*(_read(word, folder, source) for word in words), strict=True)
-    if len(words) == 1:
+    names, texts, digests = zip(*(_read(file, folder, origin) for file in files), strict=True)
+    if len(files) == 1:
         sources, targets = _columns(names[0], texts[0])
     else:
         sources, targets = _lines(texts[0]), _lines(texts[1])
         if len(sources) != len(targets):
-            raise RecipeError(
-                f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}; line by line, one must translate the other"
-            )
+            numbers = f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}"
+            raise RecipeError(f"{numbers}; they must match line by line")
     return Pairs(names, digests, tuple(sources), tuple(targets))
 
 
 def split_pairs(pairs: Pairs, share: float) -> PairSplit:
-    """A share of the sources for validation, drawn by chance, always the same; all pairs of one source are on one side."""
+    """Select a share of the sources for validation, at random but always the same.
+
+    Pairs with equal sources are on one side.
+    """
     sources = list(dict.fromkeys(pairs.sources))
     order = np.random.default_rng(0).permutation(len(sources))
     chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
@@ -82,24 +84,24 @@ def split_pairs(pairs: Pairs, share: float) -> PairSplit:
     return PairSplit(*map(pairs.at, sides))
 
 
-def _read(word: str, folder: Path, source: str) -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file or of what is made."""
-    if not word.startswith(PREFIX):
-        return read_text(word, folder, source)
-    return made(word, make_pairs(word))
+def _read(file: str, folder: Path, origin: str) -> tuple[str, str, str]:
+    """(name, text, sha256) of a file or of generated pairs."""
+    if not file.startswith(PREFIX):
+        return read_text(file, folder, origin)
+    return made(file, make_pairs(file))
 
 
 def _columns(name: str, text: str) -> tuple[list[str], list[str]]:
-    """The first and the second column; what follows a second tab is left out."""
+    """The first and second column of each line; further columns are ignored."""
     rows = [line.split("\t") for line in _lines(text)]
     for number, row in enumerate(rows, 1):
         if len(row) < 2:
             raise RecipeError(
-                f"{name}, line {number}: there is no tab between a source and its translation; two files are given as SOURCE TARGET"
+                f"{name}, line {number}: no tab between source and translation; for two files, write SOURCE TARGET"
             )
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text. Only a line feed ends one: other separators may stand inside a sentence."""
+    """The lines of a text. Only a line feed ends a line: sentences may contain other separators."""
     return text.removesuffix("\n").split("\n")

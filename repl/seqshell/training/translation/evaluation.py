@@ -1,4 +1,4 @@
-"""How well a model translates sentence pairs: the loss of the right words, and BLEU and its like of what a strategy finds."""
+"""Evaluate a translation model on sentence pairs: the loss of the references, and BLEU and chrF of its translations."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from seqshell.training.translation.data import Pairs
 from seqshell.training.translation.loss import pair_loss
 from seqshell.training.translation.metrics import text_metrics
 
-ROWS = 64  # sentences computed at once
+ROWS = 64  # sentences per batch
 NO_WORDS: Mapping[int, str] = MappingProxyType({})
-# The settings of the shell that count here, each called as there.
-OWN = (
+# The shell settings that apply here, under the same names.
+SHELL_SETTINGS = (
     Setting("max_tokens", int, 200, low=1, high=1_000_000),
     Setting("unk", bool, False),
     Setting("replace_unk", bool, True),
@@ -47,11 +47,12 @@ OWN = (
 
 @dataclass(frozen=True)
 class TranslationOptions:
-    """How the translations are to be found and counted.
+    """How to decode and score translations.
 
-    strategy: as /strategy takes it; empty: the checkpoint's own, else greedy. settings: pairs as /set takes them: max_tokens, unk,
-    replace_unk, a field of the strategy or of a sampler. language: of the target, for its Moses tokens; None: the ending of its file (test.fr), else
-    what the checkpoint calls it, else English.
+    strategy: in the syntax of /strategy; "": the checkpoint's own, else greedy.
+    settings: (name, value) pairs as for /set: max_tokens, unk, replace_unk, or a field of the strategy or a sampler.
+    language: of the target, for Moses tokens; None: the ending of its file (test.fr), else the language in the
+    checkpoint, else English.
     """
 
     strategy: str = ""
@@ -62,7 +63,10 @@ class TranslationOptions:
 
 @dataclass(frozen=True)
 class Search:
-    """What a strategy needs besides the sentences. unk: UNK may be drawn; replace_unk: the source word looked at most then stands for it."""
+    """The decoding settings.
+
+    unk: allow UNK in translations; replace_unk: replace it by the source word with the most attention.
+    """
 
     strategy: Strategy
     samplers: tuple[Sampler, ...]
@@ -72,21 +76,21 @@ class Search:
 
     @property
     def keeps_states(self) -> bool:
-        """Whether the states of an answer are looked at, for what they attended to."""
+        """True if the states of a translation are needed, to replace UNK by attention."""
         return self.unk and self.replace_unk
 
 
 def evaluate_pairs(
     model: Model, module: nn.Module, pairs: Pairs, registry: Registry, options: TranslationOptions
 ) -> Iterator[Progress | Evaluation]:
-    """How far it has come, and at last the metrics.
+    """Evaluate a translation model: yields progress and, last, the Evaluation.
 
-    module: the model's own, in eval mode, on the device to compute on; on a CPU the translations are the model's own decoder's.
-    A sentence that the model cannot read, in an unknown script, gets an empty translation and is no part of the loss.
-    UsageError of a strategy or setting that cannot be, or a missing library.
+    module: the model's torch module, in eval mode, on the device to use; on a CPU the model's own decoder translates.
+    A sentence that the model cannot read gets an empty translation and is not part of the loss.
+    Raises UsageError for an invalid strategy or setting and for a missing library.
     """
     bleu.check_available()
-    languages = model.header.get("languages")  # what source and target are called, where somebody said so
+    languages = model.header.get("languages")  # names of source and target, if the recipe gave them
     named = str(languages[1]) if isinstance(languages, list) and len(languages) == 2 else ""
     language = bleu.find_language(options.language, pairs.names[-1].rpartition(".")[2], named)
     search = find_search(model, registry, options)
@@ -95,7 +99,7 @@ def evaluate_pairs(
     targets = [_encoded(model.tokenizer, text) for text in pairs.targets]
     decoder = cast(SourceDecoder, model.decoder) if device_of(module).type == "cpu" else TorchDecoder(module)
     found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
-    readable = sum(1 for ids in sources if ids)  # a blank source has a blank translation
+    readable = sum(1 for ids in sources if ids)  # a blank source has an empty translation
     for done, (row, text, length) in enumerate(
         _translated(model, decoder, pairs.sources, sources, search, options.seed), 1
     ):
@@ -103,7 +107,7 @@ def evaluate_pairs(
         yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
     seconds = max(time.perf_counter() - start, 1e-9)
 
-    yield Progress(0, len(pairs), "of the right words", "loss")
+    yield Progress(0, len(pairs), "of the references", "loss")
     both = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)
@@ -120,7 +124,7 @@ def evaluate_pairs(
             "sha256": pairs.digests[0] if one else list(pairs.digests),
             "items": len(pairs),
         },
-        "strategy": _spelt_out(search.strategy, registry),
+        "strategy": _with_all_settings(search.strategy, registry),
         "sampler": format_chain(search.samplers, registry.samplers),
         "nats": nats,
         "perplexity": math.exp(min(nats, 700.0)),
@@ -134,7 +138,7 @@ def evaluate_pairs(
 
 @torch.inference_mode()
 def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[Ids]) -> float:
-    """Mean nats of a target's token, EOS counted, when the right ones stand before it; NaN of no pairs at all.
+    """Mean nats of a target token, EOS included, given the correct tokens before it; NaN without pairs.
 
     module: a Seq2Seq in eval mode, on any device. sources, targets: ids without specials.
     """
@@ -149,12 +153,12 @@ def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[
 
 
 def find_search(model: Model, registry: Registry, options: TranslationOptions) -> Search:
-    """The strategy, samplers and longest answer of the checkpoint, changed as it is wished. UsageError for what cannot be."""
+    """The checkpoint's decoding settings, changed by the options. Raises UsageError for invalid options."""
     defaults = model.header.get("defaults", {})
     try:
         strategy = parse_strategy(str(defaults.get("strategy") or "greedy"), registry.strategies)
         samplers = parse_chain(str(defaults.get("sampler") or ""), registry.samplers)
-        max_tokens = OWN[0].parse(defaults.get("max_tokens") or OWN[0].default)
+        max_tokens = SHELL_SETTINGS[0].parse(defaults.get("max_tokens") or SHELL_SETTINGS[0].default)
     except UsageError as error:
         raise CheckpointError(
             f"{model.name} asks for a sampler or strategy that is not installed: {error.message}"
@@ -168,8 +172,8 @@ def find_search(model: Model, registry: Registry, options: TranslationOptions) -
 
 
 def _changed(search: Search, name: str, value: str, registry: Registry) -> Search:
-    """The search with one setting changed: max_tokens, temperature, repeat_penalty.window, width or beam.width."""
-    for setting in OWN:
+    """The search with one setting changed; its name is like max_tokens, temperature, repeat_penalty.window or width."""
+    for setting in SHELL_SETTINGS:
         if name == setting.name:
             return replace(search, **{name: setting.parse(value)})
     stage, _, field = name.rpartition(".")
@@ -177,38 +181,36 @@ def _changed(search: Search, name: str, value: str, registry: Registry) -> Searc
         return replace(search, samplers=with_setting(search.samplers, name, value, registry.samplers))
     kind = type(search.strategy)
     fields = {item.name: getattr(search.strategy, item.name) for item in settings_of(kind)}
-    wanted = field if stage == kind.name else name
-    if wanted not in fields:
-        known = ", ".join((*(setting.name for setting in OWN), *fields))
+    field = field if stage == kind.name else name
+    if field not in fields:
+        known = ", ".join((*(setting.name for setting in SHELL_SETTINGS), *fields))
         raise UsageError(
-            f"--set: {name!r} is no setting of a translation by {kind.name}: there are {known} and the samplers",
+            f"--set: no setting {name!r} for {kind.name}; the settings are {known} and those of samplers",
             code="unknown_setting",
         )
-    return replace(search, strategy=build(kind, {**fields, wanted: value}))
+    return replace(search, strategy=build(kind, {**fields, field: value}))
 
 
-def _spelt_out(strategy: Strategy, registry: Registry) -> str:
-    """The strategy with every setting, also those at their defaults: metrics are quoted where the defaults are not known."""
+def _with_all_settings(strategy: Strategy, registry: Registry) -> str:
+    """The strategy with all settings, defaults too, since whoever reads the metrics may not know the defaults."""
     settings = [f"{item.name}={cell(getattr(strategy, item.name))}" for item in settings_of(type(strategy))]
     return " ".join([known_name(strategy, registry.strategies), *settings])
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] = NO_WORDS) -> str:
-    """The text of an answer on one line: the joined pieces before EOS, without the space that stands before a first word.
+    """The text of a translation on one line: the tokens before EOS, without a leading space.
 
-    words: what stands for the ids at some places.
+    words: replacements for the tokens at some positions.
     """
     end = ids.index(EOS) if EOS in ids else len(ids)
-    pieces = [
-        words[place].encode() if place in words else tokenizer.piece(token) for place, token in enumerate(ids[:end])
-    ]
+    pieces = [words[at].encode() if at in words else tokenizer.piece(token) for at, token in enumerate(ids[:end])]
     return b"".join(pieces).decode("utf-8", "replace").removeprefix(" ").replace("\n", " ")
 
 
 def _translated(
     model: Model, decoder: SourceDecoder, texts: Sequence[str], sources: Sequence[Ids | None], search: Search, seed: int
 ) -> Iterator[tuple[int, str, int]]:
-    """(row, translation, its tokens) of every source that has ids, in any order. texts: of the sources, as they were written."""
+    """Yield (row, translation, number of tokens) for every source with ids, in any order. texts: of the sources."""
     request = Request(
         Stop(search.max_tokens, frozenset((EOS,))),
         search.samplers,
@@ -233,18 +235,18 @@ def _translated(
 def _replacements(
     model: Model, decoder: SourceDecoder, text: str, source: Sequence[int], found: Hypothesis
 ) -> dict[int, str]:
-    """For each place of an UNK, the word of the source (text and ids) that was looked at most, with a space before it."""
+    """For the position of each UNK, the source word with the most attention, with a space before it."""
     unknown = UnknownWords(model, TranslationSource(text, tuple(source), ()), True)
     _, first = decoder.step(np.array([BOS]), decoder.encode(np.array([source]), np.array([len(source)])))
     words = {
-        place: unknown.word(token, before)
-        for place, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))
+        position: unknown.word(token, before)
+        for position, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))
     }
-    return {place: word for place, word in words.items() if word is not None}
+    return {position: word for position, word in words.items() if word is not None}
 
 
 def _encoded(tokenizer: Tokenizer, text: str) -> Ids | None:
-    """The ids of a text without specials; None of one that the model cannot read."""
+    """The ids of a text without specials; None if the model cannot read it."""
     try:
         return tokenizer.encode(text)
     except VocabularyError:

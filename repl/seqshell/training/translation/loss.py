@@ -1,4 +1,4 @@
-"""The loss of a translation model: what training lowers and evaluation reports."""
+"""The loss of a translation model, for training and evaluation."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def pair_loss(
     teacher_forcing: float = 1.0,
     by_batch: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Summed nats of the targets and how many they are, both scalars; padding counts in neither.
+    """The summed nats of the targets and their number, both scalars; padding is in neither.
 
-    module: a Seq2Seq. source [B, S] int64, each row ending with EOS; lengths [B] without the padding. inputs [B, T]: BOS and the words of
-    the target; targets [B, T]: the words and EOS. All padded right with PAD. label_smoothing: as cross_entropy has it (Szegedy et al. 2016).
-    teacher_forcing, by_batch: the chance that the right word is read next, see `forced_logits`.
+    module: a Seq2Seq. source [B, S] int64, each row ending with EOS; lengths [B] without padding.
+    inputs [B, T]: BOS and the target's tokens. targets [B, T]: the tokens and EOS. All are padded right with PAD.
+    label_smoothing s: train towards (1 - s) one-hot + s uniform, against overconfidence
+    (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7).
+    teacher_forcing, by_batch: see `forced_logits`.
     """
     logits = forced_logits(module, inputs, module.encode(source, lengths), teacher_forcing, by_batch=by_batch)
     nats = functional.cross_entropy(

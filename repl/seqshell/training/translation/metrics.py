@@ -1,4 +1,4 @@
-"""The metrics of a set of translations: BLEU and its like, as tables with bars by length, and as a picture."""
+"""The metrics of translations, with their tables and picture."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from seqshell.core.events import Table
 from seqshell.training.pictures import new_figure, plain_title, write_figure
 from seqshell.training.translation import bleu
 
-BAR = 30  # columns of the longest bar
+BAR = 30  # characters of the longest bar
 
 
 def text_metrics(
     sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str
 ) -> dict[str, Any]:
-    """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length of translations. language: of the target."""
+    """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length.
+
+    language: of the target.
+    """
     scores = {
         "bleu": bleu.bleu(found, references),
         "chrf": bleu.chrf(found, references),
@@ -34,26 +37,24 @@ def text_metrics(
 
 
 def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
-    """The share of translations that are their reference, however many spaces stand between the words: 0 to 1."""
+    """The share of translations equal to their reference up to the number of spaces: 0 to 1."""
     same = sum(" ".join(one.split()) == " ".join(other.split()) for one, other in zip(found, references, strict=True))
     return same / max(1, len(references))
 
 
 def metrics_table(values: Mapping[str, Any]) -> Table:
-    """The metrics of `evaluate_pairs`, or those of them that were counted, one a row."""
-    counted = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
+    """The metrics of `evaluate_pairs` that are among the values, one per row."""
+    scores = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
     signatures = values.get("signature", {})
-    rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in counted if name in values]
+    rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in scores if name in values]
     if "exact_match" in values:
-        rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations that are the reference"))
-    rows.append(
-        ("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats a token, the right ones before it")
-    )
-    return Table(("figure", "value", "how it is counted"), tuple(rows))
+        rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations equal to their reference"))
+    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats per token, teacher-forced"))
+    return Table(("metric", "value", "how it is computed"), tuple(rows))
 
 
 def lengths_table(values: Mapping[str, Any]) -> Table:
-    """The BLEU by length as bars."""
+    """BLEU by source length, with bars."""
     best = max((group["bleu"] for group in values["by_length"]), default=0.0) or 1.0
     rows = [
         (_words(group), group["items"], f"{group['bleu']:.2f}", "█" * round(BAR * group["bleu"] / best))
@@ -63,7 +64,7 @@ def lengths_table(values: Mapping[str, Any]) -> Table:
 
 
 def write_png(values: Mapping[str, Any], path: Path) -> None:
-    """The BLEU by length as bars, with the number of sentences on each, as a PNG by matplotlib."""
+    """Draw BLEU by source length as bars labelled with the number of sentences, as a PNG."""
     figure = new_figure(8, 5)
     axes = figure.subplots()
     bars = axes.bar([_words(group) for group in values["by_length"]], [group["bleu"] for group in values["by_length"]])
@@ -78,6 +79,6 @@ def write_png(values: Mapping[str, Any], path: Path) -> None:
 
 
 def _words(group: Mapping[str, Any]) -> str:
-    """A group's lengths as people write them: 1-4, 30+."""
+    """The lengths of a group: 1-4, 30+."""
     low, high = group["words"]
     return f"{low}+" if high is None else f"{low}-{high}"

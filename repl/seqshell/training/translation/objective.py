@@ -1,4 +1,4 @@
-"""The objective of a translation model: pairs of sentences in batches of like length."""
+"""The training objective of a translation model: sentence pairs in batches of similar length."""
 
 from __future__ import annotations
 
@@ -34,14 +34,13 @@ from seqshell.training.translation.loss import pair_loss
 from seqshell.training.translation.metrics import exact_match
 from seqshell.training.translation.teacher_forcing import teacher_forcing
 
-VALIDATION_SENTENCES = 1000  # that are translated after every epoch
-MARKS = " .!?\u2026\u202f\xa0"  # that end a sentence, and the spaces before them
-LONGEST_VALIDATION = 1000  # tokens of a sentence to validate on
+VALIDATION_SENTENCES = 1000  # translated after each epoch
+MARKS = " .!?\u2026\u202f\xa0"  # marks at the end of a sentence, and the spaces before them
+LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
 
 
 def read_sentences(recipe: Recipe) -> PairSplit:
-    """The pairs of a recipe. A share for validation is drawn by chance, the same at every time, and a source that stands in several pairs
-    goes to one side with all of them. RecipeError when files are missing or do not belong together."""
+    """Read and split the pairs of a recipe, see `split_pairs`. Raises RecipeError for missing or mismatched files."""
     data = recipe.data
     pairs = read_pairs([data.pairs] if data.pairs else [data.source, data.target], recipe.folder, data.origin)
     if isinstance(data.validation, float | int):
@@ -51,14 +50,13 @@ def read_sentences(recipe: Recipe) -> PairSplit:
         sentences = PairSplit(pairs, read_pairs(files, recipe.folder, data.origin))
     sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
     if min(map(len, sides)) < 1:
-        raise RecipeError(
-            f"{' and '.join(pairs.names)} have too little to learn: {len(sides[0])} pairs to train on, {len(sides[1])} to validate"
-        )
+        sizes = f"{len(sides[0])} pairs for training, {len(sides[1])} for validation"
+        raise RecipeError(f"{' and '.join(pairs.names)}: too few sentences: {sizes}")
     return PairSplit(*sides)
 
 
 def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizers of source and target; one and the same where the recipe has one [tokenizer]. kinds: their types."""
+    """The tokenizers of source and target, the same object if the recipe has one [tokenizer]. kinds: their types."""
     pairs = sentences.training
     source, target = recipe.source_tokenizer, recipe.tokenizer
     texts = [pairs.sources, pairs.targets] if source is not None else [(*pairs.sources, *pairs.targets)]
@@ -70,7 +68,7 @@ def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any])
 
 @dataclass(frozen=True)
 class EncodedPairs:
-    """Pairs as ids without specials; texts: the same pairs as they were written."""
+    """Pairs as ids without specials. texts: the same pairs as text."""
 
     texts: Pairs
     sources: list[Ids]
@@ -79,7 +77,7 @@ class EncodedPairs:
 
 @dataclass(frozen=True)
 class TranslationObjective:
-    """Pairs of sentences to train on and to validate on."""
+    """Objective of a translation model."""
 
     recipe: Recipe
     architecture: Architecture
@@ -101,30 +99,31 @@ class TranslationObjective:
 
     @property
     def description(self) -> str:
-        told = f"{self.split['training']:,} pairs of sentences to train on, {self.split['validation']:,} to validate"
+        lines = f"{self.split['training']:,} sentence pairs for training, {self.split['validation']:,} for validation"
         left_out = self.split["training"] - len(self._training.texts)
         if left_out:
-            told += f"\n{left_out:,} pairs are left out: a side has more than {self.recipe.training.max_length} tokens, or nothing that is known"
+            longest = self.recipe.training.max_length
+            lines += f"\n{left_out:,} pairs are left out: a side has more than {longest} tokens or no known token"
         if self.sentences.validation.sources == self.sentences.training.sources:
-            told += "\nthey are validated on themselves: the metrics say whether they were learnt by heart"
-        return told
+            lines += "\nvalidated on the training pairs: the scores show only memorisation"
+        return lines
 
     @cached_property
     def num_batches(self) -> int:
         return len(self._epoch(0)[2])
 
     def initial_state(self, module: Any) -> State:
-        """Nothing is carried: each sentence has its own beginning."""
+        """(): each sentence starts from the state of its encoder."""
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
         sources, targets, batches = self._epoch(order)
-        for numbers in batches[first:]:
-            yield _arrays(sources, targets, numbers)
+        for rows in batches[first:]:
+            yield pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
 
     def _epoch(self, order: int) -> tuple[Sequence[Ids], Sequence[Ids], list[Any]]:
-        """The ids of sources and targets as this epoch has them, and the numbers of the pairs of each batch."""
+        """The ids of sources and targets in this epoch, and the rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
         sources: Sequence[Ids] = self._training.sources
@@ -161,23 +160,25 @@ class TranslationObjective:
 
     @torch.inference_mode()
     def validate(self, module: Any) -> Metrics:
-        """Teacher-forced nats of a token and perplexity. Of the first sentences, translated greedily: the share that is `exact`, the target
-        but for its spaces; and BLEU, where sacrebleu is installed."""
+        """Teacher-forced nats and perplexity per token, exact matches and, if sacrebleu is installed, BLEU.
+
+        Exact matches (0 to 1) and BLEU are of the first sentences, translated greedily.
+        """
         pairs = self._validation
         nats = teacher_forced(module, pairs.sources, pairs.targets)
         metrics = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
-        wanted = pairs.texts.targets[:VALIDATION_SENTENCES]
+        expected = pairs.texts.targets[:VALIDATION_SENTENCES]
         found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
-        metrics["exact"] = exact_match(found, wanted)
+        metrics["exact"] = exact_match(found, expected)
         if bleu.is_available():
-            metrics["bleu"] = bleu.bleu(found, wanted).value
+            metrics["bleu"] = bleu.bleu(found, expected).value
         return metrics
 
     def summary(self, metrics: Metrics) -> str:
-        told = (
+        text = (
             f"{metrics['nats']:.4f} nats, perplexity {metrics['perplexity']:.2f}, exact {100 * metrics['exact']:.1f} %"
         )
-        return told + (f", BLEU {metrics['bleu']:.2f}" if "bleu" in metrics else "")
+        return text + (f", BLEU {metrics['bleu']:.2f}" if "bleu" in metrics else "")
 
     def measure(self, module: Any) -> Metrics:
         return self.validate(module)
@@ -186,26 +187,27 @@ class TranslationObjective:
         return validation
 
     def table(self, measured: Metrics) -> Table:
-        told = {
-            "nats": "nats a token, the right ones before it",
-            "perplexity": "perplexity of a token",
-            "exact": "share that is translated exactly, greedily",
-            "bleu": "BLEU, translated greedily",
+        titles = {
+            "nats": "nats per token, teacher-forced",
+            "perplexity": "perplexity per token",
+            "exact": "exact translations, greedy",
+            "bleu": "BLEU, greedy",
         }
         forms = {"exact": "{:.2%}", "bleu": "{:.2f}"}
         values = [forms.get(name, "{:.4f}").format(value).replace("%", " %") for name, value in measured.items()]
-        return Table(("validation", "value"), tuple(zip(map(told.__getitem__, measured), values, strict=True)))
+        return Table(("validation", "value"), tuple(zip(map(titles.__getitem__, measured), values, strict=True)))
 
     def examples(self) -> tuple[str, ...]:
-        """The recipe's examples, else the first source."""
+        """The recipe's examples, else the first training source."""
         return self.recipe.defaults.examples or self.sentences.training.sources[:1]
 
     def sample(self, module: Any, registry: Registry) -> str:
-        """The first example with its translation, chosen greedily."""
+        """The first example and its greedy translation."""
         source = self.examples()[0]
         try:
             ids = self.source_tokenizer.encode(source)
-            return f"{source} -> {self._translated(module, [ids], longest=10 + 3 * len(ids))[0]}"  # before the training it would not end
+            # The limit is for untrained models, whose translations would not end.
+            return f"{source} -> {self._translated(module, [ids], longest=10 + 3 * len(ids))[0]}"
         except VocabularyError:
             return f"{source} ->"
 
@@ -217,9 +219,7 @@ class TranslationObjective:
     def _validation(self) -> EncodedPairs:
         found = _encode(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
         if not found.sources:
-            raise RecipeError(
-                f"{' and '.join(found.texts.names)} have no pair to validate on of which the vocabularies know something"
-            )
+            raise RecipeError(f"{' and '.join(found.texts.names)}: no validation pair has a known token on both sides")
         return found
 
     @cached_property
@@ -233,7 +233,7 @@ class TranslationObjective:
 
     @cached_property
     def _plain(self) -> list[Ids]:
-        """The sources in small letters and without their last mark; those of which nothing is known then stay as they are."""
+        """The sources lowercased and without final punctuation; unchanged if they then have no known token."""
         plain: list[Ids] = []
         for text, ids in zip(self._training.texts.sources, self._training.sources, strict=True):
             try:
@@ -243,8 +243,10 @@ class TranslationObjective:
         return plain
 
     def _translated(self, module: Any, sources: Sequence[Ids], longest: int | None = None) -> list[str]:
-        """Each source translated greedily, with `longest` tokens at most, or as many as the recipe allows."""
-        decoder: Any = make_decoder(self.architecture, self.config, module)  # one that encodes: its task is TRANSLATE
+        """Translate each source greedily, with at most `longest` tokens or the recipe's max_tokens."""
+        decoder: Any = make_decoder(
+            self.architecture, self.config, module
+        )  # a SourceDecoder, since its task is TRANSLATE
         unknown = () if self.tokenizer.unk is None else (self.tokenizer.unk,)
         most = self.recipe.defaults.max_tokens
         stop = Stop(max_tokens=most if longest is None else min(longest, most), ids=frozenset((EOS,)))
@@ -256,21 +258,17 @@ class TranslationObjective:
 
 
 def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:
-    """The pairs whose sides both have something that is known and no more than `longest` tokens."""
+    """Encode the pairs with 1 to `longest` tokens on both sides; others are left out."""
     kept: list[int] = []
     sources: list[Ids] = []
     targets: list[Ids] = []
     for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
         try:
-            ids, wanted = source_tokenizer.encode(source), tokenizer.encode(target)
+            ids, target_ids = source_tokenizer.encode(source), tokenizer.encode(target)
         except VocabularyError:
             continue
-        if 0 < len(ids) <= longest and 0 < len(wanted) <= longest:
+        if 0 < len(ids) <= longest and 0 < len(target_ids) <= longest:
             kept.append(number)
             sources.append(ids)
-            targets.append(wanted)
+            targets.append(target_ids)
     return EncodedPairs(pairs.at(kept), sources, targets)
-
-
-def _arrays(sources: Sequence[Ids], targets: Sequence[Ids], numbers: Any) -> TrainingBatch:
-    return pair_arrays([sources[number] for number in numbers], [targets[number] for number in numbers])

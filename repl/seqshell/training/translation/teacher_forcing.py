@@ -1,4 +1,4 @@
-"""Teacher forcing and scheduled sampling: how often a decoder in training reads the right token, and how often its own."""
+"""Teacher forcing and scheduled sampling: feed a decoder the target's tokens or its own predictions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from seqshell.training.recipes.settings import TrainingSettings
 
 
 def teacher_forcing(settings: TrainingSettings, step: int) -> float:
-    """The chance of the right token at update `step`, from 0 (Bengio et al. 2015, https://arxiv.org/abs/1506.03099, section 2.4).
+    """The probability of reading the target token at optimizer step i = `step`, from 0.
 
-    linear: start - k i; exponential: start k**i; inverse_sigmoid: start k / (k + exp(i / k)); never below teacher_forcing_least.
+    linear: start - k i; exponential: start k**i; inverse_sigmoid: start k / (k + exp(i / k)); at least
+    teacher_forcing_least. Bengio et al. 2015, https://arxiv.org/abs/1506.03099, section 2.4.
     """
     start, k = settings.teacher_forcing, settings.teacher_forcing_decay
     if settings.teacher_forcing_schedule == "linear":
@@ -30,22 +31,22 @@ def teacher_forcing(settings: TrainingSettings, step: int) -> float:
 
 
 def forced_logits(module: Any, inputs: Tensor, state: State, chance: float, *, by_batch: bool = False) -> Tensor:
-    """The logits [B, T, V] of a decoder that reads each right token of inputs [B, T] with this chance, else the likeliest of its own.
+    """The logits [B, T, V] of a decoder that reads each token of inputs [B, T] with probability `chance`.
 
-    The first, BOS, is always read. by_batch: one draw decides for all tokens and rows. No gradient goes through the choice.
+    Otherwise it reads the most likely token of its own prediction. The first token, BOS, is always read. by_batch: one draw decides for the whole batch. The choice has no gradient.
     """
     if by_batch:
         chance = float(torch.rand(()).item() < chance)
     if chance >= 1:
         logits: Tensor = module(inputs, state)[0]
         return logits
-    right = torch.rand(inputs.shape, device=inputs.device) < chance
+    forced = torch.rand(inputs.shape, device=inputs.device) < chance
     token = inputs[:, :1]
     steps: list[Tensor] = []
     for place in range(inputs.shape[1]):
         if place:
             own = steps[-1].detach().argmax(-1)  # [B, 1]
-            token = torch.where(right[:, place : place + 1], inputs[:, place : place + 1], own)
+            token = torch.where(forced[:, place : place + 1], inputs[:, place : place + 1], own)
         step, state = module(token, state)
         steps.append(step)
     return torch.cat(steps, 1)
