@@ -33,7 +33,8 @@ def teacher_forcing(settings: TrainingSettings, step: int) -> float:
 def forced_logits(module: Any, inputs: Tensor, state: State, chance: float, *, by_batch: bool = False) -> Tensor:
     """The logits [B, T, V] of a decoder that reads each token of inputs [B, T] with probability `chance`.
 
-    Otherwise it reads the most likely token of its own prediction. The first token, BOS, is always read. by_batch: one draw decides for the whole batch. The choice has no gradient.
+    Otherwise it reads the most likely token of its own prediction. The first token, BOS, is always read.
+    by_batch: one draw decides for the whole batch. The choice has no gradient.
     """
     if by_batch:
         chance = float(torch.rand(()).item() < chance)
