@@ -13,6 +13,8 @@ A message says what is wrong, where, and the way out; lower case, no full stop.
 
 from __future__ import annotations
 
+MAX_REASON = 300  # characters
+
 
 class SeqshellError(Exception):
     """A fault that the user can do something about. `hint` is the way out when the message does not hold it."""
@@ -76,3 +78,17 @@ class ExpectationError(SeqshellError):
     """The last result does not contain what /expect asked for."""
 
     code = "expectation"
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception in one line: `TypeName: message`, for a SeqshellError the message alone. Never raises."""
+    if isinstance(error, SystemExit):
+        return "it called sys.exit"
+    try:
+        message = " ".join(str(error).split())[:MAX_REASON]
+    except Exception:  # the exception's own __str__ failed
+        message = ""
+    if isinstance(error, SeqshellError):
+        return message
+    name = type(error).__name__
+    return f"{name}: {message}" if message else name

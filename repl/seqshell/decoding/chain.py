@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.errors import PluginError, SeqshellError, reason_of
 from seqshell.core.sampling import Logits, SampleContext, Sampler
 from seqshell.decoding.probabilities import log_probs
 
@@ -80,7 +80,7 @@ class Chain:
             except SeqshellError:
                 raise
             except (Exception, SystemExit) as error:
-                raise _fault(self.samplers[index], f"failed to remember a token: {_reason(error)}", error) from error
+                raise _fault(self.samplers[index], f"failed to remember a token: {reason_of(error)}", error) from error
         return tuple(new)
 
     def _start(self, outputs: NDArray[Any]) -> Logits:
@@ -98,7 +98,7 @@ class Chain:
             try:
                 logits = sampler(logits, _with_memory(context, memories[index]))
             except (Exception, SystemExit) as error:
-                raise _fault(sampler, f"failed: {_reason(error)}", error) from error
+                raise _fault(sampler, f"failed: {reason_of(error)}", error) from error
             if trouble := _trouble(logits, outputs.shape):
                 raise _fault(sampler, trouble)
         raise PluginError(
@@ -134,17 +134,13 @@ def _trouble(logits: Any, shape: tuple[int, ...]) -> str:
     return "" if np.isfinite(logits).any() else "left no token"
 
 
-def _reason(error: Exception | SystemExit) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _fault(sampler: Sampler, reason: str, error: Exception | SystemExit | None = None) -> PluginError:
+def _fault(sampler: Sampler, trouble: str, error: Exception | SystemExit | None = None) -> PluginError:
     kind = type(sampler)
     name = getattr(kind, "name", kind.__name__)
     owner = kind.__module__.partition(".")[0]
     details = "".join(traceback.format_exception(error)) if error else ""
     return PluginError(
-        f"the sampler {name} of {owner} {reason}",
+        f"the sampler {name} of {owner} {trouble}",
         plugin=owner,
         details=details,
         hint=f"/sampler -{name} goes on without it",

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqshell.core.errors import PluginError
+from seqshell.core.errors import PluginError, reason_of
 
 T = TypeVar("T")
 TARGET = re.compile(r"[^\W\d]\w*(\.\w+)*(:\w+(\.\w+)*)?")
@@ -66,7 +66,7 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
         raise
     except BaseException as error:
         where = f"{title_of(plugin, distribution)}: " if plugin else ""
-        message = f"{where}{doing}: {reason(error)}"
+        message = f"{where}{doing}: {reason_of(error)}"
         details = "".join(traceback.format_exception(error))
         raise PluginError(message, plugin=plugin, distribution=distribution, details=details) from error
 
@@ -74,16 +74,3 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
 def title_of(plugin: str, distribution: str) -> str:
     """What a plugin is called in messages: the plugin NAME (DISTRIBUTION)."""
     return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"
-
-
-def reason(error: BaseException) -> str:
-    """An exception of someone else's code in one line."""
-    try:
-        text = " ".join(str(error).split())[:300]
-    except Exception:  # an exception may fail even at telling what it is
-        text = ""
-    if isinstance(error, PluginError):
-        return text
-    if isinstance(error, SystemExit):
-        return "it called sys.exit"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, SeqshellError, UsageError
+from seqshell.core.errors import CheckpointError, SeqshellError, UsageError, reason_of
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Setting, settings_of
 from seqshell.host import resolve
@@ -98,7 +98,7 @@ def fitting(architecture: Architecture) -> Iterator[None]:
         raise
     except Exception as error:
         raise CheckpointError(
-            f"the weights do not fit the architecture {architecture.name}: {type(error).__name__}: {error}"
+            f"the weights do not fit the architecture {architecture.name}: {reason_of(error)}"
         ) from error
 
 

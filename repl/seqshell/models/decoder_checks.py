@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError
+from seqshell.core.errors import CheckpointError, reason_of
 from seqshell.core.model import Architecture
 from seqshell.models.task_parts.parts import Contents, parts_of
 
@@ -21,7 +21,7 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
         outputs = parts.try_step(decoder, contents)
     except Exception as error:
         raise CheckpointError(
-            f"the architecture {architecture.name} fails with these weights: {type(error).__name__}: {error}"
+            f"the architecture {architecture.name} fails with these weights: {reason_of(error)}"
         ) from error
     shape, reason = parts.output_shape(contents)
     if outputs.shape != (1, *shape):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, SeqshellError
+from seqshell.core.errors import CheckpointError, SeqshellError, reason_of
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry
 from seqshell.models.ownership import known_as, missing
@@ -47,7 +47,7 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = Non
     except SeqshellError:
         raise
     except Exception as error:
-        raise CheckpointError(f"the tokenizer {name} cannot be read: {type(error).__name__}: {error}") from error
+        raise CheckpointError(f"the tokenizer {name} cannot be read: {reason_of(error)}") from error
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: Any, field: str, noun: str) -> None:

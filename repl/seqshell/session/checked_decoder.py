@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder, SourceDecoder
-from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.errors import PluginError, SeqshellError, reason_of
 from seqshell.core.model import Model
 from seqshell.core.state import State, map_leaves
 from seqshell.core.tokenizers import BOS
@@ -127,12 +127,7 @@ class CheckedDecoder:
             return error
         details = "".join(traceback.format_exception(error))
         owner = str(self._model.header.get("owner", ""))
-        return PluginError(f"the model {self._model.name} failed: {reason(error)}", plugin=owner, details=details)
-
-
-def reason(error: Exception | SystemExit) -> str:
-    """An exception from a plugin's code, on one line."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return PluginError(f"the model {self._model.name} failed: {reason_of(error)}", plugin=owner, details=details)
 
 
 def detached(leaf: Any) -> Any:

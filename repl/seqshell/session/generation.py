@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import PluginError, SeqshellError, UsageError
+from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
 from seqshell.core.events import Finished, Token
 from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.probabilities import log_probs
-from seqshell.session.checked_decoder import detached, reason
+from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
@@ -169,7 +169,7 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterat
         details = "".join(traceback.format_exception(error))
         owner = type(strategy).__module__.partition(".")[0]
         raise PluginError(
-            f"the strategy {strategy.name} of {owner} failed: {reason(error)}", plugin=owner, details=details
+            f"the strategy {strategy.name} of {owner} failed: {reason_of(error)}", plugin=owner, details=details
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.errors import CheckpointError, UsageError, reason_of
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
@@ -43,7 +43,7 @@ def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> 
     except UsageError as error:
         raise CheckpointError(f"{path.name} needs a sampler or strategy that is missing: {error.message}") from None
     except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} is damaged: {type(error).__name__}: {error}") from error
+        raise CheckpointError(f"{path.name} is damaged: {reason_of(error)}") from error
 
 
 def _rebuild(

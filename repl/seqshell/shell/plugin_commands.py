@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.errors import PluginError, SeqshellError, reason_of
 from seqshell.core.events import Event, Notice, Quit, Table, Text, Token
-from seqshell.host.imports import reason
 
 if TYPE_CHECKING:
     from seqshell.host import PluginInfo, Registry
@@ -37,7 +36,7 @@ def plugin_command(
         notices.append(Notice(f"{what} was stopped by Ctrl-C", "warning"))
         raise
     except (Exception, SystemExit) as error:
-        message = f"{what} failed: {reason(error)}"
+        message = f"{what} failed: {reason_of(error)}"
         raise PluginError(
             message, plugin=owner.name, distribution=owner.distribution, details=traceback.format_exc()
         ) from error

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import PluginError, SeqshellError, UsageError
+from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
 from seqshell.core.model import Architecture, Task
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
@@ -58,7 +58,7 @@ def built(architecture: Architecture, config: Any) -> Built:
         try:
             own[name] = make(config, weights)
         except Exception as error:
-            raise PluginError(f"the decoder {name} cannot be built: {type(error).__name__}: {error}") from error
+            raise PluginError(f"the decoder {name} cannot be built: {reason_of(error)}") from error
     wrapped = wrap_module(architecture, module)
     return Built(config, module, wrapped, own)
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqshell.core.errors import SeqshellError
+from seqshell.core.errors import SeqshellError, reason_of
 from seqshell.testing.check import Found
 
 SAFETENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "  # without a tensor
@@ -50,5 +50,5 @@ def _seen(offered: Any, path: Path, options: dict[str, Any]) -> str:
     except SeqshellError as error:
         return f"an error of several lines: {error.message!r:.200}" if "\n" in error.message else ""
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return reason_of(error)
     return "" if found is None else f"a {type(found).__name__} was made of it"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from seqshell.core.errors import CheckpointError, VocabularyError
+from seqshell.core.errors import CheckpointError, VocabularyError, reason_of
 from seqshell.core.tokenizers import SPECIALS
 from seqshell.testing.check import Found, attempt
 
@@ -144,5 +144,5 @@ def _refuses(offered: type[Any]) -> Found:
         except CheckpointError:
             continue
         except Exception as error:
-            return Found(f"{type(error).__name__}: {error}", f"{name}={value!r}")
+            return Found(reason_of(error), f"{name}={value!r}")
     return Found()
