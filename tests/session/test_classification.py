@@ -308,28 +308,28 @@ def test_a_text_too_long_for_a_bidirectional_model_is_refused(monkeypatch):
 def test_a_model_with_invalid_outputs_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
     session = Session(model)
     before = session.classify("abc")
-    monkeypatch.setattr(session.decoder, "_feed", lambda inputs, state: (outputs, state))
+    monkeypatch.setattr(session._cursor.decoder, "_feed", lambda inputs, state: (outputs, state))
     with pytest.raises(PluginError, match=trouble):
         session.classify("ab")
     assert (session.text().text, session.label().probs) == ("abc", before.probs)
 
 
 def test_outputs_have_the_shape_of_the_task():
-    assert Session(tiny_classification_model(labels="abcde")).outputs().shape == (5,)
+    assert Session(tiny_classification_model(labels="abcde")).here.outputs[0].shape == (5,)
     language = tiny_model()
-    assert Session(language).outputs().shape == (language.tokenizer.size,)
+    assert Session(language).here.outputs[0].shape == (language.tokenizer.size,)
 
 
 def test_an_interrupt_while_reading_a_text_changes_nothing(monkeypatch):
     session = Session(tiny_classification_model())
     session.classify("abc")
-    feed = session.decoder._feed
+    feed = session._cursor.decoder._feed
 
     def interrupted(inputs, state):
         session.interrupt()
         return feed(inputs, state)
 
-    monkeypatch.setattr(session.decoder, "_feed", interrupted)
+    monkeypatch.setattr(session._cursor.decoder, "_feed", interrupted)
     with pytest.raises(UsageError, match="interrupted before the text was read"):
         session.classify("ab" * 100)
     assert session.text().text == "abc"

@@ -169,7 +169,7 @@ def test_special_tokens_are_never_drawn(joined):
 
     session = Session(tiny_model(tokenizer=Padded("_<?abcd")))
 
-    assert session._answers.excluded == {0, 1, 2}
+    assert session.excluded == {0, 1, 2}
     assert not set(joined(session.generate(200))) & set("_<?")
 
 

@@ -382,7 +382,7 @@ def test_an_encoder_fault_leaves_the_session_where_it_was(session, translated):
     def failing(source, lengths):
         raise RuntimeError("broken")
 
-    session.decoder._decoder = type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
+    session._cursor.decoder._decoder = type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(session.translate("the dog", 5))
     assert session.text().text == answer

@@ -4,53 +4,15 @@ import threading
 
 import pytest
 
-from seqshell.terminal.live_label import IncrementalReader, format_labels, typed_text
+from seqshell.terminal.live_label import format_labels, typed_text
 from seqshell.terminal.toolbar import toolbar_parts
 from seqshell.testing import tiny_classification_model, tiny_model
 from seqshell.testing.shell import shell_for
 
 
-def never():
-    return False
-
-
 def labels_of_answer(model, text):
     """The labels that an answer to the text has."""
     return format_labels(shell_for(model).session.classify(text).probs)
-
-
-# Reading
-
-
-def test_the_labels_of_a_line_are_those_of_its_answer():
-    session = shell_for(tiny_classification_model()).session
-    reader = IncrementalReader(session)
-    for text in ("a", "ab", "abc", "ab", "", "hab", "hab g"):
-        labels = reader.read(text, never)
-        assert session.position == 0
-        assert labels == (labels_of_answer(session.model, text) if text else ())
-
-
-def test_only_new_tokens_are_read(monkeypatch):
-    session = shell_for(tiny_classification_model()).session
-    reader, read = IncrementalReader(session), []
-    step = session.decoder.step
-    monkeypatch.setattr(
-        session.decoder, "step", lambda inputs, state: read.append(int(inputs[0])) or step(inputs, state)
-    )
-    for text in ("abc", "abcd", "abc", "abx"):
-        reader.read(text, never)
-    ids = session.model.tokenizer.encode
-    assert read == [*ids("abc"), *ids("d"), session.model.tokenizer.unk]
-
-
-@pytest.mark.parametrize("text", ["\u4e00", "a" * 3000], ids=["unknown", "long"])
-def test_unknown_and_long_texts_have_no_labels(text):
-    assert IncrementalReader(shell_for(tiny_classification_model()).session).read(text, never) == ()
-
-
-def test_reading_ends_when_it_is_stopped():
-    assert IncrementalReader(shell_for(tiny_classification_model()).session).read("abc", lambda: True) is None
 
 
 def test_the_second_label_is_shown_unless_it_is_unlikely():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import NDArray
 
 from seqshell.core.events import Branch, Moved, Score, Text, Top
 from seqshell.core.model import Model
@@ -119,6 +117,15 @@ class Session:
     @strategy.setter
     def strategy(self, strategy: Strategy) -> None:
         self._answers.strategy = strategy
+
+    @property
+    def excluded(self) -> frozenset[int]:
+        """The ids that are never drawn; at first PAD, BOS and UNK, if the tokenizer has them."""
+        return self._answers.excluded
+
+    @excluded.setter
+    def excluded(self, ids: Iterable[int]) -> None:
+        self._answers.excluded = frozenset(ids)
 
     @property
     def draws_unknown(self) -> bool:
@@ -263,18 +270,9 @@ class Session:
         """The text of each token of this branch; a character of several tokens belongs to the last of them."""
         return inspection.texts_to(self._cursor, self.here.node)
 
-    def outputs(self) -> NDArray[Any]:
-        """The outputs after the last token: logits [V], logits of labels [C] or a normalised forecast [K, F, Q]."""
-        return self._cursor.outputs()
-
     def ancestor(self, tokens: int) -> Snapshot:
         """The snapshot a number of tokens back."""
         return self._cursor.snapshot(self._cursor.timeline.ancestor(self.here.node, self.position - tokens))
-
-    @property
-    def decoder(self) -> CheckedDecoder:
-        """The model's decoder, which reports faults with the model's name."""
-        return self._cursor.decoder
 
     def top(self, k: int = 10) -> Top:
         """The k most likely next tokens, for the model and after the chain. UsageError if it predicts none here."""

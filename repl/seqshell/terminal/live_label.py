@@ -6,60 +6,19 @@ import threading
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.buffer import Buffer
-
-from seqshell.core.errors import SeqshellError
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
     from seqshell.session import Session
+    from seqshell.session.tasks.incremental_labels import IncrementalLabels
     from seqshell.shell.shell import Shell
 
-MOST_TOKENS = 2000  # of a line; a longer one gets no live label
 SECOND_LABEL = 0.05  # the second label is shown if its probability is at least this
 COMMAND = "/classify "
-
-
-class IncrementalReader:
-    """Classifies a line while it is typed, without changing the session. Each call steps over the new tokens only.
-
-    Snapshots are never written to and decoder calls are pure, so it may run in its own thread, one call at a time.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self._ids: list[int] = []
-        self._steps: list[tuple[Any, Any]] = []  # outputs [1, C] and the state after each of the ids
-
-    def read(self, text: str, stopped: Callable[[], bool]) -> tuple[str, ...] | None:
-        """Return the labels of the text, as `format_labels` does.
-
-        Empty if the model cannot read the text; None if `stopped` returns True before the end.
-        """
-        import numpy as np
-
-        try:
-            ids, _ = self.session.behaviour.read_text(text, "skip")
-        except SeqshellError:
-            return ()
-        if not ids or len(ids) > MOST_TOKENS:
-            return ()
-        same = next(
-            (place for place, (new, old) in enumerate(zip(ids, self._ids, strict=False)) if new != old),
-            min(len(ids), len(self._ids)),
-        )
-        del self._ids[same:], self._steps[same:]
-        decoder = self.session.decoder
-        for token in ids[same:]:
-            if stopped():
-                return None
-            state = self._steps[-1][1] if self._steps else decoder.initial_state(1)
-            self._steps.append(decoder.step(np.array([token], np.int64), state))
-            self._ids.append(token)
-        return format_labels(self.session.behaviour.probabilities(self._steps[-1][0][0]))
 
 
 def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
@@ -73,11 +32,7 @@ def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 
 def label_so_far(session: Session) -> tuple[str, ...]:
     """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
-    return (
-        format_labels(session.behaviour.probabilities(session.outputs()))
-        if session.model.labels and session.position
-        else ()
-    )
+    return format_labels(session.label().probs) if session.model.labels and session.position else ()
 
 
 def typed_text(line: str) -> str:
@@ -97,7 +52,8 @@ class LiveLabel:
         self._buffer = buffer
         self._application = application
         self._get_shell = get_shell
-        self._reader: IncrementalReader | None = None
+        self._session: Session | None = None
+        self._reader: IncrementalLabels | None = None
         self._lock = threading.Lock()
         self._pending: str | None = None  # typed but not yet read
         self._is_running = False
@@ -126,8 +82,10 @@ class LiveLabel:
         if not text or session is None or not session.model.labels or not session.model.causal:
             self.clear()
             return
-        if self._reader is None or self._reader.session is not session:
-            self._reader = IncrementalReader(session)
+        if self._session is not session:
+            from seqshell.session.tasks.incremental_labels import IncrementalLabels
+
+            self._session, self._reader = session, IncrementalLabels(session.behaviour)
         with suppress(RuntimeError):  # the buffer was changed while no prompt is running
             loop = get_running_loop()
             with self._lock:
@@ -147,7 +105,8 @@ class LiveLabel:
                     return
             labels: tuple[str, ...] | None = ()
             with suppress(Exception):  # if the model fails, the error appears when the line is sent
-                labels = reader.read(text, lambda: self._pending is not None)
+                probs = reader.read(text, lambda: self._pending is not None)
+                labels = None if probs is None else format_labels(probs)
             if labels is not None:
                 with suppress(RuntimeError):  # the prompt has ended
                     loop.call_soon_threadsafe(self._show, text, labels)
