@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -19,29 +18,23 @@ from seqshell.core.tokenizers import BOS
 from seqshell.session.timeline import Read
 
 
-@dataclass(frozen=True)
-class OutputRules:
-    """What the outputs of a model must look like. shape: of one row, [V] for logits of tokens.
+class CheckedDecoder:
+    """A model's Decoder that checks what it returns. Where [B, V] is written, the shape is [B, *shape].
 
-    allows_impossible: -inf is valid (an impossible token) if at least one value of each row is finite; else every value
-    must be finite. noun: what a value is called in error messages.
+    allows_impossible: -inf is valid, for an impossible token, if at least one value of each row is finite; else every
+    value must be finite. noun: what a value is called in error messages.
     """
 
-    shape: tuple[int, ...]
-    allows_impossible: bool = True
-    noun: str = "logits"
-
-
-class CheckedDecoder:
-    """A model's Decoder that checks what it returns. Where [B, V] is written, the shape is [B, *shape]."""
-
-    def __init__(self, model: Model, decoder: Decoder, rules: OutputRules) -> None:
+    def __init__(
+        self, model: Model, decoder: Decoder, shape: tuple[int, ...], allows_impossible: bool, noun: str
+    ) -> None:
         self._model = model
         self._decoder = decoder
         self._step = decoder.step
         self._feed = decoder.feed
-        self._rules = rules
-        self.shape = rules.shape
+        self._allows_impossible = allows_impossible
+        self._noun = noun
+        self.shape = shape
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...]. PluginError if the model fails."""
@@ -112,7 +105,7 @@ class CheckedDecoder:
         elif np.isnan(outputs).any():
             trouble = "returned NaN"
         elif not self._is_finite_enough(np.isfinite(outputs)) or np.isposinf(outputs).any():
-            trouble = f"returned infinite {self._rules.noun}"
+            trouble = f"returned infinite {self._noun}"
         if trouble:
             raise PluginError(
                 f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", ""))
@@ -120,7 +113,7 @@ class CheckedDecoder:
 
     def _is_finite_enough(self, finite: NDArray[np.bool_]) -> bool:
         """finite: [B, *shape]."""
-        return bool((finite.any(-1) if self._rules.allows_impossible else finite).all())
+        return bool((finite.any(-1) if self._allows_impossible else finite).all())
 
     def _failed(self, error: Exception | SystemExit) -> SeqshellError:
         if isinstance(error, SeqshellError):

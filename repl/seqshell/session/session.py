@@ -15,7 +15,6 @@ from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import resolve
 from seqshell.session import inspection, restoring, saving
 from seqshell.session.answers import Answer, Answers
-from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.snapshots import Snapshot
@@ -46,8 +45,7 @@ class Session:
         samplers, strategies = samplers or {}, strategies or {}
         strategy = parse_strategy(spec.strategy, {Greedy.name: Greedy, Sample.name: Sample, **strategies})
         self.model = model = kind.prepared(model)
-        decoder = CheckedDecoder(model, kind.decoder(model), kind.output_rules(model))
-        self._cursor = cursor = Cursor(model, decoder, snapshot_mb * MB)
+        self._cursor = cursor = Cursor(model, kind.checked_decoder(model), snapshot_mb * MB)
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
         self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
         self.behaviour = behaviour = kind(cursor, navigator, self._answers)

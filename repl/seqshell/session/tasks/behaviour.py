@@ -13,9 +13,10 @@ from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
 from seqshell.core.sampling import Strategy
 from seqshell.core.tokenizers import Tokenizer
+from seqshell.models.task_parts.parts import Contents, parts_of
 from seqshell.session import inspection
 from seqshell.session.answers import Answer, Answers
-from seqshell.session.checked_decoder import OutputRules
+from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.navigation import Navigator
@@ -29,11 +30,14 @@ class TaskBehaviour:
 
     does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot
     Y; ADVICE". drops_separator: the text of a session begins with its first word, not with the separator before it.
+    allows_impossible, output_noun: see CheckedDecoder.
     """
 
-    does: ClassVar[str] = "has a task that this session does not know"
-    advice: ClassVar[str] = "/models lists the models"
+    does: ClassVar[str]
+    advice: ClassVar[str]
     drops_separator: ClassVar[bool] = True
+    allows_impossible: ClassVar[bool] = True
+    output_noun: ClassVar[str] = "logits"
 
     def __init__(self, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
         self.model = cursor.model
@@ -54,9 +58,11 @@ class TaskBehaviour:
         return model.decoder
 
     @classmethod
-    def output_rules(cls, model: Model) -> OutputRules:
-        """The shape of the outputs after a token, and which values are valid."""
-        return OutputRules((model.tokenizer.size,))
+    def checked_decoder(cls, model: Model) -> CheckedDecoder:
+        """The same, with outputs that are checked by the rules of the task."""
+        contents = Contents(model.tokenizer, model.source_tokenizer, model.labels, model.series)
+        shape, _ = parts_of(model.task).output_shape(contents)
+        return CheckedDecoder(model, cls.decoder(model), shape, cls.allows_impossible, cls.output_noun)
 
     @staticmethod
     def stands_alone(timeline: Timeline, node: int) -> bool:

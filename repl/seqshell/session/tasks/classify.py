@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Label
-from seqshell.core.model import Model
 from seqshell.core.truncation import Cut
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session import attribution, inspection
-from seqshell.session.checked_decoder import OutputRules
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.timeline import Timeline
 from seqshell.session.word_alignment import words_of
@@ -31,11 +29,7 @@ class ClassifyBehaviour(TaskBehaviour):
 
     does = "labels whole texts"
     advice = "write a text, or use /classify"
-
-    @classmethod
-    def output_rules(cls, model: Model) -> OutputRules:
-        """One logit per label; no label is impossible."""
-        return OutputRules((len(model.labels),), allows_impossible=False)
+    allows_impossible = False
 
     @staticmethod
     def stands_alone(timeline: Timeline, node: int) -> bool:

@@ -21,7 +21,6 @@ from seqshell.core.number_text import as_rows, as_text, counted
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.text_files import read_file
 from seqshell.core.tokenizers import Tokenizer
-from seqshell.session.checked_decoder import OutputRules
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
@@ -36,6 +35,8 @@ class ForecastBehaviour(TaskBehaviour):
 
     does = "forecasts numbers"
     advice = "write values, or use /forecast"
+    allows_impossible = False
+    output_noun = "values"
     _has_noted_window = False
 
     @classmethod
@@ -47,13 +48,6 @@ class ForecastBehaviour(TaskBehaviour):
     def decoder(cls, model: Model) -> Decoder:
         """A decoder that looks up the values of ids."""
         return ValueDecoder(model.decoder, cast(Values, model.tokenizer), _series(model))
-
-    @classmethod
-    def output_rules(cls, model: Model) -> OutputRules:
-        """Horizon, columns and quantiles; every value is finite."""
-        series = _series(model)
-        shape = (series.horizon, len(series.columns), max(1, len(series.quantiles)))
-        return OutputRules(shape, allows_impossible=False, noun="values")
 
     def answer(self, text: str, settings: SettingValues) -> Iterator[Event]:
         """Observe the values of the message, or of the file named by @FILE, then forecast `horizon` steps.
