@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
-from seqshell.core.number_text import as_rows, as_text, read_rows
+from seqshell.core.number_text import as_rows, read_rows
 from seqshell.core.series_tokenizer import Values
+from seqshell.core.text_output import exact
 
 ONE, TWO = ("OT",), ("load", "OT")
 TABLE = """date,load,wind,OT
@@ -126,7 +127,7 @@ def test_a_row_that_was_read_before_is_the_same_token():
 
 
 def test_numbers_are_written_as_short_as_they_can_be():
-    assert [as_text(value) for value in (10.0, 9.8, -0.5, 1e22, 0.1 + 0.2)] == [
+    assert [exact(value) for value in (10.0, 9.8, -0.5, 1e22, 0.1 + 0.2)] == [
         "10",
         "9.8",
         "-0.5",

@@ -14,6 +14,7 @@ from typing import Any
 from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.sanitize import safe
+from seqshell.core.text_output import counted
 from seqshell.host import PluginInfo, Policy, Registry, entry_points
 from seqshell.host.builtin import load_registry
 from seqshell.host.entry_points import normalized
@@ -57,7 +58,7 @@ def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
         checks = [check for result in results for check in result.checks]
         num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)
         passed = f"{num_failed} of {len(checks)} checks failed" if num_failed else f"all {len(checks)} checks passed"
-        warnings = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
+        warnings = f", {counted(num_warnings, 'warning')}" if num_warnings else ""
         out.write(f"{passed}{warnings}\n")
     return int(bool(num_failed))
 

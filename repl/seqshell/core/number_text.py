@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqshell.core.errors import UsageError, VocabularyError
+from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
 GAPS = ("nan", "na", "n/a", "null", "none", "-", "--", "?", ".")  # how tables write that there is no value
@@ -32,11 +33,6 @@ class _Line:
     number: int
     text: str
     start: int
-
-
-def as_text(value: float) -> str:
-    """The shortest text that means the number: 9.8, 10, 1e+22."""
-    return repr(float(value)).removesuffix(".0")
 
 
 def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:
@@ -159,8 +155,3 @@ def _value(cell: _Cell, where: str, text: str) -> float:
             else f"{cell.text[:40]} is too large ({where})"
         )
     raise VocabularyError(reason, text=text, positions=places)
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with its thing: 1 value, 3 values."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

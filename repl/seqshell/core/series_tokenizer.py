@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.number_text import Row, as_text, read_rows
+from seqshell.core.number_text import Row, read_rows
+from seqshell.core.text_output import exact
 from seqshell.core.tokenizers import Json
 
 
@@ -76,7 +77,7 @@ class Values:
 
     def piece(self, token: int) -> bytes:
         """A row as text, with what stands before it."""
-        return (self.separator + " ".join(map(as_text, self._rows[token]))).encode()
+        return (self.separator + " ".join(map(exact, self._rows[token]))).encode()
 
     def to_json(self) -> dict[str, Any]:
         """The columns: the rows belong to a session."""

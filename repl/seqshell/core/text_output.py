@@ -1,4 +1,4 @@
-"""Formats values as plain text: cells, columns, probabilities, rows of numbers."""
+"""Formats values as plain text: cells, columns, counts, probabilities, rows of numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def cell(value: Any) -> str:
-    """A value as a cell of a table."""
+def cell(value: Any, floats: str = ".6g") -> str:
+    """A value as people read it, such as a cell of a table: on, off, 0.333333. floats: the format of floating-point numbers."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return format(value, floats)
+    if isinstance(value, tuple | list):
+        return " ".join(cell(each, floats) for each in value)
     return "" if value is None else str(value)
+
+
+def exact(value: Any) -> str:
+    """A value as the user may write it, without loss: on, off, 0.8, 10, 1e+22."""
+    return repr(float(value)).removesuffix(".0") if isinstance(value, float) else cell(value)
+
+
+def counted(number: int, thing: str = "token") -> str:
+    """A number with its noun: 1 token, 1,000 tokens."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def columns(rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import UsageError
 from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import SAMPLER_STAGES, build, settings_of, stage_of
+from seqshell.core.text_output import exact
 
 if TYPE_CHECKING:
     from seqshell.core.sampling import Sampler, Strategy  # numpy would slow down the first prompt
@@ -200,10 +201,6 @@ def _format_stage(sampler: Sampler, available: Available) -> str:
 
 
 def _format_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return repr(value).removesuffix(".0")
     if isinstance(value, str):
         return value if re.fullmatch(r'[^\s,"]+', value) else json.dumps(value, ensure_ascii=False)
-    return str(value)
+    return exact(value)

@@ -24,10 +24,10 @@ from seqshell.core.events import (
     Text,
     Top,
 )
+from seqshell.core.text_output import cell, counted
 from seqshell.terminal import forecast_chart, label_bars, saliency_bars, tables
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
-from seqshell.terminal.token_stream import counted
 
 TAIL_ROWS = 4  # of the window, for the end of a text whose lines are long
 
@@ -130,13 +130,7 @@ class Drawing:
 
 def shown(value: Any) -> str:
     """A value of a setting or a cell, as the user would write it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, tuple | list):
-        return " ".join(shown(each) for each in value) or "none"
-    return "" if value is None else str(value) or "none"
+    return "" if value is None else cell(value) or "none"
 
 
 def draw_moved(printer: Printer, moved: Moved) -> None:
@@ -184,8 +178,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else cell(value)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seqshell.core.events import Finished, Label, Token, Translation
-from seqshell.core.text_output import in_one_line
+from seqshell.core.text_output import counted, in_one_line
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
@@ -26,11 +26,6 @@ TRANSLATION_HINTS = (
 )
 LABEL_HINT = "/classify --explain TEXT shows why, /undo goes back"
 Get = Callable[[str], Any]
-
-
-def counted(number: int, thing: str = "token") -> str:
-    """Format a number with its noun: 1 token, 1,000 tokens."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 class TokenStream:

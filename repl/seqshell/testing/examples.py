@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder, SourceDecoder
 from seqshell.core.model import Task
 from seqshell.core.state import State
+from seqshell.core.text_output import counted
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 
 VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
@@ -84,12 +85,8 @@ class Example:
 
     def __str__(self) -> str:
         """2 rows of 1 step [[9], [6]]."""
-        read = f"{_counted(self.batch, 'row')} of {_counted(self.steps, 'step')} {np.round(self.inputs, 2).tolist()}"
+        read = f"{counted(self.batch, 'row')} of {counted(self.steps, 'step')} {np.round(self.inputs, 2).tolist()}"
         return f"{read}, sources {self.sources.tolist()}" if self.has_sources else read
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def example_for(task: Task) -> Example:

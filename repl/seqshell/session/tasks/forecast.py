@@ -17,9 +17,10 @@ from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
 from seqshell.core.model import Model, Series
-from seqshell.core.number_text import as_rows, as_text, counted
+from seqshell.core.number_text import as_rows
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.text_files import read_file
+from seqshell.core.text_output import counted, exact
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.value_decoder import ValueDecoder
@@ -198,7 +199,7 @@ class ForecastBehaviour(TaskBehaviour):
     def _advice(self) -> str:
         """What to type, with the first values of the checkpoint's example."""
         series = self._series
-        rows = [" ".join(map(as_text, row)) for row in series.example[: max(1, EXAMPLE_VALUES // len(series.columns))]]
+        rows = [" ".join(map(exact, row)) for row in series.example[: max(1, EXAMPLE_VALUES // len(series.columns))]]
         example = f", such as {' '.join(rows)}" if rows else ""
         each = f", {len(series.columns)} for each step ({', '.join(series.columns)})" if len(series.columns) > 1 else ""
         return f"write values separated by spaces or commas{each}, oldest first{example}"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Series
-from seqshell.core.number_text import as_text
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
+from seqshell.core.text_output import exact
 
 MAX_DEVIATION = 1e6  # standard deviations from the mean of the training data; anything beyond is an error in the input
 
@@ -51,7 +51,7 @@ class ValueDecoder:
             column = far[0][-1]
             name, mean, std = self._series.columns[column], self._mean[column], self._std[column]
             raise UsageError(
-                f"{as_text(rows[tuple(far[0])])} is too far from the training data: "
+                f"{exact(rows[tuple(far[0])])} is too far from the training data: "
                 f"{name} has the mean {mean:.4g} and the standard deviation {std:.4g}"
             )
         single: NDArray[np.float32] = normalised.astype(np.float32)

@@ -10,6 +10,7 @@ from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Data, Event, Label, Notice, Translation
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
+from seqshell.core.text_output import counted
 from seqshell.session.tasks.translate_file import Failed
 from seqshell.shell.commands.output_files import write_text
 
@@ -64,7 +65,7 @@ def answer_lines(
         missing = f", {num_failed:,} could not be" if num_failed else ""
         rest = f", {len(sources) - len(answers):,} not reached" if len(answers) < len(sources) else ""
         number = len(answers) - num_failed
-        said = f"{number:,} line{'' if number == 1 else 's'} {telling.done}{telling.remark(answers)}{missing}{rest}"
+        said = f"{counted(number, 'line')} {telling.done}{telling.remark(answers)}{missing}{rest}"
         return Notice(said + (f" · written to {file}" if file else ""))
 
     try:

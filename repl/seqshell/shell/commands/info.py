@@ -13,6 +13,7 @@ from seqshell.core.events import Data, Event, Text
 from seqshell.core.model import Architecture, Model, Series
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import named_leaves
+from seqshell.core.text_output import cell
 from seqshell.shell.commands.arguments import words
 
 if TYPE_CHECKING:
@@ -104,9 +105,7 @@ def _said(value: Any) -> str:
         )
     if isinstance(value, list):
         return ", ".join(map(_said, value))
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return cell(value, ".4g")
 
 
 def source_file(architecture: Architecture) -> str:

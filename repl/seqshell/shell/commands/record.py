@@ -11,6 +11,7 @@ from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
 from seqshell.shell.commands.script import file_name
 from seqshell.shell.setting_specs import SHELL_SETTINGS
@@ -100,6 +101,4 @@ def _loadable(model: Model, shell: Shell) -> str:
 
 def _written(value: Any) -> str:
     """A value as /set reads it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else exact(value)

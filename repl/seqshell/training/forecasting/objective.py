@@ -14,8 +14,8 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture, Series
-from seqshell.core.number_text import as_text
 from seqshell.core.state import State
+from seqshell.core.text_output import exact
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.training.forecasting.baselines import find_season
@@ -249,7 +249,7 @@ def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tup
 
 def _as_line(rows: Any) -> str:
     """Rows [M, F] as one may type them."""
-    return " ".join(as_text(float(f"{value:.{DIGITS}g}")) for value in np.asarray(rows).ravel().tolist())
+    return " ".join(exact(float(f"{value:.{DIGITS}g}")) for value in np.asarray(rows).ravel().tolist())
 
 
 def _steps(number: int) -> str:
