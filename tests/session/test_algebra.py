@@ -388,9 +388,9 @@ class SessionAgainstReference(RuleBasedStateMachine):
         assert (self.session.seed, self.session.retry) == (self.seed, self.line.retry)
         assert here.state.tobytes() == expected.state.tobytes()
         assert here.outputs.tobytes() == expected.outputs.tobytes()
-        assert self.session._cursor.context(Draw()).generated == expected.generated
+        assert self.session.behaviour.cursor.context(Draw()).generated == expected.generated
         memory = expected.memory if expected.chain == self.chain else (None,) * len(self.chain)
-        for mine, theirs in zip(self.session._cursor.memories(self.chain), memory, strict=True):
+        for mine, theirs in zip(self.session.behaviour.cursor.memories(self.chain), memory, strict=True):
             assert (mine is None) == (theirs is None)
             assert mine is None or (mine[1] == theirs[1] and mine[0].tobytes() == theirs[0].tobytes())
 

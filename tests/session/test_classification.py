@@ -290,9 +290,7 @@ def test_models_of_other_tasks_do_not_classify(other):
 def test_a_text_too_long_for_a_bidirectional_model_is_refused(monkeypatch):
     monkeypatch.setattr("seqshell.session.tasks.classify.MAX_AT_ONCE", 10)
     session = Session(tiny_classification_model(causal=False))
-    with pytest.raises(
-        UsageError, match="the text has 11 tokens; tiny reads a text at once, and at most 10 tokens of it"
-    ):
+    with pytest.raises(UsageError, match="the text has 11 tokens; tiny reads at most 10"):
         session.classify("abcdefghabc")
     Session(tiny_classification_model()).classify("abcdefghabc")
 
@@ -306,9 +304,11 @@ def test_a_text_too_long_for_a_bidirectional_model_is_refused(monkeypatch):
     ],
 )
 def test_a_model_with_invalid_outputs_is_named_and_nothing_moves(model, monkeypatch, outputs, trouble):
+    feed, fails = model.decoder.feed, []
+    monkeypatch.setattr(model.decoder, "feed", lambda inputs, state: (outputs, state) if fails else feed(inputs, state))
     session = Session(model)
     before = session.classify("abc")
-    monkeypatch.setattr(session._cursor.decoder, "_feed", lambda inputs, state: (outputs, state))
+    fails.append(True)
     with pytest.raises(PluginError, match=trouble):
         session.classify("ab")
     assert (session.text().text, session.label().probs) == ("abc", before.probs)
@@ -321,15 +321,16 @@ def test_outputs_have_the_shape_of_the_task():
 
 
 def test_an_interrupt_while_reading_a_text_changes_nothing(monkeypatch):
-    session = Session(tiny_classification_model())
-    session.classify("abc")
-    feed = session._cursor.decoder._feed
+    model = tiny_classification_model()
+    feed = model.decoder.feed
 
     def interrupted(inputs, state):
         session.interrupt()
         return feed(inputs, state)
 
-    monkeypatch.setattr(session._cursor.decoder, "_feed", interrupted)
+    monkeypatch.setattr(model.decoder, "feed", interrupted)
+    session = Session(model)
+    session.classify("abc")  # one chunk, which was read before the interrupt
     with pytest.raises(UsageError, match="interrupted before the text was read"):
         session.classify("ab" * 100)
     assert session.text().text == "abc"

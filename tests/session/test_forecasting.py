@@ -316,7 +316,7 @@ def test_an_interrupt_ends_a_stepped_forecast_early():
             session.interrupt()
         return step(inputs, state)
 
-    session._cursor.decoder._step = interrupting
+    model.decoder.step = interrupting
     assert len(session.forecast(100).values) == 4
 
 

@@ -193,6 +193,6 @@ def test_a_long_session_stays_within_its_budget_and_can_go_back_anywhere(joined)
     text = "abc" * 100 + joined(session.respond("abc" * 100, 20_000))
     session.rewind(777)
 
-    assert session._cursor.store.bytes <= 250_000 * 17 / 16
+    assert session.behaviour.cursor.store.bytes <= 250_000 * 17 / 16
     assert session.tail == "\n".join(text[:777].split("\n")[-2:])
     assert joined(session.generate(500)) == text[777:1277]

@@ -110,7 +110,7 @@ def test_many_translations_stay_within_the_budget(new_translator, translated, fi
     for _ in range(300):
         translated(session.translate("the dog i love .", 5))
 
-    assert session._cursor.store.bytes < 25_000
+    assert session.behaviour.cursor.store.bytes < 25_000
     before = session.ids()
     session.undo(250)
     assert session.ids() == before

@@ -145,7 +145,7 @@ def test_a_new_session_is_saved_and_restored(path, joined):
 
 
 def test_a_session_with_an_aborted_answer_is_saved(session, path, joined):
-    session._cursor.timeline.begin_run(session.here.node, 99, Read.DRAWN, Draw())
+    session.behaviour.cursor.timeline.begin_run(session.here.node, 99, Read.DRAWN, Draw())
 
     assert joined(saved(session, path).generate(9)) == joined(session.generate(9))
 

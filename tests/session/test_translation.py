@@ -17,7 +17,6 @@ from seqshell.session import Session
 from seqshell.session.tasks import translate
 from seqshell.session.timeline import Read
 from seqshell.testing import tiny_model
-from seqshell.testing.tiny_models import TinyTranslator
 
 
 @pytest.fixture
@@ -88,9 +87,9 @@ def test_the_same_text_has_the_same_translation_whatever_was_before(session, tra
 def test_constant_leaves_are_one_array_in_all_snapshots_of_a_translation(session, translated, firsts):
     for strategy in ("sample", "firsts", firsts(together=True)):
         finished = translated(session.translate("the dog", 9, strategy=strategy))
-        timeline = session._cursor.timeline
+        timeline = session.behaviour.cursor.timeline
         nodes = [timeline.ancestor(session.here.node, depth) for depth in range(finished.num_tokens + 1)]
-        states = [session._cursor.snapshot(node).state for node in nodes]
+        states = [session.behaviour.cursor.snapshot(node).state for node in nodes]
         assert len(nodes) > 3
         assert len({id(state.encoded) for state in states}) == len({id(state.mask) for state in states}) == 1
         assert all(leaf.base is None or leaf.base.nbytes == leaf.nbytes for state in states for leaf in state)
@@ -99,7 +98,7 @@ def test_constant_leaves_are_one_array_in_all_snapshots_of_a_translation(session
 def test_the_translation_of_a_search_is_committed_with_its_states(new_translator, translated):
     session = new_translator()
     finished = translated(session.translate("the dog", 9, strategy="firsts"))
-    timeline = session._cursor.timeline
+    timeline = session.behaviour.cursor.timeline
 
     assert timeline.read[timeline.run_of(session.here.node)] == Read.FOUND
     again = new_translator()
@@ -188,7 +187,7 @@ def test_a_beam_commits_its_best_answer_and_regenerate_gives_its_candidates(join
         == translated(session.translate("the dog", 9, strategy="greedy")).answer
     )
     states = [
-        session._cursor.snapshot(session._cursor.timeline.ancestor(session.here.node, depth)).state
+        session.behaviour.cursor.snapshot(session.behaviour.cursor.timeline.ancestor(session.here.node, depth)).state
         for depth in range(session.position + 1)
     ]
     assert len({id(state.encoded) for state in states}) == 1
@@ -274,7 +273,7 @@ def test_regenerating_starts_from_the_root_wherever_the_session_is(session, tran
     session.undo()
 
     assert session.position == 0
-    assert session._cursor.timeline.source(session.here.node) is None
+    assert session.behaviour.cursor.timeline.source(session.here.node) is None
 
 
 def test_regenerating_with_a_search_gives_its_best_answers(new_translator, translated, firsts):
@@ -330,7 +329,7 @@ def test_an_interrupt_ends_a_search_between_two_steps(session, translated, first
 
     assert (finished.answer, finished.stop, session.position) == ("", "interrupt", 0)
     session.undo()
-    assert session._cursor.timeline.source(session.here.node) is None
+    assert session.behaviour.cursor.timeline.source(session.here.node) is None
 
 
 def test_rewinding_to_a_text_finds_words_of_the_translation(new_translator, translated):
@@ -373,16 +372,16 @@ def test_a_source_that_is_too_long_is_refused(session, monkeypatch, translated):
 def test_a_source_in_an_unknown_script_is_refused(session):
     with pytest.raises(VocabularyError, match="tiny knows nothing of 'привет'"):
         session.translate("привет")
-    assert session._cursor.timeline.num_runs == 1
+    assert session.behaviour.cursor.timeline.num_runs == 1
 
 
-def test_an_encoder_fault_leaves_the_session_where_it_was(session, translated):
+def test_an_encoder_fault_leaves_the_session_where_it_was(session, translated, monkeypatch):
     answer = translated(session.translate("the cat", 5)).answer
 
     def failing(source, lengths):
         raise RuntimeError("broken")
 
-    session._cursor.decoder._decoder = type("Broken", (TinyTranslator,), {"encode": staticmethod(failing)})(4, 4)
+    monkeypatch.setattr(session.model.decoder, "encode", failing)
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(session.translate("the dog", 5))
     assert session.text().text == answer

@@ -296,7 +296,7 @@ class SessionAgainstReference(RuleBasedStateMachine):
 
     def candidates_at(self, root):
         """The branches that hold an empty answer from a root."""
-        nodes = {branch.name: branch for branch in self.session._navigator.branches}
+        nodes = {branch.name: branch for branch in self.session.behaviour.navigator.branches}
         return {
             name for name, branch in nodes.items() if branch.node == branch.point and self.lines[name].place == root
         }
@@ -322,7 +322,7 @@ class SessionAgainstReference(RuleBasedStateMachine):
         assert [leaf.tobytes() for leaf in leaves(here.state)] == [leaf.tobytes() for leaf in leaves(state)]
         assert here.outputs.tobytes() == outputs.tobytes()
         assert self.session.text().text == "".join(place.text).removeprefix(" ")
-        assert self.session._cursor.context(Draw()).generated == len(place.ids)
+        assert self.session.behaviour.cursor.context(Draw()).generated == len(place.ids)
 
     @invariant()
     def the_attention_equals_the_recomputed_one(self):

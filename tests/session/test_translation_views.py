@@ -38,7 +38,7 @@ def test_attention_is_the_same_without_snapshots_and_after_a_rewind(new_translat
     translated(session.translate("the dog", 5))
     before = session.attention()
     session.snapshot_mb = 0
-    session._cursor.store.count()
+    session.behaviour.cursor.store.count()
     assert session.attention().weights.tobytes() == before.weights.tobytes()
     session.rewind(2)
     assert session.attention().weights.tobytes() == before.weights[:2].tobytes()
@@ -92,7 +92,7 @@ def test_a_translation_is_scored_with_its_end_and_nothing_moves(new_translator, 
 
     assert score.log_prob == pytest.approx(total)
     assert [token.text for token in score.tokens] == [" le", " chien", ""]
-    assert session._cursor.timeline.num_runs == 1
+    assert session.behaviour.cursor.timeline.num_runs == 1
     for pair in (("", "le"), ("the", " ")):
         with pytest.raises(UsageError, match="cannot score an empty text"):
             session.score_translation(*pair)

@@ -158,7 +158,7 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterat
             if isinstance(step, Advanced):
                 token = int(step.tokens[0])
                 if not 0 <= token < size:
-                    raise ValueError(f"it chose the id {token}, and the vocabulary has {size}")
+                    raise ValueError(f"it chose the id {token}; the vocabulary has the ids 0 to {size - 1}")
                 yield token, step.state, step.outputs, step.memories[0]
             else:
                 end.best = step.best

@@ -94,8 +94,8 @@ class ClassifyBehaviour(TaskBehaviour):
         whole = self.encode(words, unknown) if words else []
         ids = self._cut(whole)
         if not self.model.causal and len(ids) > MAX_AT_ONCE:
-            limit = f"{self.model.name} reads a text at once, and at most {MAX_AT_ONCE:,} tokens of it"
-            raise UsageError(f"the text has {len(ids):,} tokens; {limit}", code="too_long")
+            message = f"the text has {len(ids):,} tokens; {self.model.name} reads at most {MAX_AT_ONCE:,}"
+            raise UsageError(message, code="too_long")
         return ids, self._cut.gap(len(whole))
 
     def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
