@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, VocabularyError
+from seqshell.core.number_text import is_gap, read_rows
 from seqshell.training.forecasting.data import read_series, scale_of, split_rows
 from seqshell.training.recipes.settings import DataSettings
 
@@ -129,3 +130,20 @@ def test_values_are_normalised_by_mean_and_standard_deviation_and_back():
 
     assert scale.normalised(values).tolist() == [[-1, 0], [1, 0]]  # a column that never changes is not stretched
     assert scale.restored(scale.normalised(values)).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(
+    "cell", ["", " ", "nan", "NaN", "-nan", "+nan", "NA", "n/a", "null", "None", "-", "--", "?", "."]
+)
+def test_training_and_sessions_refuse_the_same_words_for_a_missing_value(cell, tmp_path):
+    table = f"date,value\n2020-01-01,1\n2020-01-02,{cell}\n2020-01-03,3\n"
+    (tmp_path / "gap.csv").write_text(table)
+    with pytest.raises(RecipeError, match=r"gap\.csv, row 3, column value: a value is missing"):
+        read_series("gap.csv", ("value",), "date", folder=tmp_path)
+    with pytest.raises(VocabularyError, match=r"a(?: value is missing| gap) \(line 3, column value\)"):
+        read_rows(table, ("value",))
+
+
+@pytest.mark.parametrize("cell", ["0", "-0", "0.0", "zero", "gap", "#"])
+def test_a_word_or_a_zero_is_no_missing_value(cell):
+    assert not is_gap(cell)

@@ -13,7 +13,9 @@ from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
-GAPS = ("nan", "na", "n/a", "null", "none", "-", "--", "?", ".")  # how tables write that there is no value
+# How tables write a missing value. Training and sessions share these words: a table has the same gaps for both. "." is from
+# statistics packages, dashes are from spreadsheets, a signed nan is printed by C. Zero is a value, never a gap.
+GAPS = frozenset(("", "nan", "+nan", "-nan", "na", "n/a", "null", "none", "-", "--", "?", "."))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[^\s,]+|,")
 
@@ -33,6 +35,11 @@ class _Line:
     number: int
     text: str
     start: int
+
+
+def is_gap(cell: str) -> bool:
+    """True if the text of a cell means that its value is missing."""
+    return cell.strip().lower() in GAPS
 
 
 def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:
@@ -146,7 +153,7 @@ def _value(cell: _Cell, where: str, text: str) -> float:
     places = tuple(range(cell.start, cell.start + max(1, len(cell.text))))
     if not cell.text:
         reason = f"a value is missing ({where}); a series has no gaps"
-    elif cell.text.lower() in GAPS:
+    elif is_gap(cell.text):
         reason = f"{cell.text!r} is a gap ({where}); a series has none"
     else:
         reason = (

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.number_text import is_gap
 from seqshell.training.data.tables import TableFile, first_rows, read_table
 from seqshell.training.recipes.settings import DataSettings
 
 LARGEST = 1e30  # of a value: its square is still a number of 64 bits, and so is a whole series of them
 LONG = 1.5  # times the usual step of the time column is a gap: months and years differ by less
 
-GAPS = ("nan", "na", "n/a", "null", "none", "?", "-", "")  # how tables write that there is no value
 TIMES = ("date", "time", "datetime", "timestamp", "ds", "year", "month", "week", "day", "hour")  # names of columns
 MONTH = re.compile(r"\d{4}-\d{2}")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(\D.*)?")
@@ -129,7 +129,7 @@ def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...
     others = [cell for name, cell in below.items() if name != time]
     if not others and time not in dates:
         return None
-    fits = all(_is_number(cell) or cell.lower() in GAPS for cell in others)
+    fits = all(_is_number(cell) or is_gap(cell) for cell in others)
     return (
         (time, tuple(name for name in names if name != time))
         if fits or (time and any(map(_is_number, others)))
@@ -184,7 +184,7 @@ def _number(table: TableFile, index: int, place: int, way_out: str) -> float:
         if abs(value) > LARGEST:
             raise RecipeError(f"{where}: {cell[:40]} is too large; {LARGEST:g} is the most")
         return value
-    if cell.lower().strip("+-") in GAPS:
+    if is_gap(cell):
         raise RecipeError(f"{where}: a value is missing; fill it in, or leave out the rows up to there")
     if DECIMAL_COMMA.fullmatch(cell):
         raise RecipeError(f"{where}: {cell!r} has a comma; a number is written with a point, {cell.replace(',', '.')}")
