@@ -18,9 +18,8 @@ from seqshell.decoding.beam import Beam
 from seqshell.decoding.candidates import likeliest, log_totals
 from seqshell.decoding.diverse import DiverseBeam
 from seqshell.decoding.probabilities import log_probs
-from seqshell.decoding.stop_texts import Endings
+from seqshell.decoding.stop_texts import BranchingStops, StopTexts, StopWatch
 from seqshell.decoding.strategies import Greedy, Sample
-from seqshell.session.token_text import StopTexts
 from seqshell.testing.tiny_models import TinyTranslator, tiny_model
 from seqshell_samplers.mirostat import Mirostat
 from seqshell_samplers.penalties import NoRepeatNgram
@@ -215,8 +214,8 @@ def test_the_total_is_what_makes_log_probabilities_of_logits(values):
 
 @given(some.lists(some.text("ab", min_size=1, max_size=4), min_size=1, max_size=3), some.text("abc", max_size=30))
 def test_stop_texts_are_found_where_a_session_finds_them(texts, whole):
-    tokenizer, watch = ByteTokenizer(), StopTexts(texts)
-    endings, tail, ids, told = Endings(texts, tokenizer), b"", [], 0
+    tokenizer, watch = ByteTokenizer(), StopWatch(StopTexts(texts))
+    endings, tail, ids, told = BranchingStops(texts, tokenizer), b"", [], 0
     for token in whole.encode():
         ids.append(token)
         tail, num_bytes = endings.read(token, tail)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
-from seqshell.session.token_text import StopTexts, TokenText
+from seqshell.decoding.stop_texts import StopTexts, StopWatch
+from seqshell.session.token_text import TokenText
 
 # Stop texts
 
@@ -111,7 +112,7 @@ def test_stop_texts_are_found_as_by_searching_the_whole_text(texts, whole, sizes
     """For any split of a text into tokens: all tokens before the first stop text are emitted, and none too early."""
     cuts = [0, *(cut for cut in np.cumsum(sizes).tolist() if cut < len(whole)), len(whole)]
     pieces = [whole[start:end] for start, end in pairwise(cuts)]
-    watch, waiting, out = StopTexts(texts), [], ""
+    watch, waiting, out = StopWatch(StopTexts(texts)), [], ""
     for piece in pieces:
         waiting.append(piece)
         free, found = watch.add(piece.encode())

@@ -15,7 +15,7 @@ from seqshell.decoding.beam_search import LEAVE
 from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.chain import Memories
 from seqshell.decoding.hypotheses import Node, Trail
-from seqshell.decoding.stop_texts import Endings
+from seqshell.decoding.stop_texts import BranchingStops
 
 SOURCE_TOKENS = 8192  # of a batch, padding counted: a search holds what the encoder made of each for every hypothesis
 
@@ -89,7 +89,7 @@ def _streamed(
 ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
     """Each row up to its end. Rows that are done leave the batch when they are an eighth of it, and the strategy begins anew with the others."""
     stop = request.stop
-    endings = Endings(stop.texts, request.tokenizer) if stop.texts and request.tokenizer else None
+    endings = BranchingStops(stop.texts, request.tokenizer) if stop.texts and request.tokenizer else None
     trail = Trail(decoder, start, request.keeps_states)
     log_probs = [0.0] * len(start.histories)
     live = list(range(len(start.histories)))  # the rows of the start that are in the batch yet

@@ -17,7 +17,7 @@ from seqshell.core.state import attention_of
 from seqshell.decoding.candidates import Floats, Known, Shaped, Shaper, likeliest
 from seqshell.decoding.hypotheses import Continued, Node, Trail
 from seqshell.decoding.length_penalty import Scoring
-from seqshell.decoding.stop_texts import Endings
+from seqshell.decoding.stop_texts import BranchingStops
 
 Ids = NDArray[np.int64]
 
@@ -88,7 +88,7 @@ class _Search:
         self._stop_ids = np.array(sorted(request.stop.ids), np.int64)
         self._shaper = Shaper(request)
         self._endings = (
-            Endings(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
+            BranchingStops(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
         )
         self._trail = Trail(decoder, start, request.keeps_states)
         self._finished: list[list[list[Finished]]] = [

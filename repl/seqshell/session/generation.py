@@ -20,11 +20,11 @@ from seqshell.core.events import Finished, Token
 from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.probabilities import log_probs
+from seqshell.decoding.stop_texts import StopTexts, StopWatch
 from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Memories, Snapshot
 from seqshell.session.timeline import Read
-from seqshell.session.token_text import StopTexts
 
 Step = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, outputs [1, V] and memories after it
 BATCH = 256  # tokens whose log-probabilities are computed together, in a fifth of the time of one by one
@@ -108,7 +108,8 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
     that an interrupted and continued answer equals an uninterrupted one. Any other end makes them part of the answer.
     """
     stop, token_text = plan.stop, cursor.token_text
-    watch = StopTexts(stop.texts, cursor.answered_bytes(StopTexts.reach(stop.texts))) if stop.texts else None
+    stop_texts = StopTexts(stop.texts)
+    watch = StopWatch(stop_texts, cursor.answered_bytes(stop_texts.reach)) if stop.texts else None
     steps = _steps(cursor, plan, draw, end)
     waiting: list[Step] = []
     try:

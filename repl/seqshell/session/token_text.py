@@ -1,4 +1,4 @@
-"""Text from token ids, one at a time: characters spread over several tokens, and stop texts that end an answer."""
+"""Text from token ids, one at a time: a character may be spread over several tokens."""
 
 from __future__ import annotations
 
@@ -66,56 +66,3 @@ def decoded(data: bytes) -> tuple[str, bytes]:
     """The complete characters of some bytes, and the bytes that wait for more."""
     text, used = utf_8_decode(data, "replace", False)
     return text, data[used:]
-
-
-class StopTexts:
-    """Watches the bytes of an answer for stop texts, and decides how many of its last tokens must wait.
-
-    A token waits while the bytes from it on are the beginning of a stop text. So no part of a stop text is ever
-    emitted, and every other token is emitted as soon as that is certain. before: the bytes of the answers directly
-    before this one, in which a stop text may have begun.
-    """
-
-    def __init__(self, texts: Iterable[str], before: bytes = b"") -> None:
-        self._texts = tuple(_bytes(text) for text in texts)
-        self._beginnings = tuple(
-            sorted({text[:length] for text in self._texts for length in range(1, len(text))}, key=len, reverse=True)
-        )
-        # Invariant: the window is empty or begins where a stop text may begin, and `_ends` holds the ends of waiting
-        # tokens.
-        self._window = before
-        self._ends: list[int] = []
-        self._cut()
-
-    @staticmethod
-    def reach(texts: Iterable[str]) -> int:
-        """The number of bytes before an answer that matter."""
-        return max((len(_bytes(text)) for text in texts), default=1) - 1
-
-    def add(self, piece: bytes) -> tuple[int, bool]:
-        """Add a token.
-
-        Returns how many of the waiting tokens (this one included) are free, and if a stop text is complete.
-        """
-        self._window += piece
-        self._ends.append(len(self._window))
-        places = [place for text in self._texts if (place := self._window.find(text)) >= 0]
-        if places:
-            return sum(end <= min(places) for end in self._ends), True
-        waiting = len(self._ends)
-        cut = self._cut()
-        self._ends = [end - cut for end in self._ends if end > cut]
-        return waiting - len(self._ends), False
-
-    def _cut(self) -> int:
-        """Drop the bytes in which no stop text can begin; returns how many."""
-        waiting = 0
-        if self._window.endswith(self._beginnings):
-            waiting = next(len(beginning) for beginning in self._beginnings if self._window.endswith(beginning))
-        cut = len(self._window) - waiting
-        self._window = self._window[cut:]
-        return cut
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
