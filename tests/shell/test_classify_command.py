@@ -233,8 +233,8 @@ def test_the_last_newline_of_a_file_begins_no_line(shell, text, number):
 
 
 def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypatch):
-    monkeypatch.setattr("seqshell.session.tasks.classify_file.MAX_TOKENS", 12)
-    monkeypatch.setattr("seqshell.session.tasks.classify_file.WINDOW", 7)
+    monkeypatch.setattr("seqshell.session.tasks.classify_lines.MAX_TOKENS", 12)
+    monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 7)
     texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]
     Path("a.txt").write_text("\n".join(texts))
     found = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
@@ -245,7 +245,7 @@ def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypat
 
 @pytest.mark.parametrize("option", ["", "--explain "])
 def test_what_is_done_when_it_is_broken_off_is_written(shell, monkeypatch, option):
-    monkeypatch.setattr("seqshell.session.tasks.classify_file.WINDOW", 10)
+    monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 10)
     Path("a.txt").write_text("abc\n" * 50)
     told: list[Event] = []
     for event in shell.handle(f"/classify {option}@a.txt -o a.tsv"):

@@ -19,6 +19,7 @@ from seqshell.decoding.probabilities import log_probs
 from seqshell.session import attribution, inspection
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.timeline import Timeline
+from seqshell.session.unknown_words import space_of_unknown
 from seqshell.session.word_alignment import words_of
 
 MAX_AT_ONCE = 20_000  # tokens of a model that reads a text at once, because it keeps what it computes for each
@@ -61,8 +62,8 @@ class ClassifyBehaviour(TaskBehaviour):
         return replace(self.label(text, explain=explain), left_out=left_out)
 
     def classify_lines(self, lines: Iterable[str], settings: SettingValues, explain: bool = False) -> Iterator[Event]:
-        """Label lines, settings as for `answer`; the session does not move. See classify_file."""
-        from seqshell.session.tasks.classify_file import classify_lines, explain_lines
+        """Label lines, settings as for `answer`; the session does not move. See classify_lines."""
+        from seqshell.session.tasks.classify_lines import classify_lines, explain_lines
 
         if explain:
             return explain_lines(self.cursor, lines, lambda line: self._explained(line, settings["unknown"]))
@@ -142,7 +143,7 @@ class ClassifyBehaviour(TaskBehaviour):
         ids = self.encode(words, unknown)
         texts = inspection.texts_of(self.cursor, ids)
         if tokenizer.unk in ids:
-            space = " " if tokenizer.piece(tokenizer.unk).startswith(b" ") else ""
+            space = space_of_unknown(tokenizer)
             by_character = len(ids) == len(words)
             originals = list(words) if by_character else [space + word for word in words_of(words, ids, tokenizer)]
             triples = zip(ids, texts, originals, strict=True)

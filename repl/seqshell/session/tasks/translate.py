@@ -18,7 +18,8 @@ from seqshell.session import inspection
 from seqshell.session.answers import Answer
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
-from seqshell.session.tasks.translation import attention, translation
+from seqshell.session.tasks.source_attention import source_attention
+from seqshell.session.tasks.translation_events import translation_events
 from seqshell.session.timeline import Timeline, TranslationSource
 from seqshell.session.word_alignment import words_of
 
@@ -81,8 +82,8 @@ class TranslateBehaviour(TaskBehaviour):
         return self._translated(plan, source)
 
     def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
-        """Translate lines, settings as for `answer`; the session does not move. See translate_file."""
-        from seqshell.session.tasks.translate_file import translate_lines
+        """Translate lines, settings as for `answer`; the session does not move. See translate_lines."""
+        from seqshell.session.tasks.translate_lines import translate_lines
 
         length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
         plan = self._plan_translation(length, prefix, unknown, stop, nbest=settings.get("nbest") or 1)
@@ -93,7 +94,7 @@ class TranslateBehaviour(TaskBehaviour):
 
         UsageError if there is none.
         """
-        return attention(self.cursor)
+        return source_attention(self.cursor)
 
     def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
         """The log-probability of a text as the translation of another, including its end, a last token without text."""
@@ -143,7 +144,9 @@ class TranslateBehaviour(TaskBehaviour):
         source = self.cursor.timeline.source(self.cursor.here.node)
         assert source is not None  # last_answer has found one
         shows_best = number is None  # candidates of one search are answers of their own
-        return translation(self.cursor, events, source, self.answers.replaces_unknown, end if shows_best else End())
+        return translation_events(
+            self.cursor, events, source, self.answers.replaces_unknown, end if shows_best else End()
+        )
 
     # Inside
 

@@ -11,7 +11,7 @@ from seqshell.core.events import Data, Event, Label, Notice, Translation
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted
-from seqshell.session.tasks.translate_file import Failed
+from seqshell.session.tasks.translate_lines import Failed
 from seqshell.shell.commands.output_files import write_text
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.syntax import format_chain, known_name, parse_chain, parse_strategy, with_setting
 from seqshell.host import Registry
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.session.tasks.translation import UnknownWords
 from seqshell.session.timeline import TranslationSource
+from seqshell.session.unknown_words import UnknownWords
 from seqshell.training.data.batches import Ids, pair_arrays
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of, on_device

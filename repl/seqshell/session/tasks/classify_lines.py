@@ -13,7 +13,7 @@ from seqshell.core.events import Label, Progress
 from seqshell.core.tokenizers import PAD
 from seqshell.session.cursor import Cursor
 from seqshell.session.tasks.behaviour import TaskBehaviour
-from seqshell.session.tasks.translate_file import WINDOW, Failed
+from seqshell.session.tasks.translate_lines import WINDOW, Failed
 
 MAX_ROWS, MAX_TOKENS = 64, 16384  # of the lines that are read together, including padding
 

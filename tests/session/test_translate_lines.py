@@ -13,8 +13,8 @@ from seqshell.core.events import Progress, Translation
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.session import Session
-from seqshell.session.tasks import translate_file
-from seqshell.session.tasks.translate_file import Failed
+from seqshell.session.tasks import translate_lines as module
+from seqshell.session.tasks.translate_lines import Failed
 from seqshell.testing import tiny_model, tiny_translation_model
 from seqshell.testing.tiny_models import TinyTranslator
 
@@ -66,8 +66,8 @@ def test_every_line_is_translated_as_it_is_alone_and_nothing_moves(strategy):
 def test_lines_keep_their_order_and_progress_reaches_the_total(monkeypatch):
     lines = [line for count in range(40) for line in (LINES[count % 8],)]
     expected = [each.answer for each in results(translate_lines(new_session(), lines, SETTINGS))]
-    monkeypatch.setattr(translate_file, "WINDOW", 7)
-    monkeypatch.setattr(translate_file, "PROGRESS_LINES", 3)
+    monkeypatch.setattr(module, "WINDOW", 7)
+    monkeypatch.setattr(module, "PROGRESS_LINES", 3)
     events = list(translate_lines(new_session(), iter(lines), SETTINGS))
     counts = [event.done for event in events if isinstance(event, Progress)]
 
@@ -100,7 +100,7 @@ def test_invalid_settings_are_refused_before_the_first_line():
 
 
 def test_an_interrupt_ends_the_lines_and_the_session_remains_usable(monkeypatch):
-    monkeypatch.setattr(translate_file, "WINDOW", 3)
+    monkeypatch.setattr(module, "WINDOW", 3)
     session = new_session()
     seen = []
     for event in translate_lines(session, LINES, SETTINGS):
