@@ -18,7 +18,7 @@ from seqshell.core.plugin_api import build
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.testing import tiny_checkpoint, tiny_model
 from seqshell.testing.shell import shell_for
 from seqshell.training.torch_module import torch_module
@@ -169,7 +169,7 @@ class Screen(io.StringIO):
 
 def drawn(reach, colours):
     screen = Screen()
-    Drawing(Printer(screen, colours=colours, width=lambda: 60)).draw(reach)
+    Renderer(Printer(screen, colours=colours, width=lambda: 60)).draw(reach)
     return re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
 
 

@@ -47,7 +47,7 @@ def shell_with(*, config=None, command_line=None, defaults=None):
 
 
 def stands(settings, name):
-    return settings.get(name), settings.origin(name)
+    return settings.get(name), settings.entry(name).origin
 
 
 def test_the_command_line_wins_over_config_file_over_checkpoint_over_what_is_built_in():
@@ -130,7 +130,7 @@ def test_every_field_of_the_chain_and_the_strategy_is_a_setting():
         ("repeat_penalty.windw", "3", "there is no setting 'repeat_penalty.windw'"),
         ("max_token", "3", r"there is no setting 'max_token'; did you mean max_tokens\?"),
         ("tempature", "3", r"did you mean temperature\?"),
-        ("wide.width", "3", "wide is not the strategy in use; /strategy wide width=VALUE chooses it"),
+        ("wide.width", "3", "wide is not the current strategy; /strategy wide width=VALUE selects it"),
         ("", "3", "there is no setting ''"),
     ],
 )
@@ -213,6 +213,43 @@ def test_another_model_brings_its_own_defaults():
     shell.workspace.use("tiny")
     assert stands(shell.settings, "max_tokens") == (10, "checkpoint")
     assert stands(shell.settings, "temperature") == (0.9, "/set")
+
+
+def test_values_are_a_view_of_the_shells_settings_that_later_changes_do_not_affect():
+    settings = shell_with(defaults={"max_tokens": 10}).settings
+    values = settings.values()
+    settings.set("max_tokens", "5")
+    assert (values["max_tokens"], settings.values()["max_tokens"]) == (10, 5)
+    with pytest.raises(TypeError):
+        values["max_tokens"] = 1
+
+
+def test_values_for_a_session_in_the_background_do_not_change_it():
+    shell = shell_with(defaults={"max_tokens": 10})
+    model = replace(tiny_model(seed=1), name="other", header={"defaults": {"max_tokens": 11, "stop": "b"}})
+    session = shell.workspace.add(model, background=True)
+    shell.settings.set("max_tokens", "5")
+    shell.settings.set("snapshot_mb", "2")
+    values = shell.settings.values_for(session)
+    assert (values["max_tokens"], values["stop"], values["snapshot_mb"]) == (11, ("b",), 2)
+    assert session.snapshot_mb == 256
+    shell.settings.apply(session, values)
+    assert session.snapshot_mb == 2
+
+
+def test_an_answer_reads_the_settings_once(monkeypatch):
+    shell, reads = shell_with(), []
+    read = Settings._shell_entry
+    monkeypatch.setattr(
+        Settings, "_shell_entry", lambda self, setting: reads.append(setting.name) or read(self, setting)
+    )
+    counts = []
+    for tokens in ("2", "100"):
+        shell.settings.set("max_tokens", tokens)
+        reads.clear()
+        list(shell.handle("abc"))
+        counts.append(len(reads))
+    assert counts[0] == counts[1] <= 2 * len(SHELL_SETTINGS)
 
 
 def test_the_budget_for_snapshots_reaches_the_sessions():

@@ -10,10 +10,10 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from seqshell.terminal.completer import ShellCompleter
-from seqshell.terminal.line_runner import Answering
+from seqshell.terminal.line_runner import LineRunner
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.prompt import Prompt
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.terminal.signals import Signals
 from seqshell.terminal.toolbar import toolbar_parts
 
@@ -52,7 +52,7 @@ def drawn(new_printer, visible):
 
     def draw(event, **options):
         printer = new_printer(**options)
-        Drawing(printer).draw(event)
+        Renderer(printer).draw(event)
         return visible(printer)
 
     return draw
@@ -64,7 +64,7 @@ def new_runner(new_printer):
 
     def create(shell, **options):
         shell.interactive = True
-        return Answering(shell, new_printer(**options), Signals())
+        return LineRunner(shell, new_printer(**options), Signals())
 
     return create
 

@@ -8,7 +8,7 @@ import pytest
 
 from seqshell.core.events import Attention, Candidate, Notice, Progress, Token, Translation
 from seqshell.terminal.heat_map import COLOURS
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.testing import tiny_model, tiny_translation_model
 from seqshell.testing.shell import shell_for
 
@@ -56,7 +56,7 @@ def test_no_line_is_wider_than_the_window_and_no_cell_is_lost(drawn, width, numb
 
 def test_weights_are_coloured_blocks_from_dark_to_bright(new_printer, visible):
     printer = new_printer(colours=256)
-    Drawing(printer).draw(Attention(("a", " b"), ("c",), np.array([[0.0, 1.0]])))
+    Renderer(printer).draw(Attention(("a", " b"), ("c",), np.array([[0.0, 1.0]])))
     labels, _, legend = visible(printer).rstrip("\n").split("\n")
     blocks = re.findall(r"\x1b\[48;5;(\d+)m", printer.stream.getvalue())
 
@@ -90,7 +90,7 @@ def test_an_empty_translation_has_no_map(drawn):
 
 def test_control_sequences_in_tokens_are_escaped(new_printer, visible):
     printer = new_printer(colours=256)
-    Drawing(printer).draw(Attention(("\x1b[2J", " b"), ("\x07",), np.array([[0.5, 0.5]])))
+    Renderer(printer).draw(Attention(("\x1b[2J", " b"), ("\x07",), np.array([[0.5, 0.5]])))
     assert "\x1b[2J" not in printer.stream.getvalue()
     assert "^[[2J" in visible(printer)
 
@@ -111,7 +111,7 @@ def translate(new_runner):
         shell.workspace.use(current)
         runner = new_runner(shell)
         for line in lines:
-            runner.answer(line)
+            runner.run(line)
         return runner
 
     return run
@@ -127,7 +127,7 @@ def test_the_answer_of_a_background_model_starts_with_its_languages(translate, v
 
 def test_a_line_that_cannot_be_translated_is_put_back(translate, visible):
     runner = translate()
-    assert runner.answer("/translate \u4eca").put_back
+    assert runner.run("/translate \u4eca").put_back
     assert "english -> french" not in visible(runner._printer)
 
 
@@ -157,14 +157,14 @@ def test_translations_of_a_file_take_one_line_each_and_replace_the_progress_bar(
     lines = visible(runner._printer).split("\n")
     assert lines[1] == ""
     assert "3 lines translated" in visible(runner._printer)
-    runner._drawing.draw(Progress(1, 2))
-    runner._draw(Translation("x", 1, "eos", 0.0, 0, 1, item=1), None)
-    assert runner._drawing._bar._progress is None
+    runner._renderer.draw(Progress(1, 2))
+    runner._draw(Translation("x", 1, "eos", 0.0, 0, 1, item=1))
+    assert runner._renderer._bar._progress is None
 
 
 def test_the_languages_stay_on_the_line_of_the_answer(new_printer, visible):
     printer = new_printer()
-    renderer = Drawing(printer)
+    renderer = Renderer(printer)
     renderer.draw(Notice("english -> french:", "label"))
     printer.write(Token("bonjour").text)
     assert visible(printer) == "english -> french: bonjour"

@@ -9,7 +9,7 @@ import pytest
 from seqshell.core.events import Forecast
 from seqshell.terminal.forecast_chart import Series, draw_forecast
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 
 
 def column(*values):
@@ -53,7 +53,7 @@ def test_no_line_is_wider_than_the_window(drawn, width, colours):
 
 def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):
     printer = new_printer(colours=256, width=60)
-    Drawing(printer).draw(RISE)
+    Renderer(printer).draw(RISE)
     text = printer.stream.getvalue()
     dots = re.findall(r"\x1b\[38;5;108m([⠀-⣿]+)", text)
 

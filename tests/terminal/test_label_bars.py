@@ -3,7 +3,7 @@
 import pytest
 
 from seqshell.core.events import Label
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.testing import tiny_classification_model
 from seqshell.testing.shell import shell_for
 
@@ -47,8 +47,8 @@ def test_a_line_of_a_file_takes_one_line(drawn):
 def test_the_first_labels_are_followed_by_a_hint(new_runner, visible):
     runner = new_runner(shell_for(tiny_classification_model()))
     for _ in range(4):
-        assert runner.answer("abc").done
-    runner.answer("/classify --explain abc")
+        assert runner.run("abc").done
+    runner.run("/classify --explain abc")
     assert visible(runner._printer).count("/classify --explain TEXT shows why, /undo goes back") == 3
 
 
@@ -65,7 +65,7 @@ def test_without_colour_an_explanation_has_marks_under_the_text(drawn):
 
 def test_an_explanation_has_colours(new_printer):
     printer = new_printer(colours=256)
-    Drawing(printer).draw(Label("Yamamoto", "Japanese", PROBS[:1], MOVED))
+    Renderer(printer).draw(Label("Yamamoto", "Japanese", PROBS[:1], MOVED))
     first = printer.stream.getvalue().split("\n")[0]
     assert first == "\x1b[1;38;5;34mY\x1b[0ma\x1b[38;5;167mm\x1b[0m\x1b[38;5;108ma\x1b[0m\x1b[1;38;5;160mmoto\x1b[0m"
     assert "against" in printer.stream.getvalue()
@@ -111,5 +111,5 @@ def test_marks_stay_aligned_under_wide_characters(drawn):
 )
 def test_control_sequences_in_labels_and_texts_are_escaped(new_printer, label):
     printer = new_printer()
-    Drawing(printer).draw(label)
+    Renderer(printer).draw(label)
     assert "\x1b[2J" not in printer.stream.getvalue()

@@ -42,7 +42,7 @@ def failing_runner(new_runner):
 
 
 def test_a_message_is_fed_and_answered(runner, visible):
-    outcome = runner.answer("abc")
+    outcome = runner.run("abc")
     assert outcome.done
     assert not outcome.put_back
     assert "stopped at 200 tokens · Enter continues" in visible(runner._printer)
@@ -50,9 +50,9 @@ def test_a_message_is_fed_and_answered(runner, visible):
 
 
 def test_an_empty_line_continues_the_last_answer(runner):
-    runner.answer("/set max_tokens 5")
-    runner.answer("abc")
-    runner.answer("")
+    runner.run("/set max_tokens 5")
+    runner.run("abc")
+    runner.run("")
     assert runner.shell.session.position == 13
 
 
@@ -64,8 +64,8 @@ def test_an_empty_line_continues_the_last_answer(runner):
 )
 def test_an_empty_line_and_a_comment_are_no_error_before_the_first_message(new_runner, visible, model, line):
     runner = new_runner(shell_for(model(), seed=7))
-    runner.answer("/set max_tokens 5")
-    outcome = runner.answer(line)
+    runner.run("/set max_tokens 5")
+    outcome = runner.run(line)
 
     generates = line == "" and model is tiny_model
     assert outcome.done
@@ -75,7 +75,7 @@ def test_an_empty_line_and_a_comment_are_no_error_before_the_first_message(new_r
 
 def test_a_failed_line_that_changed_nothing_is_put_back(runner):
     for line in ("What?", "/lod", "/set temperature -1", "/undo"):
-        outcome = runner.answer(line)
+        outcome = runner.run(line)
         assert outcome.put_back, line
         assert not outcome.done
     assert runner.shell.session.position == 0
@@ -83,8 +83,8 @@ def test_a_failed_line_that_changed_nothing_is_put_back(runner):
 
 def test_a_failed_line_that_has_shown_something_is_not_put_back(failing_runner, visible):
     runner = failing_runner(seqshell.UsageError("no more"))
-    assert runner.answer("/burst").put_back
-    outcome = runner.answer("/burst now")
+    assert runner.run("/burst").put_back
+    outcome = runner.run("/burst now")
     assert not outcome.put_back
     assert visible(runner._printer).endswith("so far\nno more\n")
 
@@ -94,15 +94,15 @@ def test_a_failed_line_that_has_shown_something_is_not_put_back(failing_runner, 
 )
 def test_words_that_are_commands_in_other_programs_are_sent_with_a_note(new_runner, visible, word, command):
     runner = new_runner(shell_for(tiny_model("?xitquhelpcar"), seed=7))
-    runner.answer("/set max_tokens 1")
-    assert runner.answer(word).done
+    runner.run("/set max_tokens 1")
+    assert runner.run(word).done
     assert f"{word} goes to the model as text; the command is {command}\n" in visible(runner._printer)
     assert runner.shell.session.position == len(word) + 1
 
 
 def test_quit_returns_its_exit_code(runner):
-    assert runner.answer("/quit 3").quit == 3
-    assert runner.answer("/quit").quit == 0
+    assert runner.run("/quit 3").quit == 3
+    assert runner.run("/quit").quit == 0
 
 
 def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, t
     with monkeypatch.context() as faulty:
         error = ZeroDivisionError("by\x1b[2J zero")
         faulty.setattr(runner.shell, "_message", lambda text: (_ for _ in ()).throw(error))
-        outcome = runner.answer("abc")
+        outcome = runner.run("abc")
 
     assert not outcome.done
     assert not outcome.put_back
@@ -119,23 +119,23 @@ def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, t
     assert "a fault inside seqshell: ZeroDivisionError: by^[[2J zero" in shown
     assert "Traceback" not in shown
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
-    assert runner.answer("abc").done
+    assert runner.run("abc").done
 
 
 def test_debugging_shows_the_traceback(failing_runner, visible, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     monkeypatch.setenv("SEQSHELL_DEBUG", "1")
     runner = failing_runner(ZeroDivisionError())
-    runner.answer("/burst")
+    runner.run("/burst")
     assert "Traceback (most recent call last)" in visible(runner._printer)
 
 
 def test_notices_of_the_shell_appear_after_the_line(runner, visible):
     runner.shell.notices.append(seqshell.Notice("peephole failed", "warning"))
-    runner.answer("/feed abc")
+    runner.run("/feed abc")
     assert visible(runner._printer).endswith("peephole failed\n")
     assert runner.shell.notices == []
 
 
 def test_the_tour_returns_the_steps_of_its_script(runner):
-    assert runner.answer("/tour").steps is not None
+    assert runner.run("/tour").steps is not None

@@ -155,7 +155,7 @@ def test_the_first_minute_on_the_screen(window):
     ]
 
     screen.type("\x03").enter('/rewind "ROMEO"')
-    moved = screen.lines.index("position 5 · main · 31 tokens taken back, /redo restores them")
+    moved = screen.lines.index("position 5 · main · 31 tokens undone · /redo restores them")
     assert screen.lines[moved - 1] == "ROMEO|"
     screen.until("main at 5")
 

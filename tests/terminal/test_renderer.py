@@ -30,7 +30,7 @@ from seqshell.core.events import (
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.greeting import greeting
 from seqshell.terminal.printer import Printer, colours_wanted
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend, level
 from seqshell.terminal.token_stream import TokenStream
 from seqshell.terminal.toolbar import fit
@@ -62,19 +62,12 @@ def seen(drawn):
 
 def draw(event, **wanted):
     on = printer(**wanted)
-    Drawing(on).draw(event)
+    Renderer(on).draw(event)
     return seen(on)
 
 
-class Wishes(dict):
-    """Settings as the terminal asks for them."""
-
-    def __call__(self, name):
-        return self.get(name)
-
-
-def answers(on, clock=lambda: 0.0, **wishes):
-    return TokenStream(on, Wishes(wishes), lambda: False, clock)
+def answers(on, clock=lambda: 0.0):
+    return TokenStream(on, lambda: False, clock)
 
 
 def answer(drawn, text, stop="length", **more):
@@ -184,19 +177,19 @@ def test_a_move_shows_the_text_as_it_is_and_the_undo_path():
     moved = Moved(32, 206, "main", "ROMEO:\nWhat, will you go with me", 174, "/redo restores them")
     assert (
         draw(moved)
-        == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens taken back, /redo restores them\n"
+        == "ROMEO:\nWhat, will you go with me|\nposition 32 · main · 174 tokens undone · /redo restores them\n"
     )
 
 
 def test_a_move_to_the_beginning_or_another_branch_is_one_line():
     assert (
         draw(Moved(0, 5, "main", "", 5, "/undo restores them"))
-        == "position 0 · main · 5 tokens taken back, /undo restores them\n"
+        == "position 0 · main · 5 tokens undone · /undo restores them\n"
     )
     assert draw(Moved(1, 5, "main.2", "a", 0, "/checkout main goes back")).endswith(
         "position 1 · main.2 · /checkout main goes back\n"
     )
-    assert "1 token brought again" in draw(Moved(6, 5, "main", "", -1))
+    assert "1 token restored" in draw(Moved(6, 5, "main", "", -1))
 
 
 # Other events
@@ -210,7 +203,7 @@ def test_an_error_without_a_way_out_is_one_line():
 
 def test_text_shows_what_is_the_users_own_in_bold():
     on = printer(colours=256)
-    Drawing(on).draw(Text("ROMEO: what", ((0, 6),)))
+    Renderer(on).draw(Text("ROMEO: what", ((0, 6),)))
     assert on.stream.getvalue() == "\x1b[1mROMEO:\x1b[0m what\n"
 
 
@@ -231,9 +224,9 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is():
     ):
         for colours in (256, 0, -1):
             on = printer(colours=colours, width=60)
-            drawing = Drawing(on)
+            drawing = Renderer(on)
             drawing.draw(event)
-            drawing.settle()
+            drawing.end_progress()
             left = re.sub(r"\x1b\[(\?25[lh]|[0-9;]*[mAK]|1A\x1b\[2K|2K)|\r", "", on.stream.getvalue())
             assert not set(left) & set("\x1b\x9b\x07\u202e"), event
 
@@ -303,7 +296,7 @@ def test_a_picture_is_blocks_in_colour_and_ascii_without():
     picture = Picture(np.array([[0.0, 1.0], [0.5, 0.25]]), {"rows": ["le", "chat"], "columns": ["the", "cat"]})
     assert draw(picture) == "     the cat\nle       @@@@\nchat ++++::::\n0 [ .:-=+*#%@] 1\n"
     on = printer(colours=256)
-    Drawing(on).draw(picture)
+    Renderer(on).draw(picture)
     assert "\x1b[48;5;17m    \x1b[0m\x1b[48;5;227m    \x1b[0m" in on.stream.getvalue()
 
 
@@ -315,7 +308,7 @@ def test_a_picture_wider_than_the_window_comes_in_bands():
 
 def test_progress_without_escape_sequences_is_a_line_now_and_then():
     on = printer(colours=-1)
-    drawing = Drawing(on)
+    drawing = Renderer(on)
     for done in range(101):
         drawing.draw(Progress(done, 100, "1.5 nats", "training"))
     assert seen(on).count("\n") == 11
@@ -341,8 +334,8 @@ def test_surprisal_has_ten_levels_of_half_a_nat():
 
 def test_surprisal_colours_tokens_from_their_outputs():
     on = printer(colours=256)
-    drawn = answers(on, surprisal=True)
-    drawn.begin()
+    drawn = answers(on)
+    drawn.begin({"surprisal": True})
     drawn.draw_token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
     assert on.stream.getvalue() == "\x1b[38;5;72ma\x1b[0m"
 
@@ -388,16 +381,16 @@ def test_pace_keeps_to_so_many_tokens_a_second():
     def sleep(seconds):
         now[0] += seconds
 
-    drawn = TokenStream(on, Wishes(pace=20), lambda: False, lambda: now[0], sleep)
-    drawn.begin()
+    drawn = TokenStream(on, lambda: False, lambda: now[0], sleep)
+    drawn.begin({"pace": 20.0})
     for _ in range(5):
         drawn.draw_token(Token("a"))
     assert now[0] == pytest.approx(5 / 20)
 
 
 def test_an_interrupt_does_not_wait_for_the_pace():
-    drawn = TokenStream(printer(), Wishes(pace=0.001), lambda: True)
-    drawn.begin()
+    drawn = TokenStream(printer(), lambda: True)
+    drawn.begin({"pace": 0.001})
     drawn.draw_token(Token("a"))
     assert drawn.printer.stream.getvalue() == "a"
 
@@ -426,7 +419,7 @@ def test_colours_are_wanted_as_the_option_and_the_terminal_say():
 
 def test_a_terminal_without_escape_sequences_gets_none():
     on = printer(colours=-1)
-    drawing = Drawing(on)
+    drawing = Renderer(on)
     for event in (
         Notice("a"),
         Text("b", ((0, 1),)),

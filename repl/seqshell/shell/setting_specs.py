@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,17 @@ from seqshell.core.tasks import TASKS, task_spec
 MOST_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
 CONFIG_TABLES = ("settings", "plugins")
+COMMAND_LINE, SET, CONFIG, CHECKPOINT, BUILT_IN = "command line", "/set", "config file", "checkpoint", "built in"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A setting in force. name: as /set takes it (top_k, repeat_penalty.window, beam.width). origin: where its value comes from."""
+
+    name: str
+    setting: Setting
+    value: Any
+    origin: str = BUILT_IN
 
 
 def _declared(*settings: Setting) -> Mapping[str, Setting]:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seqshell.terminal.line_runner import Answering
+    from seqshell.terminal.line_runner import LineRunner
 
 
 class BackgroundLoad:
     """Calls `build` in a thread. on_ready is called in that thread when the build has ended, also if it failed."""
 
-    def __init__(self, build: Callable[[], Answering], on_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, build: Callable[[], LineRunner], on_ready: Callable[[], None] = lambda: None) -> None:
         self._build = build
         self._on_ready = on_ready
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
-        self._built: Answering | None = None
+        self._built: LineRunner | None = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
@@ -28,7 +28,7 @@ class BackgroundLoad:
             self._thread.start()
 
     @property
-    def built(self) -> Answering | None:
+    def built(self) -> LineRunner | None:
         """The result of `build`; None while it is loading."""
         return self._built
 
@@ -41,7 +41,7 @@ class BackgroundLoad:
         """Wait at most `seconds` for the build to end. Returns whether it has."""
         return self._done.wait(seconds)
 
-    def wait(self) -> Answering:
+    def wait(self) -> LineRunner:
         """Wait for the result and return it; raises the error of `build`. Signal handlers run meanwhile."""
         self.start()
         self._done.wait()

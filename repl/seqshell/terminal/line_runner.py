@@ -1,10 +1,12 @@
-"""One line at a time: the shell is asked, and what it answers is drawn. Loaded with the shell, after the first prompt stands."""
+"""Runs one line in the shell and draws its events. Loaded with the shell, while the first prompt is waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import singledispatchmethod
+from types import MappingProxyType
 
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import (
@@ -22,52 +24,54 @@ from seqshell.core.events import (
 from seqshell.shell.shell import Shell
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.renderer import Drawing
+from seqshell.terminal.renderer import Renderer
 from seqshell.terminal.script_steps import Step, steps_of
 from seqshell.terminal.signals import Signals
 from seqshell.terminal.token_stream import TokenStream
 
-LOOKS_LIKE = {
-    "exit": "/exit",
-    "quit": "/quit",
-    "help": "/help",
-    "clear": "/clear",
-    "?": "/?",
-}  # words that mean a command elsewhere
+# Words that are commands in other programs.
+LOOKS_LIKE: Mapping[str, str] = MappingProxyType(
+    {"exit": "/exit", "quit": "/quit", "help": "/help", "clear": "/clear", "?": "/?"}
+)
 
 
 @dataclass
 class Outcome:
-    """What a line came to. put_back: it failed before it changed anything. quit: the exit status, where the user leaves."""
+    """The outcome of a line.
+
+    done: it did not fail. put_back: it failed before it changed or showed anything, so it goes back into the prompt.
+    quit: the exit code, if the user leaves. steps: the steps of a script to take line by line.
+    """
 
     done: bool = False
+    drawn: bool = False
+    changed: bool = False
     put_back: bool = False
     quit: int | None = None
     steps: Iterator[Step] | None = None
 
 
-class Answering:
-    """Hands lines to the shell and draws the events."""
+class LineRunner:
+    """Passes lines to the shell and draws the events."""
 
     def __init__(self, shell: Shell, printer: Printer, signals: Signals) -> None:
         self.shell = shell
         self._printer = printer
         self._signals = signals
-        self._drawing = Drawing(printer)
-        self._stream = TokenStream(printer, shell.settings.get, lambda: shell.interrupted)
+        self._renderer = Renderer(printer)
+        self._stream = TokenStream(printer, lambda: shell.interrupted)
+        self._outcome = Outcome()
 
     @property
     def tokens_per_second(self) -> float:
-        """The speed of the last answer, 0 before there is one."""
+        """The speed of the last answer, 0 before the first."""
         return self._stream.tokens_per_second
 
-    def answer(self, line: str) -> Outcome:
-        """Handle a line. Every error becomes one message here, and only here; Terminated goes on."""
+    def run(self, line: str) -> Outcome:
+        """Run a line. An error becomes a message here and nowhere else; only Terminated is passed on."""
         if line in LOOKS_LIKE:
             self._printer.line(f"{line} goes to the model as text; the command is {LOOKS_LIKE[line]}", "dim")
-        outcome = Outcome()
-        drawn = changed = False
-        self._stream.begin()
+        outcome = self._outcome = Outcome()
         try:
             events = self.shell.run(line)
             with (
@@ -75,49 +79,72 @@ class Answering:
                 closing(events),
             ):
                 for event in events:
-                    drawn = drawn or not isinstance(event, Notice | LineStarted | LineFinished)
-                    changed = event.changed if isinstance(event, LineFinished) else changed
-                    self._draw(event, outcome)
+                    outcome.drawn = outcome.drawn or not isinstance(event, Notice | LineStarted | LineFinished)
+                    self._draw(event)
             outcome.done = True
         except KeyboardInterrupt:
-            self._end()
-            self._printer.line("stopped at once; the text is as far as you see it", "dim")
+            self._end_line()
+            self._printer.line("stopped at once; the text ends where it is shown", "dim")
         except Exception as error:
-            self._end()
-            outcome.put_back = isinstance(error, SeqshellError) and not drawn and not changed and line != ""
+            self._end_line()
+            is_unchanged = not outcome.drawn and not outcome.changed
+            outcome.put_back = isinstance(error, SeqshellError) and is_unchanged and line != ""
             draw_error(self._printer, error, put_back=outcome.put_back)
         finally:
-            self._drawing.settle()
-        self.tell_notices()
+            self._renderer.end_progress()
+        self.draw_notices()
         return outcome
 
-    def tell_notices(self) -> None:
-        """Say what the shell has gathered meanwhile: plugins that failed, settings that could not be used."""
+    def draw_notices(self) -> None:
+        """Draw the messages that came up between lines, such as plugins that failed."""
         for notice in self.shell.take_notices():
-            self._drawing.draw(notice)
+            self._renderer.draw(notice)
 
-    def _draw(self, event: Event, outcome: Outcome) -> None:
-        if isinstance(event, Token):
-            self._drawing.settle()
-            self._stream.draw_token(event)
-        elif isinstance(event, Translation) and event.item is not None:
-            self._drawing.settle(erase=True)
+    def _end_line(self) -> None:
+        self._renderer.end_progress()
+        self._stream.end_line()
+
+    @singledispatchmethod
+    def _draw(self, event: Event) -> None:
+        self._renderer.draw(event)
+
+    @_draw.register
+    def _(self, event: LineStarted) -> None:
+        self._stream.begin(self.shell.settings.values())
+
+    @_draw.register
+    def _(self, event: LineFinished) -> None:
+        self._outcome.changed = event.changed
+
+    @_draw.register
+    def _(self, event: Token) -> None:
+        self._renderer.end_progress()
+        self._stream.draw_token(event)
+
+    @_draw.register
+    def _(self, event: Finished) -> None:
+        self._stream.draw_end(event)
+
+    @_draw.register
+    def _(self, event: Translation) -> None:
+        if event.is_of_file:
+            self._renderer.end_progress(erase=True)
             self._printer.fresh_line()
             self._printer.write(event.as_line() + "\n")
-        elif isinstance(event, Finished):
-            self._stream.draw_end(event)
-        elif isinstance(event, Label):
-            if event.item is not None:
-                self._drawing.settle(erase=True)
-            self._drawing.draw(event)
-            self._stream.draw_label_hint(event)
-        elif isinstance(event, Quit):
-            outcome.quit = event.code
-        elif isinstance(event, Steps):
-            outcome.steps = steps_of(event)
         else:
-            self._drawing.draw(event)
+            self._stream.draw_end(event)
 
-    def _end(self) -> None:
-        self._drawing.settle()
-        self._stream.end_line()
+    @_draw.register
+    def _(self, event: Label) -> None:
+        if event.is_of_file:
+            self._renderer.end_progress(erase=True)
+        self._renderer.draw(event)
+        self._stream.draw_label_hint(event)
+
+    @_draw.register
+    def _(self, event: Quit) -> None:
+        self._outcome.quit = event.code
+
+    @_draw.register
+    def _(self, event: Steps) -> None:
+        self._outcome.steps = steps_of(event)

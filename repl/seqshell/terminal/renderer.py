@@ -1,4 +1,4 @@
-"""How each event but an answer's tokens looks. Computes nothing: what is drawn stands in the event."""
+"""Draws every event except the tokens of an answer. Computes nothing: the event holds what is drawn."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from seqshell.terminal import forecast_chart, label_bars, saliency_bars, tables
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
 
-TAIL_ROWS = 4  # of the window, for the end of a text whose lines are long
+TAIL_ROWS = 4  # rows of the window for the end of a text with long lines
 
 
-class Drawing:
-    """Draws events on a printer. A subclass of Event that is not known here (a plugin's, Data) has nothing to see."""
+class Renderer:
+    """Draws events on a printer: one method for each kind, found by the type of the event; of other kinds, the plain text."""
 
     def __init__(self, printer: Printer) -> None:
         self.printer = printer
@@ -42,16 +42,17 @@ class Drawing:
     def draw(self, event: Event) -> None:
         """Draw one event."""
         if not isinstance(event, Progress | Data):
-            self.settle()
+            self.end_progress()
         self._draw(event)
 
-    def settle(self, *, erase: bool = False) -> None:
-        """End what is still moving on the screen; erase: and take it away."""
+    def end_progress(self, *, erase: bool = False) -> None:
+        """End the progress bar, if there is one. erase: also remove it from the screen."""
         self._bar.close(erase=erase)
 
     @singledispatchmethod
     def _draw(self, event: Event) -> None:
-        pass
+        if (text := event.as_text()) is not None:
+            self._draw(Text(text))
 
     @_draw.register
     def _(self, event: Notice) -> None:
@@ -118,8 +119,8 @@ class Drawing:
 
     @_draw.register
     def _(self, event: SettingChanged) -> None:
-        was = "" if event.was == event.value else f" (was {shown(event.was)})"
-        self.printer.line(f"{event.name} {shown(event.value)}{was}", "dim")
+        was = "" if event.was == event.value else f" (was {setting_text(event.was)})"
+        self.printer.line(f"{event.name} {setting_text(event.value)}{was}", "dim")
 
     @_draw.register
     def _(self, event: ModelOpened) -> None:
@@ -128,13 +129,13 @@ class Drawing:
             self.printer.line(event.about, "dim")
 
 
-def shown(value: Any) -> str:
-    """A value of a setting or a cell, as the user would write it."""
+def setting_text(value: Any) -> str:
+    """The value of a setting as the user would write it; an empty one is none."""
     return "" if value is None else cell(value) or "none"
 
 
 def draw_moved(printer: Printer, moved: Moved) -> None:
-    """The end of the text as it is now, with a mark where the session stands; below it where that is and how to get back."""
+    """Draw the end of the text with a mark after it, then the position, the branch and how to go back."""
     printer.fresh_line()
     if moved.tail:
         room = TAIL_ROWS * printer.width
@@ -142,15 +143,12 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
         printer.write("|", "dim")
     parts = [f"position {moved.position:,}", moved.branch]
     if moved.removed:
-        parts.append(f"{counted(abs(moved.removed))} {'taken back' if moved.removed > 0 else 'brought again'}")
-    told = " · ".join(parts)
-    if moved.undo_path:
-        told += (", " if moved.removed else " · ") + moved.undo_path
-    printer.line(told, "dim")
+        parts.append(f"{counted(abs(moved.removed))} {'undone' if moved.removed > 0 else 'restored'}")
+    printer.line(" · ".join(filter(None, [*parts, moved.undo_path])), "dim")
 
 
 def draw_table(printer: Printer, table: Table) -> None:
-    """Columns without lines between them, numbers to the right."""
+    """Draw the columns without lines between them, numbers aligned to the right."""
     from rich.table import Table as Grid
 
     if not table.rows:

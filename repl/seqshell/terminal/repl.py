@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
     from seqshell.shell.shell import Shell
-    from seqshell.terminal.line_runner import Answering
+    from seqshell.terminal.line_runner import LineRunner
     from seqshell.terminal.script_steps import Step
 
 SILENT_SECONDS = 0.3  # of loading; after that a message appears
@@ -139,7 +139,7 @@ class Repl:
         if line is None:
             return
         try:
-            answering = self._wait()
+            runner = self._wait()
         except KeyboardInterrupt:
             self._printer.erase_line()
             if self._slow:
@@ -147,10 +147,10 @@ class Repl:
                 self._printer.line("Ctrl-D quits; seqshell --no-plugins starts without it", "dim")
             self._default = line
             return
-        outcome = answering.answer(line)
+        outcome = runner.run(line)
         self._draw_printed()
         self._quit = outcome.quit
-        self._prompt.suggester.example = self._example(answering.shell)
+        self._prompt.suggester.example = self._example(runner.shell)
         if outcome.put_back:
             self._default = line
         if outcome.steps is not None:
@@ -187,11 +187,11 @@ class Repl:
 
     # The shell
 
-    def _build(self, shell: Shell | None) -> Answering:
+    def _build(self, shell: Shell | None) -> LineRunner:
         """Import and open everything that an answer needs; runs in the loading thread."""
-        from seqshell.terminal.line_runner import Answering
+        from seqshell.terminal.line_runner import LineRunner
 
-        return Answering(
+        return LineRunner(
             shell or startup.build_shell(self._options, on_slow=self._on_slow), self._printer, self._signals
         )
 
@@ -227,7 +227,7 @@ class Repl:
             self._prompt.live_label.refresh()
             self._prompt.application.invalidate()
 
-    def _wait(self) -> Answering:
+    def _wait(self) -> LineRunner:
         """Wait until the shell is loaded; a message shows if that is slow. Raises KeyboardInterrupt on Ctrl-C."""
         if self._loading.built is None:
             self._loading.start()
@@ -236,7 +236,7 @@ class Repl:
                 while not self._loading.is_done(SILENT_SECONDS):
                     self._warn_slow()
                 self._printer.erase_line()
-            self._loading.wait().tell_notices()
+            self._loading.wait().draw_notices()
         return self._loading.wait()
 
     def _shell(self) -> Shell | None:
@@ -273,7 +273,7 @@ class Repl:
             self._printer.line(f"the session could not be saved: {error}", "warning")
             return
         if self._loading.built is not None:
-            self._loading.built.tell_notices()
+            self._loading.built.draw_notices()
         self._draw_printed()
         if saved:
             self._printer.line("saved as last · seqshell --restore last continues here", "dim")

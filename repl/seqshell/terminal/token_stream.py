@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from seqshell.core.events import Finished, Label, Token, Translation
@@ -25,26 +26,23 @@ TRANSLATION_HINTS = (
     "/attention",
 )
 LABEL_HINT = "/classify --explain TEXT shows why, /undo goes back"
-Get = Callable[[str], Any]
 
 
 class TokenStream:
     """Draws the tokens of one answer after another, with hints for the first few answers.
 
-    get: returns a setting by name (pace, surprisal). interrupted: checked while waiting for the pace.
+    interrupted: checked while waiting for the pace.
     """
 
     def __init__(
         self,
         printer: Printer,
-        get: Get,
         interrupted: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.printer = printer
         self.tokens_per_second = 0.0
-        self._get = get
         self._interrupted = interrupted
         self._clock = clock
         self._sleep = sleep
@@ -52,8 +50,10 @@ class TokenStream:
         self._legend_drawn = False
         self.begin()
 
-    def begin(self) -> None:
-        """Start the results of a new input line."""
+    def begin(self, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Start the results of a new input line. settings: pace and surprisal, in force for this line."""
+        self._pace = float(settings.get("pace", 0))
+        self._surprisal = bool(settings.get("surprisal"))
         self._writer = TokenWriter(self.printer)
         self._num_tokens = 0
         self._waited = 0.0
@@ -79,7 +79,7 @@ class TokenStream:
         self.printer.fresh_line()
         if isinstance(finished, Translation):
             self._draw_candidates(finished)
-        if self._get("surprisal") and not self._legend_drawn:
+        if self._surprisal and not self._legend_drawn:
             self._legend_drawn = True
             draw_legend(self.printer)
 
@@ -134,7 +134,7 @@ class TokenStream:
         printer.line(next((note for note in notes if len(note) < printer.width), notes[-1]), "dim")
 
     def _nats(self, token: Token) -> float | None:
-        if token.outputs is None or token.id < 0 or not self._get("surprisal"):
+        if token.outputs is None or token.id < 0 or not self._surprisal:
             return None
         from seqshell.decoding.probabilities import log_probs
 
@@ -142,10 +142,9 @@ class TokenStream:
 
     def _keep_pace(self) -> None:
         """Wait until the next token is due. A model slower than the pace does not catch up later."""
-        pace = self._get("pace")
-        if not pace:
+        if not self._pace:
             return
-        due = self._shown + 1 / float(pace)
+        due = self._shown + 1 / self._pace
         before = self._clock()
         while (left := due - self._clock()) > 0 and not self._interrupted():
             self._sleep(min(left, 0.02))

@@ -14,8 +14,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
 from seqshell.shell.commands.script import file_name
-from seqshell.shell.setting_specs import SHELL_SETTINGS
-from seqshell.shell.settings import BUILT_IN, CHECKPOINT
+from seqshell.shell.setting_specs import BUILT_IN, CHECKPOINT, SHELL_SETTINGS
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model

@@ -1,0 +1,99 @@
+"""The fields of a sampler chain and of a strategy as settings: top_k, repeat_penalty.window, beam.width."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.plugin_api import build, settings_of
+from seqshell.shell.setting_specs import BUILT_IN, Entry, unquoted_value
+
+Decoding = tuple[tuple[Any, ...], Any]  # a chain and a strategy
+
+
+class DecodingSettings:
+    """Reads and changes the fields. samplers, strategies: the registry's, by name.
+
+    The first field of a sampler has the sampler's own name (top_k), any other is STAGE.FIELD; a field of the strategy is
+    NAME.FIELD.
+    """
+
+    def __init__(self, samplers: Mapping[str, type[Any]], strategies: Mapping[str, type[Any]]) -> None:
+        self.samplers = samplers
+        self.strategies = strategies
+
+    def is_of_sampler(self, name: str) -> bool:
+        """Whether the name is a field of a sampler."""
+        return name.partition(".")[0] in self.samplers
+
+    def entries(self, chain: Iterable[Any], strategy: Any) -> list[Entry]:
+        """The fields of a chain and a strategy, without their origin."""
+        from seqshell.decoding.syntax import known_name
+
+        found = []
+        for sampler in chain:
+            stage = known_name(sampler, self.samplers)
+            for index, field in enumerate(settings_of(type(sampler))):
+                name = f"{stage}.{field.name}" if index else stage
+                found.append(Entry(name, field, getattr(sampler, field.name)))
+        return found + [
+            Entry(f"{strategy.name}.{field.name}", field, getattr(strategy, field.name))
+            for field in settings_of(type(strategy))
+        ]
+
+    def absent(self, name: str) -> Entry | None:
+        """The field of a sampler that is not in the chain, at its neutral value; None if the sampler has no such field."""
+        stage, _, field = name.partition(".")
+        fields = settings_of(self.samplers[stage])
+        found = next((item for item in fields if not field or item.name == field), None)
+        if found is None:
+            return None
+        renamed = dataclasses.replace(found, name=name)
+        return Entry(stage if found is fields[0] else name, renamed, found.neutral, BUILT_IN)
+
+    def read_chain(self, text: str) -> tuple[Any, ...]:
+        """The chain as /sampler takes it; empty for an empty text."""
+        from seqshell.decoding.syntax import parse_chain
+
+        return parse_chain(text, self.samplers) if text else ()
+
+    def read_strategy(self, text: str) -> Any:
+        """The strategy as /strategy takes it."""
+        from seqshell.decoding.syntax import parse_strategy
+
+        return parse_strategy(text, self.strategies)
+
+    def changed(self, chain: tuple[Any, ...], strategy: Any, name: str, value: Any) -> Decoding | None:
+        """The chain and the strategy with one field changed; None if neither has it. A strategy's field may be named alone."""
+        if self.is_of_sampler(name):
+            from seqshell.decoding.syntax import with_setting
+
+            return with_setting(chain, name, unquoted_value(value), self.samplers), strategy
+        owner, _, field = name.partition(".")
+        fields = {item.name: getattr(strategy, item.name) for item in settings_of(type(strategy))}
+        changed = field if owner == strategy.name else name
+        if changed not in fields:
+            return None
+        return chain, build(type(strategy), {**fields, changed: unquoted_value(value)})
+
+    def without(self, chain: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+        """The chain without the sampler that has the field."""
+        removed = self.samplers[name.partition(".")[0]]
+        return tuple(sampler for sampler in chain if type(sampler) is not removed)
+
+    def not_in_use(self, name: str, used: str) -> UsageError | None:
+        """The error for a field of a strategy other than the one in use."""
+        strategy, _, field = name.partition(".")
+        if strategy not in self.strategies or not field or strategy == used:
+            return None
+        hint = f"/strategy {strategy} {field}=VALUE"
+        return UsageError(
+            f"{strategy} is not the current strategy; {hint} selects it", hint=hint, code="unknown_setting"
+        )
+
+
+def full_name(entry: Entry) -> str:
+    """The name of the field in full: top_k.k for the first field of top_k."""
+    return entry.name if "." in entry.name else f"{entry.name}.{entry.setting.name}"
