@@ -31,7 +31,7 @@ import seqshell
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.shell import shell as shell_module
-from seqshell.testing.tiny_models import tiny_model
+from seqshell.testing.tiny_language_model import tiny_model
 
 DISTRIBUTIONS, PLUGINS = 300, 5
 TOKENS = 2_000  # of an answer: some hundredths of a second, so that what else the machine does falls on all alike

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from seqshell.session import Session
-from seqshell.testing.tiny_models import tiny_model
+from seqshell.testing.tiny_language_model import tiny_model
 from seqshell_samplers.bias import Bias
 
 LENGTHS = (10, 1_000, 100_000)

@@ -20,7 +20,8 @@ from seqshell.decoding.diverse import DiverseBeam
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import BranchingStops, StopTexts, StopWatch
 from seqshell.decoding.strategies import Greedy, Sample
-from seqshell.testing.tiny_models import TinyTranslator, tiny_model
+from seqshell.testing.tiny_language_model import tiny_model
+from seqshell.testing.tiny_translator import TinyTranslator
 from seqshell_samplers.mirostat import Mirostat
 from seqshell_samplers.penalties import NoRepeatNgram
 from seqshell_samplers.temperature import Temperature

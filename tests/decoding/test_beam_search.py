@@ -20,7 +20,7 @@ from seqshell.decoding.length_penalty import Scoring
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy
 from seqshell.session import Session
-from seqshell.testing.tiny_models import TinyDecoder, tiny_model
+from seqshell.testing.tiny_language_model import TinyDecoder, tiny_model
 from seqshell_samplers.penalties import NoRepeatNgram, RepeatPenalty
 from seqshell_samplers.temperature import Temperature
 

@@ -16,7 +16,7 @@ from seqshell.core.sampling import Batch, Request, Stop
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.diverse import DiverseBeam
 from seqshell.decoding.probabilities import log_probs
-from seqshell.testing.tiny_models import TinyDecoder
+from seqshell.testing.tiny_language_model import TinyDecoder
 from seqshell_samplers.penalties import NoRepeatNgram
 
 

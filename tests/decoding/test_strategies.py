@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from seqshell.core.sampling import Batch, Draw, History, Request, Stop, choose
 from seqshell.core.state import leaves, map_leaves
 from seqshell.decoding.strategies import Greedy, Sample
-from seqshell.testing.tiny_models import tiny_model
+from seqshell.testing.tiny_language_model import tiny_model
 from seqshell_samplers.penalties import NoRepeatNgram, RepeatPenalty
 from seqshell_samplers.temperature import Temperature
 from seqshell_samplers.truncation import TopK

@@ -23,7 +23,7 @@ from seqshell.models import file, opening
 from seqshell.models.decoder_checks import difference
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.testing import tiny_translation_checkpoint
-from seqshell.testing.tiny_models import TinyState, TinyTranslator
+from seqshell.testing.tiny_translator import TinyState, TinyTranslator
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Sample
 from seqshell.session import Session
 from seqshell.testing import tiny_model
-from seqshell.testing.tiny_models import TinyDecoder
+from seqshell.testing.tiny_language_model import TinyDecoder
 
 
 class Uneven(TinyDecoder):

@@ -16,7 +16,7 @@ from seqshell.session import Session
 from seqshell.session.tasks import translate_lines as module
 from seqshell.session.tasks.translate_lines import Failed
 from seqshell.testing import tiny_model, tiny_translation_model
-from seqshell.testing.tiny_models import TinyTranslator
+from seqshell.testing.tiny_translator import TinyTranslator
 
 MODEL = tiny_translation_model()
 SETTINGS = {"max_tokens": 8, "stop": (), "unknown": "error", "nbest": 1}

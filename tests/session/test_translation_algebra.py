@@ -21,7 +21,7 @@ from seqshell.decoding.strategies import Sample
 from seqshell.session import Session
 from seqshell.session.word_alignment import most_attended, words_of
 from seqshell.testing import tiny_translation_model
-from seqshell.testing.tiny_models import TinyTranslator
+from seqshell.testing.tiny_translator import TinyTranslator
 
 
 class Counted(TinyTranslator):

@@ -12,7 +12,7 @@ from seqshell.core.state import attention_of
 from seqshell.core.subword_tokenizers import BPETokenizer
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session.word_alignment import most_attended, words_of
-from seqshell.testing.tiny_models import TinyTranslator
+from seqshell.testing.tiny_translator import TinyTranslator
 
 # Looking
 

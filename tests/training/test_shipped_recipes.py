@@ -45,7 +45,7 @@ def test_a_shipped_recipe_can_be_followed_and_says_what_it_is(name):
 
     assert list_recipes()[name] == FOLDER / f"{name}.toml"
     assert architecture.task is recipe.task
-    check_config(recipe, architecture, 10, 10)
+    check_config(recipe, architecture)
     check_defaults(recipe, registry)
     assert recipe.defaults.about
     assert (FOLDER / f"{name}.toml").read_text("utf-8").startswith("# ")

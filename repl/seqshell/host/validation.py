@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import PluginError
-from seqshell.core.model import Architecture, Task
+from seqshell.core.model import Architecture
 from seqshell.core.names import NAME
 from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, stage_of
+from seqshell.core.tasks import TASKS
 from seqshell.host.imports import TARGET
 
 NEEDED = {  # what a class that is offered must have
@@ -86,8 +87,8 @@ def folder(offered: Any) -> Path:
 def _check_architecture(value: Any) -> None:
     if not isinstance(value, Architecture):
         raise PluginError(f"{_shown(value)} is no Architecture")
-    if value.task not in tuple(Task):
-        raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(Task)}")
+    if value.task not in TASKS:
+        raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(TASKS)}")
     parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
     for part, found in parts:
         is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found

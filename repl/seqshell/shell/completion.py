@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import SeqshellError
-from seqshell.core.model import Task
 from seqshell.core.names import similar
+from seqshell.core.tasks import TASKS
 from seqshell.host import builtin
 from seqshell.models.file import read_header
 
@@ -112,7 +112,7 @@ def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str,
     """The models whose name begins with the word; for a command that is called as a task is, those of that task."""
     folders = shell.registry.checkpoint_folders if shell is not None else ()
     for name, path in paths.list_checkpoints(folders).items():
-        if name.startswith(word) and (command not in set(Task) or _task(path) == command):
+        if name.startswith(word) and (command not in TASKS or _task(path) == command):
             yield name, str(path)
 
 

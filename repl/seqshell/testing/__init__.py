@@ -1,4 +1,4 @@
-"""For tests, a plugin author's among them: a model that takes milliseconds, whole conversations, and the contract checks."""
+"""Support for tests, also those of plugin authors: tiny models, whole conversations, and the contract checks."""
 
 from seqshell.testing.contract import (
     Check,
@@ -11,15 +11,10 @@ from seqshell.testing.contract import (
     failed,
 )
 from seqshell.testing.shell import run, shell_for
+from seqshell.testing.tiny_classifier import tiny_classification_checkpoint, tiny_classification_model
 from seqshell.testing.tiny_forecaster import tiny_forecast_checkpoint, tiny_forecast_model
-from seqshell.testing.tiny_models import (
-    tiny_checkpoint,
-    tiny_classification_checkpoint,
-    tiny_classification_model,
-    tiny_model,
-    tiny_translation_checkpoint,
-    tiny_translation_model,
-)
+from seqshell.testing.tiny_language_model import tiny_checkpoint, tiny_model
+from seqshell.testing.tiny_translator import tiny_translation_checkpoint, tiny_translation_model
 
 __all__ = [
     "Check",

@@ -11,16 +11,15 @@ from typing import Any
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
-from seqshell.core.model import Architecture, Task
+from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoders import decoders_of
 from seqshell.testing.check import attempt, raised
-from seqshell.testing.classification_rules import CLASSIFICATION_RULES
-from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, WRITING_RULES, equals
-from seqshell.testing.examples import SIZES, Example
-from seqshell.testing.translation_rules import TRANSLATION_RULES
+from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, equals
+from seqshell.testing.examples import Example
+from seqshell.testing.task_examples import task_example
 
 # Instead of the defaults, for settings that are called so.
 SMALL = {
@@ -67,7 +66,7 @@ def small_config(architecture: Architecture) -> Any:
     """The config with the small sizes that it knows; with its own where those do not fit it. UsageError when neither can be."""
     offered = resolve(architecture.config)
     known = {item.name for item in settings_of(offered)}
-    sizes = SIZES[architecture.task]
+    sizes = task_example(architecture.task).sizes
     try:
         return build(offered, {**sizes, **{name: value for name, value in SMALL.items() if name in known}})
     except UsageError:
@@ -98,12 +97,8 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
     rules = dict(DECODER_RULES)
     if architecture.causal:
         rules |= CAUSAL_RULES
-    if architecture.task in (Task.GENERATE, Task.TRANSLATE):
-        rules |= WRITING_RULES
-    if architecture.task is Task.TRANSLATE:
-        rules |= TRANSLATION_RULES
-    if architecture.task is Task.CLASSIFY:
-        rules |= CLASSIFICATION_RULES
+    for_task = task_example(architecture.task)
+    rules |= for_task.decoder_rules
     for rule, holds in rules.items():
         yield f"module: {rule}", partial(_of_wrapped, holds)
     if architecture.causal:
@@ -127,16 +122,8 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
             "module: a loss has finite gradients, and the detached state goes on",
             partial(_of_module, module_rules.learns),
         )
-    if architecture.task is Task.TRANSLATE:
-        yield (
-            "module: padding of the target changes neither an earlier logit nor the loss",
-            partial(_of_module, module_rules.target_padding),
-        )
-    if architecture.task is Task.FORECAST:
-        yield (
-            "module: observing leaves the state that reading leaves",
-            lambda model, example: module_rules.observes(model.module, model.wrapped, example),
-        )
+    for rule, target in for_task.module_rules.items():
+        yield f"module: {rule}", partial(_of_module, resolve(target))
     for name in model.own:
         title = f"decoder {name}" if len(architecture.decoders) > 1 else "decoder"
         for rule, holds in rules.items():
@@ -179,9 +166,10 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
 
 def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:
     """Smaller values for each size that the host does not fill in, one at a time, the smallest last."""
+    sizes = task_example(architecture.task).sizes
     for item in settings_of(type(config)):
         value = getattr(config, item.name)
-        if item.name not in SIZES[architecture.task] and item.kind is int and value > 0:
+        if item.name not in sizes and item.kind is int and value > 0:
             lowest = max(1, int(item.low or 0))
             yield from ({item.name: less} for less in (2, 1) if lowest <= less < value)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import string
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,17 +12,16 @@ from typing import Any
 from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.events import Event, Token
 from seqshell.core.hookspecs import hookimpl
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.plugin_api import Command
+from seqshell.core.tasks import TASKS
 from seqshell.shell.shell import Shell
 from seqshell.testing.check import Found
 from seqshell.testing.shell import shell_for
-from seqshell.testing.tiny_forecaster import tiny_forecast_model
-from seqshell.testing.tiny_models import tiny_classification_model, tiny_model, tiny_translation_model
+from seqshell.testing.task_examples import task_example
 
 PROMPT = ">>> "  # before each line of a help's example
 MOST_EVENTS = 10_000
-CHARACTERS = "".join(sorted("\n" + string.digits + string.ascii_letters + string.punctuation + " "))
 
 
 def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Found]]]:
@@ -71,12 +69,8 @@ def _usage(offered: Command, lines: list[str]) -> Found:
 
 
 def _model(offered: Command) -> Model:
-    task = next(task for task in Task if not offered.tasks or task in offered.tasks)
-    if task is Task.GENERATE:
-        return tiny_model(CHARACTERS)
-    if task is Task.TRANSLATE:
-        return tiny_translation_model()
-    return tiny_classification_model(CHARACTERS) if task is Task.CLASSIFY else tiny_forecast_model()
+    """A tiny model for the first task that the command is for."""
+    return task_example(next(task for task in TASKS if not offered.tasks or task in offered.tasks)).model()
 
 
 class Checked:

@@ -17,10 +17,10 @@ from seqshell.host import resolve
 from seqshell.testing.architecture_rules import Built, built, rules_of, small_config, smallest, survives_json
 from seqshell.testing.check import Check, attempt, tried
 from seqshell.testing.command_rules import command_rules
-from seqshell.testing.examples import SIZES, example_for
 from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.strategy_rules import strategy_rules
+from seqshell.testing.task_examples import task_example
 from seqshell.testing.tokenizer_rules import tokenizer_rules
 
 __all__ = [
@@ -45,7 +45,7 @@ def failed(checks: Iterable[Check]) -> list[str]:
 def check_architecture(architecture: Architecture, config: Mapping[str, Any] | None = None) -> list[Check]:
     """Build a model, its weights drawn from a seed, and try the rules on its module, as the host wraps it, and on its own decoder.
 
-    config: settings to build it with instead of small ones; sizes of vocabularies may only be larger than those of `examples.SIZES`. Imports torch.
+    config: settings to build it with instead of small ones; sizes of vocabularies may only be larger than those of the task's example. Imports torch.
     """
     model: Built | None = None
 
@@ -54,7 +54,7 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
         if config is None:
             settings = small_config(architecture)
         else:
-            settings = build(resolve(architecture.config), {**SIZES[architecture.task], **config})
+            settings = build(resolve(architecture.config), {**task_example(architecture.task).sizes, **config})
         model = built(architecture, settings)
         return ""
 
@@ -66,7 +66,7 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
         seen = f"{num_missing} of {len(architecture.decoders)} cannot, and are not checked" if num_missing else ""
         checks.append(Check("each of its decoders can be imported", seen, is_warning=True))
     checks.append(tried("its config survives JSON", partial(survives_json, architecture, model.config)))
-    example = example_for(architecture.task)
+    example = task_example(architecture.task).inputs()
     for rule, holds in rules_of(architecture, model):
         seen = attempt(partial(holds, model, example))
         checks.append(Check(rule, *(smallest(architecture, model, holds, example, seen) if seen else ())))

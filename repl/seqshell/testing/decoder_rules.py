@@ -127,9 +127,8 @@ DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "a kept state that is read again gives the same bits": replayed,
 }
 CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in pieces equals reading at once": pieces}
-WRITING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
-    "a beam of one is greedy": beam_of_one
-}  # of models whose outputs are drawn from
+# For models whose outputs are drawn from.
+DRAWING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one is greedy": beam_of_one}
 
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:

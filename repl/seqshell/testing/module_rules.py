@@ -21,6 +21,7 @@ from seqshell.core.state import leaves, map_leaves
 from seqshell.core.tokenizers import PAD
 from seqshell.host import resolve
 from seqshell.models import file
+from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.testing.compare import apart, moment_apart
 from seqshell.testing.examples import VOCAB_SIZE, Example
 from seqshell.training.translation.loss import pair_loss
@@ -94,13 +95,14 @@ def learns(module: nn.Module, example: Example) -> str:
     return f"NaN or inf in the gradient of {', '.join(wild)}" if wild else "" if slopes else "no weight has a gradient"
 
 
-def observes(module: Any, decoder: Decoder, example: Example) -> str:
-    """decoder: the module, wrapped. A module without `observe` reads instead."""
+def observes(module: Any, example: Example) -> str:
+    """A module's `observe`, if it has one, gives the same state as reading."""
     if not hasattr(module, "observe"):
         return ""
     with torch.inference_mode():
         state = module.observe(torch.from_numpy(example.inputs), example.module_start(module))
     seen = map_leaves(lambda leaf: leaf.numpy(), state)
+    decoder = TorchDecoder(module)
     return moment_apart((np.empty(0), seen), (np.empty(0), decoder.feed(example.inputs, example.start(decoder))[1]))
 
 

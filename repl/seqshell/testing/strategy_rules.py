@@ -18,7 +18,7 @@ from seqshell.core.state import State, map_leaves, rows
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.testing.check import Found, attempt
 from seqshell.testing.compare import moment_apart
-from seqshell.testing.tiny_models import TinyDecoder
+from seqshell.testing.tiny_language_model import TinyDecoder
 
 VOCABULARY = "abcdefgh"
 BANNED = 0  # an id that is never drawn, as PAD is

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from seqshell.core.model import Model, Series, Task
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
-from seqshell.models import file
 from seqshell.models.series_header import series_json
+from seqshell.testing.tiny_file import write_tiny
 
 EXAMPLE = (10.0, 10.5, 11.5, 11.0, 10.0, 9.5, 9.0, 9.5)  # observed, where the model has one column
 
@@ -114,22 +114,19 @@ def tiny_forecast_checkpoint(
     sizes = {"num_features": num_features, "hidden_size": size, "horizon": horizon, "quantiles": num_quantiles}
     series = _series(columns, horizon, quantiles, mean, std)
     values = Values(series.columns)
-    header = {
-        "kind": "model",
-        "architecture": "forecaster",
-        "owner": "forecaster",
-        "task": str(Task.FORECAST),
-        "config": {"cell": "rnn", **sizes},
-        "tokenizer": {"name": values.name, **values.to_json()},
-        "series": series_json(series),
-        "defaults": dict(defaults or {}),
-        "about": about,
-        "examples": list(examples),
-        "provenance": {"data": {"name": "random numbers"}},
-        "parameters": sum(each.size for each in weights.values()),
-    }
-    file.write(path, header, {name: each.astype(np.float32) for name, each in weights.items()})
-    return Path(path)
+    return write_tiny(
+        path,
+        weights,
+        architecture="forecaster",
+        owner="forecaster",
+        task=str(Task.FORECAST),
+        config={"cell": "rnn", **sizes},
+        tokenizer={"name": values.name, **values.to_json()},
+        series=series_json(series),
+        defaults=defaults,
+        about=about,
+        examples=examples,
+    )
 
 
 def _series(columns: Sequence[str], horizon: int, quantiles: Sequence[float], mean: float, std: float) -> Series:

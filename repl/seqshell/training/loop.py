@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Text
-from seqshell.core.model import Task
+from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.training import loss_curve
@@ -24,8 +24,6 @@ from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run, duration
-
-UNITS = {Task.FORECAST: "forecast error"}  # of the loss, where it is not nats
 
 
 def train(
@@ -208,7 +206,7 @@ def _closing_notes(
         metrics = prepared.objective.measure(_best_module(run))
         _keep(run, registry, out, metrics)
         yield prepared.objective.table(metrics)
-    unit = UNITS.get(recipe.task, "nats")
+    unit = task_spec(recipe.task).loss_unit
     drawn = loss_curve.draw(progress.history, unit)
     if drawn:
         yield Text(drawn)

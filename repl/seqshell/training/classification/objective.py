@@ -42,8 +42,10 @@ from seqshell.training.classification.evaluation import (
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
+from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
@@ -243,3 +245,14 @@ class ClassificationObjective:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {label: index for index, label in enumerate(self.labels)}
+
+
+def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    """Read the labelled texts and train the tokenizer on them."""
+    split = read_recipe_split(recipe)
+    labels = tuple(sorted(set(split.training.labels)))
+    kind = tokenizer_type(registry, recipe.tokenizer)
+    tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, split.training.texts, specials=True)
+    config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(labels)})
+    objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective, labels)

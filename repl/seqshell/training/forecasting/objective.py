@@ -14,6 +14,7 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture, Series
+from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.core.text_output import exact
 from seqshell.host import Registry, resolve
@@ -24,6 +25,7 @@ from seqshell.training.forecasting.evaluation import forecasts, measure, observe
 from seqshell.training.forecasting.metrics import errors, metrics_table, quantile_levels
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 
 SHOWN = 8  # values of a sample, and of an example where the recipe has none
@@ -254,3 +256,12 @@ def _as_line(rows: Any) -> str:
 
 def _steps(number: int) -> str:
     return f"{number} steps" if number > 1 else "1 step"
+
+
+def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    """Read the series."""
+    data = recipe.data
+    source = read_series(data.table, data.columns, data.time_column, folder=recipe.folder, origin=data.origin)
+    config = check_config(recipe, architecture, {"num_features": len(source.columns)})
+    objective = make_objective(recipe, architecture, config, source)
+    return Prepared(recipe, architecture, config, Values(source.columns), None, objective, series=objective.series)

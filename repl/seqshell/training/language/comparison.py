@@ -141,7 +141,7 @@ def _open(name: str, options: ComparisonOptions, registry: Registry) -> Model | 
         found = load_recipe(name, options.overrides)
     else:
         raise UsageError(f"{name!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
-    if found.task is not Task.GENERATE:
+    if found.task != Task.GENERATE:
         raise UsageError(f"{found.name} is for {found.task}; compare is for language models, seqshell evaluate for all")
     return _on_data(found, options) if isinstance(found, Recipe) else found
 

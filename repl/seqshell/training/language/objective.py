@@ -27,6 +27,7 @@ from seqshell.training.decoders import make_decoder
 from seqshell.training.language import evaluation
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 
 
@@ -169,3 +170,13 @@ def read_recipe_text(
 def make_streams(recipe: Recipe, ids: NDArray[np.int64]) -> Streams:
     """The streams of the training text, fewer and shorter than the recipe's if the text is short."""
     return Streams(ids, *fit_sizes(ids.size, recipe.training.batch_size, recipe.training.sequence_length))
+
+
+def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
+    """Read the text and train the tokenizer on it."""
+    kind = tokenizer_type(registry, recipe.tokenizer)
+    tokenizer, text, training_ids, validation_ids = read_recipe_text(recipe, kind)
+    config = check_config(recipe, architecture, {"vocab_size": tokenizer.size})
+    streams = make_streams(recipe, training_ids)
+    objective = LanguageObjective(recipe, architecture, config, tokenizer, text, streams, validation_ids)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective)

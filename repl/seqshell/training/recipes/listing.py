@@ -49,7 +49,7 @@ def describe_recipes() -> list[dict[str, str]]:
             recipe = read_recipe(path)
             first = recipe_text(str(path)).partition("\n")[0]
             told = {
-                "task": recipe.task.value,
+                "task": str(recipe.task),
                 "architecture": recipe.architecture,
                 "summary": first.lstrip("# ") if first.startswith("#") else "",
             }

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError, UsageError
-from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import settings_of
+from seqshell.core.tasks import TASKS, TaskSpec, task_spec
+from seqshell.host import resolve
+from seqshell.training.recipes.data_checks import check_texts
 from seqshell.training.recipes.settings import FILES, TABLES, DataSettings, DefaultSettings, TrainingSettings
 
 Table = Mapping[str, Any]
@@ -26,7 +28,7 @@ class Recipe:
     """
 
     name: str
-    task: Task
+    task: str
     architecture: str
     data: DataSettings
     tokenizer: Table = field(default_factory=lambda: {"name": "char"})
@@ -39,7 +41,7 @@ class Recipe:
     def tables(self) -> dict[str, Any]:
         """The recipe as TOML has it, every key spelt out."""
         return {
-            "task": self.task.value,
+            "task": str(self.task),
             "architecture": self.architecture,
             "data": dataclasses.asdict(self.data),
             **self._tokenizers(),
@@ -65,8 +67,7 @@ TOP = (
     "training",
     "defaults",
 )
-TASKS = tuple(Task)
-MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked by _check_values
+MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked with the data
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -107,12 +108,13 @@ def recipe_from(
     if tables["task"] not in TASKS:
         raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
     parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
-    task = Task(tables["task"])
-    _check_values(task, parts["data"], parts["defaults"], where)
-    tokenizer, source_tokenizer = _tokenizers(task, tables, where)
+    spec = task_spec(tables["task"])
+    resolve(spec.data_check)(parts["data"], where)
+    check_texts("defaults.examples", parts["defaults"].examples, where)
+    tokenizer, source_tokenizer = _tokenizers(spec, tables, where)
     return Recipe(
         name=name,
-        task=task,
+        task=spec.name,
         architecture=tables["architecture"],
         tokenizer=tokenizer,
         source_tokenizer=source_tokenizer,
@@ -192,65 +194,17 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _tokenizers(task: Task, tables: Table, where: str) -> tuple[Table, Table | None]:
+def _tokenizers(spec: TaskSpec, tables: Table, where: str) -> tuple[Table, Table | None]:
     """The tokenizer, of the target if there are two, and that of the source, None if it is the same."""
     both = [key for key in ("source_tokenizer", "target_tokenizer") if key in tables]
-    if both and (task is not Task.TRANSLATE or len(both) == 1 or "tokenizer" in tables):
+    if both and (not spec.has_source or len(both) == 1 or "tokenizer" in tables):
         raise RecipeError(
             f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate"
         )
-    default = {"name": "bpe" if task is Task.TRANSLATE else "char"}
+    default = {"name": spec.tokenizer}
     found = {key: tables.get(key, default) for key in both or ["tokenizer"]}
     for key, table in found.items():
         if not isinstance(table.get("name"), str):
             raise RecipeError(f"{where}: {key}.name is missing; {default['name']}, for instance")
     source_tokenizer, *others = found.values()
     return (others[0], source_tokenizer) if others else (source_tokenizer, None)
-
-
-def _check_values(task: Task, data: DataSettings, defaults: DefaultSettings, where: str) -> None:
-    share = data.validation
-    if task is Task.TRANSLATE:
-        if bool(data.pairs) == bool(data.source and data.target) or bool(data.source) != bool(data.target):
-            raise RecipeError(
-                f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line"
-            )
-        if (
-            isinstance(share, list | tuple)
-            and len(share) == (1 if data.pairs else 2)
-            and all(isinstance(item, str) and item for item in share)
-        ):
-            share = share[0]
-    elif task is Task.CLASSIFY:
-        if bool(data.table) == bool(data.folder):
-            raise RecipeError(
-                f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label"
-            )
-        _check_labels(data, where)
-    elif task is Task.FORECAST:
-        if not data.table:
-            raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
-        _check_texts("data.columns", data.columns, where)
-    elif not data.text:
-        raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
-    if (
-        isinstance(share, bool)
-        or not isinstance(share, int | float | str)
-        or not share
-        or (not isinstance(share, str) and not 0 < share < 1)
-    ):
-        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
-    _check_texts("defaults.examples", defaults.examples, where)
-
-
-def _check_texts(name: str, values: Any, where: str) -> None:
-    if not isinstance(values, list | tuple) or not all(isinstance(item, str) and item for item in values):
-        raise RecipeError(f"{where}: {name} must be a list of texts, not {values!r}")
-
-
-def _check_labels(data: DataSettings, where: str) -> None:
-    _check_texts("data.label_names", data.label_names, where)
-    for item in data.label_names:
-        code, _, name = item.partition("=")
-        if not code.strip() or not name.strip():
-            raise RecipeError(f'{where}: data.label_names has items such as "0 = negative", not {item!r}')

@@ -1,0 +1,106 @@
+"""For each task, what the contract checks need: sizes for a config, inputs, the rules of the task, and a tiny model."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.decoder import Decoder
+from seqshell.core.model import Model
+from seqshell.core.tasks import task_spec
+from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
+from seqshell.host import resolve
+from seqshell.testing.classification_rules import CLASSIFICATION_RULES
+from seqshell.testing.decoder_rules import DRAWING_RULES
+from seqshell.testing.examples import (
+    BATCH,
+    LENGTHS,
+    NUM_CLASSES,
+    NUM_FEATURES,
+    SOURCE_VOCAB_SIZE,
+    STEPS,
+    VOCAB_SIZE,
+    Example,
+)
+from seqshell.testing.tiny_classifier import tiny_classification_model
+from seqshell.testing.tiny_forecaster import tiny_forecast_model
+from seqshell.testing.tiny_language_model import tiny_model
+from seqshell.testing.tiny_translator import tiny_translation_model
+from seqshell.testing.translation_rules import TRANSLATION_RULES
+
+CHARACTERS = "".join(sorted("\n" + string.digits + string.ascii_letters + string.punctuation + " "))
+
+
+@dataclass(frozen=True)
+class TaskExample:
+    """sizes: the fields of a config that the host fills in. inputs: makes the random inputs that the rules read. model: makes a tiny model.
+
+    decoder_rules, module_rules: the rules for this task only, by what they require; those for torch modules are targets, imported with torch.
+    """
+
+    sizes: Mapping[str, int]
+    inputs: Callable[[], Example]
+    model: Callable[[], Model]
+    decoder_rules: Mapping[str, Callable[[Decoder, Example], str]] = field(default_factory=dict)
+    module_rules: Mapping[str, str] = field(default_factory=dict)
+
+
+def task_example(task: str) -> TaskExample:
+    """Return the example of a task."""
+    found: TaskExample = resolve(task_spec(task).example)
+    return found
+
+
+def _ids(low: int, seed: int = 0, size: int = VOCAB_SIZE, steps: int = STEPS) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(low, size, (BATCH, steps))
+
+
+def _translation_inputs() -> Example:
+    """Targets from BOS on, and sources of LENGTHS, padded right."""
+    targets = _ids(UNK)
+    targets[:, 0] = BOS
+    lengths = np.array(LENGTHS)
+    sources = _ids(UNK, 1, SOURCE_VOCAB_SIZE, max(LENGTHS))
+    sources[np.arange(BATCH), lengths - 1] = EOS
+    sources[np.arange(max(LENGTHS)) >= lengths[:, None]] = PAD
+    return Example(targets, sources, lengths)
+
+
+def _values() -> Example:
+    """Normalised values."""
+    values = np.random.default_rng(0).normal(size=(BATCH, STEPS, NUM_FEATURES)).astype(np.float32)
+    return Example(values, output=(None, NUM_FEATURES, None))
+
+
+GENERATE = TaskExample(
+    sizes={"vocab_size": VOCAB_SIZE},
+    inputs=lambda: Example(_ids(0)),
+    model=partial(tiny_model, CHARACTERS),
+    decoder_rules=DRAWING_RULES,
+)
+TRANSLATE = TaskExample(
+    sizes={"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
+    inputs=_translation_inputs,
+    model=tiny_translation_model,
+    decoder_rules={**DRAWING_RULES, **TRANSLATION_RULES},
+    module_rules={
+        "padding of the target changes neither an earlier logit nor the loss": "seqshell.testing.module_rules:target_padding"
+    },
+)
+CLASSIFY = TaskExample(
+    sizes={"vocab_size": VOCAB_SIZE, "num_classes": NUM_CLASSES},
+    inputs=lambda: Example(_ids(UNK), output=(NUM_CLASSES,)),
+    model=partial(tiny_classification_model, CHARACTERS),
+    decoder_rules=CLASSIFICATION_RULES,
+)
+FORECAST = TaskExample(
+    sizes={"num_features": NUM_FEATURES},
+    inputs=_values,
+    model=tiny_forecast_model,
+    module_rules={"observing gives the state that reading gives": "seqshell.testing.module_rules:observes"},
+)
