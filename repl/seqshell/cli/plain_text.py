@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from seqshell.core.events import Answer, Event, Finished, LineFinished, LineStarted, Notice, Progress, Token
-from seqshell.core.model import Task
 from seqshell.core.sanitize import safe
+from seqshell.core.tasks import TASKS
 from seqshell.core.text_output import in_one_line
 from seqshell.shell.failures import Fault
 
@@ -29,7 +29,7 @@ class PlainText:
         self._one_to_one = one_to_one
         self._open = False  # whether stdout stands inside a line
         self._printed_tokens = False  # of the answer that is being generated
-        self._translates = False  # whether the answer is one line, whatever the model writes
+        self._one_line = False  # whether the answer is one line, whatever the model writes
         self._flushed = 0.0
         self._part = 0
 
@@ -47,7 +47,9 @@ class PlainText:
     def event(self, event: Event) -> None:
         """Print what is a result."""
         if isinstance(event, LineStarted):
-            self._translates = Task.TRANSLATE in (event.task, event.op.removeprefix("/"))
+            self._one_line = any(
+                task in TASKS and TASKS[task].one_line for task in (event.task, event.op.removeprefix("/"))
+            )
         elif isinstance(event, LineFinished):
             self._settle()
         elif isinstance(event, Token):
@@ -66,7 +68,7 @@ class PlainText:
                 self._end_line(always=not text)
 
     def _token(self, event: Token) -> None:
-        self._write(in_one_line(event.text) if self._translates else event.text)
+        self._write(in_one_line(event.text) if self._one_line else event.text)
         self._printed_tokens = True
         if (now := time.monotonic()) - self._flushed > FLUSH_AFTER:
             self._flushed = now

@@ -131,7 +131,7 @@ class Script:
         model = shell.session.model
         told = {
             "model": model.name,
-            "task": model.task.value,
+            "task": str(model.task),
             "fingerprint": model.fingerprint,
             "seed": shell.session.seed,
         }

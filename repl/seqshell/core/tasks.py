@@ -1,6 +1,6 @@
-"""The tasks, one TaskSpec each: all that differs from one task to another, by name. Imports nothing that a spec names.
+"""The table of tasks: everything that depends on the task of a model. Imports nothing that a spec names.
 
-A target is written "package.module:Name" and imported with `seqshell.host.resolve` when it is first used, so that a start loads only what it needs.
+A target is written "package.module:Name"; `seqshell.host.resolve` imports it.
 """
 
 from __future__ import annotations
@@ -11,42 +11,39 @@ from seqshell.core.errors import UsageError
 from seqshell.core.model import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskSpec:
-    """What the rest of seqshell asks about a task.
+    """What depends on the task. A target names something that is imported when it is first used."""
 
-    name: as in Architecture.task and a checkpoint's header. noun: what a model for it is called, with its article.
-    default_model: the model that its command uses if none is named.
-    behaviour: target of the TaskBehaviour that answers the messages of a session.
-    parts: target of the TaskParts of its checkpoints.
-    preparation: target of the function that reads a recipe's data for a training. data_check: target of the one that checks its [data].
-    sizes: the fields of a config that are filled in from the data. tokenizer: of a recipe that names none. loss_unit: of the training loss.
-    has_source: whether the model reads a source, for which a recipe may have a tokenizer of its own.
-    example: target of the TaskExample that the contract checks use.
-    evaluation: target of its TaskEvaluation. evaluation_options: the options of `seqshell evaluate` that only this task has.
-    draws: whether an answer is a sequence of tokens that a strategy draws, with a seed. strategy: the one of a model whose checkpoint names none.
-    can_continue: whether an empty line continues the last answer.
-    settings: the shell settings that are for this task, and not for all tasks.
-    """
+    name: str  # as in Architecture.task and in a checkpoint's header
+    noun: str  # what a model for the task is called, with an article
 
-    name: str
-    noun: str
-    default_model: str
-    behaviour: str
-    parts: str
-    preparation: str
-    evaluation: str
-    data_check: str
-    example: str
-    sizes: tuple[str, ...]
-    draws: bool = False
-    strategy: str = "sample"
-    can_continue: bool = False
-    settings: frozenset[str] = frozenset()
-    evaluation_options: tuple[str, ...] = ()
-    tokenizer: str = "char"
-    has_source: bool = False
+    # Session and models
+    behaviour: str  # target of the TaskBehaviour that answers messages
+    parts: str  # target of the TaskParts of a checkpoint
+    draws: bool = False  # whether a strategy draws the tokens of an answer
+    strategy: str = "sample"  # of a model whose checkpoint names none
+    can_continue: bool = False  # whether an empty line continues the last answer
+
+    # Shell and terminal
+    default_model: str  # of the task's command
+    settings: frozenset[str]  # the shell settings for this task that are not for all tasks
+    next_steps: str  # in the greeting, what to try after the example
+    keys: tuple[str, ...]  # in the greeting, what lines and keys do; the first that fits is shown
+    one_line: bool = False  # whether scripts print an answer as one line
+
+    # Training and evaluation
+    data_check: str  # target of the function that checks the [data] of a recipe
+    preparation: str  # target of the function that reads a recipe's data
+    sizes: tuple[str, ...]  # the config fields that are filled in from the data
+    tokenizer: str = "char"  # of a recipe that names none
+    has_source: bool = False  # whether a recipe may have a second tokenizer, for the source
     loss_unit: str = "nats"
+    evaluation: str  # target of the TaskEvaluation
+    evaluation_options: tuple[str, ...] = ()  # the options of `seqshell evaluate` for this task only
+
+    # Contract checks
+    example: str  # target of the TaskExample
 
     @property
     def plural(self) -> str:
@@ -68,6 +65,11 @@ TASKS: dict[str, TaskSpec] = {
             example="seqshell.testing.task_examples:GENERATE",
             sizes=("vocab_size",),
             evaluation="seqshell.training.language.task_evaluation:LanguageEvaluation",
+            next_steps="then /undo, /regen 3, /top",
+            keys=(
+                "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
+                "Enter: continue · Ctrl-C: stop · /tour · /help",
+            ),
             draws=True,
             can_continue=True,
             settings=frozenset({"max_tokens", "stop", "unknown", "newline"}),
@@ -83,8 +85,14 @@ TASKS: dict[str, TaskSpec] = {
             example="seqshell.testing.task_examples:TRANSLATE",
             sizes=("source_vocab_size", "target_vocab_size"),
             evaluation="seqshell.training.translation.task_evaluation:TranslationEvaluation",
+            next_steps="then /attention, /top",
+            keys=(
+                "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help",
+                "/translate @FILE: a file · /help",
+            ),
             draws=True,
             strategy="greedy",
+            one_line=True,
             settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk"}),
             tokenizer="bpe",
             has_source=True,
@@ -101,6 +109,11 @@ TASKS: dict[str, TaskSpec] = {
             example="seqshell.testing.task_examples:CLASSIFY",
             sizes=("vocab_size", "num_classes"),
             evaluation="seqshell.training.classification.task_evaluation:ClassificationEvaluation",
+            next_steps="then /classify --explain, /undo",
+            keys=(
+                "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help",
+                "/classify --explain TEXT: why · /help",
+            ),
             settings=frozenset({"unknown"}),
             evaluation_options=("text_column", "label_column", "held_out", "training"),
         ),
@@ -115,6 +128,11 @@ TASKS: dict[str, TaskSpec] = {
             example="seqshell.testing.task_examples:FORECAST",
             sizes=("num_features",),
             evaluation="seqshell.training.forecasting.task_evaluation:ForecastEvaluation",
+            next_steps="then /forecast, /undo",
+            keys=(
+                "Numbers extend the series · /forecast --example · /forecast 24 -o a.png · /help",
+                "Numbers extend the series · /forecast --example · /help",
+            ),
             settings=frozenset({"horizon"}),
             loss_unit="forecast error",
             evaluation_options=("rows", "horizons", "columns"),

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.model import Task
+from seqshell.core.tasks import TASKS
 from seqshell.models.summary import about, examples, title
 from seqshell.terminal.printer import Printer
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
-
-KEYS = "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help"
-KEYS_SHORT = "Enter: continue · Ctrl-C: stop · /tour · /help"
-THEN = "then /undo, /regen 3, /top"
-KEYS_TO_TRANSLATE = "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help"
-KEYS_TO_TRANSLATE_SHORT = "/translate @FILE: a file · /help"
-THEN_OF_TRANSLATION = "then /attention, /top"
-KEYS_TO_LABEL = "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help"
-KEYS_TO_LABEL_SHORT = "/classify --explain TEXT: why · /help"
-THEN_OF_LABEL = "then /classify --explain, /undo"
-KEYS_TO_FORECAST = "Numbers extend the series · /forecast --example · /forecast 24 -o a.png · /help"
-KEYS_TO_FORECAST_SHORT = "Numbers extend the series · /forecast --example · /help"
-THEN_OF_FORECAST = "then /forecast, /undo"
-# For each task, what to try after an example, and the keys; the longest that fits is shown.
-HINTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        Task.GENERATE: (THEN, (KEYS, KEYS_SHORT)),
-        Task.TRANSLATE: (THEN_OF_TRANSLATION, (KEYS_TO_TRANSLATE, KEYS_TO_TRANSLATE_SHORT)),
-        Task.CLASSIFY: (THEN_OF_LABEL, (KEYS_TO_LABEL, KEYS_TO_LABEL_SHORT)),
-        Task.FORECAST: (THEN_OF_FORECAST, (KEYS_TO_FORECAST, KEYS_TO_FORECAST_SHORT)),
-    }
-)
 
 
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
@@ -50,11 +28,11 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
         "title",
     )
     sentence, example = about(header), next(iter(examples(header)), "")
-    next_steps, keys = HINTS.get(str(header.get("task", "")), HINTS[Task.GENERATE])
-    suggestion = f"Try  {example}  {next_steps}" if example and "\n" not in example and len(example) < 40 else ""
+    spec = TASKS.get(str(header.get("task", "")), TASKS[Task.GENERATE])
+    suggestion = f"Try  {example}  {spec.next_steps}" if example and "\n" not in example and len(example) < 40 else ""
     if sentence or suggestion:
         yield _first_that_fits(width, " ".join(filter(None, (sentence, suggestion))), sentence or suggestion), "dim"
-    yield _first_that_fits(width, *keys), "dim"
+    yield _first_that_fits(width, *spec.keys), "dim"
 
 
 def greet(printer: Printer, version: str, name: str, header: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,8 +19,6 @@ NUM_CLASSES = 4
 BATCH, STEPS = 3, 9
 LENGTHS = (4, 7, 1)  # of the sources, including EOS
 Ids = NDArray[np.int64]
-NO_SOURCES: Ids = np.zeros((BATCH, 0), np.int64)
-NO_LENGTHS: Ids = np.zeros(BATCH, np.int64)
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Example:
     """
 
     inputs: NDArray[Any]
-    sources: Ids = NO_SOURCES
-    lengths: Ids = NO_LENGTHS
+    sources: Ids = field(default_factory=lambda: np.zeros((BATCH, 0), np.int64))
+    lengths: Ids = field(default_factory=lambda: np.zeros(BATCH, np.int64))
     output: tuple[int | None, ...] = (VOCAB_SIZE,)
 
     @property

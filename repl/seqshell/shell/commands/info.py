@@ -45,7 +45,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield Data(
         {
             "model": model.name,
-            "task": model.task.value,
+            "task": str(model.task),
             "architecture": model.architecture,
             "owner": owner,
             "parameters": model.num_parameters,
@@ -58,7 +58,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _described(model: Model, architecture: Architecture | None, owner: str) -> dict[str, str]:
     """What the header tells of the model itself."""
     return {
-        "model": f"{model.name} ({model.task.value})" + (f", {model.path}" if model.path else ""),
+        "model": f"{model.name} ({model.task})" + (f", {model.path}" if model.path else ""),
         "about": model.header.get("about", ""),
         "architecture": " ".join(
             filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))

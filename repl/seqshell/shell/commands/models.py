@@ -36,7 +36,7 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
         if model.path is None or model.path.resolve() in opened:
             yield {
                 "name": name,
-                "task": model.task.value,
+                "task": str(model.task),
                 "path": str(model.path) if model.path else None,
                 "open": True,
             }

@@ -88,7 +88,5 @@ def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
     yield Table(
         ("architecture", "from", "task", "summary"),
-        tuple(
-            (name, shell.registry.owner("architecture", name), item.task.value, item.summary) for name, item in found
-        ),
+        tuple((name, shell.registry.owner("architecture", name), str(item.task), item.summary) for name, item in found),
     )

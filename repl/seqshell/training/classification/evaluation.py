@@ -89,7 +89,7 @@ def evaluate_classes(
     yield Evaluation(
         {
             "model": model.name,
-            "task": model.task.value,
+            "task": str(model.task),
             "data": {
                 "name": examples.name,
                 "sha256": examples.digest,

@@ -187,7 +187,7 @@ def evaluate_series(model: Model, module: Any, word: str, options: ForecastOptio
     )
     return {
         "model": model.name,
-        "task": model.task.value,
+        "task": str(model.task),
         "data": {
             "name": source.name,
             "sha256": source.sha256,

@@ -103,7 +103,7 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
     read = (size - 1) * len(measured["nats"])
     return {
         "model": model.name,
-        "task": model.task.value,
+        "task": str(model.task),
         "data": {"name": name, "sha256": digest, "items": len(text)},  # characters
         **measured,
         "tokens_per_second": read / (time.perf_counter() - start),

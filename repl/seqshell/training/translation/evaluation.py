@@ -118,7 +118,7 @@ def evaluate_pairs(
     one = len(pairs.names) == 1
     values = {
         "model": model.name,
-        "task": model.task.value,
+        "task": str(model.task),
         "data": {
             "name": pairs.names[0] if one else list(pairs.names),
             "sha256": pairs.digests[0] if one else list(pairs.digests),
