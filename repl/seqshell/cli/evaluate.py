@@ -12,7 +12,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqshell.cli.progress import json_text, print_json, registry_for_command, results_of
+from seqshell.cli.progress import json_text, print_json, results_of
+from seqshell.cli.registry import registry_for_command
 from seqshell.cli.signals import first_signal
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
@@ -100,7 +101,7 @@ def evaluate_command(arguments: Namespace) -> int:
     from seqshell.training.evaluation import evaluate
     from seqshell.training.task_evaluation import evaluation_of
 
-    registry = registry_for_command(arguments.no_plugins, arguments.plugins)
+    registry = registry_for_command(arguments)
     arguments.settings = tuple(map(_setting, arguments.settings))
     model = open_model(arguments.model, registry)
     _check_options(arguments, model)
@@ -207,7 +208,7 @@ def compare_command(arguments: Namespace) -> int:
     names, device = tuple(arguments.names), arguments.device or "auto"
     options = ComparisonOptions(names, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
     with first_signal() as received:
-        registry = registry_for_command(arguments.no_plugins, arguments.plugins)
+        registry = registry_for_command(arguments)
         found = list(results_of(compare(options, registry, stopped=lambda: bool(received))))
     for comparison in found:
         if arguments.json:

@@ -15,8 +15,6 @@ from seqshell.core.errors import CheckpointError, PluginError, RecipeError, Usag
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from seqshell.host import Registry
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
@@ -165,8 +163,9 @@ def _add_no_options(parser: ArgumentParser) -> None:
 
 def _models(arguments: Namespace) -> int:
     from seqshell.cli.listing import models
+    from seqshell.cli.registry import registry_for_command
 
-    sys.stdout.write(models(_with_plugins(arguments), as_json=bool(arguments.json)))
+    sys.stdout.write(models(registry_for_command(arguments, tolerant=True), as_json=bool(arguments.json)))
     return 0
 
 
@@ -178,8 +177,9 @@ def _add_plugins(parser: ArgumentParser) -> None:
 
 def _plugins(arguments: Namespace) -> int:
     from seqshell.cli.plugins import plugins_command
+    from seqshell.cli.registry import registry_for_command
 
-    return plugins_command(arguments, lambda: _with_plugins(arguments))
+    return plugins_command(arguments, lambda: registry_for_command(arguments, tolerant=True))
 
 
 def _add_import(parser: ArgumentParser) -> None:
@@ -190,23 +190,9 @@ def _add_import(parser: ArgumentParser) -> None:
 
 def _import(arguments: Namespace) -> int:
     from seqshell.cli.import_weights import import_command
+    from seqshell.cli.registry import registry_for_command
 
-    return import_command(arguments, _with_plugins(arguments))
-
-
-def _with_plugins(arguments: Namespace) -> Registry:
-    """Load the plugins that the command line allows. Ignores broken plugins; what plugins print goes to stderr."""
-    import contextlib
-    import dataclasses
-
-    from seqshell.cli.plain_text import tell
-    from seqshell.host import Policy
-    from seqshell.host.builtin import load_registry
-
-    policy = Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins)
-    diagnostics = sys.stderr
-    with contextlib.redirect_stdout(sys.stderr):
-        return load_registry(dataclasses.replace(policy, strict=False), on_slow=lambda text: tell(diagnostics, text))
+    return import_command(arguments, registry_for_command(arguments, tolerant=True))
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(

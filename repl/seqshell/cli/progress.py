@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
-
-if TYPE_CHECKING:
-    from seqshell.host import Registry
 
 EVERY = 5.0  # percent of progress per line, where stderr is not a terminal
 
@@ -94,14 +91,3 @@ def print_json(values: Mapping[str, Any]) -> None:
 def json_text(values: Mapping[str, Any]) -> str:
     """The object as JSON on one line."""
     return json.dumps(tidy(values), ensure_ascii=False)
-
-
-def registry_for_command(no_plugins: bool, plugins: Sequence[str]) -> Registry:
-    """Load the plugins that the command line allows, and report those that failed on stderr."""
-    from seqshell.host import Policy
-    from seqshell.host.builtin import load_registry
-
-    registry = load_registry(Policy.read(no_plugins=no_plugins, extra=plugins))
-    for problem in registry.problems:
-        print(f"seqshell: {safe(problem.message)}", file=sys.stderr)
-    return registry

@@ -5,35 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import Any
+
+from seqshell.core.signal_handlers import SignalHandlers
 
 SIGNALS = tuple(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
 )
-
-
-class _Handlers:
-    """A handler for SIGNALS in the main thread, except for ignored ones: nohup, or a background job."""
-
-    def __init__(self, handler: Callable[[int, FrameType | None], None]) -> None:
-        self._handler = handler
-        self._before: dict[int, Any] = {}
-
-    def install(self) -> None:
-        """Install the handler."""
-        if threading.current_thread() is threading.main_thread():  # tests may run it in another one
-            for number in SIGNALS:
-                with contextlib.suppress(OSError, ValueError):
-                    if signal.getsignal(number) is not signal.SIG_IGN:
-                        self._before[number] = signal.signal(number, self._handler)
-
-    def restore(self) -> None:
-        """Restore the previous handlers; calling it again does nothing."""
-        while self._before:
-            signal.signal(*self._before.popitem())
 
 
 class StopSignals:
@@ -45,7 +24,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.number: int | None = None
         self.interrupt: Callable[[], None] | None = None
-        self._handlers = _Handlers(self._handle)
+        self._handlers = SignalHandlers(dict.fromkeys(SIGNALS, self._handle))
 
     def __enter__(self) -> StopSignals:
         self._handlers.install()
@@ -80,7 +59,7 @@ def first_signal() -> Iterator[list[int]]:
         print(message, file=sys.stderr, flush=True)
         handlers.restore()
 
-    handlers = _Handlers(handle)
+    handlers = SignalHandlers(dict.fromkeys(SIGNALS, handle))
     handlers.install()
     try:
         yield received

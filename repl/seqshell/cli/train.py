@@ -11,7 +11,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from seqshell.cli.progress import print_json, registry_for_command, show
+from seqshell.cli.progress import print_json, show
+from seqshell.cli.registry import registry_for_command
 from seqshell.cli.signals import first_signal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
@@ -71,7 +72,7 @@ def train_command(arguments: Namespace) -> int:
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
     picture = Path(arguments.picture) if arguments.picture else None
-    registry = registry_for_command(arguments.no_plugins, arguments.plugins)
+    registry = registry_for_command(arguments)
 
     from seqshell.training.loop import train
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
+from seqshell.core.signal_handlers import SignalHandlers
+
 # How long an answer may take to finish its token after SIGTERM or SIGHUP, and a plugin's code after Ctrl-C.
 GRACE_SECONDS = 2.0
 
@@ -31,24 +33,22 @@ class Signals:
         self._is_plugin_running: Callable[[], bool] = lambda: False
         self._presses = 0
         self._terminated_by: int | None = None
-        self._before: dict[int, Any] = {}
+        self._handlers = SignalHandlers(
+            {
+                signal.SIGINT: self._on_interrupt,
+                signal.SIGTERM: self._on_terminate,
+                signal.SIGHUP: self._on_terminate,
+                signal.SIGALRM: self._on_alarm,
+            }
+        )
 
     def __enter__(self) -> Signals:
-        handlers = {
-            signal.SIGINT: self._on_interrupt,
-            signal.SIGTERM: self._on_terminate,
-            signal.SIGHUP: self._on_terminate,
-            signal.SIGALRM: self._on_alarm,
-        }
-        for signum, handler in handlers.items():
-            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
-                self._before[signum] = signal.signal(signum, handler)
+        self._handlers.install()
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
+        self._handlers.restore()
 
     @contextmanager
     def prompting(self, application: Application[Any]) -> Iterator[None]:
