@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seqshell.core.errors import UsageError
+from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.text_files import decoded
 from seqshell.shell.syntax import UnclosedBlock, closes_block, opens_block
 
-LONGEST_LINE = 10_000_000  # bytes, as a message
 BOM = b"\xef\xbb\xbf"
 
 
@@ -74,11 +74,11 @@ def read_stdin() -> str:
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """Lines without their ends; of one that is too long only the beginning, so that it is refused and the next one is read right."""
-    while data := file.readline(LONGEST_LINE + 3):
+    while data := file.readline(MAX_MESSAGE + 3):
         if not data.endswith(b"\n"):
             rest = data
             while rest and not rest.endswith(b"\n"):
-                rest = file.readline(LONGEST_LINE)
+                rest = file.readline(MAX_MESSAGE)
         yield data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
 
 
@@ -107,9 +107,9 @@ def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine
 
 def _text(data: bytes) -> tuple[str, UsageError | None]:
     """A line as text, and what is wrong with it."""
-    if len(data) > LONGEST_LINE:
+    if len(data) > MAX_MESSAGE:
         return "", UsageError(
-            f"a line is at most {LONGEST_LINE // 1_000_000} MB; /feed @FILE reads more", code="too_long"
+            f"a line is at most {MAX_MESSAGE // 1_000_000} MB; /feed @FILE reads more", code="too_long"
         )
     try:
         return data.decode("utf-8"), None

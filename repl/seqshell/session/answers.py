@@ -8,6 +8,7 @@ from typing import Any
 
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Finished, Token
+from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.sampling import Sampler, Stop, Strategy
 from seqshell.decoding.syntax import parse_strategy, with_setting
 from seqshell.session.branches import BranchState
@@ -15,7 +16,6 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.navigation import Navigator, require_causal
 
-MAX_TOKENS = 1_000_000  # of one answer
 Answer = Iterator[Token | Finished]
 Generate = Callable[[GenerationPlan, int, int | None, End], Answer]  # plan, turn, number of the candidate, end
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import unquoted
+from seqshell.core.limits import MAX_STEPS, MAX_TOKENS
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
 from seqshell.core.tasks import TASKS, task_spec
@@ -35,11 +36,11 @@ def _declared(*settings: Setting) -> Mapping[str, Setting]:
 
 
 SHELL_SETTINGS: Mapping[str, Setting] = _declared(
-    Setting("max_tokens", int, 200, low=1, high=1_000_000, help="an answer ends after so many tokens"),
+    Setting("max_tokens", int, 200, low=1, high=MAX_TOKENS, help="an answer ends after so many tokens"),
     Setting(
         "stop", tuple, (), help='texts before which an answer ends: one text, or several as ["A", "B"]; empty: none'
     ),
-    Setting("horizon", int, 24, low=1, high=10_000, help="how many steps a forecast looks ahead"),
+    Setting("horizon", int, 24, low=1, high=MAX_STEPS, help="how many steps a forecast looks ahead"),
     Setting(
         "unknown",
         str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Quit, Token
+from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Arguments, Command, settings_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 Events = Generator[Event, None, None]
-LONGEST_MESSAGE = 10_000_000  # bytes of UTF-8
 KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "model": "/load NAME",
@@ -279,9 +279,9 @@ class Shell:
 
     def _message(self, text: str) -> Events:
         session = self.session
-        if len(text) > LONGEST_MESSAGE or len(text.encode("utf-8", "replace")) > LONGEST_MESSAGE:
+        if len(text) > MAX_MESSAGE or len(text.encode("utf-8", "replace")) > MAX_MESSAGE:
             raise UsageError(
-                f"a message is at most {LONGEST_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
+                f"a message is at most {MAX_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
                 code="too_long",
             )
         yield from session.behaviour.answer(text, self.settings.values())

@@ -16,6 +16,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
+from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Model, Series
 from seqshell.core.number_text import as_rows
 from seqshell.core.series_tokenizer import Values
@@ -25,7 +26,6 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
-MAX_STEPS = 10_000  # of one forecast
 MIN_HISTORY = 48  # rows before a forecast, if that many were observed
 HISTORY_PER_STEP = 3
 EXAMPLE_VALUES = 6  # in a message

@@ -5,8 +5,6 @@ from __future__ import annotations
 from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import Arguments, Command
 
-MOST_TOKENS = 1_000_000  # that one line may generate or take back
-
 
 def words(arguments: Arguments, command: Command, least: int = 0, most: int | None = None) -> tuple[str, ...]:
     """The words, at least `least` and at most `most` of them (None: as many as there are); UsageError shows the command's usage."""

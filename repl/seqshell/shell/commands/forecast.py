@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Forecast, Notice
+from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import rows_as_json
@@ -18,8 +19,6 @@ from seqshell.shell.commands.output_files import picture_place, write_picture
 if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
-
-MOST_STEPS = 10_000
 
 
 @command(
@@ -73,7 +72,7 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
         if word.startswith("@") and not name:
             name = word[1:]
         elif number is None and not word.startswith("@"):
-            number = whole_number(word, "the number of steps", 1, MOST_STEPS)
+            number = whole_number(word, "the number of steps", 1, MAX_STEPS)
         else:
             raise UsageError(f"{word!r} is too much; write /forecast {forecast.usage}")
     return number, name

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Moved, Notice
+from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
+from seqshell.shell.commands.arguments import whole_number, words
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -40,10 +41,10 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Notice(f"the last answer came from {workspace.answered}; this undoes a turn of {workspace.current}")
     if word.endswith("t") and word[:-1].isdigit():
         yield moved_to(
-            shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MOST_TOKENS))
+            shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MAX_TOKENS))
         )
     else:
-        yield moved_to(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+        yield moved_to(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MAX_TOKENS)))
 
 
 @command("redo", usage="[N]", purpose="back")
@@ -55,7 +56,7 @@ def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /redo
     """
     (word,) = words(arguments, redo, 0, 1) or ("1",)
-    yield moved_to(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MOST_TOKENS)))
+    yield moved_to(shell.session, shell.session.redo(whole_number(word, "the number of turns", 1, MAX_TOKENS)))
 
 
 @command("rewind", usage="POS|-N|TEXT", free_text=True, purpose="back")
@@ -80,7 +81,7 @@ def _position(text: str) -> int | None:
     """The number that the text is; None where it is none."""
     digits = text.strip().removeprefix("-")
     return (
-        whole_number(text.strip(), "the position", -MOST_TOKENS * 1000, MOST_TOKENS * 1000)
+        whole_number(text.strip(), "the position", -MAX_TOKENS * 1000, MAX_TOKENS * 1000)
         if digits.isascii() and digits.isdigit()
         else None
     )

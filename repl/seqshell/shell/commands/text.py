@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seqshell.core.events import Event, Notice
+from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
-from seqshell.shell.commands.arguments import MOST_TOKENS, whole_number, words
+from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.history import moved_to
 from seqshell.shell.commands.output_files import write_text
 
@@ -45,7 +46,7 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /continue 5
     """
     found = words(arguments, go_on, 0, 1)
-    number = whole_number(found[0], "the number of tokens", 1, MOST_TOKENS) if found else None
+    number = whole_number(found[0], "the number of tokens", 1, MAX_TOKENS) if found else None
     yield from shell.session.behaviour.continue_answer(shell.settings.values(), number)
 
 

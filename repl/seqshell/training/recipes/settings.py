@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.plugin_api import setting
 
 CRITERIA = (
@@ -175,7 +176,7 @@ class DefaultSettings:
 
     strategy: str = setting("sample", help="how a sequence is produced")
     sampler: str = setting("", help="the stages that reshape the next token's logits")
-    max_tokens: int = setting(200, low=1, high=1_000_000, help="the longest answer, in tokens")
+    max_tokens: int = setting(200, low=1, high=MAX_TOKENS, help="the longest answer, in tokens")
     examples: tuple[str, ...] = setting((), help="texts to start from, shown to newcomers and read for sample texts")
     about: str = setting("", help="one sentence on what the model does with a line")
 

@@ -16,6 +16,7 @@ from torch import nn
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
 from seqshell.core.events import Progress
+from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Model
 from seqshell.core.plugin_api import Setting, build, settings_of
 from seqshell.core.sampling import Draw, Hypothesis, Request, Sampler, Stop, Strategy
@@ -39,7 +40,7 @@ ROWS = 64  # sentences per batch
 NO_WORDS: Mapping[int, str] = MappingProxyType({})
 # The shell settings that apply here, under the same names.
 SHELL_SETTINGS = (
-    Setting("max_tokens", int, 200, low=1, high=1_000_000),
+    Setting("max_tokens", int, 200, low=1, high=MAX_TOKENS),
     Setting("unk", bool, False),
     Setting("replace_unk", bool, True),
 )
