@@ -33,16 +33,9 @@ LETTERS = "\n" + "".join(map(chr, range(32, 127)))
 TRANSCRIPT = re.compile(r"<!-- transcript -->\n```\w*\n(.*?)```", re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def registry():
-    return load_registry(Policy(plugins=()))
-
-
 @pytest.fixture
-def shell(registry, monkeypatch, tmp_path):
+def shell(registry, folder):
     """A shell on the model `tiny`, in a folder with the files that the examples name."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
     models = paths.folder("models")
     models.mkdir(parents=True)
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)

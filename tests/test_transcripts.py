@@ -64,8 +64,6 @@ def compare(found, expected):
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     """The current folder: empty but for the scripts."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SEQSHELL_STRICT_PLUGINS", raising=False)
     monkeypatch.chdir(tmp_path)
     for path in (*FOLDER.glob("*.seq"), *FOLDER.glob("*.en")):
         shutil.copy(path, tmp_path)

@@ -18,13 +18,10 @@ VOCABULARY = "\n abcdefgh/"
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SEQSHELL_PLUGINS", "")
+def _home(folder, monkeypatch):
     monkeypatch.setenv("LC_ALL", "C")  # UTF-8 whatever the locale
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    monkeypatch.chdir(tmp_path)
-    tiny_checkpoint(tmp_path / "tiny.safetensors", VOCABULARY, defaults={"max_tokens": 5, "sampler": "temperature=0.8"})
+    tiny_checkpoint(folder / "tiny.safetensors", VOCABULARY, defaults={"max_tokens": 5, "sampler": "temperature=0.8"})
 
 
 PROGRAM = [

@@ -8,12 +8,6 @@ from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
@@ -84,12 +78,11 @@ def test_an_unknown_name_or_path_tells_what_was_meant(home):
         paths.find_checkpoint("mine", kind="sessions")
 
 
-def test_a_path_is_itself_even_where_a_name_is_the_same(home, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_path_is_itself_even_where_a_name_is_the_same(folder, home):
     touch(home / "models" / "mine.safetensors")
-    touch(tmp_path / "mine.safetensors")
+    touch(folder / "mine.safetensors")
     assert paths.find_checkpoint("mine.safetensors") == Path("mine.safetensors")
-    assert paths.find_checkpoint(tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"
+    assert paths.find_checkpoint(folder / "mine.safetensors") == folder / "mine.safetensors"
 
 
 def test_a_name_is_written_to_the_users_folder_and_a_path_where_it_says(home, tmp_path):
@@ -108,10 +101,9 @@ def test_a_home_that_cannot_be_made_is_one_clear_error(monkeypatch):
     assert paths.list_checkpoints(kind="sessions") == {}
 
 
-def test_a_recipe_is_a_name_first_and_then_a_file(home, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_recipe_is_a_name_first_and_then_a_file(folder, home):
     mine = touch(home / "recipes" / "mine.toml")
-    text = touch(tmp_path / "mytext.txt")
+    text = touch(folder / "mytext.txt")
 
     assert paths.find_recipe("mine") == mine
     assert paths.find_recipe("mytext.txt").resolve() == text

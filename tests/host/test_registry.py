@@ -49,7 +49,6 @@ class Site:
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """Modules that are imported from it are forgotten afterwards."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     for name in ("SEQSHELL_PLUGINS", "SEQSHELL_STRICT_PLUGINS", "SEQSHELL_SLOW_SCAN"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "site"

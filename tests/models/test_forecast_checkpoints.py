@@ -15,8 +15,6 @@ import seqshell
 from seqshell.cli import script
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.model import Series, Task
-from seqshell.host import Policy
-from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
 from seqshell.models.decoder_checks import difference
 from seqshell.models.saving import save_checkpoint
@@ -26,11 +24,6 @@ from seqshell.shell.startup import Options
 from seqshell.testing import tiny_checkpoint, tiny_forecast_checkpoint
 
 SERIES = Series(("load", "OT"), (1.0, 20.0), (0.5, 3.0), "date", ((1.0, 20.0), (1.5, 23.0)), (0.1, 0.5, 0.9), 4)
-
-
-@pytest.fixture(scope="module")
-def registry():
-    return load_registry(Policy(plugins=()))
 
 
 @pytest.fixture
@@ -158,8 +151,7 @@ def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
     assert model.task is Task.FORECAST
 
 
-def test_messages_give_one_line_for_each_line(path, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+def test_messages_give_one_line_for_each_line(path, tmp_path, capsys):
     (tmp_path / "lines").write_text("9.8 9.9\n\nwarm\n10.2\n")
     code, _ = script.run(
         Options(
@@ -174,8 +166,7 @@ def test_messages_give_one_line_for_each_line(path, tmp_path, capsys, monkeypatc
     assert "lines:3: 'warm' is no number (value 1); write values separated by spaces or commas" in err
 
 
-def test_a_script_in_json_has_numbers_for_every_line(path, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+def test_a_script_in_json_has_numbers_for_every_line(path, capsys):
     lines = ("9.8 9.9 10.2", "/forecast 2", "/undo", "/forecast", "/set horizon 1", "9.8 9.9 10.2")
     code, _ = script.run(Options(model=str(path), lines=lines, json="lines", on_error="continue", no_plugins=True))
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -198,8 +189,7 @@ def test_a_script_in_json_has_numbers_for_every_line(path, tmp_path, capsys, mon
     assert all(math.isfinite(value) for value in found[1]["low"] + found[1]["high"])
 
 
-def test_forecast_beside_a_language_model_opens_the_one_that_is_named(path, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+def test_forecast_beside_a_language_model_opens_the_one_that_is_named(path, tmp_path, capsys):
     tiny_checkpoint(tmp_path / "letters.safetensors")
     lines = (f"/forecast 2 --example -m {path}", f"/forecast 2 -m {path}", "/state")
     code, _ = script.run(Options(model=str(tmp_path / "letters.safetensors"), lines=lines, no_plugins=True))

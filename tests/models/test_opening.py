@@ -87,12 +87,6 @@ def registry_of(*architectures, name="mine"):
     return load_registry(Policy(no_plugins=True), modules=[plugin(*architectures, name=name)])
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 @pytest.fixture(scope="module")
 def module():
     torch.manual_seed(0)

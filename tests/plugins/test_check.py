@@ -445,13 +445,12 @@ def test_a_target_that_cannot_be_imported_is_a_failed_rule(capsys, tmp_path):
     assert rule == "its target can be imported and has the right type"
 
 
-def test_the_folder_of_a_distribution_is_checked_as_it_stands(capsys, tmp_path, monkeypatch):
-    folder = tmp_path / "thing"
-    (folder / "src").mkdir(parents=True)
-    (folder / "src" / "wrong_thing.py").write_text(SAMPLER, "utf-8")
-    (folder / "pyproject.toml").write_text('[project.entry-points.seqshell]\nthing = "wrong_thing"\n', "utf-8")
+def test_the_folder_of_a_distribution_is_checked_as_it_stands(capsys, folder, monkeypatch):
+    project = folder / "thing"
+    (project / "src").mkdir(parents=True)
+    (project / "src" / "wrong_thing.py").write_text(SAMPLER, "utf-8")
+    (project / "pyproject.toml").write_text('[project.entry-points.seqshell]\nthing = "wrong_thing"\n', "utf-8")
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
     assert check_command("thing", (), as_json=False) == 0
     assert capsys.readouterr().out.startswith("plugin wrong_thing\n")
 
@@ -488,11 +487,10 @@ def test_a_built_in_plugin_is_checked_by_its_name(capsys):
         ("bare", "bare/pyproject.toml has no entry point in the group seqshell"),
     ],
 )
-def test_what_is_not_there_is_one_line(tmp_path, monkeypatch, word, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "bare").mkdir()
-    (tmp_path / "bare" / "pyproject.toml").write_text("[project]\nname = 'bare'\n", "utf-8")
+def test_what_is_not_there_is_one_line(folder, word, message):
+    (folder / "empty").mkdir()
+    (folder / "bare").mkdir()
+    (folder / "bare" / "pyproject.toml").write_text("[project]\nname = 'bare'\n", "utf-8")
     with pytest.raises(UsageError, match=re.escape(message)):
         check_command(word, (), as_json=False)
 

@@ -20,11 +20,8 @@ TOKENS = torch.tensor([[1, 5, 0, 6, 2, 2, 4]])
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SEQSHELL_PLUGINS", "")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "map.toml").write_text(MAP)
+def _home(folder):
+    (folder / "map.toml").write_text(MAP)
     torch.manual_seed(3)
 
 

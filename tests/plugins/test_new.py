@@ -16,14 +16,6 @@ from seqshell.host.entry_points import normalized
 KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "tally": "command"}
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder to write in."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """A folder with a distribution of each kind."""
@@ -150,7 +142,7 @@ def test_every_blank_of_the_templates_is_filled_in(name, kind):
     }
 
 
-def test_it_tells_what_to_do_next(here, capsys):
+def test_it_tells_what_to_do_next(folder, capsys):
     assert main(["plugins", "new", "tide"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
@@ -162,7 +154,7 @@ def test_it_tells_what_to_do_next(here, capsys):
         "  seqshell train tide.toml",
         "  seqshell -m tide",
     ]
-    assert sorted(path.relative_to(here).as_posix() for path in here.glob("tide/**/*") if path.is_file()) == [
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.glob("tide/**/*") if path.is_file()) == [
         "tide/README.md",
         "tide/pyproject.toml",
         "tide/seqshell_tide/__init__.py",
@@ -186,12 +178,12 @@ def test_the_recipe_of_each_uses_it(name, kind):
     }
 
 
-def test_as_json_it_is_one_object(here, capsys):
+def test_as_json_it_is_one_object(folder, capsys):
     assert main(["plugins", "new", "tide", "--kind", "sampler", "--json"]) == 0
 
     (line,) = capsys.readouterr().out.splitlines()
     told = json.loads(line)
-    assert (told["name"], told["kind"], told["path"]) == ("tide", "sampler", str(here / "tide"))
+    assert (told["name"], told["kind"], told["path"]) == ("tide", "sampler", str(folder / "tide"))
     assert "seqshell_tide/sampler.py" in told["files"]
 
 
@@ -213,24 +205,24 @@ def test_as_json_it_is_one_object(here, capsys):
         ("undo", "command", "the name of a built-in command"),
     ],
 )
-def test_a_name_that_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(here, capsys, name, kind, reason):
+def test_a_name_that_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(folder, capsys, name, kind, reason):
     assert main(["plugins", "new", name, "--kind", kind]) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
     assert reason in line
-    assert not list(here.iterdir())
+    assert not list(folder.iterdir())
 
 
-def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(here, capsys):
-    (here / "tide").mkdir()
+def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(folder, capsys):
+    (folder / "tide").mkdir()
 
     assert main(["plugins", "new", "tide"]) == 2
 
     assert "tide already exists here" in capsys.readouterr().err
-    assert not list((here / "tide").iterdir())
+    assert not list((folder / "tide").iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_line(here, monkeypatch, capsys):
+def test_a_place_that_cannot_be_written_is_told_in_one_line(folder, monkeypatch, capsys):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 

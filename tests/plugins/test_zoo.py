@@ -242,8 +242,6 @@ def cage(tmp_path, monkeypatch):
     tiny_checkpoint(home / "models" / "letters.safetensors", defaults={"max_tokens": 6})
     tiny_translation_checkpoint(home / "models" / "words.safetensors")
     monkeypatch.setenv("SEQSHELL_HOME", str(home))
-    for name in ("SEQSHELL_STRICT_PLUGINS", "SEQSHELL_SLOW_SCAN"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.syspath_prepend(site)
     yield site
     for name in ("animal", "twin"):

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 
 from seqshell import SeqshellError
-from seqshell.host import Policy
-from seqshell.host.builtin import load_registry
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
@@ -184,16 +182,9 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def registry():
-    return load_registry(Policy(plugins=()))
-
-
 @pytest.fixture
-def shell(registry, monkeypatch, tmp_path):
+def shell(registry, folder):
     """A shell on a tiny model that has answered once, in a folder with files that are not what they seem."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
     for name, text in {
         "weights.pt": "no weights",
         "rubbish.safetensors": "rubbish",
@@ -206,13 +197,13 @@ def shell(registry, monkeypatch, tmp_path):
         "word.csv": "date,value\n2020-01-01,1.5\n2020-01-02,warm\n",
         "other.csv": "when,what\n1,2\n",
     }.items():
-        (tmp_path / name).write_text(text)
+        (folder / name).write_text(text)
     shell = Shell(registry)
-    shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+    shell.open(tiny_checkpoint(folder / "tiny.safetensors"))
     shell.workspace.add(replace(tiny_translation_model(), name="english-french"), background=True)
     shell.workspace.add(replace(tiny_classification_model(), name="sentiment"), background=True)
     shell.workspace.add(replace(tiny_forecast_model(), name="oil-temperature"), background=True)
-    (tmp_path / "binary.en").write_bytes(b"i love\xff you\n")
+    (folder / "binary.en").write_bytes(b"i love\xff you\n")
     for line in ("/set max_tokens 4", "abc"):
         list(shell.handle(line))
     return shell

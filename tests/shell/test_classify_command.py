@@ -24,19 +24,16 @@ LINES = ["abc", "", "hgf", "  ", "\u4eca\u65e5\u306f", "abcabc", "abc"]
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(folder):
     """A language model is current; one that labels is open in the background."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
     shell.workspace.add(replace(tiny_classification_model(seed=3), name="sentiment"), background=True)
     return shell
 
 
 @pytest.fixture(params=[True, False], ids=["causal", "whole"])
-def labeller(request, tmp_path, monkeypatch):
+def labeller(folder, request):
     """The one that labels is the current model."""
-    monkeypatch.chdir(tmp_path)
     return shell_for(replace(tiny_classification_model(seed=3, causal=request.param), name="sentiment"))
 
 
@@ -333,10 +330,8 @@ def test_labels_are_objects_in_json():
 
 
 @pytest.fixture(params=[True, False], ids=["causal", "whole"])
-def file(request, tmp_path, monkeypatch):
-    """The model `tiny.safetensors` in an own folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
+def file(folder, request):
+    """The model `tiny.safetensors` in an empty folder."""
     return tiny_classification_checkpoint("tiny.safetensors", causal=request.param)
 
 

@@ -76,17 +76,16 @@ def test_names_of_branches_models_and_sessions(tmp_path, monkeypatch):
     assert texts(shell, "/close ") == ["/close tiny"]
 
 
-def test_files_after_an_at_sign_and_where_a_command_takes_one(tmp_path, monkeypatch):
-    (tmp_path / "poems").mkdir()
-    (tmp_path / "poems" / "one.txt").touch()
-    (tmp_path / "my poem.txt").touch()
-    (tmp_path / ".hidden").touch()
-    monkeypatch.chdir(tmp_path)
+def test_files_after_an_at_sign_and_where_a_command_takes_one(folder):
+    (folder / "poems").mkdir()
+    (folder / "poems" / "one.txt").touch()
+    (folder / "my poem.txt").touch()
+    (folder / ".hidden").touch()
     shell = shell_for(tiny_model())
     for anybody in (shell, None):
         assert texts(anybody, "/feed @po") == ["/feed @poems/"]
         assert texts(anybody, "/feed @poems/") == ["/feed @poems/one.txt"]
-        assert texts(anybody, f"/feed @{tmp_path}/poe") == [f"/feed @{tmp_path}/poems/"]
+        assert texts(anybody, f"/feed @{folder}/poe") == [f"/feed @{folder}/poems/"]
         assert texts(anybody, "/feed @m") == ['/feed @"my poem.txt"']
         assert texts(anybody, "/feed @@po") == []
         assert texts(anybody, "/feed @nowhere/") == []

@@ -24,18 +24,14 @@ CSV = "date,load,value\n2016-07-01 00:00,1,9.8\n2016-07-01 01:00,2,9.9\n2016-07-
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(folder):
     """A forecaster of four steps is current."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     return shell_for(tiny_forecast_model())
 
 
 @pytest.fixture
-def beside(tmp_path, monkeypatch):
+def beside(folder):
     """A language model is current, a forecaster is open in the background."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
     shell.workspace.add(replace(tiny_forecast_model(), name=FORECASTER), background=True)
     return shell

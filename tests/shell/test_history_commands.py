@@ -13,9 +13,7 @@ from seqshell.testing.shell import shell_for
 
 
 @pytest.fixture
-def shell(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+def shell(folder):
     shell = shell_for(tiny_model())
     shell.settings.set("max_tokens", 5)
     return shell

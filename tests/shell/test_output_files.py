@@ -14,11 +14,9 @@ LETTERS = "\n" + "".join(map(chr, range(32, 127)))
 
 
 @pytest.fixture
-def fresh(monkeypatch, tmp_path):
+def fresh(folder, monkeypatch):
     """Makes a shell on the model `one`; there is also the model `two`. Files are in the current folder."""
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "shipped", lambda: tmp_path / "nothing ships")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "shipped", lambda: folder / "nothing ships")
     models = paths.folder("models")
     models.mkdir(parents=True)
     tiny_checkpoint(models / "one.safetensors", LETTERS, defaults={"max_tokens": 12})

@@ -9,11 +9,7 @@ from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, LineStarted, Notice, Quit, Text, Token
 from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
 
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def said(shell, *lines):

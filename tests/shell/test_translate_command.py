@@ -45,10 +45,8 @@ LINES = ["i love you", "", "the cat", "  ", "\u4eca\u65e5\u306f", "i see the dog
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(folder):
     """A language model is current; one that translates, with long answers, is open in the background."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     shell = shell_for(tiny_model())
     shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
     return shell

@@ -148,11 +148,8 @@ def test_a_numbered_translation_stays_on_one_line(translate, visible):
     assert visible(runner._printer).endswith("  1   -1.000  a b\n  2   -2.000  c\n")
 
 
-def test_translations_of_a_file_take_one_line_each_and_replace_the_progress_bar(
-    translate, visible, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.en").write_text("the cat\n\ni love you\n")
+def test_translations_of_a_file_take_one_line_each_and_replace_the_progress_bar(folder, translate, visible):
+    (folder / "a.en").write_text("the cat\n\ni love you\n")
     runner = translate("/translate @a.en")
     lines = visible(runner._printer).split("\n")
     assert lines[1] == ""
