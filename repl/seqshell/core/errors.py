@@ -1,14 +1,14 @@
-"""Every error that seqshell shows as one plain line. Anything else that is raised is a bug and keeps its traceback.
+"""The errors that seqshell shows as one plain line. Any other exception is a bug and keeps its traceback.
 
     SeqshellError
-      UsageError          a command, setting, option or file that the user gave cannot be used
-      VocabularyError     a text has characters that the model does not know
-      CheckpointError     a file of weights or a saved session that cannot be read or written
-      RecipeError         a recipe or its data that cannot be trained on
-      PluginError         a plugin that failed; it is left out and the shell goes on
-      ExpectationError    /expect did not hold
+      UsageError          an invalid command, setting, option, name or file
+      VocabularyError     a text with characters that the model's vocabulary does not have
+      CheckpointError     a checkpoint or saved session that cannot be read or written
+      RecipeError         an invalid recipe, or data that cannot be trained on
+      PluginError         a plugin that failed; it is left out, and the shell continues
+      ExpectationError    an /expect that failed
 
-A message says what is wrong, where, and the way out; lower case, no full stop.
+A message says what is wrong, where, and what to do; lower case, no full stop.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_REASON = 300  # characters
 
 
 class SeqshellError(Exception):
-    """A fault that the user can do something about. `hint` is the way out when the message does not hold it."""
+    """An error that the user can fix. hint: what to do, if the message does not say it."""
 
     code = "error"
 
@@ -28,7 +28,10 @@ class SeqshellError(Exception):
 
 
 class UsageError(SeqshellError):
-    """A command, setting, option, name or file that cannot be used as given. `code` may be made more exact, e.g. unknown_command."""
+    """An invalid command, setting, option, name or file.
+
+    code: may be more specific than "usage", e.g. "unknown_command".
+    """
 
     code = "usage"
 
@@ -38,7 +41,7 @@ class UsageError(SeqshellError):
 
 
 class VocabularyError(SeqshellError):
-    """Characters that the model does not know: `text`, and the `positions` in it (counted from 0) where they stand."""
+    """Characters that the vocabulary does not have: those at `positions` of `text`, counted from 0."""
 
     code = "vocabulary"
 
@@ -49,19 +52,19 @@ class VocabularyError(SeqshellError):
 
 
 class CheckpointError(SeqshellError):
-    """A checkpoint or saved session that is missing, damaged, foreign, or cannot be written."""
+    """A checkpoint or saved session that is missing, damaged, of another program, or cannot be written."""
 
     code = "checkpoint"
 
 
 class RecipeError(SeqshellError):
-    """A recipe with an unknown or wrong key, or data that cannot be trained on."""
+    """A recipe with an unknown key or an invalid value, or data that cannot be trained on."""
 
     code = "recipe"
 
 
 class PluginError(SeqshellError):
-    """A plugin that failed: its name, the distribution that it came with, and the traceback for `/plugins --errors`."""
+    """A plugin that failed: its name, its distribution, and the traceback that `/plugins --errors` shows."""
 
     code = "plugin"
 
@@ -75,7 +78,7 @@ class PluginError(SeqshellError):
 
 
 class ExpectationError(SeqshellError):
-    """The last result does not contain what /expect asked for."""
+    """The last result does not contain the text of /expect."""
 
     code = "expectation"
 

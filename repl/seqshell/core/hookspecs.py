@@ -1,4 +1,14 @@
-"""The hooks that a plugin may implement. Each returns values; none calls back into the host."""
+"""The hooks that a plugin may implement.
+
+A hook that offers something returns an iterable, or is a generator; None offers nothing. It is called once, when the
+shell starts, so it must be fast: offer things by name (`Lazy`, "package.module:Name"), and their modules are imported
+when they are first used. If two plugins offer the same name, neither replaces the other: the user writes `owner/name`.
+A built-in thing keeps its short name. A plugin whose hook raises is left out completely, and `/plugins --errors` shows
+why.
+
+A hook for events is called during the session. If it raises, the error is reported and the plugin is left out from
+then on.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +29,22 @@ API_VERSION = 1
 
 @hookspec
 def seqshell_architectures() -> Iterable[Architecture]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer architectures: families of models that recipes train and checkpoints name.
+    """Offer architectures: families of models. A recipe trains one by its name, and a checkpoint remembers the name.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`; the short name of
-    a built-in stays the built-in's.
-
+    Example:
         @seqshell.hookimpl
         def seqshell_architectures():
-            yield seqshell.Architecture("mingru", seqshell.Task.GENERATE, config="mypkg.mingru:Config", model="mypkg.mingru:MinGRU")
+            yield seqshell.Architecture(
+                "mingru", seqshell.Task.GENERATE, config="mypkg.mingru:Config", model="mypkg.mingru:MinGRU"
+            )
     """
 
 
 @hookspec
 def seqshell_samplers() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer samplers: the ways to reshape the next token's logits. `/sampler NAME=VALUE` selects them.
+    """Offer samplers: ways to reshape the next token's logits. `/sampler NAME=VALUE` selects them.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`.
-
+    Example:
         @seqshell.hookimpl
         def seqshell_samplers():
             yield seqshell.Lazy("top_k", "mypkg.samplers:TopK")
@@ -44,10 +53,11 @@ def seqshell_samplers() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-bod
 
 @hookspec
 def seqshell_strategies() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer strategies: the ways to produce a sequence, such as greedy and sample. `/strategy NAME` selects one.
+    """Offer strategies: ways to choose a whole sequence, such as greedy decoding and beam search.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`.
+    `/strategy NAME` selects one.
 
+    Example:
         @seqshell.hookimpl
         def seqshell_strategies():
             yield seqshell.Lazy("contrastive", "mypkg.search:Contrastive")
@@ -56,10 +66,9 @@ def seqshell_strategies() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-b
 
 @hookspec
 def seqshell_tokenizers() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer tokenizers: `[tokenizer] name = "..."` in a recipe selects one, and checkpoints remember it.
+    """Offer tokenizers. `[tokenizer] name = "NAME"` in a recipe selects one, and a checkpoint remembers it.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`.
-
+    Example:
         @seqshell.hookimpl
         def seqshell_tokenizers():
             yield seqshell.Lazy("syllable", "mypkg.text:SyllableTokenizer")
@@ -68,10 +77,9 @@ def seqshell_tokenizers() -> Iterable[type[Any] | Lazy]:  # type: ignore[empty-b
 
 @hookspec
 def seqshell_commands() -> Iterable[Command | Lazy]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer commands: words that start with a slash.
+    """Offer commands, which the user calls as `/NAME`; `@seqshell.command` makes one.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `/owner/name`.
-
+    Example:
         @seqshell.hookimpl
         def seqshell_commands():
             yield seqshell.Lazy("poem", "mypkg.poem:poem")
@@ -80,10 +88,11 @@ def seqshell_commands() -> Iterable[Command | Lazy]:  # type: ignore[empty-body]
 
 @hookspec
 def seqshell_checkpoints() -> Iterable[Path]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer folders with checkpoints (NAME.safetensors) that the plugin ships; they are found after the user's own.
+    """Offer folders with the checkpoints (NAME.safetensors) that the plugin ships.
 
-    Called once, when the registry is built.
+    The user's own checkpoints are found first.
 
+    Example:
         @seqshell.hookimpl
         def seqshell_checkpoints():
             yield Path(__file__).parent / "checkpoints"
@@ -92,14 +101,16 @@ def seqshell_checkpoints() -> Iterable[Path]:  # type: ignore[empty-body]  # a s
 
 @hookspec
 def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a specification has no body
-    """Offer importers: readers of other programs' model files, which `seqshell import` asks in turn, built-in ones last.
+    """Offer importers: readers of other programs' model files.
 
-    An importer is called as read(path, options) and returns a seqshell.ForeignModel; None when the file is not one of its kind; a
-    SeqshellError, in one line, when it is one and cannot be used. options: the tables of MAP.toml, and under allow_pt whether the user
-    lets pickled weights be read. A ForeignModel whose tokenizer is None gets the one that [tokenizer] of MAP.toml describes.
+    `seqshell import` tries them in turn, the built-in ones last.
 
-    Called once, when the registry is built. Two plugins that offer one name are told apart as `owner/name`.
+    An importer is a function read(path, options). It returns a seqshell.ForeignModel, or None if the file is of another
+    kind. If the file is of its kind but cannot be used, it raises a SeqshellError with a message of one line. options:
+    the tables of MAP.toml, and "allow_pt", which is True if the user permits pickled weights. A ForeignModel without a
+    tokenizer gets the one that [tokenizer] in MAP.toml describes.
 
+    Example:
         @seqshell.hookimpl
         def seqshell_importers():
             yield seqshell.Lazy("karpathy", "mypkg.importing:read")
@@ -108,39 +119,45 @@ def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a spec
 
 @hookspec
 def seqshell_session_started(session: Any) -> None:
-    """A session began: a model was opened, or a saved session restored. An exception is reported and the plugin left out.
+    """A session has started: a model was opened, or a saved session was restored.
 
-    @seqshell.hookimpl
-    def seqshell_session_started(session):
-        print_to_log(session.model.name)
+    Example:
+        @seqshell.hookimpl
+        def seqshell_session_started(session):
+            print_to_log(session.model.name)
     """
 
 
 @hookspec
 def seqshell_session_ended(session: Any, reason: str) -> None:
-    """A session ended; reason: quit, closed, or error.
+    """A session has ended. reason: "quit", "closed" or "error".
 
-    @seqshell.hookimpl
-    def seqshell_session_ended(session, reason):
-        count(session.position)
+    Example:
+        @seqshell.hookimpl
+        def seqshell_session_ended(session, reason):
+            count(session.position)
     """
 
 
 @hookspec
 def seqshell_model_loaded(session: Any) -> None:
-    """A model's weights are in memory and its first session stands at the initial state.
+    """A model has been loaded; its first session is at the initial state.
 
-    @seqshell.hookimpl
-    def seqshell_model_loaded(session):
-        remember(session.model.fingerprint)
+    Example:
+        @seqshell.hookimpl
+        def seqshell_model_loaded(session):
+            remember(session.model.fingerprint)
     """
 
 
 @hookspec
 def seqshell_token(session: Any, token: Any) -> None:
-    """A token was committed; dispatched only when somebody implements it. One that Ctrl-C had to stop is left out, and the answer ends.
+    """A token has become part of the session. It is called for every token, so it must be fast.
 
-    @seqshell.hookimpl
-    def seqshell_token(session, token):
-        tally[token.id] += 1
+    If the user stops it with Ctrl-C, the answer ends and the plugin is left out from then on.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_token(session, token):
+            tally[token.id] += 1
     """

@@ -1,4 +1,7 @@
-"""What a valid name is, and the errors for names that are invalid or unknown. Imports difflib only when a name is unknown."""
+"""What a valid name is, and the errors for names that are invalid or unknown.
+
+Imports difflib only when a name is unknown.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ def check_name(name: str) -> str:
     """The name itself. UsageError if it is invalid."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"invalid name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit"
+            f"invalid name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores, "
+            "starting with a letter or digit"
         )
     return name
 
@@ -34,9 +38,10 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str, *, form: str =
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
-    """The error for a name that no `kind` has: with the owners if several plugins offer it, otherwise with the nearest known name.
+    """The error for an unknown name, with the nearest known one, or with the owners if several plugins offer it.
 
-    kind: what the name stands for, e.g. "sampler"; the error's code is unknown_KIND or ambiguous_KIND. hint: used if no name is similar.
+    kind: what the name stands for, e.g. "sampler"; the error's code is unknown_KIND or ambiguous_KIND.
+    hint: used if no known name is similar.
     """
     known = list(known)
     if owned := [each for each in known if each.endswith(f"/{name}")]:

@@ -1,4 +1,7 @@
-"""What a plugin can offer besides an Architecture: lazy targets, settings with ranges, and commands. Imports no numpy."""
+"""What a plugin can offer besides an Architecture: lazy targets, settings with ranges, and commands.
+
+Imports no numpy.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from seqshell.core.names import did_you_mean
 
 T = TypeVar("T")
 
-# The parts of a sampler chain in their usual order. "penalty": changes the logits of single tokens; "truncation": leaves out unlikely
-# tokens; "temperature": flattens or sharpens what is left; "last": needs the probabilities that the token is finally drawn from.
+# The parts of a sampler chain in their usual order. "penalty": changes the logits of single tokens. "truncation":
+# excludes unlikely tokens. "temperature": flattens or sharpens the distribution of the others. "last": needs the final
+# probabilities.
 SAMPLER_STAGES = ("penalty", "truncation", "temperature", "last")
 
 
@@ -27,7 +31,10 @@ def stage_of(sampler: type[Any]) -> str:
 
 @dataclass(frozen=True)
 class Lazy:
-    """A sampler, strategy, tokenizer or command offered without importing it: target is "package.module:Name"."""
+    """A sampler, strategy, tokenizer, command or importer that is imported when it is first used.
+
+    target: "package.module:Name".
+    """
 
     name: str
     target: str
@@ -35,7 +42,11 @@ class Lazy:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a config, sampler or strategy: what the user may write for it. None: no limit."""
+    """One setting of a config, sampler or strategy, with its valid values.
+
+    low, high: the limits, both valid; None: no limit. neutral: the value that changes nothing. choices: the valid
+    texts.
+    """
 
     name: str
     kind: type
@@ -48,7 +59,7 @@ class Setting:
 
     @property
     def range(self) -> str:
-        """The allowed values in words, e.g. "0 to 100", "at least 0", "tanh, relu or sigmoid"."""
+        """The valid values as text: "0 to 100", "at least 0", "tanh, relu or sigmoid"; empty if all are valid."""
         if self.choices:
             return " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
         if self.kind is bool:
@@ -60,12 +71,17 @@ class Setting:
         return f"at most {_written(self.high)}" if self.high is not None else ""
 
     def parse(self, value: Any) -> Any:
-        """A word of the user, or a value from TOML or JSON, as this setting's type; UsageError when it does not fit."""
+        """Convert what the user wrote, or a value from TOML or JSON, to this setting's type.
+
+        UsageError if it is invalid.
+        """
         try:
             parsed = _parse(self.kind, value)
         except (ValueError, TypeError, OverflowError):
-            wanted = {bool: "on or off", int: "a whole number", float: "a number"}.get(self.kind, "a text")
-            raise UsageError(f"{self.name} must be {self.range or wanted}, not {value!r}") from None
+            expected = self.range or {bool: "on or off", int: "a whole number", float: "a number"}.get(
+                self.kind, "a text"
+            )
+            raise UsageError(f"{self.name} must be {expected}, not {value!r}") from None
         outside = (
             isinstance(parsed, int | float)
             and not isinstance(parsed, bool)
@@ -77,7 +93,7 @@ class Setting:
 
 
 def _written(limit: float) -> str:
-    """A limit as people read it: 0.5, 100, 1,000,000."""
+    """A limit for people: 0.5, 100, 1,000,000."""
     return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
 
 
@@ -123,13 +139,19 @@ def setting(
     choices: Iterable[str] = (),
     help: str = "",
 ) -> Any:
-    """A dataclass field that the user may set: `k: int = seqshell.setting(40, low=0, neutral=0, help="...")`."""
+    """A dataclass field that is a setting: `k: int = seqshell.setting(40, low=0, neutral=0, help="...")`.
+
+    default: must be a valid value. For the other arguments see Setting.
+    """
     extra = {"low": low, "high": high, "neutral": neutral, "choices": tuple(choices), "help": help}
     return field(default=default, metadata={"seqshell": extra})
 
 
 def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
-    """The settings of a dataclass, in order. A plain field has no limits; a field without default has the default None."""
+    """The settings of a dataclass, in the order of its fields.
+
+    A plain field has no limits; one without a default has the default None.
+    """
     hints = typing.get_type_hints(offered)
     found = []
     for item in dataclasses.fields(offered):
@@ -142,7 +164,10 @@ def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
 
 
 def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
-    """offered(**values) with every value parsed and checked. UsageError names the setting; `what` names the thing."""
+    """offered(**values), each value converted and checked. UsageError names the setting.
+
+    what: the name of the thing in messages; by default its `name`, or the name of its class.
+    """
     name = what or getattr(offered, "name", offered.__name__)
     known = {item.name: item for item in settings_of(offered)}
     for key in values:
@@ -159,20 +184,21 @@ def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a command: `-o FILE` has the flag "-o" and takes a value, `--errors` does not."""
+    """An option of a command. `-o FILE` has the flag "-o" and takes a FILE; `--errors` takes nothing."""
 
     flag: str
-    takes: str = ""  # what the value is, e.g. FILE; empty: the option is a switch
+    takes: str = ""  # what its value is called in the help, e.g. FILE; empty: the option is a switch
     help: str = ""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What stood after a command's name.
+    """What the user wrote after a command's name.
 
-    text: all that follows the options and one space, verbatim. words: text split at white space.
-    options: the declared options that were given, by flag; a switch is True. quoted: the text was written as one JSON string.
-    file: the name of the file that the text was read from ("-" for stdin), for commands that take it line by line.
+    text: everything after the options and one space, verbatim. words: the text, split at white space.
+    options: the values of the given options, by flag; True for a switch. quoted: True if the text was written as one
+    JSON string.
+    file: the name of the file that the text was read from, "-" for stdin; for commands that answer it line by line.
     """
 
     text: str = ""
@@ -185,17 +211,22 @@ class Arguments:
         return tuple(self.text.split())
 
 
-# The first argument is the Shell, which lies above this module: .session, .settings, .registry and .open(name) are public.
+# The first argument is the Shell, whose class is above this module: .session, .settings, .registry and .open(name) are
+# public.
 Run = Callable[[Any, Arguments], Iterator[Event]]
 Complete = Callable[[Any, str], Iterable[str]]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A word that starts with a slash. Its help is the docstring of `run`; the first line tells what happens to the state.
+    """A command, which the user calls as `/NAME`. `@seqshell.command` makes one.
 
-    tasks: the tasks of the current model for which it means something; empty: all. complete(shell, text) gives what
-    may stand in place of the last word of `text`. free_text: what follows is the user's own text, so that options stand before it.
+    run: run(shell, arguments) yields events; its docstring is the help, whose first line says what happens to the
+    state.
+    tasks: the tasks of the current model that the command works for; empty: all. complete: complete(shell, text)
+    returns the possible replacements for the last word of `text`. free_text: the arguments are the user's own text, so
+    options must precede it.
+    hidden: True if /help and completion do not list it.
     """
 
     name: str
@@ -226,9 +257,10 @@ def command(
     purpose: str = "",
     hidden: bool = False,
 ) -> Callable[[Run], Command]:
-    """Make a Command of `run(shell, arguments) -> Iterator[Event]`.
+    """Decorate `run(shell, arguments) -> Iterator[Event]` as a Command.
 
-    options: Option objects, or a mapping such as {"-o FILE": "write there", "--errors": "the tracebacks"}.
+    options: Option objects, or their help by flag: {"-o FILE": "write to a file", "--errors": "show tracebacks"}.
+    For the other arguments see Command.
     """
     listed = (
         tuple(Option(key.partition(" ")[0], key.partition(" ")[2], text) for key, text in options.items())

@@ -1,4 +1,4 @@
-"""How the next token is chosen: samplers reshape logits, a counted draw picks, a strategy makes a sequence of it. Contracts only."""
+"""The contracts for choosing tokens: samplers reshape logits, a draw picks one, a strategy produces a sequence."""
 
 from __future__ import annotations
 
@@ -22,27 +22,35 @@ _COUNTERS = struct.Struct("<QQQ").pack
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Randomness that is counted, not stored: the number at a position depends on seed, retry and position alone."""
+    """Random numbers that are computed from counters instead of a generator's state.
+
+    The number for a position is a hash of seed, retry and position, so it does not depend on what was drawn before.
+    Undo, branches and saved sessions need no random state: the same seed, retry and position always draw the same
+    number. retry: 0 for a first answer; /regen uses other ones, which draw other numbers.
+    """
 
     seed: int = 0
     retry: int = 0
 
     def uniform(self, position: int, name: str = "") -> float:
-        """A number in [0, 1): the first 8 bytes of BLAKE2b over the three counters (and the name), 53 bits of them."""
+        """A number in [0, 1): 53 bits of BLAKE2b over the three counters, and the name if there is one."""
         counters = _COUNTERS(self.seed, self.retry, position)
         digest = blake2b(counters + name.encode() if name else counters).digest()
         return (int.from_bytes(digest[:8], "little") >> 11) * 2.0**-53
 
 
 def choose(weights: NDArray[np.float64], u: float) -> int:
-    """The first id whose cumulative weight exceeds u times the total; weights [V] >= 0 need not sum to 1, only to more than a subnormal
-    number, whose share for a u below 1 may round to all of it."""
+    """Draw by the inverse of the distribution function: the first id whose cumulative weight exceeds u times the total.
+
+    weights [V]: not negative; they need not sum to 1, but their sum must not be a subnormal number, which would round u
+    away. An id of weight 0 is never drawn, because its cumulative weight does not exceed that of the id before it.
+    """
     cumulative = weights.cumsum()  # the methods: np.cumsum and np.searchsorted cost two microseconds more
     return int(cumulative.searchsorted(u * cumulative[-1], "right"))
 
 
 class History(Sequence[int]):
-    """The first `length` ids of a list that only grows: a frozen view, cheap to make and to slice from the end."""
+    """A read-only view of the first `length` ids of a list that only grows. Making one copies nothing."""
 
     __slots__ = ("_ids", "_length")
 
@@ -66,10 +74,10 @@ class History(Sequence[int]):
 
 
 class SampleContext(NamedTuple):  # made for every token, in a third of the time of a frozen dataclass
-    """What a sampler may know beside the logits.
+    """What a sampler may use besides the logits.
 
-    tokens: the ids read and generated on this branch. generated: how many of them the model made. position: where the token
-    will stand. memory: what this sampler's `update` returned last on this branch, None at first.
+    tokens: the ids read and generated on this branch. generated: how many of them the model generated. position: that
+    of the token to be chosen. memory: the last result of this sampler's `update` on this branch; None at first.
     """
 
     tokens: Sequence[int] = ()
@@ -80,7 +88,7 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
     draw: Draw = Draw()
 
     def uniform(self, name: str) -> float:
-        """A number in [0, 1) for this position and name, repeatable like the host's own draw: the only randomness there is."""
+        """A number in [0, 1) for this position and name: the only randomness that can be repeated."""
         return self.draw.uniform(self.position, name)
 
 
@@ -88,26 +96,30 @@ class Sampler(Protocol):
     """A frozen dataclass that reshapes the next token's logits; its fields are the user's settings.
 
     Optional class attributes:
-    stage: the part of the chain in which `/sampler +NAME` and `/set NAME` insert it: "penalty", "truncation" (the default),
-        "temperature" or "last". Samplers of one stage follow the order in which they are registered: built-in ones first, then
-        plugins in the order of their names, each in the order in which its hook yields them. A chain that the user writes out
-        keeps the user's order.
-    about_chance: True for a sampler that only changes how random the choice is, such as temperature and top_k. Strategies that do
-        not sample (greedy, beam) leave it out. Default False.
+    stage: the part of the chain in which `/sampler +NAME` and `/set NAME` insert it: "penalty", "truncation" (the
+        default), "temperature" or "last". Samplers of one stage follow the order in which they are registered: built-in
+        ones first, then plugins in the order of their names, each in the order in which its hook yields them. A chain
+        that the user writes out keeps the user's order.
+    about_chance: True for a sampler that only changes how random the choice is, such as temperature and top_k.
+        Strategies that do not sample (greedy, beam) leave it out. Default False.
 
-    A sampler with a memory also has `update(memory, token: int, log_probs [V]) -> memory`. It is called once after each token is
-    chosen, with the log-probabilities that it was chosen from; the result is `context.memory` at the next token.
+    A sampler with a memory also has `update(memory, token: int, log_probs [V]) -> memory`. It is called once after each
+    token is chosen, with the log-probabilities that it was chosen from; the result is `context.memory` at the next
+    token.
     """
 
     name: ClassVar[str]
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        """logits [V] -> a fresh [V] that may hold -inf, never NaN; at least one stays finite."""
+        """logits [V] -> a new array [V], which may contain -inf but no NaN; at least one logit stays finite.
+
+        The input is not changed.
+        """
 
 
 @dataclass(frozen=True)
 class Stop:
-    """When an answer ends: after max_tokens, before one of the ids, or before one of the texts (which is neither told nor kept)."""
+    """When an answer ends: after max_tokens, before one of the ids or before one of the texts, which is dropped."""
 
     max_tokens: int = 200
     ids: frozenset[int] = frozenset()
@@ -116,12 +128,11 @@ class Stop:
 
 @dataclass(frozen=True)
 class Batch:
-    """Where a search starts: one row for a session, many for a file.
+    """The start of a search: one row for a session, many for a file.
 
-    state: leaves [B, ...]; outputs [B, V]: the logits for the next token; histories: the ids before it, for each row;
-    memories: for each row, one memory for each sampler; positions: for each row, where the next token stands;
-    generated: for each row, how many of its history the model made; source_lengths: for each row, how long its source is
-    without the padding, empty where nothing is padded.
+    state: leaves [B, ...]. outputs [B, V]: the logits of the next token. The others have one item per row. histories:
+    the ids before the next token. memories: one per sampler. positions: of the next token. generated: how many ids of
+    the history the model generated. source_lengths: without padding; empty if nothing is padded.
     """
 
     state: State
@@ -135,10 +146,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Request:
-    """What a search is asked for. prefix: ids that every answer starts with; excluded: ids never drawn (PAD, BOS).
+    """What a search shall produce.
 
-    keeps_states: whether a Hypothesis carries the states and outputs that it passed; a search of many rows that nobody goes on
-    from spares the memory.
+    num_best: the number of answers per row. prefix: ids that every answer starts with. excluded: ids that are never
+    chosen (PAD, BOS).
+    keeps_states: True if each Hypothesis needs the states and outputs of its tokens; without them, a search of many
+    rows saves memory.
     """
 
     stop: Stop
@@ -152,7 +165,7 @@ class Request:
 
 
 class Advanced(NamedTuple):  # as SampleContext
-    """One token further in every row: the tokens [B], the state and outputs [B, V] after them, the memories after the draw."""
+    """One more token in every row: tokens [B], the state and outputs [B, V] after them, the samplers' memories."""
 
     tokens: NDArray[np.int64]
     state: State
@@ -162,9 +175,11 @@ class Advanced(NamedTuple):  # as SampleContext
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A finished answer: ids [N] without the EOS or stop text that ended it, and the N states and outputs it passed, each of one row ([1, ...]).
+    """A finished answer: its N ids, without the EOS or stop text that ended it.
 
-    log_prob: the model's own, in nats, EOS counted; score: what the answers of one row are ordered by, higher is better.
+    states, outputs: those after each of the N ids, each [1, ...].
+    log_prob: the model's own, in nats, including EOS. score: what the answers of one row are ordered by; higher is
+    better.
     """
 
     ids: tuple[int, ...]
@@ -176,7 +191,7 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """The answers for one row, best first."""
+    """The answers of one row, best first."""
 
     row: int
     best: tuple[Hypothesis, ...]
@@ -186,15 +201,16 @@ Step = Advanced | Hypotheses
 
 
 class Strategy(Protocol):
-    """A frozen dataclass that produces sequences; its fields are the user's settings.
+    """A frozen dataclass that produces sequences of tokens; its fields are the user's settings.
 
-    streams: it yields an Advanced for every token; else one Hypotheses for each row, at the end. A streaming search yields
-    without end: the caller stops reading at max_tokens, stop ids and stop texts. One that draws nothing adds the class attribute
-    `draws = False`: /sampler then tells which samplers are not in use.
+    streams: True if the search yields an Advanced per token, without end: the caller stops reading at max_tokens, a
+        stop id or a stop text. False if it yields one Hypotheses per row when the row is finished.
+    draws: optional class attribute; False if the search does not sample, so that samplers with `about_chance` have no
+    effect.
     """
 
     name: ClassVar[str]
     streams: ClassVar[bool]
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
-        """Go on from `start` as `request` wants it."""
+        """Continue each row of `start` as `request` says."""
