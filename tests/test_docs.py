@@ -67,7 +67,7 @@ def steps(example):
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_says_what_it_offers_and_shows_an_implementation(name):
     text = inspect.getdoc(HOOKS[name])
-    implementation = textwrap.dedent(text.partition("\n\n")[2].rpartition("\n\n")[2])
+    implementation = textwrap.dedent(text.partition("\nExample:\n")[2])
 
     assert text.partition("\n")[0].endswith(".")
     assert implementation.startswith(f"@seqshell.hookimpl\ndef {name}(")
