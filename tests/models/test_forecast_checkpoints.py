@@ -86,7 +86,7 @@ def test_decoder_and_module_are_compared_on_values(registry):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"series": None}, "the header's 'series' is of a wrong type"),
+        ({"series": None}, "'series' in the header has the wrong type"),
         ({"columns": []}, "its series has no column names"),
         ({"columns": ["OT"]}, "the columns of its series, OT, do not fit its config and its tokenizer"),
         ({"columns": ["value", "OT"]}, "the columns of its series, value, OT, do not fit"),

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from seqshell.cli.progress import json_text, print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.signals import first_signal
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.core.tasks import TASKS, task_spec
-from seqshell.models.file import write_atomically
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model

@@ -1,13 +1,14 @@
-"""One .safetensors file <-> tensors and the JSON text that describes them. Never pickle; nothing is allocated that the file does not hold.
+"""Read and write checkpoints: one .safetensors file with tensors and the JSON header that describes them. Never pickle.
 
-The format is safetensors (https://github.com/huggingface/safetensors): 8 bytes, little-endian, the header's length; the header, a JSON
-object of name -> {"dtype", "shape", "data_offsets"}; the data. Ours is the JSON text under "seqshell" in its "__metadata__":
+The format is safetensors (https://github.com/huggingface/safetensors): the length of its header in 8 bytes, little-endian; its header, a
+JSON object of name -> {"dtype", "shape", "data_offsets"}; the data. Our header is the JSON text under "seqshell" in its "__metadata__":
 
     format 1 · kind "model" or "session" · architecture, owner, owner_version, owner_distribution · task · config · tokenizer {"name", ...}
-    source_tokenizer (translate: of what is read; tokenizer is of what is written) · tokenizer_owners (of those that plugins brought)
+    source_tokenizer (translate: for the input; tokenizer is for the output) · tokenizer_owners (of tokenizers from plugins)
     series (forecast: Series) · defaults · examples · about · provenance · parameters
 
-Reading is done here rather than by the library because the limits below must hold before anything is believed.
+The file is untrusted. The library does not check the limits below, so it is not used for reading: memory is allocated only for data that
+the file holds.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import math
 import os
 import re
 import stat
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ DTYPES = {
     "I32": ("int32", 4), "U64": ("uint64", 8), "I64": ("int64", 8), "F16": ("float16", 2), "F32": ("float32", 4), "F64": ("float64", 8),
 }  # fmt: skip
 FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".h5", ".onnx", ".gguf")
-# What the header must and may say of a model; of a saved session only format and kind are looked at here.
+# The required and the optional fields in the header of a model. Of a saved session, only format and kind are checked here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
     "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
@@ -52,7 +53,7 @@ OPTIONAL: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class _Entry:
-    """A tensor's place: bytes [begin, end) of the data."""
+    """A tensor in bytes [begin, end) of the data."""
 
     name: str
     dtype: str
@@ -62,19 +63,19 @@ class _Entry:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """What a checkpoint says of itself, read without its weights. CheckpointError when it is missing, damaged or foreign."""
+    """Read a checkpoint's header without its weights. Raises CheckpointError if the file is missing, damaged or of another format."""
     with _opened(Path(path)) as file:
         return _read_header(file, Path(path))[0]
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor by name, in the order of the file, read without the weights."""
+    """Read the shapes of the tensors by name, in file order, without the weights."""
     with _opened(Path(path)) as file:
         return {entry.name: entry.shape for entry in _read_header(file, Path(path))[1]}
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """A checkpoint's header and its tensors by name; float16 comes back as float32, every other kind as it is."""
+    """Read a checkpoint's header and its tensors by name. float16 becomes float32; other dtypes are kept."""
     import numpy as np
 
     path = Path(path)
@@ -82,21 +83,21 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         header, entries = _read_header(file, path)
         tensors: dict[str, NDArray[Any]] = {}
         try:
-            for entry in entries:  # they lie one after the other in the file
+            for entry in entries:  # in file order, without gaps
                 dtype = np.dtype(DTYPES[entry.dtype][0]).newbyteorder("<")
                 values = np.fromfile(file, dtype, count=math.prod(entry.shape)).reshape(entry.shape)
                 tensors[entry.name] = values.astype(np.float32) if entry.dtype == "F16" else values
         except (MemoryError, ValueError, OSError):
             raise CheckpointError(
-                f"{path.name} cannot be read to its end: it needs {entries[-1].end:,} bytes of memory"
+                f"cannot read {path.name} to the end: it needs {entries[-1].end:,} bytes of memory"
             ) from None
     return header, tensors
 
 
 def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Write a checkpoint so that a crash leaves the old file or the new one. The dtypes of the tensors are kept.
+    """Write a checkpoint. The dtypes of the tensors are kept. After a crash, either the old or the new file exists.
 
-    CheckpointError when the content breaks a limit of the format (nothing is written that `read` would refuse) or the disk refuses.
+    Raises CheckpointError if `read` would refuse the content, or if the file cannot be written.
     """
     import numpy as np
     from safetensors.numpy import save
@@ -109,7 +110,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
     for name, values in tensors.items():
         if values.dtype.name not in {known for known, _ in DTYPES.values()}:
             raise CheckpointError(
-                f"{path.name}: the tensor {name} has the dtype {values.dtype}, which the format does not hold"
+                f"{path.name}: the tensor {name} has the dtype {values.dtype}, which the format does not support"
             )
     data = save({name: np.asarray(values, order="C") for name, values in tensors.items()}, {"seqshell": text})
     length = int.from_bytes(data[:8], "little")
@@ -121,9 +122,9 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """A hex digest of architecture, config, tokenizers, labels, series and weights as `read` gives them: what a saved session needs to be the same.
+    """Return a hex digest of architecture, config, tokenizers, labels, series and weights, by which a saved session identifies its model.
 
-    Names of files, examples and provenance do not count.
+    tensors: as `read` returns them. File names, examples and provenance do not change the digest.
     """
     import numpy as np
 
@@ -140,54 +141,12 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return digest.hexdigest()
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Replace a file by `data` so that whatever happens, the old file or the new one is there. UsageError when it cannot be done.
-
-    A symbolic link stays one: the file it points to is replaced. Devices, pipes and folders are refused.
-    """
-    target = Path(os.path.realpath(path))
-    try:
-        if target.exists() and not target.is_file():
-            raise UsageError(f"cannot write {path}: it is not a regular file")
-        _sweep(target.parent)
-        temporary = target.with_name(f".seqshell-{os.getpid()}-{os.urandom(6).hex()}.tmp")
-        # Not tempfile: its files have the mode 0600, and 0666 here is what the user's umask makes of it.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        folder = os.open(target.parent, os.O_RDONLY)  # the rename itself must reach the disk
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed more than an hour ago left in a folder; younger ones may be at work."""
-    for entry in os.scandir(folder):
-        if entry.name.startswith(".seqshell-") and entry.name.endswith(".tmp"):
-            try:
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime > 3600:
-                    os.unlink(entry.path)
-            except OSError:  # another shell swept it, or it is not ours to remove
-                continue
-
-
 def _opened(path: Path) -> BinaryIO:
-    """The open file, when it may be a checkpoint at all."""
+    """Open the file, unless its ending or kind shows that it is not a checkpoint."""
     if path.suffix.lower() in FOREIGN:
         raise CheckpointError(
-            f"{path.name} is not opened: files of that kind can run code or lack what seqshell needs; "
-            "load it where it was made and write it with seqshell.save_checkpoint"
+            f"{path.name} is not opened: files of this type can run code or lack what seqshell needs; "
+            "load it where it was created and save it with seqshell.save_checkpoint"
         )
     try:
         mode = os.stat(path).st_mode
@@ -204,109 +163,111 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entr
     start = file.read(8)
     length = int.from_bytes(start, "little")
     archive = start[:4] == b"PK\x03\x04" or start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-    if archive and length > MAX_HEADER:  # a real length may begin with these bytes
+    if archive and length > MAX_HEADER:  # a real length may start with these bytes
         raise CheckpointError(
-            f"{path.name} is a pickle or a zip archive; write it with seqshell.save_checkpoint where it was made"
+            f"{path.name} is a pickle or a zip archive; save it with seqshell.save_checkpoint where it was created"
         )
     if len(start) < 8 or length > size - 8:
-        raise CheckpointError(f"{path.name} is no checkpoint or was cut off: it has {size:,} bytes")
+        raise CheckpointError(f"{path.name} is not a checkpoint or is truncated: it has {size:,} bytes")
     if length > MAX_HEADER:
-        raise CheckpointError(f"{path.name}: the header has {length:,} bytes; {MAX_HEADER:,} are allowed")
+        raise CheckpointError(f"{path.name}: the header has {length:,} bytes; at most {MAX_HEADER:,} are allowed")
     return _parse(file.read(length), size - 8 - length, path)
 
 
 def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list[_Entry]]:
-    """The header's own part and the tensors in the order of their data, everything checked."""
+    """Check everything, and return our header and the tensors in the order of their data."""
     if len(raw) > MAX_HEADER:
-        raise CheckpointError(f"{path.name}: the header has {len(raw):,} bytes; {MAX_HEADER:,} are allowed")
+        raise CheckpointError(f"{path.name}: the header has {len(raw):,} bytes; at most {MAX_HEADER:,} are allowed")
     outer = _json(raw, path)
     metadata = outer.pop("__metadata__", {})
     text = metadata.get("seqshell") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise CheckpointError(
-            f"{path.name} was not written by seqshell; write it with seqshell.save_checkpoint where it was made"
+            f"{path.name} was not written by seqshell; save it with seqshell.save_checkpoint where it was created"
         )
     header = _json(text, path)
     _check_header(header, path)
     if len(outer) > MAX_TENSORS:
-        raise CheckpointError(f"{path.name} has {len(outer):,} tensors; {MAX_TENSORS:,} are allowed")
+        raise CheckpointError(f"{path.name} has {len(outer):,} tensors; at most {MAX_TENSORS:,} are allowed")
     entries = sorted(
         (_entry(name, value, path) for name, value in outer.items()), key=lambda entry: (entry.begin, entry.end)
     )
     position = 0
     for entry in entries:
         if entry.begin != position:
-            raise CheckpointError(f"{path.name}: the tensor {entry.name} does not begin where the one before it ends")
+            raise CheckpointError(f"{path.name}: the tensor {entry.name} does not start where the previous one ends")
         position = entry.end
     if position != data_size:
         raise CheckpointError(
-            f"{path.name} was cut off or changed: its tensors need {position:,} bytes and it holds {data_size:,}"
+            f"{path.name} is truncated or damaged: its tensors need {position:,} bytes, but it has {data_size:,}"
         )
     return header, entries
 
 
 def _entry(name: str, value: Any, path: Path) -> _Entry:
     if not TENSOR_NAME.fullmatch(name):
-        raise CheckpointError(f"{path.name}: {name[:140]!r} cannot be the name of a tensor")
+        raise CheckpointError(f"{path.name}: invalid tensor name {name[:140]!r}")
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(f"{path.name}: the tensor {name} is not described by dtype, shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise CheckpointError(f"{path.name}: the tensor {name} has the dtype {dtype!r}; known are {', '.join(DTYPES)}")
+        raise CheckpointError(
+            f"{path.name}: the tensor {name} has the unknown dtype {dtype!r}; available: {', '.join(DTYPES)}"
+        )
     if not _counts(shape) or len(shape) > MAX_DIMENSIONS:
         raise CheckpointError(
-            f"{path.name}: the tensor {name} must have a shape of at most {MAX_DIMENSIONS} whole numbers"
+            f"{path.name}: the shape of the tensor {name} must be at most {MAX_DIMENSIONS} whole numbers"
         )
     if not _counts(offsets) or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype][1]:
-        raise CheckpointError(f"{path.name}: the bytes of the tensor {name} do not fit its shape")
+        raise CheckpointError(f"{path.name}: the data_offsets of the tensor {name} do not fit its shape")
     return _Entry(name, dtype, tuple(shape), *offsets)
 
 
 def _counts(values: Any) -> bool:
     return isinstance(values, list) and all(
         type(value) is int and 0 <= value < 2**48 for value in values
-    )  # true is an int to isinstance
+    )  # isinstance takes True for an int
 
 
 def _check_header(header: dict[str, Any], path: Path) -> None:
     version = header.get("format")
     if type(version) is not int or version < 1:
-        raise CheckpointError(f"{path.name}: the header does not say its format")
+        raise CheckpointError(f"{path.name}: the header has no format")
     if version > FORMAT:
         raise CheckpointError(
-            f"{path.name} has the format {version}, this seqshell reads {FORMAT}; a newer seqshell opens it"
+            f"{path.name} has format {version}, but this seqshell reads format {FORMAT}; a newer version opens it"
         )
     if header.get("kind") not in ("model", "session"):
         raise CheckpointError(f"{path.name}: the header's kind must be model or session, not {header.get('kind')!r}")
     if header["kind"] == "model":
         for key, kind in FIELDS.items():
             if type(header.get(key)) is not kind:
-                raise CheckpointError(f"{path.name}: the header lacks {key!r}, or it is of a wrong type")
+                raise CheckpointError(f"{path.name}: {key!r} is missing from the header or has the wrong type")
         for key, kind in OPTIONAL.items():
             if key in header and type(header[key]) is not kind:
-                raise CheckpointError(f"{path.name}: the header's {key!r} is of a wrong type")
+                raise CheckpointError(f"{path.name}: {key!r} in the header has the wrong type")
 
 
 def _json(text: bytes | str, path: Path) -> dict[str, Any]:
-    """A JSON object without NaN, infinities, duplicate keys or deep nesting."""
+    """Parse a JSON object without NaN, infinities, duplicate keys or deep nesting."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise ValueError("a key stands twice")
+            raise ValueError("a key occurs twice")
         return found
 
     def finite(number: str) -> float:
         value = float(number)
         if not math.isfinite(value):
-            raise ValueError(f"{number} is no number")
+            raise ValueError(f"{number} is not a finite number")
         return value
 
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
         value = json.loads(decoded, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
         if not isinstance(value, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
         level: list[Any] = [value]
         for _ in range(MAX_DEPTH):
             level = [
@@ -319,5 +280,5 @@ def _json(text: bytes | str, path: Path) -> dict[str, Any]:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise CheckpointError(f"{path.name}: the header is no JSON that seqshell accepts: {reason}") from None
+        raise CheckpointError(f"{path.name}: the header is not valid JSON: {reason}") from None
     return value

@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
-from seqshell.models.file import write_atomically
 
 
 def check_picture(path: Path) -> None:

@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
-from seqshell.models.file import write_atomically
 
 Tensors = dict[str, Tensor]
 

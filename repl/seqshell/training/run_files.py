@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import State, leaves, replace_leaves
-from seqshell.models.file import write_atomically
 from seqshell.training import resume
 from seqshell.training.objective import Metrics
 from seqshell.training.progress import TrainingProgress

@@ -10,9 +10,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import tidy
-from seqshell.models.file import write_atomically
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
 Draw = Callable[[Any], None]  # draws on a matplotlib Figure

@@ -1,0 +1,51 @@
+"""Write a file atomically."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from seqshell.core.errors import UsageError
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Replace the content of a file. After a crash, either the old or the new content is there. Raises UsageError if it cannot be written.
+
+    The target of a symbolic link is replaced, not the link. Devices, pipes and folders are refused.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            raise UsageError(f"cannot write {path}: it is not a regular file")
+        _sweep(target.parent)
+        temporary = target.with_name(f".seqshell-{os.getpid()}-{os.urandom(6).hex()}.tmp")
+        # Not tempfile, whose files have mode 0600: the user's umask applies to this one.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        folder = os.open(target.parent, os.O_RDONLY)  # the rename itself must reach the disk
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; those younger than an hour may still be in use."""
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".seqshell-") and entry.name.endswith(".tmp"):
+            try:
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime > 3600:
+                    os.unlink(entry.path)
+            except OSError:  # another process removed it, or we may not
+                continue
