@@ -191,7 +191,7 @@ def test_all_is_said_in_one_way_only(tmp_path: Path) -> None:
     assert (recipe.training.batch_size, recipe.training.accumulate) == (48, 0)
     with pytest.raises(
         RecipeError,
-        match=r'recipe: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others',
+        match=r'recipe: training.batch_size = "all" and training.accumulate contradict each other',
     ):
         reading(tmp_path, batch_size="all", accumulate=4)
     with pytest.raises(RecipeError, match=r"training\.batch_size must be 1 to 65,536, not 'some'"):

@@ -106,12 +106,12 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": {"folder": "names"}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
-        ({"data": {"table": ""}}, "data.table is a CSV or TSV file with texts and labels, or data.folder"),
-        ({"data": {"label_names": ["Polish"]}}, "data.label_names has items such as \"0 = negative\", not 'Polish'"),
+        ({"data": {"folder": "names"}}, "name either data.table, a CSV or TSV file, or data.folder"),
+        ({"data": {"table": ""}}, "name either data.table, a CSV or TSV file, or data.folder"),
+        ({"data": {"label_names": ["Polish"]}}, "data.label_names needs items such as \"0 = negative\", not 'Polish'"),
         (
             {"data": {"label_column": "language"}},
-            "row 1: there is no column 'language', but 'text', 'label'; data.label_column names another",
+            "row 1: no column 'language'; select one of 'text', 'label' with data.label_column",
         ),
         ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
@@ -343,7 +343,7 @@ def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
     )
     assert (made.folder, made.data.table, made.data.folder) == (tmp_path, "my mails.tsv", "")
     assert (made.model["hidden_size"], made.training.epochs, made.training.batch_size) == (8, 100, 15)
-    assert made.defaults.about == "It tells which label of my mails.tsv a text has."
+    assert made.defaults.about == "Labels texts like those in my mails.tsv."
     assert prepare(made, load_registry()).objective.split == {"training": 2700, "validation": 300}
 
 

@@ -160,7 +160,7 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
             "random numbers is not available; name a text for evaluation with --data",
         ),
         (["counted", "tiny"], {}, UsageError, "tiny and counted are trained on different texts; name one for all"),
-        (["tiny"], {"data": "nowhere.txt"}, RecipeError, "there is no nowhere.txt"),
+        (["tiny"], {"data": "nowhere.txt"}, RecipeError, "nowhere.txt does not exist"),
         (["tiny"], {"data": "short.txt"}, UsageError, "nothing of short.txt|too short"),
         (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model does not know 'X'"),
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),

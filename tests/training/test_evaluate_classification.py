@@ -130,7 +130,7 @@ def test_columns_can_be_named_and_a_folder_is_read_too(model, files, capsys):
         )
         == 2
     )
-    assert "rows.tsv, row 1: there is no column 'review'" in capsys.readouterr().err
+    assert "rows.tsv, row 1: no column 'review'" in capsys.readouterr().err
     assert evaluate(model, "other.csv", "--text-column", "review", "--label-column", "stars", "--json") == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] == 1
 
@@ -200,9 +200,9 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
         (("empty.tsv",), "empty.tsv is empty"),
         (
             ("plain.tsv",),
-            "plain.tsv, row 1: there is no column 'body', but 'text', 'label'; --text-column names another",
+            "plain.tsv, row 1: no column 'body'; select one of 'text', 'label' with --text-column",
         ),
-        (("gone.tsv",), "there is no gone.tsv"),
+        (("gone.tsv",), "gone.tsv does not exist"),
         (("rows.tsv", "new.tsv"), "tiny is a classifier; it is evaluated on one table or folder, not on 2 files"),
         (
             ("rows.tsv", "--strategy", "beam"),

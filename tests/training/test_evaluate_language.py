@@ -131,7 +131,7 @@ def test_models_and_data_that_cannot_be_evaluated_say_why(
 ) -> None:
     with pytest.raises(CheckpointError, match="no model 'nowhere'"):
         evaluate_model("nowhere", "data.txt", registry)
-    with pytest.raises(RecipeError, match="there is no"):
+    with pytest.raises(RecipeError, match=r"none\.txt does not exist"):
         evaluate_model(checkpoint_path, str(tmp_path / "none.txt"), registry)
     (tmp_path / "data.txt").write_text("abcxy")
     with pytest.raises(VocabularyError, match=r"data.txt: the model does not know 'x', 'y' \(characters 4 to 5"):

@@ -263,10 +263,10 @@ def test_several_columns_are_forecast_together(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": {"columns": ["y"]}}, r"wave\.csv, row 1: there is no column 'y'"),
+        ({"data": {"columns": ["y"]}}, r"wave\.csv, row 1: no column 'y'"),
         (
             {"data": {"ends": [80, 90]}, "model": {"horizon": 12}},
-            r"wave\.csv is too short: 10 rows to validate on, and a horizon of 12 needs 12",
+            r"wave\.csv is too short: 10 rows for validation; a horizon of 12 needs 12",
         ),
         ({"model": {"window": 9}}, r"window must be a multiple of segment"),
         ({"model": {"num_features": 3}}, r"model\.num_features is filled in from the data"),
@@ -282,7 +282,7 @@ def test_a_short_series_is_learnt_in_pieces_that_fit_it(tmp_path):
     objective = objective_of(tmp_path, batch_size=64, sequence_length=128)
 
     assert (objective.length, objective.batch_size) == (19, 4)
-    assert "the series is short: batches of 4 x 19 rows fit it" in objective.description
+    assert "the series is short: using batches of 4 x 19 rows" in objective.description
     assert sum(len(batch[1]) for batch in objective.batches(0)) == 4
 
 
@@ -327,17 +327,17 @@ def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (ForecastOptions(horizons="5"), RecipeError, "a horizon of 5 is beyond the model's, which forecasts 4 steps"),
+        (ForecastOptions(horizons="5"), RecipeError, "a horizon of 5 is too long: the model forecasts 4 steps"),
         (
             ForecastOptions(horizons="soon"),
             UsageError,
-            "--horizons is a list of whole numbers such as 24,96, not 'soon'",
+            "--horizons needs whole numbers such as 24,96, not 'soon'",
         ),
         (ForecastOptions(rows="100:102"), RecipeError, ""),
-        (ForecastOptions(rows="100:121"), UsageError, "--rows is START:END within 0:120, not '100:121'"),
-        (ForecastOptions(rows="100"), UsageError, "--rows is START:END"),
-        (ForecastOptions(columns="x,hour"), RecipeError, "'hour' is the time"),
-        (ForecastOptions(columns="z"), RecipeError, "there is no column 'z', but 'hour', 'x'; --columns names another"),
+        (ForecastOptions(rows="100:121"), UsageError, "--rows needs START:END within 0:120, not '100:121'"),
+        (ForecastOptions(rows="100"), UsageError, "--rows needs START:END"),
+        (ForecastOptions(columns="x,hour"), RecipeError, "'hour' is the time column"),
+        (ForecastOptions(columns="z"), RecipeError, "no column 'z'; select one of 'hour', 'x' with --columns"),
     ],
 )
 def test_wishes_that_cannot_be_are_told(tmp_path, options, error, message):
@@ -365,7 +365,7 @@ def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
             "last value",
             "last season (8 steps)",
             "NLinear, least squares",
-            "the interval of 80 %",
+            "values inside the 80 % interval",
         )
     )
 

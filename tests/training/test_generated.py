@@ -7,11 +7,11 @@ import pytest
 from seqshell.core.errors import RecipeError
 from seqshell.training.data.generated import (
     LIMIT,
-    NUM_LEARNT,
+    NUM_TRAINING,
     NUM_UNSEEN,
     in_words,
-    learnt_numbers,
     make_pairs,
+    training_numbers,
     unseen_numbers,
 )
 from seqshell.training.translation.data import read_pairs
@@ -57,9 +57,9 @@ def test_other_numbers_have_no_words(number):
 
 
 def test_the_unseen_numbers_are_not_among_those_learnt_from():
-    learnt, unseen = learnt_numbers(), unseen_numbers()
+    learnt, unseen = training_numbers(), unseen_numbers()
 
-    assert (len(set(learnt)), len(set(unseen))) == (NUM_LEARNT, NUM_UNSEEN) == (len(learnt), len(unseen))
+    assert (len(set(learnt)), len(set(unseen))) == (NUM_TRAINING, NUM_UNSEEN) == (len(learnt), len(unseen))
     assert not set(learnt) & set(unseen)
     assert set(learnt) >= set(range(200))
     assert {len(str(number)) for number in unseen} == {3, 4, 5, 6}
@@ -84,6 +84,8 @@ def test_half_of_the_large_numbers_have_a_comma():
 
 
 def test_another_name_is_told():
-    known = "generated:NAME and generated:unseen_NAME are, with the names numbers, remember, copy, adding, reverse"
-    with pytest.raises(RecipeError, match=f"nothing is made under the name 'generated:dates'; {known}"):
+    known = (
+        "write generated:NAME or generated:unseen_NAME, where NAME is one of numbers, remember, copy, adding, reverse"
+    )
+    with pytest.raises(RecipeError, match=f"no generated data 'generated:dates'; {known}"):
         read_pairs(["generated:dates"])

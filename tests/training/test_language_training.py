@@ -347,7 +347,7 @@ def test_unknown_tokenizers_samplers_and_settings_are_told_before_the_training(
     wanted = recipe(tmp_path)
     for change, message in (
         ({"tokenizer": {"name": "chra"}}, "no tokenizer 'chra'; did you mean char"),
-        ({"tokenizer": {"name": "char", "min_freq": 2}}, "tokenizer char cannot be trained with"),
+        ({"tokenizer": {"name": "char", "min_freq": 2}}, "cannot train the tokenizer char with"),
         (
             {"defaults": dataclasses.replace(wanted.defaults, sampler="temprature=1")},
             "defaults: no sampler 'temprature'; did you mean temperature",

@@ -50,7 +50,7 @@ def test_the_printed_defaults_are_a_recipe_that_lacks_only_its_text() -> None:
         ({"training": {"epochs": True}}, "training.epochs must be"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate must be"),
         ({"training": {"optimizer": "lion"}}, "training.optimizer must be sgd, adam or adamw"),
-        ({"training": 3}, r"training is a table, written \[training\]"),
+        ({"training": 3}, r"training must be a table: write \[training\]"),
         ({"task": "generat"}, "task must be generate"),
         ({"task": 3}, "task must be a text"),
         ({"data": {}}, "data.text is missing"),

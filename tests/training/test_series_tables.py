@@ -41,28 +41,28 @@ def test_without_names_all_columns_but_the_time_are_read(tmp_path):
     [
         (HOURS.replace("27.8", ""), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
         (HOURS.replace("27.8", "NaN"), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
-        (HOURS.replace("27.8", "warm"), ("OT",), r"oil\.csv, row 3, column OT: 'warm' is no number"),
-        (HOURS.replace("27.8", "1_0"), ("OT",), r"oil\.csv, row 3, column OT: '1_0' is no number"),
-        (HOURS.replace("27.8", "inf"), ("OT",), r"oil\.csv, row 3, column OT: 'inf' is no number"),
+        (HOURS.replace("27.8", "warm"), ("OT",), r"oil\.csv, row 3, column OT: 'warm' is not a number"),
+        (HOURS.replace("27.8", "1_0"), ("OT",), r"oil\.csv, row 3, column OT: '1_0' is not a number"),
+        (HOURS.replace("27.8", "inf"), ("OT",), r"oil\.csv, row 3, column OT: 'inf' is not a number"),
         (
             HOURS,
             ("MULL",),
-            r"oil\.csv, row 1: there is no column 'MULL', but 'date', 'HUFL', 'OT'; data\.columns names another",
+            r"oil\.csv, row 1: no column 'MULL'; select one of 'date', 'HUFL', 'OT' with data\.columns",
         ),
-        (HOURS, ("date",), r"oil\.csv: 'date' is the time; it cannot be forecast"),
+        (HOURS, ("date",), r"oil\.csv: 'date' is the time column and cannot be forecast"),
         (
             HOURS.replace("5.7,27.8", "5.7"),
             ("OT",),
-            r"oil\.csv, row 3: it has 2 cells, and the first row names 3 columns",
+            r"oil\.csv, row 3: 2 cells, but the first row names 3 columns",
         ),
         ("", ("OT",), r"oil\.csv is empty"),
-        ("date,OT\n", ("OT",), r"oil\.csv has no rows below the names of its columns"),
+        ("date,OT\n", ("OT",), r"oil\.csv has no rows below the column names"),
         (
             HOURS.replace("02:00", "00:30"),
             ("OT",),
             r"row 4, column date: '2016-07-01 00:30:00' is not later than '2016-07-01 01:00:00'",
         ),
-        ("date\n2016-07-01\n", (), r"there is no column but 'date', the time"),
+        ("date\n2016-07-01\n", (), r"no column besides the time, 'date'"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told_with_its_place(tmp_path, text, columns, message):
@@ -71,14 +71,14 @@ def test_what_is_wrong_with_a_table_is_told_with_its_place(tmp_path, text, colum
 
 
 def test_a_missing_file_says_where_its_data_comes_from(tmp_path):
-    with pytest.raises(RecipeError, match=r"there is no .*ETTh1\.csv; .*example\.org"):
+    with pytest.raises(RecipeError, match=r"ETTh1\.csv does not exist; get it from .*example\.org"):
         read_series("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
 
 
 def test_steps_of_time_that_are_left_out_are_remarked(tmp_path):
     note = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").note
 
-    assert note.startswith("oil.csv, row 5, column date: time is left out before it, as in 1 places")
+    assert note.startswith("oil.csv, row 5, column date: times are missing before this row (1 gaps in all)")
 
 
 def test_months_and_years_are_evenly_spaced(tmp_path):
@@ -92,8 +92,8 @@ def test_shares_are_cut_from_the_end_in_the_order_of_time():
     split = split_rows(DataSettings(table="a.csv", validation=0.2, test=0.1), "a.csv", 100, horizon=4)
 
     assert (split.training, split.validation, split.test) == (range(70), range(70, 90), range(90, 100))
-    assert split.judged == range(90, 100)
-    assert split_rows(DataSettings(table="a.csv", validation=0.2), "a.csv", 100, horizon=4).judged == range(80, 100)
+    assert split.held_out == range(90, 100)
+    assert split_rows(DataSettings(table="a.csv", validation=0.2), "a.csv", 100, horizon=4).held_out == range(80, 100)
 
 
 def test_row_numbers_say_where_each_part_ends():
@@ -105,17 +105,17 @@ def test_row_numbers_say_where_each_part_ends():
 @pytest.mark.parametrize(
     ("settings", "horizon", "message"),
     [
-        ({"ends": (50, 40)}, 1, r"data\.ends must be two or three growing row numbers"),
-        ({"ends": (50,)}, 1, r"data\.ends must be two or three growing row numbers"),
-        ({"ends": (50, 60, 101)}, 1, r"a\.csv has 100 rows, and data\.ends wants 101"),
+        ({"ends": (50, 40)}, 1, r"data\.ends must be two or three increasing row numbers"),
+        ({"ends": (50,)}, 1, r"data\.ends must be two or three increasing row numbers"),
+        ({"ends": (50, 60, 101)}, 1, r"a\.csv has 100 rows, but data\.ends needs 101"),
         ({"validation": "b.csv"}, 1, r"data\.validation and data\.test must be shares of a\.csv"),
-        ({"validation": 0.5, "test": 0.5}, 1, r"less than 1 together, not 0\.5 and 0\.5"),
-        ({"validation": 0.1}, 24, r"a\.csv is too short: 10 rows to validate on, and a horizon of 24 needs 24"),
-        ({"validation": 0.8}, 24, r"a\.csv is too short: 20 rows to train on, and a horizon of 24 needs 26"),
+        ({"validation": 0.5, "test": 0.5}, 1, r"below 1 in total, not 0\.5 and 0\.5"),
+        ({"validation": 0.1}, 24, r"a\.csv is too short: 10 rows for validation; a horizon of 24 needs 24"),
+        ({"validation": 0.8}, 24, r"a\.csv is too short: 20 rows for training; a horizon of 24 needs 26"),
         (
             {"validation": 0.3, "test": 0.1},
             24,
-            r"a\.csv is too short: 10 rows to test on, and a horizon of 24 needs 24",
+            r"a\.csv is too short: 10 rows for testing; a horizon of 24 needs 24",
         ),
     ],
 )

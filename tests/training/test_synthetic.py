@@ -12,7 +12,7 @@ from seqshell.core.paths import shipped
 from seqshell.host.builtin import load_registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.testing.shell import shell_for
-from seqshell.training.data.synthetic import EXERCISES, NUM_LEARNT, NUM_UNSEEN, learnt_examples, unseen_examples
+from seqshell.training.data.synthetic import EXERCISES, NUM_TRAINING, NUM_UNSEEN, training_examples, unseen_examples
 from seqshell.training.data.tables import read_table
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
@@ -29,20 +29,20 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_answers_are_right_and_the_unseen_is_unseen(name: str) -> None:
-    learnt, unseen = learnt_examples(name), unseen_examples(name)
+    learnt, unseen = training_examples(name), unseen_examples(name)
 
-    assert (len(learnt), len(unseen)) == (NUM_LEARNT, NUM_UNSEEN)
-    assert len({*learnt, *unseen}) == NUM_LEARNT + NUM_UNSEEN
+    assert (len(learnt), len(unseen)) == (NUM_TRAINING, NUM_UNSEEN)
+    assert len({*learnt, *unseen}) == NUM_TRAINING + NUM_UNSEEN
     assert all(ANSWERS[name](text) == answer for text, answer in [*learnt, *unseen])
-    assert learnt == learnt_examples(name)
+    assert learnt == training_examples(name)
 
 
 def test_what_is_remembered_lies_a_hundred_steps_back() -> None:
-    texts = [text for text, _ in learnt_examples("remember")]
+    texts = [text for text, _ in training_examples("remember")]
 
     assert {(text[0].isdigit(), text[1:].isalpha()) for text in texts} == {(True, True)}
     assert {len(text[1:]) for text in texts} == set(range(100, 121))
-    assert {text.count("*") for text, _ in learnt_examples("adding")} == {2}
+    assert {text.count("*") for text, _ in training_examples("adding")} == {2}
 
 
 def test_they_are_read_as_tables_and_as_pairs() -> None:
@@ -51,7 +51,7 @@ def test_they_are_read_as_tables_and_as_pairs() -> None:
     assert (table.name, table.columns, list(table.rows)) == (
         "generated:adding",
         ("text", "label"),
-        learnt_examples("adding"),
+        training_examples("adding"),
     )
     pairs = read_pairs(["generated:unseen_reverse"])
     assert list(zip(pairs.sources, pairs.targets, strict=True)) == unseen_examples("reverse")

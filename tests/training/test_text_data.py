@@ -43,10 +43,10 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"there is no .*a.txt; the text comes from the library"),
+        (None, r"a.txt does not exist; get it from the library"),
         (b"", "a.txt is empty"),
-        (b"abc\xff", "not UTF-8 text: byte 3 is 0xff"),
-        (b"short", "too short: 4 characters to train on and 1 to validate on; 256 and 2 are the least"),
+        (b"abc\xff", r"not UTF-8 text \(byte 3 is 0xff\)"),
+        (b"short", "too short: 4 characters for training and 1 for validation; the minimum is 256 and 2"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_told_with_the_way_out(

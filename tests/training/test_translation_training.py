@@ -103,11 +103,14 @@ def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": {"source": "a.txt"}}, "data.source and data.target are two files"),
-        ({"data": {}}, "data.source and data.target are two files"),
-        ({"data": {"pairs": "pairs.tsv", "source": "a", "target": "b"}}, "data.source and data.target are two files"),
+        ({"data": {"source": "a.txt"}}, "either data.source and data.target, two files"),
+        ({"data": {}}, "either data.source and data.target, two files"),
+        (
+            {"data": {"pairs": "pairs.tsv", "source": "a", "target": "b"}},
+            "either data.source and data.target, two files",
+        ),
         ({"data": {"pairs": "pairs.tsv", "validation": ["a", "b"]}}, "data.validation must be a share"),
-        ({"source_tokenizer": {"name": "word"}}, "stand together"),
+        ({"source_tokenizer": {"name": "word"}}, "together, without"),
         ({"model": {"attention": "sideways"}}, "attention must be dot, general, additive or concat, not 'sideways'"),
         (
             {"model": {"attention": "dot", "encoder_size": 5}},

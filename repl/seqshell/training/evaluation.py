@@ -19,7 +19,10 @@ from seqshell.training.task_evaluation import evaluation_of
 def evaluate_model(
     name: str | Path, data: str | Sequence[str], registry: Registry, *, device: str = "auto", options: Any = None
 ) -> dict[str, Any]:
-    """Evaluate a checkpoint, given by name or path, and return the object that `seqshell evaluate --json` prints. Otherwise as `evaluate`."""
+    """Evaluate a checkpoint, given by name or path, and return the object that `seqshell evaluate --json` prints.
+
+    Otherwise as `evaluate`.
+    """
     files = (data,) if isinstance(data, str) else data
     *_, last = evaluate(open_model(name, registry), files, registry, device=device, options=options)
     assert isinstance(last, Evaluation)
@@ -31,11 +34,12 @@ def evaluate(
 ) -> Iterator[Progress | Notice | Evaluation]:
     """Evaluate an opened model: yields progress and, last, the Evaluation.
 
-    data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a translation model; a
-    table or a folder for a classifier; a table for a forecaster. options: an object of the task's `TaskEvaluation.options`; None: its defaults.
+    data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a
+    translation model; a table or a folder for a classifier; a table for a forecaster. options: an object of the task's
+    `TaskEvaluation.options`; None: its defaults.
 
-    Raises RecipeError for invalid data, VocabularyError for characters that a language model does not know, and UsageError for invalid
-    options.
+    Raises RecipeError for invalid data, VocabularyError for characters that a language model does not know, and
+    UsageError for invalid options.
     """
     evaluation = evaluation_of(model.task)
     if evaluation.data and len(data) != 1:

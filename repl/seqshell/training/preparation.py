@@ -78,7 +78,8 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
 def check_config(recipe: Recipe, architecture: Architecture, sizes: Mapping[str, int] = NO_SIZES) -> Any:
     """Build the architecture's config from the recipe's [model] settings and the sizes of the data.
 
-    sizes: by field, as in `TaskSpec.sizes`; a field that is not known yet gets PLACEHOLDER. Raises RecipeError for invalid settings.
+    sizes: by field, as in `TaskSpec.sizes`; a field that is not known yet gets PLACEHOLDER.
+    Raises RecipeError for invalid settings.
     """
     config = resolve(architecture.config)
     fields = {item.name for item in settings_of(config)}

@@ -29,7 +29,8 @@ RESUME_FILE = "resume.safetensors"
 class RunSnapshot:
     """Everything that the rest of a training depends on, between two batches.
 
-    module, average, optimizer and draws are those of the training itself, not copies; average is module without averaging.
+    module, average, optimizer and draws are those of the training itself, not copies; average is module without
+    averaging.
     recipe: its tables. data: of the objective; "sha256" identifies the data. last_weights: of the last epochs.
     """
 
@@ -96,7 +97,7 @@ def write_folder(
 
 
 def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:
-    """Continue from the resume file: `run` as it was when the file was written, its module, optimizer and draws set in place.
+    """Return `run` as it was when the resume file was written; its module, optimizer and draws are set in place.
 
     Raises RecipeError if the file was written with another recipe or other data.
     """

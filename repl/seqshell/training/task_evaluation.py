@@ -34,7 +34,10 @@ class TaskEvaluation(ABC):
 
     @abstractmethod
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
-        """Yield the metrics as lines and tables. width: of the terminal in columns, None if the report goes to a file."""
+        """Yield the metrics as lines and tables.
+
+        width: of the terminal in columns, None if the report goes to a file.
+        """
 
     def write_png(self, values: Mapping[str, Any], path: Path) -> None:
         """Draw the metrics into a PNG file."""

@@ -1,1 +1,1 @@
-"""What a training reads: text files, tables, synthetic data, vocabularies and batches."""
+"""Training data: text files, tables, generated data, vocabularies and batches."""

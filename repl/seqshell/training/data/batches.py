@@ -1,4 +1,4 @@
-"""Batches of sentence pairs, and of texts: of like length together, so that little is padding, and in an order of their own in every epoch."""
+"""Batches of sentences of similar length, which need little padding, in a new order each epoch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from seqshell.core.tokenizers import BOS, EOS, PAD
 
 Ids = Sequence[int]
 POOL = 16  # batches of texts that are sorted by length together
-VARIANTS = 8  # ways to split a word, from which each of its places in an epoch gets one
+VARIANTS = 8  # random splits per word, one of which is used for each occurrence
 
 
 def group(
     sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tokens: int, draws: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """The numbers of the pairs, as batches in random order. Pairs of equal lengths come together by chance.
+    """Group pairs of similar length: the row numbers of each batch, batches in random order.
 
-    tokens: how many a batch may have in its targets, EOS and padding counted; 0: `sentences` pairs make a batch.
+    tokens: limit for the target tokens of a batch, EOS and padding included; 0: a batch is `sentences` pairs.
     """
     order = draws.permutation(len(sources))
     lengths = np.array([(len(targets[number]), len(sources[number])) for number in order]).reshape(-1, 2)
     order = order[np.lexsort((lengths[:, 1], lengths[:, 0]))]
     batches, start = [], 0
-    for place, number in enumerate(order):
-        full = (place - start + 1) * (len(targets[number]) + 1) > tokens if tokens else place - start >= sentences
-        if full and place > start:
-            batches.append(order[start:place])
-            start = place
+    for end, number in enumerate(order):
+        full = (end - start + 1) * (len(targets[number]) + 1) > tokens if tokens else end - start >= sentences
+        if full and end > start:
+            batches.append(order[start:end])
+            start = end
     batches.append(order[start:])
     return [batches[number] for number in draws.permutation(len(batches))]
 
@@ -39,24 +39,25 @@ def group(
 def group_by_length(
     lengths: Sequence[int], *, rows: int, tokens: int, draws: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """The numbers of texts, as batches in random order. Texts of like length come together, but only of so many as were drawn for a few batches:
-    a length often goes with a label, and batches should not.
+    """Group texts of similar length: the row numbers of each batch, batches in random order.
 
-    tokens: how many a batch may have, padding counted; 0: `rows` texts make a batch.
+    Sorts by length only within pools of POOL random batches: lengths often depend on labels, and batches should mix
+    labels.
+    tokens: limit for the tokens of a batch, padding included; 0: a batch is `rows` texts.
     """
     order = draws.permutation(len(lengths))
     sizes = np.asarray(lengths)[order]
     batches: list[NDArray[np.int64]] = []
     pool = POOL * (max(1, tokens // max(1, round(float(sizes.mean())))) if tokens else rows)
     for first in range(0, len(order), pool):
-        some = order[first : first + pool][np.argsort(sizes[first : first + pool], kind="stable")]
+        pool_rows = order[first : first + pool][np.argsort(sizes[first : first + pool], kind="stable")]
         start = 0
-        for place, number in enumerate(some):
-            full = (place - start + 1) * lengths[number] > tokens if tokens else place - start >= rows
-            if full and place > start:
-                batches.append(some[start:place])
-                start = place
-        batches.append(some[start:])
+        for end, number in enumerate(pool_rows):
+            full = (end - start + 1) * lengths[number] > tokens if tokens else end - start >= rows
+            if full and end > start:
+                batches.append(pool_rows[start:end])
+                start = end
+        batches.append(pool_rows[start:])
     return [batches[number] for number in draws.permutation(len(batches))]
 
 
@@ -69,27 +70,28 @@ def pad(rows: Sequence[Ids]) -> NDArray[np.int64]:
 
 
 def pair_arrays(sources: Sequence[Ids], targets: Sequence[Ids]) -> tuple[NDArray[np.int64], ...]:
-    """source [B, S] ending with EOS, lengths [B], inputs [B, T] from BOS on, targets [B, T] ending with EOS, of ids without specials."""
+    """Source [B, S] with EOS, lengths [B], inputs [B, T] with BOS and targets [B, T] with EOS, of ids without them."""
     source = [[*ids, EOS] for ids in sources]
     lengths = np.array([len(ids) for ids in source], np.int64)
     return pad(source), lengths, pad([[BOS, *ids] for ids in targets]), pad([[*ids, EOS] for ids in targets])
 
 
 class Resplit:
-    """Sentences encoded with BPE-dropout, anew whenever asked: words are kept, and for each a few ways to split it.
+    """Encode sentences with BPE-dropout, differently each time, from a few precomputed splits per word.
 
-    tokenizer: one that has `split` and `encode_word`, as BPETokenizer has. The same seed gives the same ways.
+    tokenizer: with methods `split` and `encode_word`, like BPETokenizer. The same seed gives the same splits.
+    Provilkov et al. 2020, https://arxiv.org/abs/1910.13267.
     """
 
     def __init__(self, tokenizer: Any, texts: Sequence[str], dropout: float, seed: int) -> None:
         draws = random.Random(seed)
         known: dict[str, int] = {}
         self._sentences = [[known.setdefault(word, len(known)) for word in tokenizer.split(text)] for text in texts]
-        self._ways = [[tokenizer.encode_word(word, dropout, draws) for _ in range(VARIANTS)] for word in known]
+        self._splits = [[tokenizer.encode_word(word, dropout, draws) for _ in range(VARIANTS)] for word in known]
 
     def sentences(self, draws: np.random.Generator) -> Iterator[list[int]]:
-        """The ids of every sentence, each word split in one of its ways."""
-        ways = self._ways
+        """The ids of each sentence, with a random split for each word."""
+        splits = self._splits
         for words in self._sentences:
             chosen = draws.integers(VARIANTS, size=len(words)).tolist()
-            yield [token for word, way in zip(words, chosen, strict=True) for token in ways[word][way]]
+            yield [token for word, number in zip(words, chosen, strict=True) for token in splits[word][number]]

@@ -1,5 +1,7 @@
-"""Data that is made and not read: numbers in digits and in English words, and the exercises of `synthetic`. The same at every time, so that no
-file need ship."""
+"""Generated data under "generated:NAME": numbers with their English words, and the exercises of `synthetic`.
+
+The data is the same every time, so that no file needs to ship.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,12 @@ from functools import partial
 from types import MappingProxyType
 
 from seqshell.core.errors import RecipeError
-from seqshell.training.data.synthetic import EXERCISES, Example, learnt_examples, unseen_examples
+from seqshell.training.data.synthetic import EXERCISES, Example, training_examples, unseen_examples
 
-PREFIX = "generated:"  # before the name, where a file could stand
-LIMIT = 1_000_000  # the numbers are below it
-FIRST = 200  # the numbers below it are all learnt: there are too few of one and two digits to leave some out
-NUM_LEARNT = 5000
+PREFIX = "generated:"  # before a name, in place of a file
+LIMIT = 1_000_000  # numbers are below it
+FIRST = 200  # numbers below it are all for training: too few have one or two digits to hold some out
+NUM_TRAINING = 5000
 NUM_UNSEEN = 500
 ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -24,7 +26,7 @@ TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 
 
 def in_words(number: int) -> str:
-    """A whole number from 0 to 999,999 in words, as the British write it: 4207 is four thousand two hundred and seven."""
+    """A whole number from 0 to 999,999 in British English: 4207 is four thousand two hundred and seven."""
     if not 0 <= number < LIMIT:
         raise ValueError(f"a number must be 0 to {LIMIT - 1:,}, not {number}")
     if number < 20:
@@ -40,34 +42,34 @@ def in_words(number: int) -> str:
     return f"{in_words(thousands)} thousand" + (f"{joint}{in_words(rest)}" if rest else "")
 
 
-def learnt_numbers() -> list[int]:
-    """Those to learn from: all small ones, and others of three to six digits, as many of each."""
-    return [*range(FIRST), *_drawn()[: NUM_LEARNT - FIRST]]
+def training_numbers() -> list[int]:
+    """Numbers for training: all below FIRST, and others with three to six digits, equally often."""
+    return [*range(FIRST), *_drawn()[: NUM_TRAINING - FIRST]]
 
 
 def unseen_numbers() -> list[int]:
-    """Others of three to six digits, none of which is among `learnt_numbers`."""
-    return _drawn()[NUM_LEARNT - FIRST :]
+    """Other numbers with three to six digits, none of them among `training_numbers`."""
+    return _drawn()[NUM_TRAINING - FIRST :]
 
 
 def make_pairs(word: str) -> str:
-    """The pairs of "generated:NAME" as text, source TAB target in each line. RecipeError for a name that is not known."""
-    return "".join(f"{source}\t{target}\n" for source, target in _made(word))
+    """The pairs of "generated:NAME" as text, source TAB target in each line. Raises RecipeError for an unknown name."""
+    return "".join(f"{source}\t{target}\n" for source, target in _examples(word))
 
 
 def make_table(word: str) -> str:
-    """The same as a table for classifiers, with the columns text and label."""
-    return "text,label\n" + "".join(f"{text},{label}\n" for text, label in _made(word))
+    """The same as a CSV table with the columns text and label, for classifiers."""
+    return "text,label\n" + "".join(f"{text},{label}\n" for text, label in _examples(word))
 
 
-def _made(word: str) -> list[Example]:
+def _examples(word: str) -> list[Example]:
     name = word.removeprefix(PREFIX)
-    if name not in MADE:
-        known = ", ".join(each for each in MADE if not each.startswith(UNSEEN))
+    if name not in GENERATED:
+        known = ", ".join(each for each in GENERATED if not each.startswith(UNSEEN))
         raise RecipeError(
-            f"nothing is made under the name {word!r}; {PREFIX}NAME and {PREFIX}{UNSEEN}NAME are, with the names {known}"
+            f"no generated data {word!r}; write {PREFIX}NAME or {PREFIX}{UNSEEN}NAME, where NAME is one of {known}"
         )
-    return MADE[name]()
+    return GENERATED[name]()
 
 
 def _in_words(numbers: Callable[[], list[int]]) -> list[Example]:
@@ -75,24 +77,24 @@ def _in_words(numbers: Callable[[], list[int]]) -> list[Example]:
 
 
 def _in_digits(number: int, place: int) -> str:
-    """Every second one with a comma before the hundreds, as some write them."""
+    """The number in digits; every second one with a comma before the hundreds."""
     return f"{number:,}" if place % 2 else str(number)
 
 
 def _drawn() -> list[int]:
-    """Different numbers from FIRST on, in no order: those to learn from, then the unseen."""
+    """Different random numbers from FIRST on: those for training, then the unseen ones."""
     draws = random.Random(0)
     found: dict[int, None] = {}
-    while len(found) < NUM_LEARNT - FIRST + NUM_UNSEEN:
+    while len(found) < NUM_TRAINING - FIRST + NUM_UNSEEN:
         digits = draws.randint(3, 6)
         number = draws.randrange(max(FIRST, 10 ** (digits - 1)), 10**digits)
         found[number] = None
     return list(found)
 
 
-UNSEEN = "unseen_"  # before a name: what is not learnt from
-MADE: Mapping[str, Callable[[], list[Example]]] = MappingProxyType(
-    {"numbers": partial(_in_words, learnt_numbers), f"{UNSEEN}numbers": partial(_in_words, unseen_numbers)}
-    | {name: partial(learnt_examples, name) for name in EXERCISES}
+UNSEEN = "unseen_"  # before a name: data that is not for training
+GENERATED: Mapping[str, Callable[[], list[Example]]] = MappingProxyType(
+    {"numbers": partial(_in_words, training_numbers), f"{UNSEEN}numbers": partial(_in_words, unseen_numbers)}
+    | {name: partial(training_examples, name) for name in EXERCISES}
     | {UNSEEN + name: partial(unseen_examples, name) for name in EXERCISES}
 )

@@ -1,4 +1,4 @@
-"""Exercises for memory, made by chance and always the same: remember a digit, copy or reverse letters, add two marked digits."""
+"""Memory exercises, random but always the same: remember a digit, copy or reverse letters, add two marked digits."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-DIGITS = "12345"  # of which one is to be remembered
-LEAST_STEPS, MOST_STEPS = (
-    100,
-    120,
-)  # over so many letters; were it always the same number, turning the state a hundred times would do
+DIGITS = "12345"  # one of them is to be remembered
+# The number of letters after the digit varies: for a fixed number, a state that rotates could solve the exercise
+# without memory.
+LEAST_STEPS, MOST_STEPS = 100, 120
 FILLERS = "abcdefghij"
-MARK = "*"  # after each of the two digits that are to be added
-NUM_LEARNT, NUM_UNSEEN = 4000, 400
+MARK = "*"  # after each of the two digits to add
+NUM_TRAINING, NUM_UNSEEN = 4000, 400
 SHORTEST, LONGEST = 3, 10  # letters to copy or reverse
-FEWEST, MOST = 4, 16  # digits of which two are to be added
+FEWEST, MOST = 4, 16  # digits, two of which are to be added
 
-Example = tuple[str, str]  # what is read, and the right answer
+Example = tuple[str, str]  # input and answer
 
 
 def remember(draws: random.Random) -> Example:
-    """A digit and a hundred letters or some more; the answer is the digit."""
+    """A digit followed by 100 to 120 letters; the answer is the digit."""
     digit = draws.choice(DIGITS)
     return digit + "".join(draws.choices(FILLERS, k=draws.randint(LEAST_STEPS, MOST_STEPS))), digit
 
 
 def copy(draws: random.Random) -> Example:
-    """A few letters; the answer is the same."""
+    """A few letters; the answer is the same letters."""
     letters = "".join(draws.choices(FILLERS, k=draws.randint(SHORTEST, LONGEST)))
     return letters, letters
 
 
 def reverse(draws: random.Random) -> Example:
-    """A few letters; the answer is the same from the end."""
+    """A few letters; the answer is the letters in reverse."""
     letters, _ = copy(draws)
     return letters, letters[::-1]
 
 
 def adding(draws: random.Random) -> Example:
-    """Digits, two of them marked; the answer is the sum of these two.
+    """Digits, two of them marked; the answer is the sum of the two.
 
     The adding problem of Hochreiter & Schmidhuber 1997, section 5.4, with digits in place of real numbers.
     """
@@ -54,19 +53,19 @@ EXERCISES: Mapping[str, Callable[[random.Random], Example]] = MappingProxyType(
 )
 
 
-def learnt_examples(name: str) -> list[Example]:
-    """Those of an exercise to learn from."""
-    return _drawn(name)[:NUM_LEARNT]
+def training_examples(name: str) -> list[Example]:
+    """The training examples of an exercise."""
+    return _drawn(name)[:NUM_TRAINING]
 
 
 def unseen_examples(name: str) -> list[Example]:
-    """Others, none of which is among `learnt_examples`."""
-    return _drawn(name)[NUM_LEARNT:]
+    """Other examples, none of them among `training_examples`."""
+    return _drawn(name)[NUM_TRAINING:]
 
 
 def _drawn(name: str) -> list[Example]:
-    """Different ones, in no order: those to learn from, then the unseen."""
+    """Different random examples: those for training, then the unseen ones."""
     draws, found = random.Random(name), dict[Example, None]()
-    while len(found) < NUM_LEARNT + NUM_UNSEEN:
+    while len(found) < NUM_TRAINING + NUM_UNSEEN:
         found[EXERCISES[name](draws)] = None
     return list(found)

@@ -1,4 +1,4 @@
-"""Tables with a row of column names, CSV and TSV, read strictly: whatever is wrong is told with its row and column. Knows nothing of tasks."""
+"""CSV and TSV tables with a row of column names, read strictly: errors name row and column."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TAB_ENDINGS = (".tsv", ".tab")
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table as texts. name, digest: of its file, the sha256 of its bytes. rows: below the names, each with a cell for every column.
+    """A table of text cells. name, digest: of its file, the digest being the sha256. rows: below the column names.
 
-    numbers: of the rows, as a spreadsheet counts them: the names are row 1, blank rows count.
+    numbers: of the rows as in a spreadsheet: the names are row 1, and blank rows are counted.
     """
 
     name: str
@@ -27,47 +27,45 @@ class TableFile:
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
 
-    def place(self, column: str, way_out: str) -> int:
-        """Where a column stands, from 0. RecipeError when it is not there or there twice; way_out: what names another one."""
+    def place(self, column: str, key: str) -> int:
+        """The index of a column. Raises RecipeError if it is missing or ambiguous; key: what selects another column."""
         if column not in self.columns:
-            raise RecipeError(
-                f"{self.name}, row 1: there is no column {column!r}, but {', '.join(map(repr, self.columns))}; {way_out} names another"
-            )
+            known = ", ".join(map(repr, self.columns))
+            raise RecipeError(f"{self.name}, row 1: no column {column!r}; select one of {known} with {key}")
         if self.columns.count(column) > 1:
-            raise RecipeError(f"{self.name}, row 1: the column {column!r} is there twice")
+            raise RecipeError(f"{self.name}, row 1: more than one column is named {column!r}")
         return self.columns.index(column)
 
     def where(self, index: int, column: str) -> str:
-        """The cell of a row, numbered from 0, and a column in words."""
+        """The position of a cell for a message. index: of the row, from 0."""
         return f"{self.name}, row {self.numbers[index]}, column {column}"
 
 
-def read_table(word: str, folder: Path = Path(), origin: str = "") -> TableFile:
-    """The table in a file; relative paths start at `folder`, and `origin` says where a missing file comes from.
+def read_table(file: str, folder: Path = Path(), origin: str = "") -> TableFile:
+    """Read a table. folder: where relative paths start. origin: where the user can get a missing file.
 
-    A file that ends in .tsv has tabs between its cells and no quotes; any other has commas, or, where its first row has none, semicolons or tabs,
-    and quotes as in RFC 4180. `.gz` may follow the ending. RecipeError for what cannot be read, rows of another length, or no rows at all.
+    In .tsv and .tab files, cells are separated by tabs and not quoted. In others they are separated by commas or, if
+    the first row has none, by semicolons or tabs, and may be quoted as in RFC 4180. `.gz` may follow the ending.
+    Raises RecipeError for unreadable files, rows of different lengths, or no rows.
     """
-    name, text, digest = read_text(word, folder, origin)
+    name, text, digest = read_text(file, folder, origin)
     (first, *_), *rows = _cells(name, text) or [([""], 1)]
     columns = tuple(cell.strip() for cell in first)
     for row, number in rows:
         if len(row) != len(columns):
-            raise RecipeError(
-                f"{name}, row {number}: it has {len(row)} cells, and the first row names {len(columns)} columns"
-            )
+            raise RecipeError(f"{name}, row {number}: {len(row)} cells, but the first row names {len(columns)} columns")
     if not rows:
-        raise RecipeError(f"{name} has no rows below the names of its columns")
+        raise RecipeError(f"{name} has no rows below the column names")
     return TableFile(name, digest, columns, tuple(tuple(row) for row, _ in rows), tuple(number for _, number in rows))
 
 
 def column_names(path: Path) -> tuple[str, ...]:
-    """The names in the first row of a file, whatever follows it; empty when it cannot be read as a table."""
+    """The column names in the first row of a file; () if it cannot be read as a table."""
     return next(iter(first_rows(path, 1)), ())
 
 
 def first_rows(path: Path, number: int) -> list[tuple[str, ...]]:
-    """The cells of the first rows that are not blank, as far as the first `number` lines of a file can be read as a table."""
+    """The cells of the rows in the first `number` lines, without blank rows; [] if they cannot be read as a table."""
     try:
         _, text, _ = read_text(str(path))
         rows = _cells(path.name, "\n".join(text.split("\n", number)[:number]))
@@ -77,12 +75,12 @@ def first_rows(path: Path, number: int) -> list[tuple[str, ...]]:
 
 
 def _cells(name: str, text: str) -> list[tuple[list[str], int]]:
-    """The cells of every row that is not blank, and its number from 1."""
+    """The cells and the number, from 1, of each row that is not blank."""
     return [(row, number) for number, row in enumerate(_rows(name, text), 1) if row]
 
 
 def _rows(name: str, text: str) -> Iterator[list[str]]:
-    """All rows, an empty list for a blank one."""
+    """All rows; a blank one is an empty list."""
     if PurePath(name.removesuffix(".gz")).suffix.lower() in TAB_ENDINGS:
         yield from (line.split("\t") if line else [] for line in text.removesuffix("\n").split("\n"))
         return
@@ -96,5 +94,5 @@ def _rows(name: str, text: str) -> Iterator[list[str]]:
         except StopIteration:
             return
         except csv.Error as error:
-            wrong = "a quotation mark is opened and never closed" if "end of data" in str(error) else str(error)
+            wrong = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
             raise RecipeError(f"{name}, row {number}: {wrong}") from None

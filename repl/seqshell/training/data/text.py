@@ -1,4 +1,4 @@
-"""Text for training: where it comes from, how it is split, and the contiguous streams that a model reads side by side."""
+"""Text for training: read it, split it, and divide it into contiguous streams."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from seqshell.core.errors import RecipeError
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
 
-SMALLEST = 256  # characters to train on; below, nothing can be learnt and the batches become too short to carry a state
+SMALLEST = 256  # characters for training; with fewer, batches are too short to carry a state
 
 
 @dataclass(frozen=True)
 class TextData:
-    """A text cut in two. sha256: of the bytes of the whole, hexadecimal, so that a checkpoint can tell what it has seen."""
+    """A text split for validation. sha256: of the bytes of the whole text, hexadecimal."""
 
     name: str
     sha256: str
@@ -32,7 +32,10 @@ class TextData:
 
 
 def load_text(settings: DataSettings, folder: Path) -> TextData:
-    """The text of a recipe whose relative paths start at `folder`. RecipeError when it is missing, no text, or too short."""
+    """Read and split the text of a recipe. folder: where relative paths start.
+
+    Raises RecipeError if the text is missing, invalid or too short.
+    """
     name, text, digest = read_text(settings.text, folder, settings.origin)
     if not isinstance(settings.validation, str | float | int):
         raise RecipeError(f"data.validation must be a share of {name}, or a file, not {settings.validation!r}")
@@ -42,24 +45,24 @@ def load_text(settings: DataSettings, folder: Path) -> TextData:
         cut = int((1 - settings.validation) * len(text))
         training, validation = text[:cut], text[cut:]
     if len(training) < SMALLEST or len(validation) < 2:
-        raise RecipeError(
-            f"{name} is too short: {len(training)} characters to train on and {len(validation)} to validate on; {SMALLEST} and 2 are the least"
-        )
+        sizes = f"{len(training)} characters for training and {len(validation)} for validation"
+        raise RecipeError(f"{name} is too short: {sizes}; the minimum is {SMALLEST} and 2")
     return TextData(name, digest, training, validation)
 
 
-def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME" or of the table "generated:NAME".
+def read_text(source: str, folder: Path = Path(), origin: str = "") -> tuple[str, str, str]:
+    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the table "generated:NAME".
 
-    Of a file, CRLF becomes LF, a byte order mark is left out, and one that ends in .gz is unpacked.
+    folder: where relative paths start. origin: where the user can get a missing file.
+    In files, CRLF becomes LF, a byte order mark is removed, and .gz files are unpacked.
     """
-    if word.startswith(PREFIX):
-        return made(word, make_table(word))
-    if word.startswith("python:"):
-        return made(word, _python_text(word))
-    path = folder / Path(word).expanduser()
+    if source.startswith(PREFIX):
+        return with_digest(source, make_table(source))
+    if source.startswith("python:"):
+        return with_digest(source, _python_text(source))
+    path = folder / Path(source).expanduser()
     if not path.exists():
-        raise RecipeError(f"there is no {path}" + (f"; the text comes from {source}" if source else ""))
+        raise RecipeError(f"{path} does not exist" + (f"; get it from {origin}" if origin else ""))
     if not path.is_file():
         raise RecipeError(f"{path} is not a regular file")
     try:
@@ -72,47 +75,48 @@ def read_text(word: str, folder: Path = Path(), source: str = "") -> tuple[str, 
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(
-            f"{path} is not UTF-8 text: byte {error.start} is 0x{content[error.start]:02x}; convert it, or use another file"
-        ) from None
+        byte = f"byte {error.start} is 0x{content[error.start]:02x}"
+        raise RecipeError(f"{path} is not UTF-8 text ({byte}); convert it or use another file") from None
     return path.name, text.replace("\r\n", "\n"), hashlib.sha256(data).hexdigest()
 
 
-def made(word: str, text: str) -> tuple[str, str, str]:
-    """What `read_text` returns of a text that is in no file."""
-    return word, text, hashlib.sha256(text.encode()).hexdigest()
+def with_digest(name: str, text: str) -> tuple[str, str, str]:
+    """(name, text, sha256), as `read_text` returns, for a text that is not from a file."""
+    return name, text, hashlib.sha256(text.encode()).hexdigest()
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
-    """What a gzip file holds. RecipeError when it is none, or damaged."""
+    """The content of a gzip file. Raises RecipeError if it is invalid."""
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise RecipeError(f"{path} cannot be unpacked: {error}") from None
+        raise RecipeError(f"cannot unpack {path}: {error}") from None
 
 
-def _python_text(word: str) -> str:
-    """Python's own help topics: a text that is always there. Paragraphs that come again are left out, or they would leak into the validation."""
-    if word != "python:pydoc_data.topics":
-        raise RecipeError(
-            f"data.text: {word!r} is not known; the text that comes with Python is python:pydoc_data.topics"
-        )
+def _python_text(source: str) -> str:
+    """Python's help topics, a text that every installation has.
+
+    Repeated paragraphs are dropped: they would leak into the validation.
+    """
+    if source != "python:pydoc_data.topics":
+        raise RecipeError(f"data.text: unknown text {source!r}; Python has python:pydoc_data.topics")
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     paragraphs = dict.fromkeys(part.rstrip() for name in sorted(topics) for part in topics[name].split("\n\n"))
     return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def fit_sizes(num_tokens: int, batch_size: int, sequence_length: int) -> tuple[int, int]:
-    """The batch size and sequence length that a text of num_tokens can fill: every stream holds at least four batches, if need be shorter ones."""
+    """Reduce batch size and sequence length for a short text, so that each stream has at least four batches."""
     sequence_length = max(1, min(sequence_length, (num_tokens - 1) // 8))
     return max(1, min(batch_size, (num_tokens - 1) // (4 * sequence_length))), sequence_length
 
 
 @dataclass(frozen=True)
 class Streams:
-    """A text read as `batch_size` contiguous streams, in batches of `sequence_length`. Row b of one batch goes on in row b of the next.
+    """A text as `batch_size` contiguous streams, read `sequence_length` tokens at a time.
 
-    ids: [N] int64, taken as a ring, so that each epoch may start elsewhere.
+    Row b of a batch continues in row b of the next.
+    ids: [N] int64, used as a ring, so that each epoch can start at another token.
     """
 
     ids: NDArray[np.int64]
@@ -121,11 +125,14 @@ class Streams:
 
     @property
     def num_batches(self) -> int:
-        """Pieces in an epoch; fewer than a batch of each stream is left out, another one each time."""
+        """Batches in an epoch; the tokens left over at the end, different ones in each epoch, are not used."""
         return max(1, (self.ids.size - 1) // self.batch_size // self.sequence_length)
 
     def batches(self, offset: int, start: int = 0) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """(inputs [B, T], targets [B, T]) from batch `start` on, the ring turned by `offset`."""
+        """(inputs [B, T], targets [B, T]) of each batch, starting with number `start`.
+
+        offset: first token of the epoch.
+        """
         turned = np.roll(self.ids, -offset)
         length = (turned.size - 1) // self.batch_size
         inputs = turned[: length * self.batch_size].reshape(self.batch_size, length)

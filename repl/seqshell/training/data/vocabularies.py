@@ -1,4 +1,4 @@
-"""Tokenizers as recipes want them, learnt from the texts that are trained on."""
+"""Train the tokenizers of a recipe."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from seqshell.training.recipes.recipe import Recipe, Table
 
 
 def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[str], **given: bool) -> Tokenizer:
-    """The tokenizer of a recipe's table such as [tokenizer]. kind: its type. given: settings that the task decides: specials.
+    """Train a tokenizer of the type `kind` with the settings of a recipe's table, such as [tokenizer].
 
-    RecipeError of settings that cannot be. VocabularyError of texts is the caller's.
+    given: settings that depend on the task, such as specials.
+    Raises RecipeError for invalid settings, and VocabularyError for texts that the tokenizer refuses.
     """
     settings = {key: value for key, value in table.items() if key != "name"}
     try:
         tokenizer: Tokenizer = kind.train(texts, **given, **settings)
     except (TypeError, ValueError) as error:
-        raise RecipeError(
-            f"{recipe.name}: the tokenizer {kind.name} cannot be trained with {settings}: {error}"
-        ) from None
+        raise RecipeError(f"{recipe.name}: cannot train the tokenizer {kind.name} with {settings}: {error}") from None
     return tokenizer

@@ -1,1 +1,1 @@
-"""Number series: reading tables of them, the objective, evaluation and baselines."""
+"""Forecasting models: number series, the training objective, evaluation and baselines."""

@@ -1,7 +1,7 @@
-"""What every forecast must stand beside: the last value again, the last season again, and a line through the last values.
+"""Baselines for forecasts: repeat the last value, repeat the last season, and a linear model of the last values.
 
-Values are normalised, [N, F]. A position p is a row up to which, itself included, everything is known; forecasts are [P, H, F], the rows
-p + 1 to p + H for each of P positions.
+Values are normalised, [N, F]. A position p is the last known row; forecasts [P, H, F] are of the rows p + 1 to p + H
+for each of P positions.
 """
 
 from __future__ import annotations
@@ -15,41 +15,39 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Positions = NDArray[np.int64]
 
-WINDOW = 336  # values that the line is laid through: what NLinear was published with
-WINDOWS = 4096  # windows that are held at once
-RIDGE = 1e-3  # added to the sums of squares, so that columns that never change do no harm
+WINDOW = 336  # values that NLinear reads, as published
+WINDOWS = 4096  # windows in memory at once
+RIDGE = 1e-3  # added to the sums of squares, so that constant columns do not make them singular
 LONGEST_SEASON = 1000
-LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # correlations from which on there is a season
-NOISE = 4.0  # standard deviations of the correlations of noise, each 1 / sqrt(N)
-NEARLY = 0.9  # of the best correlation
-FLAT = 1e-9  # of the largest value: less is rounding
+LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # lowest correlations of a season, of changes and of levels
+NOISE = 4.0  # the lowest correlation in standard deviations of that of noise, 1 / sqrt(N)
+NEARLY = 0.9  # share of the best correlation that counts as equally good
+FLAT = 1e-9  # relative to the largest value: a smaller spread is rounding
 
 
 def last_value(values: Array, positions: Positions, horizon: int) -> Array:
-    """The last value, H times."""
-    again: Array = np.repeat(values[positions, None], horizon, axis=1)
-    return again
+    """Forecast the last value H times."""
+    repeated: Array = np.repeat(values[positions, None], horizon, axis=1)
+    return repeated
 
 
 def seasonal(values: Array, positions: Positions, horizon: int, season: int) -> Array:
-    """What was `season` rows earlier, or as many seasons as it takes to know it; before the first row, the first."""
+    """Forecast the last known value at the same point of the season; the first row stands in for rows before it."""
     steps = np.arange(horizon) % season - season + 1
-    again: Array = values[np.maximum(positions[:, None] + steps, 0)]
-    return again
+    repeated: Array = values[np.maximum(positions[:, None] + steps, 0)]
+    return repeated
 
 
 def find_season(values: Array) -> int:
-    """After how many rows, 2 or more, a series does again what it did; 1 where it has no season. values: [N, F], the rows to train on.
+    """The period of a series in rows, 2 or more; 1 if it has no season. values: [N, F], the training rows.
 
-    What changes from row to row tells of a season however the level drifts: the lag at which changes correlate best with themselves, on the average
-    of the columns, or an earlier one that is nearly as good, for a season comes again at its multiples. Where changes are mostly noise, a long season
-    shows in the level about its trend. Either way no lag within half of it is better.
+    Changes between rows show a season however the level drifts: the season is the lag at which changes correlate best
+    with themselves, averaged over the columns, or an earlier lag that is nearly as good, since a season also correlates
+    at its multiples. Where changes are mostly noise, a long season shows in the detrended level. Either way, no lag
+    within half of the season is better.
     """
-    changes, enough = (
-        _correlations(np.diff(values.astype(np.float64), axis=0)),
-        max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values))),
-    )
-    peaks = _peaks(changes)
+    enough = max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values)))
+    peaks = _peaks(_correlations(np.diff(values.astype(np.float64), axis=0)))
     highest = max(peaks.values(), default=0.0)
     if highest > enough:
         return next(lag for lag, height in peaks.items() if height > NEARLY * highest)
@@ -59,7 +57,7 @@ def find_season(values: Array) -> int:
 
 
 def _peaks(correlations: NDArray[np.float64]) -> dict[int, float]:
-    """The lags, 2 or more, in order, that have no higher correlation within half of them on either side, and theirs."""
+    """The correlations at the lags, 2 or more, that are the highest within half the lag on either side, in order."""
     return {
         lag: float(correlations[lag])
         for lag in range(2, 1 + 2 * (len(correlations) - 1) // 3)
@@ -68,7 +66,7 @@ def _peaks(correlations: NDArray[np.float64]) -> dict[int, float]:
 
 
 def _detrended(values: Array) -> Array:
-    """Values less the straight line through each column."""
+    """The values minus a straight line fitted to each column."""
     times = np.arange(len(values)) - (len(values) - 1) / 2
     centred = values - values.mean(0)
     level: Array = centred - np.outer(times, times @ centred / max(1.0, float(times @ times)))
@@ -76,15 +74,14 @@ def _detrended(values: Array) -> Array:
 
 
 def _correlations(values: Array) -> NDArray[np.float64]:
-    """How rows [N, F] correlate with those 0, 1, 2, ... earlier, on the average of the columns; empty where they are too few to tell."""
+    """The autocorrelations of rows [N, F] at lags 0, 1, ..., averaged over columns; empty for too few rows."""
     longest = min(LONGEST_SEASON, len(values) // 3)
     if longest < 2:
         return np.zeros(0)
     centred = values - values.mean(0)
     spread = centred.std(0)
-    centred = centred / np.where(
-        spread > FLAT * np.abs(values).max(0), spread, np.inf
-    )  # a column that does not move says nothing
+    # Constant columns have no correlations and become 0.
+    centred = centred / np.where(spread > FLAT * np.abs(values).max(0), spread, np.inf)
     spectrum = np.fft.rfft(centred, 2 * len(values), axis=0)
     found: NDArray[np.float64] = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + longest // 2 + 1].mean(
         1
@@ -93,11 +90,13 @@ def _correlations(values: Array) -> NDArray[np.float64]:
 
 
 class NLinear:
-    """Each of the H next values less the last one as a linear function of the last W values less the last one, the same for all columns
-    (Zeng et al. 2023, https://arxiv.org/abs/2205.13504, section 4), by least squares over all windows of the rows that it is given."""
+    """A linear model of the next H values given the last W, all relative to the last value, the same for all columns.
+
+    Fitted by least squares over all windows. Zeng et al. 2023, https://arxiv.org/abs/2205.13504, section 4.
+    """
 
     def __init__(self, values: Array, horizon: int, window: int = WINDOW) -> None:
-        """values: [N, F], the rows to train on; the window is shortened where they are few."""
+        """values: [N, F], the training rows; with few rows, the window is shortened."""
         self.window = max(1, min(window, (len(values) - horizon) // 4))
         size = self.window + 1
         squares, products = np.zeros((size, size)), np.zeros((size, horizon))
@@ -112,7 +111,7 @@ class NLinear:
         self._weights = np.linalg.solve(squares + RIDGE * np.eye(size), products)  # [W + 1, H]
 
     def __call__(self, values: Array, positions: Positions) -> Array:
-        """[P, H, F]. Before the first row the window holds the first one."""
+        """[P, H, F]. The first row stands in for rows before it."""
         found = []
         for start in range(0, len(positions), WINDOWS):
             inputs, last = self._inputs(values, positions[start : start + WINDOWS])
@@ -121,7 +120,7 @@ class NLinear:
         return np.concatenate(found)
 
     def _inputs(self, values: Array, positions: Positions) -> tuple[Array, Array]:
-        """A row for each position and column, [P F, W + 1], the last one a constant, and the last values [P, F]."""
+        """The inputs [P F, W + 1] of each position and column, the last one constant, and the last values [P, F]."""
         last = values[positions].astype(np.float64)
         windows = values[np.maximum(positions[:, None] + np.arange(1 - self.window, 1), 0)] - last[:, None]  # [P, W, F]
         rows = windows.transpose(0, 2, 1).reshape(-1, self.window)

@@ -1,4 +1,4 @@
-"""Forecasts of a torch module at every row of a series, and its metrics with those of the baselines beside them."""
+"""Evaluate a forecaster: its forecasts at every row of a series, and their errors beside those of baselines."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from seqshell.training.forecasting.metrics import covered, errors, num_windows, 
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import provenance
 
-CHUNK = 1024  # rows that are observed in one call
-POSITIONS = 256  # rows at which forecasts are made in one call
+CHUNK = 1024  # rows observed per call
+POSITIONS = 256  # rows with forecasts per call
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class ForecastOptions:
-    """What is measured, as it is typed; empty: as usual.
+    """What to evaluate, as typed; "" for the default.
 
-    rows: START:END of those that are forecast, from 0. Usually, of the file that the model was trained on, those that were held out; of any other,
-    all. horizons: 24,96 for instance; usually 1 and a quarter, a half and all of the model's. columns: A,B for instance, in the place of those that
-    the checkpoint names.
+    rows: START:END of the rows to forecast, from 0. Default: the held-out rows of the training file, all rows of other
+    files.
+    horizons: such as 24,96. Default: 1, and a quarter, half and all of the model's horizon.
+    columns: such as A,B. Default: the columns named in the checkpoint.
     """
 
     rows: str = ""
@@ -45,9 +46,12 @@ class ForecastOptions:
 
 
 def observed(module: Any, values: Tensor, state: State) -> State:
-    """values: [B, T, F]. Returns the state after them. A module that has `observe`, forward for the state alone, is spared its forecasts."""
+    """The state after reading values [B, T, F].
+
+    If the module has a method `observe`, which computes no forecasts, it is used.
+    """
     observe: Callable[[Tensor, State], State] = getattr(module, "observe", None) or (
-        lambda some, state: module(some, state)[1]
+        lambda chunk, state: module(chunk, state)[1]
     )
     for start in range(0, values.shape[1], CHUNK):
         state = observe(values[:, start : start + CHUNK], state)
@@ -56,10 +60,10 @@ def observed(module: Any, values: Tensor, state: State) -> State:
 
 @torch.inference_mode()
 def forecasts(module: Any, values: Array, positions: range, horizon: int) -> Array:
-    """What a module forecasts after reading up to each position, [P, H, F, Q]; it sees no row after it.
+    """The forecasts [P, H, F, Q] after reading up to each position, and no row after it.
 
-    values: [N, F], read from the first one on. module: in eval mode; its own horizon is `horizon` or longer, or 1, and then it is stepped on the
-    middle one of its own forecasts.
+    values: [N, F], read from the first row. module: in eval mode. Its own horizon is at least `horizon`, or 1: then it
+    reads its own median forecasts step by step.
     """
     device = device_of(module)
     series = torch.from_numpy(values)[None].to(device)  # [1, N, F]
@@ -76,7 +80,10 @@ def forecasts(module: Any, values: Array, positions: range, horizon: int) -> Arr
 
 
 def _stepped(module: Any, values: Tensor, state: State, horizon: int) -> Tensor:
-    """values: [1, P, F], each position a row of its own from there on. Returns [1, P, H, F, Q]."""
+    """Forecast step by step from each of the P positions of values [1, P, F], as P rows of a batch.
+
+    Returns [1, P, H, F, Q].
+    """
     outputs, states = [], []
     for column in values.unbind(1):
         output, state = module(column[:, None], state)
@@ -95,94 +102,98 @@ def _stepped(module: Any, values: Tensor, state: State, horizon: int) -> Tensor:
 def measure(
     module: Any,
     values: Array,
-    judged: range,
+    rows: range,
     *,
     horizons: Sequence[int] = (),
     training: range = range(0),
     season: int = 1,
 ) -> dict[str, Any]:
-    """mse and mae by horizon, windows, where the module gives an interval what it covers, and the same metrics of the baselines.
+    """mse and mae by horizon, the number of windows, the share inside the interval, and the baselines' errors.
 
-    values: [N, F], normalised; judged: the rows that are forecast. horizons: default, the usual ones of the module. training: the rows that
-    NLinear is fitted to; without any it is left out, as last season is without one. RecipeError when no window of a horizon fits.
+    values: [N, F], normalised. rows: to forecast. horizons: default, the module's usual ones.
+    training: rows to fit NLinear to; without them it is left out, as is the last season if `season` is 1.
+    Raises RecipeError if no window of a horizon fits into the rows.
     """
-    wanted = find_horizons(module, values, judged, horizons)
-    outputs = forecasts(module, values, positions_before(judged), max(wanted))
-    return metrics_of_forecasts(outputs, values, judged, wanted, training=training, season=season)
+    found = find_horizons(module, values, rows, horizons)
+    outputs = forecasts(module, values, positions_before(rows), max(found))
+    return metrics_of_forecasts(outputs, values, rows, found, training=training, season=season)
 
 
 def metrics_of_forecasts(
     outputs: Array,
     values: Array,
-    judged: range,
+    rows: range,
     horizons: Sequence[int],
     *,
     training: range = range(0),
     season: int = 1,
 ) -> dict[str, Any]:
-    """The metrics of `measure` from forecasts at `positions_before(judged)`: [P, H, F, Q]."""
-    positions, longest = np.array(positions_before(judged)), max(horizons)
-    judged = range(int(positions[0]) + 1, judged.stop)  # the first row of all is forecast by nobody
+    """The metrics of `measure`, given the forecasts [P, H, F, Q] at `positions_before(rows)`."""
+    positions, longest = np.array(positions_before(rows)), max(horizons)
+    rows = range(int(positions[0]) + 1, rows.stop)  # nothing forecasts the first row of a series
     point, number = outputs[..., outputs.shape[-1] // 2], outputs.shape[-1]
-    beside = {"last_value": last_value(values, positions, longest)}
+    baselines = {"last_value": last_value(values, positions, longest)}
     if season > 1:
-        beside["seasonal_naive"] = seasonal(values, positions, longest, season)
-    if len(training) > 2 * longest and training.stop <= judged.start:
-        beside["nlinear"] = NLinear(values[training.start : training.stop], longest)(values, positions)
+        baselines["seasonal_naive"] = seasonal(values, positions, longest, season)
+    if len(training) > 2 * longest and training.stop <= rows.start:
+        baselines["nlinear"] = NLinear(values[training.start : training.stop], longest)(values, positions)
     return {
-        **errors(point, values, judged, horizons),
-        "windows": num_windows(judged, horizons),
-        **({"covered": covered(outputs[..., 0], outputs[..., -1], values, judged, horizons)} if number > 1 else {}),
+        **errors(point, values, rows, horizons),
+        "windows": num_windows(rows, horizons),
+        **({"covered": covered(outputs[..., 0], outputs[..., -1], values, rows, horizons)} if number > 1 else {}),
         **({"season": season} if season > 1 else {}),
-        "baselines": {name: errors(found, values, judged, horizons) for name, found in beside.items()},
+        "baselines": {name: errors(each, values, rows, horizons) for name, each in baselines.items()},
     }
 
 
-def positions_before(judged: range) -> range:
-    """The rows after which each judged row but a first one of all is the next."""
-    return range(max(0, judged.start - 1), judged.stop - 1)
+def positions_before(rows: range) -> range:
+    """The positions before each of the rows, without the first row of the series, which has none."""
+    return range(max(0, rows.start - 1), rows.stop - 1)
 
 
-def find_horizons(module: Any, values: Array, judged: range, wanted: Sequence[int] = ()) -> tuple[int, ...]:
-    """The wanted horizons in order, or the usual ones that fit. RecipeError for one beyond the model's, unless that is 1 and the model is
-    stepped, and for one that is longer than the rows that are judged."""
-    longest, fits = int(_first_outputs(module, values).shape[2]), len(positions_before(judged))
-    for horizon in wanted:
+def find_horizons(module: Any, values: Array, rows: range, requested: Sequence[int] = ()) -> tuple[int, ...]:
+    """The requested horizons in order, or the usual ones that fit.
+
+    Raises RecipeError for a horizon beyond the model's, unless the model is stepped (1), or longer than the rows.
+    """
+    longest, fits = int(_first_outputs(module, values).shape[2]), len(positions_before(rows))
+    for horizon in requested:
         if longest > 1 and horizon > longest:
-            raise RecipeError(f"a horizon of {horizon} is beyond the model's, which forecasts {longest} steps")
+            raise RecipeError(f"a horizon of {horizon} is too long: the model forecasts {longest} steps")
         if horizon > fits:
-            raise RecipeError(f"{len(judged)} rows to be measured on hold no window of {horizon} steps")
-    found = tuple(sorted(set(wanted))) or tuple(horizon for horizon in usual_horizons(longest) if horizon <= fits)
+            raise RecipeError(f"{len(rows)} rows are too few to evaluate forecasts of {horizon} steps")
+    found = tuple(sorted(set(requested))) or tuple(horizon for horizon in usual_horizons(longest) if horizon <= fits)
     if not found:
-        raise RecipeError(f"{len(judged)} rows are too few to be measured on")
+        raise RecipeError(f"{len(rows)} rows are too few to evaluate forecasts")
     return found
 
 
-def evaluate_series(model: Model, module: Any, word: str, options: ForecastOptions) -> dict[str, Any]:
-    """The object that `seqshell evaluate --json` prints, of a model for FORECAST on a table. RecipeError of the data, UsageError of options that
-    cannot be."""
+def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptions) -> dict[str, Any]:
+    """Evaluate a forecaster on a table; returns the object that `seqshell evaluate --json` prints.
+
+    Raises RecipeError for invalid data and UsageError for invalid options.
+    """
     series = model.series
     assert series is not None  # every model for FORECAST has one
-    time_column = series.time_column if series.time_column in column_names(Path(word)) else ""
-    source = read_series(word, _words(options.columns) or series.columns, time_column, way_out="--columns")
+    time_column = series.time_column if series.time_column in column_names(Path(file)) else ""
+    source = read_series(file, _names(options.columns) or series.columns, time_column, columns_key="--columns")
     if len(source.columns) != len(series.columns):
-        raise UsageError(
-            f"--columns: {model.name} reads {len(series.columns)} of them ({', '.join(series.columns)}), not {len(source.columns)}"
-        )
-    parts = _parts(model, source)
-    judged = _rows(options.rows, len(source)) if options.rows else parts.judged if parts else range(len(source))
+        needed = f"{len(series.columns)} columns ({', '.join(series.columns)})"
+        raise UsageError(f"--columns: {model.name} needs {needed}, not {len(source.columns)}")
+    split = _split(model, source)
+    rows = _rows(options.rows, len(source)) if options.rows else split.held_out if split else range(len(source))
     values = Scale(np.array(series.mean), np.array(series.std)).normalised(source.values)
-    wanted = find_horizons(module, values, judged, _horizons(options.horizons))
+    horizons = find_horizons(module, values, rows, _horizons(options.horizons))
     start = time.perf_counter()
-    outputs = forecasts(module, values, positions_before(judged), max(wanted))
+    outputs = forecasts(module, values, positions_before(rows), max(horizons))
     seconds = time.perf_counter() - start
     season = provenance(model, "data").get("season", 1)
     measured = metrics_of_forecasts(
         outputs,
         values,
-        judged,
-        wanted,
-        training=parts.training if parts else range(0),
+        rows,
+        horizons,
+        training=split.training if split else range(0),
         season=season if type(season) is int else 1,
     )
     return {
@@ -191,17 +202,17 @@ def evaluate_series(model: Model, module: Any, word: str, options: ForecastOptio
         "data": {
             "name": source.name,
             "sha256": source.sha256,
-            "items": len(judged),
-            "rows": [judged.start, judged.stop],
+            "items": len(rows),
+            "rows": [rows.start, rows.stop],
         },
         **measured,
         **({"interval": series.quantiles[-1] - series.quantiles[0]} if series.quantiles else {}),
-        "tokens_per_second": judged.stop / seconds,
+        "tokens_per_second": rows.stop / seconds,
     }
 
 
-def _parts(model: Model, source: SeriesData) -> RowSplit | None:
-    """How the rows of a table were split where it is the one that a model was trained on."""
+def _split(model: Model, source: SeriesData) -> RowSplit | None:
+    """How the training split the rows, if the table is the model's own training file."""
     if provenance(model, "data").get("sha256") != source.sha256:
         return None
     sizes = [provenance(model, "split").get(name, 0) for name in ("training", "validation", "test")]
@@ -211,17 +222,17 @@ def _parts(model: Model, source: SeriesData) -> RowSplit | None:
     return RowSplit(range(first), range(first, second), range(second, last))
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _horizons(text: str) -> tuple[int, ...]:
     try:
-        found = tuple(map(int, _words(text)))
+        found = tuple(map(int, _names(text)))
     except ValueError:
         found = (0,)
     if any(horizon < 1 for horizon in found):
-        raise UsageError(f"--horizons is a list of whole numbers such as 24,96, not {text!r}")
+        raise UsageError(f"--horizons needs whole numbers such as 24,96, not {text!r}")
     return found
 
 
@@ -232,13 +243,13 @@ def _rows(text: str, num_rows: int) -> range:
     except ValueError:
         rows = range(0)
     if not colon or not rows or rows.start < 0 or rows.stop > num_rows:
-        raise UsageError(f"--rows is START:END within 0:{num_rows}, not {text!r}")
+        raise UsageError(f"--rows needs START:END within 0:{num_rows}, not {text!r}")
     return rows
 
 
 @torch.inference_mode()
 def _first_outputs(module: Any, values: Array) -> Tensor:
-    """The forecast after the first row: [1, 1, K, F, Q]."""
+    """The forecast after the first row, [1, 1, K, F, Q]."""
     device = device_of(module)
     outputs: Tensor = module(torch.from_numpy(values[None, :1]).to(device), module.initial_state(1))[0]
     return outputs

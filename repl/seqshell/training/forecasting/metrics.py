@@ -1,7 +1,8 @@
-"""How far forecasts are from what came, by horizon, as numbers and as a table.
+"""The metrics of forecasts by horizon, with their table and picture.
 
-The figure of a horizon h counts every window of which all h values lie in the rows that are judged, and each of its h steps alike: the
-protocol of the Informer (Zhou et al. 2021, https://arxiv.org/abs/2012.07436) with its last batch of windows counted too.
+The error at a horizon h is the mean over all windows of h values inside the evaluated rows, and over their h steps: the
+protocol of the Informer (Zhou et al. 2021, https://arxiv.org/abs/2012.07436), with its last, incomplete batch of
+windows included.
 """
 
 from __future__ import annotations
@@ -16,56 +17,57 @@ from numpy.typing import NDArray
 from seqshell.core.events import Table
 from seqshell.training.pictures import new_figure, plain_title, write_figure
 
-STEPPED = (1, 6, 12, 24)  # horizons of a model that forecasts one step at a time, and has none of its own
+STEPPED = (1, 6, 12, 24)  # horizons for a model that forecasts one step at a time
 TITLES = {"last_value": "last value", "seasonal_naive": "last season", "nlinear": "NLinear, least squares"}
 
 
 def usual_horizons(longest: int) -> tuple[int, ...]:
-    """Those that are told of a model with this one: 1, a quarter, a half and all of it."""
+    """The horizons to report for a model's own horizon: 1, a quarter, half and all of it."""
     return tuple(sorted({1, max(1, longest // 4), max(1, longest // 2), longest})) if longest > 1 else STEPPED
 
 
 def errors(
-    forecasts: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]
+    forecasts: NDArray[Any], values: NDArray[Any], rows: range, horizons: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """mse and mae by horizon, each means over windows, steps and columns.
+    """mse and mae by horizon: means over windows, steps and columns.
 
-    forecasts: [P, H, F] from the position judged.start - 1 on, one for each row that is judged; those of windows that reach beyond its end are
-    not looked at. values: [N, F]. Both normalised. The longest horizon is at most H and len(judged).
+    forecasts: [P, H, F] at positions from rows.start - 1, one for each of `rows`; steps after the end of the rows are
+    ignored.
+    values: [N, F]. Both are normalised. The longest horizon is at most H and len(rows).
     """
-    squares, sizes = np.full((2, len(judged), forecasts.shape[1]), np.nan)  # [P, H]
+    squares, sizes = np.full((2, len(rows), forecasts.shape[1]), np.nan)  # [P, H]
     for step in range(forecasts.shape[1]):
-        inside = len(judged) - step  # windows whose step lies in the judged rows
+        inside = len(rows) - step  # windows with this step inside the rows
         if inside > 0:
-            apart = forecasts[:inside, step].astype(np.float64) - values[judged.start + step : judged.stop]
-            squares[:inside, step], sizes[:inside, step] = (apart**2).mean(1), np.abs(apart).mean(1)
-    whole = {horizon: len(judged) - horizon + 1 for horizon in horizons}
+            difference = forecasts[:inside, step].astype(np.float64) - values[rows.start + step : rows.stop]
+            squares[:inside, step], sizes[:inside, step] = (difference**2).mean(1), np.abs(difference).mean(1)
+    whole = {horizon: len(rows) - horizon + 1 for horizon in horizons}
     return {
         name: {str(horizon): float(found[:number, :horizon].mean()) for horizon, number in whole.items()}
         for name, found in (("mse", squares), ("mae", sizes))
     }
 
 
-def num_windows(judged: range, horizons: Sequence[int]) -> dict[str, int]:
-    """How many windows each horizon's figure counts."""
-    return {str(horizon): len(judged) - horizon + 1 for horizon in horizons}
+def num_windows(rows: range, horizons: Sequence[int]) -> dict[str, int]:
+    """The number of windows by horizon."""
+    return {str(horizon): len(rows) - horizon + 1 for horizon in horizons}
 
 
 def covered(
-    low: NDArray[Any], high: NDArray[Any], values: NDArray[Any], judged: range, horizons: Sequence[int]
+    low: NDArray[Any], high: NDArray[Any], values: NDArray[Any], rows: range, horizons: Sequence[int]
 ) -> dict[str, float]:
-    """The share of values between low and high, [P, H, F] as of `errors`, by horizon: 0 to 1."""
+    """The share of values between low and high, [P, H, F] as for `errors`, by horizon: 0 to 1."""
     shares = {}
     for horizon in horizons:
-        number = len(judged) - horizon + 1
-        rows = judged.start + np.arange(number)[:, None] + np.arange(horizon)
-        came = values[rows]  # [P, H, F]
-        shares[str(horizon)] = float(((low[:number, :horizon] <= came) & (came <= high[:number, :horizon])).mean())
+        number = len(rows) - horizon + 1
+        at = rows.start + np.arange(number)[:, None] + np.arange(horizon)
+        actual = values[at]  # [P, H, F]
+        shares[str(horizon)] = float(((low[:number, :horizon] <= actual) & (actual <= high[:number, :horizon])).mean())
     return shares
 
 
 def quantile_levels(number: int, interval: float) -> tuple[float, ...]:
-    """So many levels, evenly from the lower end of the interval to the upper one, the middle one .5; none of a model that gives the point alone."""
+    """`number` levels, evenly spaced over the central interval; () for 1, a model that forecasts only the point."""
     if number == 1:
         return ()
     return tuple(round(level, 6) for level in np.linspace(0.5 - interval / 2, 0.5 + interval / 2, number).tolist())
@@ -79,7 +81,7 @@ def metrics_table(model: str, measured: Mapping[str, Any]) -> Table:
         for name, metrics in _with_baselines(model, measured).items()
     )
     columns = tuple(f"{kind} {horizon}" for kind in ("MSE", "MAE") for horizon in horizons)
-    return Table(("", *columns), cells, "mean error of the next steps, in standard deviations of the training data")
+    return Table(("", *columns), cells, "mean error over the next steps, of values normalised by the training data")
 
 
 def draw_errors(values: Mapping[str, Any]) -> Any:
@@ -92,7 +94,7 @@ def draw_errors(values: Mapping[str, Any]) -> Any:
         axes.set(xlabel="horizon in steps", ylabel=kind.upper(), ylim=(0, None))
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
-    figure.suptitle(plain_title(f"{values['model']}: error by horizon, in standard deviations of the training data"))
+    figure.suptitle(plain_title(f"{values['model']}: error by horizon, of values normalised by the training data"))
     return figure
 
 
@@ -111,6 +113,6 @@ def _with_baselines(model: str, measured: Mapping[str, Any]) -> dict[str, Mappin
 
 
 def interval_summary(measured: Mapping[str, Any]) -> str:
-    """How often what came lay in the interval."""
+    """How many of the values are inside the forecast interval, in words."""
     shares = ", ".join(f"{100 * share:.1f} % ({horizon})" for horizon, share in measured["covered"].items())
-    return f"the interval of {100 * measured['interval']:.0f} % held of what came, by horizon: {shares}"
+    return f"values inside the {100 * measured['interval']:.0f} % interval, by horizon: {shares}"

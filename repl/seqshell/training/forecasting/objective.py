@@ -1,4 +1,4 @@
-"""The objective of a forecasting model: batches of a series from anywhere in its training rows, and at every position the steps that followed."""
+"""The training objective of a forecaster: chunks of a series, and at every position the steps that follow it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 
-SHOWN = 8  # values of a sample, and of an example where the recipe has none
-DIGITS = 4  # to which an example's values are rounded
+SHOWN = 8  # values in a sample, and in a default example
+DIGITS = 4  # significant digits of an example's values
 
 
 @dataclass(frozen=True)
 class ForecastObjective:
-    """A series, its rows split by time. Everything that is learnt, mean and standard deviation too, comes from the training rows alone.
+    """Objective of a forecaster. All that is fitted, the mean and standard deviation too, uses only the training rows.
 
-    beginning: [M, F], values to begin with. horizon, num_quantiles: K and Q of the module's outputs.
+    beginning: [M, F], values for the example. horizon, num_quantiles: K and Q of the module's outputs.
     """
 
     recipe: Recipe
@@ -52,24 +52,25 @@ class ForecastObjective:
 
     @property
     def data(self) -> dict[str, Any]:
-        """season: of the baseline."""
+        """Name and sha256, and the season of the baseline."""
         return {"name": self.source.name, "sha256": self.source.sha256, "season": self.season}
 
     @property
     def split(self) -> dict[str, int]:
-        """Rows of each part, one after the other."""
+        """The number of rows of each part, in order of time."""
         parts = {"training": self.parts.training, "validation": self.parts.validation, "test": self.parts.test}
         return {name: len(rows) for name, rows in parts.items()}
 
     @property
     def description(self) -> str:
         sizes = self.split
-        told = f"{sizes['training']:,} rows of {', '.join(self.source.columns)} to train on, {sizes['validation']:,} to validate"
-        told += f", {sizes['test']:,} to test" if sizes["test"] else ""
-        fitted, wanted = (self.batch_size, self.length), self.recipe.training
-        if fitted != (wanted.batch_size, wanted.sequence_length):
-            told += f"\nthe series is short: batches of {fitted[0]} x {fitted[1]} rows fit it"
-        return told + (f"\n{self.source.note}" if self.source.note else "")
+        lines = f"{sizes['training']:,} rows of {', '.join(self.source.columns)} for training"
+        lines += f", {sizes['validation']:,} for validation"
+        lines += f", {sizes['test']:,} for testing" if sizes["test"] else ""
+        fitted, settings = (self.batch_size, self.length), self.recipe.training
+        if fitted != (settings.batch_size, settings.sequence_length):
+            lines += f"\nthe series is short: using batches of {fitted[0]} x {fitted[1]} rows"
+        return lines + (f"\n{self.source.note}" if self.source.note else "")
 
     @cached_property
     def scale(self) -> Scale:
@@ -90,12 +91,12 @@ class ForecastObjective:
 
     @property
     def num_positions(self) -> int:
-        """Training rows after which a whole horizon of training rows follows."""
+        """The number of training rows that are followed by a whole horizon of training rows."""
         return len(self.parts.training) - self.horizon
 
     @property
     def length(self) -> int:
-        """Positions of a batch at which something is learnt."""
+        """Positions with targets in each chunk."""
         return max(1, min(self.recipe.training.sequence_length, self.num_positions // 4))
 
     @property
@@ -104,7 +105,7 @@ class ForecastObjective:
 
     @property
     def context(self) -> int:
-        """Rows that are read before a batch, for its state alone: as many as a window holds, at least as many as the batch has."""
+        """Rows read before each chunk, only for the state: the larger of the module's window and `length`."""
         return max(self.length, int(getattr(self.config, "window", 0)))
 
     @property
@@ -112,31 +113,32 @@ class ForecastObjective:
         return -(-(self.num_positions // self.length) // self.batch_size)
 
     def initial_state(self, module: Any) -> State:
-        """Nothing is carried: each batch has its own context."""
+        """(): each chunk has its own context."""
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """(context [B, C, F], inputs [B, T, F], targets [B, T, K, F]), each row from another place, all places in an epoch once.
+        """(context [B, C, F], inputs [B, T, F], targets [B, T, K, F]); an epoch has every chunk once, in random order.
 
-        Before the first training row, that row stands in the context; so does, in the share of the rows that `state_zeroing` names, the first of
-        the inputs or one a little before it: the beginning of a series of its own.
+        The first training row stands in for context rows before it. For a random share `state_zeroing` of the chunks
+        the context is shortened
+        in the same way, up to none: a user's series often begins without a past.
         """
         draws = np.random.default_rng((self.recipe.training.seed, order))
         spare = self.num_positions % self.length
         starts = draws.permutation(
             np.arange(draws.integers(spare + 1), self.num_positions - self.length + 1, self.length)
         )
-        forgotten = draws.random(len(starts)) < self.recipe.training.state_zeroing
-        begins = np.where(forgotten, np.maximum(starts - draws.integers(self.context + 1, size=len(starts)), 0), 0)
+        shortened = draws.random(len(starts)) < self.recipe.training.state_zeroing
+        begins = np.where(shortened, np.maximum(starts - draws.integers(self.context + 1, size=len(starts)), 0), 0)
         for number in range(first, self.num_batches):
-            some = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            start, begin = starts[some, None], begins[some, None]
-            places = start + np.arange(self.length)  # [B, T]
+            rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
+            start, begin = starts[rows, None], begins[rows, None]
+            at = start + np.arange(self.length)  # [B, T]
             before = np.maximum(start + np.arange(-self.context, 0), begin)  # [B, C]
             yield (
                 self.values[before],
-                self.values[places],
-                self.values[places[..., None] + np.arange(1, self.horizon + 1)],
+                self.values[at],
+                self.values[at[..., None] + np.arange(1, self.horizon + 1)],
             )
 
     def num_tokens(self, batch: TrainingBatch) -> int:
@@ -146,7 +148,7 @@ class ForecastObjective:
         return self.num_tokens(batch)
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """The point by its squared or absolute error, as the recipe has it, the other quantiles by their pinball losses beside it."""
+        """`forecast_loss` at all positions of the chunks; the context has no loss and no gradient."""
         context, inputs, targets = on_device(module, batch)
         with torch.no_grad():
             before = observed(module, context, module.initial_state(len(context)))
@@ -154,8 +156,8 @@ class ForecastObjective:
         return forecast_loss(outputs.float(), targets, self.recipe.training.point_loss, self.levels), state
 
     def validate(self, module: Any) -> Metrics:
-        """mse and mae of the whole horizon, that which is learnt first."""
-        return self._judge(module, self.parts.validation)
+        """mse and mae over the whole horizon; the one that the point is trained with comes first."""
+        return self._errors(module, self.parts.validation)
 
     def summary(self, metrics: Metrics) -> str:
         return (
@@ -164,9 +166,9 @@ class ForecastObjective:
         )
 
     def measure(self, module: Any) -> Metrics:
-        """On the rows to test on, where there are any."""
+        """The errors on the test rows, or on the validation rows if there are none, beside those of the baselines."""
         training = self.parts.training
-        return measure(module, self.values, self.parts.judged, training=training, season=self.season)
+        return measure(module, self.values, self.parts.held_out, training=training, season=self.season)
 
     def as_measured(self, validation: Metrics) -> Metrics:
         return {name: {str(self.horizon): value} for name, value in validation.items()}
@@ -175,18 +177,18 @@ class ForecastObjective:
         return metrics_table(self.recipe.name, measured)
 
     def examples(self) -> tuple[str, ...]:
-        """The recipe's examples, else the last values of the example."""
+        """The recipe's examples, else the last values of `example`."""
         return self.recipe.defaults.examples or (_as_line(self.example[-SHOWN:]),)
 
     @property
     def example(self) -> tuple[tuple[float, ...], ...]:
-        """As many rows as a window holds, or twice the horizon, of the values to begin with."""
+        """The last rows of `beginning`: the module's window or twice the horizon."""
         size = min(LONGEST_EXAMPLE, max(int(getattr(self.config, "window", 0)), 2 * self.horizon))
         return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in self.beginning[-size:].tolist())
 
     @property
     def series(self) -> Series:
-        """What the checkpoint says of itself."""
+        """What the checkpoint records about the series."""
         return Series(
             columns=self.source.columns,
             mean=tuple(self.scale.mean.tolist()),
@@ -198,15 +200,15 @@ class ForecastObjective:
         )
 
     def sample(self, module: Any, registry: Registry) -> str:
-        """The end of the example, and what the module sees coming."""
+        """The end of the example and its forecast."""
         rows = np.array(self.example)
         found = forecasts(
             module, self.scale.normalised(rows), range(len(rows) - 1, len(rows)), min(self.horizon, SHOWN)
         )[0]
-        coming = self.scale.restored(found[..., self.num_quantiles // 2])
-        return f"{_as_line(rows[-SHOWN:])} -> {_as_line(coming)}"
+        forecast = self.scale.restored(found[..., self.num_quantiles // 2])
+        return f"{_as_line(rows[-SHOWN:])} -> {_as_line(forecast)}"
 
-    def _judge(self, module: Any, rows: range) -> Metrics:
+    def _errors(self, module: Any, rows: range) -> Metrics:
         outputs = forecasts(module, self.values, positions_before(rows), self.horizon)
         found = errors(outputs[..., self.num_quantiles // 2], self.values, rows, (self.horizon,))
         metrics = {name: by_horizon[str(self.horizon)] for name, by_horizon in found.items()}
@@ -215,17 +217,20 @@ class ForecastObjective:
 
 
 def make_objective(recipe: Recipe, architecture: Architecture, config: Any, source: SeriesData) -> ForecastObjective:
-    """The objective of a recipe and its series. RecipeError when the series is too short, or the architecture gives no forecasts."""
+    """Create the objective.
+
+    Raises RecipeError for a series that is too short or an architecture that does not forecast.
+    """
     width = len(source.columns)
     try:
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             module = resolve(architecture.model)(config).eval()
             shape = tuple(module(torch.zeros(1, 1, width), module.initial_state(1))[0].shape)
     except (ValueError, RuntimeError) as error:
-        raise RecipeError(f"{architecture.name} cannot be built as the recipe wants it: {error}") from None
+        raise RecipeError(f"cannot build {architecture.name} with the settings of the recipe: {error}") from None
     if len(shape) != 5 or shape[3] != width or shape[4] % 2 == 0:
         raise RecipeError(
-            f"{architecture.name} gives outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q"
+            f"{architecture.name} returns outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q"
         )
     parts = split_rows(recipe.data, source.name, len(source), shape[2])
     beginning = source.values[: parts.training.stop]
@@ -235,22 +240,24 @@ def make_objective(recipe: Recipe, architecture: Architecture, config: Any, sour
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:
-    """outputs: [B, T, K, F, Q]; targets: [B, T, K, F]. levels: of the quantiles, [Q]; empty where there is the point alone.
+    """The mean error of the middle output, squared (mse) or absolute (mae), plus the other outputs' pinball losses.
 
-    The mean squared (mse) or absolute (mae) error of the middle one, and the mean pinball loss of each of the others added to it
-    (Koenker & Bassett 1978, https://doi.org/10.2307/1913643).
+    outputs: [B, T, K, F, Q]; targets: [B, T, K, F]. levels: of the quantiles, [Q]; () for only the point.
+    Koenker & Bassett 1978, https://doi.org/10.2307/1913643.
     """
+    # The pinball loss weighs errors above the forecast with the level q and errors below it with 1 - q. Its minimum is
+    # the q-quantile: there a share q of the values is below.
     middle = outputs.shape[-1] // 2
-    apart = targets[..., None] - outputs
-    loss = apart[..., middle].square().mean() if point_loss == "mse" else apart[..., middle].abs().mean()
+    error = targets[..., None] - outputs
+    loss = error[..., middle].square().mean() if point_loss == "mse" else error[..., middle].abs().mean()
     for number, level in enumerate(levels):
         if number != middle:
-            loss = loss + torch.maximum(level * apart[..., number], (level - 1) * apart[..., number]).mean()
+            loss = loss + torch.maximum(level * error[..., number], (level - 1) * error[..., number]).mean()
     return loss
 
 
 def _as_line(rows: Any) -> str:
-    """Rows [M, F] as one may type them."""
+    """Rows [M, F] as a line that a user may type."""
     return " ".join(exact(float(f"{value:.{DIGITS}g}")) for value in np.asarray(rows).ravel().tolist())
 
 

@@ -1,4 +1,4 @@
-"""Check the [data] of a recipe, one function for each kind of data. Each raises RecipeError. Imports neither torch nor numpy."""
+"""Check [data] of a recipe: one function per kind of data, each raises RecipeError. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from seqshell.training.recipes.settings import DataSettings
 
 
 def check_text(data: DataSettings, where: str) -> None:
-    """A text to model."""
+    """Check the data of a language model: a text."""
     if not data.text:
         raise RecipeError(f"{where}: data.text is missing: a text file, or python:pydoc_data.topics")
     _check_validation(data.validation, where)
 
 
 def check_pairs(data: DataSettings, where: str) -> None:
-    """Sentences with their translations, in two files or in one; validation files come in as many."""
+    """Check sentence pairs, in two files or one; validation files must be as many."""
     if bool(data.pairs) == bool(data.source and data.target) or bool(data.source) != bool(data.target):
-        raise RecipeError(
-            f"{where}: data.source and data.target are two files of sentences, or data.pairs is one with a tab in each line"
-        )
+        choice = "either data.source and data.target, two files of sentences, or data.pairs, one file with tabs"
+        raise RecipeError(f"{where}: name {choice}")
     files: Any = data.validation
     is_files = isinstance(files, list | tuple) and all(isinstance(item, str) and item for item in files)
     if not is_files or len(files) != (1 if data.pairs else 2):
@@ -28,21 +27,20 @@ def check_pairs(data: DataSettings, where: str) -> None:
 
 
 def check_labelled(data: DataSettings, where: str) -> None:
-    """Texts with labels, in a table or in a folder."""
+    """Check labelled texts, in a table or a folder."""
     if bool(data.table) == bool(data.folder):
-        raise RecipeError(
-            f"{where}: data.table is a CSV or TSV file with texts and labels, or data.folder a folder with a file for each label"
-        )
+        choice = "either data.table, a CSV or TSV file, or data.folder, with a file for each label"
+        raise RecipeError(f"{where}: name {choice}")
     check_texts("data.label_names", data.label_names, where)
     for item in data.label_names:
         code, _, name = item.partition("=")
         if not code.strip() or not name.strip():
-            raise RecipeError(f'{where}: data.label_names has items such as "0 = negative", not {item!r}')
+            raise RecipeError(f'{where}: data.label_names needs items such as "0 = negative", not {item!r}')
     _check_validation(data.validation, where)
 
 
 def check_series(data: DataSettings, where: str) -> None:
-    """A table of numbers."""
+    """Check a table of numbers."""
     if not data.table:
         raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
     check_texts("data.columns", data.columns, where)
@@ -56,11 +54,11 @@ def check_texts(name: str, values: Any, where: str) -> None:
 
 
 def _check_validation(share: Any, where: str) -> None:
-    """A share of the data, or a file."""
+    """Check that data.validation is a share or a file."""
     if (
         isinstance(share, bool)
         or not isinstance(share, int | float | str)
         or not share
         or (not isinstance(share, str) and not 0 < share < 1)
     ):
-        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1, or a file, not {share!r}")
+        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1 or a file, not {share!r}")

@@ -1,8 +1,10 @@
-"""What a word after `train` means: a recipe by name or path, or files of data, for which a shipped recipe stands. Imports neither torch nor numpy.
+"""Find the recipe for the arguments of `seqshell train`: a recipe, or data files with a shipped recipe.
 
-A file is a text. A table, CSV or TSV, whose first row names the columns text and label is labelled texts, and so is a folder of files LABEL.txt.
-One with a time and numbers is a series. Any other that ends in .tsv and has a tab in its first line is pairs of sentences, and so are two files,
-line by line.
+Imports neither torch nor numpy.
+
+A CSV or TSV file with the columns text and label has labelled texts, like a folder of LABEL.txt files. One with columns
+of numbers is a series. Any other .tsv file with a tab in its first line has sentence pairs, like two files. Any other
+file is a text.
 """
 
 from __future__ import annotations
@@ -16,34 +18,33 @@ from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
 from seqshell.training.recipes.recipe import Recipe, read_recipe, read_tables, recipe_from
 
-TEXT_CHARACTERS = 10_000_000  # how many a training on a text file reads, every epoch counted
-PAIR_BYTES = 40_000_000  # the same of pairs, both sides together: a quarter of an hour on one core
+# How much a training reads in all its epochs together, to bound its time.
+TEXT_CHARACTERS = 10_000_000
+PAIR_BYTES = 40_000_000  # both sides together: a quarter of an hour on one core
+LABELLED_CHARACTERS = 100_000_000
+SERIES_ROWS = 60_000
 MOST_EPOCHS = 100
-BATCH_SHARE = 200  # so many batches of tokens there are bytes for, or of texts there are texts for: a small file is learnt in small batches
-LEAST_BATCH = 64  # tokens
-LEAST_TEXTS = 8  # labelled texts of a batch
-LABELLED_CHARACTERS = 100_000_000  # the same of labelled texts
-SHORT = 2  # words; texts that have fewer on the average are read by characters
-BY_HEART = 200  # fewer pairs than these are too few to leave some out
-SERIES_ROWS = 60_000  # the same of rows of numbers
-SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in between is the horizon
-ROWS_PER_STEP = 12  # so many rows there are for each step ahead at least, and
-ROWS_PER_SEGMENT = 6  # times its size for each segment of a window
-LEAST_ROWS, ROWS_PER_CHUNK = 4, 50  # a batch has so many batches of the series at least, and one for so many rows
+BATCH_SHARE = 200  # an epoch has at least about this many batches: small files get small batches
+LEAST_BATCH = 64  # tokens in a batch
+LEAST_TEXTS = 8  # labelled texts in a batch
+SHORT = 2  # words; texts with fewer on average are read by characters
+FEW_PAIRS = 200  # fewer pairs are too few to hold some out
+SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in this range becomes the horizon
+ROWS_PER_STEP = 12  # rows of the series per step of the horizon, at least
+ROWS_PER_SEGMENT = 6  # training rows per row of the window, at least
+LEAST_ROWS, ROWS_PER_CHUNK = 4, 50  # chunks in a batch: at least 4, else one for every 50 rows
 TABLE_ENDINGS = (".csv", ".tsv", ".tab")
-LANGUAGE = re.compile(r"[a-z]{2}")  # what a file may end in when it is named after its language: test.fr
+LANGUAGE = re.compile(r"[a-z]{2}")  # the ending of a file named after its language: test.fr
 
 
-def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe of a name or TOML file; any other file, or two of them, are data to train on. RecipeError when there is no such thing."""
-    words = [words] if isinstance(words, str) else list(words)
-    if len(words) == 2:
-        return pair_recipe([_data_file(word) for word in words], overrides)
-    if len(words) > 2:
-        raise RecipeError(
-            f"train takes one recipe, one file, or two files, a source and its translations; {words[2]!r} is too much"
-        )
-    path = places.find_recipe(words[0])
+def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe with this name or path, or one for a data file or two. Raises RecipeError if there is none."""
+    names = [names] if isinstance(names, str) else list(names)
+    if len(names) == 2:
+        return pair_recipe([_data_file(name) for name in names], overrides)
+    if len(names) > 2:
+        raise RecipeError(f"unexpected {names[2]!r}; train takes one recipe, one file, or a source and a target file")
+    path = places.find_recipe(names[0])
     if path.suffix == ".toml":
         return read_recipe(path, overrides)
     overrides = list(overrides)
@@ -55,22 +56,19 @@ def load_recipe(words: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
 
 
 def is_labelled(path: Path, overrides: Iterable[str] = ()) -> bool:
-    """Whether a path is a folder, or a file that says by its ending and its first row that it is a table of texts and labels.
-
-    overrides: those of the recipe, which may call the two columns by other names.
-    """
+    """True for a folder, and for a table that has columns of texts and labels. overrides: may name the two columns."""
     if path.is_dir():
         return True
     if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
         return False
-    wanted = _overridden({"data.text_column": "text", "data.label_column": "label"}, overrides)
+    columns = _overridden({"data.text_column": "text", "data.label_column": "label"}, overrides)
     from seqshell.training.data.tables import column_names
 
-    return set(wanted.values()) <= set(column_names(path))
+    return set(columns.values()) <= set(column_names(path))
 
 
 def is_series(path: Path, overrides: Iterable[str] = ()) -> bool:
-    """Whether a file says by its ending and its first rows that it is a table of numbers."""
+    """True if a file is a table of numbers, by its ending and first rows."""
     if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
         return False
     from seqshell.training.forecasting.data import find_columns
@@ -79,7 +77,7 @@ def is_series(path: Path, overrides: Iterable[str] = ()) -> bool:
 
 
 def is_pairs(path: Path) -> bool:
-    """Whether a file says by its ending and its first line that it has a tab between source and target."""
+    """True if a file has sentence pairs, by its ending and a tab in its first line."""
     if path.suffix.lower() != ".tsv" or not path.is_file():
         return False
     try:
@@ -90,20 +88,21 @@ def is_pairs(path: Path) -> bool:
 
 
 def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `text` with a text file for its data; a short text is read more often than a long one."""
+    """The shipped recipe `text` on a text file; a short text gets more epochs."""
     tables = _shipped("text")
     tables["data"]["text"] = path.name
     tables["training"]["epochs"] = _epochs(TEXT_CHARACTERS, _size(path))
-    tables["defaults"]["about"] = f"It goes on with what you write, in the manner of {path.name}."
+    tables["defaults"]["about"] = f"Continues what you write in the style of {path.name}."
     return recipe_from(
         tables, name=_name(path.stem) or "text", folder=path.parent, overrides=overrides, where=path.name
     )
 
 
 def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `pairs` with one file of two columns, or with a source and a target file, whose endings may name their languages.
+    """The shipped recipe `pairs` on one file with tabs, or on two files, whose endings may name their languages.
 
-    A small file is read more often, in smaller batches. Fewer than 200 pairs are learnt by heart, and validated on themselves.
+    A small file gets more epochs and smaller batches. Fewer than 200 pairs are all used for training and also for
+    validation.
     """
     size, tables = sum(map(_size, paths)), _shipped("pairs")
     folder = paths[0].parent
@@ -124,14 +123,16 @@ def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_tokens"] = max(LEAST_BATCH, min(training["batch_tokens"], size // BATCH_SHARE))
     files = " and ".join(path.name for path in paths)
-    tables["defaults"]["about"] = f"It translates sentences like those of {files}."
+    tables["defaults"]["about"] = f"Translates sentences like those in {files}."
     return recipe_from(tables, name=_pair_name(paths), folder=folder, overrides=overrides, where=files)
 
 
 def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `classes` with a table of texts and labels, or with a folder. Texts of about one word are read by characters.
+    """The shipped recipe `classes` on a table or folder of labelled texts.
 
-    Few texts are read more often, in smaller batches.
+    Texts of about one word are read by characters.
+
+    Few texts get more epochs and smaller batches.
     """
     from seqshell.training.classification.data import read_recipe_examples
 
@@ -141,7 +142,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     name = _name(stem) or "classes"
     del tables["data"]["origin"], tables["data"]["table"]
     tables["data"]["folder" if path.is_dir() else "table"] = path.name
-    tables["defaults"]["about"] = f"It tells which label of {path.name} a text has."
+    tables["defaults"]["about"] = f"Labels texts like those in {path.name}."
 
     def recipe() -> Recipe:
         return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
@@ -157,9 +158,11 @@ def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
 
 def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `series` with a table of numbers. It looks a season ahead, where that is not long, and back as far as its rows allow.
+    """The shipped recipe `series` on a table of numbers.
 
-    Few rows are read more often, in smaller batches.
+    The horizon is a season, unless that is long; the window is as long as the rows allow.
+
+    Few rows get more epochs and smaller batches.
     """
     from seqshell.training.forecasting.baselines import find_season
     from seqshell.training.forecasting.data import find_columns, read_series, split_rows
@@ -175,9 +178,11 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     def recipe() -> Recipe:
         return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
 
-    wanted = recipe().data
-    source = read_series(wanted.table, wanted.columns, wanted.time_column, folder=path.parent)
-    rows = len(split_rows(wanted, source.name, len(source), 1).training)  # everything is chosen by these alone
+    settings = recipe().data
+    source = read_series(settings.table, settings.columns, settings.time_column, folder=path.parent)
+    rows = len(
+        split_rows(settings, source.name, len(source), 1).training
+    )  # held-out rows must not influence the choices
     season = find_season(source.values[:rows])
     horizon = max(
         1,
@@ -189,18 +194,17 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_CHUNK))
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
-    tables["defaults"]["about"] = (
-        f"It forecasts {steps} of {', '.join(source.columns)}; /forecast @{path.name.removesuffix('.gz')} reads your table."
-    )
+    command = f"/forecast @{path.name.removesuffix('.gz')}"
+    tables["defaults"]["about"] = f"Forecasts {steps} of {', '.join(source.columns)}; {command} reads your table."
     return recipe()
 
 
-def _overridden(wanted: dict[str, str], overrides: Iterable[str]) -> dict[str, str]:
-    """Keys with their values, or those that overrides give them."""
-    return wanted | {
+def _overridden(values: dict[str, str], overrides: Iterable[str]) -> dict[str, str]:
+    """The values with the overrides of their keys applied."""
+    return values | {
         key.strip(): value.strip()
-        for key, _, value in (word.partition("=") for word in overrides)
-        if key.strip() in wanted
+        for key, _, value in (override.partition("=") for override in overrides)
+        if key.strip() in values
     }
 
 
@@ -208,38 +212,38 @@ def _shipped(name: str) -> dict[str, Any]:
     return read_tables(places.shipped() / "recipes" / f"{name}.toml")
 
 
-def _data_file(word: str) -> Path:
-    """A file among two. RecipeError when it is none."""
-    path = Path(word).expanduser()
-    is_recipe = path.suffix == ".toml" or (not path.exists() and word in places.list_recipes())
+def _data_file(name: str) -> Path:
+    """One of two data files. Raises RecipeError for a recipe or a missing file."""
+    path = Path(name).expanduser()
+    is_recipe = path.suffix == ".toml" or (not path.exists() and name in places.list_recipes())
     if is_recipe or not path.exists():
-        what = f"{word!r} is a recipe, which is trained by itself" if is_recipe else f"there is no file {word!r}"
-        raise RecipeError(f"{what}; two words are two files, a source and its translations")
+        what = f"{name!r} is a recipe" if is_recipe else f"no file {name!r}"
+        raise RecipeError(f"{what}; train takes one recipe, one file, or a source and a target file")
     return path
 
 
 def _size(path: Path) -> int:
-    """In bytes."""
+    """The size of a file in bytes."""
     try:
         return path.stat().st_size
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _epochs(wanted: int, size: int) -> int:
-    return max(1, min(MOST_EPOCHS, wanted // max(1, size)))
+def _epochs(total: int, size: int) -> int:
+    return max(1, min(MOST_EPOCHS, total // max(1, size)))
 
 
 def _has_few_lines(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return all(number < BY_HEART for number, _ in enumerate(file, 1))
+            return all(number < FEW_PAIRS for number, _ in enumerate(file, 1))
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _pair_name(paths: Sequence[Path]) -> str:
-    """train.de and train.en are train-de-en; mypairs.tsv is mypairs."""
+    """The name of the recipe: train-de-en for train.de and train.en, mypairs for mypairs.tsv."""
     if len(paths) == 1:
         return _name(paths[0].stem) or "pairs"
     stems, endings = [path.stem for path in paths], [path.suffix[1:] for path in paths]
@@ -248,7 +252,7 @@ def _pair_name(paths: Sequence[Path]) -> str:
 
 
 def _name(stem: str) -> str:
-    """A stem as the name of a checkpoint; "" when nothing is left of it."""
+    """A stem turned into a valid name for a checkpoint; may be ""."""
     return "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in stem
     ).lstrip("._-")[:64]

@@ -1,4 +1,4 @@
-"""Recipes for people to read: every key with its default, one as its author wrote it, and all there are."""
+"""Show recipes: all keys with their defaults, one recipe's text, and a list of all recipes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seqshell.training.recipes.toml import toml_value
 
 
 def defaults_text() -> str:
-    """Every key of a recipe with its default and meaning, as TOML with comments."""
-    lines = ['task = "generate"', 'architecture = "lstm"  # or another one that a plugin offers, or owner/name']
+    """All keys of a recipe with their defaults, as TOML with comments."""
+    lines = ['task = "generate"', 'architecture = "lstm"  # or any installed architecture, or owner/name']
     for name, kind in TABLES.items():
         lines += ["", f"[{name}]"]
         lines += [
@@ -24,17 +24,17 @@ def defaults_text() -> str:
             lines += [
                 "",
                 "[tokenizer]",
-                'name = "char"             # char, byte or another one that a plugin offers; its settings beside it',
+                'name = "char"             # char, byte, word, bpe or any installed tokenizer, with its settings',
             ]
             lines += ["", "[model]", "# the architecture's settings, such as hidden_size = 512"]
     return "\n".join(lines) + "\n"
 
 
-def recipe_text(word: str) -> str:
-    """A recipe as its author wrote it. RecipeError when there is none of that name."""
-    path = paths.find_recipe(word)
+def recipe_text(name: str) -> str:
+    """The text of a recipe, with its comments. Raises RecipeError if there is no such recipe."""
+    path = paths.find_recipe(name)
     if path.suffix != ".toml":
-        raise RecipeError(f"{path} is no recipe but a text; see seqshell train --defaults")
+        raise RecipeError(f"{path} is not a recipe; see seqshell train --defaults")
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -42,20 +42,23 @@ def recipe_text(word: str) -> str:
 
 
 def describe_recipes() -> list[dict[str, str]]:
-    """name, task, architecture, summary and path of every recipe. The summary is the comment that it begins with; of a faulty one, the fault."""
+    """name, task, architecture, summary and path of all recipes.
+
+    The summary is the first comment, or the error of an invalid recipe.
+    """
     found = []
     for name, path in paths.list_recipes().items():
         try:
             recipe = read_recipe(path)
             first = recipe_text(str(path)).partition("\n")[0]
-            told = {
+            details = {
                 "task": str(recipe.task),
                 "architecture": recipe.architecture,
                 "summary": first.lstrip("# ") if first.startswith("#") else "",
             }
         except RecipeError as error:
-            told = {"task": "", "architecture": "", "summary": error.message}
-        found.append({"name": name, **told, "path": str(path)})
+            details = {"task": "", "architecture": "", "summary": error.message}
+        found.append({"name": name, **details, "path": str(path)})
     return found
 
 

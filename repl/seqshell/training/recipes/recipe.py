@@ -1,4 +1,7 @@
-"""Recipes: what to train, on what, and how, read strictly from TOML. Imports neither torch nor numpy."""
+"""Read and check recipes: TOML files that say what to train, on which data, and how.
+
+Imports neither torch nor numpy.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ Table = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe. tokenizer and model are left as tables: their settings belong to what the registry offers.
+    """A checked recipe. tokenizer and model remain tables: their settings belong to plugins.
 
-    name: the stem of its file, and of the checkpoint it makes. folder: where its relative paths start.
+    name: the stem of its file, and of its checkpoint. folder: where its relative paths start.
     """
 
     name: str
@@ -32,14 +35,14 @@ class Recipe:
     architecture: str
     data: DataSettings
     tokenizer: Table = field(default_factory=lambda: {"name": "char"})
-    source_tokenizer: Table | None = None  # None: one vocabulary for source and target
+    source_tokenizer: Table | None = None  # None: one vocabulary for both sides
     model: Table = field(default_factory=dict)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
     folder: Path = Path()
 
     def tables(self) -> dict[str, Any]:
-        """The recipe as TOML has it, every key spelt out."""
+        """The recipe as TOML tables, with all defaults filled in."""
         return {
             "task": str(self.task),
             "architecture": self.architecture,
@@ -56,34 +59,28 @@ class Recipe:
         return {"source_tokenizer": dict(self.source_tokenizer), "target_tokenizer": dict(self.tokenizer)}
 
 
-TOP = (
-    "task",
-    "architecture",
-    "data",
-    "tokenizer",
-    "source_tokenizer",
-    "target_tokenizer",
-    "model",
-    "training",
-    "defaults",
-)
+TOKENIZERS = ("tokenizer", "source_tokenizer", "target_tokenizer")
+TOP = ("task", "architecture", "data", *TOKENIZERS, "model", "training", "defaults")
 MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked with the data
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe in a TOML file, with `--set KEY=VALUE` overrides. RecipeError names file and key, TOML's own errors line and column."""
+    """Read a recipe.
+
+    overrides: KEY=VALUE as for --set. Raises RecipeError with file and key, or line and column of the TOML.
+    """
     tables = read_tables(path)
     return recipe_from(tables, name=path.stem, folder=path.parent, overrides=overrides, where=path.name)
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """What a TOML file holds. RecipeError when it cannot be read or is no TOML."""
+    """The tables of a TOML file. Raises RecipeError if it cannot be read or is invalid."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 (byte {error.start}), so it is no recipe") from None
+        raise RecipeError(f"{path} is not a recipe: byte {error.start} is not UTF-8") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +90,7 @@ def read_tables(path: Path) -> dict[str, Any]:
 def recipe_from(
     tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe"
 ) -> Recipe:
-    """Check the tables of a recipe, overrides applied, and fill in the defaults."""
+    """Apply the overrides to the tables of a recipe, check them and fill in the defaults. Raises RecipeError."""
     tables = _whole_batch(_overridden(tables, overrides), where)
     _known(tables, TOP, where)
     for key in ("task", "architecture", "data"):
@@ -104,7 +101,7 @@ def recipe_from(
             raise RecipeError(f"{where}: {key} must be a text, not {tables[key]!r}")
     for key in TOP[2:]:
         if not isinstance(tables.get(key, {}), dict):
-            raise RecipeError(f"{where}: {key} is a table, written [{key}] with its settings below it")
+            raise RecipeError(f"{where}: {key} must be a table: write [{key}] with its settings below")
     if tables["task"] not in TASKS:
         raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
     parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
@@ -125,13 +122,13 @@ def recipe_from(
 
 
 def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
-    """The tables with every KEY=VALUE applied; a value is TOML, or else the text itself."""
+    """The tables with each KEY=VALUE applied; a value that is not TOML is a string."""
     result = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
-    for word in overrides:
-        key, equals, value = word.partition("=")
+    for override in overrides:
+        key, equals, value = override.partition("=")
         names = key.strip().split(".")
         if not equals or len(names) > 2 or not all(names):
-            raise RecipeError(f"--set takes KEY=VALUE such as training.epochs=3, not {word!r}")
+            raise RecipeError(f"--set needs KEY=VALUE such as training.epochs=3, not {override!r}")
         try:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
@@ -140,19 +137,19 @@ def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
         if len(names) == 2:
             table = result.setdefault(names[0], {})
             if not isinstance(table, dict):
-                raise RecipeError(f"--set {word}: {names[0]} is no table")
+                raise RecipeError(f"--set {override}: {names[0]} is not a table")
         table[names[-1]] = _from_here(parsed) if names[0] == "data" and names[-1] in FILES else parsed
     return result
 
 
 def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
-    """The tables with `accumulate = 0` for `batch_size = "all"`: everything is learnt from before an update, in batches of the usual size."""
+    """Replace `batch_size = "all"` by `accumulate = 0`: one step per epoch, computed in batches of the default size."""
     training = tables.get("training")
     if not isinstance(training, dict) or training.get("batch_size") != "all":
         return tables
     if training.get("accumulate", 0) != 0:
         raise RecipeError(
-            f'{where}: training.batch_size = "all" makes one update an epoch, and training.accumulate asks for others; leave one out'
+            f'{where}: training.batch_size = "all" and training.accumulate contradict each other; omit one of them'
         )
     return {
         **tables,
@@ -161,7 +158,7 @@ def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _from_here(value: Any) -> Any:
-    """Files that are named beside a recipe, not in it: those of the current folder, where they are there."""
+    """Make files named in an override, not in the recipe, relative to the current folder, if they exist there."""
     if isinstance(value, list):
         return [_from_here(item) for item in value]
     return str(Path(value).absolute()) if isinstance(value, str) and value and Path(value).exists() else value
@@ -176,7 +173,7 @@ def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "
 
 
 def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
-    """`kind` built from one table, every value checked."""
+    """Build `kind` from a table, checking each value."""
     known = {item.name: item for item in settings_of(kind)}
     _known(values, known, where, name)
     try:
@@ -195,16 +192,15 @@ def _frozen(value: Any) -> Any:
 
 
 def _tokenizers(spec: TaskSpec, tables: Table, where: str) -> tuple[Table, Table | None]:
-    """The tokenizer, of the target if there are two, and that of the source, None if it is the same."""
+    """The tables of the (target) tokenizer and of the source tokenizer, None if both sides share one."""
     both = [key for key in ("source_tokenizer", "target_tokenizer") if key in tables]
     if both and (not spec.has_source or len(both) == 1 or "tokenizer" in tables):
-        raise RecipeError(
-            f"{where}: [source_tokenizer] and [target_tokenizer] stand together, instead of [tokenizer], in a recipe for translate"
-        )
+        rule = "use [source_tokenizer] and [target_tokenizer] together, without [tokenizer]"
+        raise RecipeError(f"{where}: {rule}, and only in a recipe for translate")
     default = {"name": spec.tokenizer}
     found = {key: tables.get(key, default) for key in both or ["tokenizer"]}
     for key, table in found.items():
         if not isinstance(table.get("name"), str):
-            raise RecipeError(f"{where}: {key}.name is missing; {default['name']}, for instance")
+            raise RecipeError(f"{where}: {key}.name is missing, such as {default['name']}")
     source_tokenizer, *others = found.values()
     return (others[0], source_tokenizer) if others else (source_tokenizer, None)

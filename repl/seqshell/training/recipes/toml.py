@@ -1,4 +1,4 @@
-"""Tables as TOML text: what checkpoints keep of their recipe. Reading is the standard library's."""
+"""Write tables as TOML text, as checkpoints store their recipe; tomllib reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def to_toml(tables: Mapping[str, Any]) -> str:
-    """The tables as TOML text: plain keys first, then each table."""
+    """The tables as TOML: plain keys first, then each table."""
     lines = [f"{key} = {toml_value(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
     for key, value in tables.items():
         if isinstance(value, Mapping):
@@ -17,7 +17,7 @@ def to_toml(tables: Mapping[str, Any]) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it; JSON's escapes of a text are TOML's."""
+    """A value as TOML; the escapes of JSON strings are valid in TOML."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, float):

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqshell.core.errors import RecipeError
 from seqshell.training.data.generated import PREFIX, make_pairs
-from seqshell.training.data.text import made, read_text
+from seqshell.training.data.text import read_text, with_digest
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _read(file: str, folder: Path, origin: str) -> tuple[str, str, str]:
     """(name, text, sha256) of a file or of generated pairs."""
     if not file.startswith(PREFIX):
         return read_text(file, folder, origin)
-    return made(file, make_pairs(file))
+    return with_digest(file, make_pairs(file))
 
 
 def _columns(name: str, text: str) -> tuple[list[str], list[str]]:
