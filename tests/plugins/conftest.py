@@ -1,4 +1,4 @@
-"""A fresh environment in which only wheels are installed: what somebody who installs seqshell and plugins with pip has."""
+"""Virtual environments in which seqshell and plugins are installed from wheels, as users install them with pip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = Path(__file__).parent / "distributions"
 
-# The build backend of every project here, as pip and `build` call it, but once for all.
+# Builds several wheels in one process, with the backend that pip would call for each.
 BUILD = """
 import os, sys
 from hatchling.build import build_wheel
@@ -25,25 +25,25 @@ for folder, out in zip(sys.argv[1::2], sys.argv[2::2]):
     build_wheel(out)
 """
 
-# Runs several command lines, as JSON on stdin, in one process, which imports torch once.
+# Runs several command lines, given as JSON on stdin, in one process, which imports torch once.
 TOGETHER = """
 import contextlib, io, json, sys
 from seqshell.cli import main
-told = []
-for words in json.load(sys.stdin):
+results = []
+for arguments in json.load(sys.stdin):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    told.append([code, out.getvalue(), err.getvalue()])
-json.dump(told, sys.stdout)
+        code = main(arguments)
+    results.append([code, out.getvalue(), err.getvalue()])
+json.dump(results, sys.stdout)
 """
 
-collect_ignore = ["distributions"]  # their own tests run where they are installed
+collect_ignore = ["distributions"]  # their own tests run in the environments where they are installed
 
 
 @dataclass(frozen=True)
 class Env:
-    """A virtual environment. folder: it, with the user's own folder (home) and a place to work in (work) beside it."""
+    """A virtual environment, in `folder`, with a folder for seqshell's files (home) and a current folder (work)."""
 
     folder: Path
 
@@ -54,7 +54,7 @@ class Env:
 
     @property
     def work(self) -> Path:
-        """Where programs are run."""
+        """The current folder of programs."""
         return self.folder / "work"
 
     @property
@@ -63,7 +63,7 @@ class Env:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What programs find in os.environ; their names are looked up here first."""
+        """The environment variables of programs."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -74,9 +74,9 @@ class Env:
     def run(
         self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment, "python" or "seqshell", in `cwd` (self.work if not given)."""
+        """Run a program of the environment, such as "python" or "seqshell", in `cwd` (default: self.work)."""
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
-        command = [str(self.programs / words[0]), *map(str, words[1:])]  # a path that is absolute stays as it is
+        command = [str(self.programs / words[0]), *map(str, words[1:])]  # an absolute path stays as it is
         return subprocess.run(
             command,
             capture_output=True,
@@ -95,17 +95,17 @@ class Env:
         return self.run("seqshell", *words, input=input, cwd=cwd)
 
     def together(self, commands: Sequence[Sequence[str | Path]]) -> list[subprocess.CompletedProcess[str]]:
-        """What `seqshell` with each of these words gives, all from one interpreter."""
-        lines = [list(map(str, words)) for words in commands]
-        done = self.run("python", "-c", TOGETHER, input=json.dumps(lines))
-        assert done.returncode == 0, done.stderr
+        """Run `seqshell` with each list of arguments, all in one interpreter."""
+        lines = [list(map(str, arguments)) for arguments in commands]
+        result = self.run("python", "-c", TOGETHER, input=json.dumps(lines))
+        assert result.returncode == 0, result.stderr
         return [
-            subprocess.CompletedProcess(words, *told)
-            for words, told in zip(lines, json.loads(done.stdout), strict=True)
+            subprocess.CompletedProcess(arguments, *fields)
+            for arguments, fields in zip(lines, json.loads(result.stdout), strict=True)
         ]
 
     def source(self, project: str | Path) -> Path:
-        """A copy of a distribution's folder among self.work, outside of this project and its settings for pytest."""
+        """Copy a distribution's folder into self.work, away from this project and its settings for pytest."""
         folder = DISTRIBUTIONS / project
         copy = self.work / folder.name
         if not copy.exists():
@@ -113,7 +113,7 @@ class Env:
         return copy
 
     def own_tests(self, *projects: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run the distributions' own tests, unchanged, against what is installed; one pytest for all, a line for each test."""
+        """Run the distributions' own tests with what is installed: one pytest for all, one output line per test."""
         folders = [self.source(project).name for project in projects]
         options = ["-v", "--no-header", "-p", "no:cacheprovider", "--import-mode=importlib", f"--rootdir={self.work}"]
         return self.run("python", "-m", "pytest", *options, *folders)
@@ -121,14 +121,14 @@ class Env:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
-    """`environment(*projects)`: an environment with seqshell and these installed, made once for all who ask for the same.
-    alone=True: for the caller alone, who may install more into it.
+    """`environment(*projects)` makes an environment with seqshell and the projects; equal requests share one.
 
-    projects: names of folders in distributions/, or paths of folders with a pyproject.toml. Nothing comes from a network: the wheels are built with
-    the hatchling that is here, and what they depend on is found where this interpreter finds it.
+    alone=True: do not share it, so that the caller may install more. projects: names of folders in distributions/, or
+    paths of folders with a pyproject.toml. No network is needed: wheels are built with the installed hatchling, and
+    dependencies are those of the current interpreter.
     """
     wheels: dict[Path, Path] = {}
-    made: dict[tuple[Path, ...], Env] = {}
+    shared: dict[tuple[Path, ...], Env] = {}
 
     def wheels_of(folders: list[Path]) -> list[Path]:
         if missing := [folder for folder in folders if folder not in wheels]:
@@ -139,14 +139,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
         return [wheels[folder] for folder in folders]
 
     def make(*projects: str | Path, alone: bool = False) -> Env:
-        folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # a path that is absolute stays as it is
-        if folders in made and not alone:
-            return made[folders]
+        folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # an absolute path stays as it is
+        if folders in shared and not alone:
+            return shared[folders]
         env = Env(tmp_path_factory.mktemp("environment"))
         for folder in (env.home, env.work):
             folder.mkdir()
         _install(env.folder / "venv", wheels_of(list(folders)))
-        return env if alone else made.setdefault(folders, env)
+        return env if alone else shared.setdefault(folders, env)
 
     return make
 
@@ -156,12 +156,12 @@ def _install(venv: Path, wheels: list[Path]) -> None:
     options = ["--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]
     _succeed(sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install", *options, *wheels)
     (packages,) = venv.glob("lib/*/site-packages")
-    # After the installation, or pip would take what is installed here for installed there. It comes behind the environment's own packages, and
-    # .pth files in the folders that it names are not read: an editable seqshell is not found by way of it.
-    theirs = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    (packages / "zz_dependencies.pth").write_text("".join(f"{path}\n" for path in theirs), "utf-8")
+    # Add the current interpreter's packages after the installation, or pip would regard them as installed. They come
+    # after the environment's own packages, and their .pth files are not read, so an editable seqshell is not found.
+    outer = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (packages / "zz_dependencies.pth").write_text("".join(f"{path}\n" for path in outer), "utf-8")
 
 
-def _succeed(*words: str | Path) -> None:
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def _succeed(*command: str | Path) -> None:
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,6 +1,7 @@
-"""Strangers' plugins as proof: what is under distributions/ is installed from wheels, keeps the contract, passes its own tests, and works.
+"""Third-party plugins: the packages in distributions/ are installed from wheels, pass all checks and their own tests.
 
-A model is trained from a distribution's recipe.toml, or imported from its example.json; lines.txt, or else the recipe's examples, are said to it.
+A model is trained from a package's recipe.toml, or imported from its example.json. It answers the lines of lines.txt
+or, if there is none, the recipe's examples.
 """
 
 import json
@@ -13,117 +14,111 @@ from seqshell.models.file import read_header
 
 FOLDER = Path(__file__).parent / "distributions"
 PROJECTS = sorted(path.parent.name for path in FOLDER.glob("*/pyproject.toml"))
-MADE_OF = {
+MODEL_SOURCE = {
     project: next(path for name in ("recipe.toml", "example.json") if (path := FOLDER / project / name).exists())
     for project in PROJECTS
 }
 OFFERS = {
+    **dict.fromkeys(PROJECTS, "architecture"),
     "dry": "sampler",
     "xtc": "sampler",
     "poem": "command",
     "syllables": "tokenizer",
     "json_rnn": "importer",
-}  # the others: an architecture
-OFFERS |= {project: "architecture" for project in PROJECTS if project not in OFFERS}
+}
 
 
 def plugins_of(project):
-    """Its plugins: the names of its entry points."""
+    """The plugins of a package, its entry points: name -> module."""
     return tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][
         "seqshell"
     ]
 
 
 def lines_of(project):
-    """Two lines for its model."""
-    said = FOLDER / project / "lines.txt"
-    lines = (
-        said.read_text("utf-8").splitlines()
-        if said.exists()
-        else tomllib.loads(MADE_OF[project].read_text("utf-8"))["defaults"]["examples"]
-    )
+    """Two input lines for the package's model."""
+    path = FOLDER / project / "lines.txt"
+    if path.exists():
+        lines = path.read_text("utf-8").splitlines()
+    else:
+        lines = tomllib.loads(MODEL_SOURCE[project].read_text("utf-8"))["defaults"]["examples"]
     return lines[0], lines[-1]
 
 
 @pytest.fixture(scope="module")
 def installed(environment):
-    """One environment with all of them: they do not disturb one another either."""
+    """One environment with all packages, to show that they do not disturb each other."""
     return environment(*PROJECTS)
 
 
 @pytest.fixture(scope="module")
 def checked(installed):
-    """Of each plugin what `plugins check` gave."""
+    """The result of `plugins check` for each plugin."""
     plugins = [name for project in PROJECTS for name in plugins_of(project)]
     return dict(zip(plugins, installed.together([["plugins", "check", name] for name in plugins]), strict=True))
 
 
 @pytest.fixture(scope="module")
 def own_tests(installed):
-    """What pytest said of all their tests."""
+    """pytest's output for the tests of all packages."""
     return installed.own_tests(*PROJECTS).stdout
 
 
 @pytest.fixture(scope="module")
 def used(installed):
-    """Of each distribution how its model was made, a chat, and what a program that was started later says from the saved session on."""
+    """For each package the results of making its model, of a session, and of the saved session restored in a new process."""
     steps = []
     for project in PROJECTS:
         first, second = lines_of(project)
         model = ["-m", installed.work / f"{project}.safetensors"]
-        further = ["-c", second, "-c", "/state", "--seed", "3"]
-        saving = ["-c", first, "-c", f"/save {installed.work / project}-session.safetensors", *further]
+        session = installed.work / f"{project}-session.safetensors"
+        more = ["-c", second, "-c", "/state", "--seed", "3"]
+        command = "train" if MODEL_SOURCE[project].suffix == ".toml" else "import"
         steps.append(
             (
-                [
-                    "train" if MADE_OF[project].suffix == ".toml" else "import",
-                    installed.source(project) / MADE_OF[project].name,
-                    "--out",
-                    model[1],
-                ],
-                [*model, *saving],
-                [*model, "--restore", installed.work / f"{project}-session.safetensors", *further],
+                [command, installed.source(project) / MODEL_SOURCE[project].name, "--out", model[1]],
+                [*model, "-c", first, "-c", f"/save {session}", *more],
+                [*model, "--restore", session, *more],
             )
         )
-    done = installed.together([words for step in steps for words in step[:2]])
+    results = installed.together([arguments for step in steps for arguments in step[:2]])
     restored = installed.together([step[2] for step in steps])
-    return {project: (done[2 * place], done[2 * place + 1], restored[place]) for place, project in enumerate(PROJECTS)}
+    return {
+        project: (results[2 * index], results[2 * index + 1], restored[index]) for index, project in enumerate(PROJECTS)
+    }
 
 
-def test_nothing_in_the_environment_is_this_checkout(installed):
+def test_the_environment_uses_nothing_from_this_checkout(installed):
     names = [
         "seqshell",
         "seqshell_recurrent",
         *(target for project in PROJECTS for target in plugins_of(project).values()),
     ]
     code = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
-    done = installed.run("python", "-c", code, *names)
-    assert done.returncode == 0, done.stderr
-    assert [path for path in done.stdout.splitlines() if not path.startswith(str(installed.folder))] == []
+    result = installed.run("python", "-c", code, *names)
+    assert result.returncode == 0, result.stderr
+    assert [path for path in result.stdout.splitlines() if not path.startswith(str(installed.folder))] == []
 
 
-def test_all_of_them_are_found_with_the_distribution_that_they_come_from(installed):
-    done = installed.seqshell("plugins", "list", "--json")
-    listed = {each["name"]: each for each in json.loads(done.stdout)["plugins"]}
+def test_plugins_list_names_the_distribution_of_each(installed):
+    result = installed.seqshell("plugins", "list", "--json")
+    listed = {plugin["name"]: plugin for plugin in json.loads(result.stdout)["plugins"]}
     for project in PROJECTS:
         distribution = tomllib.loads((FOLDER / project / "pyproject.toml").read_text("utf-8"))["project"]
+        expected = distribution["name"], distribution["version"], "loaded"
         for name in plugins_of(project):
-            seen = listed[name]
-            assert (seen["distribution"], seen["version"], seen["state"]) == (
-                distribution["name"],
-                distribution["version"],
-                "loaded",
-            ), seen
+            plugin = listed[name]
+            assert (plugin["distribution"], plugin["version"], plugin["state"]) == expected, plugin
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_it_keeps_the_contract(checked, project):
+def test_each_plugin_passes_plugins_check(checked, project):
     for name in plugins_of(project):
         assert checked[name].returncode == 0, checked[name].stdout + checked[name].stderr
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_its_own_tests_pass_unchanged(own_tests, project):
+def test_each_packages_own_tests_pass(own_tests, project):
     lines = [
         line
         for line in own_tests.splitlines()
@@ -134,28 +129,28 @@ def test_its_own_tests_pass_unchanged(own_tests, project):
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_its_model_is_made_and_says_whose_it_is(used, installed, project):
+def test_each_model_names_the_plugin_that_it_needs(used, installed, project):
     making, _, _ = used[project]
     assert making.returncode == 0, making.stderr
     header = read_header(installed.work / f"{project}.safetensors")
     (plugin,) = plugins_of(project)
     offers = OFFERS[project]
-    owner = (
-        header["owner"]
-        if offers == "architecture"
-        else header.get("tokenizer_owners", {}).get("tokenizer", {}).get("owner")
-    )
+    if offers == "architecture":
+        owner = header["owner"]
+    else:
+        owner = header.get("tokenizer_owners", {}).get("tokenizer", {}).get("owner")
     assert owner == (plugin if offers in ("architecture", "tokenizer") else None)
     if offers == "sampler":
         assert header["defaults"]["sampler"].startswith(plugin)
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_it_chats_saves_and_goes_on_in_another_process_as_if_it_had_not_been_saved(used, project):
-    _, chat, restored = used[project]
-    assert (chat.returncode, restored.returncode) == (0, 0), chat.stderr + restored.stderr
+def test_a_saved_session_continues_the_same_in_another_process(used, project):
+    _, session, restored = used[project]
+    assert (session.returncode, restored.returncode) == (0, 0), session.stderr + restored.stderr
     before, after = (
-        [line for line in done.stdout.splitlines() if not line.startswith("snapshots")] for done in (chat, restored)
+        [line for line in result.stdout.splitlines() if not line.startswith("snapshots")]
+        for result in (session, restored)
     )
     assert before[-len(after) :] == after
-    assert 0 < len(after) < len(before)  # the answer to the first message stands before
+    assert 0 < len(after) < len(before)  # only the first session has the answer to the first line

@@ -1,4 +1,4 @@
-"""`seqshell plugins new`: what it writes installs from a wheel, passes its own tests unchanged and keeps the contract."""
+"""`seqshell plugins new`: the packages it writes install from wheels and pass their own tests and all checks."""
 
 import json
 import os
@@ -18,7 +18,7 @@ KINDS = {"my-cell": "architecture", "my_cut": "sampler", "MyWay": "strategy", "t
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A folder with a distribution of each kind."""
+    """A folder with a new package of each kind."""
     folder = tmp_path_factory.mktemp("written")
     before = Path.cwd()
     os.chdir(folder)
@@ -32,13 +32,16 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(environment, written):
-    """An environment in which they are installed from their wheels."""
+    """An environment in which all packages are installed from wheels."""
     return environment(*(written / name for name in KINDS))
 
 
 @pytest.fixture(scope="module")
-def tried(installed, written):
-    """What came of them where only wheels are installed: by the name of the trial, and all that was printed. One process imports torch once."""
+def results(installed, written):
+    """Exit codes by the name of the run, and all output. Everything runs in one process, which imports torch once.
+
+    Runs each package's own tests, `plugins check`, a short training, and a session that is saved and restored.
+    """
     folders = [installed.source(written / name) for name in KINDS]
     code = """if True:
         import contextlib, io, json, sys
@@ -46,74 +49,75 @@ def tried(installed, written):
         import pytest
         from seqshell.cli import main
         folders = [Path(word) for word in sys.argv[1:]]
-        found = {"own tests": pytest.main(["-q", "-p", "no:cacheprovider", "--import-mode=importlib", *sys.argv[1:]])}
-        found |= {f"check {folder.name}": main(["plugins", "check", folder.name]) for folder in folders}
-        def said(options, *lines):
-            told = io.StringIO()
-            with contextlib.redirect_stdout(told):
+        codes = {"own tests": pytest.main(["-q", "-p", "no:cacheprovider", "--import-mode=importlib", *sys.argv[1:]])}
+        codes |= {f"check {folder.name}": main(["plugins", "check", folder.name]) for folder in folders}
+        def session(options, *lines):
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
                 code = main([*options, *(word for line in lines for word in ("-c", line))])
-            print(told.getvalue())
-            return code, told.getvalue()
+            print(output.getvalue())
+            return code, output.getvalue()
         for folder in folders:
-            name, further = folder.name, ("/set max_tokens 9", "/tally 5" if folder.name == "tally" else "This", "/text")
-            found[f"train {name}"] = main(["train", str(folder / f"{name}.toml"), "--set", "training.epochs=1"])
-            talked, before = said(["-m", name], "/sampler", "/strategy", "This", f"/save {name}", *further)
-            again, after = said(["--restore", name], *further)
-            found[f"talk {name}"] = talked or again or not (len(after) > 20 and before.endswith(after))
+            name, more = folder.name, ("/set max_tokens 9", "/tally 5" if folder.name == "tally" else "This", "/text")
+            codes[f"train {name}"] = main(["train", str(folder / f"{name}.toml"), "--set", "training.epochs=1"])
+            first, before = session(["-m", name], "/sampler", "/strategy", "This", f"/save {name}", *more)
+            second, after = session(["--restore", name], *more)
+            codes[f"session {name}"] = first or second or not (len(after) > 20 and before.endswith(after))
         print()
-        print(json.dumps(found))
+        print(json.dumps(codes))
     """
-    done = installed.run("python", "-c", code, *folders)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
-    return json.loads(done.stdout.splitlines()[-1]), told
+    result = installed.run("python", "-c", code, *folders)
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    return json.loads(result.stdout.splitlines()[-1]), output
 
 
-def test_their_own_tests_pass_unchanged_where_only_wheels_are_installed(tried):
-    found, told = tried
+def test_their_own_tests_pass_in_an_environment_with_only_wheels(results):
+    codes, output = results
 
-    assert found["own tests"] == 0, told
-    assert "20 passed" in told
+    assert codes["own tests"] == 0, output
+    assert "20 passed" in output
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_passes_plugins_check(tried, name):
-    found, told = tried
+def test_each_package_passes_plugins_check(results, name):
+    codes, output = results
 
-    assert found[f"check {name}"] == 0, told
+    assert codes[f"check {name}"] == 0, output
 
 
 @pytest.mark.parametrize(
     ("name", "shown"), [("my-cell", ""), ("my_cut", "my_cut=1 temperature=0.6"), ("MyWay", "MyWay"), ("tally", "")]
 )
-def test_the_recipe_of_each_trains_a_model_that_talks_with_it_and_goes_on_after_a_restore(tried, name, shown):
-    found, told = tried
+def test_each_recipe_trains_a_model_whose_saved_session_continues_the_same(results, name, shown):
+    codes, output = results
 
-    assert (found[f"train {name}"], found[f"talk {name}"]) == (0, 0), told
-    assert shown in told.splitlines()
+    assert (codes[f"train {name}"], codes[f"session {name}"]) == (0, 0), output
+    assert shown in output.splitlines()
 
 
-def test_they_are_listed_with_the_distribution_that_they_come_from(installed):
+def test_plugins_list_names_the_distribution_of_each(installed):
     listed = json.loads(installed.seqshell("plugins", "list", "--json").stdout)["plugins"]
 
-    found = {each["name"]: (each["distribution"], each["version"], each["state"]) for each in listed}
-    assert {name: found.get(name) for name in KINDS} == {
+    plugins = {plugin["name"]: (plugin["distribution"], plugin["version"], plugin["state"]) for plugin in listed}
+    assert {name: plugins.get(name) for name in KINDS} == {
         name: (normalized(f"seqshell-{name}"), "0.1.0", "loaded") for name in KINDS
     }
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_torch_and_numpy_are_imported_in_the_modules_that_need_them_and_nowhere_else(written, name):
-    """In a fresh interpreter, for what a start imports: the package itself."""
+def test_importing_a_new_package_imports_neither_torch_nor_numpy(written, name):
     module = f"seqshell_{name.replace('-', '_')}"
     code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=written / name, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=written / name, capture_output=True, text=True, check=True
+    )
 
-    assert module in done.stdout.split()
-    assert not {"torch", "numpy"} & set(done.stdout.split())
+    assert module in result.stdout.split()
+    assert not {"torch", "numpy"} & set(result.stdout.split())
 
 
-def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
+def test_new_packages_pass_this_projects_linter_rules(written):
     rules = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
     options = [
         "--isolated",
@@ -122,18 +126,18 @@ def test_what_it_writes_is_clean_by_the_rules_of_this_project(written):
         f"--select={','.join(rules['lint']['select'])}",
     ]
     for name in KINDS:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "ruff", "check", *options, "."],
             cwd=written / name,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout
+        assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
-def test_every_blank_of_the_templates_is_filled_in(name, kind):
+def test_every_placeholder_of_the_templates_is_replaced(name, kind):
     files = distribution_files(name, kind)
 
     assert not [path for path, text in files.items() if "{{" in path + text or "package" in path.split("/")]
@@ -142,7 +146,7 @@ def test_every_blank_of_the_templates_is_filled_in(name, kind):
     }
 
 
-def test_it_tells_what_to_do_next(folder, capsys):
+def test_plugins_new_prints_the_next_steps(folder, capsys):
     assert main(["plugins", "new", "tide"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
@@ -167,24 +171,24 @@ def test_it_tells_what_to_do_next(folder, capsys):
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
-def test_the_recipe_of_each_uses_it(name, kind):
+def test_the_recipe_of_a_new_package_uses_what_it_offers(name, kind):
     recipe = tomllib.loads(distribution_files(name, kind)[f"{name}.toml"])
 
-    found = {"architecture": recipe["architecture"], **recipe["defaults"]}
-    usual = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6"}
+    actual = {"architecture": recipe["architecture"], **recipe["defaults"]}
+    default = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6"}
     own = {"architecture": name, "strategy": name, "sampler": f"{name} temperature=0.6"}
-    assert {key: found[key] for key in usual} == {
-        key: own[key] if key == kind else value for key, value in usual.items()
+    assert {key: actual[key] for key in default} == {
+        key: own[key] if key == kind else value for key, value in default.items()
     }
 
 
-def test_as_json_it_is_one_object(folder, capsys):
+def test_with_json_plugins_new_prints_one_object(folder, capsys):
     assert main(["plugins", "new", "tide", "--kind", "sampler", "--json"]) == 0
 
     (line,) = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    assert (told["name"], told["kind"], told["path"]) == ("tide", "sampler", str(folder / "tide"))
-    assert "seqshell_tide/sampler.py" in told["files"]
+    result = json.loads(line)
+    assert (result["name"], result["kind"], result["path"]) == ("tide", "sampler", str(folder / "tide"))
+    assert "seqshell_tide/sampler.py" in result["files"]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def test_as_json_it_is_one_object(folder, capsys):
         ("undo", "command", "the name of a built-in command"),
     ],
 )
-def test_a_name_that_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(folder, capsys, name, kind, reason):
+def test_an_invalid_name_is_refused_in_one_line_and_nothing_is_written(folder, capsys, name, kind, reason):
     assert main(["plugins", "new", name, "--kind", kind]) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
@@ -213,7 +217,7 @@ def test_a_name_that_cannot_be_used_is_refused_in_one_line_and_nothing_is_writte
     assert not list(folder.iterdir())
 
 
-def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(folder, capsys):
+def test_an_existing_folder_is_refused_and_not_changed(folder, capsys):
     (folder / "tide").mkdir()
 
     assert main(["plugins", "new", "tide"]) == 2
@@ -222,7 +226,7 @@ def test_a_folder_that_is_here_already_is_refused_and_left_as_it_is(folder, caps
     assert not list((folder / "tide").iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_line(folder, monkeypatch, capsys):
+def test_an_unwritable_folder_is_reported_in_one_line(folder, monkeypatch, capsys):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
