@@ -24,7 +24,20 @@ for number in (signal.SIGTERM, signal.SIGHUP):
 # For fixtures of modules and sessions, too, which are made before the first `home`.
 for variable in ("SEQSHELL_DEBUG", "SEQSHELL_SLOW_SCAN", "SEQSHELL_STRICT_PLUGINS"):
     os.environ.pop(variable, None)
+os.environ["OMP_NUM_THREADS"] = "1"  # models as small as these are slower in several threads
 os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
+
+
+# Fixtures that build packages. What they built serves all tests of one process, so xdist keeps these tests together.
+BUILDING = {"environment", "built"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that build and install packages as slow."""
+    for item in items:
+        for name in BUILDING.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)

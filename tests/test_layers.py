@@ -1,12 +1,15 @@
-"""Imports point downwards. The table is the architecture: read it from the top.
+"""Imports point downwards. The table below is the architecture, from top to bottom.
 
-A module may import modules of its own package and of packages on lower lines; packages on one line, divided by a bar, may not import each
-other. Imports inside functions count, and so do those for type checkers only, except in seqshell/__init__.py, which names every public name.
+A module may import modules of its own package and of packages on lower lines; packages on one line, divided by a bar,
+may not import each other. Imports inside functions and for type checkers count too, except those for type checkers in
+seqshell/__init__.py, which imports every public name.
 """
 
 import ast
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -25,14 +28,14 @@ LAYERS = """
     core
 """
 
-# Libraries that one package owns: a prefix of modules may import them, inside functions or not.
+# Libraries that only some modules may import, inside functions or not: the prefixes of these modules.
 HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.core.hookspecs"),
     "argparse": ("seqshell.cli",),
 }
 
-# Where torch may be imported outside a function: modules that are imported only when a torch module is needed.
+# Modules that may import torch outside functions; they are imported only when a torch module is needed.
 TORCH = (
     "seqshell.training",
     "seqshell.layers.modules",
@@ -40,14 +43,14 @@ TORCH = (
     "seqshell.testing.module_rules",
 )
 
-# What the first prompt and a script's first token do without.
+# Libraries that are not imported before the first prompt or a script's first token.
 LATE = {"torch", "numba", "rich", "importlib.metadata", "matplotlib", "sacrebleu"}
 
 ROOT = Path(__file__).parents[1]
 
 
 def modules(root):
-    """Every module below a source root: its name and its syntax tree."""
+    """Every module in a source root: name -> syntax tree."""
     found = {}
     for path in sorted((ROOT / root).rglob("*.py")):
         parts = path.relative_to(ROOT / root).with_suffix("").parts
@@ -82,7 +85,7 @@ def imports(tree, *, inside_functions=True, type_checking=True):
 
 
 def home(name):
-    """The module of ours that an imported name lives in; a public name of seqshell is at home where seqshell/__init__.py says."""
+    """The module of seqshell that defines an imported name; for a public name, the one in seqshell/__init__.py. Else empty."""
     first, _, rest = name.partition(".")
     if first == "seqshell" and rest in seqshell._HOME and name not in HOST:
         return seqshell._HOME[rest]
@@ -92,13 +95,13 @@ def home(name):
 
 
 def place(module):
-    """(line, group) of a module's package in the table, counted from the top and from the left."""
+    """(line, column) of a module's package in the table."""
     package = module.split(".")[1] if "." in module else "__init__"
     for line, groups in enumerate(LAYERS.strip().splitlines()):
         for group, name in enumerate(groups.split("|")):
             if name.strip() == package:
                 return line, group
-    pytest.fail(f"{module} has no place in the table at the top of this test")
+    pytest.fail(f"{module} is not in the table at the top of this file")
 
 
 def below(prefixes, module):
@@ -116,7 +119,7 @@ def test_imports_point_downwards(module):
 
 
 @pytest.mark.parametrize("module", sorted(PLUGINS))
-def test_plugins_import_the_contracts_and_the_public_layers_and_no_other_part_of_the_host(module):
+def test_plugins_import_only_public_names_core_and_layers(module):
     for name in imports(PLUGINS[module]):
         first = name.partition(".")[0]
         if first == "seqshell":
@@ -129,7 +132,7 @@ def test_plugins_import_the_contracts_and_the_public_layers_and_no_other_part_of
 
 
 @pytest.mark.parametrize("module", sorted(HOST | PLUGINS))
-def test_the_host_imports_no_plugin_by_name_and_libraries_stay_at_home(module):
+def test_seqshell_imports_no_plugin_by_name_and_each_library_only_in_its_package(module):
     for name in imports((HOST | PLUGINS)[module]):
         library = name.partition(".")[0]
         if library in HOMES:
@@ -138,14 +141,14 @@ def test_the_host_imports_no_plugin_by_name_and_libraries_stay_at_home(module):
 
 
 @pytest.mark.parametrize("module", sorted(HOST))
-def test_torch_is_imported_inside_functions_but_where_everything_needs_it(module):
+def test_torch_is_imported_inside_functions_except_in_modules_that_need_it(module):
     found = {name.partition(".")[0] for name in imports(HOST[module], inside_functions=False, type_checking=False)}
     assert "torch" not in found or below(TORCH, module)
 
 
 @pytest.mark.parametrize("module", sorted(name for name in PLUGINS if "." not in name))
-def test_a_plugin_costs_the_start_neither_torch_nor_numpy(module):
-    """What a plugin's own __init__ imports is paid at every start; its other modules are lazy targets."""
+def test_importing_a_plugin_imports_neither_torch_nor_numpy(module):
+    """A plugin's __init__ is imported at every start; its other modules when they are first used."""
     found = {name.partition(".")[0] for name in imports(PLUGINS[module], inside_functions=False, type_checking=False)}
     assert not found & (LATE | {"numpy", "safetensors"})
 
@@ -164,8 +167,8 @@ def test_a_plugin_costs_the_start_neither_torch_nor_numpy(module):
         "cli",
     ],
 )
-def test_the_way_to_the_first_prompt_imports_none_of_the_slow_libraries(module):
-    """In a fresh interpreter; for the host with every built-in plugin registered."""
+def test_no_slow_library_is_imported_before_the_first_prompt(module):
+    """In a new interpreter; for host.builtin, with every built-in plugin registered."""
     code = (
         f"import sys, seqshell.{module}\n"
         "if sys.argv[1] == 'host.builtin': sys.modules['seqshell.host.builtin'].load_registry()\n"
@@ -176,17 +179,24 @@ def test_the_way_to_the_first_prompt_imports_none_of_the_slow_libraries(module):
     assert not set(done.stdout.split()) & (LATE | {"numpy", "safetensors", "tokenizers"})
 
 
-def test_every_package_has_its_place_in_the_table():
+def test_every_package_is_in_the_table():
     packages = {name.split(".")[1] for name in HOST if "." in name} | {"__init__"}
     assert packages == set(LAYERS.replace("|", " ").split())
 
 
-def test_no_module_lies_loose_beside_the_packages():
+def test_the_table_in_the_documentation_is_the_same():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    (table,) = re.findall(r"<!-- layers -->\n```\n(.*?)```", text, re.DOTALL)
+
+    assert table.split("\n") == textwrap.dedent(LAYERS).lstrip().split("\n")
+
+
+def test_every_module_is_in_a_package():
     assert sorted(path.name for path in (ROOT / "repl" / "seqshell").glob("*.py")) == ["__init__.py", "__main__.py"]
 
 
-def test_no_modules_import_each_other_in_a_circle():
-    """Inside a package too, and for types too: each module can be understood after the ones that it imports."""
+def test_there_are_no_import_cycles():
+    """Not inside a package and not for types either."""
     needed = {
         name: {home(each) for each in imports(tree)} - {name, ""} for name, tree in HOST.items() if name != "seqshell"
     }
@@ -196,10 +206,10 @@ def test_no_modules_import_each_other_in_a_circle():
         if not needed[name] & needed.keys() or not any(name in other for other in needed.values())
     }:
         needed = {name: others - outside for name, others in needed.items() if name not in outside}
-    assert not needed, f"these import each other: {', '.join(sorted(needed))}"
+    assert not needed, f"in import cycles: {', '.join(sorted(needed))}"
 
 
-def test_modules_are_called_after_what_is_in_them():
+def test_no_module_has_a_name_that_says_nothing():
     assert not [
         name
         for name in HOST | PLUGINS

@@ -1,5 +1,6 @@
-"""One distribution from two source roots: every plugin folder is an entry point and in the wheel, and nothing else lands in site-packages."""
+"""The distribution: one wheel from two source roots, with every plugin folder as an entry point and nothing else."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -18,9 +19,15 @@ WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
 
 
+def constraints():
+    """The pinned versions by distribution."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A wheel made from an sdist, as `python -m build` and pip do it, without a network."""
+    """A folder with an sdist and the wheel built from it, as `python -m build` and pip do it, without a network."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -37,7 +44,7 @@ def wheel(built):
 
 
 def test_every_plugin_folder_is_an_entry_point_and_in_the_wheel():
-    """A new folder of plugins/ needs its line in pyproject.toml, its place in only-include, and `pip install -e .` once more."""
+    """A new folder in plugins/ needs its entry point and its line in only-include, and `pip install -e .` again."""
     points = PROJECT["project"]["entry-points"]["seqshell"]
     assert sorted(points.values()) == PLUGINS
     assert all(f"seqshell_{name}" == target for name, target in points.items())
@@ -46,34 +53,53 @@ def test_every_plugin_folder_is_an_entry_point_and_in_the_wheel():
     )
 
 
-def test_what_is_installed_here_has_the_same_entry_points():
+def test_the_installed_distribution_has_the_same_entry_points():
     installed = {
         point.name: point.value for point in metadata.distribution("seqshell").entry_points if point.group == "seqshell"
     }
     assert installed == PROJECT["project"]["entry-points"]["seqshell"], "run `pip install -e .` again"
 
 
-def test_the_version_is_said_once_for_all():
+def test_the_version_is_the_same_in_project_package_and_changelog():
     assert PROJECT["project"]["version"] == seqshell.__version__
     assert f"## {seqshell.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_every_dependency_has_a_tested_version():
-    """constraints.txt pins what this was tested with; torch as it is, since an unpinned one brings gigabytes of libraries."""
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    """torch's version is asserted: an unpinned one would install gigabytes of GPU libraries."""
+    pinned = constraints()
     extras = PROJECT["project"]["optional-dependencies"].values()
     for requirement in [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)]:
         assert requirement.partition(">")[0].partition("[")[0].replace("_", "-").lower() in pinned, requirement
     assert pinned["torch"] == "2.13.0"
 
 
-def test_the_wheel_holds_our_top_level_names_and_nothing_beside_them(wheel):
+def test_the_hooks_before_a_commit_run_the_pinned_tools_of_the_test_extra():
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    tools = re.findall(r"entry: (\S+)", text)
+    extra = PROJECT["project"]["optional-dependencies"]["test"]
+
+    assert set(tools) == {"ruff", "mypy"}
+    assert text.count("language: system") == text.count("- id:") == len(tools)
+    assert set(tools) <= set(extra)
+    assert set(tools) <= constraints().keys()
+
+
+def test_continuous_integration_runs_on_every_version_of_python_that_the_project_names():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    prefix = "Programming Language :: Python :: 3."
+    named = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if line.startswith(prefix)]
+
+    assert re.findall(r'"(3\.\d+)"', workflow) == named
+    assert "run: .ci/run" in workflow
+
+
+def test_the_wheel_contains_the_packages_and_no_other_top_level_name(wheel):
     tops = {name.partition("/")[0] for name in wheel}
     assert tops == {"seqshell", *PLUGINS, f"seqshell-{seqshell.__version__}.dist-info"}
 
 
-def test_the_wheel_holds_every_module_the_checkpoints_and_no_stray_file(wheel):
+def test_the_wheel_contains_every_module_and_checkpoint_and_no_stray_file(wheel):
     tracked = subprocess.run(
         ["git", "ls-files", "repl", "plugins", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -113,13 +139,21 @@ def test_the_sdist_can_be_built_and_tested_from(built):
         "pyproject.toml",
         "README.md",
         "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "constraints.txt",
+        "docs/architecture.md",
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        ".pre-commit-config.yaml",
+        ".git-blame-ignore-revs",
+        "tests/conftest.py",
         "tests/test_packaging.py",
         "checkpoints/README.md",
     ):
         assert needed in names
 
 
-def test_no_python_file_stands_among_the_checkpoints():
-    """It would break the editable install: the folder would be taken for a package of ours."""
+def test_the_checkpoints_contain_no_python_file():
+    """One would break the editable install: the folder would count as a package."""
     assert not list((ROOT / "checkpoints").rglob("*.py"))

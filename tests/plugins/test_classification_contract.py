@@ -16,6 +16,7 @@ from seqshell.testing import check_architecture, failed
 REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

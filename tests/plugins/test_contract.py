@@ -22,6 +22,7 @@ def test_every_architecture_keeps_the_contract(name):
     assert failed(check_architecture(REGISTRY.architectures[name])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -39,6 +40,7 @@ def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -62,6 +64,7 @@ def test_simple_recurrent_networks_keep_it_with_every_nonlinearity(nonlinearity)
     assert failed(check_architecture(REGISTRY.architectures["rnn"], config)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -79,6 +82,7 @@ def test_translation_models_keep_it_with_other_settings_too(name, settings):
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

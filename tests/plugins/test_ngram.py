@@ -133,6 +133,7 @@ def reference(ids, order, smoothing, vocab_size):
     return probability
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_all_probabilities_match_the_formulas(smoothing, order):
@@ -232,6 +233,7 @@ def test_the_state_consists_of_the_last_tokens(order):
     assert state.tolist() == [[-1, -1, -1, -1, A, B, C, A][9 - order :]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

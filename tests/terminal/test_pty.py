@@ -14,6 +14,7 @@ import pytest
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+pytestmark = pytest.mark.slow
 STARTED = "Enter: continue"
 TIMEOUT = 30  # seconds; a loaded machine may be slow
 

@@ -64,6 +64,7 @@ def trained(cell: str, folder: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_and_reach_shows_why(
     tmp_path: Path,
 ) -> None:

@@ -272,6 +272,7 @@ def test_each_token_is_forced_with_its_chance_and_a_batch_as_a_whole():
 # Training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"teacher_forcing": 0.5}, {"ema": 0.9, "average_checkpoints": 2}])
 def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
     whole = finished(Run(prepared(tmp_path, **settings), tmp_path / "whole"))
@@ -328,6 +329,7 @@ def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
     assert not run.try_average()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["seq2seq", "attention_seq2seq"])
 def test_a_model_that_was_trained_translates(tmp_path, architecture):
     tables = recipe(tmp_path, epochs=30, ema=0).tables() | {"architecture": architecture}
