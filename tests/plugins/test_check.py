@@ -152,48 +152,48 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
     [
         (
             "in place",
-            "module: a state is not written to after it was returned",
-            "what an earlier call returned was written to: state",
+            "module: a returned state is never modified",
+            "a later call modified an earlier result: state",
             r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
         (
             "mixed",
-            "module: the rows of a batch do not mix",
-            "row 0 in the batch and alone: ",
+            "module: the rows of a batch do not affect each other",
+            "row 0 in the batch compared with alone: ",
             r"2 rows of \d steps? .*" + SMALL,
         ),
         (
             "layers first",
-            "module: the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind",
-            "state is [2, 1, 8] at first, where [1, ...] is needed: the batch comes first",
+            "module: outputs have the task's shape; the leaves of states are [B, ...] and keep their types",
+            "the initial state is [2, 1, 8] instead of [1, ...]: the batch comes first",
             "1 row of 1 step",
         ),
         (
             "kept",
-            "module: a kept state that is read again gives the same bits",
-            "read twice: outputs ",
+            "module: continuing twice from a state gives identical results",
+            "the second time: outputs",
             "1 row of 1 step",
         ),
         (
             "centred",
-            "module: reading in pieces equals reading at once",
-            "fed in two pieces: outputs ",
+            "module: reading in chunks equals reading at once",
+            "in two chunks: outputs",
             r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
         ),
         (
             "forgets",
-            "module: reading in pieces equals reading at once",
-            "fed in two pieces: ",
+            "module: reading in chunks equals reading at once",
+            "in two chunks: ",
             r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
         ),
         (
             "no bias",
-            "decoder: its outputs are the module's within 0.0001",
-            "fed 1 rows: outputs ",
+            "decoder: its outputs equal the module's within 0.0001",
+            "reading 1 rows: outputs",
             r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
-        ("a set", "its config survives JSON", "marks={1, 2} cannot be written as JSON: ", ""),
-        ("a key", "its config survives JSON", "marks={1: 2} comes back as {'1': 2}", ""),
+        ("a set", "its config can be saved as JSON", "marks={1, 2} cannot be written as JSON: ", ""),
+        ("a key", "its config can be saved as JSON", "marks={1: 2} is loaded as {'1': 2}", ""),
     ],
 )
 def test_a_wrong_architecture_is_told_by_the_rule_that_is_about_it(capsys, tmp_path, fault, rule, seen, case):
@@ -208,23 +208,23 @@ def test_a_wrong_architecture_is_told_by_the_rule_that_is_about_it(capsys, tmp_p
     [
         (
             "nothing left",
-            "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so",
-            "nothing but -inf",
+            "by default: it returns [V] without NaN or inf, not all -inf, and keeps every -inf",
+            "all logits are -inf",
             "logits [0.0] after the tokens []",
         ),
         (
             "not neutral",
-            "k=0, its neutral value, changes nothing",
-            "logits 0.001 apart, where 1e-09 is allowed",
+            "k=0 (neutral) changes nothing",
+            "logits: difference 0.001, allowed 1e-09",
             "logits [0.0] after the tokens []",
         ),
         (
             "own chance",
-            "by default: the same context gives the same logits; there is no chance but context.uniform(name)",
+            "by default: the same context gives the same logits; the only randomness is context.uniform(name)",
             "[",
             "logits [",
         ),
-        ("writes", "by default: what goes in is not written to", "the given logits became ", "logits ["),
+        ("writes", "by default: it does not modify its input", "its input became ", "logits ["),
     ],
 )
 def test_a_wrong_sampler_is_told_by_the_rule_that_is_about_it(capsys, tmp_path, fault, rule, seen, case):
@@ -375,37 +375,41 @@ def seqshell_importers():
 @pytest.mark.parametrize(
     ("fault", "rule", "seen"),
     [
-        ("ends early", "it ends: a streaming one goes on", "it ended after 2 of 6 tokens"),
-        ("hangs", "it ends: a streaming one goes on", "RuntimeError: the search does not end"),
-        ("a row less", "it ends: a streaming one goes on", "Hypotheses for the rows [], of 1 rows"),
-        ("excluded", "its tokens are of the vocabulary", "row 0: [0], and 0 is excluded"),
-        ("too long", "it respects stop", "row 0: 2 ids, where 1 are allowed"),
-        ("stop id", "it respects stop", "row 0: [3], where 3 ends the answer"),
-        ("no prefix", "answers begin with the ids of request.prefix", "row 0: [1] does not begin with [5]"),
-        ("deaf", "what a sampler makes impossible is not chosen", "row 0: [1], where 4 alone is possible"),
-        ("old state", "its states and outputs are those of reading its tokens", "row 0, after token 1: state "),
-        ("writes", "what it starts from is not written to", "outputs "),
-        ("drops", "the joined pieces of a text's ids are the text", "'thecat'"),
-        ("text", "its ids are 0 to size - 1, and each has a piece of bytes", "the piece of "),
-        ("reversed", "to_json, JSON and from_json change nothing", "["),
-        ("bare", "what it does not know is UNK or a VocabularyError", "ValueError: "),
-        ("credulous", "from_json takes rubbish, or refuses it with a CheckpointError", "TypeError: "),
-        ("silent", "its help begins with a line of its own", "there is no help"),
-        ("no example", "its help begins with a line of its own", "the help has no example"),
-        ("no usage", "its usage names the arguments", "there is no usage"),
+        ("ends early", "it streams as long as it is read", "it ended after 2 of 6 tokens"),
+        ("hangs", "it streams as long as it is read", "RuntimeError: the search does not end"),
+        ("a row less", "it streams as long as it is read", "Hypotheses for rows [] instead of [0]"),
+        ("excluded", "its tokens are in the vocabulary", "row 0: [0] contains the excluded id 0"),
+        ("too long", "it respects stop", "row 0: 2 ids, but max_tokens is 1"),
+        ("stop id", "it respects stop", "row 0: [3] contains the stop id 3"),
+        ("no prefix", "answers start with the ids of request.prefix", "row 0: [1] does not start with [5]"),
+        ("deaf", "it does not choose tokens that a sampler excludes", "row 0: [1], but only 4 is possible"),
+        ("old state", "its states and outputs equal those of reading its tokens", "row 0, after token 1: state: "),
+        ("writes", "it does not modify the batch that it starts from", "outputs"),
+        ("drops", "the pieces of a text's ids join to the text", "'thecat'"),
+        ("text", "its ids are 0 to size - 1, and the piece of each is bytes", "the piece of "),
+        ("reversed", "to_json and from_json change nothing", "["),
+        ("bare", "unknown text gives UNK or a VocabularyError", "ValueError: "),
+        ("credulous", "from_json raises only CheckpointError for invalid data", "TypeError: "),
+        ("silent", "its help starts with a summary line", "no help"),
+        ("no example", "its help starts with a summary line", "the help has no example"),
+        ("no usage", "it has a usage text", "no usage text"),
         ("raises", "its example runs on a small model and ends", "PluginError: "),
         ("talks", "its example runs on a small model and ends", "it does not end: more than "),
-        ("two turns", "what it does is one turn: /undo takes back all of it", "it went from position 0 to "),
-        ("json", "a file that is not of its kind is None, or a SeqshellError of one line", "JSONDecodeError: "),
+        ("two turns", "it is one turn: /undo undoes all of it", "it moved from position 0 to "),
+        (
+            "json",
+            "for other files it returns None or raises a SeqshellError with a one-line message",
+            "JSONDecodeError: ",
+        ),
         (
             "lines",
-            "a file that is not of its kind is None, or a SeqshellError of one line",
-            "an error of several lines: ",
+            "for other files it returns None or raises a SeqshellError with a one-line message",
+            "a message of several lines: ",
         ),
         (
             "takes all",
-            "a file that is not of its kind is None, or a SeqshellError of one line",
-            "a dict was made of it",
+            "for other files it returns None or raises a SeqshellError with a one-line message",
+            "it returned a dict",
         ),
     ],
 )
@@ -421,9 +425,9 @@ def test_other_offers_that_are_not_wrong_pass(capsys, tmp_path):
 def test_the_terminal_tells_rule_seen_and_case(capsys, tmp_path):
     assert check_command(write(tmp_path, SAMPLER, SAMPLER_CHANGES["not neutral"]), (), as_json=False) == 1
     lines = capsys.readouterr().out.splitlines()
-    place = lines.index("  FAIL    k=0, its neutral value, changes nothing")
+    place = lines.index("  FAIL    k=0 (neutral) changes nothing")
     assert lines[place + 1 : place + 3] == [
-        "          found: logits 0.001 apart, where 1e-09 is allowed",
+        "          found: logits: difference 0.001, allowed 1e-09",
         "          smallest failing case: logits [0.0] after the tokens []",
     ]
     assert lines[0] == "plugin wrong"

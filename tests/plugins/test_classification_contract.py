@@ -97,20 +97,20 @@ class WholeSumDecoder:
         (
             Sum,
             "hears the end of the text",
-            "module: its outputs at each step are those of reading up to there: step 1: outputs ",
+            "module: its output at each step equals that of reading up to this step: step 1: outputs: ",
         ),
-        (Sum, "tells the last only", "module: its outputs at each step are those of reading up to there: "),
+        (Sum, "tells the last only", "module: its output at each step equals that of reading up to this step: "),
         (WholeSum, "", ""),
-        (WholeSum, "reads padding", "module: padding changes nothing: padded further: outputs "),
+        (WholeSum, "reads padding", "module: padding changes nothing: with more padding: outputs: "),
         (
             WholeSum,
             "tells every token",
-            "module: it has one output for a text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of",
+            "module: it gives one output per text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of",
         ),
         (
             WholeSum,
             "has a state",
-            "module: it has one output for a text, [B, 1, ...], and its state is (): there are arrays in its state",
+            "module: it gives one output per text, [B, 1, ...], and its state is (): its state contains arrays",
         ),
     ],
 )
@@ -123,4 +123,4 @@ def test_a_classifier_with_a_fault_is_told_by_the_rule_it_breaks(model, fault, l
 def test_a_decoder_that_reads_padding_is_found():
     stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=WholeSum, decoder=WholeSumDecoder, causal=False)
     (line,) = failed(check_architecture(stranger))
-    assert line.startswith("decoder: padding changes nothing: padded further: outputs ")
+    assert line.startswith("decoder: padding changes nothing: with more padding: outputs: ")

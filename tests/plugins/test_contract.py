@@ -175,16 +175,16 @@ def test_a_sound_stranger_passes():
 @pytest.mark.parametrize(
     ("fault", "rule"),
     [
-        ("forgets the state", "reading in pieces equals reading at once"),
-        ("mixes rows", "the rows of a batch do not mix"),
-        ("writes to its state", "a state is not written to after it was returned"),
-        ("counts its calls", "a kept state that is read again gives the same bits"),
-        ("looks ahead", "its outputs at each step are those of reading up to there"),
-        ("raises", "saving and loading change no output: RuntimeError: out of luck"),
-        ("grows", "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind"),
+        ("forgets the state", "reading in chunks equals reading at once"),
+        ("mixes rows", "the rows of a batch do not affect each other"),
+        ("writes to its state", "a returned state is never modified"),
+        ("counts its calls", "continuing twice from a state gives identical results"),
+        ("looks ahead", "its output at each step equals that of reading up to this step"),
+        ("raises", "saving and loading do not change its outputs: RuntimeError: out of luck"),
+        ("grows", "outputs have the task's shape; the leaves of states are [B, ...] and keep their types"),
         (
             "changes its kind",
-            "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind",
+            "outputs have the task's shape; the leaves of states are [B, ...] and keep their types",
         ),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_fault_is_found_and_told_by_the_rule_it_breaks(fault, rule):
 def test_a_decoder_that_is_not_its_module_is_found():
     lines = failed(check_architecture(elman(decoder=ElmanDecoder)))
     assert len(lines) == 1
-    assert lines[0].startswith("decoder: its outputs are the module's within 0.0001: fed 1 rows: outputs ")
+    assert lines[0].startswith("decoder: its outputs equal the module's within 0.0001: reading 1 rows: outputs: ")
 
 
 def test_a_model_that_cannot_be_built_is_one_failed_check():
@@ -256,24 +256,24 @@ class MeanSeq2Seq(nn.Module):
     ("fault", "line"),
     [
         ("", ""),
-        ("starts from nothing", "module: initial_state is the encoding of EOS alone: state.encoded "),
-        ("reads padding", "module: padding of the source changes nothing: padded further: step 0: outputs "),
+        ("starts from nothing", "module: initial_state is the encoding of a source with only EOS: state.encoded: "),
+        ("reads padding", "module: padding the source changes nothing: with more padding: step 0: outputs: "),
         (
             "reads padding",
-            "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: ",
+            "module: the leaf named attention, if any, is [B, S], sums to 1 and is 0 at padding: step 0: ",
         ),
-        ("reads padding", "module: padding of the target changes neither an earlier logit nor the loss: loss "),
+        ("reads padding", "module: padding the target changes neither earlier logits nor the loss: loss: "),
         (
             "attends twice",
-            "module: the leaf called attention, if there is one, is [B, S], sums to 1 and is 0 at padding: step 0: its sums",
+            "module: the leaf named attention, if any, is [B, S], sums to 1 and is 0 at padding: step 0: the sums of attention",
         ),
         (
             "copies the source",
-            "module: what a step does not change is handed on as the same array: state.encoded never changes, but",
+            "module: leaves that a step does not change stay the same array: state.encoded does not change, but",
         ),
         (
             "hears the end of the target",
-            "module: padding of the target changes neither an earlier logit nor the loss: logits ",
+            "module: padding the target changes neither earlier logits nor the loss: logits: ",
         ),
     ],
 )
@@ -285,7 +285,9 @@ def test_a_translation_model_with_a_fault_is_told_by_the_rule_it_breaks(fault, l
 
 def test_a_beam_of_one_that_is_not_greedy_is_found(monkeypatch):
     monkeypatch.setattr(Greedy, "search", Sample().search)
-    assert any("a beam of one is greedy: row 0: " in line for line in failed(check_architecture(elman())))
+    assert any(
+        "a beam of width 1 equals greedy decoding: row 0: " in line for line in failed(check_architecture(elman()))
+    )
 
 
 @dataclass(frozen=True)
@@ -313,15 +315,15 @@ class TopA:
 @pytest.mark.parametrize(
     ("fault", "line"),
     [
-        ("moves at neutral", "a=0, its neutral value, changes nothing: logits"),
+        ("moves at neutral", "a=0 (neutral) changes nothing: logits"),
         (
             "leaves nothing",
-            "a=1: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: nothing but -inf",
+            "a=1: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: all logits are -inf",
         ),
-        ("writes", "by default: what goes in is not written to: the given logits became"),
+        ("writes", "by default: it does not modify its input: its input became"),
         (
             "revives",
-            "by default: [V] comes out, without NaN or inf and not all -inf; what was -inf stays so: -inf became possible",
+            "by default: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: an excluded token (-inf) became possible",
         ),
     ],
 )

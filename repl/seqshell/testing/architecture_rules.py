@@ -1,4 +1,4 @@
-"""Which rules hold for an architecture, by its task and by whether it is causal, and the smallest case that breaks one."""
+"""The rules for an architecture, by its task and whether it is causal, and the search for the smallest failing case."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoders import decoders_of
-from seqshell.testing.check import attempt, raised
+from seqshell.testing.check import attempt, exception_name
 from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, equals
 from seqshell.testing.examples import Example
 from seqshell.testing.task_examples import task_example
 
-# Instead of the defaults, for settings that are called so.
+# Values for settings with these names, instead of their defaults.
 SMALL = {
     "embed_size": 12,
     "encoder_size": 8,
@@ -34,7 +34,7 @@ SMALL = {
 
 @dataclass(frozen=True)
 class Built:
-    """A model with seeded weights: its config, its torch module, the module as the host wraps it, and its own decoders by name."""
+    """A model with seeded weights: config, torch module, the module as the host wraps it, own decoders by name."""
 
     config: Any
     module: Any
@@ -46,7 +46,7 @@ Rule = Callable[[Built, Example], str]
 
 
 def built(architecture: Architecture, config: Any) -> Built:
-    """Whatever the plugin raises."""
+    """Build a model. Raises whatever the plugin raises."""
     from seqshell.models.torch_decoder import wrap_module
     from seqshell.testing import module_rules
 
@@ -63,7 +63,7 @@ def built(architecture: Architecture, config: Any) -> Built:
 
 
 def small_config(architecture: Architecture) -> Any:
-    """The config with the small sizes that it knows; with its own where those do not fit it. UsageError when neither can be."""
+    """Return a config with small sizes or, if they are invalid, its defaults. Raises UsageError if both are invalid."""
     offered = resolve(architecture.config)
     known = {item.name for item in settings_of(offered)}
     sizes = task_example(architecture.task).sizes
@@ -73,8 +73,8 @@ def small_config(architecture: Architecture) -> Any:
         return build(offered, sizes)
 
 
-def survives_json(architecture: Architecture, config: Any) -> str:
-    """A checkpoint keeps the config as JSON."""
+def saved_as_json(architecture: Architecture, config: Any) -> str:
+    """The config of a checkpoint is saved as JSON."""
     values = dataclasses.asdict(config)
     for name, value in values.items():
         try:
@@ -84,14 +84,14 @@ def survives_json(architecture: Architecture, config: Any) -> str:
         try:
             back = getattr(read_config(architecture, {**values, **kept}), name)
         except SeqshellError as error:
-            return f"{name}={value!r} is {kept[name]!r} in JSON, which is refused: {error.message}"
+            return f"{name}={value!r} becomes {kept[name]!r} in JSON, which is invalid: {error.message}"
         if back != getattr(config, name):
-            return f"{name}={getattr(config, name)!r} comes back as {back!r}"
+            return f"{name}={getattr(config, name)!r} is loaded as {back!r}"
     return ""
 
 
 def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Rule]]:
-    """Each rule in words, with the function that tries it and returns how it was broken, or nothing."""
+    """Yield each rule with a function that tries it and returns what was found instead, if it fails."""
     from seqshell.testing import module_rules
 
     rules = dict(DECODER_RULES)
@@ -103,23 +103,23 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
         yield f"module: {rule}", partial(_of_wrapped, holds)
     if architecture.causal:
         yield (
-            "module: its outputs at each step are those of reading up to there",
+            "module: its output at each step equals that of reading up to this step",
             lambda model, example: module_rules.every_step(model.module, model.wrapped, example),
         )
     else:
         yield (
-            "module: it has one output for a text, [B, 1, ...], and its state is ()",
+            "module: it gives one output per text, [B, 1, ...], and its state is ()",
             partial(_of_module, module_rules.whole_texts),
         )
     yield (
-        "module: saving and loading change no output",
+        "module: saving and loading do not change its outputs",
         lambda model, example: module_rules.saved(architecture, model.config, model.module, example),
     )
     if hasattr(model.module, "count"):
-        yield "module: a text that it counts becomes likelier", partial(_of_module, module_rules.counts)
+        yield "module: counting a text makes it more likely", partial(_of_module, module_rules.counts)
     else:
         yield (
-            "module: a loss has finite gradients, and the detached state goes on",
+            "module: its loss has finite gradients, and training can continue from the detached state",
             partial(_of_module, module_rules.learns),
         )
     for rule, target in for_task.module_rules.items():
@@ -128,18 +128,19 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
         title = f"decoder {name}" if len(architecture.decoders) > 1 else "decoder"
         for rule, holds in rules.items():
             yield f"{title}: {rule}", partial(_of_own, name, holds)
-        yield f"{title}: its outputs are the module's within {EQUAL:g}", partial(_equals, name)
+        yield f"{title}: its outputs equal the module's within {EQUAL:g}", partial(_equals, name)
 
 
 def smallest(architecture: Architecture, model: Built, rule: Rule, example: Example, seen: str) -> tuple[str, str]:
-    """What breaks a rule with the fewest rows, then steps, then source ids, then in the smallest config; and that case in words.
+    """Find the smallest failing case: fewest rows, then steps, then source ids, then the smallest config.
 
-    seen: how the example breaks it. A smaller one that raises, where that one did not, breaks something else.
+    Returns what was found and a description of the case. seen: the failure of the full example; a smaller case counts
+    only if it raises the same kind of exception, or none.
     """
 
     def breaks(other: Built, smaller: Example) -> str:
         found = attempt(partial(rule, other, smaller))
-        return found if raised(found) == raised(seen) else ""
+        return found if exception_name(found) == exception_name(seen) else ""
 
     size = [example.batch, example.steps, int(example.sources.shape[1])]
     for axis, most in enumerate(size):
@@ -154,7 +155,7 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
     for config in _smaller(architecture, model.config):
         try:
             other = built(architecture, dataclasses.replace(model.config, **config))
-        except Exception:  # such a small one cannot be
+        except Exception:  # invalid: too small
             continue
         if found := breaks(other, example):
             seen, model = found, other
@@ -165,7 +166,7 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
 
 
 def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:
-    """Smaller values for each size that the host does not fill in, one at a time, the smallest last."""
+    """Yield smaller values of each size that the host does not set, one at a time, smallest last."""
     sizes = task_example(architecture.task).sizes
     for item in settings_of(type(config)):
         value = getattr(config, item.name)

@@ -1,4 +1,4 @@
-"""One rule, tried: whether it held, and what there was instead."""
+"""The result of trying one rule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Check:
-    """One rule that was tried. seen: what there was instead; empty when the rule held. case: the smallest one that shows it, where one was
-    looked for. is_warning: it passes all the same."""
+    """The result of trying one rule.
+
+    seen: what was found instead; empty if the rule holds. case: the smallest failing case, if one was looked for.
+    is_warning: the check passes in spite of what was found.
+    """
 
     rule: str
     seen: str = ""
@@ -22,32 +25,32 @@ class Check:
         return not self.seen or self.is_warning
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.seen or 'yes'}" + (f"; smallest case: {self.case}" if self.case else "")
+        return f"{self.rule}: {self.seen or 'yes'}" + (f"; smallest failing case: {self.case}" if self.case else "")
 
 
-class Found(NamedTuple):
-    """What was seen instead, nothing when a rule held, and the rest of a Check."""
+class Finding(NamedTuple):
+    """What was found when a rule was tried: the fields of a Check without the rule."""
 
     seen: str = ""
     case: str = ""
     is_warning: bool = False
 
 
-def tried(rule: str, holds: Callable[[], str | Found]) -> Check:
-    """The check of a rule by a function that says what was seen instead."""
-    found = Found()
+def try_rule(rule: str, holds: Callable[[], str | Finding]) -> Check:
+    """Try a rule: `holds` returns what was found instead, or an empty text."""
+    finding = Finding()
 
     def seen() -> str:
-        nonlocal found
-        said = holds()
-        found = Found(said) if isinstance(said, str) else said
-        return found.seen
+        nonlocal finding
+        found = holds()
+        finding = Finding(found) if isinstance(found, str) else found
+        return finding.seen
 
-    return Check(rule, attempt(seen), found.case, found.is_warning)
+    return Check(rule, attempt(seen), finding.case, finding.is_warning)
 
 
 def attempt(holds: Callable[[], str]) -> str:
-    """What a rule says; whatever a stranger's code raises is what was seen, as `ValueError: too small`."""
+    """Call `holds` and return its result; an exception of the plugin becomes the result, as `ValueError: too small`."""
     try:
         return holds()
     except KeyboardInterrupt:
@@ -56,7 +59,7 @@ def attempt(holds: Callable[[], str]) -> str:
         return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
-def raised(seen: str) -> str:
-    """The kind of exception that attempt() saw; empty for another fault."""
+def exception_name(seen: str) -> str:
+    """Return the name of the exception that `attempt` caught; empty for other results."""
     first = seen.partition(":")[0]
     return first if first.isidentifier() else ""

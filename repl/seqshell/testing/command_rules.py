@@ -1,4 +1,4 @@
-"""The rules that hold for every command: its help shows it at work, and what it does to a session is one turn."""
+"""The rules for every command: its help has a working example, and running it is one turn."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from seqshell.core.model import Model
 from seqshell.core.plugin_api import Command
 from seqshell.core.tasks import TASKS
 from seqshell.shell.shell import Shell
-from seqshell.testing.check import Found
+from seqshell.testing.check import Finding
 from seqshell.testing.shell import shell_for
 from seqshell.testing.task_examples import task_example
 
-PROMPT = ">>> "  # before each line of a help's example
+PROMPT = ">>> "  # before each line of the example in a help
 MOST_EVENTS = 10_000
 
 
-def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Found]]]:
-    """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
+def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
+    """Yield each rule with a function that tries it and returns the failure, if any."""
     lines = example_lines(offered)
     yield (
-        "its help begins with a line of its own, and ends with an example: lines that begin with `>>> `",
+        "its help starts with a summary line and has an example: lines that start with `>>> `",
         partial(_helps, offered, lines),
     )
-    yield "its usage names the arguments that the example gives it", partial(_usage, offered, lines)
+    yield "it has a usage text if its example has arguments", partial(_usage, offered, lines)
     yield "its example runs on a small model and ends", partial(_in_folder, partial(_runs, offered, lines))
-    yield "what it does is one turn: /undo takes back all of it", partial(_in_folder, partial(_undone, offered, lines))
+    yield "it is one turn: /undo undoes all of it", partial(_in_folder, partial(_undone, offered, lines))
     yield (
-        "stopped after a token, it leaves what /undo takes back",
+        "if it is stopped after a token, /undo undoes it as well",
         partial(_in_folder, partial(_stopped, offered, lines)),
     )
 
 
 def example_lines(offered: Command) -> list[str]:
-    """The lines of the example in a command's help, as typed."""
+    """Return the lines of the example in a command's help, as typed."""
     return [line.strip().removeprefix(PROMPT) for line in offered.help.splitlines() if line.strip().startswith(PROMPT)]
 
 
 def _arguments(offered: Command, line: str) -> str | None:
-    """What a line gives the command; None: the line is of something else."""
+    """Return the arguments of the command in a line; None for a line without the command."""
     word, _, rest = line.partition(" ")
     return rest.strip() if word in {f"/{name}" for name in (offered.name, *offered.aliases)} else None
 
 
 def _helps(offered: Command, lines: list[str]) -> str:
     if not offered.help.partition("\n")[0].strip():
-        return "there is no help: the docstring of the function is empty"
+        return "no help: the function has no docstring"
     if not lines:
         return "the help has no example"
     return (
         ""
         if any(_arguments(offered, line) is not None for line in lines)
-        else f"no line of the example begins with /{offered.name}"
+        else f"no line of the example starts with /{offered.name}"
     )
 
 
-def _usage(offered: Command, lines: list[str]) -> Found:
+def _usage(offered: Command, lines: list[str]) -> Finding:
     given = [line for line in lines if _arguments(offered, line)]
-    return Found() if offered.usage or offered.options or not given else Found("there is no usage", given[0])
+    return Finding() if offered.usage or offered.options or not given else Finding("no usage text", given[0])
 
 
 def _model(offered: Command) -> Model:
@@ -73,8 +73,8 @@ def _model(offered: Command) -> Model:
     return task_example(next(task for task in TASKS if not offered.tasks or task in offered.tasks)).model()
 
 
-class Checked:
-    """A plugin with this one command."""
+class CheckedPlugin:
+    """A plugin with only this command."""
 
     def __init__(self, offered: Command) -> None:
         self.offered = offered
@@ -85,79 +85,79 @@ class Checked:
 
 
 def _shell(offered: Command) -> Shell:
-    return shell_for(_model(offered), plugins=[Checked(offered)])
+    return shell_for(_model(offered), plugins=[CheckedPlugin(offered)])
 
 
-def _in_folder(tries: Callable[[], Found]) -> Found:
-    """In a folder of its own, for commands that write files."""
+def _in_folder(tries: Callable[[], Finding]) -> Finding:
+    """Try a rule in a temporary folder, for commands that write files."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         return tries()
 
 
-def _asked(shell: Shell, offered: Command, line: str) -> str:
-    """The line as this shell has it: a built-in command of the name keeps the short one."""
+def _line_for(shell: Shell, offered: Command, line: str) -> str:
+    """Return the line with the command's full name, if a built-in command has its name."""
     arguments = _arguments(offered, line)
-    known = shell.registry.commands.of("Checked", offered.name) or offered.name
+    known = shell.registry.commands.of("CheckedPlugin", offered.name) or offered.name
     return line if arguments is None else f"/{known} {arguments}".rstrip()
 
 
 def _events(shell: Shell, line: str) -> tuple[list[Event], str]:
-    """What a line yields, and what is wrong with it."""
+    """Return the events of a line, and what is wrong with them."""
     events = list(islice(shell.handle(line), MOST_EVENTS + 1))
     return events, f"it does not end: more than {MOST_EVENTS} events" if len(events) > MOST_EVENTS else ""
 
 
-def _runs(offered: Command, lines: list[str]) -> Found:
+def _runs(offered: Command, lines: list[str]) -> Finding:
     shell = _shell(offered)
     for line in lines:
         try:
-            _, seen = _events(shell, _asked(shell, offered, line))
+            _, seen = _events(shell, _line_for(shell, offered, line))
         except PluginError:
             raise
-        except SeqshellError as error:  # such as a file that is not here
-            return Found(error.message, line, is_warning=True)
+        except SeqshellError as error:  # for instance, a missing file
+            return Finding(error.message, line, is_warning=True)
         if seen:
-            return Found(seen, line)
-    return Found()
+            return Finding(seen, line)
+    return Finding()
 
 
-def _turns(offered: Command, lines: list[str], run: Callable[[Shell, str], Any]) -> Found:
-    """Each line of the command, run and taken back, the others run, up to one that cannot be."""
+def _turns(offered: Command, lines: list[str], run: Callable[[Shell, str], Any]) -> Finding:
+    """Run the lines of the example, undoing those of the command, up to the first that fails."""
     shell = _shell(offered)
     for line in lines:
         try:
-            seen = _taken_back(shell, offered, line, run)
+            seen = _undo_line(shell, offered, line, run)
         except PluginError:
             raise
         except SeqshellError:
             break
         if seen:
-            return Found(seen, line)
-    return Found()
+            return Finding(seen, line)
+    return Finding()
 
 
-def _taken_back(shell: Shell, offered: Command, line: str, run: Callable[[Shell, str], Any]) -> str:
-    asked = _asked(shell, offered, line)
+def _undo_line(shell: Shell, offered: Command, line: str, run: Callable[[Shell, str], Any]) -> str:
+    line_here = _line_for(shell, offered, line)
     if _arguments(offered, line) is None or shell.workspace.current is None:
-        _events(shell, asked)
+        _events(shell, line_here)
         return ""
     session = shell.session
     before, start = session.here.node, session.position
-    run(shell, asked)
+    run(shell, line_here)
     position = session.position
-    went_on = position > start and session.ancestor(position - start).node == before
-    if went_on:
+    advanced = position > start and session.ancestor(position - start).node == before
+    if advanced:
         _events(shell, "/undo")
-    if went_on and session.here.node != before:
-        return f"it went from position {start} to {position}, and /undo back to {session.position}"
+    if advanced and session.here.node != before:
+        return f"it moved from position {start} to {position}, but /undo went back to {session.position}"
     return ""
 
 
-def _undone(offered: Command, lines: list[str]) -> Found:
+def _undone(offered: Command, lines: list[str]) -> Finding:
     return _turns(offered, lines, _events)
 
 
-def _stopped(offered: Command, lines: list[str]) -> Found:
+def _stopped(offered: Command, lines: list[str]) -> Finding:
     def run(shell: Shell, line: str) -> None:
         events: Any = shell.handle(line)
         for event in islice(events, MOST_EVENTS):

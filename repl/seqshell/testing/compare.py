@@ -1,4 +1,4 @@
-"""How far two results are apart, in words. Nothing is said, "", when they are near enough."""
+"""Describes the difference of two results; an empty text means that they are equal within a limit."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State, leaves, named_leaves
 
-SAME = 1e-5  # what two ways to the same numbers may differ by, relative to the largest of them where that is above 1
+SAME = (
+    1e-5  # allowed difference of two computations of the same result, relative to its largest value if that is above 1
+)
 
 
-def apart(name: str, seen: NDArray[Any], expected: NDArray[Any], limit: float = SAME) -> str:
+def difference(name: str, seen: NDArray[Any], expected: NDArray[Any], limit: float = SAME) -> str:
+    """Describe the difference of two arrays: of their shapes, else the largest one of their values."""
     if seen.shape != expected.shape:
         return f"{name} {list(seen.shape)} instead of {list(expected.shape)}"
     scale = max(1.0, float(np.abs(expected).max(initial=0)))
-    difference = float(np.abs(seen.astype(np.float64) - expected).max(initial=0)) / scale
-    return "" if difference <= limit else f"{name} {difference:.2g} apart, where {limit:g} is allowed"  # NaN is apart
+    largest = float(np.abs(seen.astype(np.float64) - expected).max(initial=0)) / scale
+    return "" if largest <= limit else f"{name}: difference {largest:.2g}, allowed {limit:g}"  # also for NaN
 
 
-def moment_apart(seen: tuple[NDArray[Any], State], expected: tuple[NDArray[Any], State], limit: float = SAME) -> str:
-    """Outputs and states, compared."""
+def result_difference(
+    seen: tuple[NDArray[Any], State], expected: tuple[NDArray[Any], State], limit: float = SAME
+) -> str:
+    """Describe the difference of two pairs of outputs and state."""
     names = ["outputs", *(name for name, _ in named_leaves(expected[1]))]
-    found, wanted = [seen[0], *leaves(seen[1])], [expected[0], *leaves(expected[1])]
-    if len(found) != len(wanted):
-        return f"{len(found) - 1} leaves in the state instead of {len(wanted) - 1}"
-    return next(filter(None, (apart(*group, limit) for group in zip(names, found, wanted, strict=True))), "")
+    found, right = [seen[0], *leaves(seen[1])], [expected[0], *leaves(expected[1])]
+    if len(found) != len(right):
+        return f"{len(found) - 1} leaves in the state instead of {len(right) - 1}"
+    return next(filter(None, (difference(*group, limit) for group in zip(names, found, right, strict=True))), "")

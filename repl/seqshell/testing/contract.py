@@ -1,4 +1,4 @@
-"""What everything that a plugin can offer must hold to, as checks for the plugin's own tests.
+"""Checks of everything that a plugin can offer, for the plugin's own tests.
 
 def test_my_plugin_keeps_the_contract():
     assert not failed(check_architecture(architecture))
@@ -14,8 +14,8 @@ from typing import Any
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Command, build
 from seqshell.host import resolve
-from seqshell.testing.architecture_rules import Built, built, rules_of, small_config, smallest, survives_json
-from seqshell.testing.check import Check, attempt, tried
+from seqshell.testing.architecture_rules import Built, built, rules_of, saved_as_json, small_config, smallest
+from seqshell.testing.check import Check, attempt, try_rule
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def failed(checks: Iterable[Check]) -> list[str]:
-    """Those that did not pass, a line each."""
+    """Return the failed checks, one line each."""
     return [str(check) for check in checks if not check.passed]
 
 
@@ -58,14 +58,18 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
         model = built(architecture, settings)
         return ""
 
-    checks = [tried("it is built from its settings", build_all)]
+    checks = [try_rule("it can be built from its settings", build_all)]
     if model is None:
         return checks
     if len(architecture.decoders) > 1:
         num_missing = len(architecture.decoders) - len(model.own)
-        seen = f"{num_missing} of {len(architecture.decoders)} cannot, and are not checked" if num_missing else ""
+        seen = (
+            f"{num_missing} of {len(architecture.decoders)} cannot be imported and are not checked"
+            if num_missing
+            else ""
+        )
         checks.append(Check("each of its decoders can be imported", seen, is_warning=True))
-    checks.append(tried("its config survives JSON", partial(survives_json, architecture, model.config)))
+    checks.append(try_rule("its config can be saved as JSON", partial(saved_as_json, architecture, model.config)))
     example = task_example(architecture.task).inputs()
     for rule, holds in rules_of(architecture, model):
         seen = attempt(partial(holds, model, example))
@@ -74,28 +78,28 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
 
 
 def check_sampler(sampler: type[Any]) -> list[Check]:
-    """Try the rules on a sampler's class, at its defaults and at the ends of each setting's range."""
-    return [tried(rule, holds) for rule, holds in sampler_rules(sampler)]
+    """Check a sampler's class, with its defaults and at the ends of each setting's range."""
+    return [try_rule(rule, holds) for rule, holds in sampler_rules(sampler)]
 
 
 def check_strategy(strategy: type[Any]) -> list[Check]:
-    """Try the rules on a strategy's class, at its defaults."""
-    return [tried(rule, holds) for rule, holds in strategy_rules(strategy)]
+    """Check a strategy's class, with its defaults."""
+    return [try_rule(rule, holds) for rule, holds in strategy_rules(strategy)]
 
 
 def check_tokenizer(tokenizer: type[Any]) -> list[Check]:
-    """Try the rules on a tokenizer's class, which learns from a small text."""
-    return [tried(rule, holds) for rule, holds in tokenizer_rules(tokenizer)]
+    """Check a tokenizer's class, trained on a small text."""
+    return [try_rule(rule, holds) for rule, holds in tokenizer_rules(tokenizer)]
 
 
 def check_command(command: Command) -> list[Check]:
-    """Try the rules on a command: the example in its help is run on a small model."""
-    return [tried(rule, holds) for rule, holds in command_rules(command)]
+    """Check a command: run the example in its help on a small model."""
+    return [try_rule(rule, holds) for rule, holds in command_rules(command)]
 
 
 def check_importer(importer: Any) -> list[Check]:
-    """Try the rules on an importer, which is given small files of rubbish."""
-    return [tried(rule, holds) for rule, holds in importer_rules(importer)]
+    """Check an importer, with small invalid files."""
+    return [try_rule(rule, holds) for rule, holds in importer_rules(importer)]
 
 
 KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
@@ -109,5 +113,5 @@ KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
 
 
 def check_offer(kind: str, offered: Any) -> list[Check]:
-    """The rules for something that a plugin offers. kind: one of KINDS."""
+    """Check something that a plugin offers. kind: one of KINDS."""
     return KINDS[kind](offered)

@@ -1,4 +1,4 @@
-"""The rules that hold for every Decoder of tokens or values: one of its own, or a torch module that the host wrapped."""
+"""The rules for every decoder: a plugin's own, or a torch module that the host wraps."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.strategies import Greedy
-from seqshell.testing.compare import apart, moment_apart
+from seqshell.testing.compare import difference, result_difference
 from seqshell.testing.examples import STEPS, VOCAB_SIZE, Example, Ids
 
-EQUAL = 1e-4  # a decoder against its module
+EQUAL = 1e-4  # allowed difference of a decoder and its module
 
 
 def shapes(decoder: Decoder, example: Example) -> str:
     state = first = example.start(decoder)
     for name, leaf in named_leaves(first):
         if leaf.shape[:1] != (example.batch,):
-            return (
-                f"{name} is {list(leaf.shape)} at first, where [{example.batch}, ...] is needed: the batch comes first"
-            )
+            return f"the initial {name} is {list(leaf.shape)} instead of [{example.batch}, ...]: the batch comes first"
     for column in example.columns:
         outputs, state = decoder.step(column, state)
-        wanted = (example.batch, *example.output)
-        fits = outputs.ndim == len(wanted) and all(
-            size in (None, seen) for seen, size in zip(outputs.shape, wanted, strict=True)
+        expected = (example.batch, *example.output)
+        fits = outputs.ndim == len(expected) and all(
+            size in (None, seen) for seen, size in zip(outputs.shape, expected, strict=True)
         )
         if not fits or not np.issubdtype(outputs.dtype, np.floating):
-            return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {['any' if size is None else size for size in wanted]} of floats"
+            shape = ["any" if size is None else size for size in expected]
+            return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {shape} of floats"
         if type(state) is not type(first):
-            return f"the state becomes a {type(state).__name__}"
+            return f"the type of the state changes to {type(state).__name__}"
         for (name, leaf), start in zip(named_leaves(state), leaves(first), strict=True):
             if leaf.shape[:1] != (example.batch,) or leaf.dtype != start.dtype:
-                return f"{name} is {list(leaf.shape)} of {leaf.dtype} after a step, {list(start.shape)} of {start.dtype} at first"
-    return moment_apart((outputs, rows(first, slice(1))), (outputs, example.rows(slice(1)).start(decoder)))
+                after, before = (f"{list(each.shape)} of {each.dtype}" for each in (leaf, start))
+                return f"{name} is {after} after a step, but {before} initially"
+    return result_difference((outputs, rows(first, slice(1))), (outputs, example.rows(slice(1)).start(decoder)))
 
 
-def pieces(decoder: Decoder, example: Example) -> str:
+def chunks(decoder: Decoder, example: Example) -> str:
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         texts, start = part.inputs, part.start(decoder)
         whole = decoder.feed(texts, start)
-        if seen := moment_apart(_in_two(decoder, part), whole):
-            return f"fed in two pieces: {seen}"
+        if seen := result_difference(_in_two_chunks(decoder, part), whole):
+            return f"in two chunks: {seen}"
         state = start
         for column in part.columns:
             outputs, state = decoder.step(column, state)
-        if seen := moment_apart((outputs, state), whole):
-            return f"read step by step: {seen}"
+        if seen := result_difference((outputs, state), whole):
+            return f"step by step: {seen}"
     return ""
 
 
-def rows_apart(decoder: Decoder, example: Example) -> str:
-    outputs, state = _in_two(decoder, example)
+def separate_rows(decoder: Decoder, example: Example) -> str:
+    outputs, state = _in_two_chunks(decoder, example)
     for index in range(example.batch):
         row = slice(index, index + 1)
-        if seen := moment_apart((outputs[row], rows(state, row)), _in_two(decoder, example.rows(row))):
-            return f"row {index} in the batch and alone: {seen}"
+        if seen := result_difference((outputs[row], rows(state, row)), _in_two_chunks(decoder, example.rows(row))):
+            return f"row {index} in the batch compared with alone: {seen}"
     return ""
 
 
@@ -74,31 +74,31 @@ def permuted(decoder: Decoder, example: Example) -> str:
     if example.steps > 1:
         _, state = decoder.feed(inputs[:, :-1], state)
     outputs, after = decoder.step(inputs[:, -1], state)
-    return moment_apart(decoder.step(inputs[order, -1], rows(state, order)), (outputs[order], rows(after, order)))
+    return result_difference(decoder.step(inputs[order, -1], rows(state, order)), (outputs[order], rows(after, order)))
 
 
-def unwritten(decoder: Decoder, example: Example) -> str:
+def unmodified(decoder: Decoder, example: Example) -> str:
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         start = part.start(decoder)
-        moments = start, decoder.feed(part.inputs, start)
-        before = map_leaves(np.copy, moments)
-        decoder.feed(part.inputs, moments[1][1])
-        decoder.step(part.inputs[:, 0], moments[1][1])
+        results = start, decoder.feed(part.inputs, start)
+        before = map_leaves(np.copy, results)
+        decoder.feed(part.inputs, results[1][1])
+        decoder.step(part.inputs[:, 0], results[1][1])
         decoder.step(part.inputs[:, 0], start)
-        for seen, expected in zip(moments, before, strict=True):
-            if apart_by := moment_apart((np.empty(0), seen), (np.empty(0), expected), limit=0):
-                return f"what an earlier call returned was written to: {apart_by}"
+        for seen, expected in zip(results, before, strict=True):
+            if changed := result_difference((np.empty(0), seen), (np.empty(0), expected), limit=0):
+                return f"a later call modified an earlier result: {changed}"
     return ""
 
 
-def replayed(decoder: Decoder, example: Example) -> str:
+def repeated(decoder: Decoder, example: Example) -> str:
     part = example.rows(slice(1))
     _, kept = decoder.feed(part.inputs, part.start(decoder))
-    read = _greedy if part.output == (VOCAB_SIZE,) else partial(_again, part)  # labels and values are not read
+    read = _greedy if part.output == (VOCAB_SIZE,) else partial(_again, part)  # labels and values cannot be fed back
     for first, second in zip(read(decoder, kept), read(decoder, kept), strict=True):
-        if seen := moment_apart(second, first, limit=0):
-            return f"read twice: {seen}"
+        if seen := result_difference(second, first, limit=0):
+            return f"the second time: {seen}"
     return ""
 
 
@@ -120,36 +120,38 @@ def beam_of_one(decoder: Decoder, example: Example) -> str:
 
 
 DECODER_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
-    "the outputs are those of the task, and the leaves of a state [B, ...] and always of one kind": shapes,
-    "the rows of a batch do not mix": rows_apart,
+    "outputs have the task's shape; the leaves of states are [B, ...] and keep their types": shapes,
+    "the rows of a batch do not affect each other": separate_rows,
     "permuted rows give permuted outputs and states": permuted,
-    "a state is not written to after it was returned": unwritten,
-    "a kept state that is read again gives the same bits": replayed,
+    "a returned state is never modified": unmodified,
+    "continuing twice from a state gives identical results": repeated,
 }
-CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in pieces equals reading at once": pieces}
+CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in chunks equals reading at once": chunks}
 # For models whose outputs are drawn from.
-DRAWING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"a beam of one is greedy": beam_of_one}
+DRAWING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
+    "a beam of width 1 equals greedy decoding": beam_of_one
+}
 
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
-    """The outputs of a decoder against those of its module; their states may be of different kinds."""
+    """Compare the outputs of a decoder with those of its module; their states may differ in type."""
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         state, expected_state = part.start(own), part.start(module)
-        if seen := apart(
+        if seen := difference(
             "outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL
         ):
-            return f"fed {batch} rows: {seen}"
+            return f"reading {batch} rows: {seen}"
         for column in part.columns:
             outputs, state = own.step(column, state)
             expected, expected_state = module.step(column, expected_state)
-            if seen := apart("outputs", outputs, expected, EQUAL):
-                return f"stepped with {batch} rows: {seen}"
+            if seen := difference("outputs", outputs, expected, EQUAL):
+                return f"stepping {batch} rows: {seen}"
     return ""
 
 
-def _in_two(decoder: Decoder, example: Example) -> tuple[NDArray[Any], State]:
-    """Read in two pieces, where there are two steps."""
+def _in_two_chunks(decoder: Decoder, example: Example) -> tuple[NDArray[Any], State]:
+    """Read the inputs in two chunks, if there are two steps."""
     state, middle = example.start(decoder), example.steps // 2
     if middle:
         _, state = decoder.feed(example.inputs[:, :middle], state)

@@ -79,6 +79,6 @@ class Example:
         return replace(smaller, sources=sources[:, : lengths.max()], lengths=lengths)
 
     def __str__(self) -> str:
-        """2 rows of 1 step [[9], [6]]."""
+        """Describe the example: 2 rows of 1 step [[9], [6]]."""
         read = f"{counted(self.batch, 'row')} of {counted(self.steps, 'step')} {np.round(self.inputs, 2).tolist()}"
         return f"{read}, sources {self.sources.tolist()}" if self.has_sources else read

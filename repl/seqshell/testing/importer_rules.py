@@ -1,4 +1,4 @@
-"""The rules that hold for every importer: it has a name, and makes no model and no fault of its own out of rubbish."""
+"""The rules for every importer: it has a name, and rejects invalid files."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import SeqshellError, reason_of
-from seqshell.testing.check import Found
+from seqshell.testing.check import Finding
 
 SAFETENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "  # without a tensor
 PICKLE, ZIP = b"\x80\x04K\x01.", b"PK\x03\x04"
-RUBBISH = (b"", b"\x00", b"{}", b"[]", b"null", b"\xff\xfe", b'{"weights": 7}', SAFETENSORS, PICKLE, ZIP)
+INVALID = (b"", b"\x00", b"{}", b"[]", b"null", b"\xff\xfe", b'{"weights": 7}', SAFETENSORS, PICKLE, ZIP)
 ENDINGS = (".bin", ".json", ".toml", ".txt", ".safetensors", ".pt", ".pth", ".npz", ".h5")
 
 
-def importer_rules(offered: Any) -> Iterator[tuple[str, Callable[[], str | Found]]]:
-    """Each rule in words, with the function that tries it and returns how it was broken and where, or nothing."""
-    yield "it can be called and has a name", partial(_declared, offered)
-    yield "a file that is not of its kind is None, or a SeqshellError of one line", partial(_refuses, offered)
+def importer_rules(offered: Any) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
+    """Yield each rule with a function that tries it and returns the failure, if any."""
+    yield "it is callable and has a name", partial(_declared, offered)
+    yield (
+        "for other files it returns None or raises a SeqshellError with a one-line message",
+        partial(_rejects, offered),
+    )
 
 
 def _declared(offered: Any) -> str:
@@ -28,27 +31,27 @@ def _declared(offered: Any) -> str:
     return (
         ""
         if callable(offered) and isinstance(name, str) and name
-        else f"it is a {type(offered).__name__} with the name {name!r:.40}"
+        else f"a {type(offered).__name__} with the name {name!r:.40}"
     )
 
 
-def _refuses(offered: Any) -> Found:
+def _rejects(offered: Any) -> Finding:
     with tempfile.TemporaryDirectory() as folder:
-        for content in RUBBISH:
+        for content in INVALID:
             for ending in ENDINGS:
                 path = Path(folder, f"model{ending}")
                 path.write_bytes(content)
                 for options in ({}, {"allow_pt": False, "tokenizer": {}, "settings": {}}):
                     if seen := _seen(offered, path, options):
-                        return Found(seen, f"{path.name} with the bytes {content!r}, options {options}")
-    return Found()
+                        return Finding(seen, f"{path.name} with content {content!r}, options {options}")
+    return Finding()
 
 
 def _seen(offered: Any, path: Path, options: dict[str, Any]) -> str:
     try:
         found = offered(path, options)
     except SeqshellError as error:
-        return f"an error of several lines: {error.message!r:.200}" if "\n" in error.message else ""
+        return f"a message of several lines: {error.message!r:.200}" if "\n" in error.message else ""
     except Exception as error:
         return reason_of(error)
-    return "" if found is None else f"a {type(found).__name__} was made of it"
+    return "" if found is None else f"it returned a {type(found).__name__}"

@@ -1,4 +1,4 @@
-"""The rules that hold for the torch module of a model beside those for decoders. Imports torch."""
+"""Further rules for the torch module of a model. Imports torch."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from seqshell.core.tokenizers import PAD
 from seqshell.host import resolve
 from seqshell.models import file
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.testing.compare import apart, moment_apart
+from seqshell.testing.compare import difference, result_difference
 from seqshell.testing.examples import VOCAB_SIZE, Example
 from seqshell.training.translation.loss import pair_loss
 
 
 def example_module(architecture: Architecture, config: Any) -> nn.Module:
-    """The module with seeded weights, each of them moved a little, so that a bias that starts at zero is not overlooked."""
+    """Build a module with seeded weights, slightly changed so that biases initialised to zero matter."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         module: nn.Module = resolve(architecture.model)(config)
         for weight in module.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
-        if hasattr(module, "count"):  # nothing counted, it would answer the same whatever it reads
-            module.count(torch.randint(VOCAB_SIZE, (100,)))  # type: ignore[operator]  # it is a method
+        if hasattr(module, "count"):  # without counts it gives the same output for all inputs
+            module.count(torch.randint(VOCAB_SIZE, (100,)))  # type: ignore[operator]  # a method
     return module
 
 
@@ -44,11 +44,11 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
 
 
 def every_step(module: nn.Module, decoder: Decoder, example: Example) -> str:
-    """decoder: the module, wrapped."""
+    """Compare the outputs at each step with those of the wrapped module, which reads up to this step."""
     outputs = _outputs(module, example)
     for length in range(1, example.steps + 1):
         expected, _ = decoder.feed(example.inputs[:, :length], example.start(decoder))
-        if seen := apart("outputs", outputs[:, length - 1], expected):
+        if seen := difference("outputs", outputs[:, length - 1], expected):
             return f"step {length}: {seen}"
     return ""
 
@@ -59,7 +59,7 @@ def whole_texts(module: nn.Module, example: Example) -> str:
         outputs, state = module(torch.from_numpy(example.inputs), start)
     if outputs.shape[:2] != (example.batch, 1):
         return f"outputs {list(outputs.shape)} instead of [{example.batch}, 1, ...]"
-    return "there are arrays in its state" if list(leaves((start, state))) else ""
+    return "its state contains arrays" if list(leaves((start, state))) else ""
 
 
 def saved(architecture: Architecture, config: Any, module: nn.Module, example: Example) -> str:
@@ -76,7 +76,7 @@ def saved(architecture: Architecture, config: Any, module: nn.Module, example: E
         weights = file.read(path)[1]
     again: nn.Module = resolve(architecture.model)(config).eval()
     again.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
-    return apart("outputs", _outputs(again, example), _outputs(module, example), limit=0)
+    return difference("outputs", _outputs(again, example), _outputs(module, example), limit=0)
 
 
 def learns(module: nn.Module, example: Example) -> str:
@@ -103,27 +103,29 @@ def observes(module: Any, example: Example) -> str:
         state = module.observe(torch.from_numpy(example.inputs), example.module_start(module))
     seen = map_leaves(lambda leaf: leaf.numpy(), state)
     decoder = TorchDecoder(module)
-    return moment_apart((np.empty(0), seen), (np.empty(0), decoder.feed(example.inputs, example.start(decoder))[1]))
+    return result_difference(
+        (np.empty(0), seen), (np.empty(0), decoder.feed(example.inputs, example.start(decoder))[1])
+    )
 
 
 def counts(module: nn.Module, example: Example) -> str:
-    """A module without gradients learns by counting a text."""
+    """A module without gradients is trained by counting a text."""
     before = _nats(module, example)
     again = copy.deepcopy(module)
-    again.count(torch.from_numpy(example.inputs.ravel()))  # type: ignore[operator]  # a module that is counted has it
+    again.count(torch.from_numpy(example.inputs.ravel()))  # type: ignore[operator]  # checked by the caller
     after = _nats(again, example)
-    return "" if after < before else f"{after:.3f} nats a token after counting, {before:.3f} before"
+    return "" if after < before else f"{after:.3f} nats per token after counting, {before:.3f} before"
 
 
 def target_padding(module: nn.Module, example: Example) -> str:
-    """Padding to the right of a target reaches neither an earlier logit nor the loss."""
+    """Padding to the right of a target affects neither earlier logits nor the loss."""
     if example.steps == 1:
-        return ""  # nothing of it is predicted
+        return ""  # no token is predicted
     padded = replace(example, inputs=np.pad(example.inputs, ((0, 0), (0, 4)), constant_values=PAD))
-    if seen := apart("logits", _outputs(module, padded)[:, : example.steps], _outputs(module, example)):
+    if seen := difference("logits", _outputs(module, padded)[:, : example.steps], _outputs(module, example)):
         return seen
     losses = [_loss(module, each) for each in (padded, example)]
-    # Each row alone is not padded at all.
+    # A row alone needs no padding.
     lengths = [max(2, example.steps - index) for index in range(example.batch)]
     alone = sum(
         _loss(module, replace(row, inputs=row.inputs[:, :length]))
@@ -133,18 +135,18 @@ def target_padding(module: nn.Module, example: Example) -> str:
     for index, length in enumerate(lengths):
         ragged[index, length:] = PAD
     together = _loss(module, replace(example, inputs=ragged))
-    return apart("loss", np.array([losses[0], together]), np.array([losses[1], alone]))
+    return difference("loss", np.array([losses[0], together]), np.array([losses[1], alone]))
 
 
 def _single_rows(example: Example) -> Iterator[Example]:
-    """Each row without the padding of its source."""
+    """Yield each row without the padding of its source."""
     for index, length in enumerate(example.lengths):
         row = example.rows(slice(index, index + 1))
         yield replace(row, sources=row.sources[:, :length])
 
 
 def _loss(module: nn.Module, example: Example) -> float:
-    """Summed nats of every token from the next one, padding left out."""
+    """Return the summed loss in nats, without padding."""
     sources, lengths, inputs = (
         torch.from_numpy(values) for values in (example.sources, example.lengths, example.inputs)
     )
@@ -153,7 +155,7 @@ def _loss(module: nn.Module, example: Example) -> float:
 
 
 def _nats(module: nn.Module, example: Example) -> float:
-    """Mean nats of every token but the first of each row."""
+    """Return the mean loss in nats, without the first token of each row."""
     outputs = torch.from_numpy(_outputs(module, example)[:, :-1])
     return float(functional.cross_entropy(outputs.flatten(0, 1), torch.from_numpy(example.inputs[:, 1:]).flatten()))
 

@@ -1,4 +1,4 @@
-"""Whole conversations in tests: lines in, events out, without a terminal, a home folder or the developer's own plugins."""
+"""Whole conversations in tests: lines in, events out, without terminal, home folder or installed plugins."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from seqshell.shell.shell import Shell
 
 
 def shell_for(model: Model | None = None, *, plugins: Sequence[ModuleType | Any] = (), seed: int = 0) -> Shell:
-    """A shell as scripts have it, with the built-in plugins, those given, and, when there is one, `model` open.
+    """Create a shell for scripts with the built-in plugins, `plugins`, and `model` open, if given.
 
-    PluginError when a plugin cannot be registered.
+    Raises PluginError if a plugin cannot be registered.
     """
     from seqshell.host import Policy
     from seqshell.host.builtin import load_registry
@@ -28,9 +28,9 @@ def shell_for(model: Model | None = None, *, plugins: Sequence[ModuleType | Any]
 def run(
     lines: Iterable[str], *, model: Model | None = None, plugins: Sequence[ModuleType | Any] = (), seed: int = 0
 ) -> list[Event]:
-    """Everything that happens while the lines are handled one after the other. The first that fails raises its SeqshellError.
+    """Run lines and return their events. Raises the SeqshellError of the first line that fails.
 
-    plugins: modules, or other objects with hook implementations. seqshell.testing.tiny_model() makes a model in no time.
+    plugins: modules or other objects with hook implementations. model: for instance tiny_model().
     """
     shell = shell_for(model, plugins=plugins, seed=seed)
     return [event for line in lines for event in shell.handle(line)]

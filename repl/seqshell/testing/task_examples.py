@@ -38,9 +38,10 @@ CHARACTERS = "".join(sorted("\n" + string.digits + string.ascii_letters + string
 
 @dataclass(frozen=True)
 class TaskExample:
-    """sizes: the fields of a config that the host fills in. inputs: makes the random inputs that the rules read. model: makes a tiny model.
+    """What the contract checks need for one task.
 
-    decoder_rules, module_rules: the rules for this task only, by what they require; those for torch modules are targets, imported with torch.
+    sizes: the fields of a config that the host fills in. inputs: makes random inputs. model: makes a tiny model.
+    decoder_rules, module_rules: the rules for this task only; those for torch modules are targets, imported with torch.
     """
 
     sizes: Mapping[str, int]
@@ -89,7 +90,7 @@ TRANSLATE = TaskExample(
     model=tiny_translation_model,
     decoder_rules={**DRAWING_RULES, **TRANSLATION_RULES},
     module_rules={
-        "padding of the target changes neither an earlier logit nor the loss": "seqshell.testing.module_rules:target_padding"
+        "padding the target changes neither earlier logits nor the loss": "seqshell.testing.module_rules:target_padding"
     },
 )
 CLASSIFY = TaskExample(
@@ -102,5 +103,5 @@ FORECAST = TaskExample(
     sizes={"num_features": NUM_FEATURES},
     inputs=_values,
     model=tiny_forecast_model,
-    module_rules={"observing gives the state that reading gives": "seqshell.testing.module_rules:observes"},
+    module_rules={"observe gives the same state as reading": "seqshell.testing.module_rules:observes"},
 )

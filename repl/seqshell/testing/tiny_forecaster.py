@@ -1,4 +1,4 @@
-"""Real forecasters that take microseconds, their weights drawn from a seed: an Elman network over values, as a model and as a checkpoint."""
+"""Small forecasters with seeded random weights: an Elman network over values, as a model and as a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from seqshell.core.state import State
 from seqshell.models.series_header import series_json
 from seqshell.testing.tiny_file import write_tiny
 
-EXAMPLE = (10.0, 10.5, 11.5, 11.0, 10.0, 9.5, 9.0, 9.5)  # observed, where the model has one column
+EXAMPLE = (10.0, 10.5, 11.5, 11.0, 10.0, 9.5, 9.0, 9.5)  # observed values of the first column
 
 
 class TinyForecaster:
-    """h = tanh(E x + U h); the point is x + R h for each step and column, and the quantiles lie around it at a distance that grows with
-    the steps. State: one float32 array [B, H]."""
+    """h = tanh(E x + U h); the point forecast is x + R h; the quantiles are further apart at later steps.
+
+    State: one float32 array [B, H].
+    """
 
     def __init__(
         self, num_features: int, horizon: int, num_quantiles: int = 1, hidden_size: int = 8, seed: int = 0
@@ -65,9 +67,9 @@ def tiny_forecast_model(
     mean: float = 10.0,
     std: float = 2.0,
 ) -> Model:
-    """A model that forecasts the series `columns`, all normalised by one mean and one standard deviation; it makes no sense of them.
+    """Create a model with random weights that forecasts `columns`, normalised by one mean and standard deviation.
 
-    horizon: the steps that it gives at once; 1: it is stepped on its own forecasts. quantiles: empty for the point alone.
+    horizon: steps per call; 1: it continues from its own forecasts. quantiles: empty for point forecasts.
     """
     decoder = TinyForecaster(len(columns), horizon, max(1, len(quantiles)), hidden_size, seed)
     series = _series(columns, horizon, quantiles, mean, std)
@@ -99,7 +101,7 @@ def tiny_forecast_checkpoint(
     about: str = "",
     examples: Sequence[str] = (),
 ) -> Path:
-    """Write the checkpoint of a small forecaster (the architecture `forecaster` of the plugin `forecaster`) without torch, and return its path."""
+    """Write a checkpoint of the architecture `forecaster`, without torch. Returns its path."""
     random = np.random.default_rng(seed)
     num_features, num_quantiles, size = len(columns), max(1, len(quantiles)), hidden_size
     outputs = horizon * num_features * num_quantiles
