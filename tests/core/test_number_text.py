@@ -134,3 +134,40 @@ def test_numbers_are_written_as_short_as_they_can_be():
         "1e+22",
         "0.30000000000000004",
     ]
+
+
+# Tables
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('d,x\n"a, b",5\n', [(5.0,)]),
+        ('"d","x"\n"2020","5"\n', [(5.0,)]),
+        ('x,d\n5,"he said ""no"", so"\n6,\n', [(5.0,), (6.0,)]),
+        ("d;x\n1;2\n", [(2.0,)]),
+        ("d,x\n,2\n", [(2.0,)]),
+        ("d\tx\n1\t7\n", [(7.0,)]),
+        ("x\n5\n6\n", [(5.0,), (6.0,)]),
+    ],
+)
+def test_the_columns_of_a_series_are_read_from_a_table(text, rows):
+    assert read_rows(text, ("x",)) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"Month","x"\n', 'there are no rows below the names of the columns: "Month","x"'),
+        ("x", "there are no rows below the names of the columns: x"),
+        ("d,x\n1,2,3\n", "line 2 has 3 cells, and the first line names 2 columns"),
+        ('d,x\n"5\n', "line 2 has 1 cell, and the first line names 2 columns"),
+        ('d,x\n1,"1,234"\n', "'1,234' is no number (line 2, column x)"),
+    ],
+)
+def test_a_table_without_rows_of_the_series_is_refused(text, message):
+    with pytest.raises((UsageError, VocabularyError)) as raised:
+        read_rows(text, ("x",))
+    assert raised.value.message == message
+    positions = getattr(raised.value, "positions", ())
+    assert "".join(text[place] for place in positions or ()) in message
