@@ -242,7 +242,7 @@ OUTER = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
         ),
         (
             GRU | {"encoder.weight": (8, 5), "decoder.weight": (8, 6)},
-            "the weights are for 8 tokens, and the char tokenizer has 7",
+            "the weights are for 8 tokens, but the char tokenizer has 7",
         ),
     ],
 )
@@ -256,18 +256,21 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the weights do not say which 7 tokens they are for: --map MAP.toml does, with [tokenizer]"),
+        ("", "the file does not name its 7 tokens; write --map MAP.toml with [tokenizer]"),
         ("=", "map.toml is not TOML"),
         ("tokenizer = 3", "map.toml: tokenizer is a table, [tokenizer] with its keys below it, not 3"),
         ("[tokenizer]", 'char needs one of vocabulary = "abc..."'),
         (
             '[tokenizer]\nvocabulary = "aa"',
-            "[tokenizer] of a map: the character tokenizer needs a vocabulary of different characters",
+            "[tokenizer] of the map: the character tokenizer needs a vocabulary of different characters",
         ),
         ('[tokenizer]\nname = "nope"', "it needs the tokenizer 'nope', which no plugin offers"),
         ('[tokenizer]\nfile = "nope"', "cannot read nope: No such file"),
-        ('[tokenizer]\nfile = "map.toml"', "map.toml is no JSON"),
-        ('[tokenizer]\nfile = "words.json"', "words.json: the token 1 is 'the', and char has single characters"),
+        ('[tokenizer]\nfile = "map.toml"', "map.toml is not JSON"),
+        (
+            '[tokenizer]\nfile = "words.json"',
+            "words.json: the token 1 is 'the', but the char tokenizer has single characters",
+        ),
         ('[tokenizer]\nfile = "gap.json"', "gap.json: the characters' numbers must be 0 to 1, each once"),
         (MAP + "[defaults]\nmax_tokens = true", "[defaults] max_tokens = True"),
         (MAP + "[weight]", "'weight' is not a map key of the importer state_dict; available: weights, config"),
@@ -359,12 +362,12 @@ def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path)
     for arguments, code, message in (
         (["nope.pt"], 2, "no file 'nope.pt'"),
         (["rubbish.safetensors"], 3, "rubbish.safetensors: not a readable safetensors file"),
-        (["notes.txt"], 2, "notes.txt is no model file that seqshell knows: no importer does (state_dict)"),
+        (["notes.txt"], 2, "no importer accepts notes.txt; available: state_dict"),
         (["."], 2, "--out NAME"),
         (["int.safetensors", "--map", "map.toml"], 3, "int.safetensors: rnn.weight_ih_l0 is of type int8"),
         (["nan.safetensors", "--map", "map.toml"], 3, "has values that are not finite in float32"),
         (["ours.safetensors"], 2, "this is already a seqshell checkpoint; open it with"),
-        (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the file that is imported"),
+        (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the imported file itself"),
         (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "invalid name"),
         (["whole.safetensors", "--map", "nope.toml"], 2, "cannot read nope.toml"),
     ):
@@ -377,7 +380,7 @@ def test_an_existing_model_is_replaced_only_if_out_names_it(capsys):
     save("whole.safetensors", GRU | OUTER)
     arguments = ["whole.safetensors", "--map", "map.toml"]
     assert run(capsys, *arguments)[0] == 0
-    assert "you have a model whole already: --out NAME chooses another name" in run(capsys, *arguments)[2]
+    assert "you already have a model whole: --out NAME chooses another name" in run(capsys, *arguments)[2]
     assert run(capsys, *arguments, "--out", "whole")[0] == 0
 
 

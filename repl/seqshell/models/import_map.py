@@ -1,15 +1,15 @@
-"""MAP.toml: what a file of weights does not say of itself. Here are the keys that hold for every importer; the others are the importers' own.
+"""MAP.toml describes what a file of weights does not contain. These keys apply to every importer; importers may define others.
 
-    importer = "state_dict"         # only this one is asked
+    importer = "state_dict"         # use only this one
     about = "..."                   # for /info
 
-    [tokenizer]                     # of what the model reads and writes, without the specials that a text may not hold
-    name = "char"                   # char, byte, or one of a plugin's; char when it is left out
-    vocabulary = "\n !',abc"        # char: the characters by their numbers; or instead of it
+    [tokenizer]                     # of the model's input and output, without special tokens
+    name = "char"                   # char (default), byte, or one from a plugin
+    vocabulary = "\n !',abc"        # char: the characters in order; or instead of it
     file = "vocab.json"             #   a JSON list of them, or object of character -> number
     text = "input.txt"              #   the training text, whose characters in code point order are the vocabulary
 
-    [defaults]                      # how the model wants to be used
+    [defaults]                      # the model's default settings
     sampler = "temperature=0.8"
 
 Paths are relative to the map.
@@ -34,7 +34,7 @@ DEFAULTS = {"sampler": str, "strategy": str, "max_tokens": int}
 
 
 def read_map(path: Path) -> dict[str, Any]:
-    """The tables of a MAP.toml, those that hold for every importer checked. UsageError names what is wrong."""
+    """Read a MAP.toml and check the keys above. Raises UsageError that says what is wrong."""
     try:
         tables = tomllib.loads(_text(path).removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
@@ -46,19 +46,19 @@ def read_map(path: Path) -> dict[str, Any]:
     for key, value in tables.get("defaults", {}).items():
         if key not in DEFAULTS or type(value) is not DEFAULTS[key]:
             raise UsageError(
-                f"{path.name}: [defaults] {key} = {value!r:.60}; there is {', '.join(DEFAULTS)}: two texts and a whole number"
+                f"{path.name}: invalid [defaults] {key} = {value!r:.60}; it may have {', '.join(DEFAULTS)}: two texts and a whole number"
             )
     return tables
 
 
 def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) -> Tokenizer:
-    """The tokenizer that [tokenizer] describes. folder: in which its paths begin. UsageError says what it lacks."""
+    """Build the tokenizer that [tokenizer] describes. folder: for relative paths. Raises UsageError that says what is missing."""
     data = {"name": "char", **table}
     sources = [key for key in ("vocabulary", "file", "text") if key in data]
     if data["name"] == "char":
         if len(sources) != 1:
             raise UsageError(
-                '[tokenizer] of a map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"'
+                '[tokenizer] of the map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"'
             )
         if sources == ["text"]:
             data["vocabulary"] = "".join(sorted(set(_text(_path(folder, data.pop("text"))))))
@@ -67,34 +67,34 @@ def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) ->
     try:
         return read_tokenizer(data, registry)
     except CheckpointError as error:
-        raise UsageError(f"[tokenizer] of a map: {error.message}") from None
+        raise UsageError(f"[tokenizer] of the map: {error.message}") from None
 
 
 def _characters(path: Path) -> str:
-    """The characters of a JSON list or object by number."""
+    """Read the characters, in order, from a JSON list or object."""
     try:
         found = json.loads(_text(path))
     except (ValueError, RecursionError):
         raise UsageError(
-            f"{path.name} is no JSON: a list of characters, or an object of character -> number, is needed"
+            f"{path.name} is not JSON; it must be a list of characters or an object of character -> number"
         ) from None
     if isinstance(found, dict):
         if sorted(found.values(), key=repr) != sorted(range(len(found)), key=repr):
             raise UsageError(f"{path.name}: the characters' numbers must be 0 to {len(found) - 1}, each once")
         found = sorted(found, key=found.__getitem__)
     if not isinstance(found, list) or not found:
-        raise UsageError(f"{path.name} holds neither a list of characters nor an object of character -> number")
+        raise UsageError(f"{path.name} must be a list of characters or an object of character -> number")
     for number, token in enumerate(found):
         if not isinstance(token, str) or len(token) != 1:
             raise UsageError(
-                f"{path.name}: the token {number} is {token!r:.40}, and char has single characters; a plugin may offer others"
+                f"{path.name}: the token {number} is {token!r:.40}, but the char tokenizer has single characters; a plugin may offer others"
             )
     return "".join(found)
 
 
 def _path(folder: Path, word: Any) -> Path:
     if not isinstance(word, str) or not word:
-        raise UsageError(f"[tokenizer] of a map: {word!r:.60} is no path")
+        raise UsageError(f"[tokenizer] of the map: {word!r:.60} is not a path")
     return folder / Path(word).expanduser()
 
 

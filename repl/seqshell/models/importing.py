@@ -1,4 +1,4 @@
-"""From another program's file to a checkpoint: the importers are asked, and what one of them gives is built, compared and written."""
+"""Import a file of another program as a checkpoint: find an importer that reads it, build the model, check it and save it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
     from seqshell.host import Registry
 
-BYTES = 256  # so many tokens are bytes where nothing else is said
+BYTES = 256  # a vocabulary of this size is one of bytes, unless a map says otherwise
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A checkpoint that was written, whose importer read the file, and the model that it found there."""
+    """The path of the new checkpoint, the name of the importer, and the model that it read."""
 
     path: Path
     importer: str
@@ -45,9 +45,10 @@ def import_model(
     allow_pt: bool = False,
     warn: Callable[[str], None],
 ) -> Imported:
-    """Write the checkpoint of a foreign file. out: a name or path; None: the file's own name, which must be free.
+    """Save the model in a file of another program as a checkpoint.
 
-    warn: told of importers that failed and were passed over. SeqshellErrors say what is wrong with the file, or what its map must say.
+    out: a name or path; None: the file's own name, which must be free. warn: called with a message for each importer that failed and was
+    skipped. Raises a SeqshellError that says what is wrong with the file, or what its map must contain.
     """
     if not path.exists():
         raise UsageError(f"no file {str(path)!r}")
@@ -58,7 +59,7 @@ def import_model(
     architecture: Architecture = registry.lookup("architecture", model.architecture)
     if architecture.task != model.task:
         raise CheckpointError(
-            f"the importer {importer} gives a model for the task {model.task}, and {model.architecture} is for {architecture.task}"
+            f"the importer {importer} returned a model for the task {model.task}, but {model.architecture} is for {architecture.task}"
         )
     config = read_config(architecture, model.config)
     _check_size(model.tokenizer, config, parts_of(architecture.task).vocab_field)
@@ -82,15 +83,17 @@ def import_model(
 
 
 def _target(path: Path, out: str | None) -> Path:
-    """Where to write. UsageError when it is the file that is read, or when nobody chose a name that is taken."""
+    """Return the path to write. Raises UsageError if it is the imported file, or if it exists and was not given explicitly."""
     if out is None and not NAME.fullmatch(path.stem):
-        raise UsageError(f"{path.stem!r} cannot be the name of a model: --out NAME chooses one")
+        raise UsageError(f"{path.stem!r} is not a valid model name; choose one with --out NAME")
     target = paths.place(out if out is not None else path.stem, "models")
     if target.exists() and target.samefile(path):
-        raise UsageError(f"--out {out} is the file that is imported; a name puts the checkpoint among your models")
+        raise UsageError(
+            f"--out {out} is the imported file itself; with a name, the checkpoint is saved in your models folder"
+        )
     if out is None and target.exists():
         raise UsageError(
-            f"you have a model {path.stem} already: --out NAME chooses another name, --out {path.stem} replaces it"
+            f"you already have a model {path.stem}: --out NAME chooses another name, --out {path.stem} replaces it"
         )
     return target
 
@@ -98,7 +101,7 @@ def _target(path: Path, out: str | None) -> Path:
 def _read(
     path: Path, options: Mapping[str, Any], registry: Registry, warn: Callable[[str], None]
 ) -> tuple[str, ForeignModel]:
-    """The first importer that knows the file, and what it made of it. Those of plugins are asked first, since they are the more particular."""
+    """Return the first importer that accepts the file, and the model. Importers of plugins come first: they are more specific."""
     wanted = options.get("importer")
     if wanted is not None:
         registry.lookup("importer", wanted)
@@ -117,12 +120,13 @@ def _read(
             continue
         if found is not None:
             return name, found
-    asked = f"the importer {wanted} does" if wanted else f"no importer does ({', '.join(names) or 'there is none'})"
-    raise UsageError(f"{path.name} is no model file that seqshell knows: {asked}")
+    if wanted:
+        raise UsageError(f"the importer {wanted} does not accept {path.name}")
+    raise UsageError(f"no importer accepts {path.name}; available: {', '.join(names) or 'none'}")
 
 
 def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) -> ForeignModel | None:
-    """What one importer says. Its SeqshellErrors are about the file; whatever else it raises is its own fault, a PluginError."""
+    """Ask one importer. Its SeqshellErrors are about the file; any other exception becomes a PluginError."""
     info = registry.plugin(registry.owner("importer", name))
     importer = registry.importers[name]
 
@@ -135,7 +139,7 @@ def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) 
             raise PluginError(f"it returned a {type(found).__name__}, not a seqshell.ForeignModel or None")
         return found
 
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no part of the result
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not part of the result
         doing = f"the importer {name} failed at {path.name}"
         answer: ForeignModel | SeqshellError | None = guarded(
             read, plugin=info.name, distribution=info.distribution, doing=doing
@@ -146,7 +150,7 @@ def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) 
 
 
 def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, registry: Registry) -> ForeignModel:
-    """The model with what the map says of it; the map's word counts."""
+    """Add what the map says about the model; it overrides the file."""
     tokenizer = model.tokenizer
     if "tokenizer" in tables:
         tokenizer = map_tokenizer(tables["tokenizer"], folder, registry)
@@ -161,13 +165,13 @@ def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, regi
 
 
 def _guessed_tokenizer(model: ForeignModel, registry: Registry) -> Tokenizer:
-    """Bytes, where there are as many tokens as there are bytes."""
+    """Return the byte tokenizer if the vocabulary has the size of one. Raises UsageError otherwise."""
     size = model.config.get("vocab_size")
     if size == BYTES:
         tokenizer: Tokenizer = registry.tokenizers["byte"]()
         return tokenizer
     raise UsageError(
-        f"the weights do not say which {size} tokens they are for: --map MAP.toml does, with [tokenizer] and below it "
+        f"the file does not name its {size} tokens; write --map MAP.toml with [tokenizer] and below it "
         'vocabulary = "abc...", file = "vocab.json" or text = "input.txt"'
     )
 
@@ -175,4 +179,4 @@ def _guessed_tokenizer(model: ForeignModel, registry: Registry) -> Tokenizer:
 def _check_size(tokenizer: Tokenizer | None, config: Any, key: str) -> None:
     size = getattr(config, key, None)
     if tokenizer is not None and size is not None and tokenizer.size != size:
-        raise UsageError(f"the weights are for {size} tokens, and the {tokenizer.name} tokenizer has {tokenizer.size}")
+        raise UsageError(f"the weights are for {size} tokens, but the {tokenizer.name} tokenizer has {tokenizer.size}")

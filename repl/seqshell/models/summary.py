@@ -1,15 +1,12 @@
-"""A model in one line, told from its checkpoint's header alone: `shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats`."""
+"""Summarise a model in one line from its checkpoint's header: `shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # what a token of each tokenizer is
-PROTOCOLS = (
-    "blocks256",
-    "carry",
-)  # of the figures that a language model was measured by; the first that is there is told
+UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # by tokenizer
+PROTOCOLS = ("blocks256", "carry")  # of a language model's metrics; the first one present is shown
 
 
 def title(name: str, header: Mapping[str, Any], *, metric: bool = True) -> str:
@@ -26,23 +23,19 @@ def title(name: str, header: Mapping[str, Any], *, metric: bool = True) -> str:
     layers, hidden = config.get("num_layers"), config.get("hidden_size")
     size = f"{layers}x{hidden}" if isinstance(layers, int) and isinstance(hidden, int) else ""
     what = " ".join(filter(None, (unit, architecture.upper() if len(architecture) <= 4 else architecture, size)))
-    figures = (
-        what,
-        _parameters(header.get("parameters")),
-        _figure(header.get("provenance", {})) if metric else "",
-    )
-    told = ", ".join(filter(None, figures))
-    return f"{name}: {told}" if told else name
+    quality = _metric(header.get("provenance", {})) if metric else ""
+    summary = ", ".join(filter(None, (what, _parameters(header.get("parameters")), quality)))
+    return f"{name}: {summary}" if summary else name
 
 
 def about(header: Mapping[str, Any]) -> str:
-    """The sentence that says what the model does with a line; empty when the checkpoint has none."""
+    """Return the sentence that says what the model does with a line; empty if the checkpoint has none."""
     text = header.get("about", "")
     return text.strip() if isinstance(text, str) else ""
 
 
 def direction(name: str, header: Mapping[str, Any]) -> str:
-    """What a model translates from and into: `english -> french`; from its name where the checkpoint does not tell."""
+    """Return what a model translates from and into, `english -> french`, from the checkpoint's languages or else from its name."""
     languages = header.get("languages")
     if (
         isinstance(languages, list)
@@ -54,7 +47,7 @@ def direction(name: str, header: Mapping[str, Any]) -> str:
 
 
 def examples(header: Mapping[str, Any]) -> tuple[str, ...]:
-    """Lines to try, as the checkpoint gives them."""
+    """Return the checkpoint's example lines."""
     found = header.get("examples") or header.get("defaults", {}).get("examples") or ()
     return tuple(line for line in found if isinstance(line, str) and line)
 
@@ -68,7 +61,7 @@ def _parameters(number: Any) -> str:
     return f"{number} parameters"
 
 
-def _figure(provenance: Mapping[str, Any]) -> str:
+def _metric(provenance: Mapping[str, Any]) -> str:
     metrics = provenance.get("metrics", {})
     metrics = metrics if isinstance(metrics, Mapping) else {}
     if _is_number(metrics.get("bleu")):
