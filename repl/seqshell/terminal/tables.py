@@ -62,7 +62,7 @@ def draw_top(printer: Printer, top: Top) -> None:
 
 
 def draw_score(printer: Printer, score: Score) -> None:
-    """Draw the text coloured by surprisal, a table of its tokens (of a long text, the most surprising), and the totals."""
+    """Draw the text coloured by surprisal, a table of its tokens (the most surprising ones), and the totals."""
     from rich.table import Table as Grid
 
     printer.fresh_line()

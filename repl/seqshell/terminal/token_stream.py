@@ -122,7 +122,7 @@ class TokenStream:
             self.printer.fresh_line()
 
     def _append(self, *notes: str) -> None:
-        """Draw the first note after the last character or, if it does not fit, the longest possible on the next line."""
+        """Draw the first note after the last character or, if it does not fit, the first that fits on the next line."""
         printer = self.printer
         if printer.column:
             mark = "▌" if printer.unicode else "|"

@@ -43,9 +43,9 @@ def failed(checks: Iterable[Check]) -> list[str]:
 
 
 def check_architecture(architecture: Architecture, config: Mapping[str, Any] | None = None) -> list[Check]:
-    """Build a model, its weights drawn from a seed, and try the rules on its module, as the host wraps it, and on its own decoder.
+    """Build a model with seeded random weights and check its module, as the host wraps it, and its own decoders.
 
-    config: settings to build it with instead of small ones; sizes of vocabularies may only be larger than those of the task's example. Imports torch.
+    config: settings instead of small ones; vocabularies must not be smaller than in the task's example. Imports torch.
     """
     model: Built | None = None
 

@@ -1,4 +1,4 @@
-"""The inputs of the contract checks: a few rows of ids or values, and for translation models the sources that they start from."""
+"""The inputs of the contract checks: a few rows of ids or values, and for translation models their sources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ids = NDArray[np.int64]
 class Example:
     """A batch of inputs.
 
-    inputs: ids [B, T], or values [B, T, F]. sources, lengths: for translation models, [B, S] padded right and [B]; else empty.
+    inputs: ids [B, T], or values [B, T, F]. sources, lengths: for translation models, [B, S] padded right and [B].
     output: the shape of a row's outputs at a step, None where the model chooses.
     """
 

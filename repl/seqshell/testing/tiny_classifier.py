@@ -21,8 +21,10 @@ LABELS = ("cat", "dog", "bird")
 
 
 class TinyClassifier(TinyDecoder):
-    """The same network with C labels in place of the vocabulary; logits = R h. causal=False: h is the mean of a network that reads the text
-    forwards and the same one that reads it backwards, and there is no state."""
+    """The same network with C labels instead of the vocabulary; logits = R h.
+
+    causal=False: h is the mean of reading the text forwards and backwards, and there is no state.
+    """
 
     def __init__(
         self, vocab_size: int, num_classes: int, hidden_size: int = 8, seed: int = 0, *, causal: bool = True
@@ -32,7 +34,7 @@ class TinyClassifier(TinyDecoder):
         self.causal = causal
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """[batch_size, H] zeros, or () where a text is read at once."""
+        """[batch_size, H] zeros; () if causal is False."""
         return super().initial_state(batch_size) if self.causal else ()
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -62,7 +64,7 @@ def tiny_classification_model(
     causal: bool = True,
     tokenizer: Tokenizer | None = None,
 ) -> Model:
-    """A model that labels texts of the characters of `vocabulary`, or of the ids of another tokenizer with specials; it makes no sense of them.
+    """Create a classifier of texts over the characters of `vocabulary`, or over another tokenizer with specials.
 
     causal=False: it reads a text as a whole.
     """
@@ -85,8 +87,7 @@ def tiny_classification_checkpoint(
     about: str = "",
     examples: Sequence[str] = (),
 ) -> Path:
-    """Write the checkpoint of a small model that labels texts of these characters (the architecture `classifier` of the plugin `classifier`,
-    or `bidirectional_classifier`) without torch, and return its path."""
+    """Write a checkpoint of `classifier` or `bidirectional_classifier`, without torch. Returns its path."""
     random = np.random.default_rng(seed)
     tokenizer, size = CharTokenizer(vocabulary, specials=True), hidden_size
     parts = ["recurrent.0"] if causal else ["recurrent.0.ahead.0", "recurrent.0.back.0"]

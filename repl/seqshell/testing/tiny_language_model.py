@@ -44,7 +44,7 @@ class TinyDecoder:
 def tiny_model(
     vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None
 ) -> Model:
-    """A language model over the characters of `vocabulary`, or over the ids of another tokenizer."""
+    """Create a language model over the characters of `vocabulary`, or over another tokenizer's ids."""
     tokenizer = tokenizer or CharTokenizer(vocabulary)
     decoder = TinyDecoder(tokenizer.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{tokenizer.to_json()} {seed} {hidden_size}".encode()).hexdigest()
@@ -69,7 +69,7 @@ def tiny_checkpoint(
     about: str = "",
     examples: Sequence[str] = (),
 ) -> Path:
-    """Write the checkpoint of such a network (the architecture `rnn` of the plugin `recurrent`) without torch, and return its path."""
+    """Write a checkpoint of the architecture `rnn`, without torch. Returns its path."""
     random = np.random.default_rng(seed)
     size = len(vocabulary)
     weights = {

@@ -22,7 +22,7 @@ TARGET = "je tu aime vois le la chat chien ."
 
 
 class TinyState(NamedTuple):
-    """hidden [B, H]; encoded [B, S, H] and mask [B, S], constant; attention [B, S]: the weights of the last step, zeros before the first."""
+    """hidden [B, H]; encoded [B, S, H] and mask [B, S] are constant; attention [B, S] is that of the last step."""
 
     hidden: NDArray[np.float32]
     encoded: NDArray[np.float32]
@@ -31,14 +31,14 @@ class TinyState(NamedTuple):
 
 
 class TinyTranslator:
-    """An Elman network over the source, and one over the target that attends to it: weights softmax(4 encoded . h), logits = R (h + context)."""
+    """Elman encoder, and Elman decoder with attention: weights softmax(4 encoded . h), logits = R (h + context)."""
 
     def __init__(self, source_size: int, target_size: int, hidden_size: int = 8, seed: int = 0) -> None:
         self.encoder = TinyDecoder(source_size, hidden_size, seed)
         self.decoder = TinyDecoder(target_size, hidden_size, seed + 1)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """The encoding of EOS alone."""
+        """The encoding of a source with only EOS."""
         return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
@@ -68,7 +68,7 @@ class TinyTranslator:
 
 
 def tiny_translation_model(source: str = SOURCE, target: str = TARGET, *, seed: int = 0, hidden_size: int = 8) -> Model:
-    """A translation model over the words of `source` and `target`; it makes no sense of them."""
+    """Create a translation model with random weights over the words of `source` and `target`."""
     reads, writes = (_words(text.split()) for text in (source, target))
     decoder = TinyTranslator(reads.size, writes.size, hidden_size, seed)
     fingerprint = hashlib.sha256(f"{source}\n{target}\n{seed} {hidden_size}".encode()).hexdigest()
@@ -86,8 +86,7 @@ def tiny_translation_checkpoint(
     about: str = "",
     examples: Sequence[str] = (),
 ) -> Path:
-    """Write the checkpoint of a small translation model (the architecture `attention_seq2seq` of the plugin `seq2seq`) without torch, and
-    return its path."""
+    """Write a checkpoint of the architecture `attention_seq2seq`, without torch. Returns its path."""
     random = np.random.default_rng(seed)
     reads, writes, size = _words(source.split()), _words(target.split()), hidden_size
     shapes = {

@@ -1,0 +1,22 @@
+"""The printer: the number of colours, and the column of the cursor."""
+
+from seqshell.terminal.printer import colours_wanted
+
+
+def test_the_number_of_colours_depends_on_the_option_and_the_terminal():
+    assert colours_wanted("auto", {"TERM": "xterm-256color"}) == 256
+    assert colours_wanted("auto", {"TERM": "xterm"}) == 16
+    assert colours_wanted("auto", {"TERM": "xterm", "NO_COLOR": "1"}) == 0
+    assert colours_wanted("always", {"TERM": "xterm", "NO_COLOR": "1"}) == 16
+    assert colours_wanted("never", {"TERM": "xterm-256color"}) == 0
+    assert colours_wanted("always", {"TERM": "dumb"}) == -1
+
+
+def test_the_column_is_tracked_over_wide_characters_tabs_and_wraps(new_printer):
+    printer = new_printer(width=20)
+    printer.write("日\ta")
+    assert printer.column == 9
+    printer.write("x" * 15)
+    assert printer.column == 4
+    printer.fresh_line()
+    assert printer.column == 0
