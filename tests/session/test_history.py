@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from seqshell import UsageError, VocabularyError
+from seqshell import Session, UsageError, VocabularyError
+from seqshell.core.errors import PluginError
+from seqshell.testing import tiny_model
 
 # Undo, redo and rewind
 
@@ -139,6 +141,34 @@ def test_a_reseed_with_an_unknown_character_changes_nothing(session):
         session.reseed("aX")
 
     assert session.text().text == "abc"
+
+
+def test_a_failing_reseed_changes_nothing_not_even_the_turn():
+    model = tiny_model()
+    feed, fails = model.decoder.feed, []
+
+    def failing(inputs, state):
+        if fails:
+            raise MemoryError
+        return feed(inputs, state)
+
+    model.decoder.feed = failing
+    session = Session(model)
+    session.feed("abc")
+    here = session.here
+    fails.append(True)
+    with pytest.raises(PluginError, match="MemoryError"):
+        session.reseed("de")
+    assert session.here is here
+
+    list(session.generate(3))  # answers the text that was fed before
+    assert session.undo().position == 0
+
+
+def test_an_interrupt_while_nothing_runs_does_not_shorten_a_reseed(session):
+    session.interrupt()
+
+    assert session.reseed("abc").position == 3
 
 
 def test_the_tail_is_the_last_two_lines(session):
