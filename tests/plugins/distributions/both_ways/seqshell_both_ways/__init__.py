@@ -13,6 +13,6 @@ def seqshell_architectures():
         config="seqshell_both_ways.config:Config",
         model="seqshell_both_ways.model:SelfAttentive",
         decoder="seqshell_both_ways.decoder:SelfAttentiveDecoder",
-        summary="reads a text from both ends and looks at several of its places (Lin et al. 2017)",
+        summary="bidirectional GRU with self-attention (Lin et al. 2017)",
         causal=False,
     )

@@ -1,4 +1,4 @@
-"""The classifier in numpy, for answers without torch; equal to `model`."""
+"""The classifier in numpy; the same values as the torch model in `model`."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class SelfAttentiveDecoder:
         return self.feed(inputs[:, None], state)
 
     def feed(self, inputs, state):
-        """inputs: [B, T], padded right. Returns logits [B, C], ()."""
+        """inputs: [B, T], padded on the right. Returns logits [B, C], ()."""
         lengths = np.maximum((inputs != PAD).sum(1), 1)
         outputs = self.encoder(inputs, lengths).outputs  # [B, T, 2H]
         scores = self.scores(np.tanh(self.inner(outputs)))  # [B, T, R]

@@ -1,4 +1,4 @@
-"""The classifier in torch. `decoder` is the same in numpy."""
+"""The self-attentive classifier in torch (Lin et al. 2017, https://arxiv.org/abs/1703.03130, equations 5 and 6)."""
 
 import torch
 from torch import nn
@@ -8,19 +8,19 @@ from seqshell import PAD
 
 
 class SelfAttentive(nn.Module):
-    """Embedding, GRU layers in both directions, R looks at their outputs, linear read-out of all looks beside each other.
+    """Embedding, bidirectional GRU layers, R looks at their outputs, linear read-out of the concatenated looks.
 
-    A look is a mean over time with the weights softmax(v_r . tanh(W h_t)) (equations 5 and 6). State: ().
+    Look r is the mean over time with the weights softmax(v_r . tanh(W h_t)). State: ().
     """
 
     def __init__(self, config):
         super().__init__()
         self.config, size = config, 2 * config.hidden_size
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
-        # One module a layer, so that seqshell.layers.read_encoder finds the weights by their names.
-        inputs = [config.embed_size] + [size] * (config.num_layers - 1)
+        # One module per layer, so that seqshell.layers.read_encoder finds the weights by their names.
+        sizes = [config.embed_size] + [size] * (config.num_layers - 1)
         self.encoder = nn.ModuleList(
-            nn.GRU(each, config.hidden_size, batch_first=True, bidirectional=True) for each in inputs
+            nn.GRU(inputs, config.hidden_size, batch_first=True, bidirectional=True) for inputs in sizes
         )
         self.inner = nn.Linear(size, config.attention_size, bias=False)
         self.scores = nn.Linear(config.attention_size, config.num_looks, bias=False)
@@ -31,7 +31,7 @@ class SelfAttentive(nn.Module):
         return ()
 
     def forward(self, tokens, state):
-        """tokens: [B, T], padded right. Returns logits [B, 1, C], ()."""
+        """tokens: [B, T], padded on the right. Returns logits [B, 1, C], ()."""
         lengths = (tokens != PAD).sum(1).clamp_min(1)
         hidden = self.dropout(self.embedding(tokens))
         for layer in self.encoder:

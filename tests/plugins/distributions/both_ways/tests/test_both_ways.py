@@ -23,7 +23,7 @@ def module():
 
 @pytest.fixture
 def model(module, tmp_path):
-    """The same, saved as a checkpoint and opened again; it reads the characters a to g."""
+    """The same model with the characters a to g, saved as a checkpoint and opened."""
     registry = shell_for(plugins=[seqshell_both_ways]).registry
     path = seqshell.save_checkpoint(
         tmp_path / "orders.safetensors",
@@ -41,13 +41,12 @@ def decoder_of(module):
 
 
 @pytest.mark.parametrize("config", [{}, {"num_layers": 1, "num_looks": 1}, {"dropout": 0.5, "num_looks": 5}])
-def test_it_keeps_the_contract(config):
+def test_the_architecture_passes_all_checks(config):
     sizes = {"embed_size": 6, "hidden_size": 5, "attention_size": 4}
     assert not failed(check_architecture(ARCHITECTURE, {**sizes, **config}))
 
 
-def test_a_look_is_a_mean_of_what_both_directions_say(module):
-    """With scores of zero every token weighs the same."""
+def test_with_equal_scores_a_look_is_the_mean_of_the_outputs(module):
     with torch.no_grad():
         module.scores.weight.zero_()
         hidden = module.embedding(torch.tensor([[4, 5, 6]]))
@@ -60,30 +59,30 @@ def test_a_look_is_a_mean_of_what_both_directions_say(module):
     torch.testing.assert_close(outputs[:, 0], expected)
 
 
-def test_a_text_without_any_token_has_finite_logits(module):
-    nothing = np.full((1, 3), seqshell.PAD)
-    of_module = module(torch.from_numpy(nothing), ())[0][:, 0].detach().numpy()
-    of_decoder, _ = decoder_of(module).feed(nothing, ())
+def test_an_empty_text_has_finite_logits(module):
+    empty = np.full((1, 3), seqshell.PAD)
+    expected = module(torch.from_numpy(empty), ())[0][:, 0].detach().numpy()
+    actual, _ = decoder_of(module).feed(empty, ())
 
-    assert np.isfinite(of_decoder).all()
-    np.testing.assert_allclose(of_decoder, of_module, atol=1e-5)
+    assert np.isfinite(actual).all()
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def labels_of(events):
     return [(event.answer, dict(event.probs)) for event in events if isinstance(event, seqshell.Label)]
 
 
-def test_a_message_is_answered_with_the_softmax_of_the_logits(module, model):
+def test_label_probabilities_are_the_softmax_of_the_logits(module, model):
     tokens = torch.tensor([model.tokenizer.encode("bad cab")])
     expected = module(tokens, ())[0][0, 0].softmax(0).tolist()
 
-    ((answer, belief),) = labels_of(run(["bad cab"], model=model, plugins=[seqshell_both_ways]))
+    ((answer, probs),) = labels_of(run(["bad cab"], model=model, plugins=[seqshell_both_ways]))
 
     assert answer == LABELS[expected.index(max(expected))]
-    assert belief == pytest.approx(dict(zip(LABELS, expected, strict=True)), abs=1e-4)
+    assert probs == pytest.approx(dict(zip(LABELS, expected, strict=True)), abs=1e-4)
 
 
-def test_a_saved_session_comes_back_with_its_belief(model, tmp_path):
+def test_a_restored_session_predicts_the_same_label(model, tmp_path):
     talk = tmp_path / "talk.safetensors"
     lines = ["bad cab", f"/save {talk}", "a", f"/restore {talk}", "/classify"]
 

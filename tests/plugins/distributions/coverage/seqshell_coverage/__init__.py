@@ -1,4 +1,7 @@
-"""Attention with coverage (Tu et al. 2016, https://arxiv.org/abs/1601.04811; See et al. 2017, https://arxiv.org/abs/1704.04368) for seqshell."""
+"""Attention with coverage for seqshell.
+
+Tu et al. 2016, https://arxiv.org/abs/1601.04811; See et al. 2017, https://arxiv.org/abs/1704.04368.
+"""
 
 from dataclasses import dataclass
 
@@ -12,16 +15,18 @@ seqshell_api = "1"
 class Config:
     source_vocab_size: int  # both are filled in from the data
     target_vocab_size: int
-    embed_size: int = setting(64, low=1, help="size of a token's vector")
-    hidden_size: int = setting(
-        128, low=1, help="size of the decoder's state, and twice that of each of the encoder's directions"
+    embed_size: int = setting(64, low=1, help="size of the token embeddings")
+    hidden_size: int = setting(128, low=1, help="size of the decoder's state; half of it per encoder direction")
+    attention_size: int = setting(64, low=1, help="size of the attention layer")
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of embeddings and before the read-out, in training"
     )
-    attention_size: int = setting(64, low=1, help="size of the layer that scores the source")
-    dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="share of the elements set to zero in training")
 
     def __post_init__(self):
         if self.hidden_size % 2:
-            raise ValueError(f"hidden_size must be even, for the encoder has two directions, not {self.hidden_size}")
+            raise ValueError(
+                f"hidden_size must be even, because the encoder has two directions, not {self.hidden_size}"
+            )
 
 
 @seqshell.hookimpl
@@ -31,5 +36,5 @@ def seqshell_architectures():
         seqshell.Task.TRANSLATE,
         config=Config,
         model="seqshell_coverage.model:CoverageSeq2Seq",
-        summary="attention that is told what it has looked at already (Tu et al. 2016, See et al. 2017)",
+        summary="encoder-decoder with coverage attention (Tu et al. 2016, See et al. 2017)",
     )

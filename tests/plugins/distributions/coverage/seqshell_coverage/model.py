@@ -1,4 +1,4 @@
-"""The encoder-decoder in torch. It has no decoder of its own: seqshell wraps this module."""
+"""The encoder-decoder in torch (See et al. 2017, https://arxiv.org/abs/1704.04368)."""
 
 from typing import Any, NamedTuple
 
@@ -10,8 +10,8 @@ from seqshell import EOS
 
 
 class CoverageState(NamedTuple):
-    """hidden: [B, H]. encoded: [B, S, H], keys: [B, S, K] and mask: [B, S], True at tokens: the source, constant. attention: [B, S], the
-    weights of the last step. coverage: [B, S], the sum of the weights of all steps."""
+    """hidden: [B, H]; encoded: [B, S, H], keys: [B, S, K] and mask: [B, S] (True at tokens), constant; attention: [B,
+    S], the weights of the last step; coverage: [B, S], the sum of the weights of all steps."""
 
     hidden: Any
     encoded: Any
@@ -22,12 +22,12 @@ class CoverageState(NamedTuple):
 
 
 class CoverageSeq2Seq(nn.Module):
-    """Bidirectional GRU over the source, GRU over the target, additive attention before it with the scores
+    """Bidirectional GRU over the source, GRU over the target, and additive attention before it with the scores
 
         v . tanh(W h + U m_s + w c_s + b)      (See et al. 2017, equation 11)
 
-    where the coverage c_s is how much the steps before have looked at the token s of the source. A step waits for the attention of the one
-    before, so a target is read in a loop. State: CoverageState.
+    where the coverage c_s is the sum of the attention weights of source token s in all previous steps. Each step needs
+    the attention of the previous one, so the target is read in a loop. State: CoverageState.
     """
 
     def __init__(self, config):
@@ -47,26 +47,26 @@ class CoverageSeq2Seq(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def initial_state(self, batch_size=1):
-        """The encoding of the empty source, EOS alone."""
+        """The encoding of an empty source, which is EOS alone."""
         device = self.readout.weight.device
         return self.encode(
             torch.full((batch_size, 1), EOS, device=device), torch.ones(batch_size, dtype=torch.int64, device=device)
         )
 
     def encode(self, source, lengths):
-        """source: [B, S], padded right; lengths: [B]. Returns the state before BOS is read."""
+        """source: [B, S], padded on the right; lengths: [B]. Returns the state before BOS is read."""
         embedded = self.dropout(self.source_embedding(source))
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         outputs, last = self.encoder(packed)
         encoded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=source.shape[1])
-        encoded = encoded.float()  # in training the products may be in bf16; a state keeps its kind
+        encoded = encoded.float()  # under autocast the outputs may be bf16; a state keeps its type
         hidden = torch.tanh(self.bridge(torch.cat((last[0], last[1]), 1))).float()
         mask = torch.arange(source.shape[1], device=source.device) < lengths[:, None]
         zeros = encoded.new_zeros(mask.shape)
         return CoverageState(hidden, encoded, self.key(encoded).float(), mask, zeros, zeros)
 
     def forward(self, target, state):
-        """target: [B, T], from BOS on. Returns logits [B, T, V], state."""
+        """target: [B, T], beginning with BOS. Returns logits [B, T, V], state."""
         attended = []
         for vector in self.dropout(self.target_embedding(target)).unbind(1):  # [B, E]
             step, state = self._step(vector, state)
@@ -74,7 +74,7 @@ class CoverageSeq2Seq(nn.Module):
         return self.readout(self.dropout(torch.stack(attended, 1))), state
 
     def _step(self, vector, state):
-        """vector: [B, E]. Returns what the read-out reads [B, H], state."""
+        """vector: [B, E]. Returns the attentional vector [B, H], state."""
         inner = self.query(state.hidden)[:, None] + state.keys + self.covered(state.coverage[..., None])  # [B, S, K]
         scores = self.score(torch.tanh(inner)).squeeze(-1).float()
         weights = scores.masked_fill(~state.mask, float("-inf")).softmax(1)

@@ -20,17 +20,17 @@ def untrained(sizes=(9, 11)):
 
 
 def read(module, lengths=(1, 1, 1, 1)):
-    """The states after pieces of the target of these lengths."""
+    """The states after each chunk of the target; lengths: of the chunks."""
     state, states = module.encode(SOURCE, torch.tensor([SOURCE.shape[1]])), []
-    for piece in TARGET.split(lengths, 1):
-        _, state = module(piece, state)
+    for chunk in TARGET.split(lengths, 1):
+        _, state = module(chunk, state)
         states.append(state)
     return states
 
 
 @pytest.fixture
 def model(tmp_path):
-    """An untrained one, saved as a checkpoint and opened again; it reads and writes a few words."""
+    """An untrained model of a few words, saved as a checkpoint and opened."""
     registry = shell_for(plugins=[seqshell_coverage]).registry
     words = tiny_translation_model()
     path = seqshell.save_checkpoint(
@@ -45,7 +45,7 @@ def model(tmp_path):
 
 
 @pytest.mark.parametrize("config", [SMALL, {**SMALL, "dropout": 0.5, "hidden_size": 2}])
-def test_it_keeps_the_contract(config):
+def test_the_architecture_passes_all_checks(config):
     assert not failed(check_architecture(ARCHITECTURE, config))
 
 
@@ -58,8 +58,8 @@ def test_coverage_is_the_sum_of_the_weights_so_far():
 
 
 @torch.inference_mode()
-def test_what_was_covered_is_looked_at_less_where_the_weights_say_so():
-    """v . tanh(w c) falls with c where v and w have opposite signs; with nothing else to go by, the first look is even."""
+def test_covered_tokens_get_less_attention_if_the_weights_say_so():
+    """v . tanh(w c) decreases with c if v and w have opposite signs; everything else is 0 here."""
     module = untrained()
     for layer in (module.query, module.key):
         torch.nn.init.zeros_(layer.weight)
@@ -73,15 +73,15 @@ def test_what_was_covered_is_looked_at_less_where_the_weights_say_so():
     after = module(TARGET[:, :1], start._replace(coverage=seen))[1].attention
 
     torch.testing.assert_close(even, torch.full((1, 5), 0.2))
-    # Five units, each -tanh(1) where the token was seen and 0 elsewhere.
+    # Five units, each -tanh(1) at the covered token and 0 elsewhere.
     torch.testing.assert_close(after, (-5 * torch.tanh(seen)).softmax(1))
 
 
 @torch.inference_mode()
-def test_the_state_says_the_same_however_the_target_is_cut():
+def test_the_state_does_not_depend_on_how_the_target_is_divided():
     module = untrained()
-    for seen, expected in zip(read(module, (4,))[-1], read(module, (1, 3))[-1], strict=True):
-        torch.testing.assert_close(seen, expected)
+    for actual, expected in zip(read(module, (4,))[-1], read(module, (1, 3))[-1], strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 def test_an_odd_hidden_size_is_refused():
@@ -89,22 +89,22 @@ def test_an_odd_hidden_size_is_refused():
         Config(9, 11, hidden_size=7)
 
 
-def looked(shell):
+def attention(shell):
     (event,) = (event for event in shell.handle("/attention") if isinstance(event, seqshell.Attention))
     return event.target, event.weights
 
 
-def test_a_saved_session_comes_back_with_what_it_looked_at(model, tmp_path):
+def test_a_restored_session_has_the_same_attention(model, tmp_path):
     shell = shell_for(model, plugins=[seqshell_coverage])
     talk = tmp_path / "talk.safetensors"
     for line in ("/set max_tokens 6", SENTENCE, f"/save {talk}"):
         list(shell.handle(line))
-    words, weights = looked(shell)
+    words, weights = attention(shell)
 
     for line in ("see the dog", f"/restore {talk}"):
         list(shell.handle(line))
 
-    again, weights_again = looked(shell)
+    again, weights_again = attention(shell)
     assert again == words
     assert (weights_again == weights).all()
     assert weights.sum(1) == pytest.approx(1, abs=1e-5)

@@ -1,4 +1,7 @@
-"""DRY, "don't repeat yourself" (p-e-w 2024, https://github.com/oobabooga/text-generation-webui/pull/5677), over what the model itself wrote."""
+"""DRY, "don't repeat yourself" (p-e-w 2024, https://github.com/oobabooga/text-generation-webui/pull/5677).
+
+This version looks only at the text that the model has generated.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,19 @@ from numpy.typing import NDArray
 
 from seqshell import SampleContext, setting
 
-LARGEST = 1e6  # a penalty in nats; beyond it nothing is ever drawn, and base ** length would overflow
+LARGEST = 1e6  # limit of base ** length, which would overflow; such a token is never drawn anyway
 
 
 @dataclass(frozen=True)
 class Dry:
-    """Make a token unlikelier the longer the passage that it would repeat.
+    """Penalise a token the more, the longer the passage that it would repeat.
 
-    When the last n tokens stood in the model's own text before, and n is at least `allowed_length`, the token that followed them there
-    loses multiplier * base ** (n - allowed_length) of its logit. What you write may be quoted freely: only the model's own text counts.
+    If the last n tokens occurred before in the model's own text, and n is at least `allowed_length`, the logit of the
+    token that followed them there is lowered by multiplier * base ** (n - allowed_length).
 
-    Memory: an array [2, N] int32 of the last N <= window tokens that the model drew; for each, below it, how many tokens up to it equal as
-    many at the end.
+    Memory: an array [2, N] int32. The first row has the last N <= window tokens that the model drew. The second row
+    has for each of them the number of tokens, ending there, that equal the same number of tokens at the end of the
+    text.
     """
 
     name: ClassVar[str] = "dry"
@@ -30,14 +34,14 @@ class Dry:
         low=0,
         high=100,
         neutral=0.0,
-        help="the penalty of the shortest passage that has one, in nats; 0: no penalty",
+        help="penalty for the shortest penalised passage, in nats; 0: none",
     )
-    base: float = setting(1.75, low=1, high=10, help="by how much the penalty grows with each token more")
+    base: float = setting(1.75, low=1, high=10, help="growth of the penalty with each further token")
     allowed_length: int = setting(
-        12, low=1, high=1000, help="passages shorter than this may be repeated; 12 suits characters, 2 suits words"
+        12, low=1, high=1000, help="shorter passages may be repeated; try 12 for characters, 2 for words"
     )
-    window: int = setting(512, low=2, high=100_000, help="how many of its own last tokens the model must not repeat")
-    breakers: str = setting("\n:*", help="characters that no passage reaches across; a token with one of them ends it")
+    window: int = setting(512, low=2, high=100_000, help="number of the model's last tokens to compare with")
+    breakers: str = setting("\n:*", help="characters that end a passage")
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
         """logits: [V]. Returns [V]."""
@@ -52,14 +56,14 @@ class Dry:
             penalties = self.multiplier * np.minimum(
                 self.base ** (lengths[repeated] - float(self.allowed_length)), LARGEST
             )
-        most = np.zeros_like(logits)
-        np.maximum.at(most, ids[1:][repeated], penalties)
-        return logits - most
+        largest = np.zeros_like(logits)  # of several earlier passages, the longest decides
+        np.maximum.at(largest, ids[1:][repeated], penalties)
+        return logits - largest
 
     def update(
         self, memory: NDArray[np.int32] | None, token: int, log_probs: NDArray[np.float64]
     ) -> NDArray[np.int32] | None:
-        """The memory after `token` was drawn; the given one is not written to."""
+        """The memory after `token` was drawn, a new array."""
         if self.multiplier == 0:
             return None
         ids, runs = np.zeros((2, 0), np.int32) if memory is None else np.asarray(memory)
@@ -68,7 +72,7 @@ class Dry:
         return np.stack((np.append(ids, token), np.append(longer, 0))).astype(np.int32)[:, -self.window :]
 
     def _reach(self, ids: NDArray[np.int32], longest: int, context: SampleContext) -> int:
-        """How many of the last tokens belong to the passage: the model drew them without a word of yours between, and none is a breaker."""
+        """The number of last tokens that can belong to a passage: drawn by the model in one go, no breakers."""
         for length, (drawn, token) in enumerate(
             zip(ids[::-1], reversed(context.tokens[-longest:] if longest else ()), strict=False)
         ):

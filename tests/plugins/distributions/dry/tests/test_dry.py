@@ -12,7 +12,7 @@ LETTERS = "\n abc"
 
 
 def after(text, *, sampler, yours=""):
-    """The logits, zeros before, when the model wrote a text and you went on with another."""
+    """The penalties after the model has generated `text` and the user has added `yours`."""
     tokenizer = CharTokenizer(LETTERS)
     memory = None
     for token in tokenizer.encode(text):
@@ -27,7 +27,7 @@ def after(text, *, sampler, yours=""):
     )
 
 
-def test_it_keeps_the_contract():
+def test_the_sampler_passes_all_checks():
     assert not failed(check_sampler(Dry))
 
 
@@ -37,15 +37,15 @@ def test_the_penalty_grows_with_the_passage():
     assert after("abc a", sampler=sampler)["b"] == 0
     assert after("abc ab", sampler=sampler) == {"\n": 0, " ": 0, "a": 0, "b": 0, "c": -1}
     assert after("abc abc", sampler=sampler)[" "] == -2
-    assert after("ababab", sampler=sampler)["a"] == -4  # "abab" stands there twice, one in the other
+    assert after("ababab", sampler=sampler)["a"] == -4  # "abab" occurs twice, overlapping
 
 
 @pytest.mark.parametrize("text", ["abc\nab", "ab\nab"])
-def test_no_passage_reaches_across_a_breaker(text):
+def test_a_breaker_ends_a_passage(text):
     assert after(text, sampler=Dry(multiplier=1, base=2, allowed_length=3))["c"] == 0
 
 
-def test_what_you_write_may_be_quoted_and_ends_a_passage():
+def test_the_users_text_may_be_quoted_and_ends_a_passage():
     sampler = Dry(multiplier=1, base=2, allowed_length=2)
 
     assert after("", sampler=sampler, yours="abcab")["c"] == 0
@@ -53,29 +53,29 @@ def test_what_you_write_may_be_quoted_and_ends_a_passage():
     assert after("abcab", sampler=sampler, yours="a")["c"] == 0
 
 
-def test_what_left_the_window_is_forgotten():
+def test_tokens_before_the_window_are_ignored():
     sampler = Dry(multiplier=1, base=2, allowed_length=2, window=5)
 
     assert after("abcab", sampler=sampler)["c"] == -1
     assert after("abc  ab", sampler=sampler)["c"] == 0
 
 
-def test_a_greedy_model_that_went_round_in_circles_does_so_no_more():
-    """The tiny model repeats itself for ever; under the strongest penalty no five tokens come twice."""
+def test_a_greedy_model_in_a_loop_is_freed():
+    """The tiny model loops forever; with the strongest penalty no five tokens occur twice."""
     model = tiny_model(LETTERS, hidden_size=16)
     plain, dry = (
         run([*lines, "/strategy greedy", "/continue 40"], model=model, plugins=[seqshell_dry])[-1].answer
         for lines in ([], ["/sampler dry=100,allowed_length=5,breakers=x"])
     )
 
-    assert len({plain[place : place + 6] for place in range(35)}) < 20
-    assert len({dry[place : place + 6] for place in range(35)}) == 35
+    assert len({plain[start : start + 6] for start in range(35)}) < 20
+    assert len({dry[start : start + 6] for start in range(35)}) == 35
 
 
-def test_undo_takes_the_memory_back(tmp_path):
-    """What follows an /undo, or a restored session, is what would have come anyway."""
+def test_undo_and_restore_restore_the_memory(tmp_path):
+    """After /undo, or in a restored session, the text continues the same."""
     shell = shell_for(tiny_model(LETTERS), plugins=[seqshell_dry])
-    handle = lambda line: list(shell.handle(line))  # noqa: E731  # a word for it
+    handle = lambda line: list(shell.handle(line))  # noqa: E731  # short for the lines below
     for line in ("/sampler dry=5,allowed_length=2 temperature=0.3", "abc", "/continue 20"):
         handle(line)
     once = handle("/continue 20")[-1]

@@ -1,9 +1,9 @@
-"""An importer of min-char-rnn models, offered to seqshell."""
+"""An importer of min-char-rnn models for seqshell."""
 
 import seqshell
 
 
 @seqshell.hookimpl
 def seqshell_importers():
-    """json_rnn; numpy is imported when a file is read."""
+    """Offer json_rnn. numpy is imported when a file is read."""
     yield seqshell.Lazy("json_rnn", "seqshell_json_rnn.reading:read")

@@ -1,9 +1,9 @@
-"""From the JSON file of a min-char-rnn (Karpathy 2015, https://gist.github.com/karpathy/d4dee566867f8291f086) to a model of seqshell.
+"""Import a min-char-rnn (Karpathy 2015, https://gist.github.com/karpathy/d4dee566867f8291f086) from JSON.
 
     h' = tanh(Wxh x + Whh h + bh)        x: one-hot, [V]
     logits = Why h' + by
 
-That is the architecture `elman` of seqshell without an embedding.
+This is seqshell's architecture `elman` without an embedding.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ PARTS = ("Wxh", "Whh", "Why", "bh", "by", "chars")
 
 
 def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
-    """The model of a file; None when the file is no JSON object with the parts of one. CheckpointError when it is, and cannot be used.
+    """Import a file. Returns None if it is not a JSON object with the parts of a min-char-rnn.
 
-    options: the map of the user; its table `names` says what the file calls a part, e.g. {"Wxh": "W_in"}.
+    Raises CheckpointError if it is one, but invalid. options: the user's map; its table `names` has the file's names of
+    the parts, e.g. {"Wxh": "W_in"}.
     """
     if path.suffix != ".json":
         return None
@@ -35,8 +36,8 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     missing = [names[part] for part in PARTS if names[part] not in found]
     if missing:
         raise CheckpointError(
-            f"{path.name} is a min-char-rnn without {', '.join(missing)}",
-            hint="[names] in the map says what the file calls them",
+            f"{path.name} is a min-char-rnn, but has no {', '.join(missing)}",
+            hint="if the file has other names for them, list these in the map, under [names]",
         )
     vocabulary = _vocabulary(found[names["chars"]], path.name)
     arrays = {part: _array(found[names[part]], names[part], path.name) for part in PARTS[:-1]}
@@ -49,19 +50,20 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
         "by": (vocab_size,),
     }
     for part, shape in shapes.items():
-        if part.startswith("b") and arrays[part].shape == (*shape, 1):  # columns, as the original has them
+        if part.startswith("b") and arrays[part].shape == (*shape, 1):  # columns, as in the original
             arrays[part] = arrays[part][:, 0]
         if arrays[part].shape != shape:
             sizes = " x ".join(map(str, shape))
             seen = " x ".join(map(str, arrays[part].shape))
             raise CheckpointError(
-                f"{names[part]} in {path.name} is {seen} and should be {sizes}, for {vocab_size} chars and {hidden_size} units"
+                f"{names[part]} in {path.name} is {seen} and should be {sizes}, "
+                f"for {vocab_size} chars and {hidden_size} units"
             )
     weights = {
         "i2h.weight": arrays["Wxh"],
         "i2h.bias": arrays["bh"],
         "h2h.weight": arrays["Whh"],
-        "h2h.bias": np.zeros(hidden_size, np.float32),  # the original has one bias for both
+        "h2h.bias": np.zeros(hidden_size, np.float32),  # the original has a single bias
         "h2o.weight": arrays["Why"],
         "h2o.bias": arrays["by"],
     }
@@ -82,16 +84,16 @@ def read(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
 
 
 def _names(table: Any) -> dict[str, str]:
-    """What the file calls each part."""
+    """The file's name of each part."""
     if not isinstance(table, Mapping) or not all(
         part in PARTS and isinstance(name, str) for part, name in table.items()
     ):
-        raise UsageError(f"[names] of the map says what the file calls {', '.join(PARTS)}: each a text")
+        raise UsageError(f"[names] of the map must give the file's names, as strings, of {', '.join(PARTS)}")
     return {part: table.get(part, part) for part in PARTS}
 
 
 def _json(path: Path) -> Any:
-    """What the file holds; None when it is no JSON."""
+    """The content of the file; None if it is not JSON."""
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -101,9 +103,9 @@ def _json(path: Path) -> Any:
 
 
 def _vocabulary(chars: Any, file: str) -> str:
-    """The characters in the order of their numbers: a text, or a list of single characters."""
+    """The vocabulary, from a string or a list of single characters."""
     if not isinstance(chars, str | list) or not all(isinstance(char, str) and len(char) == 1 for char in chars):
-        raise CheckpointError(f"chars in {file} must be a text or a list of single characters")
+        raise CheckpointError(f"chars in {file} must be a string or a list of single characters")
     if not chars or len(set(chars)) != len(chars):
         raise CheckpointError(f"chars in {file} must be different characters, at least one")
     return "".join(chars)
@@ -113,7 +115,7 @@ def _array(rows: Any, name: str, file: str) -> NDArray[np.float32]:
     try:
         array = np.array(rows, np.float64)
     except (TypeError, ValueError):
-        raise CheckpointError(f"{name} in {file} must be rows of numbers, all of one length") from None
+        raise CheckpointError(f"{name} in {file} must be rows of numbers, all of the same length") from None
     small = array.astype(np.float32) if np.abs(array).max(initial=0) < np.finfo(np.float32).max else array
     if small.dtype != np.float32 or not array.size or not array.ndim:  # NaN is not below any number
         raise CheckpointError(f"{name} in {file} must be finite numbers of float32")

@@ -13,12 +13,12 @@ import seqshell
 from seqshell import SeqshellError, Task
 from seqshell.testing import check_importer, failed, shell_for
 
-CHARS = ["b", "a", "\n", "ü"]  # in no order, as list(set(text)) gives them
+CHARS = ["b", "a", "\n", "ü"]  # unordered, as from list(set(text))
 HIDDEN = 5
 
 
 def min_char_rnn():
-    """The parts of a model as the gist would write them with tolist()."""
+    """The parts of a model as in the gist, written with tolist()."""
     random = np.random.default_rng(0)
     shapes = {"Wxh": (HIDDEN, 4), "Whh": (HIDDEN, HIDDEN), "Why": (4, HIDDEN), "bh": (HIDDEN, 1), "by": (4, 1)}
     return {**{name: random.normal(0, 1, shape).tolist() for name, shape in shapes.items()}, "chars": CHARS}
@@ -41,7 +41,7 @@ def written(folder, parts, name="model.json"):
     return path
 
 
-def test_it_keeps_the_contract():
+def test_the_importer_passes_all_checks():
     assert not failed(check_importer(read))
 
 
@@ -67,7 +67,7 @@ def test_a_file_becomes_an_elman_network(tmp_path):
     assert found.tokenizer.encode("aü\n") == [1, 3, 2]
 
 
-def test_biases_may_be_flat_and_parts_may_have_other_names(tmp_path):
+def test_biases_may_be_vectors_and_parts_may_have_other_names(tmp_path):
     parts = min_char_rnn()
     flat = {**parts, "bh": np.array(parts["bh"])[:, 0].tolist(), "W_in": parts["Wxh"], "chars": "".join(CHARS)}
     del flat["Wxh"]
@@ -75,7 +75,7 @@ def test_biases_may_be_flat_and_parts_may_have_other_names(tmp_path):
 
     assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
     assert other.tokenizer.encode("bü") == [0, 3]
-    with pytest.raises(SeqshellError, match="what the file calls Wxh"):
+    with pytest.raises(SeqshellError, match="the file's names, as strings, of Wxh"):
         read(tmp_path / "model.json", {"names": {"W_in": "Wxh"}})
 
 
@@ -83,14 +83,14 @@ def test_biases_may_be_flat_and_parts_may_have_other_names(tmp_path):
     ("name", "text"),
     [("model.json", "[1, 2]"), ("model.json", "{"), ("model.json", '{"layers": 2}'), ("model.txt", '{"Wxh": []}')],
 )
-def test_what_is_something_else_is_left_to_others(tmp_path, name, text):
+def test_other_files_are_left_to_other_importers(tmp_path, name, text):
     assert read(written(tmp_path, text, name), {}) is None
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"by": None}, "without by"),
+        ({"by": None}, "has no by"),
         ({"Whh": [[1.0]]}, "Whh in model.json is 1 x 1 and should be 5 x 5"),
         ({"Wxh": [[1.0], [1.0, 2.0]]}, "rows of numbers"),
         ({"Why": [[float("nan")] * HIDDEN] * 4}, "finite"),
@@ -101,22 +101,22 @@ def test_what_is_something_else_is_left_to_others(tmp_path, name, text):
         ({"chars": "ab"}, "for 2 chars"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_line(tmp_path, change, words):
+def test_invalid_files_are_refused_in_one_line(tmp_path, change, words):
     parts = {name: value for name, value in (min_char_rnn() | change).items() if value is not None}
     with pytest.raises(SeqshellError, match=words) as caught:
         read(written(tmp_path, parts), {})
     assert "\n" not in caught.value.message
 
 
-def test_the_host_finds_it():
+def test_the_registry_contains_the_importer():
     assert shell_for(plugins=[seqshell_json_rnn]).registry.lookup("importer", "json_rnn") is read
 
 
-def test_seqshell_imports_it_and_the_model_says_what_the_gist_says(tmp_path):
+def test_an_imported_model_has_the_gists_probabilities(tmp_path):
     parts = min_char_rnn()
     written(tmp_path, parts)
     (tmp_path / "map.toml").write_text(
-        'about = "It knows three letters."\n[defaults]\nsampler = "temperature=0.5"\n', "utf-8"
+        'about = "Knows three letters."\n[defaults]\nsampler = "temperature=0.5"\n', "utf-8"
     )
     variables = {
         **os.environ,
@@ -132,7 +132,7 @@ def test_seqshell_imports_it_and_the_model_says_what_the_gist_says(tmp_path):
     expected = dict(zip(CHARS, logits - np.log(np.exp(logits).sum()), strict=True))
     assert {token.text: token.log_prob for token in session.top(4).tokens} == pytest.approx(expected, abs=1e-5)
     assert (session.model.header["about"], session.model.header["defaults"]) == (
-        "It knows three letters.",
+        "Knows three letters.",
         {"sampler": "temperature=0.5"},
     )
     assert "".join(event.text for event in session.generate(20)) == session.text().text.removeprefix("aüb\nbab")

@@ -1,4 +1,4 @@
-"""The minGRU in numpy, one step after the other: a session with it never imports torch."""
+"""The minGRU in numpy, step by step; sessions do not import torch."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class MinGRUDecoder:
     def __init__(self, config, weights):
         size = self._size = config.hidden_size
         self._vectors = take(weights, "embedding.weight", config.vocab_size, size)
-        self._layers = []  # the normalisation, the two gates beside each other, and what is added
+        self._layers = []  # normalisation, gate and candidate concatenated, output
         for prefix in (f"layers.{number}." for number in range(config.num_layers)):
             gates, out = (
                 read_linear(weights, f"{prefix}gates.", size, 2 * size),
@@ -30,7 +30,7 @@ class MinGRUDecoder:
         return self.feed(inputs[:, None], state)
 
     def feed(self, inputs, state):
-        """inputs: [B, T] int64; state: [B, L, H]. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64; state: [B, L, H]. Returns the logits [B, V] after the last token, state."""
         read, after = self._vectors[inputs], np.empty_like(state)  # [B, T, H]
         for number, (norm, gates, out) in enumerate(self._layers):
             gate, candidate = np.split(gates(norm(read)), 2, axis=-1)
@@ -49,4 +49,4 @@ def _norm(weights, prefix, size):
 
 
 def _sigmoid(values):
-    return np.tanh(values / 2) / 2 + np.float32(0.5)  # which does not overflow
+    return np.tanh(values / 2) / 2 + np.float32(0.5)  # does not overflow

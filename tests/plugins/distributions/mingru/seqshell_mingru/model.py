@@ -1,4 +1,7 @@
-"""The minGRU in torch: all time steps of a text at once. The decoder that reads one token at a time is in `decoding`."""
+"""The minGRU in torch (Feng et al. 2024, https://arxiv.org/abs/2410.01201): all time steps in parallel.
+
+The decoder, which reads one token at a time, is in `decoding`.
+"""
 
 import torch
 from torch import nn
@@ -6,23 +9,29 @@ from torch.nn import functional
 
 
 def scan(keep, add, first):
-    """h[t] = keep[t] * h[t - 1] + add[t] for all t at once, in log2 T passes (Hillis & Steele 1986).
+    """h[t] = keep[t] * h[t - 1] + add[t] for all t in parallel, in log2 T passes (Hillis & Steele 1986).
 
-    keep, add: [B, T, H]; first: [B, H], the h before. Returns h [B, T, H]. Unlike the paper's scan in log space it takes values of either sign.
+    Two steps make one: h[t] = (keep[t] keep[t-1]) h[t-2] + (add[t] + keep[t] add[t-1]). Each pass combines every time
+    step with the one `span` before it. Invariant: keep[t] and add[t] summarise the last `span` steps up to t, or all
+    steps from the beginning if there are fewer; after the last pass, add[t] is h[t].
+
+    keep, add: [B, T, H]; first: [B, H], the h before the first step. Returns h [B, T, H]. Unlike the paper's scan in
+    log space, it allows negative values.
     """
     add = torch.cat(((add[:, :1] + keep[:, :1] * first[:, None]), add[:, 1:]), 1)
-    reach = 1  # how many steps each place sums up already
-    while reach < add.shape[1]:
-        add = torch.cat((add[:, :reach], add[:, reach:] + keep[:, reach:] * add[:, :-reach]), 1)
-        keep = torch.cat((keep[:, :reach], keep[:, reach:] * keep[:, :-reach]), 1)
-        reach *= 2
+    span = 1
+    while span < add.shape[1]:
+        add = torch.cat((add[:, :span], add[:, span:] + keep[:, span:] * add[:, :-span]), 1)
+        keep = torch.cat((keep[:, :span], keep[:, span:] * keep[:, :-span]), 1)
+        span *= 2
     return add
 
 
 class MinGRULayer(nn.Module):
-    """z = sigmoid(W_z x + b_z),  h' = (1 - z) * h + z * (W_h x + b_h)  over the normalised x, added to x through W_o.
+    """One layer: z = sigmoid(W_z x + b_z),  h' = (1 - z) * h + z * (W_h x + b_h),  outputs = inputs + W_o silu(h') +
+    b_o.
 
-    W_z and W_h stand on top of each other in `gates`, [2 H, H].
+    x are the normalised inputs. `gates` [2 H, H] contains W_z and W_h.
     """
 
     def __init__(self, size, dropout):
@@ -35,13 +44,13 @@ class MinGRULayer(nn.Module):
     def forward(self, inputs, hidden):
         """inputs: [B, T, H]; hidden: [B, H]. Returns [B, T, H] and the hidden state after the last step."""
         gate, candidate = self.gates(self.norm(inputs)).chunk(2, -1)
-        # 1 - sigmoid(a) is sigmoid(-a), and exact where the gate is almost open.
+        # 1 - sigmoid(a) = sigmoid(-a), but without cancellation if the gate is close to 1.
         hidden = scan(torch.sigmoid(-gate), torch.sigmoid(gate) * candidate, hidden)
         return inputs + self.dropout(self.out(functional.silu(hidden))), hidden[:, -1]
 
 
 class MinGRULanguageModel(nn.Module):
-    """Embedding, minGRU layers, normalisation, linear read-out. State: one tensor [B, L, H], the hidden state of each layer."""
+    """Embedding, minGRU layers, normalisation, linear read-out. State: one tensor [B, L, H]."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The minGRU keeps the contract, and its parallel training computes what its equation says, in values and in gradients."""
+"""The minGRU passes all checks, and its parallel scan equals the recurrence, in values and gradients."""
 
 import seqshell_mingru
 import torch
@@ -16,26 +16,26 @@ def stepped(keep, add, hidden):
     return torch.stack(steps, 1)
 
 
-def test_the_contract():
+def test_the_architecture_passes_all_checks():
     for architecture in seqshell_mingru.seqshell_architectures():
         assert not failed(check_architecture(architecture))
 
 
-def test_the_parallel_scan_is_the_recurrence_in_values_and_gradients():
+def test_the_parallel_scan_equals_the_recurrence_in_values_and_gradients():
     torch.manual_seed(0)
     for length in (1, 2, 7, 16, 33):
         keep, add, first = torch.rand(3, length, 5), torch.randn(3, length, 5), torch.randn(3, 5)
         results = []
-        for way in (scan, stepped):
-            given = [tensor.clone().requires_grad_() for tensor in (keep, add, first)]
-            hidden = way(*given)
+        for function in (scan, stepped):
+            inputs = [tensor.clone().requires_grad_() for tensor in (keep, add, first)]
+            hidden = function(*inputs)
             (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
-            results.append((hidden, *(tensor.grad for tensor in given)))
+            results.append((hidden, *(tensor.grad for tensor in inputs)))
         for parallel, expected in zip(*results, strict=True):
             torch.testing.assert_close(parallel, expected)
 
 
-def test_a_layer_is_the_equation_of_the_paper():
+def test_a_layer_matches_the_papers_equations():
     torch.manual_seed(0)
     model = MinGRULanguageModel(MinGRUConfig(vocab_size=5, hidden_size=4, num_layers=1)).eval()
     (layer,), tokens, h = model.layers, torch.tensor([[1, 4, 2]]), torch.randn(1, 1, 4)

@@ -1,4 +1,4 @@
-"""An LSTM with peepholes in torch, written out from its equations."""
+"""The LSTM with peepholes in torch, from its equations (Gers & Schmidhuber 2000)."""
 
 import math
 
@@ -9,12 +9,14 @@ from seqshell.layers import LSTMState
 
 
 class PeepholeLSTM(nn.Module):
-    """One layer (Gers & Schmidhuber 2000, https://doi.org/10.1109/IJCNN.2000.861302; p_i, p_f, p_o [H] are the peepholes).
+    """One layer (Gers & Schmidhuber 2000, https://doi.org/10.1109/IJCNN.2000.861302) with the peepholes p_i, p_f, p_o
+    [H].
+
 
     i = sigmoid(W_i x + U_i h + b_i + p_i * c)
     f = sigmoid(W_f x + U_f h + b_f + p_f * c)
     c' = f * c + i * tanh(W_g x + U_g h + b_g)
-    o = sigmoid(W_o x + U_o h + b_o + p_o * c')       which sees the new cell
+    o = sigmoid(W_o x + U_o h + b_o + p_o * c')       sees the new cell
     h' = o * tanh(c')
     """
 
@@ -28,7 +30,7 @@ class PeepholeLSTM(nn.Module):
             for weight in (self.entering.weight, self.recurrent.weight):
                 weight.uniform_(-bound, bound)
             self.entering.bias.zero_()
-            self.entering.bias[hidden_size : 2 * hidden_size] = 1  # it begins by keeping what it has
+            self.entering.bias[hidden_size : 2 * hidden_size] = 1  # keep the cell at first
 
     def forward(self, inputs, h, c):
         """inputs: [B, T, I]; h, c: [B, H]. Returns the hidden states [B, T, H], and h and c after the last step."""
@@ -43,7 +45,7 @@ class PeepholeLSTM(nn.Module):
 
 
 class PeepholeLanguageModel(nn.Module):
-    """Embedding, layers with peepholes, linear read-out. State: LSTMState(hidden, cell), [B, L, H] each."""
+    """Embedding, LSTM layers with peepholes, linear read-out. State: LSTMState(hidden, cell), [B, L, H] each."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,9 +1,9 @@
-"""The command /poem, offered to seqshell."""
+"""The command /poem for seqshell."""
 
 import seqshell
 
 
 @seqshell.hookimpl
 def seqshell_commands():
-    """/poem, imported when it is first asked for."""
+    """Offer /poem. It is imported when it is first used."""
     yield seqshell.Lazy("poem", "seqshell_poem.command:poem")

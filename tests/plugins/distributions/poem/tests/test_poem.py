@@ -13,7 +13,7 @@ from seqshell.testing import check_command, failed, run, shell_for, tiny_classif
 
 @dataclass(frozen=True)
 class NoNewline:
-    """The newline, token 0, is never drawn."""
+    """Never draw the newline, token 0."""
 
     name: ClassVar[str] = "no_newline"
 
@@ -39,12 +39,12 @@ def lines_of(events):
     return [line for line in "".join(event.text for event in events).split("\n") if line.strip()]
 
 
-def test_it_keeps_the_contract():
+def test_the_command_passes_all_checks():
     assert not failed(check_command(poem))
 
 
 @pytest.mark.parametrize(("words", "number"), [("a bed", 4), ("2 a bed", 2), ("1 bad cafe", 1)])
-def test_it_writes_as_many_lines_as_it_is_asked_for(shell, words, number):
+def test_poem_writes_the_requested_number_of_lines(shell, words, number):
     events = list(shell.handle(f"/poem {words}"))
 
     assert len(lines_of(events)) == number
@@ -52,14 +52,14 @@ def test_it_writes_as_many_lines_as_it_is_asked_for(shell, words, number):
     assert shell.session.text().text == words.lstrip("12 ") + "\n" + "".join(event.text for event in events)
 
 
-def test_it_is_the_beginning_of_what_the_model_would_write_anyway(shell):
+def test_a_poem_is_the_beginning_of_what_the_model_would_write(shell):
     written = "".join(event.text for event in shell.handle("/poem a bed"))
 
     answer = run(['/feed "a bed\\n"', "/continue 300"], model=tiny_model("\n abcdefgh"))[-1].answer
     assert answer.startswith(written)
 
 
-def test_it_is_one_turn(shell):
+def test_a_poem_is_one_turn(shell):
     list(shell.handle("abc"))
     before = shell.session.text().text
     written = list(shell.handle("/poem 3 a bed"))
@@ -73,7 +73,7 @@ def test_it_is_one_turn(shell):
     assert list(shell.handle("/poem 3 a bed")) == written
 
 
-def test_ctrl_c_keeps_what_is_written(shell):
+def test_ctrl_c_keeps_what_has_been_written(shell):
     events = shell.handle("/poem 3 a bed")
     written = list(islice(events, 5))
     shell.interrupt()
@@ -84,7 +84,7 @@ def test_ctrl_c_keeps_what_is_written(shell):
     assert shell.session.text().text == "a bed\n" + "".join(event.text for event in written if isinstance(event, Token))
 
 
-def test_who_stops_reading_leaves_it_at_the_last_token(shell):
+def test_a_consumer_that_stops_iterating_leaves_the_session_at_the_last_token(shell):
     events = shell.handle("/poem 3 a bed")
     written = list(islice(events, 5))
     events.close()
@@ -102,19 +102,19 @@ def test_a_model_that_never_ends_a_line_is_stopped():
 
 
 @pytest.mark.parametrize("words", ["", "0 a bed", "101 a bed"])
-def test_what_cannot_be_is_refused_and_changes_nothing(shell, words):
+def test_invalid_arguments_are_refused_and_change_nothing(shell, words):
     with pytest.raises(UsageError, match="poem"):
         list(shell.handle(f"/poem {words}"))
     assert shell.session.position == 0
 
 
-def test_it_is_for_models_that_write():
+def test_poem_needs_a_generating_model():
     with pytest.raises(UsageError, match="/poem is for the task generate"):
         run(["/poem a bed"], model=tiny_classification_model(), plugins=[seqshell_poem])
 
 
-def test_help_knows_it(shell):
+def test_help_describes_poem(shell):
     (text,) = [event.text for event in shell.handle("/help poem")]
 
     assert "/poem [LINES] THEME" in text
-    assert "/undo takes back all of it" in " ".join(text.split())
+    assert "/undo undoes all of it" in " ".join(text.split())

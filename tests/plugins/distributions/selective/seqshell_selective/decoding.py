@@ -1,4 +1,4 @@
-"""The selective state space model in numpy, one token after the other: a session with it never imports torch."""
+"""The selective state space model in numpy, token by token; sessions do not import torch."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ HALF = np.float32(0.5)
 
 
 class SelectiveDecoder:
-    """State: a LayerState for each layer."""
+    """State: a tuple of one LayerState per layer."""
 
     def __init__(self, config, weights):
         size = config.hidden_size
@@ -31,13 +31,13 @@ class SelectiveDecoder:
         return self._readout(self._norm(hidden)), state
 
     def feed(self, inputs, state):
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last, state."""
+        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         for tokens in inputs.T:
             hidden, state = self._read(tokens, state)
         return self._readout(self._norm(hidden)), state
 
     def _read(self, tokens, state):
-        """tokens: [B]. Returns what the last layer hands on, [B, H], and the state."""
+        """tokens: [B]. Returns the last layer's outputs [B, H] and the state."""
         hidden, after = self._vectors[tokens], []
         for layer, before in zip(self._layers, state, strict=True):
             hidden, last = layer(hidden, before)
@@ -46,11 +46,11 @@ class SelectiveDecoder:
 
 
 class SelectiveLayer:
-    """One time step of the block that `model` describes."""
+    """One time step of a layer; see `model.SelectiveLayer` for the equations."""
 
     def __init__(self, config, weights, prefix):
         size, channels = config.hidden_size, config.channels
-        self._places = [config.rank, config.rank + config.state_size]  # where b and c begin
+        self._starts = [config.rank, config.rank + config.state_size]  # of b and c
         self._norm = _norm(weights, f"{prefix}norm.", size)
         self._entering = read_linear(weights, f"{prefix}entering.", size, 2 * channels, has_bias=False)
         self._kernel = take(weights, f"{prefix}convolution.weight", channels, 1, config.kernel_size)[:, 0]  # [D, K]
@@ -68,7 +68,7 @@ class SelectiveLayer:
         x, z = np.split(self._entering(self._norm(inputs)), 2, axis=-1)  # [B, D] each
         seen = np.concatenate((state.inputs, x[..., None]), axis=-1)  # [B, D, K]
         x = _silu((seen * self._kernel).sum(-1) + self._kernel_bias)
-        r, b, c = np.split(self._choosing(x), self._places, axis=-1)
+        r, b, c = np.split(self._choosing(x), self._starts, axis=-1)
         s = np.logaddexp(self._step(r), np.float32(0))
         space = np.exp(s[..., None] * self._decay) * state.space + (s * x)[..., None] * b[:, None]  # [B, D, N]
         y = (space @ c[..., None])[..., 0] + self._direct * x
@@ -80,4 +80,4 @@ def _norm(weights, prefix, size):
 
 
 def _silu(values):
-    return values * (np.tanh(values * HALF) * HALF + HALF)  # which does not overflow
+    return values * (np.tanh(values * HALF) * HALF + HALF)  # does not overflow

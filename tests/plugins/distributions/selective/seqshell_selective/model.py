@@ -1,4 +1,7 @@
-"""The selective state space model in torch: all time steps at once. The decoder that reads one token at a time is in `decoding`."""
+"""The selective state space model in torch (Gu & Dao 2023, https://arxiv.org/abs/2312.00752), parallel over time.
+
+The decoder, which reads one token at a time, is in `decoding`.
+"""
 
 import math
 
@@ -10,25 +13,31 @@ from seqshell_selective.config import LayerState
 
 
 def scan(keep, add, first):
-    """h[t] = keep[t] * h[t - 1] + add[t] for all t at once, in log2 T passes (Hillis & Steele 1986).
+    """h[t] = keep[t] * h[t - 1] + add[t] for all t in parallel, in log2 T passes (Hillis & Steele 1986).
 
-    keep, add: [B, T, ...]; first: [B, ...], the h before. Returns h [B, T, ...].
+    Two steps make one: h[t] = (keep[t] keep[t-1]) h[t-2] + (add[t] + keep[t] add[t-1]). Each pass combines every time
+    step with the one `span` before it. Invariant: keep[t] and add[t] summarise the last `span` steps up to t, or all
+    steps from the beginning if there are fewer; after the last pass, add[t] is h[t].
+
+    keep, add: [B, T, ...]; first: [B, ...], the h before the first step. Returns h [B, T, ...].
     """
     add = torch.cat((add[:, :1] + keep[:, :1] * first[:, None], add[:, 1:]), 1)
-    reach = 1  # how many steps each place sums up already
-    while reach < add.shape[1]:
-        add = torch.cat((add[:, :reach], add[:, reach:] + keep[:, reach:] * add[:, :-reach]), 1)
-        keep = torch.cat((keep[:, :reach], keep[:, reach:] * keep[:, :-reach]), 1)
-        reach *= 2
+    span = 1
+    while span < add.shape[1]:
+        add = torch.cat((add[:, :span], add[:, span:] + keep[:, span:] * add[:, :-span]), 1)
+        keep = torch.cat((keep[:, :span], keep[:, span:] * keep[:, :-span]), 1)
+        span *= 2
     return add
 
 
 class SelectiveLayer(nn.Module):
-    """One block (Gu & Dao 2023, algorithm 2 and figure 3): of the normalised inputs u, [x, z] = W_in u, each [D]; then
+    """One layer (Gu & Dao 2023, algorithm 2 and figure 3). u are the normalised inputs:
 
-    x = silu(convolution of the last K x)          [r, b, c] = W_x x             of R, N and N numbers
-    s = softplus(W_s r + b_s)                      the step of each channel, [D]
-    h' = exp(-s e^a) * h + s * x * b               [D, N], a [D, N] is learnt
+    [x, z] = W_in u                                [D] each
+    x = silu(convolution of the last K x)          [D]
+    [r, b, c] = W_x x                              [R], [N], [N]
+    s = softplus(W_s r + b_s)                      [D], the step size of each channel
+    h' = exp(-s e^a) * h + s * x * b               [D, N], with a learned a [D, N]
     y = h' c + d * x                               [D]
     outputs = inputs + W_out (y * silu(z))
     """
@@ -47,7 +56,7 @@ class SelectiveLayer(nn.Module):
         self.leaving = nn.Linear(channels, hidden_size, bias=False)
         with torch.no_grad():
             steps = torch.empty(channels).uniform_(math.log(1e-3), math.log(1e-1)).exp()
-            self.step.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # softplus of it is the step
+            self.step.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # so that softplus(bias) is the step size
 
     def forward(self, inputs, state):
         """inputs: [B, T, H]; state: a LayerState. Returns [B, T, H], LayerState."""

@@ -1,4 +1,4 @@
-"""The architecture keeps the contract, and what it computes in parallel is its recurrence."""
+"""The architecture passes all checks, and its parallel scan equals the recurrence."""
 
 import seqshell_selective
 import torch
@@ -9,7 +9,7 @@ from torch.nn import functional
 from seqshell.testing import check_architecture, failed
 
 
-def test_the_contract():
+def test_the_architecture_passes_all_checks():
     for architecture in seqshell_selective.seqshell_architectures():
         assert not failed(check_architecture(architecture))
 
@@ -22,16 +22,16 @@ def test_the_state_of_each_layer_has_two_leaves():
     assert [(list(layer.inputs.shape), list(layer.space.shape)) for layer in state] == [([2, 12, 2], [2, 12, 4])] * 3
 
 
-def test_the_parallel_scan_is_the_recurrence_in_values_and_gradients():
+def test_the_parallel_scan_equals_the_recurrence_in_values_and_gradients():
     torch.manual_seed(0)
     for length in (1, 2, 7, 16, 33):
         keep, add, first = torch.rand(2, length, 3, 4), torch.randn(2, length, 3, 4), torch.randn(2, 3, 4)
         results = []
-        for way in (scan, stepped):
-            given = [tensor.clone().requires_grad_() for tensor in (keep, add, first)]
-            hidden = way(*given)
+        for function in (scan, stepped):
+            inputs = [tensor.clone().requires_grad_() for tensor in (keep, add, first)]
+            hidden = function(*inputs)
             (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
-            results.append((hidden, *(tensor.grad for tensor in given)))
+            results.append((hidden, *(tensor.grad for tensor in inputs)))
         for parallel, expected in zip(*results, strict=True):
             torch.testing.assert_close(parallel, expected)
 
@@ -44,12 +44,12 @@ def stepped(keep, add, hidden):
     return torch.stack(steps, 1)
 
 
-def test_a_step_follows_the_equations_of_the_paper():
-    """One channel, two numbers, every product written out."""
+def test_a_step_matches_the_papers_equations():
+    """One channel with a state of size two, written out."""
     torch.manual_seed(0)
     layer = SelectiveLayer(SelectiveConfig(vocab_size=5, hidden_size=1, expansion=1, state_size=2, kernel_size=2))
     state = LayerState(torch.randn(1, 1, 1), torch.randn(1, 1, 2))
-    layer.norm.bias.data.fill_(0.7)  # of one unit the normalisation leaves nothing else
+    layer.norm.bias.data.fill_(0.7)  # with one unit, the normalised value is the bias
     outputs, after = layer(torch.ones(1, 1, 1), state)
 
     x, z = (0.7 * weight for weight in layer.entering.weight[:, 0])

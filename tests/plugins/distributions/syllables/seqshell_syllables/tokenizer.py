@@ -1,4 +1,4 @@
-"""Syllables as tokens. Rare ones are spelt with characters, so that every text over known characters can be written."""
+"""A tokenizer with syllables as tokens. Rare syllables are spelt with characters, so that every text can be encoded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from seqshell import BOS, EOS, PAD, UNK, CheckpointError, VocabularyError
 
-SPECIALS = 4  # PAD, BOS, EOS and UNK stand before everything else
-LARGEST = 1_000_000  # tokens of a vocabulary
+SPECIALS = 4  # PAD, BOS, EOS and UNK come first
+LARGEST = 1_000_000  # tokens in a vocabulary
 
 VOWEL = "[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœ]"
 CONSONANT = rf"(?:(?!{VOWEL})[^\W\d_])"
-# Consonants and the vowels after them, then what closes the syllable: all consonants at the end of a word, one before another one.
-# What is no syllable (a space, a mark, a digit) is a token of one character.
+# A syllable is consonants, vowels and a closing part: all consonants at the end of a word, else one if another one
+# follows. Everything else (a space, a punctuation mark, a digit) is a token of one character.
 SYLLABLE = re.compile(
     rf"{CONSONANT}*{VOWEL}+(?:{CONSONANT}+(?![^\W\d_])|{CONSONANT}(?={CONSONANT}))?|{CONSONANT}+|.",
     re.IGNORECASE | re.DOTALL,
@@ -25,8 +25,8 @@ SYLLABLE = re.compile(
 class Syllables:
     """One token for each frequent syllable and each character of the training text.
 
-    tokens: characters in code point order, then syllables, the most frequent first. With `specials`, PAD, BOS, EOS and UNK stand before them and
-    an unknown character is UNK; without, it is an error.
+    tokens: characters in code point order, then syllables, the most frequent first. With `specials`, PAD, BOS, EOS and
+    UNK come first, and unknown characters become UNK; without them, unknown characters are an error.
     """
 
     name: ClassVar[str] = "syllables"
@@ -42,11 +42,11 @@ class Syllables:
 
     @property
     def size(self) -> int:
-        """The number of ids, specials counted."""
+        """The number of ids, including specials."""
         return len(self._pieces)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text: a syllable that is no token is spelt. VocabularyError for unknown characters where there is no UNK."""
+        """The ids of a text. Raises VocabularyError for unknown characters if there is no UNK."""
         ids: list[int] = []
         for syllable in split(text):
             ids += (
@@ -68,7 +68,7 @@ class Syllables:
         )
 
     def piece(self, token: int) -> bytes:
-        """What the token adds to the text; empty for specials but UNK, a replacement character."""
+        """The bytes that a token adds to the text; empty for specials, except UNK, which is a replacement character."""
         return self._pieces[token]
 
     def to_json(self) -> dict[str, Any]:
@@ -84,18 +84,17 @@ class Syllables:
         ):
             raise CheckpointError("the tokenizer syllables needs a list of tokens")
         if len(set(tokens)) != len(tokens) or not isinstance(specials, bool):
-            raise CheckpointError(
-                "the tokenizer syllables needs tokens that differ, and specials that are true or false"
-            )
+            raise CheckpointError("the tokenizer syllables needs distinct tokens, and specials must be true or false")
         return cls(tokens, specials=specials)
 
     @classmethod
     def train(
         cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 2, vocab_size: int = 10_000
     ) -> Syllables:
-        """Every character, and the syllables that stand at least min_freq times, no more than vocab_size tokens with the specials.
+        """Every character, and the syllables that stand at least min_freq times, no more than vocab_size tokens with
+        the specials.
 
-        ValueError for settings that leave no room.
+        Raises ValueError if vocab_size is too small for all characters.
         """
         counts: Counter[str] = Counter()
         for text in texts:

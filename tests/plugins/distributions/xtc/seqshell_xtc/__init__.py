@@ -1,9 +1,9 @@
-"""The XTC sampler, offered to seqshell."""
+"""The XTC sampler for seqshell."""
 
 import seqshell
 
 
 @seqshell.hookimpl
 def seqshell_samplers():
-    """xtc; numpy is imported when it is first used."""
+    """Offer xtc. numpy is imported when it is first used."""
     yield seqshell.Lazy("xtc", "seqshell_xtc.sampler:Xtc")

@@ -13,22 +13,22 @@ from seqshell import SampleContext, log_probs, setting
 
 @dataclass(frozen=True)
 class Xtc:
-    """Now and then, leave out every token that is likelier than `threshold` but the least likely of them.
+    """With `probability`, remove all tokens with at least the probability `threshold`, except the least likely of them.
 
-    Where only one token is so likely there is no choice to make, and nothing changes: the text stays sound, and takes roads less travelled.
+    If only one token is that likely, nothing changes, so the text still makes sense.
     """
 
     name: ClassVar[str] = "xtc"
     about_chance: ClassVar[bool] = True
     probability: float = setting(
-        0.5, low=0, high=1, neutral=0.0, help="how often the top choices are left out; 0: never"
+        0.5, low=0, high=1, neutral=0.0, help="probability of removing the top choices; 0: never"
     )
     threshold: float = setting(
-        0.1, low=0, high=1, help="what is at least so likely is a top choice; above 0.5 there are never two"
+        0.1, low=0, high=1, help="tokens with at least this probability are top choices; above 0.5, no effect"
     )
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
-        """logits: [V]. Returns [V]; what was left out is at -inf."""
+        """logits: [V]. Returns [V], with removed tokens at -inf."""
         if self.probability == 0 or context.uniform("xtc") >= self.probability:
             return logits
         possible = np.isfinite(logits)
