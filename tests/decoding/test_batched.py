@@ -15,7 +15,7 @@ from seqshell.core.state import leaves
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.decoding.batched import answers
 from seqshell.decoding.beam import Beam
-from seqshell.decoding.candidates import likeliest, log_totals
+from seqshell.decoding.candidates import log_totals, most_likely
 from seqshell.decoding.diverse import DiverseBeam
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import BranchingStops, StopTexts, StopWatch
@@ -155,7 +155,7 @@ def test_states_are_left_out_where_nobody_needs_them(strategy):
 def test_letting_go_of_what_nobody_needs_changes_nothing(monkeypatch):
     sources = [[number % 9 + 3] * (number % 5) + [EOS] for number in range(30)]
     before = all_answers(sources, Greedy(), request())
-    monkeypatch.setattr("seqshell.decoding.hypotheses.LIMIT", 0)
+    monkeypatch.setattr("seqshell.decoding.hypotheses.MAX_BYTES", 0)
     for (one,), (other,) in zip(before, all_answers(sources, Greedy(), request()), strict=True):
         assert one.ids == other.ids
         for left, right in zip((*one.states, *one.outputs), (*other.states, *other.outputs), strict=True):
@@ -199,7 +199,7 @@ def test_the_likeliest_come_in_the_order_of_their_logits_then_of_their_ids(seed,
     )  # with equal ones among them
     if has_gaps:
         logits[draws.random(logits.shape) < 1 - 4 / size] = -np.inf
-    found = likeliest(logits, k)
+    found = most_likely(logits, k)
     expected = np.argsort(-logits, 1, kind="stable")[:, :k]
     is_over = np.isfinite(np.take_along_axis(logits, expected, 1))
 

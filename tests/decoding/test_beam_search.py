@@ -15,7 +15,7 @@ from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.sampling import Advanced, Batch, History, Request, Stop
 from seqshell.core.state import attention_of, leaves, map_leaves, rows
 from seqshell.decoding.beam import Beam
-from seqshell.decoding.hypotheses import Continued, Node, Trail
+from seqshell.decoding.hypotheses import ExtendedHistory, PathNode, Trail
 from seqshell.decoding.length_penalty import Scoring
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy
@@ -371,7 +371,7 @@ def test_what_no_hypothesis_passed_is_let_go_of_without_a_trace(monkeypatch):
     best(Beam(6), asked(*SOURCES), wanted)
     everything = max(largest)
     largest.clear()
-    monkeypatch.setattr("seqshell.decoding.hypotheses.LIMIT", 0)
+    monkeypatch.setattr("seqshell.decoding.hypotheses.MAX_BYTES", 0)
     after = best(Beam(6), asked(*SOURCES), wanted)
 
     assert max(largest) < everything
@@ -632,7 +632,7 @@ def test_the_log_probability_is_the_models_own_whatever_samplers_score():
 
 
 def test_a_history_goes_on_without_a_copy():
-    ids = Continued(History([5, 6, 7, 8], 3), [1, 2])
+    ids = ExtendedHistory(History([5, 6, 7, 8], 3), [1, 2])
     whole = [5, 6, 7, 1, 2]
     assert list(ids) == whole
     for start, stop, step in product((None, -9, -4, -2, 0, 2, 3, 9), (None, -3, -1, 0, 3, 4, 9), (None, 2, -1)):
@@ -643,8 +643,8 @@ def test_a_history_goes_on_without_a_copy():
 
 
 def test_a_way_is_read_from_its_root():
-    root = Node(None, -1, -1, 7)
-    end = Node(Node(root, 4, 0, 0), 5, 1, 0)
+    root = PathNode(None, -1, -1, 7)
+    end = PathNode(PathNode(root, 4, 0, 0), 5, 1, 0)
     assert end.ids() == [4, 5]
     assert end.path()[0] is root
 
@@ -731,5 +731,5 @@ def test_a_session_tells_a_beam_that_is_too_wide():
     assert session.position == 3
 
 
-def test_nothing_is_told_before_it_is_found():
+def test_nothing_is_done_before_it_is_found():
     assert not any(isinstance(step, Advanced) for step in Beam().search(LANGUAGE, read([1]), Request(Stop(4))))

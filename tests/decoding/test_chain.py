@@ -138,7 +138,7 @@ def test_without_chance_only_the_others_run_and_their_memories_keep_their_places
         (np.full(3, -np.inf), "left no token"),
     ],
 )
-def test_a_fault_is_told_with_the_name_of_the_sampler_and_its_owner(result, message):
+def test_a_fault_is_done_with_the_name_of_the_sampler_and_its_owner(result, message):
     with pytest.raises(PluginError) as caught:
         Chain([Scaled(), Raised(), Faulty(result)]).logits(OUTPUTS, HERE)
     owner = __name__.partition(".")[0]

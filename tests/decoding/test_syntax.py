@@ -205,7 +205,7 @@ def test_one_setting_is_changed_alone_or_its_stage_added():
         ("-temperature=0.5", "-temperature removes a stage and takes no value"),
     ],
 )
-def test_a_mistake_in_a_chain_is_told_with_the_way_out(text, message):
+def test_a_mistake_in_a_chain_is_done_with_the_way_out(text, message):
     with pytest.raises(UsageError) as caught:
         read(text, (Temperature(0.5),))
     assert caught.value.message == message
@@ -218,7 +218,7 @@ def test_a_stage_is_taken_out_by_its_short_name_where_only_one_has_it():
     assert parse_chain("-top_k", offered, (TheirTopK(), TopK(3))) == (TheirTopK(),)
 
 
-def test_an_ambiguous_name_is_told_with_its_owners():
+def test_an_ambiguous_name_is_done_with_its_owners():
     offered = {"one/echo": TopK, "two/echo": TheirTopK}
     with pytest.raises(
         UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo"

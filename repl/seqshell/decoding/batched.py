@@ -11,10 +11,10 @@ import numpy as np
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import UsageError
 from seqshell.core.sampling import Advanced, Batch, Hypotheses, Hypothesis, Request, Strategy
-from seqshell.decoding.beam_search import LEAVE
+from seqshell.decoding.beam_search import COMPACT_SHARE
 from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.chain import Memories
-from seqshell.decoding.hypotheses import Node, Trail
+from seqshell.decoding.hypotheses import PathNode, Trail
 from seqshell.decoding.stop_texts import BranchingStops
 
 SOURCE_TOKENS = 8192  # of a batch, padding counted: a search holds what the encoder made of each for every hypothesis
@@ -93,7 +93,7 @@ def _streamed(
     trail = Trail(decoder, start, request.keeps_states)
     log_probs = [0.0] * len(start.histories)
     live = list(range(len(start.histories)))  # the rows of the start that are in the batch yet
-    nodes: list[Node | None] = [Node(None, -1, -1, row) for row in live]  # None where a row is done
+    nodes: list[PathNode | None] = [PathNode(None, -1, -1, row) for row in live]  # None where a row is done
     steps = strategy.search(decoder, start, request)
     for number in range(stop.max_tokens):
         step = next(steps, None)
@@ -108,7 +108,7 @@ def _streamed(
             log_probs[row] += float(gained[place])
             tail, num_bytes = endings.read(token, node.tail) if endings else (b"", 0)
             if token not in stop.ids and not num_bytes:
-                nodes[place] = Node(node, token, number, place, (), tail)
+                nodes[place] = PathNode(node, token, number, place, (), tail)
                 continue
             num_ids = endings.cut([*node.ids(), token], num_bytes) if endings and num_bytes else number
             yield row, (trail.hypothesis(node, num_ids, log_probs[row], log_probs[row]),)
@@ -116,8 +116,8 @@ def _streamed(
         kept = [place for place, node in enumerate(nodes) if node is not None]
         if not kept:
             return
-        if (len(nodes) - len(kept)) * LEAVE >= len(nodes):
-            trail.leave(np.array(kept))
+        if (len(nodes) - len(kept)) * COMPACT_SHARE >= len(nodes):
+            trail.keep_rows(np.array(kept))
             live, nodes = [live[place] for place in kept], [nodes[place] for place in kept]
             middle = _middle(start, trail, live, nodes, tuple(step.memories[place] for place in kept))
             steps = strategy.search(decoder, middle, replace(request, prefix=request.prefix[number + 1 :]))
@@ -128,7 +128,7 @@ def _streamed(
 
 
 def _middle(
-    start: Batch, trail: Trail, live: list[int], nodes: list[Node | None], memories: tuple[Memories, ...]
+    start: Batch, trail: Trail, live: list[int], nodes: list[PathNode | None], memories: tuple[Memories, ...]
 ) -> Batch:
     """Where the rows `live` of the start stand now."""
     written = [[] if node is None else node.ids() for node in nodes]

@@ -9,7 +9,7 @@ from typing import ClassVar
 from seqshell.core.decoder import Decoder
 from seqshell.core.plugin_api import setting
 from seqshell.core.sampling import Batch, Request, Step
-from seqshell.decoding.beam_search import Plan, search
+from seqshell.decoding.beam_search import BeamPlan, search
 from seqshell.decoding.length_penalty import AVERAGE, GNMT, NONE, Scoring
 
 
@@ -41,6 +41,8 @@ class Beam:
         """Hypotheses for each row, when it is done. UsageError for a width over the vocabulary's size or below request.num_best."""
         return search(decoder, start, request, self.plan())
 
-    def plan(self) -> Plan:
+    def plan(self) -> BeamPlan:
         """The settings as the search takes them."""
-        return Plan(self.width, Scoring(self.normalise, self.length_penalty, self.coverage_penalty), self.early_stop)
+        return BeamPlan(
+            self.width, Scoring(self.normalise, self.length_penalty, self.coverage_penalty), self.early_stop
+        )

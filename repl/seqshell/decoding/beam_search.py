@@ -14,18 +14,20 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.sampling import Batch, Hypotheses, Hypothesis, Request, SampleContext
 from seqshell.core.state import attention_of
-from seqshell.decoding.candidates import Floats, Known, Shaped, Shaper, likeliest
-from seqshell.decoding.hypotheses import Continued, Node, Trail
+from seqshell.decoding.candidates import Floats, RowContext, Shaped, Shaper, most_likely
+from seqshell.decoding.hypotheses import ExtendedHistory, PathNode, Trail
 from seqshell.decoding.length_penalty import Scoring
 from seqshell.decoding.stop_texts import BranchingStops
 
 Ids = NDArray[np.int64]
 
-LEAVE = 8  # sentences that are done leave the batch when they are an eighth of it: each time, what stays is copied
+COMPACT_SHARE = (
+    8  # sentences that are done leave the batch when they are an eighth of it: each time, what stays is copied
+)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BeamPlan:
     """How a search is made. width: live hypotheses of a row, shared out evenly to the groups.
 
     diversity: what a token loses, in nats, for each hypothesis of an earlier group that took it at the same step. early_stop: a group
@@ -51,7 +53,7 @@ class Choice(NamedTuple):
     log_probs: Floats
 
 
-class Finished(NamedTuple):
+class FinishedHypothesis(NamedTuple):
     """A hypothesis that ended: the last node of its way, how many of the ids on it belong to the answer, and what they read.
 
     reads: the bytes of the answer; its ids where there is no tokenizer.
@@ -59,12 +61,12 @@ class Finished(NamedTuple):
 
     score: float
     log_prob: float
-    node: Node
+    node: PathNode
     num_ids: int
     reads: bytes | tuple[int, ...]
 
 
-def search(decoder: Decoder, start: Batch, request: Request, plan: Plan) -> Iterator[Hypotheses]:
+def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> Iterator[Hypotheses]:
     """The best answers of each row of `start`, told when the row is done. UsageError when the plan does not fit the request or the model."""
     size = start.outputs.shape[1]
     if plan.width > size:
@@ -81,7 +83,7 @@ def search(decoder: Decoder, start: Batch, request: Request, plan: Plan) -> Iter
 class _Search:
     """The sentences of a batch: [M] of them, each with [W] places for live hypotheses, in the rows m * W + w of the trail; W is 1 at first."""
 
-    def __init__(self, decoder: Decoder, start: Batch, request: Request, plan: Plan) -> None:
+    def __init__(self, decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> None:
         num_rows = len(start.histories)
         self._start, self._request, self._plan = start, request, plan
         self._share = plan.width // plan.groups  # places of a group
@@ -91,14 +93,14 @@ class _Search:
             BranchingStops(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
         )
         self._trail = Trail(decoder, start, request.keeps_states)
-        self._finished: list[list[list[Finished]]] = [
+        self._finished: list[list[list[FinishedHypothesis]]] = [
             [[] for _ in range(plan.groups)] for _ in range(num_rows)
         ]  # by row of the start
-        self._is_told = [False] * num_rows
+        self._is_done = [False] * num_rows
         self._sentences = list(range(num_rows))  # the rows of the start that are in the batch yet
         memories = [each or self._shaper.chain.first_memories() for each in start.memories]
-        self._nodes: list[Node | None] = [
-            Node(None, -1, -1, row, memories[row]) for row in range(num_rows)
+        self._nodes: list[PathNode | None] = [
+            PathNode(None, -1, -1, row, memories[row]) for row in range(num_rows)
         ]  # [M * W], None where nothing lives
         self._sums = np.zeros((num_rows, 1))  # [M, W]
         self._log_probs = np.zeros((num_rows, 1))  # [M, W]
@@ -111,30 +113,30 @@ class _Search:
         max_tokens = self._request.stop.max_tokens
         for step in range(max_tokens):
             forced = self._request.prefix[step : step + 1]
-            shaped = self._shaper.shape(self._trail.outputs, self._known)
+            shaped = self._shaper.shape(self._trail.outputs, self._row_context)
             choice = self._forced(shaped, forced[0]) if forced else self._chosen(shaped)
             coverage = self._covered(choice)
             if not forced:
                 self._end(choice, coverage, step + 1)
                 self._close(choice)
-            yield from self._told(np.flatnonzero(choice.sums.max(1) == -np.inf).tolist())
-            if all(self._is_told):
+            yield from self._done_answers(np.flatnonzero(choice.sums.max(1) == -np.inf).tolist())
+            if all(self._is_done):
                 return
-            self._go_on(choice, coverage, None if forced else shaped)
+            self._advance(choice, coverage, None if forced else shaped)
         for row in range(len(self._nodes)):
             self._finish_live(row, max_tokens)
-        yield from self._told(range(len(self._sentences)))
+        yield from self._done_answers(range(len(self._sentences)))
 
     # What a step chooses
 
-    def _known(self, row: int) -> Known | None:
+    def _row_context(self, row: int) -> RowContext | None:
         """What the samplers may know in a row of the trail; None where nothing lives."""
         node = self._nodes[row]
         if node is None:
             return None
         start, first, ids = self._start, self._sentences[row // self._sums.shape[1]], node.ids()
         generated, position = start.generated[first] + len(ids), start.positions[first] + len(ids)
-        tokens = Continued(start.histories[first], ids)
+        tokens = ExtendedHistory(start.histories[first], ids)
         return SampleContext(
             tokens, generated, position, self._request.tokenizer, None, self._request.draw
         ), node.memories
@@ -165,7 +167,7 @@ class _Search:
             part = logits[:, mine]
             if taken is not None:
                 part = part - self._plan.diversity * taken[:, None]
-            ids = likeliest(part.reshape(-1, size), share).reshape(num_sentences, -1, share)  # [M, P, K]
+            ids = most_likely(part.reshape(-1, size), share).reshape(num_sentences, -1, share)  # [M, P, K]
             ranks = (before[:, mine, None] + np.take_along_axis(part, ids, 2)).reshape(num_sentences, -1)  # [M, P * K]
             best = np.argsort(-ranks, axis=1, kind="stable")[:, :share]
             place, token = first + best // share, np.take_along_axis(ids.reshape(num_sentences, -1), best, 1)
@@ -221,10 +223,12 @@ class _Search:
             score = self._score(self._sums, self._coverage, index, place, length)
             self._finish(self._pool(index, place), score, float(self._log_probs[index, place]), node, length)
 
-    def _finish(self, pool: list[Finished], score: float, log_prob: float, node: Node, num_ids: int) -> None:
+    def _finish(
+        self, pool: list[FinishedHypothesis], score: float, log_prob: float, node: PathNode, num_ids: int
+    ) -> None:
         """Add a hypothesis to a group's pool. Of two that read alike, in other tokens, the better one stays."""
         ids, tokenizer = node.ids()[:num_ids], self._request.tokenizer
-        new = Finished(
+        new = FinishedHypothesis(
             score, log_prob, node, num_ids, tuple(ids) if tokenizer is None else b"".join(map(tokenizer.piece, ids))
         )
         for place, old in enumerate(pool):
@@ -233,7 +237,7 @@ class _Search:
                 return
         pool.append(new)
 
-    def _pool(self, index: int, place: int) -> list[Finished]:
+    def _pool(self, index: int, place: int) -> list[FinishedHypothesis]:
         """The finished hypotheses of the group that has this place."""
         return self._finished[self._sentences[index]][place // self._share]
 
@@ -244,12 +248,12 @@ class _Search:
             covered = coverage[index, place, : lengths[self._sentences[index]] if lengths else None]
         return self._plan.scoring.score(float(sums[index, place]), length, covered)
 
-    def _told(self, done: Iterable[int]) -> Iterator[Hypotheses]:
+    def _done_answers(self, done: Iterable[int]) -> Iterator[Hypotheses]:
         """The answers of the sentences that are done now."""
         for index in done:
             row = self._sentences[index]
-            if not self._is_told[row]:
-                self._is_told[row] = True
+            if not self._is_done[row]:
+                self._is_done[row] = True
                 yield Hypotheses(row, self._best(row))
 
     def _best(self, row: int) -> tuple[Hypothesis, ...]:
@@ -266,13 +270,13 @@ class _Search:
 
     # What goes on
 
-    def _go_on(self, choice: Choice, coverage: Floats | None, shaped: Shaped | None) -> None:
+    def _advance(self, choice: Choice, coverage: Floats | None, shaped: Shaped | None) -> None:
         """Step what was chosen. Sentences that are done leave the batch, and so do places in which nothing lives, where no sentence needs them."""
         num_sentences, places = self._sums.shape
-        kept = [index for index, row in enumerate(self._sentences) if not self._is_told[row]]
-        if (num_sentences - len(kept)) * LEAVE < num_sentences:
+        kept = [index for index, row in enumerate(self._sentences) if not self._is_done[row]]
+        if (num_sentences - len(kept)) * COMPACT_SHARE < num_sentences:
             kept = list(range(num_sentences))
-        order = np.array(kept)[:, None], self._places_that_live(choice.sums[kept])
+        order = np.array(kept)[:, None], self._live_places(choice.sums[kept])
         choice = Choice(*(part[order] for part in choice))
         stay = len(kept) == num_sentences and choice.sums.shape[1] == places
         parents = (np.array(kept)[:, None] * places + choice.places).ravel()
@@ -289,7 +293,7 @@ class _Search:
         self._trail.advance(tokens, parents, stay=stay)
         self._trail.thin([*self._nodes, *(each.node for groups in self._finished for pool in groups for each in pool)])
 
-    def _places_that_live(self, sums: Floats) -> Ids:
+    def _live_places(self, sums: Floats) -> Ids:
         """The places [M, P] to go on in: of each sentence those that live, and others where a sentence beside it has more; with groups all [1, W]."""
         if self._plan.groups > 1:
             return np.arange(sums.shape[1])[None]
@@ -297,7 +301,7 @@ class _Search:
         found: Ids = np.argsort(~lives, axis=1, kind="stable")[:, : lives.sum(1).max()]
         return found
 
-    def _node(self, parent_row: int, token: int, row: int, shaped: Shaped | None) -> Node:
+    def _node(self, parent_row: int, token: int, row: int, shaped: Shaped | None) -> PathNode:
         """shaped: what the token was chosen from; None for one of the prefix, which no sampler remembers."""
         parent = self._nodes[parent_row]
         assert parent is not None  # only what lives goes on
@@ -306,8 +310,8 @@ class _Search:
             memories = self._shaper.chain.updated(memories, token, shaped.logits[parent_row])
         if self._endings:
             tail, _ = self._endings.read(token, tail)
-        return Node(parent, token, self._trail.num_steps, row, memories, tail)
+        return PathNode(parent, token, self._trail.num_steps, row, memories, tail)
 
 
-def _by_score(finished: Finished) -> float:
+def _by_score(finished: FinishedHypothesis) -> float:
     return -finished.score

@@ -13,11 +13,11 @@ from seqshell.decoding.chain import Chain, Memories, is_about_chance
 
 Floats = NDArray[np.float64]
 
-ROWS = 16  # rows whose exponentials are computed at once, so that they stay in the processor's cache
+CHUNK_ROWS = 16  # rows whose exponentials are computed at once, so that they stay in the processor's cache
 
-SETS = 1024  # into which the tokens are divided to find the likeliest ones
+NUM_SETS = 1024  # into which the tokens are divided to find the likeliest ones
 
-Known = tuple[SampleContext, Memories]  # what the samplers may know of a row, and what they remember
+RowContext = tuple[SampleContext, Memories]  # what the samplers may know of a row, and what they remember
 
 
 class Shaped(NamedTuple):
@@ -40,7 +40,7 @@ class Shaper:
         self.has_samplers = not all(map(is_about_chance, request.samplers))
         self._excluded = np.array(sorted(request.excluded), np.int64)
 
-    def shape(self, outputs: NDArray[Any], known: Callable[[int], Known | None]) -> Shaped:
+    def shape(self, outputs: NDArray[Any], known: Callable[[int], RowContext | None]) -> Shaped:
         """outputs [R, V] of a model; known: of a row, asked only when there are samplers, None where they need not run.
 
         PluginError names the model or the sampler whose fault it is when no token can be chosen.
@@ -69,24 +69,24 @@ class Shaper:
 def log_totals(logits: NDArray[Any]) -> Floats:
     """log(sum(exp(logits))) of each row: logits [R, V] -> [R]; NaN or inf for a row that is no row of logits."""
     totals = np.empty(len(logits))
-    for start in range(0, len(logits), ROWS):
-        piece = logits[start : start + ROWS]
+    for start in range(0, len(logits), CHUNK_ROWS):
+        piece = logits[start : start + CHUNK_ROWS]
         largest = piece.max(-1)
         largest[~np.isfinite(largest)] = np.nan
         shifted = piece - largest[:, None]
         np.exp(shifted, out=shifted)
-        totals[start : start + ROWS] = largest + np.log(shifted.sum(-1))
+        totals[start : start + CHUNK_ROWS] = largest + np.log(shifted.sum(-1))
     return totals
 
 
-def likeliest(logits: NDArray[Any], k: int) -> NDArray[np.int64]:
+def most_likely(logits: NDArray[Any], k: int) -> NDArray[np.int64]:
     """The ids [R, k] of the k largest logits of each row [R, V], the largest first, the smallest id first among equals; k <= V.
 
     Where fewer than k are over -inf, the rest is one id at -inf.
     """
     num_rows, size = logits.shape
     # The k-th largest of the maxima of disjoint sets is at most the k-th largest of all, and few others are above it.
-    num_sets = max(SETS, 2 * k)
+    num_sets = max(NUM_SETS, 2 * k)
     depth = size // num_sets
     maxima = logits if depth < 2 else logits[:, : depth * num_sets].reshape(num_rows, depth, num_sets).max(1)
     border = np.partition(maxima, maxima.shape[1] - k, -1)[:, -k, None]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from seqshell.core.plugin_api import setting
 from seqshell.decoding.beam import Beam
-from seqshell.decoding.beam_search import Plan
+from seqshell.decoding.beam_search import BeamPlan
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,6 @@ class DiverseBeam(Beam):
                 f"a width of {self.width:,} cannot be shared evenly by {self.groups:,} groups, but by groups={fewer}"
             )
 
-    def plan(self) -> Plan:
+    def plan(self) -> BeamPlan:
         """The settings as the search takes them."""
         return replace(super().plan(), groups=self.groups, diversity=self.diversity)

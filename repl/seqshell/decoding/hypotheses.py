@@ -13,10 +13,10 @@ from seqshell.core.sampling import Batch, Hypothesis
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.decoding.chain import Memories
 
-LIMIT = 256 << 20  # bytes of states and outputs; over it, what no hypothesis passed any more is let go of
+MAX_BYTES = 256 << 20  # bytes of states and outputs; over it, what no hypothesis passed any more is let go of
 
 
-class Node:
+class PathNode:
     """One token of a hypothesis, and where the moment after it is kept: a row of a record. A root has no token; its row is the start's.
 
     memories: what the samplers remember here; tail: the bytes in which a stop text may have begun.
@@ -25,7 +25,7 @@ class Node:
     __slots__ = ("memories", "parent", "record", "row", "tail", "token")
 
     def __init__(
-        self, parent: Node | None, token: int, record: int, row: int, memories: Memories = (), tail: bytes = b""
+        self, parent: PathNode | None, token: int, record: int, row: int, memories: Memories = (), tail: bytes = b""
     ) -> None:
         self.parent, self.token, self.record, self.row, self.memories, self.tail = (
             parent,
@@ -36,7 +36,7 @@ class Node:
             tail,
         )
 
-    def path(self) -> list[Node]:
+    def path(self) -> list[PathNode]:
         """The nodes from the root, which comes first, to this one."""
         found, node = [], self
         while node.parent is not None:
@@ -50,7 +50,7 @@ class Node:
         return [node.token for node in self.path()[1:]]
 
 
-class Continued(Sequence[int]):
+class ExtendedHistory(Sequence[int]):
     """A history and the ids of one hypothesis after it, without a copy of the history."""
 
     __slots__ = ("_before", "_ids")
@@ -95,7 +95,7 @@ class Trail:
         self._constant = [True] * len(self._roots)
         self._records: list[tuple[list[Any], NDArray[Any]]] = []  # leaves, None for a constant one, and outputs
         self._bytes = 0
-        self._limit = LIMIT
+        self._limit = MAX_BYTES
         self.num_steps = 0
 
     def advance(self, tokens: NDArray[np.int64], parents: NDArray[np.int64], *, stay: bool) -> None:
@@ -105,7 +105,7 @@ class Trail:
         outputs, state = self._decoder.step(tokens, self.state)
         self.record(state, outputs)
 
-    def leave(self, kept: NDArray[np.int64]) -> None:
+    def keep_rows(self, kept: NDArray[np.int64]) -> None:
         """Go on with some of the rows only."""
         self.state, self.outputs = self._rows(kept, False), self.outputs[kept]
 
@@ -124,11 +124,11 @@ class Trail:
             self._records.append((kept, outputs))
             self._bytes += _size(kept, outputs)
 
-    def thin(self, ends: Iterable[Node | None]) -> None:
+    def thin(self, ends: Iterable[PathNode | None]) -> None:
         """Keep only what lies on the way to one of the ends, when it has become much."""
         if self._bytes <= self._limit:
             return
-        passed: list[dict[int, Node]] = [{} for _ in self._records]
+        passed: list[dict[int, PathNode]] = [{} for _ in self._records]
         for end in ends:
             node = end
             while node is not None and node.parent is not None and id(node) not in passed[node.record]:
@@ -143,17 +143,17 @@ class Trail:
                 for row, node in enumerate(nodes.values()):
                     node.row = row
             self._bytes += _size(kept, outputs)
-        self._limit = max(LIMIT, 2 * self._bytes)
+        self._limit = max(MAX_BYTES, 2 * self._bytes)
 
-    def hypothesis(self, end: Node, length: int, log_prob: float, score: float) -> Hypothesis:
+    def hypothesis(self, end: PathNode, length: int, log_prob: float, score: float) -> Hypothesis:
         """The first `length` tokens on the way to `end`, with the states and outputs after each where they are kept."""
         root, *nodes = end.path()
         nodes = nodes[:length]
-        moments = [self._moment(node, root.row) for node in nodes] if self._keeps else []
+        moments = [self._snapshot(node, root.row) for node in nodes] if self._keeps else []
         states, outputs = tuple(state for state, _ in moments), tuple(outputs for _, outputs in moments)
         return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs)
 
-    def _moment(self, node: Node, root_row: int) -> tuple[State, NDArray[Any]]:
+    def _snapshot(self, node: PathNode, root_row: int) -> tuple[State, NDArray[Any]]:
         kept, outputs = self._records[node.record]
         own = [
             self._root_leaf(index, root_row) if leaf is None else leaf[[node.row]] for index, leaf in enumerate(kept)

@@ -26,7 +26,7 @@ class Greedy:
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
         """An Advanced for every token, without end."""
         chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
-        return _stream(decoder, start, request, chain, _likeliest)
+        return _stream(decoder, start, request, chain, _most_likely)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Sample:
         return _stream(decoder, start, request, chain, _drawn)
 
 
-def _likeliest(logits: Logits, draw: Draw, position: int) -> int:
+def _most_likely(logits: Logits, draw: Draw, position: int) -> int:
     return int(logits.argmax())
 
 
