@@ -179,7 +179,7 @@ def test_a_stop_text_ends_an_answer_before_it(strategy):
 
 
 def test_a_streaming_strategy_has_one_answer():
-    with pytest.raises(UsageError, match=r"^greedy finds one answer and not 3; the strategy beam finds several$"):
+    with pytest.raises(UsageError, match=r"^greedy finds one answer, not 3; /strategies lists the ones that search$"):
         list(answers(TRANSLATOR, [[EOS]], Greedy(), request(num_best=3)))
 
 

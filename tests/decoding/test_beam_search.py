@@ -655,7 +655,7 @@ def test_a_way_is_read_from_its_root():
 def test_a_beam_that_cannot_be_is_refused_in_one_line():
     with pytest.raises(UsageError, match=r"^a beam of 11 is wider than the vocabulary of 10 tokens; width=10 or less$"):
         Beam(11).search(LANGUAGE, read([1]), Request(Stop(3)))
-    with pytest.raises(UsageError, match=r"^a beam of 3 cannot give the 5 best; width=5 or more$"):
+    with pytest.raises(UsageError, match=r"^a beam of 3 has no 5 best answers; width=5 or more$"):
         Beam(3).search(LANGUAGE, read([1]), Request(Stop(3), num_best=5))
 
 

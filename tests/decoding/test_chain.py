@@ -138,13 +138,13 @@ def test_without_chance_only_the_others_run_and_their_memories_keep_their_places
         (np.full(3, -np.inf), "left no token"),
     ],
 )
-def test_a_fault_is_done_with_the_name_of_the_sampler_and_its_owner(result, message):
+def test_an_error_names_the_sampler_and_its_owner(result, message):
     with pytest.raises(PluginError) as caught:
         Chain([Scaled(), Raised(), Faulty(result)]).logits(OUTPUTS, HERE)
     owner = __name__.partition(".")[0]
     assert caught.value.message == f"the sampler faulty of {owner} {message}"
     assert caught.value.plugin == owner
-    assert caught.value.hint == "/sampler -faulty goes on without it"
+    assert caught.value.hint == "/sampler -faulty removes it"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int64])
@@ -159,8 +159,8 @@ def test_the_traceback_of_a_fault_is_kept_for_those_who_ask():
     assert "raise self.result" in caught.value.details
 
 
-def test_a_sampler_that_cannot_remember_is_named_too():
-    with pytest.raises(PluginError, match=r"the sampler faulty of .* failed to remember a token: KeyError: 'gone'"):
+def test_an_error_in_update_names_the_sampler():
+    with pytest.raises(PluginError, match=r"the sampler faulty of .* failed in update: KeyError: 'gone'"):
         Chain([Faulty()]).updated((None,), 1, OUTPUTS)
 
 

@@ -130,7 +130,7 @@ def test_one_group_is_a_beam(seed, width, early_stop, has_samplers):
 
 def test_a_width_that_groups_cannot_share_is_refused_in_one_line():
     with pytest.raises(
-        UsageError, match=r"^diverse_beam: a width of 6 cannot be shared evenly by 4 groups, but by groups=3$"
+        UsageError, match=r"^diverse_beam: a width of 6 is no multiple of 4 groups; groups=3 is possible$"
     ):
         build(DiverseBeam, {"groups": "4"})
     with pytest.raises(UsageError, match="wider than the vocabulary of 3 tokens"):

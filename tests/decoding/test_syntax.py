@@ -194,18 +194,18 @@ def test_one_setting_is_changed_alone_or_its_stage_added():
         ("top_k=1,q=2", "top_k has no setting 'q'; it has k"),
         ("top_k=1,k=2", "top_k: k is given twice"),
         ("repeat_penalty=1,windw=2", "repeat_penalty has no setting 'windw'; did you mean window?"),
-        ("top_k=1 temperature top_k=2", "top_k stands twice in the chain"),
-        ("top_k +temperature", "either write the whole chain, or change it with + and - before every stage"),
-        ("top_k,=3", "cannot read 'top_k,=3': a stage of the chain is NAME=VALUE,FIELD=VALUE"),
-        ('style="x', "cannot read 'style=\"x': a stage of the chain is NAME=VALUE,FIELD=VALUE"),
-        ('style="\\x"', '"\\x" is no JSON string'),
+        ("top_k=1 temperature top_k=2", "top_k is in the chain twice"),
+        ("top_k +temperature", "either write the whole chain, or begin every sampler with + or -"),
+        ("top_k,=3", "cannot read 'top_k,=3': a sampler is NAME=VALUE,FIELD=VALUE"),
+        ('style="x', "cannot read 'style=\"x': a sampler is NAME=VALUE,FIELD=VALUE"),
+        ('style="\\x"', '"\\x" is not a valid JSON string'),
         ("bare=1", "bare has no settings"),
         ("-top_k", "top_k is not in the chain, which is temperature=0.5"),
         ("-top", "no sampler 'top'; did you mean top_k?"),
-        ("-temperature=0.5", "-temperature removes a stage and takes no value"),
+        ("-temperature=0.5", "-temperature removes a sampler and takes no value"),
     ],
 )
-def test_a_mistake_in_a_chain_is_done_with_the_way_out(text, message):
+def test_an_invalid_chain_is_an_error_that_says_what_is_valid(text, message):
     with pytest.raises(UsageError) as caught:
         read(text, (Temperature(0.5),))
     assert caught.value.message == message
@@ -246,9 +246,9 @@ def test_a_strategy_is_read_and_written_and_its_mistakes_told():
     assert format_strategy(Beam(3)) == "beam width=3"
     assert format_strategy(Beam()) == "beam"
     for text, message in [
-        ("", "name a strategy: beam"),
+        ("", "no strategy given; available: beam"),
         ("bean", "no strategy 'bean'; did you mean beam?"),
-        ("beam 5", "cannot read '5': after a strategy's name come settings, FIELD=VALUE"),
+        ("beam 5", "cannot read '5': the settings of a strategy are FIELD=VALUE"),
         ("beam width=0", "beam: width must be 1 to 1,000, not '0'"),
         ("beam wdth=2", "beam has no setting 'wdth'; did you mean width?"),
     ]:

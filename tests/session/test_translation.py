@@ -200,7 +200,7 @@ def test_an_invalid_search_leaves_the_session_where_it_was(session, translated):
     answer = translated(session.translate("the cat", 5)).answer
     here = session.here
     for strategy, number, message in (
-        (Beam(5), 6, "cannot give the 6 best"),
+        (Beam(5), 6, "has no 6 best answers"),
         (Beam(50), 1, "wider than the vocabulary"),
     ):
         with pytest.raises(UsageError, match=message):

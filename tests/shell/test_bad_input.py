@@ -115,7 +115,7 @@ BAD = {
     "/sampler top_q=3": "no sampler 'top_q'; did you mean top_",
     "/sampler top_k=-3": "top_k: k must be at least 0, not '-3'",
     "/sampler temperature=nan": "temperature",
-    "/sampler top_k=3 +min_p=0.1": "either write the whole chain, or change it with + and -",
+    "/sampler top_k=3 +min_p=0.1": "either write the whole chain, or begin every sampler with + or -",
     "/samplers all": "'all' is too much",
     "/save": "something is missing; write /save NAME|PATH",
     "/save ..": "invalid name '..'",

@@ -1,1 +1,1 @@
-"""From one moment to the next ones: strategies, the sampler chain, its language, and what can be measured on outputs."""
+"""Choosing tokens: strategies, the sampler chain, how users write both, and probabilities of outputs."""

@@ -1,4 +1,4 @@
-"""Answers to many sources at once, in batches of similar length: for files, evaluation and validation."""
+"""Answer many sources at once, in batches of similar length: for files, evaluation and validation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqshell.decoding.chain import Memories
 from seqshell.decoding.hypotheses import PathNode, Trail
 from seqshell.decoding.stop_texts import BranchingStops
 
-SOURCE_TOKENS = 8192  # of a batch, padding counted: a search holds what the encoder made of each for every hypothesis
+SOURCE_TOKENS = 8192  # of a batch, including padding: a search holds the encoded source of every hypothesis
 
 
 def answers(
@@ -30,14 +30,15 @@ def answers(
     pad: int = 0,
     batch_size: int = 64,
 ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-    """(number of the source, its answers, best first), in any order; short sources come first.
+    """Yield (number of the source, its answers, best first), in any order; short sources come first.
 
-    sources: ids that end with EOS, without padding. A strategy that streams gives one answer each, whose score is the model's
-    log-probability; UsageError when request.num_best asks for more. Every source is answered as it would be on its own.
+    sources: ids that end with EOS, without padding. A strategy that streams gives one answer each, whose score is the
+    model's log-probability; UsageError if request.num_best is larger. Every answer is the same as without the other
+    sources.
     """
     if strategy.streams and request.num_best > 1:
         raise UsageError(
-            f"{strategy.name} finds one answer and not {request.num_best:,}; the strategy beam finds several"
+            f"{strategy.name} finds one answer, not {request.num_best:,}; /strategies lists the ones that search"
         )
     for numbers in _batches([len(source) for source in sources], batch_size):
         start = _started(decoder, [sources[number] for number in numbers], bos, pad)
@@ -51,7 +52,7 @@ def answers(
 
 
 def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """The numbers of all sources, those of similar length together."""
+    """The numbers of the sources of each batch, those of similar length together."""
     batch: list[int] = []
     for number in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[number] > SOURCE_TOKENS):
@@ -63,7 +64,7 @@ def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
 
 
 def _started(decoder: SourceDecoder, sources: Sequence[Sequence[int]], bos: int, pad: int) -> Batch:
-    """The moment before the first target token: the sources are encoded and BOS is read."""
+    """The state before the first target token: the sources are encoded and BOS is read."""
     lengths = tuple(map(len, sources))
     source = np.full((len(sources), max(lengths)), pad, np.int64)
     for row, ids in enumerate(sources):
@@ -87,17 +88,20 @@ def _searched(
 def _streamed(
     decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request
 ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-    """Each row up to its end. Rows that are done leave the batch when they are an eighth of it, and the strategy begins anew with the others."""
+    """Yield each row at its end.
+
+    Finished rows are removed when they are an eighth of the batch; the strategy restarts with the others.
+    """
     stop = request.stop
     endings = BranchingStops(stop.texts, request.tokenizer) if stop.texts and request.tokenizer else None
     trail = Trail(decoder, start, request.keeps_states)
     log_probs = [0.0] * len(start.histories)
-    live = list(range(len(start.histories)))  # the rows of the start that are in the batch yet
-    nodes: list[PathNode | None] = [PathNode(None, -1, -1, row) for row in live]  # None where a row is done
+    live = list(range(len(start.histories)))  # rows of the start that are still in the batch
+    nodes: list[PathNode | None] = [PathNode(None, -1, -1, row) for row in live]  # None if a row is finished
     steps = strategy.search(decoder, start, request)
     for number in range(stop.max_tokens):
         step = next(steps, None)
-        if not isinstance(step, Advanced):  # a strategy that ends of its own
+        if not isinstance(step, Advanced):  # the strategy ended on its own
             break
         gained = trail.outputs[np.arange(len(live)), step.tokens] - log_totals(trail.outputs)
         trail.record(step.state, step.outputs)
@@ -119,18 +123,18 @@ def _streamed(
         if (len(nodes) - len(kept)) * COMPACT_SHARE >= len(nodes):
             trail.keep_rows(np.array(kept))
             live, nodes = [live[place] for place in kept], [nodes[place] for place in kept]
-            middle = _middle(start, trail, live, nodes, tuple(step.memories[place] for place in kept))
-            steps = strategy.search(decoder, middle, replace(request, prefix=request.prefix[number + 1 :]))
+            restart = _restart(start, trail, live, nodes, tuple(step.memories[place] for place in kept))
+            steps = strategy.search(decoder, restart, replace(request, prefix=request.prefix[number + 1 :]))
         trail.thin(nodes)
     for row, node in zip(live, nodes, strict=True):
         if node is not None:
             yield row, (trail.hypothesis(node, stop.max_tokens, log_probs[row], log_probs[row]),)
 
 
-def _middle(
+def _restart(
     start: Batch, trail: Trail, live: list[int], nodes: list[PathNode | None], memories: tuple[Memories, ...]
 ) -> Batch:
-    """Where the rows `live` of the start stand now."""
+    """The start of a search that continues the rows `live` from here."""
     written = [[] if node is None else node.ids() for node in nodes]
     positions, generated = (
         [counts[row] + len(ids) for row, ids in zip(live, written, strict=True)]

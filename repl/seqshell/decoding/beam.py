@@ -1,4 +1,4 @@
-"""Beam search: several hypotheses at once, the best finished one wins (Graves 2012, Sutskever et al. 2014, https://arxiv.org/abs/1409.3215)."""
+"""The strategy beam (Graves 2012; Sutskever et al. 2014, https://arxiv.org/abs/1409.3215)."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from seqshell.decoding.length_penalty import AVERAGE, GNMT, NONE, Scoring
 
 @dataclass(frozen=True)
 class Beam:
-    """Go on with the `width` likeliest beginnings at once, and take the finished one with the best score.
+    """Search with the `width` best hypotheses at once, and return the finished ones with the best scores.
 
-    At each step the `width` likeliest continuations of all live hypotheses are chosen. Those that end, with EOS or a stop text,
-    leave the beam with their score and take no place in it any more; of two that read alike, in other tokens, the better one counts.
-    Samplers about chance are not in use. Width 1 is greedy.
+    Each step keeps the `width` most likely continuations of all live hypotheses. A continuation that ends, with EOS or
+    a stop text, is scored and frees its place. If two finished hypotheses have the same text in different tokens, the
+    better one remains. Samplers with `about_chance` are not used. Width 1 is greedy decoding.
     """
 
     name: ClassVar[str] = "beam"
     streams: ClassVar[bool] = False
     draws: ClassVar[bool] = False
-    width: int = setting(5, low=1, high=1000, neutral=1, help="hypotheses that go on at once; 1 is greedy")
+    width: int = setting(5, low=1, high=1000, neutral=1, help="hypotheses that are continued at once; 1 is greedy")
     normalise: str = setting(
-        GNMT, choices=(GNMT, AVERAGE, NONE), help="what a log-probability is divided by, so that lengths compare"
+        GNMT, choices=(GNMT, AVERAGE, NONE), help="how log-probabilities of different lengths are made comparable"
     )
     length_penalty: float = setting(
         1.0, low=0, high=100, neutral=0, help="with gnmt, scores are divided by ((5 + length) / 6) to this power"
     )
     coverage_penalty: float = setting(
-        0.0, low=0, high=100, neutral=0, help="against source words that no attention fell on"
+        0.0, low=0, high=100, neutral=0, help="penalty for source words that got no attention"
     )
-    early_stop: bool = setting(True, help="end at `width` finished answers; off: when no other can win")
+    early_stop: bool = setting(True, help="stop at `width` finished answers; off: stop when no other can be better")
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
-        """Hypotheses for each row, when it is done. UsageError for a width over the vocabulary's size or below request.num_best."""
+        """Yield the Hypotheses of each row when it is finished.
+
+        UsageError if the width exceeds the vocabulary or is below request.num_best.
+        """
         return search(decoder, start, request, self.plan())
 
     def plan(self) -> BeamPlan:
-        """The settings as the search takes them."""
+        """The settings in the form that the search takes."""
         return BeamPlan(
             self.width, Scoring(self.normalise, self.length_penalty, self.coverage_penalty), self.early_stop
         )

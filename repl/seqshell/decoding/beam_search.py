@@ -1,10 +1,21 @@
-"""Beam search, in one or several groups, over many rows at once: what a step chooses, what ends, and what goes on."""
+"""Beam search over many rows at once, in one group or several: what a step chooses, what ends, and what is continued.
+
+The idea: the best continuation need not begin with the best token, so W beginnings ("hypotheses") are kept alive. A
+step takes, of the W * V continuations of a row, the W with the highest sums of log-probabilities. Invariants: all live
+hypotheses of a row have the same length, so their sums can be compared without a length penalty; hypotheses of
+different lengths are compared only when finished, by their scores; and a sum never grows when a hypothesis is
+continued, which bounds what a live hypothesis can still score.
+
+Diverse beam search (Vijayakumar et al. 2016) divides the W places into groups, which choose in turn at each step: a
+token that an earlier group chose at the same step is less likely to be chosen again. Sums and scores do not contain
+this penalty.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +25,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.sampling import Batch, Hypotheses, Hypothesis, Request, SampleContext
 from seqshell.core.state import attention_of
+from seqshell.decoding.beam_pools import Pool, best_of
 from seqshell.decoding.candidates import Floats, RowContext, Shaped, Shaper, most_likely
 from seqshell.decoding.hypotheses import ExtendedHistory, PathNode, Trail
 from seqshell.decoding.length_penalty import Scoring
@@ -21,17 +33,17 @@ from seqshell.decoding.stop_texts import BranchingStops
 
 Ids = NDArray[np.int64]
 
-COMPACT_SHARE = (
-    8  # sentences that are done leave the batch when they are an eighth of it: each time, what stays is copied
-)
+# Finished sentences are removed when they are an eighth of the batch: removing them copies all others.
+COMPACT_SHARE = 8
 
 
 @dataclass(frozen=True)
 class BeamPlan:
-    """How a search is made. width: live hypotheses of a row, shared out evenly to the groups.
+    """The parameters of a search. width: live hypotheses per row, divided evenly among the groups.
 
-    diversity: what a token loses, in nats, for each hypothesis of an earlier group that took it at the same step. early_stop: a group
-    is done when it has as many finished hypotheses as it has places; else when no live one can beat the worst of these any more.
+    diversity: nats that a token loses for each hypothesis of an earlier group that chose it at the same step.
+    early_stop: a group is finished when it has as many finished hypotheses as places; otherwise, when also no live one
+    can beat the worst of these.
     """
 
     width: int
@@ -42,9 +54,10 @@ class BeamPlan:
 
 
 class Choice(NamedTuple):
-    """For each sentence, the best continuations of its live hypotheses, each array [M, W]: from which place, with which token.
+    """The best continuations of each sentence, arrays [M, W]: the place of the parent, and the token.
 
-    sums: of the log-probabilities chosen by, -inf where nothing goes on; log_probs: of the same tokens by the model alone.
+    sums: of the log-probabilities after the samplers, by which hypotheses are ranked; -inf if a place is empty.
+    log_probs: of the same tokens by the model alone.
     """
 
     places: Ids
@@ -53,21 +66,11 @@ class Choice(NamedTuple):
     log_probs: Floats
 
 
-class FinishedHypothesis(NamedTuple):
-    """A hypothesis that ended: the last node of its way, how many of the ids on it belong to the answer, and what they read.
-
-    reads: the bytes of the answer; its ids where there is no tokenizer.
-    """
-
-    score: float
-    log_prob: float
-    node: PathNode
-    num_ids: int
-    reads: bytes | tuple[int, ...]
-
-
 def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> Iterator[Hypotheses]:
-    """The best answers of each row of `start`, told when the row is done. UsageError when the plan does not fit the request or the model."""
+    """Yield the best answers of each row of `start` when it is finished.
+
+    UsageError if the plan does not fit the request or the model.
+    """
     size = start.outputs.shape[1]
     if plan.width > size:
         raise UsageError(
@@ -75,33 +78,36 @@ def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> 
         )
     if request.num_best > plan.width:
         raise UsageError(
-            f"a beam of {plan.width:,} cannot give the {request.num_best:,} best; width={request.num_best} or more"
+            f"a beam of {plan.width:,} has no {request.num_best:,} best answers; width={request.num_best} or more"
         )
     return _Search(decoder, start, request, plan).run()
 
 
 class _Search:
-    """The sentences of a batch: [M] of them, each with [W] places for live hypotheses, in the rows m * W + w of the trail; W is 1 at first."""
+    """The state of a search over M sentences, each with W places for live hypotheses, in the rows m * W + w of the
+    trail.
+
+    W is 1 at first: every sentence has one beginning.
+    """
 
     def __init__(self, decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> None:
         num_rows = len(start.histories)
         self._start, self._request, self._plan = start, request, plan
-        self._share = plan.width // plan.groups  # places of a group
+        self._share = plan.width // plan.groups  # places per group
         self._stop_ids = np.array(sorted(request.stop.ids), np.int64)
         self._shaper = Shaper(request)
         self._endings = (
             BranchingStops(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
         )
         self._trail = Trail(decoder, start, request.keeps_states)
-        self._finished: list[list[list[FinishedHypothesis]]] = [
-            [[] for _ in range(plan.groups)] for _ in range(num_rows)
-        ]  # by row of the start
+        # By row of the start, and by group.
+        self._pools = [[Pool(request.tokenizer) for _ in range(plan.groups)] for _ in range(num_rows)]
         self._is_done = [False] * num_rows
-        self._sentences = list(range(num_rows))  # the rows of the start that are in the batch yet
+        self._sentences = list(range(num_rows))  # rows of the start that are still in the batch
         memories = [each or self._shaper.chain.first_memories() for each in start.memories]
         self._nodes: list[PathNode | None] = [
             PathNode(None, -1, -1, row, memories[row]) for row in range(num_rows)
-        ]  # [M * W], None where nothing lives
+        ]  # [M * W]; None in an empty place
         self._sums = np.zeros((num_rows, 1))  # [M, W]
         self._log_probs = np.zeros((num_rows, 1))  # [M, W]
         self._coverage: Floats | None = None  # [M, W, S]
@@ -109,7 +115,7 @@ class _Search:
             self._coverage = np.zeros((num_rows, 1, attention.shape[1]))
 
     def run(self) -> Iterator[Hypotheses]:
-        """Step by step; what lives at max_tokens is finished as it is."""
+        """Run step by step; hypotheses that are live at max_tokens are finished as they are."""
         max_tokens = self._request.stop.max_tokens
         for step in range(max_tokens):
             forced = self._request.prefix[step : step + 1]
@@ -130,7 +136,7 @@ class _Search:
     # What a step chooses
 
     def _row_context(self, row: int) -> RowContext | None:
-        """What the samplers may know in a row of the trail; None where nothing lives."""
+        """The context for the samplers in a row of the trail; None in an empty place."""
         node = self._nodes[row]
         if node is None:
             return None
@@ -142,14 +148,18 @@ class _Search:
         ), node.memories
 
     def _forced(self, shaped: Shaped, token: int) -> Choice:
-        """The prefix goes on in the one place that each sentence has yet."""
+        """Continue with a token of the prefix, in the single place that each sentence has so far."""
         log_probs = self._log_probs + (self._trail.outputs[:, token] - shaped.own_totals)[:, None]
         return Choice(
             np.zeros(log_probs.shape, np.int64), np.full(log_probs.shape, token, np.int64), log_probs, log_probs
         )
 
     def _chosen(self, shaped: Shaped) -> Choice:
-        """The best continuations of each group's hypotheses, the groups one after the other. Of equal ones the better parent, then the smaller id."""
+        """The best continuations of each group's hypotheses, one group after the other.
+
+        Of equal ones, the one with the better parent, then with the smaller id. Only the `share` most likely tokens of
+        each parent are compared: more of one parent cannot be among the best `share` of the group.
+        """
         num_sentences, places = self._sums.shape
         size, share = shaped.logits.shape[1], self._share
         logits, outputs = (
@@ -158,11 +168,12 @@ class _Search:
         )
         before = self._sums - shaped.totals.reshape(num_sentences, places)
         own_before = self._log_probs - shaped.own_totals.reshape(num_sentences, places)
-        taken = np.zeros((num_sentences, size)) if self._plan.groups > 1 else None  # how many took a token at this step
+        # how many hypotheses chose a token at this step
+        taken = np.zeros((num_sentences, size)) if self._plan.groups > 1 else None
         sentence = np.arange(num_sentences)[:, None]
         choices = []
         for group in range(self._plan.groups):
-            first = 0 if places == 1 else group * share  # at first the groups have one place in common
+            first = 0 if places == 1 else group * share  # at first all groups share one place
             mine = slice(first, first + min(places, share))
             part = logits[:, mine]
             if taken is not None:
@@ -178,7 +189,7 @@ class _Search:
         return Choice(*(np.concatenate(parts, 1) for parts in zip(*choices, strict=True)))
 
     def _covered(self, choice: Choice) -> Floats | None:
-        """The attention [M, W, S] that each source position got for the tokens up to the chosen ones."""
+        """The attention [M, W, S] that each source position got in total, for the parents of the chosen tokens."""
         if self._coverage is None:
             return None
         covered = self._coverage + attention_of(self._trail.state).reshape(self._coverage.shape)
@@ -188,12 +199,13 @@ class _Search:
     # What ends
 
     def _end(self, choice: Choice, coverage: Floats | None, length: int) -> None:
-        """Take the hypotheses that end, with an id or a text, out of the choice. Only now are they compared with those of another length."""
+        """Remove the hypotheses that end, with an id or a stop text, from the choice, and score them."""
         lives = np.isfinite(choice.sums)
-        at_ids = (choice.tokens[..., None] == self._stop_ids).any(-1) & lives  # few: isin sorts first, and takes longer
+        # few ids: isin would sort first, and take longer
+        at_ids = (choice.tokens[..., None] == self._stop_ids).any(-1) & lives
         for index, place in np.argwhere(lives if self._endings else at_ids).tolist():
             node = self._nodes[index * self._sums.shape[1] + int(choice.places[index, place])]
-            assert node is not None  # only what lives goes on
+            assert node is not None  # only live hypotheses are continued
             num_ids = length - 1
             if self._endings and not at_ids[index, place]:
                 token = int(choice.tokens[index, place])
@@ -202,44 +214,29 @@ class _Search:
                     continue
                 num_ids = self._endings.cut([*node.ids(), token], num_bytes)
             score = self._score(choice.sums, coverage, index, place, length)
-            self._finish(self._pool(index, place), score, float(choice.log_probs[index, place]), node, num_ids)
+            self._pool(index, place).add(score, float(choice.log_probs[index, place]), node, num_ids)
             choice.sums[index, place] = -np.inf
 
     def _close(self, choice: Choice) -> None:
-        """Take everything out of the choice that belongs to a group that is done."""
+        """Remove the hypotheses of finished groups from the choice."""
         plan, max_tokens = self._plan, self._request.stop.max_tokens
         for index in range(len(self._sentences)):
             for place in range(0, plan.width, self._share):
                 pool, live = self._pool(index, place), choice.sums[index, place : place + self._share]
                 if len(pool) >= self._share:
-                    pool.sort(key=_by_score)
-                    del pool[self._share :]
-                    if plan.early_stop or plan.scoring.bound(float(live.max()), max_tokens) <= pool[-1].score:
+                    worst = pool.trim(self._share)
+                    if plan.early_stop or plan.scoring.bound(float(live.max()), max_tokens) <= worst:
                         live[:] = -np.inf
 
     def _finish_live(self, row: int, length: int) -> None:
         node, (index, place) = self._nodes[row], divmod(row, self._sums.shape[1])
         if node is not None:
             score = self._score(self._sums, self._coverage, index, place, length)
-            self._finish(self._pool(index, place), score, float(self._log_probs[index, place]), node, length)
+            self._pool(index, place).add(score, float(self._log_probs[index, place]), node, length)
 
-    def _finish(
-        self, pool: list[FinishedHypothesis], score: float, log_prob: float, node: PathNode, num_ids: int
-    ) -> None:
-        """Add a hypothesis to a group's pool. Of two that read alike, in other tokens, the better one stays."""
-        ids, tokenizer = node.ids()[:num_ids], self._request.tokenizer
-        new = FinishedHypothesis(
-            score, log_prob, node, num_ids, tuple(ids) if tokenizer is None else b"".join(map(tokenizer.piece, ids))
-        )
-        for place, old in enumerate(pool):
-            if old.reads == new.reads:
-                pool[place] = min(old, new, key=_by_score)
-                return
-        pool.append(new)
-
-    def _pool(self, index: int, place: int) -> list[FinishedHypothesis]:
-        """The finished hypotheses of the group that has this place."""
-        return self._finished[self._sentences[index]][place // self._share]
+    def _pool(self, index: int, place: int) -> Pool:
+        """The finished hypotheses of the group that owns a place."""
+        return self._pools[self._sentences[index]][place // self._share]
 
     def _score(self, sums: Floats, coverage: Floats | None, index: int, place: int, length: int) -> float:
         covered = None
@@ -249,7 +246,7 @@ class _Search:
         return self._plan.scoring.score(float(sums[index, place]), length, covered)
 
     def _done_answers(self, done: Iterable[int]) -> Iterator[Hypotheses]:
-        """The answers of the sentences that are done now."""
+        """The answers of the sentences that are finished now."""
         for index in done:
             row = self._sentences[index]
             if not self._is_done[row]:
@@ -257,21 +254,22 @@ class _Search:
                 yield Hypotheses(row, self._best(row))
 
     def _best(self, row: int) -> tuple[Hypothesis, ...]:
-        """The best finished hypotheses of all groups; of those that read alike the best."""
-        found: dict[bytes | tuple[int, ...], Hypothesis] = {}
-        for score, log_prob, node, num_ids, reads in sorted(chain.from_iterable(self._finished[row]), key=_by_score):
-            if reads not in found:
-                found[reads] = self._trail.hypothesis(node, num_ids, log_prob, score)
-            if len(found) == self._request.num_best:
-                break
-        for pool in self._finished[row]:
-            pool.clear()
-        return tuple(found.values())
+        """The best finished hypotheses of all groups, the best of each content."""
+        best = tuple(
+            self._trail.hypothesis(found.node, found.num_ids, found.log_prob, found.score)
+            for found in islice(best_of(self._pools[row]), self._request.num_best)
+        )
+        for pool in self._pools[row]:
+            pool.hypotheses.clear()
+        return best
 
-    # What goes on
+    # What is continued
 
     def _advance(self, choice: Choice, coverage: Floats | None, shaped: Shaped | None) -> None:
-        """Step what was chosen. Sentences that are done leave the batch, and so do places in which nothing lives, where no sentence needs them."""
+        """Read the chosen tokens.
+
+        Removes finished sentences, if they are many, and places that are empty in every sentence.
+        """
         num_sentences, places = self._sums.shape
         kept = [index for index, row in enumerate(self._sentences) if not self._is_done[row]]
         if (num_sentences - len(kept)) * COMPACT_SHARE < num_sentences:
@@ -291,10 +289,13 @@ class _Search:
         self._sums, self._log_probs = choice.sums, choice.log_probs
         self._coverage = None if coverage is None else coverage[order]
         self._trail.advance(tokens, parents, stay=stay)
-        self._trail.thin([*self._nodes, *(each.node for groups in self._finished for pool in groups for each in pool)])
+        finished = [found.node for pools in self._pools for pool in pools for found in pool.hypotheses]
+        self._trail.thin([*self._nodes, *finished])
 
     def _live_places(self, sums: Floats) -> Ids:
-        """The places [M, P] to go on in: of each sentence those that live, and others where a sentence beside it has more; with groups all [1, W]."""
+        """The places to continue, [M, P]: the live ones of each sentence, filled up to the most that a sentence has;
+        with groups, all [1, W].
+        """
         if self._plan.groups > 1:
             return np.arange(sums.shape[1])[None]
         lives = np.isfinite(sums)
@@ -302,16 +303,15 @@ class _Search:
         return found
 
     def _node(self, parent_row: int, token: int, row: int, shaped: Shaped | None) -> PathNode:
-        """shaped: what the token was chosen from; None for one of the prefix, which no sampler remembers."""
+        """The node of a chosen token.
+
+        shaped: what it was chosen from; None for a token of the prefix, which updates no memory.
+        """
         parent = self._nodes[parent_row]
-        assert parent is not None  # only what lives goes on
+        assert parent is not None  # only live hypotheses are continued
         memories, tail = parent.memories, parent.tail
         if shaped is not None and self._shaper.has_samplers:
             memories = self._shaper.chain.updated(memories, token, shaped.logits[parent_row])
         if self._endings:
             tail, _ = self._endings.read(token, tail)
         return PathNode(parent, token, self._trail.num_steps, row, memories, tail)
-
-
-def _by_score(finished: FinishedHypothesis) -> float:
-    return -finished.score

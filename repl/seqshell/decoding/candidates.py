@@ -1,4 +1,4 @@
-"""The likeliest next tokens of many rows at once, their logits shaped by the samplers that are not about chance."""
+"""The most likely next tokens of many rows at once, after the samplers that do not have `about_chance`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from seqshell.decoding.chain import Chain, Memories, is_about_chance
 
 Floats = NDArray[np.float64]
 
-CHUNK_ROWS = 16  # rows whose exponentials are computed at once, so that they stay in the processor's cache
+CHUNK_ROWS = 16  # rows whose exponentials are computed at once, so that they fit into the processor's cache
 
-NUM_SETS = 1024  # into which the tokens are divided to find the likeliest ones
+NUM_SETS = 1024  # into which the vocabulary is divided to find the most likely tokens
 
-RowContext = tuple[SampleContext, Memories]  # what the samplers may know of a row, and what they remember
+RowContext = tuple[SampleContext, Memories]  # the samplers' context and memories of a row
 
 
 class Shaped(NamedTuple):
-    """logits [R, V], shaped; logits - totals [R] are the log-probabilities to choose by; own_totals [R] the same for the model's own outputs."""
+    """logits [R, V] after the samplers.
+
+    logits - totals [R]: log-probabilities for the choice. own_totals [R]: of the model's outputs.
+    """
 
     logits: NDArray[Any]
     totals: Floats
@@ -29,10 +32,10 @@ class Shaped(NamedTuple):
 
 
 class Shaper:
-    """Shapes the outputs of many rows: in one go without samplers, row by row with them.
+    """Applies the samplers to the outputs of many rows: at once without samplers, row by row with them.
 
-    What the excluded ids would have got goes to nobody, so that an answer without samplers scores by the model's own log-probability.
-    Samplers share out anew what is left to the ids that may be drawn.
+    The probability of excluded ids is not given to the others, so that without samplers an answer's score is the
+    model's own log-probability. Samplers redistribute only the probability of the ids that may be chosen.
     """
 
     def __init__(self, request: Request) -> None:
@@ -41,13 +44,15 @@ class Shaper:
         self._excluded = np.array(sorted(request.excluded), np.int64)
 
     def shape(self, outputs: NDArray[Any], known: Callable[[int], RowContext | None]) -> Shaped:
-        """outputs [R, V] of a model; known: of a row, asked only when there are samplers, None where they need not run.
+        """Shape the outputs [R, V] of a model.
 
-        PluginError names the model or the sampler whose fault it is when no token can be chosen.
+        known: the context of a row, called only if there are samplers; None skips the row.
+
+        PluginError names the model or the sampler after which no token can be chosen.
         """
         own_totals = log_totals(outputs)
         for row in np.flatnonzero(~np.isfinite(own_totals)).tolist():
-            self.chain.logits(outputs[row], SampleContext())  # raises, and says what is wrong with the model
+            self.chain.logits(outputs[row], SampleContext())  # raises an error that says what is wrong
         allowed = self._without_excluded(outputs)
         if not self.has_samplers:
             return Shaped(allowed, own_totals, own_totals)
@@ -67,7 +72,7 @@ class Shaper:
 
 
 def log_totals(logits: NDArray[Any]) -> Floats:
-    """log(sum(exp(logits))) of each row: logits [R, V] -> [R]; NaN or inf for a row that is no row of logits."""
+    """log(sum(exp(logits))) of each row, [R, V] -> [R]; NaN or inf if a row has no valid logits."""
     totals = np.empty(len(logits))
     for start in range(0, len(logits), CHUNK_ROWS):
         piece = logits[start : start + CHUNK_ROWS]
@@ -80,18 +85,20 @@ def log_totals(logits: NDArray[Any]) -> Floats:
 
 
 def most_likely(logits: NDArray[Any], k: int) -> NDArray[np.int64]:
-    """The ids [R, k] of the k largest logits of each row [R, V], the largest first, the smallest id first among equals; k <= V.
+    """The ids [R, k] of the k largest logits of each row [R, V], largest first, of equal ones the smaller id first; k
+    <= V.
 
-    Where fewer than k are over -inf, the rest is one id at -inf.
+    If fewer than k are above -inf, the rest is filled with one id at -inf.
     """
     num_rows, size = logits.shape
-    # The k-th largest of the maxima of disjoint sets is at most the k-th largest of all, and few others are above it.
+    # Divide the ids into disjoint sets. The k-th largest of the sets' maxima is at most the k-th largest of all logits,
+    # and only few logits are above it: these few are sorted instead of all V.
     num_sets = max(NUM_SETS, 2 * k)
     depth = size // num_sets
     maxima = logits if depth < 2 else logits[:, : depth * num_sets].reshape(num_rows, depth, num_sets).max(1)
     border = np.partition(maxima, maxima.shape[1] - k, -1)[:, -k, None]
     row, token = np.divmod(np.flatnonzero(logits >= np.maximum(border, np.finfo(logits.dtype).min)), size)
-    order = np.lexsort((-logits[row, token], row))  # stable: equal ones stay in the order of their ids
+    order = np.lexsort((-logits[row, token], row))  # stable: equal logits stay in the order of their ids
     row, token = row[order], token[order]
     place = np.arange(len(row)) - np.searchsorted(row, np.arange(num_rows))[row]
     is_best = place < k

@@ -1,4 +1,11 @@
-"""The sampler chain: a row of outputs goes through every sampler in order, and a fault of one of them is told with its name."""
+"""The sampler chain: the outputs of a model pass through the samplers in order, and an error names the sampler that
+caused it.
+
+Invariant: after each sampler the logits have the shape [V], contain no NaN and no inf, and at least one is finite, so
+that a token can be drawn. This is checked once per token, on the final logits, in a microsecond; only if the check
+fails is the chain run again, sampler by sampler, to find the culprit. Samplers are therefore required to be pure
+functions.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +25,16 @@ Memories = tuple[Any, ...]
 
 
 def is_about_chance(sampler: Sampler | type[Any]) -> bool:
-    """Whether a sampler only shapes chance, as temperature and top_k do: greedy and beam search leave it out.
-
-    A sampler says so with the class attribute `about_chance = True`; one that says nothing is always in use.
-    """
+    """True if a sampler declares `about_chance`: strategies that do not sample leave it out."""
     return bool(getattr(sampler, "about_chance", False))
 
 
 class Chain:
-    """Samplers in the order in which they run, over the outputs of one model.
+    """Samplers in the order in which they run.
 
-    excluded: ids that are never drawn. with_chance=False leaves out the samplers that are about chance. A chain keeps nothing
-    between calls: the memories, one for each sampler, belong to the caller.
+    excluded: ids that are never drawn. with_chance: False leaves out the samplers with `about_chance`. A chain stores
+    nothing between
+    calls: the memories, one per sampler, belong to the caller.
     """
 
     def __init__(
@@ -45,14 +50,14 @@ class Chain:
         )
 
     def first_memories(self) -> Memories:
-        """What the samplers remember before their first draw: None each."""
+        """The memories before the first draw: None for each sampler."""
         return (None,) * len(self.samplers)
 
     def logits(self, outputs: NDArray[Any], context: SampleContext, memories: Memories = ()) -> Logits:
-        """The logits [V] to draw from, for the outputs [V] of a model. Each sampler finds its own memory in the context.
+        """The logits [V] to draw from, for the outputs [V] of a model. Each sampler gets its own memory in the context.
 
-        At least one is finite and none is NaN or inf. PluginError names the sampler, or the model, whose fault it is otherwise;
-        a SeqshellError of a sampler is passed on.
+        At least one is finite, none is NaN or inf. Otherwise a PluginError names the sampler or the model that caused
+        it. A SeqshellError of a sampler is passed on.
         """
         memories = memories or self.first_memories()
         logits = self._start(outputs)
@@ -69,7 +74,7 @@ class Chain:
         return logits if logits.dtype == np.float64 else logits.astype(np.float64)
 
     def updated(self, memories: Memories, token: int, logits: Logits) -> Memories:
-        """The memories after `token` was drawn from these logits [V] of the chain (log-probabilities serve as well)."""
+        """The memories after `token` was drawn from the logits [V] of the chain, or from log-probabilities."""
         if not self._updates:
             return memories
         logs = log_probs(logits)
@@ -80,17 +85,17 @@ class Chain:
             except SeqshellError:
                 raise
             except (Exception, SystemExit) as error:
-                raise _fault(self.samplers[index], f"failed to remember a token: {reason_of(error)}", error) from error
+                raise _fault(self.samplers[index], f"failed in update: {reason_of(error)}", error) from error
         return tuple(new)
 
     def _start(self, outputs: NDArray[Any]) -> Logits:
-        logits: Logits = outputs.astype(np.float64)  # a copy: a sampler that writes to it harms nobody
+        logits: Logits = outputs.astype(np.float64)  # a copy, in case a sampler writes to it
         if self._excluded.size:
             logits[self._excluded] = -np.inf
         return logits
 
     def _blame(self, outputs: NDArray[Any], context: SampleContext, memories: Memories) -> NoReturn:
-        """Run the chain again, step by step, and raise the first fault."""
+        """Run the chain again, sampler by sampler, and raise the first error."""
         logits = self._start(outputs)
         if trouble := _trouble(logits, outputs.shape):
             raise PluginError(f"the model {trouble}")
@@ -102,7 +107,7 @@ class Chain:
             if trouble := _trouble(logits, outputs.shape):
                 raise _fault(sampler, trouble)
         raise PluginError(
-            "the sampler chain failed once, and not when it was run again: one of its samplers is not a pure function"
+            "the sampler chain failed, but not when it was run again: one of its samplers is not a pure function"
         )
 
 
@@ -113,14 +118,14 @@ def _with_memory(context: SampleContext, memory: Any) -> SampleContext:
 
 
 def _is_sound(logits: Any, shape: tuple[int, ...]) -> bool:
-    """Whether nothing is wrong, in a microsecond: argmax finds NaN first, then inf."""
+    """True if the logits are valid. It takes a microsecond: argmax finds NaN first, then inf."""
     if type(logits) is not np.ndarray or logits.shape != shape or logits.dtype.kind not in "fiu":
         return False
     return math.isfinite(logits.item(logits.argmax()))
 
 
 def _trouble(logits: Any, shape: tuple[int, ...]) -> str:
-    """What is wrong, in words; empty when nothing is."""
+    """What is wrong with the logits; empty if nothing is."""
     if not isinstance(logits, np.ndarray):
         return f"returned {type(logits).__name__} instead of an array of numbers"
     if logits.dtype.kind not in "fiu":
@@ -143,5 +148,5 @@ def _fault(sampler: Sampler, trouble: str, error: Exception | SystemExit | None 
         f"the sampler {name} of {owner} {trouble}",
         plugin=owner,
         details=details,
-        hint=f"/sampler -{name} goes on without it",
+        hint=f"/sampler -{name} removes it",
     )

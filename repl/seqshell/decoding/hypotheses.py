@@ -1,4 +1,4 @@
-"""What a search passes: batched states, step by step, and for each hypothesis the way through them."""
+"""The states of a search: batched, step by step, and the path of each hypothesis through them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from seqshell.core.sampling import Batch, Hypothesis
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.decoding.chain import Memories
 
-MAX_BYTES = 256 << 20  # bytes of states and outputs; over it, what no hypothesis passed any more is let go of
+MAX_BYTES = 256 << 20  # bytes of states and outputs; above it, those that no hypothesis needs are dropped
 
 
 class PathNode:
-    """One token of a hypothesis, and where the moment after it is kept: a row of a record. A root has no token; its row is the start's.
+    """One token of a hypothesis, and where the state after it is: in a row of a record.
 
-    memories: what the samplers remember here; tail: the bytes in which a stop text may have begun.
+    A root has no token; its row is the start's.
+
+    memories: those of the samplers after the token. tail: the bytes in which a stop text may have begun.
     """
 
     __slots__ = ("memories", "parent", "record", "row", "tail", "token")
@@ -51,7 +53,7 @@ class PathNode:
 
 
 class ExtendedHistory(Sequence[int]):
-    """A history and the ids of one hypothesis after it, without a copy of the history."""
+    """A history followed by the ids of a hypothesis, without copying the history."""
 
     __slots__ = ("_before", "_ids")
 
@@ -79,10 +81,12 @@ class ExtendedHistory(Sequence[int]):
 
 
 class Trail:
-    """The batch of a search as it goes on: `state` and `outputs` [R, V] of its live rows, and what is needed of all that was before.
+    """The batch of a running search: `state` and `outputs` [R, V] of its live rows, and the earlier ones that are
+    needed.
 
-    A leaf that every step so far handed on as the same object is constant: its rows are equal for all hypotheses that began in one row.
-    It is neither put in a new order while each row stays with its beginning, nor kept with every step; an answer has one object of it.
+    A leaf is constant if every step so far returned the same object, such as an encoded source: all hypotheses of one
+    row share its value. It is not reordered while each row stays with its beginning, and not stored for every step; an
+    answer contains one object.
     """
 
     def __init__(self, decoder: Decoder, start: Batch, keeps_states: bool) -> None:
@@ -91,22 +95,26 @@ class Trail:
         self._decoder = decoder
         self._keeps = keeps_states
         self._roots = list(leaves(start.state))
-        self._of_row: dict[tuple[int, int], Any] = {}  # a root's row of a constant leaf
+        self._of_row: dict[tuple[int, int], Any] = {}  # row of a constant leaf
         self._constant = [True] * len(self._roots)
-        self._records: list[tuple[list[Any], NDArray[Any]]] = []  # leaves, None for a constant one, and outputs
+        # of each step: leaves (None for a constant one) and outputs
+        self._records: list[tuple[list[Any], NDArray[Any]]] = []
         self._bytes = 0
         self._limit = MAX_BYTES
         self.num_steps = 0
 
     def advance(self, tokens: NDArray[np.int64], parents: NDArray[np.int64], *, stay: bool) -> None:
-        """Read tokens [R] after the rows `parents` [R]. stay: every row has the same beginning as the row that was in its place."""
+        """Read tokens [R] after the rows `parents` [R].
+
+        stay: True if every row has the same beginning as the one in its place before.
+        """
         if not (stay and np.array_equal(parents, np.arange(len(self.outputs)))):
             self.state = self._rows(parents, stay)
         outputs, state = self._decoder.step(tokens, self.state)
         self.record(state, outputs)
 
     def keep_rows(self, kept: NDArray[np.int64]) -> None:
-        """Go on with some of the rows only."""
+        """Keep some of the rows only."""
         self.state, self.outputs = self._rows(kept, False), self.outputs[kept]
 
     def _rows(self, which: NDArray[np.int64], stay: bool) -> State:
@@ -114,7 +122,7 @@ class Trail:
         return replace_leaves(self.state, iter([leaf if stay and constant else leaf[which] for leaf, constant in old]))
 
     def record(self, state: State, outputs: NDArray[Any]) -> None:
-        """Go on to what a step made of `self.state`."""
+        """Continue from the result of a step after `self.state`."""
         pairs = zip(leaves(state), leaves(self.state), self._constant, strict=True)
         self._constant = [constant and new is old for new, old, constant in pairs]
         self.state, self.outputs = state, outputs
@@ -125,7 +133,7 @@ class Trail:
             self._bytes += _size(kept, outputs)
 
     def thin(self, ends: Iterable[PathNode | None]) -> None:
-        """Keep only what lies on the way to one of the ends, when it has become much."""
+        """If the records have become large, keep only the rows on the paths to `ends`."""
         if self._bytes <= self._limit:
             return
         passed: list[dict[int, PathNode]] = [{} for _ in self._records]
@@ -146,11 +154,11 @@ class Trail:
         self._limit = max(MAX_BYTES, 2 * self._bytes)
 
     def hypothesis(self, end: PathNode, length: int, log_prob: float, score: float) -> Hypothesis:
-        """The first `length` tokens on the way to `end`, with the states and outputs after each where they are kept."""
+        """The first `length` tokens on the path to `end`, with the states and outputs after each if they are kept."""
         root, *nodes = end.path()
         nodes = nodes[:length]
-        moments = [self._snapshot(node, root.row) for node in nodes] if self._keeps else []
-        states, outputs = tuple(state for state, _ in moments), tuple(outputs for _, outputs in moments)
+        kept = [self._snapshot(node, root.row) for node in nodes] if self._keeps else []
+        states, outputs = tuple(state for state, _ in kept), tuple(outputs for _, outputs in kept)
         return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs)
 
     def _snapshot(self, node: PathNode, root_row: int) -> tuple[State, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""What can be read off a row of outputs: log-probabilities, entropy, and how well a token ranked. All in float64 and nats."""
+"""Log-probabilities, ranks and entropy of a model's outputs, in float64 and nats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def log_probs(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def rank(logits: NDArray[Any], token: int) -> int:
-    """How many tokens are likelier, 0 for the best; logits [V]. Of equally likely ones the smaller id comes first."""
+    """The number of more likely tokens, 0 for the best; logits [V].
+
+    Of equally likely ones the smaller id comes first.
+    """
     mine = logits[token]
     return int(np.count_nonzero(logits > mine) + np.count_nonzero(logits[:token] == mine))
 

@@ -1,7 +1,7 @@
 """Stop texts: where one begins in the bytes of an answer, for answers that are streamed and for answers that branch.
 
-A stop text may begin and end inside tokens, so the search is in bytes. Each class keeps the few bytes in which a stop text may
-have begun; the bytes before them no longer matter.
+A stop text may begin and end inside tokens, so the search is in bytes. Each class keeps the few bytes in which a stop
+text may have begun; the bytes before them no longer matter.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class BranchingStops:
         self._pieces: dict[int, bytes] = {}
 
     def read(self, token: int, tail: bytes) -> tuple[bytes, int]:
-        """The tail after a token, and the number of bytes from the beginning of the first stop text on; 0 without one."""
+        """The tail after a token, and the number of bytes from the first stop text on; 0 without one."""
         window = tail + self.piece(token)
         start = self._stops.find(window)
         return window[-self._stops.reach :] if self._stops.reach else b"", len(window) - start if start >= 0 else 0

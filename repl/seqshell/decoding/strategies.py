@@ -1,4 +1,7 @@
-"""The strategies that go on one token at a time: greedy and sample. Both stream without end; the caller stops reading."""
+"""The strategies that choose one token at a time: greedy and sample.
+
+Both stream without end; the caller stops reading.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,30 @@ Pick = Callable[[Logits, Draw, int], int]
 
 @dataclass(frozen=True)
 class Greedy:
-    """Take the likeliest token each time, the smallest id of equally likely ones. Samplers about chance are not in use."""
+    """Choose the most likely token, of equally likely ones the smallest id.
+
+    Samplers with `about_chance` are not used.
+    """
 
     name: ClassVar[str] = "greedy"
     streams: ClassVar[bool] = True
     draws: ClassVar[bool] = False
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
-        """An Advanced for every token, without end."""
+        """Yield an Advanced for every token, without end."""
         chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
         return _stream(decoder, start, request, chain, _most_likely)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw each token by the probabilities that the sampler chain leaves."""
+    """Draw each token from the probabilities after the sampler chain."""
 
     name: ClassVar[str] = "sample"
     streams: ClassVar[bool] = True
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
-        """An Advanced for every token, without end. Rows draw independently of how they are batched."""
+        """Yield an Advanced for every token, without end. A row draws the same numbers whatever the batch."""
         chain = Chain(request.samplers, excluded=request.excluded)
         return _stream(decoder, start, request, chain, _drawn)
 
@@ -51,9 +57,9 @@ def _drawn(logits: Logits, draw: Draw, position: int) -> int:
 
 
 def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick: Pick) -> Iterator[Step]:
-    """Choose a token in every row, step them all, tell; forever. The ids of request.prefix come first, unchosen."""
+    """Choose a token for every row, read them all, and yield, forever. The ids of request.prefix come first."""
     state, outputs, draw = start.state, start.outputs, request.draw
-    histories = [list(history[:]) for history in start.histories]  # ours: they grow with every token
+    histories = [list(history[:]) for history in start.histories]  # copies, which grow with every token
     memories = [each or chain.first_memories() for each in start.memories]
     num_rows, step = len(histories), 0
     while True:

@@ -1,10 +1,11 @@
-"""The words in which a user writes a sampler chain or a strategy, read and written.
+"""How users write a sampler chain or a strategy: parsed and formatted.
 
     /sampler repeat_penalty=1.1,window=64 top_k=40 temperature=0.8        the whole chain, in this order
     /sampler +min_p=0.05 -top_k                                           add at the usual place (or replace), remove
     /strategy beam width=5
 
-A stage is NAME[=VALUE][,FIELD=VALUE ...]; VALUE is the first field. A value with spaces, commas or quotes is written as a JSON string.
+A sampler is NAME[=VALUE][,FIELD=VALUE ...]; VALUE is the first field. A value with spaces, commas or quotes is a JSON
+string.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NO_SAMPLERS = "none"  # the word for an empty chain
 
 _VALUE = r'"(?:[^"\\]|\\.)*"|[^\s,"]*'
 _NAME = r'[^\s=,"+-][^\s=,"]*'
-_STAGE = re.compile(
+_SAMPLER = re.compile(
     rf"\s*(?P<sign>[+-]?)(?P<name>{_NAME})(?:=(?P<value>{_VALUE}))?(?P<fields>(?:,{_NAME}=(?:{_VALUE}))*)(?=\s|$)"
 )
 _FIELD = re.compile(rf",({_NAME})=({_VALUE})")
@@ -36,15 +37,18 @@ _SETTING = re.compile(rf"\s*(?P<name>{_NAME})=(?P<value>{_VALUE})(?=\s|$)")
 
 
 def parse_chain(text: str, available: Available, current: Sequence[Sampler] = ()) -> tuple[Sampler, ...]:
-    """The samplers that `text` asks for: a whole chain, changes (+ and -) of the current one, or, when it is empty, the current one.
+    """The chain that `text` describes: a whole one, or changes (+ and -) of the current one.
 
-    UsageError names the stage that cannot be read, the unknown name and the nearest known one, or the setting and its range.
+    An empty text is the current one.
+
+    UsageError names what cannot be parsed, an unknown name with the nearest known one, or a setting with its valid
+    values.
     """
     chain = list(current)
-    words = _scan(text, _STAGE, "a stage of the chain is NAME=VALUE,FIELD=VALUE")
+    words = _scan(text, _SAMPLER, "a sampler is NAME=VALUE,FIELD=VALUE")
     signs = {bool(word["sign"]) for word in words}
     if len(signs) == 2:
-        raise UsageError("either write the whole chain, or change it with + and - before every stage")
+        raise UsageError("either write the whole chain, or begin every sampler with + or -")
     if words and not words[0]["sign"]:
         chain = []
         if text.strip() == NO_SAMPLERS and NO_SAMPLERS not in available:
@@ -53,50 +57,50 @@ def parse_chain(text: str, available: Available, current: Sequence[Sampler] = ()
         if word["sign"] == "-":
             chain.pop(_index(word, chain, available))
             continue
-        stage = _stage(word, available)
+        sampler = _sampler(word, available)
         if word["sign"] == "+":
-            chain = _placed(chain, stage, available)
-        elif any(type(other) is type(stage) for other in chain):
-            raise UsageError(f"{word['name']} stands twice in the chain")
+            chain = _placed(chain, sampler, available)
+        elif any(type(other) is type(sampler) for other in chain):
+            raise UsageError(f"{word['name']} is in the chain twice")
         else:
-            chain.append(stage)
+            chain.append(sampler)
     return tuple(chain)
 
 
 def format_chain(samplers: Sequence[Sampler], available: Available | None = None) -> str:
-    """The chain in the words that parse_chain reads back; `none` when it is empty. `available` finds owner/name where it is needed."""
-    return " ".join(_format_stage(sampler, available or {}) for sampler in samplers) or NO_SAMPLERS
+    """The chain as parse_chain reads it; `none` if it is empty. available: finds owner/name where it is needed."""
+    return " ".join(_format_sampler(sampler, available or {}) for sampler in samplers) or NO_SAMPLERS
 
 
 def with_setting(samplers: Sequence[Sampler], name: str, value: Any, available: Available) -> tuple[Sampler, ...]:
-    """The chain with one setting changed, its stage added at the usual place where it is missing.
+    """The chain with one setting changed; a missing sampler is added at its usual place.
 
-    name: a sampler, which means its first field (`temperature`), or a sampler and a field (`repeat_penalty.window`).
+    name: a sampler, for its first field (`temperature`), or a sampler and a field (`repeat_penalty.window`).
     """
-    stage_name, field = (name, "") if name in available else name.rpartition(".")[::2]
-    kind = _find(stage_name or name, available, "sampler")
+    sampler_name, field = (name, "") if name in available else name.rpartition(".")[::2]
+    kind = _find(sampler_name or name, available, "sampler")
     known = [item.name for item in settings_of(kind)]
     if not known:
-        raise UsageError(f"{stage_name} has no settings")
+        raise UsageError(f"{sampler_name} has no settings")
     now = next((sampler for sampler in samplers if type(sampler) is kind), None)
     values = {item: getattr(now, item) for item in known} if now else {}
     values[field or known[0]] = value
-    return tuple(_placed(list(samplers), build(kind, values, what=stage_name), available))
+    return tuple(_placed(list(samplers), build(kind, values, what=sampler_name), available))
 
 
 def parse_strategy(text: str, available: Available) -> Strategy:
-    """The strategy that `NAME FIELD=VALUE ...` asks for; UsageError as parse_chain."""
+    """The strategy that `NAME FIELD=VALUE ...` describes. UsageError as for parse_chain."""
     name, _, rest = text.strip().partition(" ")
     if not name:
-        raise UsageError(f"name a strategy: {', '.join(available)}")
+        raise UsageError(f"no strategy given; available: {', '.join(available)}")
     kind = _find(name, available, "strategy")
-    words = _scan(rest, _SETTING, "after a strategy's name come settings, FIELD=VALUE")
+    words = _scan(rest, _SETTING, "the settings of a strategy are FIELD=VALUE")
     strategy: Strategy = build(kind, {word["name"]: _value(word["value"]) for word in words}, what=name)
     return strategy
 
 
 def format_strategy(strategy: Strategy, available: Available | None = None) -> str:
-    """The strategy in the words that parse_strategy reads back; settings at their defaults are left out."""
+    """The strategy as parse_strategy reads it; settings at their defaults are left out."""
     settings = [
         f"{item.name}={_format_value(getattr(strategy, item.name))}"
         for item in settings_of(type(strategy))
@@ -117,7 +121,7 @@ def _scan(text: str, pattern: re.Pattern[str], form: str) -> list[re.Match[str]]
     return found
 
 
-def _stage(word: re.Match[str], available: Available) -> Sampler:
+def _sampler(word: re.Match[str], available: Available) -> Sampler:
     name = word["name"]
     kind = _find(name, available, "sampler")
     values: dict[str, Any] = {}
@@ -130,8 +134,8 @@ def _stage(word: re.Match[str], available: Available) -> Sampler:
         if field in values:
             raise UsageError(f"{name}: {field} is given twice")
         values[field] = _value(value)
-    stage: Sampler = build(kind, values, what=name)
-    return stage
+    sampler: Sampler = build(kind, values, what=name)
+    return sampler
 
 
 def _value(word: str) -> str:
@@ -140,7 +144,7 @@ def _value(word: str) -> str:
     try:
         return str(json.loads(word, strict=False))
     except ValueError:
-        raise UsageError(f"{word} is no JSON string") from None
+        raise UsageError(f"{word} is not a valid JSON string") from None
 
 
 def _find(name: str, available: Available, kind: str) -> type[Any]:
@@ -152,19 +156,22 @@ def _find(name: str, available: Available, kind: str) -> type[Any]:
 def _index(word: re.Match[str], chain: Sequence[Sampler], available: Available) -> int:
     name = word["name"]
     if word["value"] is not None or word["fields"]:
-        raise UsageError(f"-{name} removes a stage and takes no value")
+        raise UsageError(f"-{name} removes a sampler and takes no value")
     for index, sampler in enumerate(chain):
         if known_name(sampler, available) == name:
             return index
-    called = [index for index, sampler in enumerate(chain) if sampler.name == name]  # a stranger's, without its owner
+    # a third-party one, without its owner
+    called = [index for index, sampler in enumerate(chain) if sampler.name == name]
     if len(called) == 1:
         return called[0]
-    _find(name, available, "sampler")  # an unknown name has an error of its own
+    _find(name, available, "sampler")  # an unknown name has a different error
     raise UsageError(f"{name} is not in the chain, which is {format_chain(chain, available)}")
 
 
 def _placed(chain: list[Sampler], new: Sampler, available: Available) -> list[Sampler]:
-    """The chain with `new` instead of the sampler of its class, otherwise before the first sampler that usually follows it."""
+    """The chain with `new` instead of the sampler of its class, otherwise before the first sampler that usually follows
+    it.
+    """
     for index, other in enumerate(chain):
         if type(other) is type(new):
             return [*chain[:index], new, *chain[index + 1 :]]
@@ -174,14 +181,16 @@ def _placed(chain: list[Sampler], new: Sampler, available: Available) -> list[Sa
 
 
 def _rank(sampler: Sampler, available: Available) -> tuple[int, int]:
-    """The usual place in a chain: by stage, and within a stage in the order of `available`, which is that of registration."""
+    """The usual place in a chain: by stage, and within a stage in the order of `available`, which is that of
+    registration.
+    """
     names = list(available)
     name = known_name(sampler, available)
     return SAMPLER_STAGES.index(stage_of(type(sampler))), names.index(name) if name in names else len(names)
 
 
 def known_name(offered: Sampler | Strategy, available: Available) -> str:
-    """The name under which the host knows it: its own, or owner/name where another has that."""
+    """The name in `available`: its own, or owner/name if another has its name."""
     kind = type(offered)
     name = str(getattr(kind, "name", kind.__name__))
     if name in available and available[name] is kind:
@@ -189,7 +198,7 @@ def known_name(offered: Sampler | Strategy, available: Available) -> str:
     return next((known for known in available if known.endswith("/" + name) and available[known] is kind), name)
 
 
-def _format_stage(sampler: Sampler, available: Available) -> str:
+def _format_sampler(sampler: Sampler, available: Available) -> str:
     word = known_name(sampler, available)
     for number, item in enumerate(settings_of(type(sampler))):
         value = getattr(sampler, item.name)
