@@ -16,7 +16,7 @@ from seqshell.host.builtin import load_registry
 settings.register_profile("seqshell", deadline=None)
 settings.load_profile("seqshell")
 
-# Programs started with nohup or in the background ignore signals, and the tests and their child processes would inherit that.
+# Programs started with nohup or in the background ignore signals; tests and their child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What is documented is there, what is there is documented, and every example runs as it is printed."""
+"""Hooks, commands and the README are documented, and every documented example runs and prints what it shows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRANSCRIPT = re.compile(r"<!-- transcript -->\n```\w*\n(.*?)```", re.DOTALL)
 
 @pytest.fixture
 def shell(registry, folder):
-    """A shell on the model `tiny`, in a folder with the files that the examples name."""
+    """A shell with the model `tiny`, in a folder with the files that the examples name."""
     models = paths.folder("models")
     models.mkdir(parents=True)
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
@@ -55,7 +55,7 @@ def shell(registry, folder):
 
 
 def steps(example):
-    """Each line to be typed, with the lines that are printed after it."""
+    """Each input line of an example, with the output lines after it."""
     rest = example.splitlines()
     while rest:
         typed = rest.pop(0).removeprefix(">>> ")
@@ -65,7 +65,7 @@ def steps(example):
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_every_hook_says_what_it_offers_and_shows_an_implementation(name):
+def test_every_hook_has_a_summary_and_an_example_implementation(name):
     text = inspect.getdoc(HOOKS[name])
     implementation = textwrap.dedent(text.partition("\nExample:\n")[2])
 
@@ -75,11 +75,11 @@ def test_every_hook_says_what_it_offers_and_shows_an_implementation(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_says_what_it_does_and_what_becomes_of_the_state(name):
+def test_every_command_says_what_it_does_and_what_happens_to_the_state(name):
     described = describe(COMMANDS[name])
     effect = re.search(r"\bstates?\b|text had ever been read|Leave|forget", described.summary)
 
-    assert effect, f"the first line of /{name} does not tell what happens to the state: {described.summary}"
+    assert effect, f"the first line of /{name} does not say what happens to the state: {described.summary}"
     assert described.summary.endswith(".")
     assert COMMANDS[name].purpose in PURPOSES
     assert COMMANDS[name].tasks <= set(Task)
@@ -88,7 +88,7 @@ def test_every_command_says_what_it_does_and_what_becomes_of_the_state(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_commands_example_runs_and_prints_what_it_shows(name, shell):
+def test_the_example_of_every_command_prints_what_it_shows(name, shell):
     example = describe(COMMANDS[name]).example
 
     assert f">>> /{name}" in example
@@ -100,8 +100,8 @@ def test_every_commands_example_runs_and_prints_what_it_shows(name, shell):
             assert shown.text.splitlines() == printed, typed
 
 
-def sent(lines, folder):
-    """What `seqshell --echo` on the shipped model prints for these lines."""
+def echoed(lines, folder):
+    """The output of `seqshell --echo` with the shipped model for these lines."""
     environment = {**os.environ, "SEQSHELL_HOME": str(folder)}
     command = [sys.executable, "-m", "seqshell", "--echo", "--no-plugins"]
     typed = "".join(f"{line}\n" for line in lines).encode()
@@ -110,15 +110,15 @@ def sent(lines, folder):
     return done.stdout.decode()
 
 
-def test_the_conversation_of_the_readme_is_real(tmp_path):
+def test_the_conversation_in_the_readme_is_real(tmp_path):
     (transcript,) = TRANSCRIPT.findall(README)
     lines = [line.removeprefix(">>> ") for line in transcript.splitlines() if line.startswith(">>> ")]
 
     assert len(lines) >= 5
-    assert sent(lines, tmp_path) == transcript
+    assert echoed(lines, tmp_path) == transcript
 
 
-def test_the_lines_for_scripts_of_the_readme_run(tmp_path):
+def test_the_script_lines_in_the_readme_run(tmp_path):
     (block,) = re.findall(r"<!-- shell -->\n```sh\n(.*?)```", README, re.DOTALL)
     environment = {
         **os.environ,
@@ -141,9 +141,8 @@ def test_the_lines_for_scripts_of_the_readme_run(tmp_path):
     assert types == ["session", "result", "result", "end"]
 
 
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+def test_the_python_code_in_the_readme_runs():
     (code,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL)
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     names = {}
     exec(code, names)
 

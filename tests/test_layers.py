@@ -85,7 +85,7 @@ def imports(tree, *, inside_functions=True, type_checking=True):
 
 
 def home(name):
-    """The module of seqshell that defines an imported name; for a public name, the one in seqshell/__init__.py. Else empty."""
+    """The module of seqshell that defines an imported name, also a public one; empty if there is none."""
     first, _, rest = name.partition(".")
     if first == "seqshell" and rest in seqshell._HOME and name not in HOST:
         return seqshell._HOME[rest]

@@ -1,10 +1,10 @@
 """Whole conversations: each tests/transcripts/NAME.seq is run on tiny models and compared with NAME.txt, what a script
 prints with --echo (stdout, then stderr), and, if there is one, with NAME.jsonl, what it prints with --json.
 
-The language model computes with small integers only, so its logits, and the text drawn from them, are the same with every
-kernel of every machine. The transcripts in EXACT use no other model and must be the same to the letter. In the others,
-translation, classification and forecast models with random weights answer too: what they translate is compared by shape,
-and numbers with a tolerance.
+The language model computes with small integers only, so its logits, and the text drawn from them, are the same with
+every kernel of every machine. The transcripts in EXACT use no other model and must be the same to the letter. In the
+others, translation, classification and forecast models with random weights answer too: what they translate is compared
+by shape, and numbers with a tolerance.
 
 SEQSHELL_WRITE_TRANSCRIPTS=1 writes what was printed instead of comparing it; read the difference before you keep it.
 """

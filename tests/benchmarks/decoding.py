@@ -1,9 +1,9 @@
-"""Tokens a second, one token at a time, on one thread: a session against the loop that every tutorial shows, a decoder against onnxruntime.
+"""Tokens per second in one thread: a session against the usual torch loop, a decoder against onnxruntime.
 
     python tests/benchmarks/decoding.py [--sizes 128,256,512] [--rounds 9] [--seconds 0.3] [--cpu]
 
-The model: embedding, two LSTM layers of the same size, read-out over 65 characters, with weights that were drawn, not trained. The
-contenders run in turn, a round each, and the medians of the rounds are compared, so that a busy machine slows down all of them alike.
+The model: embedding, two LSTM layers of the same size, read-out over 65 characters, with random weights. The
+contenders take turns, and the medians of the rounds are compared, so that other load slows down all of them alike.
 onnxruntime and onnx are optional; without them that column is left out.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-# Before numpy is imported: OpenBLAS reads it once.
+# Before numpy is imported, because OpenBLAS reads them only once.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 import argparse
@@ -36,15 +36,15 @@ from seqshell_recurrent.language_models import LSTMLanguageModel
 V = 65
 TEMPERATURE = 0.8
 CHAIN = f"top_k=40 top_p=0.95 temperature={TEMPERATURE}"
-OVER_TUTORIAL = {128: 6.0, 256: 6.0, 512: 8.0}  # what a session should reach
-OVER_ONNXRUNTIME = 1.2  # what a decoder should reach
+OVER_TUTORIAL = {128: 6.0, 256: 6.0, 512: 8.0}  # target for a session
+OVER_ONNXRUNTIME = 1.2  # target for a decoder
 
-Contender = Callable[[int], object]  # makes so many tokens
+Contender = Callable[[int], object]  # generates N tokens
 Clock = Callable[[], float]
 
 
 class Tutorial(nn.Module):
-    """The model as tutorials write it."""
+    """The model in plain torch."""
 
     def __init__(self, module: LSTMLanguageModel) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Tutorial(nn.Module):
 
 
 def tutorial(module: LSTMLanguageModel) -> Contender:
-    """The loop that every tutorial shows: nn.LSTM called for one token, softmax, torch.multinomial."""
+    """The usual loop: nn.LSTM called for one token, softmax, torch.multinomial."""
     model = Tutorial(module).eval()
     size = module.config.hidden_size
 
@@ -93,7 +93,7 @@ def tutorial(module: LSTMLanguageModel) -> Contender:
 
 
 def alone(decoder: LSTMDecoder) -> Contender:
-    """The decoder without a session: the likeliest token each time."""
+    """The decoder without a session: the most likely token each time."""
 
     def run(length: int) -> None:
         token, state = np.zeros(1, np.int64), decoder.initial_state()
@@ -105,7 +105,10 @@ def alone(decoder: LSTMDecoder) -> Contender:
 
 
 def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray]]:
-    """(token [1, 1], then hidden and cell [1, 1, H] of each layer) -> (logits [1, V], the same four). ImportError without onnx or onnxruntime."""
+    """(token [1, 1], then hidden and cell [1, 1, H] of each layer) -> (logits [1, V], the same four).
+
+    Raises ImportError without onnx or onnxruntime.
+    """
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -116,7 +119,7 @@ def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray
         entering, forget, candidate, leaving = np.split(weight, 4)
         return np.concatenate((entering, leaving, forget, candidate))[
             None
-        ]  # ONNX has i, o, f, c, and the directions first
+        ]  # ONNX orders the gates i, o, f, c and has the directions first
 
     constants = {
         "embedding": weights["embedding.weight"],
@@ -138,7 +141,7 @@ def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray
         nodes.append(
             helper.make_node("LSTM", inputs, ["", f"hidden{layer}_after", f"cell{layer}_after"], hidden_size=size)
         )
-        # One time step in one direction: what is handed on is the hidden state itself, [1, 1, H].
+        # One time step in one direction: the output is the hidden state itself, [1, 1, H].
         nodes.append(helper.make_node("Identity", [f"hidden{layer}_after"], [f"values{layer + 1}"]))
     nodes.append(helper.make_node("Squeeze", ["values2", "first"], ["row"]))
     nodes.append(helper.make_node("Gemm", ["row", "readout", "readout_bias"], ["logits"], transB=1))
@@ -166,7 +169,7 @@ def onnxruntime_step(module: LSTMLanguageModel) -> Callable[..., list[np.ndarray
 
 
 def in_onnxruntime(step: Callable[..., list[np.ndarray]], size: int) -> Contender:
-    """The same step in onnxruntime: the likeliest token each time."""
+    """The same step in onnxruntime: the most likely token each time."""
 
     def run(length: int) -> None:
         token, state = np.zeros((1, 1), np.int64), [np.zeros((1, 1, size), np.float32)] * 4
@@ -195,7 +198,7 @@ def in_session(decoder: LSTMDecoder, sampler: str) -> Contender:
 
 
 def check(module: LSTMLanguageModel, decoder: LSTMDecoder, step: Callable[..., list[np.ndarray]] | None) -> None:
-    """All of them compute the same model."""
+    """Check that all of them compute the same model."""
     tokens, size = np.array([[3, 17, 64, 0, 9]]), module.config.hidden_size
     with torch.inference_mode():
         expected = Tutorial(module)(torch.from_numpy(tokens), (torch.zeros(2, 1, size), torch.zeros(2, 1, size)))[0][
@@ -210,7 +213,7 @@ def check(module: LSTMLanguageModel, decoder: LSTMDecoder, step: Callable[..., l
 
 
 def speeds(contenders: dict[str, Contender], rounds: int, seconds: float, clock: Clock) -> dict[str, float]:
-    """The median tokens a second of each, over rounds in which they take turns."""
+    """The median tokens per second of each, over rounds in which they take turns."""
     lengths, seen = {}, {name: [] for name in contenders}
     for name, run in contenders.items():
         run(20)
@@ -226,7 +229,7 @@ def speeds(contenders: dict[str, Contender], rounds: int, seconds: float, clock:
 
 
 def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
-    """Print what one size gives; returns whether every target is met."""
+    """Print the results for one size and return whether every target is met."""
     torch.manual_seed(0)
     module = LSTMLanguageModel(LSTMConfig(V, embed_size=size, hidden_size=size)).eval()
     decoder = LSTMDecoder(module.config, {name: tensor.numpy() for name, tensor in module.state_dict().items()})
@@ -257,7 +260,8 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
         ratio = seen["decoder alone"] / seen["onnxruntime alone"]
         targets.append(ratio >= OVER_ONNXRUNTIME)
         print(
-            f"  decoder over onnxruntime {ratio:.2f}x   target {OVER_ONNXRUNTIME:g}x: {'met' if targets[-1] else 'MISSED'}"
+            f"  decoder over onnxruntime {ratio:.2f}x   "
+            f"target {OVER_ONNXRUNTIME:g}x: {'met' if targets[-1] else 'MISSED'}"
         )
     else:
         print("  onnxruntime is left out: it needs the packages onnx and onnxruntime")

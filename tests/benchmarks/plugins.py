@@ -1,15 +1,16 @@
-"""What installed packages cost, as ratios: at the start, and at each token.
+"""The cost of installed packages at the start and for each token, as ratios.
 
     python tests/benchmarks/plugins.py [RUNS]
 
 first token   launch until the first generated character of the shipped model arrives
-prompt        launch until the characters of the prompt arrive; the plugins are loaded behind it
+prompt        launch until the characters of the prompt arrive; the plugins are loaded after it
               both: with 300 further distributions installed, five of them plugins, over none of them; at most 1.20
-token         an answer of a tiny model in the shell, over the same shell without the lines that serve `seqshell_token`: with five plugins none of
-              which implements that hook, and for comparison with one that does. What a second run of the same differs by is the noise.
+token         an answer of a tiny model in the shell, over the same shell without the code for `seqshell_token`: with
+              five plugins that do not implement this hook, and with one more that does. The difference between two
+              equal runs is the noise.
 
-Each plugin is a module that imports numpy and offers an architecture, a sampler and a command, as the tutorial's does. Processes, and answers,
-take turns; medians of RUNS (7) processes, and of fifteen times as many answers.
+Each plugin is a module that imports numpy and offers an architecture, a sampler and a command, like the tutorial's.
+Processes and answers take turns; medians of RUNS (7) processes, and of fifteen times as many answers.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from seqshell.shell import shell as shell_module
 from seqshell.testing.tiny_language_model import tiny_model
 
 DISTRIBUTIONS, PLUGINS = 300, 5
-TOKENS = 2_000  # of an answer: some hundredths of a second, so that what else the machine does falls on all alike
-ANSWERS = 15  # for each run: a start takes that much longer
+TOKENS = 2_000  # of an answer: some hundredths of a second, so that other load affects all alike
+ANSWERS = 15  # per run: a start takes about as long as these
 AT_MOST = 1.20
 PLUGIN = '''
 from dataclasses import dataclass
@@ -59,12 +60,13 @@ class Sharpen:
 
 @seqshell.command("count_{number}")
 def count(shell, arguments):
-    """Say how many tokens there are; the state is kept."""
+    """Show the number of tokens; the state is kept."""
     yield seqshell.Notice(str(shell.session.position))
 
 @seqshell.hookimpl
 def seqshell_architectures():
-    yield seqshell.Architecture("network_{number}", seqshell.Task.GENERATE, config=Config, model="plugin_{number}.model:Network")
+    model = "plugin_{number}.model:Network"
+    yield seqshell.Architecture("network_{number}", seqshell.Task.GENERATE, config=Config, model=model)
 @seqshell.hookimpl
 def seqshell_samplers():
     yield Sharpen
@@ -75,7 +77,7 @@ def seqshell_commands():
 
 
 def install(folder: Path) -> None:
-    """Lay out distributions as pip does: a package, and a .dist-info with metadata, a record and, for two in three, entry points."""
+    """Write distributions as pip does: a package, and a .dist-info with metadata and, in two of three, entry points."""
     for number in range(DISTRIBUTIONS):
         is_plugin = number % (DISTRIBUTIONS // PLUGINS) == 0
         name = f"plugin_{number}" if is_plugin else f"package_{number}"
@@ -95,12 +97,12 @@ def install(folder: Path) -> None:
 
 
 def starts(runs: int, folder: Path) -> None:
-    """Print how much longer it takes to start among many distributions."""
+    """Print the cost of many distributions at the start."""
     (folder / "home").mkdir()
     (folder / "none").mkdir()
     (folder / "many").mkdir()
     install(folder / "many")
-    # Installed libraries come with their bytecode; these have to be allowed to keep theirs.
+    # Installed libraries have their bytecode; allow these to write theirs.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"SEQSHELL_HOME": str(folder / "home"), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
 
@@ -119,20 +121,20 @@ def starts(runs: int, folder: Path) -> None:
 
 
 def without_hook() -> type[shell_module.Shell]:
-    """The shell without the block that tells plugins of a token."""
+    """The shell class without the code that passes tokens to plugins."""
     source = inspect.getsource(shell_module)
     cut, blocks = re.subn(r"\n( +)if listened and .*(\n\1 .*)+", "", source)
     if blocks != 1:
-        raise SystemExit("the shell tells plugins of tokens in another way than this benchmark knows")
+        raise SystemExit("this benchmark does not recognise how the shell passes tokens to plugins")
     module = ModuleType("seqshell.shell_without_hook")
-    sys.modules[module.__name__] = module  # dataclasses look their module up there
+    sys.modules[module.__name__] = module  # dataclasses look up their module there
     exec(compile(cut, module.__name__, "exec"), module.__dict__)
     made: type[shell_module.Shell] = module.__dict__["Shell"]
     return made
 
 
 def tokens(runs: int) -> None:
-    """Print how much longer an answer takes where plugins might listen to its tokens."""
+    """Print the cost of the token hook for an answer."""
 
     def plugin(number: int) -> ModuleType:
         module = ModuleType(f"plugin_{number}")
@@ -150,8 +152,8 @@ def tokens(runs: int) -> None:
     for name, kind, modules in (
         ("without", without_hook(), plugins),
         ("without again", without_hook(), plugins),
-        ("nobody listens", shell_module.Shell, plugins),
-        ("somebody listens", shell_module.Shell, [*plugins, listening]),
+        ("no listener", shell_module.Shell, plugins),
+        ("one listener", shell_module.Shell, [*plugins, listening]),
     ):
         registry = load_registry(Policy(no_plugins=True, strict=True), modules=modules)
         contenders[name] = lambda kind=kind, registry=registry: answer(kind(registry))
@@ -159,12 +161,13 @@ def tokens(runs: int) -> None:
     for name in list(contenders)[1:]:
         nanoseconds = (taken[name] - taken["without"]) / TOKENS * 1e9
         print(
-            f"token, {name}: ratio {taken[name] / taken['without']:.3f} ({nanoseconds:+.0f} ns of {taken['without'] / TOKENS * 1e9:.0f} a token)"
+            f"token, {name}: ratio {taken[name] / taken['without']:.3f} "
+            f"({nanoseconds:+.0f} ns of {taken['without'] / TOKENS * 1e9:.0f} per token)"
         )
 
 
 def answer(shell: shell_module.Shell) -> float:
-    """Seconds of the processor that one answer takes."""
+    """The processor seconds of one answer."""
     shell.workspace.add(tiny_model())
     start = time.process_time()
     for _ in shell.handle(f"/continue {TOKENS}"):

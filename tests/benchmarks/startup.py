@@ -1,11 +1,12 @@
-"""How long seqshell takes to start, as ratios between cold processes that are run in turn.
+"""The time that seqshell takes to start, as ratios between new processes that take turns.
 
     python tests/benchmarks/startup.py [RUNS] [MODEL]
 
-first token   launch until the first generated character of MODEL (the shipped one) arrives, over `python -c "import torch"`: at most 0.20
+first token   launch until the first generated character of MODEL (the shipped one) arrives, over
+              `python -c "import torch"`: at most 0.20
 prompt        launch until the characters of the prompt arrive, over a bare prompt_toolkit prompt: at most 1.25
 
-Prompts run in pseudo-terminals of 80x24; SEQSHELL_HOME is an empty folder, made anew. Medians of RUNS (5).
+Prompts run in pseudo-terminals of 80x24; SEQSHELL_HOME is a new, empty folder. Medians of RUNS (5).
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from collections.abc import Callable
 PROMPT = b">>>"  # prompt_toolkit moves the cursor instead of writing the space
 BARE = "from prompt_toolkit import PromptSession; PromptSession('>>> ').prompt()"
 FIRST_TOKEN = ["--set", "max_tokens=1", "-c", "ROMEO:"]
-PATIENCE = 60  # seconds until a process that shows nothing is given up
+PATIENCE = 60  # seconds to wait for a process that shows nothing
 
 
 def until_end(arguments: list[str]) -> float:
-    """Seconds until `python ARGUMENTS` has ended."""
+    """Seconds until `python ARGUMENTS` ends."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdin=subprocess.DEVNULL)
     return time.perf_counter() - start
@@ -81,7 +82,7 @@ def until_prompt(arguments: list[str], environment: dict[str, str]) -> float:
 
 
 def in_turn(runs: int, *measures: tuple[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of each measure; one run of each after the other, and a first round that only warms the disk's cache."""
+    """The median of each measure, in turn, after a first round that only fills the disk's cache."""
     times: dict[str, list[float]] = {name: [] for name, _ in measures}
     for number in range(runs + 1):
         for name, measure in measures:
@@ -94,7 +95,7 @@ def in_turn(runs: int, *measures: tuple[str, Callable[[], float]]) -> dict[str, 
 def main(runs: int, model: str = "") -> None:
     seqshell = ["-m", "seqshell", *(["-m", model] if model else [])]
     with tempfile.TemporaryDirectory() as home:
-        # Installed libraries come with their bytecode; ours has to be allowed to keep its own.
+        # Installed libraries have their bytecode; allow seqshell to write its own.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"SEQSHELL_HOME": home, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
         tokens = in_turn(

@@ -3,18 +3,18 @@
     python tests/benchmarks/structure.py [--checkout PATH [--python INTERPRETER]]
 
 packages              folders directly in repl/seqshell, and modules that are in none of them
-modules               modules of seqshell, and those of them that are in an import cycle; imports inside functions and for
-                      type checkers count, those of seqshell/__init__.py, which names the whole public API, do not
+modules               modules of seqshell, and those of them that are in an import cycle; imports inside functions and
+                      for type checkers count, those of seqshell/__init__.py, which names the public API, do not
 calls                 Python and built-in function calls while the model shakespeare answers `ROMEO:` with 200 tokens,
                       through a shell and through Session.generate, as cProfile counts them
 modules entered       modules of seqshell that have a function among these calls
-settings look-ups     calls of methods of the shell's Settings for that answer, Settings' own among them: in the shell as
-                      above, and at the prompt of a pseudo-terminal, opening the model included
+settings look-ups     calls of methods of the shell's Settings for that answer, Settings' own among them: in the shell
+                      as above, and at the prompt of a pseudo-terminal, opening the model included
 tests                 tests that pytest collects
 
---checkout adds a column for another checkout, an older version for example, which INTERPRETER (this one by default) must
-be able to import. An answer is generated once before it is counted, so that imports are not. Nothing here is a time: two
-runs of one checkout print the same numbers.
+--checkout adds a column for another checkout, an older version for example, which INTERPRETER (this one by default)
+must be able to import. An answer is generated once before it is counted, so that imports are not. Nothing here is a
+time: two runs of one checkout print the same numbers.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def profiled(answer: Callable[[], None]) -> dict[tuple[str, int, str], tuple[Any
     """(file, line, function) -> (calls without recursive ones, calls, ...), as pstats has them."""
     profile = cProfile.Profile()
     profile.runcall(answer)
-    statistics: dict[tuple[str, int, str], tuple[Any, ...]] = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # not in its stub
-    return statistics
+    found = pstats.Stats(profile)
+    return found.stats  # type: ignore[attr-defined,no-any-return]  # not in its stub
 
 
 def calls(statistics: dict[tuple[str, int, str], tuple[Any, ...]]) -> int:

@@ -1,15 +1,15 @@
-"""How long it takes to go back, after 10, 1,000 and 100,000 tokens.
+"""The time that it takes to go back, after 10, 1,000 and 100,000 tokens.
 
     python tests/benchmarks/time_travel.py [RUNS]
 
-kept      every snapshot is in memory: undo, rewind and checkout take the same time however long the text is
-tail      reading the last two lines of the text, which a command tells after a move; a text of 10 tokens has fewer of them to read
-thinned   a small budget keeps the oldest snapshots at every 32nd token alone: at most 32 steps of the model more
+kept      every snapshot is in memory: undo, rewind and checkout take the same time for every length of the text
+tail      reading the last two lines of the text, which a command shows after a move; a text of 10 tokens is shorter
+thinned   a small budget keeps only every 32nd of the oldest snapshots: at most 32 more steps of the model
 
-The model is an Elman network of 128 units over 65 characters, so that a step costs little and what is measured is the session.
-Sessions take turns; medians of RUNS (200), with the quarters of the runs below and above them, which is the noise. Nobody goes back twice
-within a microsecond: the processor's caches are filled with something else before each move. Without that, a short session lies in the cache
-as a whole, a long one does not, and the cache is what is measured.
+The model is an Elman network of 128 units over 65 characters, whose steps are cheap, so that the session is measured.
+Sessions take turns; medians of RUNS (200) with their quartiles, which show the noise. Before each move, the processor's
+caches are filled with other data: otherwise a short session would be in the cache and a long one not, and the cache
+would be measured.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from seqshell_samplers.bias import Bias
 LENGTHS = (10, 1_000, 100_000)
 TURN = 200  # tokens of an answer at most
 STRIDE = 32
-CACHES = np.zeros(64_000_000, dtype=np.uint8)  # larger than a processor's caches
+CACHES = np.zeros(64_000_000, dtype=np.uint8)  # larger than the caches of a processor
 VOCABULARY = "\n" + "".join(map(chr, range(33, 97)))
-SHORT_LINES = Bias("#0:3")  # a move tells the last two lines: they shall be as long in a short text as in a long one
+SHORT_LINES = Bias("#0:3")  # lines of the same length in short and long texts, since a move shows the last two
 
 
 class Counting:
-    """A decoder that counts its steps, one for each token it reads."""
+    """A decoder that counts its steps, one for each token that it reads."""
 
     def __init__(self, decoder: Any) -> None:
         self._decoder, self.steps = decoder, 0
@@ -52,7 +52,7 @@ class Counting:
 
 
 def session_of(length: int, snapshot_mb: float) -> Session:
-    """A session that generated so many tokens in turns, with a branch called middle that stands half-way."""
+    """A session that generated `length` tokens in turns, with a branch `middle` half-way."""
     model = tiny_model(VOCABULARY, hidden_size=128)
     session = Session(replace(model, decoder=Counting(model.decoder)), snapshot_mb=snapshot_mb)
     session.chain = (SHORT_LINES,)
@@ -91,7 +91,7 @@ def tail(session: Session, number: int) -> Callable[[], object]:
 def measure(
     sessions: dict[int, Session], move: Callable[[Session, int], Callable[[], object]], runs: int
 ) -> dict[int, tuple[list[float], int]]:
-    """For each length: the quartiles of the microseconds that a move takes, and the most steps of the model that one needed."""
+    """For each length: the quartiles of the microseconds of a move, and the largest number of model steps in one."""
     times: dict[int, list[float]] = {length: [] for length in sessions}
     steps = dict.fromkeys(sessions, 0)
     for number in range(runs):

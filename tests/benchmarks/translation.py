@@ -1,22 +1,21 @@
-"""Sentences a second, greedily and by beam search, against a plain torch loop over the same module, one sentence at a time; and what else
-a translator waits for.
+"""Sentences per second, with greedy and beam search, against a plain torch loop; and the time until the first word.
 
     python tests/benchmarks/translation.py [--model german-english] [--sources FILE] [--sentences 64] [--rounds 5]
 
 single     a session translates one sentence after the other
-batched    the way of files: sentences of like length together
-loop       module.encode, then module(token, state) until EOS; for the beam its rows are the hypotheses
+batched    as for files: sentences of similar length together
+loop       module.encode, then module(token, state) until EOS, one sentence at a time; for the beam, rows are hypotheses
 first      from the start of a process to the first word of /translate, over `import torch`
-training   target tokens a second with attention outside the recurrence, over the same module called step by step
+training   target tokens per second with attention outside the recurrence, over the same module called step by step
 
-One thread for all. The contenders run in turn, a round each; what is printed are medians of the rounds and their ratios.
+All use one thread. The contenders take turns; the medians of the rounds and their ratios are printed.
 """
 
 from __future__ import annotations
 
 import os
 
-# Before numpy is imported: OpenBLAS reads it once.
+# Before numpy is imported, because OpenBLAS reads them only once.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 import argparse
@@ -47,12 +46,12 @@ from seqshell.training.torch_module import torch_module
 
 LONGEST = 100  # tokens of a translation
 WIDTH = 5
-BATCHED, SINGLE = 5.0, 3.0  # times the loop: what should be reached
+BATCHED, SINGLE = 5.0, 3.0  # times the loop: the targets
 
 
 @torch.inference_mode()
 def greedy_loop(module: Any, source: list[int]) -> list[int]:
-    """The likeliest token each time, as tutorials do it."""
+    """The most likely token each time, in plain torch."""
     state = module.encode(torch.tensor([source]), torch.tensor([len(source)]))
     token, found = torch.tensor([[BOS]]), list[int]()
     while len(found) < LONGEST:
@@ -67,7 +66,7 @@ def greedy_loop(module: Any, source: list[int]) -> list[int]:
 
 @torch.inference_mode()
 def beam_loop(module: Any, source: list[int]) -> list[int]:
-    """Beam search with average log-probabilities, its hypotheses as rows; it ends when the best of all has ended."""
+    """Beam search with average log-probabilities, with hypotheses as rows; it ends when the best of all has ended."""
     start = module.encode(torch.tensor([source]), torch.tensor([len(source)]))
     state: State = rows(start, [0] * WIDTH)
     tokens, totals = torch.full((WIDTH, 1), BOS), torch.tensor([0.0] + [float("-inf")] * (WIDTH - 1))
@@ -94,7 +93,7 @@ def beam_loop(module: Any, source: list[int]) -> list[int]:
 
 
 def compare_decoding(model: Model, registry: Registry, texts: list[str], rounds: int) -> None:
-    """Sentences a second of the three ways, for greedy and beam."""
+    """Sentences per second of the three, for greedy and beam search."""
     assert model.source_tokenizer is not None  # it translates
     module = torch_module(model, registry)
     sources = [[*model.source_tokenizer.encode(text), EOS] for text in texts]
@@ -129,7 +128,7 @@ def compare_decoding(model: Model, registry: Registry, texts: list[str], rounds:
 
 
 def compare_first_word(name: str, text: str, rounds: int) -> None:
-    """Seconds until /translate has answered in a fresh process, its greedy first word included."""
+    """Seconds until /translate has answered in a new process, its greedy first word included."""
     taken: dict[str, list[float]] = {"/translate": [], "import torch": []}
     commands = {
         "/translate": [sys.executable, "-m", "seqshell", "-c", f"/translate -m {name} {text}"],
@@ -166,12 +165,13 @@ def compare_training(module: Any, rounds: int) -> None:
     taken = timed({"whole": lambda: learn(True), "stepped": lambda: learn(False)}, rounds)
     speeds = [targets.numel() / seconds for seconds in taken.values()]
     print(
-        f"training      target tokens/s: attention outside {speeds[0]:,.0f} · step by step {speeds[1]:,.0f} · {speeds[0] / speeds[1]:.2f}x"
+        f"training      target tokens/s: attention outside {speeds[0]:,.0f} "
+        f"· step by step {speeds[1]:,.0f} · {speeds[0] / speeds[1]:.2f}x"
     )
 
 
 def timed(contenders: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """The median of the seconds that each takes, in turn, after a first run that does not count."""
+    """The median seconds of each, in turn, after a first run that is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, work in contenders.items():
