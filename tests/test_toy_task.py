@@ -1,4 +1,5 @@
-"""A new task, defined in this file alone: it writes a text in upper case. It is trained, checked, evaluated and answers lines.
+"""A new task, defined in this file alone: it writes a text in upper case. It is trained, checked, evaluated and answers
+lines.
 
 A new built-in task touches these files, at most 8:
 

@@ -1,4 +1,5 @@
-"""Classifiers as checkpoints: their labels, a vocabulary that begins with the specials, and a decoder that must agree with its module."""
+"""Checkpoints of classifiers: labels, a vocabulary that starts with the special tokens, and a decoder that agrees with
+its module."""
 
 import subprocess
 import sys
@@ -27,7 +28,7 @@ TEXTS = np.array([[4, 5, 6, 7], [8, 9, 0, 0]])
 class Config:
     vocab_size: int
     num_classes: int
-    leak: float = 0.0  # how much of the padding the decoder reads
+    leak: float = 0.0  # how much padding affects the decoder
     max_length: int = 3
     cut: str = "tail"
 
@@ -106,7 +107,7 @@ def last_logits(module, texts):
 
 @pytest.mark.parametrize(("model", "decoder"), [(Sum, None), (WholeSum, None), (WholeSum, WholeSumDecoder)])
 def test_a_saved_classifier_is_opened_with_its_labels_and_the_same_logits(path, model, decoder):
-    """However far a text is padded."""
+    """Padding does not change the logits."""
     module, registry = module_of(model), registry_of(model, decoder)
     opened = opening.open_model(save(path, module, registry), registry)
     assert opened.labels == LABELS
@@ -119,8 +120,8 @@ def test_a_saved_classifier_is_opened_with_its_labels_and_the_same_logits(path, 
 
 
 @pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
-def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, name):
-    """A session reads no more of a text than the config says."""
+def test_a_built_in_classifier_is_opened_without_torch_and_labels_texts(path, name):
+    """A session cuts a text to the length in the config."""
     registry = load_registry(Policy(no_plugins=True))
     from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
     from seqshell_classifier.config import ClassifierConfig
@@ -143,7 +144,7 @@ def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, 
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"labels": ()}, "its task is classify, but it does not have a list of at least two labels"),
         ({"labels": ("Czech",)}, "at least two labels"),
@@ -160,8 +161,8 @@ def test_a_classifier_that_ships_is_opened_without_torch_and_labels_texts(path, 
         ),
     ],
 )
-def test_a_classifier_that_nobody_could_open_is_not_saved(path, options, told):
-    with pytest.raises(CheckpointError, match=told):
+def test_a_classifier_that_could_not_be_opened_is_not_saved(path, options, message):
+    with pytest.raises(CheckpointError, match=message):
         save(path, module_of(), registry_of(), **options)
     assert not path.exists()
 
@@ -169,7 +170,7 @@ def test_a_classifier_that_nobody_could_open_is_not_saved(path, options, told):
 @pytest.mark.parametrize(
     "labels", [None, "Czech", ["Czech", 3, "Irish"], {"Czech": 0, "Irish": 1, "Korean": 2}, ["Czech", "Irish"]]
 )
-def test_a_file_whose_labels_cannot_be_is_refused_with_its_name(path, labels):
+def test_a_file_with_invalid_labels_is_refused_with_its_name(path, labels):
     registry = registry_of()
     header, weights = file.read(save(path, module_of(), registry))
     file.write(path, {key: value for key, value in header.items() if key != "format"} | {"labels": labels}, weights)
@@ -180,7 +181,7 @@ def test_a_file_whose_labels_cannot_be_is_refused_with_its_name(path, labels):
 
 
 def test_the_same_weights_with_other_labels_are_another_model(path):
-    """A session that was saved on one is not restored on the other."""
+    """A session saved with one is not restored with the other."""
     registry = registry_of()
     one = opening.open_model(save(path, module_of(), registry), registry)
     other = opening.open_model(save(path, module_of(), registry, labels=LABELS[::-1]), registry)
@@ -193,8 +194,8 @@ def test_a_decoder_that_reads_padding_is_refused(path):
         save(path, module_of(WholeSum, leak=0.1), registry_of(WholeSum, WholeSumDecoder))
 
 
-def test_outputs_that_are_not_one_for_each_label_are_refused(path):
-    """The architecture gives more than its config says."""
+def test_a_model_whose_number_of_outputs_differs_from_its_labels_is_refused(path):
+    """The architecture has more outputs than its config says."""
 
     class Wider(Sum):
         def __init__(self, config):

@@ -1,4 +1,5 @@
-"""An architecture may offer several decoders: the first that can be imported is used, and each must agree with the module."""
+"""An architecture may offer several decoders: the first that can be imported is used, and each must agree with the
+module."""
 
 import sys
 from dataclasses import dataclass
@@ -148,13 +149,13 @@ def test_every_decoder_is_compared_with_the_module_when_a_checkpoint_is_written(
 def test_the_contract_holds_for_each_decoder():
     assert failed(check_architecture(leaky(First, Second))) == []
     rules = [check.rule for check in check_architecture(leaky(First, Second))]
-    assert "decoder First: its outputs are the module's within 0.0001" in rules
-    assert "decoder Second: its outputs are the module's within 0.0001" in rules
+    assert "decoder First: its outputs equal the module's within 0.0001" in rules
+    assert "decoder Second: its outputs equal the module's within 0.0001" in rules
 
 
 def test_the_contract_names_a_broken_decoder():
     (line,) = failed(check_architecture(leaky(Different, Second)))
-    assert line.startswith("decoder Different: its outputs are the module's within 0.0001: fed 1 rows: outputs ")
+    assert line.startswith("decoder Different: its outputs equal the module's within 0.0001: reading 1 rows: outputs")
     (line,) = failed(check_architecture(leaky(Unbuildable, Second)))
     assert "the decoder Unbuildable cannot be built: RuntimeError: no such instruction" in line
 
@@ -163,5 +164,5 @@ def test_the_contract_warns_of_a_decoder_that_is_not_installed():
     checks = check_architecture(leaky(MISSING, Second))
     assert failed(checks) == []
     assert [str(check) for check in checks if check.is_warning] == [
-        "each of its decoders can be imported: 1 of 2 cannot, and are not checked"
+        "each of its decoders can be imported: 1 of 2 cannot be imported and are not checked"
     ]

@@ -1,4 +1,4 @@
-"""Forecasters as checkpoints: what the header says of the series, what is refused, and a script from a file to its forecasts."""
+"""Checkpoints of forecasters: the series in the header, invalid headers, and scripts that forecast."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def new_module(registry, **settings):
 
 
 @pytest.mark.parametrize("settings", [{"cell": "lstm"}, {"window": 4, "segment": 2}])
-def test_a_module_is_saved_with_its_series_and_forecasts_the_same_again(registry, tmp_path, settings):
+def test_a_saved_module_is_opened_with_its_series_and_the_same_forecasts(registry, tmp_path, settings):
     module = new_module(registry, **settings)
     path = save_checkpoint(
         tmp_path / "mine.safetensors", architecture="forecaster", module=module, series=SERIES, registry=registry
@@ -97,7 +97,7 @@ def test_decoder_and_module_are_compared_on_values(registry):
         ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of increasing values between 0 and 1"),
         (
             {"quantiles": []},
-            r"outputs have the shape \(1, 4, 1, 3\), not \(1, 4, 1, 1\): its series has 4 steps, 1 columns and 1 quantiles",
+            r"outputs have the shape \(1, 4, 1, 3\), not \(1, 4, 1, 1\): its series has 4 steps, 1 column and 1 quantile",
         ),
         ({"horizon": 3}, r"outputs have the shape \(1, 4, 1, 3\), not \(1, 3, 1, 3\): its series has 3 steps"),
         ({"horizon": True}, "the horizon of its series must be a positive integer, not True"),
@@ -105,7 +105,7 @@ def test_decoder_and_module_are_compared_on_values(registry):
         ({"example": 5}, "the example of its series must have at most 10,000 rows"),
     ],
 )
-def test_a_series_that_cannot_be_is_refused(registry, path, change, reason):
+def test_an_invalid_series_is_refused(registry, path, change, reason):
     header, tensors = file.read(path)
     series = change["series"] if "series" in change else {**header["series"], **change}
     if series is None:
@@ -125,7 +125,7 @@ def test_a_header_without_a_series_is_refused(registry, path):
         opening.open_model(path, registry)
 
 
-def test_the_fingerprint_tells_how_values_are_normalised_and_not_the_example(registry, path):
+def test_the_fingerprint_depends_on_the_normalisation_but_not_on_the_example(registry, path):
     header, tensors = file.read(path)
     same = file.fingerprint({**header, "series": {**header["series"], "example": []}}, tensors)
     other = file.fingerprint({**header, "series": {**header["series"], "mean": [11.0]}}, tensors)
@@ -143,7 +143,7 @@ def test_a_forecaster_opens_without_torch(path):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
+def test_observing_the_example_does_not_change_the_tokenizer_of_the_model(registry, path):
     model = opening.open_model(path, registry)
     session = start_session(model, registry)
     session.observe(model.series.example)
@@ -151,7 +151,7 @@ def test_an_example_trains_nothing_into_the_table_of_the_model(registry, path):
     assert model.task is Task.FORECAST
 
 
-def test_messages_give_one_line_for_each_line(path, tmp_path, capsys):
+def test_messages_print_one_line_for_each_input_line(path, tmp_path, capsys):
     (tmp_path / "lines").write_text("9.8 9.9\n\nwarm\n10.2\n")
     code, _ = script.run(
         Options(
@@ -166,7 +166,7 @@ def test_messages_give_one_line_for_each_line(path, tmp_path, capsys):
     assert "lines:3: 'warm' is no number (value 1); write values separated by spaces or commas" in err
 
 
-def test_a_script_in_json_has_numbers_for_every_line(path, capsys):
+def test_a_json_script_has_numbers_for_every_line(path, capsys):
     lines = ("9.8 9.9 10.2", "/forecast 2", "/undo", "/forecast", "/set horizon 1", "9.8 9.9 10.2")
     code, _ = script.run(Options(model=str(path), lines=lines, json="lines", on_error="continue", no_plugins=True))
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -189,7 +189,7 @@ def test_a_script_in_json_has_numbers_for_every_line(path, capsys):
     assert all(math.isfinite(value) for value in found[1]["low"] + found[1]["high"])
 
 
-def test_forecast_beside_a_language_model_opens_the_one_that_is_named(path, tmp_path, capsys):
+def test_forecast_opens_the_named_model_beside_a_language_model(path, tmp_path, capsys):
     tiny_checkpoint(tmp_path / "letters.safetensors")
     lines = (f"/forecast 2 --example -m {path}", f"/forecast 2 -m {path}", "/state")
     code, _ = script.run(Options(model=str(tmp_path / "letters.safetensors"), lines=lines, no_plugins=True))

@@ -1,4 +1,5 @@
-"""The plugins that own a checkpoint's architecture and tokenizers: remembered, found again, or named with what to install."""
+"""The plugins that own a checkpoint's architecture and tokenizers: remembered, found again, or named with what to
+install."""
 
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The weights that ship: each has its card and its recipe, tells no path of a machine, and answers a newcomer's first lines."""
+"""The shipped models: each has a card and a recipe, contains no path of a machine, and answers well-known lines."""
 
 import re
 from pathlib import Path
@@ -23,19 +23,19 @@ MOST_BYTES = {
 }
 
 
-def test_what_is_opened_by_default_ships():
+def test_the_default_models_ship():
     assert {path.stem for path in SHIPPED} == MOST_BYTES.keys()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_model_has_a_card_a_recipe_and_a_size_that_can_be_shipped(path):
+def test_every_model_has_a_card_a_recipe_and_an_acceptable_size(path):
     assert f"\n## {path.stem}\n" in CARDS
     assert (FOLDER / "recipes" / f"{path.stem}.toml").is_file()
     assert path.stat().st_size < MOST_BYTES[path.stem]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_header_tells_no_place_on_somebodys_machine(path):
+def test_headers_contain_no_path_of_a_machine(path):
     text = repr(read_header(path))
     assert not re.search(r"(?<![\w:/])/\w+/\w+|(?<!\w)[A-Z]:\\\\|~/", text)
 
@@ -81,7 +81,7 @@ def test_the_shipped_forecaster_forecasts_its_example(tmp_path, monkeypatch):
     assert 12 <= told.values[:, 0].argmax() <= 19  # the example ends with a whole day
 
 
-def test_the_shipped_model_of_words_goes_on(tmp_path, monkeypatch):
+def test_the_shipped_word_model_continues_a_text(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     session = seqshell.open("python-docs")
     session.feed("If the class")

@@ -45,7 +45,7 @@ class Counting(nn.Module):
 TOKENS = np.array([[0, 3, 1, 4], [2, 2, 0, 1]])
 
 
-def test_steps_and_feeds_give_what_the_module_gives():
+def test_step_and_feed_give_the_outputs_of_the_module():
     module = Counting()
     decoder = TorchDecoder(module)
     with torch.inference_mode():
@@ -59,7 +59,7 @@ def test_steps_and_feeds_give_what_the_module_gives():
     np.testing.assert_allclose(outputs, expected[:, -1].numpy(), atol=1e-6)
 
 
-def test_the_state_keeps_its_tree_its_kinds_and_the_leaves_that_do_not_change():
+def test_the_state_keeps_its_structure_dtypes_and_unchanged_leaves():
     decoder = TorchDecoder(Counting())
     start = decoder.initial_state(2)
     _, state = decoder.feed(TOKENS, start)
@@ -80,7 +80,7 @@ def test_onednn_is_off_only_while_the_module_runs():
     assert torch.backends.mkldnn.enabled
 
 
-def test_a_long_text_is_read_in_chunks_unless_it_must_be_read_at_once(monkeypatch):
+def test_a_long_text_is_read_in_chunks_if_the_model_is_causal(monkeypatch):
     monkeypatch.setattr(torch_decoder, "CHUNK", 3)
     module = Counting()
     pieces = TorchDecoder(module).feed(TOKENS, TorchDecoder(module).initial_state(2))
@@ -89,7 +89,7 @@ def test_a_long_text_is_read_in_chunks_unless_it_must_be_read_at_once(monkeypatc
     np.testing.assert_allclose(pieces[0], whole[0], atol=1e-6)
 
 
-def test_read_only_states_are_taken_without_a_warning():
+def test_read_only_states_cause_no_warning():
     decoder = TorchDecoder(Counting())
     state = decoder.initial_state(1)
     for leaf in state:
@@ -98,7 +98,7 @@ def test_read_only_states_are_taken_without_a_warning():
     assert after.count.tolist() == [1]
 
 
-def test_what_is_returned_keeps_no_larger_tensor_alive():
+def test_returned_arrays_do_not_keep_larger_tensors_alive():
     decoder = TorchDecoder(Counting())
     outputs, state = decoder.feed(TOKENS[:1], decoder.initial_state())
     for array in (outputs, state.hidden):

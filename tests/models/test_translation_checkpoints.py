@@ -1,4 +1,5 @@
-"""Translation models as checkpoints: two tokenizers, an encoder, and a decoder that must agree with its module on padded batches."""
+"""Checkpoints of translation models: two tokenizers, an encoder, and a decoder that agrees with its module on padded
+batches."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class Pair:
     source_vocab_size: int
     target_vocab_size: int
     hidden_size: int = 6
-    leak: float = 0.0  # how much of the padding the decoder sees
+    leak: float = 0.0  # how much padding affects the decoder
 
 
 class PairModule(nn.Module):
@@ -142,7 +143,7 @@ def test_a_saved_translation_model_is_opened_with_both_tokenizers_and_the_same_l
     np.testing.assert_allclose(attention_of(state), after.attention.numpy(), atol=1e-5)
 
 
-def test_a_session_on_it_translates(module, path):
+def test_a_session_with_it_translates(module, path):
     registry = registry_of(architecture())
     session = seqshell.open(save(path, module, registry, defaults={"strategy": "greedy"}), registry=registry)
     *_, finished = session.translate("i love you", 9)
@@ -151,7 +152,7 @@ def test_a_session_on_it_translates(module, path):
     assert session.attention().source == ("i", " love", " you", "<eos>")
 
 
-def test_the_fingerprint_tells_source_tokenizers_apart(module, path, tmp_path):
+def test_the_fingerprint_depends_on_the_source_tokenizer(module, path, tmp_path):
     registry = registry_of(architecture())
     other = save(tmp_path / "other.safetensors", module, registry, source_tokenizer=words("i you love them"))
 
@@ -190,7 +191,7 @@ def test_tokenizers_that_do_not_fit_are_refused_when_saved_and_when_opened(modul
         opening.open_model(path, registry)
 
 
-def test_a_decoder_that_sees_the_padding_is_refused(path):
+def test_a_decoder_that_reads_padding_is_refused(path):
     torch.manual_seed(0)
     module = PairModule(Pair(READS.size, WRITES.size, leak=0.01))
     with pytest.raises(
@@ -200,7 +201,7 @@ def test_a_decoder_that_sees_the_padding_is_refused(path):
         save(path, module, registry_of(architecture()))
 
 
-def test_what_a_decoder_returns_that_is_no_number_counts_as_different(module):
+def test_nan_outputs_are_a_difference(module):
     class Broken(TorchDecoder):
         def step(self, inputs, state):
             outputs, state = super().step(inputs, state)
@@ -210,7 +211,7 @@ def test_what_a_decoder_returns_that_is_no_number_counts_as_different(module):
     assert np.isnan(found)
 
 
-def test_weights_that_cannot_encode_are_refused_when_the_file_is_opened(module, path):
+def test_a_model_whose_encoder_fails_is_refused_when_it_is_opened(module, path):
     class Failing(PairDecoder):
         def encode(self, source, lengths):
             raise RuntimeError("no encoder")
@@ -222,7 +223,7 @@ def test_weights_that_cannot_encode_are_refused_when_the_file_is_opened(module, 
         opening.open_model(path, registry_of(architecture(Failing)))
 
 
-def test_a_wrapped_module_hands_on_the_leaves_that_do_not_change(module):
+def test_a_wrapped_module_returns_unchanged_leaves_as_the_same_arrays(module):
     decoder = TorchDecoder(module)
     start = decoder.encode(SOURCE, LENGTHS)
     _, first = decoder.step(np.array([1, 1]), start)

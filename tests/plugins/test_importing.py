@@ -258,7 +258,7 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
     [
         ("", "the file does not name its 7 tokens; write --map MAP.toml with [tokenizer]"),
         ("=", "map.toml is not TOML"),
-        ("tokenizer = 3", "map.toml: tokenizer is a table, [tokenizer] with its keys below it, not 3"),
+        ("tokenizer = 3", "map.toml: tokenizer must be a table, [tokenizer] with its keys below it, not 3"),
         ("[tokenizer]", 'char needs one of vocabulary = "abc..."'),
         (
             '[tokenizer]\nvocabulary = "aa"',

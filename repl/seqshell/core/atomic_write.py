@@ -10,9 +10,10 @@ from seqshell.core.errors import UsageError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Replace the content of a file. After a crash, either the old or the new content is there. Raises UsageError if it cannot be written.
+    """Replace the content of a file. After a crash, either the old or the new content is there.
 
-    The target of a symbolic link is replaced, not the link. Devices, pipes and folders are refused.
+    The target of a symbolic link is replaced, not the link. Raises UsageError if the file cannot be written; devices,
+    pipes and folders are refused.
     """
     target = Path(os.path.realpath(path))
     try:

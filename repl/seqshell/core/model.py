@@ -23,7 +23,7 @@ DecoderTarget: TypeAlias = "Callable[[Any, Mapping[str, Any]], Decoder] | str"
 
 
 class Task(StrEnum):
-    """What a model does with a message. The set is closed: the terminal must know how to draw an answer."""
+    """What a model does with a message; `core.tasks` has a TaskSpec for each."""
 
     GENERATE = "generate"
     TRANSLATE = "translate"

@@ -1,1 +1,1 @@
-"""Models on disk and in memory: checkpoint files, opening and saving them, building decoders, importing weights from other programs."""
+"""Models on disk and in memory: checkpoint files, decoders, and the import of weights from other programs."""

@@ -1,6 +1,7 @@
 """Build the parts of a model from a checkpoint: its config, and its decoder or torch module.
 
-The file is untrusted: names go through the registry, never through an import path, and memory is allocated only for weights that the file holds.
+The file is untrusted: names go through the registry, never through an import path, and memory is allocated only for
+weights that the file holds.
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
 
 
 def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
-    """Build an architecture's config from JSON values. Raises CheckpointError if a field is unknown, of the wrong type or out of range."""
+    """Build an architecture's config from JSON values.
+
+    Raises CheckpointError if a field is unknown, of the wrong type or out of range.
+    """
     offered = resolve(architecture.config)
     known = {setting.name: setting for setting in settings_of(offered)}
     hints = typing.get_type_hints(offered)
     for key, value in values.items():
         if key not in known:
             raise CheckpointError(
-                f"the architecture {architecture.name} has no setting {key!r}; a newer version of its plugin may have it"
+                f"the architecture {architecture.name} has no setting {key!r}; "
+                "a newer version of its plugin may have it"
             )
         _check_value(known[key], hints[key], value)
     try:
@@ -55,7 +60,7 @@ def _check_value(setting: Setting, hint: Any, value: Any) -> None:
 
 
 def build_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
-    """Build the architecture's preferred decoder among those that can be imported, or wrap its torch module if it offers no decoder."""
+    """Build the first decoder of the architecture that can be imported, or wrap its torch module if it has none."""
     with fitting(architecture):
         for _, make in decoders_of(architecture):
             return make(config, weights)
@@ -81,8 +86,8 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
         for name in sorted(claimed.keys() | held.keys()):
             if claimed.get(name) != held.get(name):
                 raise CheckpointError(
-                    f"the weights do not fit the architecture {architecture.name}: {name} is {held.get(name, 'missing')}, "
-                    f"but the config implies {claimed.get(name, 'none')}"
+                    f"the weights do not fit the architecture {architecture.name}: "
+                    f"{name} is {held.get(name, 'missing')}, but the config implies {claimed.get(name, 'none')}"
                 )
         module = build(config)
         module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})

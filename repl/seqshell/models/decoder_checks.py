@@ -31,7 +31,7 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
 
 
 def difference(decoder: Decoder, reference: Decoder, architecture: Architecture, config: Any) -> float:
-    """Return the largest difference between the outputs of two decoders with the same weights, fed at once and stepped."""
+    """Return the largest difference between the outputs of two decoders with the same weights."""
     import numpy as np
 
     parts = parts_of(architecture.task)

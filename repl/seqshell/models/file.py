@@ -1,14 +1,15 @@
 """Read and write checkpoints: one .safetensors file with tensors and the JSON header that describes them. Never pickle.
 
-The format is safetensors (https://github.com/huggingface/safetensors): the length of its header in 8 bytes, little-endian; its header, a
-JSON object of name -> {"dtype", "shape", "data_offsets"}; the data. Our header is the JSON text under "seqshell" in its "__metadata__":
+The format is safetensors (https://github.com/huggingface/safetensors): the length of its header in 8 bytes,
+little-endian; its header, a JSON object of name -> {"dtype", "shape", "data_offsets"}; the data. Our header is the JSON
+text under "seqshell" in its "__metadata__":
 
-    format 1 · kind "model" or "session" · architecture, owner, owner_version, owner_distribution · task · config · tokenizer {"name", ...}
-    source_tokenizer (translate: for the input; tokenizer is for the output) · tokenizer_owners (of tokenizers from plugins)
-    series (forecast: Series) · defaults · examples · about · provenance · parameters
+    format 1 · kind "model" or "session" · task · architecture, owner, owner_version, owner_distribution · config
+    tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input) · tokenizer_owners (if from plugins)
+    labels (classify) · series (forecast) · defaults · examples · about · provenance · parameters
 
-The file is untrusted. The library does not check the limits below, so it is not used for reading: memory is allocated only for data that
-the file holds.
+The file is untrusted. The library does not check the limits below, so it is not used for reading: memory is allocated
+only for data that the file holds.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ TENSOR_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 # The safetensors dtypes that a checkpoint may hold -> numpy's name and the bytes of one element.
 DTYPES = {
-    "BOOL": ("bool", 1), "U8": ("uint8", 1), "I8": ("int8", 1), "U16": ("uint16", 2), "I16": ("int16", 2), "U32": ("uint32", 4),
-    "I32": ("int32", 4), "U64": ("uint64", 8), "I64": ("int64", 8), "F16": ("float16", 2), "F32": ("float32", 4), "F64": ("float64", 8),
+    "BOOL": ("bool", 1), "U8": ("uint8", 1), "I8": ("int8", 1), "U16": ("uint16", 2), "I16": ("int16", 2),
+    "U32": ("uint32", 4), "I32": ("int32", 4), "U64": ("uint64", 8), "I64": ("int64", 8),
+    "F16": ("float16", 2), "F32": ("float32", 4), "F64": ("float64", 8),
 }  # fmt: skip
 FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".h5", ".onnx", ".gguf")
-# The required and the optional fields in the header of a model. Of a saved session, only format and kind are checked here.
+# The required and the optional fields of a model's header. Of a saved session, only format and kind are checked here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
-    "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "defaults": dict, "examples": list, "about": str,
-    "provenance": dict, "parameters": int, "series": dict, "tokenizer_owners": dict,
+    "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "tokenizer_owners": dict,
+    "series": dict, "defaults": dict, "examples": list, "about": str, "provenance": dict, "parameters": int,
 }  # fmt: skip
 
 
@@ -63,7 +65,10 @@ class _Entry:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint's header without its weights. Raises CheckpointError if the file is missing, damaged or of another format."""
+    """Read a checkpoint's header without its weights.
+
+    Raises CheckpointError if the file is missing, damaged or of another format.
+    """
     with _opened(Path(path)) as file:
         return _read_header(file, Path(path))[0]
 
@@ -122,7 +127,8 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """Return a hex digest of architecture, config, tokenizers, labels, series and weights, by which a saved session identifies its model.
+    """Return a hex digest of architecture, config, tokenizers, labels, series and weights, by which a saved session
+    identifies its model.
 
     tensors: as `read` returns them. File names, examples and provenance do not change the digest.
     """

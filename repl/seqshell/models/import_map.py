@@ -1,4 +1,5 @@
-"""MAP.toml describes what a file of weights does not contain. These keys apply to every importer; importers may define others.
+"""MAP.toml describes what a file of weights does not contain. These keys apply to every importer; importers may define
+others.
 
     importer = "state_dict"         # use only this one
     about = "..."                   # for /info
@@ -41,24 +42,29 @@ def read_map(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path.name} is not TOML: {str(error)[:200]}") from None
     for key, kind in {"importer": str, "about": str, "tokenizer": dict, "defaults": dict}.items():
         if not isinstance(tables.get(key, kind()), kind):
-            wanted = "a text" if kind is str else f"a table, [{key}] with its keys below it"
-            raise UsageError(f"{path.name}: {key} is {wanted}, not {tables[key]!r:.60}")
+            expected = "a text" if kind is str else f"a table, [{key}] with its keys below it"
+            raise UsageError(f"{path.name}: {key} must be {expected}, not {tables[key]!r:.60}")
     for key, value in tables.get("defaults", {}).items():
         if key not in DEFAULTS or type(value) is not DEFAULTS[key]:
             raise UsageError(
-                f"{path.name}: invalid [defaults] {key} = {value!r:.60}; it may have {', '.join(DEFAULTS)}: two texts and a whole number"
+                f"{path.name}: invalid [defaults] {key} = {value!r:.60}; "
+                f"it may have {', '.join(DEFAULTS)}: two texts and a whole number"
             )
     return tables
 
 
 def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) -> Tokenizer:
-    """Build the tokenizer that [tokenizer] describes. folder: for relative paths. Raises UsageError that says what is missing."""
+    """Build the tokenizer that [tokenizer] describes. folder: for relative paths.
+
+    Raises UsageError that says what is missing.
+    """
     data = {"name": "char", **table}
     sources = [key for key in ("vocabulary", "file", "text") if key in data]
     if data["name"] == "char":
         if len(sources) != 1:
             raise UsageError(
-                '[tokenizer] of the map: char needs one of vocabulary = "abc...", file = "vocab.json" and text = "input.txt"'
+                '[tokenizer] of the map: char needs one of vocabulary = "abc...", file = "vocab.json" '
+                'and text = "input.txt"'
             )
         if sources == ["text"]:
             data["vocabulary"] = "".join(sorted(set(_text(_path(folder, data.pop("text"))))))
@@ -87,7 +93,8 @@ def _characters(path: Path) -> str:
     for number, token in enumerate(found):
         if not isinstance(token, str) or len(token) != 1:
             raise UsageError(
-                f"{path.name}: the token {number} is {token!r:.40}, but the char tokenizer has single characters; a plugin may offer others"
+                f"{path.name}: the token {number} is {token!r:.40}, but the char tokenizer has single characters; "
+                "a plugin may offer others"
             )
     return "".join(found)
 

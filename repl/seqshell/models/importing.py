@@ -1,4 +1,4 @@
-"""Import a file of another program as a checkpoint: find an importer that reads it, build the model, check it and save it."""
+"""Import a file of another program: find an importer that reads it, build the model, check it and save it."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def import_model(
 ) -> Imported:
     """Save the model in a file of another program as a checkpoint.
 
-    out: a name or path; None: the file's own name, which must be free. warn: called with a message for each importer that failed and was
-    skipped. Raises a SeqshellError that says what is wrong with the file, or what its map must contain.
+    out: a name or path; None: the file's own name, which must be free. warn: called with a message for each importer
+    that failed and was skipped. Raises a SeqshellError that says what is wrong with the file, or what its map must
+    contain.
     """
     if not path.exists():
         raise UsageError(f"no file {str(path)!r}")
@@ -59,7 +60,8 @@ def import_model(
     architecture: Architecture = registry.lookup("architecture", model.architecture)
     if architecture.task != model.task:
         raise CheckpointError(
-            f"the importer {importer} returned a model for the task {model.task}, but {model.architecture} is for {architecture.task}"
+            f"the importer {importer} returned a model for the task {model.task}, "
+            f"but {model.architecture} is for {architecture.task}"
         )
     config = read_config(architecture, model.config)
     _check_size(model.tokenizer, config, parts_of(architecture.task).vocab_field)
@@ -83,7 +85,10 @@ def import_model(
 
 
 def _target(path: Path, out: str | None) -> Path:
-    """Return the path to write. Raises UsageError if it is the imported file, or if it exists and was not given explicitly."""
+    """Return the path to write.
+
+    Raises UsageError if it is the imported file, or if it exists and was not given explicitly.
+    """
     if out is None and not NAME.fullmatch(path.stem):
         raise UsageError(f"{path.stem!r} is not a valid model name; choose one with --out NAME")
     target = paths.place(out if out is not None else path.stem, "models")
@@ -101,27 +106,30 @@ def _target(path: Path, out: str | None) -> Path:
 def _read(
     path: Path, options: Mapping[str, Any], registry: Registry, warn: Callable[[str], None]
 ) -> tuple[str, ForeignModel]:
-    """Return the first importer that accepts the file, and the model. Importers of plugins come first: they are more specific."""
-    wanted = options.get("importer")
-    if wanted is not None:
-        registry.lookup("importer", wanted)
+    """Return the first importer that accepts the file, and the model.
+
+    Importers of plugins come first: they are more specific.
+    """
+    chosen = options.get("importer")
+    if chosen is not None:
+        registry.lookup("importer", chosen)
     names = (
-        [wanted]
-        if wanted is not None
+        [chosen]
+        if chosen is not None
         else sorted(registry.importers, key=lambda name: registry.plugin(registry.owner("importer", name)).builtin)
     )
     for name in names:
         try:
             found = _ask(name, path, options, registry)
         except PluginError as error:
-            if wanted is not None:
+            if chosen is not None:
                 raise
             warn(error.message)
             continue
         if found is not None:
             return name, found
-    if wanted:
-        raise UsageError(f"the importer {wanted} does not accept {path.name}")
+    if chosen:
+        raise UsageError(f"the importer {chosen} does not accept {path.name}")
     raise UsageError(f"no importer accepts {path.name}; available: {', '.join(names) or 'none'}")
 
 

@@ -16,7 +16,10 @@ from seqshell.models.task_parts.parts import parts_of
 
 
 def open_model(word: str | Path, registry: Registry) -> Model:
-    """Open the checkpoint with this name or path. Raises CheckpointError with what is wrong with the file, or which plugin it needs."""
+    """Open the checkpoint with this name or path.
+
+    Raises CheckpointError with what is wrong with the file, or which plugin it needs.
+    """
     path = paths.find_checkpoint(word, registry.checkpoint_folders)
     header, weights = file.read(path)
     if header["kind"] != "model":

@@ -21,22 +21,28 @@ PACKAGE = re.compile(
 
 
 def known_as(offers: Offers, name: str, owner: str, distribution: str) -> str | None:
-    """Return the local name of a plugin's offer. The plugin is found by its distribution, else by its name. None if it is not installed."""
+    """Return the local name of a plugin's offer.
+
+    The plugin is found by its distribution, else by its name. None if it is not installed.
+    """
     return next(filter(None, (offers.of(each, name) for each in (distribution, owner) if each)), None)
 
 
 def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) -> tuple[str, Architecture]:
-    """Return the local name of a checkpoint's architecture, and the architecture, from the plugin that the checkpoint names.
+    """Return a checkpoint's architecture, from the plugin that the checkpoint names, and before it its local name.
 
-    name: of the checkpoint, for messages. Raises CheckpointError with the installed ones and the missing package if no plugin offers it.
+    name: of the checkpoint, for messages. Raises CheckpointError with the installed ones and the missing package if no
+    plugin offers it.
     """
-    wanted, owner, distribution = header["architecture"], header.get("owner", ""), header.get("owner_distribution", "")
+    architecture_name = header["architecture"]
+    owner, distribution = header.get("owner", ""), header.get("owner_distribution", "")
     offers = registry.architectures
-    known = known_as(offers, wanted, owner, distribution) if owner else wanted
+    known = known_as(offers, architecture_name, owner, distribution) if owner else architecture_name
     if known is None or known not in offers:
-        whose, reason, hint = missing(owner, distribution, registry)
+        title, reason, hint = missing(owner, distribution, registry)
         raise CheckpointError(
-            f"{name} needs the architecture {wanted!r}{whose}, which no plugin offers; installed: {', '.join(sorted(offers)) or 'none'}{reason}",
+            f"{name} needs the architecture {architecture_name!r}{title}, which no plugin offers; "
+            f"installed: {', '.join(sorted(offers)) or 'none'}{reason}",
             hint=hint,
         )
     architecture: Architecture = offers[known]
@@ -51,15 +57,15 @@ def missing(owner: str, distribution: str, registry: Registry) -> tuple[str, str
     """For a plugin that a checkpoint needs: its title, why it is not loaded if that is known, and a hint, in words."""
     here = registry.named(owner)
     package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
-    whose = f" of {title_of(owner, package)}" if owner else ""
+    title = f" of {title_of(owner, package)}" if owner else ""
     reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
     if here is not None and here.state == "disabled":
         reason = f"; the plugin {here.name} is not loaded: {here.reason}"
-    return whose, reason, f"pip install {package}" if package else "seqshell plugins list"
+    return title, reason, f"pip install {package}" if package else "seqshell plugins list"
 
 
 def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
-    """Return a note for error messages if the checkpoint was saved with another version of its architecture's plugin, else nothing."""
+    """Return a note for error messages if the checkpoint was saved with another version of its plugin, else nothing."""
     made, here = header.get("owner_version", ""), registry.named(header.get("owner", ""))
     if here is None or here.builtin or not made or here.version == made:
         return ""

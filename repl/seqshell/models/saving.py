@@ -50,14 +50,15 @@ def save_checkpoint(
 ) -> Path:
     """Write a trained torch module as a checkpoint that `seqshell -m` opens, and return its path.
 
-    path: a path, or a name for a file in the user's models folder. architecture: its name, or owner/name. config: default, module.config.
+    path: a path, or a name for a file in the user's models folder. architecture: its name, or owner/name.
+    config: default, module.config.
     tokenizer, source_tokenizer: of the model's output and, for a translation model, of its input.
     data: what it was trained on, in words. defaults: its default settings ("strategy", "sampler", "max_tokens").
     languages: the names of a translation model's source and target. labels: a classifier's classes, by number.
     series: what a forecaster was trained on; it needs no tokenizer. dtype: how floating-point weights are stored.
 
-    Raises CheckpointError if weights are not finite, a tokenizer does not fit, the file could not be opened again, or an output of the
-    architecture's decoder differs from the module's by more than 1e-4.
+    Raises CheckpointError if weights are not finite, a tokenizer does not fit, the file could not be opened again, or
+    an output of the architecture's decoder differs from the module's by more than 1e-4.
     """
     registry = registry or load_registry()
     target = paths.place(path, "models")
@@ -118,7 +119,7 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 
 def _compare(architecture: Architecture, config: Any, module: Any) -> None:
-    """Raise CheckpointError if a decoder of the architecture and the module disagree over a few steps, both in float32."""
+    """Raise CheckpointError if a decoder of the architecture differs from the module over a few steps in float32."""
     if not architecture.decoders:
         return
     import copy

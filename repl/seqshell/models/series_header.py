@@ -19,7 +19,10 @@ def series_json(series: Series) -> dict[str, Any]:
 
 
 def read_series(header: Mapping[str, Any], config: Any) -> Series:
-    """Read the series that a model forecasts. Raises CheckpointError if it is missing, invalid or does not fit the config."""
+    """Read the series that a model forecasts.
+
+    Raises CheckpointError if it is missing, invalid or does not fit the config.
+    """
     data = header.get("series")
     if not isinstance(data, Mapping):
         raise CheckpointError("its task is forecast, but it has no series")

@@ -1,4 +1,4 @@
-"""Summarise a model in one line from its checkpoint's header: `shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats`."""
+"""Summarise a model from its checkpoint's header: `shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def about(header: Mapping[str, Any]) -> str:
 
 
 def direction(name: str, header: Mapping[str, Any]) -> str:
-    """Return what a model translates from and into, `english -> french`, from the checkpoint's languages or else from its name."""
+    """Return what a model translates, `english -> french`, from the checkpoint's languages or else from its name."""
     languages = header.get("languages")
     if (
         isinstance(languages, list)

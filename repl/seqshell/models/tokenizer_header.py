@@ -1,4 +1,7 @@
-"""The tokenizers in a checkpoint's header. The header is untrusted: a name goes through the registry, never through an import path."""
+"""The tokenizers in a checkpoint's header.
+
+The header is untrusted: a name goes through the registry, never through an import path.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_tokenizers(header: Mapping[str, Any], registry: Registry) -> tuple[Tokenizer, Tokenizer | None]:
-    """Return the tokenizer and the source tokenizer, None if the header has none; the same object twice if they are equal."""
+    """Return the tokenizer, and the source tokenizer or None; the same object twice if they are equal."""
     owners = header.get("tokenizer_owners", {})
     tokenizer = read_tokenizer(header["tokenizer"], registry, owners.get("tokenizer"))
     source = header.get("source_tokenizer")
@@ -27,8 +30,8 @@ def read_tokenizers(header: Mapping[str, Any], registry: Registry) -> tuple[Toke
 def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = None) -> Tokenizer:
     """Build a tokenizer from its JSON values. owner: its entry in tokenizer_owners.
 
-    If that plugin is not installed, another plugin's tokenizer of the same name is used. Raises CheckpointError with the package to
-    install if there is none.
+    If that plugin is not installed, another plugin's tokenizer of the same name is used. Raises CheckpointError with
+    the package to install if there is none.
     """
     values, offers = dict(data), registry.tokenizers
     name = values.pop("name", None)
@@ -51,7 +54,7 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = Non
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: Any, field: str, noun: str) -> None:
-    """Raise CheckpointError unless the tokenizer has the size in the config's `field` and starts with the special tokens."""
+    """Raise CheckpointError unless the tokenizer has the config's size and starts with the special tokens."""
     size = getattr(config, field, tokenizer.size)
     if tokenizer.size != size:
         raise CheckpointError(f"its config has {field} {size}, but its tokenizer has {tokenizer.size} tokens")

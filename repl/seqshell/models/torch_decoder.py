@@ -22,7 +22,8 @@ class TorchDecoder:
     """Runs a SequenceModel as a Decoder. The module is put into eval mode and stays on its device.
 
     causal: False for models that must read a text at once; feed then makes a single call.
-    is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the padding.
+    is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the
+    padding.
     """
 
     def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
@@ -39,7 +40,10 @@ class TorchDecoder:
 
     @torch.inference_mode()
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source: [B, S] int64, padded right; lengths: [B]. Returns the state before BOS is read, of a module that is a Seq2Seq."""
+        """source: [B, S] int64, padded right; lengths: [B].
+
+        Returns the state before BOS is read, of a module that is a Seq2Seq.
+        """
         with _without_onednn():
             state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
         arrays: dict[int, NDArray[Any]] = {}  # a tensor that occurs twice becomes one array
@@ -86,7 +90,10 @@ def wrap_module(architecture: Architecture, module: nn.Module) -> TorchDecoder:
 
 @contextlib.contextmanager
 def _without_onednn() -> Iterator[None]:
-    """Disable oneDNN: it repacks the weights at every call of nn.LSTM, which is too slow for single steps. Training keeps it."""
+    """Disable oneDNN: it repacks the weights at every call of nn.LSTM, which is too slow for single steps.
+
+    Training keeps it.
+    """
     enabled = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module, missing from its stubs
     try:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from seqshell.core.events import Event, Finished, LineFinished, LineStarted
+from seqshell.core.tasks import TASKS
 from seqshell.shell import syntax
 
 if TYPE_CHECKING:
     from seqshell.shell.settings import Settings
 
-SHORTENED = ("generate", "translate", "/continue", "/regen")  # the operations whose interrupted answer can be recorded
+SHORTENED = ("/continue", "/regen")  # like messages whose answer is drawn, they can be recorded with fewer tokens
 
 
 def replayed(text: str, op: str, interrupted: Finished | None, max_tokens: int) -> Iterator[str]:
@@ -20,7 +21,8 @@ def replayed(text: str, op: str, interrupted: Finished | None, max_tokens: int) 
     A script cannot press Ctrl-C, so it limits the number of tokens instead. max_tokens: the setting to return to.
     """
     script = syntax.as_script(text)
-    if interrupted is None or op not in SHORTENED:
+    is_drawn = op in SHORTENED or (op in TASKS and TASKS[op].draws)
+    if interrupted is None or not is_drawn:
         yield script
     elif op == "/continue":
         yield from [f"/continue {interrupted.num_tokens}"] if interrupted.num_tokens else ()

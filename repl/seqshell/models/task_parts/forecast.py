@@ -1,10 +1,11 @@
-"""A checkpoint of a forecaster: the series that it forecasts, whose tokenizer is of numbers."""
+"""A checkpoint of a forecaster: the series that it forecasts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.text_output import counted
 from seqshell.host import Registry
 from seqshell.models.series_header import read_series
 from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, TaskParts
@@ -31,7 +32,9 @@ class ForecastParts(TaskParts):
         series = contents.series
         assert series is not None  # read() sees to it
         shape = series.horizon, len(series.columns), max(1, len(series.quantiles))
-        return shape, f"its series has {shape[0]} steps, {shape[1]} columns and {shape[2]} quantiles"
+        return shape, (
+            f"its series has {counted(shape[0], 'step')}, {counted(shape[1], 'column')} and {counted(shape[2], 'quantile')}"
+        )
 
     def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
         """Normalised values."""

@@ -1,4 +1,4 @@
-"""The base class: the tokenizers, labels or series that a checkpoint holds for its task, and how its decoder is tried and compared."""
+"""The base class: what a checkpoint holds for its task, and how its decoder is tried and compared."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Contents:
 class TaskParts(ABC):
     """What differs from task to task in a checkpoint.
 
-    is_padded: whether the rows of a batch may be padded right, with PAD. saved_with: the argument that save_checkpoint cannot do without.
+    is_padded: whether the rows of a batch may be padded right, with PAD.
+    saved_with: the argument that save_checkpoint requires.
     vocab_field: the config's field for the size of the tokenizer's vocabulary.
     """
 
@@ -44,11 +45,14 @@ class TaskParts(ABC):
 
     @abstractmethod
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
-        """Read the contents from a checkpoint's header. Raises CheckpointError if something is missing or does not fit the config."""
+        """Read the contents from a checkpoint's header.
+
+        Raises CheckpointError if something is missing or does not fit the config.
+        """
 
     @abstractmethod
     def output_shape(self, contents: Contents) -> tuple[tuple[int, ...], str]:
-        """Return the shape that the outputs of one row must have after a step, without the batch axis, and what it follows from, in words."""
+        """Return the required shape of a row's outputs after a step, and the reason in words."""
 
     @abstractmethod
     def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:

@@ -1,4 +1,4 @@
-"""A checkpoint of a translation model: a tokenizer for the source, one for the target, and a decoder that starts from an encoded source."""
+"""A checkpoint of a translation model: two tokenizers, and a decoder that starts from an encoded source."""
 
 from __future__ import annotations
 
