@@ -1,4 +1,4 @@
-"""What a classifier must be better than, compared with what comes out by hand."""
+"""The baselines of classifiers, compared with results computed by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqshell.training.classification.baselines import (
 
 
 def grams(bags, row):
-    """How often each n-gram stands in a row, without their names."""
+    """The counts of the n-grams in a row, without their names."""
     return sorted(bags.counts[bags.starts[row] : bags.starts[row + 1]].tolist(), reverse=True)
 
 
@@ -30,7 +30,7 @@ def shared(bags, first, second):
     return len(rows[0] & rows[1])
 
 
-def test_character_n_grams_know_the_borders_of_a_text():
+def test_character_n_grams_include_the_boundaries_of_a_text():
     bags = make_bags(["abab", "ab", "ba", "x"], "characters")
 
     # ^a ab ba ab b$ · ^ab aba bab ab$ · ^aba abab bab$
@@ -42,7 +42,7 @@ def test_character_n_grams_know_the_borders_of_a_text():
     assert grams(bags, 3) == [1, 1, 1]  # ^x x$ ^x$
 
 
-def test_word_n_grams_are_single_words_and_pairs_in_small_letters():
+def test_word_n_grams_are_lowercased_words_and_pairs():
     bags = make_bags(["Not good, not good", "good"], "words")
 
     # not(2) good(2) ,(1) · ^not not-good(2) good-, ,-not good$
@@ -50,7 +50,7 @@ def test_word_n_grams_are_single_words_and_pairs_in_small_letters():
     assert shared(bags, 0, 1) == 2  # good, good$
 
 
-def test_rows_can_be_taken_and_n_grams_left_out():
+def test_rows_can_be_selected_and_n_grams_dropped():
     bags = make_bags(["ab", "abab", "x"], "characters")
     some = bags.at(np.array([2, 1]))
     kept = np.bincount(some.ids, minlength=some.num) > 0
@@ -62,11 +62,11 @@ def test_rows_can_be_taken_and_n_grams_left_out():
     assert grams(less, 1) == grams(bags, 1)
 
 
-def test_the_majority_is_the_commonest_label():
+def test_the_majority_is_the_most_frequent_label():
     assert majority(np.array([1, 2, 2, 0]), 3, 4).tolist() == [2, 2, 2]
 
 
-def test_naive_bayes_multiplies_smoothed_shares(monkeypatch):
+def test_naive_bayes_multiplies_smoothed_frequencies(monkeypatch):
     """Labels 0: aa, 1: b b; their 1-grams are counted by hand."""
     monkeypatch.setitem(baselines.ORDERS, "words", (1, 1))
     bags = make_bags(["a a", "b", "b", "a b", "b a a", "c"], "words")
@@ -80,13 +80,13 @@ def test_naive_bayes_multiplies_smoothed_shares(monkeypatch):
     by_hand = [
         0 if first + many + few > second + few + many else 1,  # a b
         0 if first + few + 2 * many > second + many + 2 * few else 1,  # b a a
-        0 if first > second else 1,  # c says nothing
+        0 if first > second else 1,  # c is unknown
     ]
     assert found.tolist() == by_hand == [1, 0, 1]
 
 
 def dense(bags):
-    """The rows of the linear model's matrix, each of length 1."""
+    """The rows of the linear model's matrix, scaled to length 1."""
     matrix = torch.zeros(len(bags.starts) - 1, bags.num)
     matrix[torch.from_numpy(bags.rows), torch.from_numpy(bags.ids)] = 1
     return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(1)
@@ -115,12 +115,12 @@ def test_the_linear_model_is_the_one_that_autograd_finds(monkeypatch):
     optimizer.step(loss)
     scores = dense(others) @ weights + bias
     best = scores.topk(2).values
-    assert (best[:, 0] - best[:, 1]).min() > 0.01  # so that rounding decides nothing
+    assert (best[:, 0] - best[:, 1]).min() > 0.01  # a margin above rounding errors
     assert linear(training, labels, others, 3).tolist() == scores.argmax(1).tolist()
     assert linear(training, labels, training, 3).tolist() == labels.tolist()
 
 
-def test_baselines_tell_what_is_easy():
+def test_baselines_solve_easy_data():
     texts = [f"{letter * 3}{number}" for letter in "ab" for number in range(20)]
     labels = np.array([0] * 20 + [1] * 20)
     even, odd = np.arange(0, 40, 2), np.arange(1, 40, 2)

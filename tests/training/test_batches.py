@@ -1,4 +1,4 @@
-"""What makes an update: an example, a batch, all of them, or several batches whose gradients are summed; and `sgd` is what one writes by hand."""
+"""What makes a step: one example, a batch, all data, or accumulated batches; and SGD written by hand."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("accumulate", [1, 3, 0])
-def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accumulate: int) -> None:
-    """The whole of gradient descent, in ten lines: read a batch, take the gradient of its loss, and go a step against it.
+def test_training_with_sgd_equals_sgd_written_by_hand(tmp_path: Path, registry: Registry, accumulate: int) -> None:
+    """Gradient descent in ten lines: read a batch, compute the gradient of its loss, and take a step against it.
 
-    With accumulate = n a step goes against the mean gradient of n batches, and with 0, which is batch_size = "all", of all the batches
-    of an epoch. The recipe's momentum, weight decay, clipping, schedule and average of the weights are off.
+    With accumulate = n a step uses the mean gradient of n batches; with 0, which is batch_size = "all", that of all
+    batches of an epoch. The recipe's momentum, weight decay, clipping, schedule and average of the weights are off.
     """
     run = Run(prepare(reading(tmp_path, accumulate=accumulate), registry), tmp_path / "run")
     module, objective, draws = run.prepared.new_module(), run.objective, np.random.default_rng(0)
@@ -116,8 +116,8 @@ def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accu
                 loss, state = objective.loss(module, batch, state)
                 (
                     loss / len(group)
-                ).backward()  # batches of one size: the mean of their gradients is that of all their tokens
-                state = map_leaves(torch.Tensor.detach, state)  # carried on, but not learnt through
+                ).backward()  # all batches have one size, so the mean of their gradients is that of all tokens
+                state = map_leaves(torch.Tensor.detach, state)  # the state is carried, its gradient is not
             with torch.no_grad():
                 for weight in module.parameters():
                     weight -= rate * weight.grad
@@ -137,10 +137,10 @@ def test_sgd_written_out_by_hand_is_sgd(tmp_path: Path, registry: Registry, accu
         ({"batch_size": 1, "accumulate": 44}, 1),
     ],
 )
-def test_an_epoch_has_as_many_updates_as_its_batches_make(
+def test_an_epoch_has_the_steps_that_its_batches_make(
     tmp_path: Path, registry: Registry, training: dict[str, Any], updates: int
 ) -> None:
-    """Of 720 characters in batches of 16: four streams side by side, one, four batches an update, all of them."""
+    """720 characters in batches of 16 tokens: four streams, one stream, four batches per step, all batches per step."""
     run = Run(prepare(reading(tmp_path, epochs=1, **training), registry), tmp_path / "run")
     progress = [event for event in run.epochs() if isinstance(event, Progress)]
 
@@ -150,10 +150,10 @@ def test_an_epoch_has_as_many_updates_as_its_batches_make(
 
 
 @pytest.mark.parametrize("objective", [translating, classifying])
-def test_all_in_one_batch_is_all_of_them_one_after_the_other(
+def test_accumulating_all_batches_equals_one_large_batch(
     tmp_path: Path, registry: Registry, objective: Callable[..., Recipe]
 ) -> None:
-    """Texts of different lengths: every token of a translation, and every text with a label, counts alike, however they are put together."""
+    """Whatever the lengths and the grouping, each target token or labelled text has the same weight."""
     results = [
         trained(objective(tmp_path, epochs=3, **sizes), registry, tmp_path / name)
         for name, sizes in {
@@ -170,14 +170,14 @@ def test_all_in_one_batch_is_all_of_them_one_after_the_other(
 
 @pytest.mark.parametrize("accumulate", [3, 0])
 @pytest.mark.parametrize("at", [4, 9, 13])
-def test_gathered_gradients_outlive_a_stop(tmp_path: Path, registry: Registry, accumulate: int, at: int) -> None:
-    wanted = reading(tmp_path, accumulate=accumulate)
-    straight = trained(wanted, registry, tmp_path / "straight")
-    halted = Run(prepare(wanted, registry), tmp_path / "halted")
+def test_accumulated_gradients_survive_a_stop(tmp_path: Path, registry: Registry, accumulate: int, at: int) -> None:
+    chosen = reading(tmp_path, accumulate=accumulate)
+    straight = trained(chosen, registry, tmp_path / "straight")
+    halted = Run(prepare(chosen, registry), tmp_path / "halted")
     next(islice(halted.epochs(), at, None))
     halted.write()
 
-    resumed = Run(prepare(wanted, registry), tmp_path / "halted")
+    resumed = Run(prepare(chosen, registry), tmp_path / "halted")
     resumed.restore()
     list(resumed.epochs())
 
@@ -185,7 +185,7 @@ def test_gathered_gradients_outlive_a_stop(tmp_path: Path, registry: Registry, a
     assert all(torch.equal(seen, weights(straight)[name]) for name, seen in weights(resumed).items())
 
 
-def test_all_is_said_in_one_way_only(tmp_path: Path) -> None:
+def test_batch_size_all_excludes_accumulate(tmp_path: Path) -> None:
     recipe = reading(tmp_path, batch_size="all")
 
     assert (recipe.training.batch_size, recipe.training.accumulate) == (48, 0)

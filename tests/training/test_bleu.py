@@ -1,4 +1,4 @@
-"""The metrics of translations: BLEU counted by hand, the tokens of Moses, groups by length, and sentence pairs read from files."""
+"""BLEU computed by hand, Moses tokens, groups by length, and reading sentence pairs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from seqshell.training.translation import bleu
 from seqshell.training.translation.data import read_pairs
 
 
-def test_bleu_is_the_mean_of_four_precisions_and_the_brevity() -> None:
-    """One word of seven is another: 6/7, 5/6 - 1/6 ..., counted by hand (Papineni et al. 2002)."""
+def test_bleu_is_the_mean_of_four_precisions_times_the_brevity_penalty() -> None:
+    """One word of seven differs: 6/7, 5/6 - 1/6 ..., counted by hand (Papineni et al. 2002)."""
     hypothesis, reference = "the cat sat on the red mat", "the cat sat on the old mat"
 
     found = bleu.bleu([hypothesis], [reference])
 
-    precisions = (6 / 7, 4 / 6, 3 / 5, 2 / 4)  # the grams without "red"
+    precisions = (6 / 7, 4 / 6, 3 / 5, 2 / 4)  # the n-grams without "red"
     assert found.value == pytest.approx(100 * math.prod(precisions) ** 0.25)
     assert found.signature.startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
 
@@ -29,12 +29,12 @@ def test_bleu_is_the_mean_of_four_precisions_and_the_brevity() -> None:
     assert short.value == pytest.approx(100 * math.exp(1 - 6 / 4))
 
 
-def test_words_count_over_the_whole_corpus_and_a_blank_translation_is_no_fault() -> None:
+def test_n_grams_are_counted_over_the_whole_corpus_and_blank_translations_are_allowed() -> None:
     hypotheses, references = ["a b c d e", ""], ["a b c d e", "x y"]
 
     assert bleu.bleu(hypotheses, references).value == pytest.approx(100 * math.exp(1 - 7 / 5))
     assert bleu.chrf(["same text"], ["same text"]).value == pytest.approx(100)
-    assert bleu.chrf(["ab"], ["ac"]).value == pytest.approx(100 * 0.5 / 2)  # one letter of two, no pair
+    assert bleu.chrf(["ab"], ["ac"]).value == pytest.approx(100 * 0.5 / 2)  # one letter of two matches, and no pair
     assert bleu.chrf(["ab"], ["ac"]).signature.startswith("nrefs:1|case:mixed|eff:yes|nc:6")
 
 
@@ -51,12 +51,12 @@ def test_words_count_over_the_whole_corpus_and_a_blank_translation_is_no_fault()
         ("fr", "C'est l'été d’Anne.", "c&apos; est l&apos; été d&apos; anne ."),
     ],
 )
-def test_moses_tokens_are_lowercased_and_cut_by_the_rules_of_a_language(language: str, line: str, tokens: str) -> None:
+def test_moses_tokens_are_lowercased_and_follow_the_rules_of_a_language(language: str, line: str, tokens: str) -> None:
     assert bleu.moses_tokens([line], language) == [tokens]
 
 
-def test_bleu_of_lowercased_tokens_sees_neither_case_nor_quotes() -> None:
-    """Cut by spaces alone the two would share nothing but "red"."""
+def test_bleu_of_lowercased_tokens_ignores_case_and_quotes() -> None:
+    """Split only at spaces, both would share nothing but "red"."""
     hypothesis, reference = "“It's a RED car,” he said.", '"it\'s a red car," He said.'
 
     assert bleu.bleu([hypothesis], [reference]).value < 50
@@ -65,7 +65,7 @@ def test_bleu_of_lowercased_tokens_sees_neither_case_nor_quotes() -> None:
     assert found.signature.startswith("nrefs:1|case:lc|eff:no|tok:moses-en|")
 
 
-def test_the_language_of_the_tokens_is_the_one_told_or_the_first_guess_that_is_one() -> None:
+def test_the_token_language_is_the_requested_one_or_the_first_valid_guess() -> None:
     assert bleu.find_language(None, "fr") == "fr"
     assert bleu.find_language(None, "txt", "French") == "fr"
     assert bleu.find_language(None, "txt", "") == "en"
@@ -74,7 +74,7 @@ def test_the_language_of_the_tokens_is_the_one_told_or_the_first_guess_that_is_o
         bleu.find_language("klingon", "fr")
 
 
-def test_groups_by_length_count_the_words_of_the_source() -> None:
+def test_groups_by_length_use_the_number_of_source_words() -> None:
     sources = ["one", "a b c d", "a b c d e", "w " * 40, ""]
     references = ["un deux trois quatre", "a b c d", "a b c d e", "w " * 40, "nothing"]
     hypotheses = ["un deux trois quatre", "a b c x", "a b c d e", "w " * 40, ""]
@@ -86,7 +86,7 @@ def test_groups_by_length_count_the_words_of_the_source() -> None:
     assert found[0].bleu == pytest.approx(bleu.bleu(hypotheses[:2], references[:2]).value)
 
 
-def test_a_missing_library_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     bleu.check_available()
 
@@ -101,7 +101,7 @@ def test_a_missing_library_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert not bleu.is_available()
 
 
-def test_pairs_come_from_two_files_or_from_two_columns(tmp_path: Path) -> None:
+def test_pairs_are_read_from_two_files_or_two_columns(tmp_path: Path) -> None:
     (tmp_path / "test.en").write_bytes(
         b"\xef\xbb\xbfgood morning\r\n\r\nsee\xe2\x80\xa8you\r\n"
     )  # a line separator inside a sentence
@@ -122,7 +122,7 @@ def test_pairs_come_from_two_files_or_from_two_columns(tmp_path: Path) -> None:
     assert (one.names, len(one.digests)) == (("pairs.tsv",), 1)
 
 
-def test_pairs_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+def test_mismatched_pairs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.en").write_text("one\ntwo\nthree\n")
     (tmp_path / "a.fr").write_text("un\ndeux\n")
     (tmp_path / "a.tsv").write_text("one\tun\ntwo deux\n")

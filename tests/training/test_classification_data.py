@@ -1,4 +1,4 @@
-"""Texts with labels: how tables and folders are read, how they are split, and what is said, with row and column, of what cannot be read."""
+"""Labelled texts: reading tables and folders, splitting, and errors with row and column."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def examples(*pairs: tuple[str, str]) -> Examples:
 # Tables
 
 
-def test_a_label_is_one_line(tmp_path):
+def test_white_space_in_labels_becomes_single_spaces(tmp_path):
     found = read_examples(written(tmp_path / "a.csv", 'text,label\na," new\n york "\n'), Columns())
     assert found.labels == ("new york",)
 
 
-def test_a_csv_has_quotes_and_a_tsv_has_none(tmp_path):
-    told = 'text,label\n"a, b\nc",x\n\n"say ""no""",y\n'
-    table = read_table(written(tmp_path / "a.csv", told))
+def test_csv_cells_may_be_quoted_and_tsv_cells_are_not(tmp_path):
+    output = 'text,label\n"a, b\nc",x\n\n"say ""no""",y\n'
+    table = read_table(written(tmp_path / "a.csv", output))
 
     assert table.columns == ("text", "label")
     assert table.rows == (("a, b\nc", "x"), ('say "no"', "y"))
-    assert table.numbers == (2, 4)  # a blank row counts, a line break in a cell does not
+    assert table.numbers == (2, 4)  # a blank row is counted, a line break in a cell is not
     assert table.where(1, "label") == "a.csv, row 4, column label"
     assert read_table(written(tmp_path / "a.tsv", 'label\ttext\nx\t"All" is, well\n')).rows == (
         ("x", '"All" is, well'),
@@ -45,7 +45,7 @@ def test_a_csv_has_quotes_and_a_tsv_has_none(tmp_path):
     assert read_table(written(tmp_path / "b.csv", "text;label\na, b;x\n")).rows == (("a, b", "x"),)
 
 
-def test_a_packed_table_is_unpacked(tmp_path):
+def test_a_gzipped_table_is_unpacked(tmp_path):
     path = tmp_path / "a.tsv.gz"
     path.write_bytes(gzip.compress(b"text\tlabel\r\nah\tx\r\n"))
 
@@ -75,13 +75,13 @@ def test_a_packed_table_is_unpacked(tmp_path):
         ("a.csv", "text,label\n,x\n  ,y\n", "a.csv has no texts"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_row_and_column(tmp_path, name, text, message):
+def test_unreadable_examples_are_reported_with_row_and_column(tmp_path, name, text, message):
     with pytest.raises(RecipeError) as caught:
         read_examples(written(tmp_path / name, text), Columns())
     assert str(caught.value).removeprefix(f"{tmp_path}/") == message
 
 
-def test_columns_and_labels_may_have_other_names(tmp_path):
+def test_columns_and_labels_can_be_renamed(tmp_path):
     path = written(tmp_path / "reviews.csv", 'id,stars,review\n7, 1 ," so\n  so "\n8,2,great\n9,1,\n')
     found = read_examples(path, Columns("review", "stars", {"1": "bad", "one": "bad"}))
 
@@ -114,7 +114,7 @@ def test_a_folder_has_a_file_for_each_label(tmp_path):
     assert read_examples("names", Columns(), tmp_path).digest != before
 
 
-def test_a_folder_without_such_files_or_with_an_empty_one_is_told(tmp_path):
+def test_folders_without_label_files_or_with_an_empty_one_are_refused(tmp_path):
     with pytest.raises(RecipeError, match=r"has no files LABEL\.txt"):
         read_examples(str(tmp_path), Columns())
     written(tmp_path / "Korean.txt", "")
@@ -127,7 +127,7 @@ def test_a_folder_without_such_files_or_with_an_empty_one_is_told(tmp_path):
 # Splits
 
 
-def test_a_tenth_of_each_label_is_kept_and_the_same_one_every_time():
+def test_a_tenth_of_each_label_is_held_out_the_same_every_time():
     some = examples(
         *((f"{label}{number}", label) for label, size in (("a", 200), ("b", 20), ("c", 2)) for number in range(size))
     )
@@ -140,7 +140,7 @@ def test_a_tenth_of_each_label_is_kept_and_the_same_one_every_time():
     assert set(split.validation.texts) != {f"a{number}" for number in range(20)}
 
 
-def test_a_text_that_comes_again_is_on_one_side():
+def test_copies_of_a_text_are_on_one_side():
     some = examples(*((f"{number}", label) for number in range(40) for label in ("a", "b", "a")))
     split = split_examples(some, 0.25)
 
@@ -148,7 +148,7 @@ def test_a_text_that_comes_again_is_on_one_side():
     assert not set(split.training.texts) & set(split.validation.texts)
 
 
-def test_a_label_with_one_text_is_told_with_its_row():
+def test_a_label_with_a_single_text_is_refused_with_its_row():
     with pytest.raises(RecipeError) as caught:
         split_examples(examples(("x", "a"), ("y", "b"), ("z", "b"), ("x", "a")), 0.1)
     assert str(caught.value).startswith(
@@ -156,12 +156,12 @@ def test_a_label_with_one_text_is_told_with_its_row():
     )
 
 
-def test_one_label_is_no_choice():
+def test_a_single_label_is_refused():
     with pytest.raises(RecipeError, match=r"some\.tsv has only the label 'a'; a classifier needs at least two"):
         split_examples(examples(("x", "a"), ("y", "a")), 0.1)
 
 
-def test_a_label_that_was_never_seen_is_told_with_its_row():
+def test_an_unknown_label_is_refused_with_its_row():
     some = examples(("x", "a"), ("y", "Klingon"))
     check_seen(some, ["a", "Klingon"])
     with pytest.raises(RecipeError) as caught:
@@ -171,7 +171,7 @@ def test_a_label_that_was_never_seen_is_told_with_its_row():
     )
 
 
-def test_folds_are_of_like_size_and_keep_the_same_text_together():
+def test_folds_have_similar_sizes_and_keep_copies_together():
     texts = [str(number % 50) for number in range(100)]
     found = folds(texts, 5)
 

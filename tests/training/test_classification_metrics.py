@@ -1,4 +1,4 @@
-"""The metrics of a classifier, compared with ones that were counted by hand, and how they are shown."""
+"""The metrics of a classifier, compared with results computed by hand, and their tables."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import pytest
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
 from seqshell.training.classification.tables import confusion_table, labels_table, metrics_table, short, write_png
 
-# Four cats, of which one is taken for a dog and one cannot be read; two dogs, one taken for a cat; no birds, but one cat is taken for one.
-RIGHT = [0, 0, 0, 0, 0, 1, 1]
-FOUND = [0, 0, 1, UNREAD, 2, 1, 0]
+# Five cats: two correct, one predicted as dog, one as bird, one unread. Two dogs: one predicted as cat. No birds.
+TRUE = [0, 0, 0, 0, 0, 1, 1]
+PREDICTED = [0, 0, 1, UNREAD, 2, 1, 0]
 LABELS = ("cat", "dog", "bird")
 VALUES = {
     "model": "tiny",
     "accuracy": 3 / 7,
-    "by_label": label_metrics(confusion(RIGHT, FOUND, 3), LABELS),
-    "confusion": {"labels": list(LABELS), "counts": confusion(RIGHT, FOUND, 3)[:, :-1].tolist()},
+    "by_label": label_metrics(confusion(TRUE, PREDICTED, 3), LABELS),
+    "confusion": {"labels": list(LABELS), "counts": confusion(TRUE, PREDICTED, 3)[:, :-1].tolist()},
 }
 
 
 def test_confusions_are_counted():
-    assert confusion(RIGHT, FOUND, 3).tolist() == [[2, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+    assert confusion(TRUE, PREDICTED, 3).tolist() == [[2, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
 
 
-def test_macro_figures_are_means_over_the_labels_that_the_data_has():
-    metrics = class_metrics(confusion(RIGHT, FOUND, 3))
+def test_macro_metrics_are_means_over_the_labels_in_the_data():
+    metrics = class_metrics(confusion(TRUE, PREDICTED, 3))
 
     assert metrics["accuracy"] == pytest.approx(3 / 7)
     assert metrics["macro_recall"] == pytest.approx((2 / 5 + 1 / 2) / 2)
     assert metrics["macro_f1"] == pytest.approx((2 * 2 / (5 + 3) + 2 * 1 / (2 + 2)) / 2)
 
 
-def test_the_labels_are_told_one_by_one():
-    cat, dog = label_metrics(confusion(RIGHT, FOUND, 3), LABELS)
+def test_metrics_are_reported_by_label():
+    cat, dog = label_metrics(confusion(TRUE, PREDICTED, 3), LABELS)
 
     assert cat == {"label": "cat", "items": 5, "recall": 2 / 5, "precision": 2 / 3, "f1": 1 / 2}
     assert dog == {"label": "dog", "items": 2, "recall": 1 / 2, "precision": 1 / 2, "f1": 1 / 2}
@@ -41,7 +41,7 @@ def test_the_labels_are_told_one_by_one():
 
 
 def test_the_tables_are_readable():
-    counts = confusion(RIGHT, FOUND, 3)
+    counts = confusion(TRUE, PREDICTED, 3)
 
     assert confusion_table(counts, LABELS).as_text() == (
         "number of examples by true label (row) and predicted label (column)\n"
@@ -62,8 +62,8 @@ def test_the_tables_are_readable():
     )
 
 
-def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
-    counts = confusion(RIGHT, FOUND, 3)
+def test_a_matrix_wider_than_the_terminal_gets_narrow_columns():
+    counts = confusion(TRUE, PREDICTED, 3)
 
     assert confusion_table(counts, LABELS, 39).as_text() == confusion_table(counts, LABELS).as_text()
     assert confusion_table(counts, LABELS, 38).as_text() == (
@@ -80,12 +80,12 @@ def test_a_matrix_that_is_wider_than_the_window_is_written_close_together():
     assert confusion_table(counts, LABELS, 11).columns == ("true", "predicted", "examples")
 
 
-def test_a_matrix_under_long_names_that_begin_alike_is_told_by_its_commonest_confusions():
+def test_labels_with_long_common_prefixes_give_a_list_of_confusions():
     labels = [f"one of the labels, number {number}" for number in range(3)]
-    assert confusion_table(confusion(RIGHT, FOUND, 3), labels, 80).columns == ("true", "predicted", "examples")
+    assert confusion_table(confusion(TRUE, PREDICTED, 3), labels, 80).columns == ("true", "predicted", "examples")
 
 
-def test_of_many_labels_the_commonest_confusions_are_told():
+def test_many_labels_give_a_list_of_the_most_frequent_confusions():
     labels = [f"label {number}" for number in range(30)]
     counts = confusion([*range(30), 3, 3, 4, 5], [*range(30), 7, 7, 8, UNREAD], 30)
 
@@ -96,7 +96,7 @@ def test_of_many_labels_the_commonest_confusions_are_told():
     )
 
 
-def test_short_names_differ():
+def test_short_names_are_distinct():
     assert short(["Portuguese", "Polish", "Greek"]) == ("Por", "Pol", "Gre")
     assert short(["Scotland", "Scottish", "a"]) == ("Scotl", "Scott", "a")
     assert short(["abc", "abcd"]) == ("abc", "abcd")
@@ -108,5 +108,5 @@ def test_the_picture_is_written(tmp_path):
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_nothing_at_all_has_no_figures_that_are_no_numbers():
+def test_metrics_without_examples_are_zero():
     assert class_metrics(np.zeros((2, 3), np.int64)) == {"accuracy": 0, "macro_recall": 0, "macro_f1": 0}

@@ -1,4 +1,4 @@
-"""Training on labelled texts: what is learnt from, in which batches, with which loss and weights, and that a model comes of it."""
+"""Training on labelled texts: the data, batches, loss and class weights, and a trained model."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def prepared(folder: Path, rows=ROWS, **settings):
     return prepare(recipe(folder, rows, **settings), load_registry())
 
 
-# What is learnt from
+# The data
 
 
 def test_labels_are_numbered_in_alphabetical_order(tmp_path):
@@ -75,27 +75,28 @@ def test_labels_are_numbered_in_alphabetical_order(tmp_path):
     } == {"ki"}
 
 
-def test_the_checkpoint_remembers_how_its_data_is_read(tmp_path):
+def test_the_checkpoint_records_how_its_data_is_read(tmp_path):
     data = {"label_names": ["Polish = pl", "Polnisch=pl"], "validation": 0.25}
     ready = prepared(tmp_path, data=data)
 
     assert ready.labels == ("Italian", "Russian", "pl")
-    told = ready.objective.data
-    assert {key: told[key] for key in ("name", "text_column", "label_column", "held_out")} == {
+    output = ready.objective.data
+    assert {key: output[key] for key in ("name", "text_column", "label_column", "held_out")} == {
         "name": "names.tsv",
         "text_column": "text",
         "label_column": "label",
         "held_out": 0.25,
     }
-    assert told["label_names"] == {"Polish": "pl", "Polnisch": "pl"}
+    assert output["label_names"] == {"Polish": "pl", "Polnisch": "pl"}
 
 
-def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
+def test_a_validation_file_may_not_have_other_labels(tmp_path):
     (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\nGreek,papas\n")
     with pytest.raises(RecipeError) as caught:
         prepared(tmp_path, data={"validation": "valid.csv"})
     assert str(caught.value) == (
-        "valid.csv, row 3, column label: the label 'Greek' does not occur in the training data, which has Italian, Polish, Russian"
+        "valid.csv, row 3, column label: the label 'Greek' does not occur in the training data, "
+        "which has Italian, Polish, Russian"
     )
     (tmp_path / "valid.csv").write_text("label,text\nItalian,bini\n")
     ready = prepared(tmp_path, data={"validation": "valid.csv"})
@@ -124,7 +125,7 @@ def test_a_file_to_validate_on_may_not_have_other_labels(tmp_path):
         ({"rows": [("x", "a"), ("y", "a")]}, "names.tsv has only the label 'a'"),
     ],
 )
-def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+def test_invalid_recipes_are_reported(tmp_path, change, message):
     with pytest.raises(RecipeError) as caught:
         prepared(tmp_path, **change)
     assert message in str(caught.value)
@@ -133,7 +134,7 @@ def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
 # Batches
 
 
-def test_every_text_is_in_one_batch_and_batches_hold_texts_of_like_length():
+def test_each_text_is_in_one_batch_with_texts_of_similar_length():
     lengths = np.random.default_rng(0).integers(1, 40, 500).tolist()
     batches = group_by_length(lengths, rows=8, tokens=0, draws=np.random.default_rng(1))
 
@@ -146,17 +147,17 @@ def test_every_text_is_in_one_batch_and_batches_hold_texts_of_like_length():
     ) == 2
 
 
-def test_batches_may_be_as_large_as_their_tokens():
+def test_batches_can_be_limited_by_tokens():
     lengths = np.random.default_rng(0).integers(1, 40, 500).tolist()
     batches = group_by_length([*lengths, 300], rows=0, tokens=100, draws=np.random.default_rng(1))
 
     assert sorted(np.concatenate(batches).tolist()) == list(range(501))
     sizes = [len(batch) * max([*lengths, 300][row] for row in batch) for batch in batches]
-    assert sorted(sizes)[-1] == 300  # the text that is longer than a batch is one of its own
+    assert sorted(sizes)[-1] == 300  # a text longer than the limit is a batch of its own
     assert sorted(sizes)[-2] <= 100
 
 
-def test_a_long_text_is_cut_as_the_model_wants_it(tmp_path):
+def test_a_long_text_is_cut_as_the_model_requires(tmp_path):
     rows = [("abcdefgh", "x"), ("abgh" * 3, "x"), ("hgfedcba", "y"), ("hg and ba", "y")]
     objective = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).objective
     texts = {
@@ -171,7 +172,7 @@ def test_a_long_text_is_cut_as_the_model_wants_it(tmp_path):
 
 
 class Sum(torch.nn.Module):
-    """Its logits for two labels are the sum of what it read so far, and nought."""
+    """Its logits for the two labels are the sum of the ids read so far, and 0."""
 
     def __init__(self):
         super().__init__()
@@ -191,7 +192,7 @@ def test_the_logits_are_those_after_the_last_token():
     assert last_logits(Sum(), inputs, causal=True).tolist() == [[3, 0], [6, 0]]
 
 
-def test_predictions_are_the_same_in_any_company():
+def test_predictions_do_not_depend_on_other_rows():
     ids = [[1, 2], [3], [1, 1, 1, 1, 1], [2]]
     found = {
         row: logs.tolist()
@@ -207,10 +208,10 @@ def test_predictions_are_the_same_in_any_company():
     assert mean_nats(np.array([[-1.0, -2.0], [-3.0, -0.5]], np.float32), np.array([1, 0])) == pytest.approx(2.5)
 
 
-def test_rare_labels_count_more_by_a_power_of_their_frequency(tmp_path):
+def test_class_weights_are_a_power_of_the_frequency(tmp_path):
     rows = [(f"a{number}", "a") for number in range(1000, 1020)] + [(f"b{number}", "b") for number in range(1000, 1005)]
     objective = prepared(tmp_path, rows, class_weights=0.5).objective
-    counts = [16, 4]  # a fifth is kept to validate on
+    counts = [16, 4]  # a fifth is held out
     raw = [(1 / count) ** 0.5 for count in counts]
     scale = 20 / sum(count * each for count, each in zip(counts, raw, strict=True))
 
@@ -231,7 +232,7 @@ def test_the_loss_is_the_weighted_mean_over_the_batch(tmp_path):
     assert state == ()
 
 
-def test_what_decides_can_be_chosen(tmp_path):
+def test_the_criterion_can_be_chosen(tmp_path):
     module = prepared(tmp_path).new_module().eval()
 
     def metrics(criterion):
@@ -248,7 +249,7 @@ def test_what_decides_can_be_chosen(tmp_path):
     assert objective.as_measured(objective.validate(module)) == plain
 
 
-def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path):
+def test_nats_decide_between_equal_criteria(tmp_path):
     module = prepared(tmp_path).new_module().eval()
     objective = prepared(tmp_path, criterion="both").objective
     found = []
@@ -256,7 +257,7 @@ def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path)
         found.append(objective.validate(module))
         with torch.no_grad():
             for parameter in module.readout.parameters():
-                parameter *= 0.5  # the likeliest label stays the likeliest
+                parameter *= 0.5  # the most likely label stays the same
     first, second = found
 
     assert first["accuracy"] == second["accuracy"]
@@ -264,12 +265,12 @@ def test_of_two_with_the_same_shares_the_one_with_fewer_nats_is_better(tmp_path)
     assert (first["wanting"] < second["wanting"]) == (first["nats"] < second["nats"])
 
 
-def test_a_validation_text_that_cannot_be_read_counts_as_wrong(tmp_path):
+def test_an_unreadable_validation_text_counts_as_wrong(tmp_path):
     (tmp_path / "valid.tsv").write_text("text\tlabel\nΩΩ\tItalian\nbalini\tItalian\n")
     objective = prepared(tmp_path, data={"validation": "valid.tsv"}).objective
     module = prepared(tmp_path).new_module().eval()
     module.readout.weight.data.zero_()
-    module.readout.bias.data.copy_(torch.tensor([5.0, 0.0, 0.0]))  # always Italian
+    module.readout.bias.data.copy_(torch.tensor([5.0, 0.0, 0.0]))  # always predicts Italian
 
     assert objective.validate(module)["accuracy"] == 0.5
 
@@ -283,7 +284,7 @@ def finished(run: Run) -> Run:
     return run
 
 
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
+def test_an_interrupted_training_resumes_bit_for_bit(tmp_path):
     settings = {"model": {"dropout": 0.2, "word_dropout": 0.1}, "ema": 0.9, "class_weights": 0.3}
     whole = finished(Run(prepared(tmp_path, **settings), tmp_path / "whole"))
     run = Run(prepared(tmp_path, **settings), tmp_path / "parts")
@@ -301,7 +302,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["classifier", "bidirectional_classifier"])
-def test_a_model_that_was_trained_labels_texts(tmp_path, architecture):
+def test_a_trained_model_labels_texts(tmp_path, architecture):
     out = tmp_path / "names.safetensors"
     events = list(train(recipe(tmp_path, architecture=architecture, epochs=6, criterion="both"), load_registry(), out))
     session = seqshell.open(out)
@@ -347,7 +348,7 @@ def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
     assert prepare(made, load_registry()).objective.split == {"training": 2700, "validation": 300}
 
 
-def test_a_table_with_other_columns_is_one_when_they_are_named(tmp_path):
+def test_a_table_with_other_columns_is_a_recipe_if_they_are_named(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("review\tstars\n" + "".join(f"so {number}\t{number % 2}\n" for number in range(20)))
 
@@ -379,8 +380,8 @@ def test_the_shell_trains_on_a_table_and_opens_the_model(tmp_path):
     assert shell.session.model.labels == ("Italian", "Polish", "Russian")
 
 
-def test_a_training_that_is_stopped_at_once_says_so(tmp_path):
-    recipe(tmp_path)  # which writes the table
+def test_a_training_that_is_stopped_immediately_reports_it(tmp_path):
+    recipe(tmp_path)  # writes the table
     shell = shell_for()
     shell.interactive = True
     events = shell.handle(f"/train {tmp_path}/names.tsv")

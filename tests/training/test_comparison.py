@@ -1,4 +1,4 @@
-"""Models and recipes side by side: the same part of the same text for all, which none of them has learnt."""
+"""Comparing models and recipes on a text that none was trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = {
 
 @pytest.fixture(autouse=True)
 def recipes(home, folder):
-    """The user's folder with two recipes for text.txt, which is in the current folder."""
+    """The user's folder, with two recipes for text.txt in the current folder."""
     recipes = home / "recipes"
     recipes.mkdir(parents=True)
     (home / "models").mkdir()
@@ -47,7 +47,7 @@ def compared(*words, **options):
     return {row["model"]: row for row in last.values["models"]}, last.values["data"]
 
 
-def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folder):
+def test_recipes_are_trained_first_and_evaluated_on_held_out_text(folder):
     events = list(compare(ComparisonOptions(("counted", "small")), REGISTRY))
     comparison = events[-1]
     (folder / "end.txt").write_text(TEXT[900:])
@@ -65,10 +65,10 @@ def test_recipes_are_trained_first_and_measured_on_what_they_did_not_learn(folde
         assert row["tokens_per_second"] > 0
     table = comparison.table
     assert table.columns[:4] == ("model", "architecture", "parameters", "nats")
-    assert [row[0] for row in table.rows] == ["counted", "small"]  # the better one first
+    assert [row[0] for row in table.rows] == ["counted", "small"]  # the better one is first
 
 
-def test_a_model_is_measured_on_the_whole_of_a_text_that_it_has_not_learnt(folder):
+def test_a_model_is_evaluated_on_all_of_a_text_it_was_not_trained_on(folder):
     (folder / "other.txt").write_text(TEXT[:300])
     tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
     rows, data = compared("tiny", data="other.txt")
@@ -76,7 +76,7 @@ def test_a_model_is_measured_on_the_whole_of_a_text_that_it_has_not_learnt(folde
     assert rows["tiny"]["nats"] == pytest.approx(evaluate_model("tiny", "other.txt", REGISTRY)["nats"], abs=1e-6)
 
 
-def test_a_model_that_learnt_the_text_makes_all_be_measured_on_the_rest(folder):
+def test_a_model_trained_on_the_text_limits_all_to_the_rest(folder):
     compared("counted")
     tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
     rows, data = compared("counted", "tiny", data="text.txt")
@@ -84,7 +84,7 @@ def test_a_model_that_learnt_the_text_makes_all_be_measured_on_the_rest(folder):
     assert (data["items"], data["whole"]) == (100, False)
 
 
-def test_data_replaces_the_text_of_a_recipe_and_names_what_comes_of_it(folder):
+def test_data_replaces_the_text_of_a_recipe_and_names_the_model(folder):
     (folder / "other.txt").write_text(TEXT[::-1])
     rows, data = compared("counted", data="other.txt")
     assert list(rows) == ["counted-on-other"]
@@ -95,7 +95,7 @@ def test_data_replaces_the_text_of_a_recipe_and_names_what_comes_of_it(folder):
     }
 
 
-def test_with_a_test_text_all_of_the_data_is_learnt(folder):
+def test_with_a_test_text_all_data_is_for_training(folder):
     (folder / "held.txt").write_text("the cat sat on the log " * 5)
     rows, data = compared("counted", data="text.txt", test="held.txt")
     assert list(rows) == ["counted-on-text-for-held"]
@@ -103,7 +103,7 @@ def test_with_a_test_text_all_of_the_data_is_learnt(folder):
     assert open_model("counted-on-text-for-held", REGISTRY).header["provenance"]["split"]["training"] == 1000
 
 
-def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
+def test_a_name_of_both_is_the_model_unless_train_is_given(folder):
     tiny_checkpoint(folder / "home" / "models" / "counted.safetensors", LETTERS)
     remarks = [
         event.text
@@ -114,7 +114,7 @@ def test_a_name_of_both_is_the_model_unless_training_is_asked_for(folder):
     assert compared("counted", retrain=True)[0]["counted"]["architecture"] == "ngram"
 
 
-def test_a_text_that_a_model_cannot_read_is_refused_before_anything_is_trained(folder):
+def test_an_unreadable_text_is_refused_before_anything_is_trained(folder):
     tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
     (folder / "foreign.txt").write_text("the cat X")
     with pytest.raises(VocabularyError, match="tiny: the model does not know 'X'"):
@@ -122,7 +122,7 @@ def test_a_text_that_a_model_cannot_read_is_refused_before_anything_is_trained(f
     assert [path.name for path in (folder / "home" / "models").iterdir()] == ["tiny.safetensors"]
 
 
-def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
+def test_a_stop_during_evaluation_ends_before_the_next_model(folder):
     for name in ("first", "second"):
         tiny_checkpoint(folder / "home" / "models" / f"{name}.safetensors", LETTERS)
     asked = count()
@@ -133,15 +133,15 @@ def test_a_stop_while_models_are_measured_ends_before_the_next(folder):
     assert not any(isinstance(event, Comparison) for event in events)
 
 
-def test_unknown_tokens_are_told_since_they_cost_nothing():
+def test_the_share_of_unknown_tokens_is_reported():
     rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.min_freq=10"))
-    assert rows["counted"]["unknown"] < 0.1  # a word is cut in two where the text is
+    assert rows["counted"]["unknown"] < 0.1  # the split may cut a word in two
     rows, _ = compared("counted", overrides=("tokenizer.name=word", "tokenizer.vocab_size=5"), retrain=True)
     assert rows["counted"]["unknown"] > 0.3
 
 
 @pytest.mark.parametrize(
-    ("words", "options", "error", "said"),
+    ("words", "options", "error", "message"),
     [
         (["nobody"], {}, UsageError, "'nobody' is neither a model nor a recipe"),
         (["counted", "counted"], {}, UsageError, "counted is named twice"),
@@ -166,13 +166,13 @@ def test_unknown_tokens_are_told_since_they_cost_nothing():
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_one_line(folder, words, options, error, said):
+def test_invalid_comparisons_are_reported_in_one_line(folder, words, options, error, message):
     models = folder / "home" / "models"
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
     tiny_translation_checkpoint(models / "translator.safetensors")
     (folder / "short.txt").write_text("t")
     (folder / "foreign.txt").write_text("the X")
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=message) as caught:
         compared(*words, **options)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Models that are counted train, talk and go back like the others."""
+"""Models that count train, generate and undo like the others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recipe(folder: Path, **model: Any) -> Recipe:
     return recipe_from(tables, name="counted", folder=folder)
 
 
-def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_good(tmp_path):
+def test_counting_is_one_step_with_progress_and_metrics(tmp_path):
     out = tmp_path / "counted.safetensors"
     events = list(train(recipe(tmp_path, order=4), REGISTRY, out))
 
@@ -53,17 +53,17 @@ def test_counting_is_a_training_of_one_update_that_tells_how_far_it_is_and_how_g
     assert table.rows[0][1] == f"{metrics['nats']['carry']:.4f}"
     assert texts[-1] == f"seqshell -m {out}"
     assert texts[-2].startswith("sample after training:\nthe ")
-    assert texts[-2].removeprefix("sample after training:\n") not in remarks  # it is shown once
+    assert texts[-2].removeprefix("sample after training:\n") not in remarks  # the sample is shown once
     assert (tmp_path / "counted.run" / "metrics.jsonl").exists()
     assert not (tmp_path / "counted.run" / "resume.safetensors").exists()
 
 
-def test_there_is_nothing_to_resume(tmp_path):
+def test_a_counting_run_cannot_be_resumed(tmp_path):
     with pytest.raises(RecipeError, match=r"nothing to resume: .* is trained in a single step"):
         list(train(recipe(tmp_path), REGISTRY, tmp_path / "counted.safetensors", resume=True))
 
 
-def test_a_counted_model_talks_and_goes_back_like_any_other(tmp_path):
+def test_a_counted_model_generates_and_undoes_like_any_other(tmp_path):
     out = tmp_path / "counted.safetensors"
     list(train(recipe(tmp_path, order=6, smoothing="kneser_ney"), REGISTRY, out))
     session = seqshell.open(out)
@@ -82,7 +82,7 @@ def test_a_counted_model_talks_and_goes_back_like_any_other(tmp_path):
     assert (restored.position, restored.ids()) == (28, session.ids())
 
 
-def test_train_in_the_shell_opens_what_was_counted(folder):
+def test_train_in_the_shell_opens_the_counted_model(folder):
     (folder / "notes.txt").write_text(TEXT)
     shell = Shell(REGISTRY)
     events = list(shell.handle(f"/train python-docs-kneser-ney data.text={folder}/notes.txt"))
@@ -92,7 +92,7 @@ def test_train_in_the_shell_opens_what_was_counted(folder):
     assert shell.session.score(" sat").nats < 1
 
 
-def test_the_weights_of_a_counted_model_stay_whole_numbers_in_half_precision(folder):
+def test_counts_stay_integers_in_half_precision(folder):
     out = folder / "counted.safetensors"
     small = recipe(folder)
     list(

@@ -1,4 +1,4 @@
-"""`seqshell evaluate` on a classifier: what it takes, prints and writes, and what it refuses in one line."""
+"""`seqshell evaluate` on a classifier: its input, output, files and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqshell.training.classification.data import Columns, read_examples, split_
 from seqshell.training.classification.evaluation import ClassificationOptions
 from seqshell.training.evaluation import evaluate_model
 
-# Its model says "first" of a text that begins with a, and "second" of any other.
+# The model predicts "first" for a text that begins with a, and "second" for any other.
 ROWS = [("ab", "1"), ("ac", "1"), ("ba", "2"), ("bc", "2"), ("ca", "1"), ("abc", "2"), ("cb", "2"), ("bb", "2")]
 
 
@@ -73,32 +73,32 @@ def has_a(text):
     return "first" if "a" in text else "second"
 
 
-def test_json_is_one_object_with_every_figure(model, files, capsys):
+def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
     assert evaluate(model, "rows.tsv", "--json") == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert list(told) == [
+    output = json.loads(capsys.readouterr().out)
+    assert list(output) == [
         "model", "task", "data", "accuracy", "macro_recall", "macro_f1", "nats", "baselines", "baselines_from", "unit", "by_label", "confusion",
         "failed", "tokens_per_second",
     ]  # fmt: skip
-    assert (told["model"], told["task"], told["data"]["name"], told["data"]["items"]) == (
+    assert (output["model"], output["task"], output["data"]["name"], output["data"]["items"]) == (
         "tiny",
         "classify",
         "rows.tsv",
         8,
     )
     # first: ab ac ca are found, ba abc are taken for it; second: bc cb bb
-    assert told["confusion"] == {"labels": ["first", "second"], "counts": [[3, 0], [2, 3]]}
-    assert told["accuracy"] == 0.75
-    assert told["macro_recall"] == pytest.approx((1 + 0.6) / 2)
-    assert told["macro_f1"] == pytest.approx((6 / 8 + 6 / 8) / 2)
-    assert told["baselines_from"] == "the other 4 of 5 folds of rows.tsv"
-    assert told["baselines"].keys() == {"majority", "naive_bayes", "linear"}
-    assert told["failed"] == 0
+    assert output["confusion"] == {"labels": ["first", "second"], "counts": [[3, 0], [2, 3]]}
+    assert output["accuracy"] == 0.75
+    assert output["macro_recall"] == pytest.approx((1 + 0.6) / 2)
+    assert output["macro_f1"] == pytest.approx((6 / 8 + 6 / 8) / 2)
+    assert output["baselines_from"] == "the other 4 of 5 folds of rows.tsv"
+    assert output["baselines"].keys() == {"majority", "naive_bayes", "linear"}
+    assert output["failed"] == 0
     assert evaluate_model(model, "rows.tsv", load_registry(Policy(no_plugins=True)))["accuracy"] == 0.75
 
 
-def test_the_terminal_gets_the_baselines_beside_the_model_and_the_confusion_matrix(model, files, capsys):
+def test_the_terminal_shows_baselines_and_the_confusion_matrix(model, files, capsys):
     (files / "more.tsv").write_text(table([*ROWS, ("xyz", "1")]))
     assert evaluate(model, "more.tsv") == 0
 
@@ -138,13 +138,15 @@ def test_columns_can_be_named_and_a_folder_is_read_too(model, files, capsys):
     (files / "folder" / "first.txt").write_text("ab\nbc\n")
     (files / "folder" / "2.txt").write_text("cb\n")
     assert evaluate(model, "folder", "--training", "rows.tsv", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["data"]["name"], told["data"]["items"], told["baselines_from"]) == ("folder", 3, "rows.tsv")
-    assert told["accuracy"] == pytest.approx(2 / 3)
-    assert told["baselines"]["majority"]["accuracy"] == pytest.approx(1 / 3)  # rows.tsv has more of the second
+    output = json.loads(capsys.readouterr().out)
+    assert (output["data"]["name"], output["data"]["items"], output["baselines_from"]) == ("folder", 3, "rows.tsv")
+    assert output["accuracy"] == pytest.approx(2 / 3)
+    assert output["baselines"]["majority"]["accuracy"] == pytest.approx(
+        1 / 3
+    )  # rows.tsv has more texts labelled second
 
 
-def test_what_was_held_out_can_be_measured_alone(files, capsys):
+def test_the_held_out_part_can_be_evaluated_alone(files, capsys):
     rows = [
         (f"{letter}{'abc'[number % 3]}{'abc'[number // 3 % 3]}", label)
         for letter, label in ("a1", "b2")
@@ -163,10 +165,10 @@ def test_what_was_held_out_can_be_measured_alone(files, capsys):
     assert evaluate(model, "rows.tsv", "--json") == 0
     assert "tiny was trained on part of rows.tsv; use --held-out to evaluate on the rest" in capsys.readouterr().err
     assert evaluate(model, "rows.tsv", "--held-out", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["data"]["items"], told["data"]["held_out"]) == (6, True)
-    assert told["accuracy"] == pytest.approx(right / 6, abs=1e-6)
-    assert told["baselines_from"] == "the rest of rows.tsv"
+    output = json.loads(capsys.readouterr().out)
+    assert (output["data"]["items"], output["data"]["held_out"]) == (6, True)
+    assert output["accuracy"] == pytest.approx(right / 6, abs=1e-6)
+    assert output["baselines_from"] == "the rest of rows.tsv"
 
     (files / "rows.tsv").write_text(table())
     assert evaluate(model, "rows.tsv", "--held-out") == 2
@@ -181,7 +183,7 @@ def test_what_was_held_out_can_be_measured_alone(files, capsys):
     )
 
 
-def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
+def test_o_writes_labels_metrics_or_a_picture(model, files, capsys):
     for name in ("out.txt", "out.json", "out.png"):
         assert evaluate(model, "rows.tsv", "-o", name, "--json") == 0
 
@@ -195,7 +197,8 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
     [
         (
             ("new.tsv",),
-            "new.tsv, row 3, column kind: the label 'third' does not occur in the training data, which has first, second",
+            "new.tsv, row 3, column kind: the label 'third' does not occur in the training data, "
+            "which has first, second",
         ),
         (("empty.tsv",), "empty.tsv is empty"),
         (
@@ -214,7 +217,7 @@ def test_o_writes_labels_figures_or_a_picture(model, files, capsys):
         ),
     ],
 )
-def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, words, line):
+def test_invalid_evaluations_are_reported_in_one_line(model, files, capsys, words, line):
     (files / "new.tsv").write_text(table([("ab", "1"), ("bc", "third")]))
     (files / "one.tsv").write_text(table([("ab", "1")]))
     (files / "empty.tsv").write_text("")
@@ -228,7 +231,7 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, word
     assert "Traceback" not in err
 
 
-def test_the_wishes_of_a_classifier_are_no_other_models(files, capsys):
+def test_options_of_classifiers_are_refused_for_other_models(files, capsys):
     from seqshell.testing import tiny_checkpoint
 
     path = tiny_checkpoint(files / "elman.safetensors")

@@ -1,4 +1,4 @@
-"""Metrics of a model on a text: both protocols held against reading token by token, and what the command prints."""
+"""Evaluating language models: both protocols compared with reading token by token, and the output of the command."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def saved(path: Path, registry: Registry, *, bytewise: bool = False, dtype: str 
         config = resolve(architecture.config)(vocab_size=tokenizer.size, embed_size=5, hidden_size=9, num_layers=2)
         module = resolve(architecture.model)(config)
         for parameter in module.parameters():
-            parameter.data.mul_(1.5)  # so that the state matters
+            parameter.data.mul_(1.5)  # makes the state matter
     return save_checkpoint(
         path, architecture="lstm", module=module, tokenizer=tokenizer, dtype=dtype, registry=registry
     )  # type: ignore[arg-type]
 
 
 def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[float]:
-    """Nats of every token but the first, read one at a time; the state is the initial one every `block` targets."""
+    """Nats of each token but the first, read one at a time; the state is reset every `block` targets."""
     model = open_model(path, registry)
     ids = model.tokenizer.encode(text)
     found = []
@@ -61,9 +61,7 @@ def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[fl
     return found
 
 
-def test_both_protocols_are_what_reading_token_by_token_gives(
-    checkpoint_path: Path, registry: Registry, tmp_path: Path
-) -> None:
+def test_both_protocols_equal_reading_token_by_token(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text(TEXT)
 
     measured = evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry, device="cpu")
@@ -73,7 +71,9 @@ def test_both_protocols_are_what_reading_token_by_token_gives(
         surprisals(checkpoint_path, registry, TEXT, 256),
     )
     assert measured["nats"] == pytest.approx({"carry": np.mean(carried), "blocks256": np.mean(blocks)}, abs=1e-5)
-    assert abs(measured["nats"]["carry"] - measured["nats"]["blocks256"]) > 1e-4  # the cold starts can be told apart
+    assert (
+        abs(measured["nats"]["carry"] - measured["nats"]["blocks256"]) > 1e-4
+    )  # resetting the state makes a difference
     assert measured["bits_per_char"]["carry"] == pytest.approx(np.mean(carried) / math.log(2), abs=1e-5)
     assert measured["perplexity"]["blocks256"] == pytest.approx(math.exp(np.mean(blocks)), abs=1e-4)
     assert measured["data"] == {"name": "data.txt", "sha256": hashlib.sha256(TEXT.encode()).hexdigest(), "items": 720}
@@ -82,7 +82,7 @@ def test_both_protocols_are_what_reading_token_by_token_gives(
 
 
 @pytest.mark.parametrize("length", [2, 256, 257, 258, 513])
-def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, registry: Registry, length: int) -> None:
+def test_the_last_short_block_is_included(checkpoint_path: Path, registry: Registry, length: int) -> None:
     text = TEXT[:length]
     module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(text))
@@ -95,7 +95,7 @@ def test_the_last_short_block_counts_as_every_other(checkpoint_path: Path, regis
     )
 
 
-def test_a_carried_state_goes_on_from_call_to_call(
+def test_the_state_is_carried_from_call_to_call(
     checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = torch_module(open_model(checkpoint_path, registry), registry)
@@ -106,7 +106,7 @@ def test_a_carried_state_goes_on_from_call_to_call(
     assert evaluation.carried(module, ids) == pytest.approx(at_once, abs=1e-6)
 
 
-def test_streams_side_by_side_start_cold_each(checkpoint_path: Path, registry: Registry) -> None:
+def test_each_stream_starts_from_the_initial_state(checkpoint_path: Path, registry: Registry) -> None:
     module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
 
@@ -126,9 +126,7 @@ def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: R
     assert measured["bits_per_char"]["carry"] == pytest.approx(sum(nats) / 7 / math.log(2), abs=1e-5)
 
 
-def test_models_and_data_that_cannot_be_evaluated_say_why(
-    checkpoint_path: Path, registry: Registry, tmp_path: Path
-) -> None:
+def test_invalid_models_and_data_are_reported(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no model 'nowhere'"):
         evaluate_model("nowhere", "data.txt", registry)
     with pytest.raises(RecipeError, match=r"none\.txt does not exist"):
@@ -207,13 +205,13 @@ def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
     assert (tmp_path / "home" / "models" / "tune.run" / "metrics.jsonl").exists()
 
     assert cli.train_command(arguments("train", str(data), *small, "--out", str(tmp_path / "other"), as_json=True)) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["model"], told["path"], told["epoch"]) == ("other", str(tmp_path / "other.safetensors"), 1)
-    assert told["nats"].keys() == {"carry", "blocks256"}
+    output = json.loads(capsys.readouterr().out)
+    assert (output["model"], output["path"], output["epoch"]) == ("other", str(tmp_path / "other.safetensors"), 1)
+    assert output["nats"].keys() == {"carry", "blocks256"}
     torch.set_rng_state(state)
 
 
-def test_train_prints_the_defaults_and_refuses_what_cannot_be(
+def test_train_prints_the_defaults_and_refuses_invalid_arguments(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert cli.train_command(arguments("train", "--defaults")) == 0
@@ -265,7 +263,7 @@ def test_the_curve_as_a_picture(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_half_the_bytes_cost_little(tmp_path: Path, registry: Registry) -> None:
+def test_half_precision_weights_change_the_nats_little(tmp_path: Path, registry: Registry) -> None:
     (tmp_path / "data.txt").write_text(TEXT)
     paths = [saved(tmp_path / f"{dtype}.safetensors", registry, dtype=dtype) for dtype in ("float32", "float16")]
     nats = [evaluate_model(path, str(tmp_path / "data.txt"), registry)["nats"]["carry"] for path in paths]
@@ -283,8 +281,8 @@ def test_importing_the_commands_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registry: Registry) -> None:
-    """The checkpoint stores float16, and its provenance tells of these weights."""
+def test_metrics_after_training_equal_those_of_evaluate(tmp_path: Path, registry: Registry) -> None:
+    """The checkpoint stores float16, and its provenance has the metrics of these weights."""
     from seqshell.training.loop import train
     from seqshell.training.recipes.from_files import text_recipe
 
@@ -300,6 +298,6 @@ def test_the_figures_of_a_training_are_those_of_evaluate(tmp_path: Path, registr
         pass
     torch.set_rng_state(state)
 
-    told = open_model(tmp_path / "a.safetensors", registry).header["provenance"]["metrics"]
+    output = open_model(tmp_path / "a.safetensors", registry).header["provenance"]["metrics"]
     measured = evaluate_model(tmp_path / "a.safetensors", str(tmp_path / "valid.txt"), registry)
-    assert told["nats"] == pytest.approx(measured["nats"], abs=1e-6)
+    assert output["nats"] == pytest.approx(measured["nats"], abs=1e-6)

@@ -1,4 +1,4 @@
-"""`seqshell evaluate` on a translation model: what it takes, prints and writes, and what it refuses in one line."""
+"""`seqshell evaluate` on a translation model: its input, output, files and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "", "
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A checkpoint with weights drawn from a seed."""
+    """A checkpoint with random weights from a fixed seed."""
     registry = load_registry(Policy(no_plugins=True))
     source, target = (WordTokenizer.train(texts, specials=True) for texts in (SOURCES, TARGETS))
     architecture = registry.lookup("architecture", "attention_seq2seq")
@@ -49,7 +49,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def files(folder):
-    """A source and a target file, and a table of both, in the current folder."""
+    """A source file, a target file and a file with both, in the current folder."""
     (folder / "test.en").write_text("\n".join(SOURCES) + "\n")
     (folder / "test.de").write_text("\n".join(TARGETS) + "\n")
     (folder / "test.tsv").write_text(
@@ -62,40 +62,40 @@ def evaluate(*words):
     return main(["evaluate", *map(str, words), "--no-plugins", "--device", "cpu"])
 
 
-def test_json_is_one_object_with_every_figure(model, files, capsys):
+def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
     assert evaluate(model, "test.en", "test.de", "--json") == 0
 
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert list(told) == [
+    output = json.loads(out)
+    assert list(output) == [
         "model", "task", "data", "strategy", "sampler", "nats", "perplexity", "bleu", "chrf", "bleu_lc_tok", "signature", "exact_match",
         "by_length", "failed", "sentences_per_second", "tokens_per_second",
     ]  # fmt: skip
     digests = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in ("test.en", "test.de")]
-    assert told["data"] == {"name": ["test.en", "test.de"], "sha256": digests, "items": 4}
-    assert (told["model"], told["task"], told["strategy"], told["failed"]) == ("tiny", "translate", "greedy", 0)
-    assert [group["words"] for group in told["by_length"]] == [[1, 4], [5, 9]]
-    assert told["nats"] == round(told["nats"], 6)
+    assert output["data"] == {"name": ["test.en", "test.de"], "sha256": digests, "items": 4}
+    assert (output["model"], output["task"], output["strategy"], output["failed"]) == ("tiny", "translate", "greedy", 0)
+    assert [group["words"] for group in output["by_length"]] == [[1, 4], [5, 9]]
+    assert output["nats"] == round(output["nats"], 6)
     assert "translating: 100 %" in err
     same = evaluate_model(model, ("test.en", "test.de"), load_registry(Policy(no_plugins=True)), device="cpu")
-    assert same["bleu"] == pytest.approx(told["bleu"], abs=1e-6)
+    assert same["bleu"] == pytest.approx(output["bleu"], abs=1e-6)
 
 
-def test_a_table_is_the_same_as_two_files(model, files, capsys):
-    told = []
+def test_one_file_with_tabs_gives_the_same_metrics_as_two_files(model, files, capsys):
+    output = []
     for data in (("test.en", "test.de"), ("test.tsv",)):
         assert evaluate(model, *data, "--json") == 0
-        told.append(json.loads(capsys.readouterr().out))
+        output.append(json.loads(capsys.readouterr().out))
 
-    both, one = told
+    both, one = output
     assert one["data"]["name"] == "test.tsv"
-    assert "tok:moses-de" in one["signature"]["bleu_lc_tok"]  # the checkpoint knows what it writes
+    assert "tok:moses-de" in one["signature"]["bleu_lc_tok"]  # the checkpoint names its target language
     for timed in ("data", "sentences_per_second", "tokens_per_second"):
         both.pop(timed), one.pop(timed)
     assert one == both
 
 
-def test_the_terminal_gets_tables_with_bars(model, files, capsys):
+def test_the_terminal_shows_tables_with_bars(model, files, capsys):
     assert evaluate(model, "test.en", "test.de", "--set", "max_tokens=3") == 0
 
     lines = capsys.readouterr().out.splitlines()
@@ -113,15 +113,15 @@ def test_the_terminal_gets_tables_with_bars(model, files, capsys):
     assert lines[10].endswith("tokens/s")
 
 
-def test_o_writes_translations_figures_or_a_picture(model, files, capsys):
+def test_o_writes_translations_metrics_or_a_picture(model, files, capsys):
     for name in ("out.txt", "out.json", "out.png"):
         assert evaluate(model, "test.en", "test.de", "-o", name, "--json") == 0
 
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    output = json.loads(capsys.readouterr().out.splitlines()[-1])
     written = (files / "out.txt").read_text("utf-8")
     assert written.count("\n") == 4
     assert written.split("\n")[2] == ""
-    assert json.loads((files / "out.json").read_text())["bleu"] == told["bleu"]
+    assert json.loads((files / "out.json").read_text())["bleu"] == output["bleu"]
     assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -130,20 +130,20 @@ def test_the_strategy_and_its_seed_can_be_chosen(model, files, capsys):
     for seed in ("1", "1", "2"):
         hot = ("--strategy", "sample", "--set", "temperature=1.5", "--seed", seed)
         assert evaluate(model, "test.en", "test.de", *hot, "-o", "out.txt", "--json") == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["strategy"], told["sampler"]) == ("sample", "temperature=1.5")
+        output = json.loads(capsys.readouterr().out)
+        assert (output["strategy"], output["sampler"]) == ("sample", "temperature=1.5")
         found.append((files / "out.txt").read_text())
 
     assert found[0] == found[1] != found[2]
 
 
-def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model, files, capsys):
+def test_the_strategy_is_reported_with_all_settings(model, files, capsys):
     assert evaluate(model, "test.tsv", "--strategy", "beam width=3", "--set", "beam.length_penalty=0.5", "--json") == 0
 
-    told = json.loads(capsys.readouterr().out)["strategy"]
-    assert {"width=3", "length_penalty=0.5", "coverage_penalty=0"} <= set(told.removeprefix("beam ").split())
+    output = json.loads(capsys.readouterr().out)["strategy"]
+    assert {"width=3", "length_penalty=0.5", "coverage_penalty=0"} <= set(output.removeprefix("beam ").split())
     registry = load_registry(Policy(no_plugins=True))
-    assert parse_strategy(told, registry.strategies) == parse_strategy(
+    assert parse_strategy(output, registry.strategies) == parse_strategy(
         "beam width=3 length_penalty=0.5", registry.strategies
     )
 
@@ -172,7 +172,7 @@ def test_a_search_is_told_with_every_setting_also_those_at_their_defaults(model,
         (("test.tsv", "-o", "gone/out.txt"), "-o: no folder gone"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said_in_one_line(model, files, capsys, words, line):
+def test_invalid_evaluations_are_reported_in_one_line(model, files, capsys, words, line):
     (files / "short.de").write_text("eins\nzwei\n")
 
     assert evaluate(model, *words) == 2

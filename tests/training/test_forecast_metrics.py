@@ -1,4 +1,4 @@
-"""The metrics of forecasts and of the baselines beside them, held against numbers that were computed by hand."""
+"""The metrics of forecasts and of the baselines beside them, compared with numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from seqshell.training.forecasting.metrics import (
 SERIES = np.array([1, 2, 4, 8, 16], np.float32)[:, None]
 
 
-def test_the_figure_of_a_horizon_counts_every_window_that_fits_and_each_of_its_steps():
-    """Rows 2 to 4 are judged by forecasts of the last value: errors 2 (and 6, 14) after row 1, 4 (and 12) after row 2, 8 after row 3."""
+def test_the_error_at_a_horizon_averages_all_windows_and_steps():
+    """Errors of the last value for rows 2 to 4: 2 (and 6, 14) after row 1, 4 (and 12) after row 2, 8 after row 3."""
     judged = range(2, 5)
     found = errors(last_value(SERIES, np.arange(1, 4), 3), SERIES, judged, (1, 2, 3))
 
@@ -30,28 +30,28 @@ def test_the_figure_of_a_horizon_counts_every_window_that_fits_and_each_of_its_s
     assert num_windows(judged, (1, 2, 3)) == {"1": 3, "2": 2, "3": 1}
 
 
-def test_columns_count_alike():
+def test_columns_have_equal_weight():
     values = np.array([[0, 0], [1, 3]], np.float32)
     found = errors(np.zeros((1, 1, 2)), values, range(1, 2), (1,))
 
     assert found == {"mse": {"1": 5.0}, "mae": {"1": 2.0}}
 
 
-def test_an_interval_covers_what_lies_in_it_ends_counted():
+def test_an_interval_covers_its_ends():
     low, high = np.full((3, 2, 1), 4.0), np.full((3, 2, 1), 8.0)
 
     assert covered(low, high, SERIES, range(2, 5), (1, 2)) == {"1": pytest.approx(2 / 3), "2": pytest.approx(3 / 4)}
 
 
-def test_the_last_season_comes_again():
+def test_the_seasonal_baseline_repeats_the_last_season():
     found = seasonal(np.arange(10.0)[:, None], np.array([5, 1]), 7, season=3)
 
     assert found[0, :, 0].tolist() == [3, 4, 5, 3, 4, 5, 3]
-    assert found[1, :, 0].tolist() == [0, 0, 1, 0, 0, 1, 0]  # before the first value there is the first
+    assert found[1, :, 0].tolist() == [0, 0, 1, 0, 0, 1, 0]  # the first value stands in for values before it
 
 
 @pytest.mark.parametrize("season", [4, 7, 24])
-def test_a_season_is_found_by_itself(season):
+def test_a_season_is_detected(season):
     draws = np.random.default_rng(0)
     rows = np.arange(400)
     series = np.sin(2 * np.pi * rows / season) + 0.01 * rows + 0.1 * draws.normal(size=400)
@@ -59,7 +59,7 @@ def test_a_season_is_found_by_itself(season):
     assert find_season(series[:, None]) == season
 
 
-def test_a_season_is_found_in_the_level_where_changes_are_noise_and_not_at_a_multiple():
+def test_a_season_in_the_level_is_detected_if_changes_are_noise():
     rows, draws = np.arange(900), np.random.default_rng(0)
     series = np.sin(2 * np.pi * rows / 120) - 0.01 * rows + 0.5 * draws.normal(size=900)
 
@@ -72,18 +72,18 @@ def test_a_season_is_found_in_the_level_where_changes_are_noise_and_not_at_a_mul
     "values",
     [np.arange(100.0), np.random.default_rng(1).normal(size=500), np.random.default_rng(1).normal(size=500).cumsum()],
 )
-def test_what_does_not_come_again_has_no_season(values):
+def test_series_without_repetition_have_no_season(values):
     assert find_season(values[:, None]) == 1
 
 
-def test_a_series_that_is_too_short_has_no_season():
+def test_a_short_series_has_no_season():
     assert find_season(np.arange(4.0)[:, None]) == 1
     assert find_season(np.ones((100, 1))) == 1
     assert find_season(np.full((100, 1), 0.1)) == 1
     assert find_season(np.ones((1, 1))) == 1
 
 
-def test_nlinear_finds_a_linear_rule():
+def test_nlinear_learns_a_linear_rule():
     """A wave is a linear rule of its last three values: x[t + 1] = (1 + 2 cos w) (x[t] - x[t - 1]) + x[t - 2]."""
     values = 3 + np.sin(0.7 * np.arange(200))[:, None]
     fitted = NLinear(values[:150], horizon=5, window=3)
@@ -107,7 +107,7 @@ def test_nlinear_is_least_squares_over_all_windows_of_its_rows():
     assert np.allclose(fitted(values, np.array([40]))[0, :, 1], expected, atol=1e-3)
 
 
-def test_horizons_are_parts_of_the_models_own():
+def test_usual_horizons_are_fractions_of_the_models_horizon():
     assert usual_horizons(96) == (1, 24, 48, 96)
     assert usual_horizons(3) == (1, 3)
     assert usual_horizons(1) == (1, 6, 12, 24)  # stepped on its own forecasts
@@ -119,7 +119,7 @@ def test_quantiles_are_spread_evenly_over_the_interval():
     assert quantile_levels(5, 0.8) == (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-def test_the_table_has_the_model_and_the_baselines_below_each_other():
+def test_the_table_has_a_row_for_the_model_and_each_baseline():
     metrics = {"mse": {"1": 0.5, "2": 1.0}, "mae": {"1": 0.25, "2": 0.75}}
     table = metrics_table(
         "oil", {**metrics, "season": 24, "baselines": {"last_value": metrics, "seasonal_naive": metrics}}

@@ -1,4 +1,4 @@
-"""Training on series: what is learnt from which rows, that nothing leaks from the future, and that a model comes of it."""
+"""Training on series: the rows used, no leaks from the future, the loss, and a trained model."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def trained(folder: Path, **settings) -> Path:
     return out
 
 
-# What is learnt from
+# The data
 
 
-def test_every_training_row_that_a_horizon_follows_is_learnt_from_once_in_an_epoch(tmp_path):
+def test_each_training_row_followed_by_a_horizon_is_used_once_per_epoch(tmp_path):
     values = [float(row) for row in range(ROWS)]
     objective = objective_of(tmp_path, values, batch_size=7, sequence_length=4)
     batches = list(objective.batches(order=5))
@@ -77,13 +77,13 @@ def test_every_training_row_that_a_horizon_follows_is_learnt_from_once_in_an_epo
     context, inputs, targets = rows
 
     assert len(batches) == objective.num_batches == 3
-    assert sorted(inputs.ravel()) == list(range(76))  # 80 rows, and the last one learnt from is followed by 4 of them
+    assert sorted(inputs.ravel()) == list(range(76))  # of 80 rows, the last position is followed by 4 rows
     assert (targets == inputs[..., None] + [1, 2, 3, 4]).all()
     assert (context == np.maximum(inputs[:, :1] + np.arange(-8, 0), 0)).all()
     assert [len(batch[1]) for batch in batches] == [7, 7, 5]
 
 
-def test_epochs_differ_in_their_order_and_can_be_taken_up_again(tmp_path):
+def test_epochs_differ_in_their_order_and_can_be_resumed(tmp_path):
     objective = objective_of(tmp_path)
     first, again, other = (list(objective.batches(order)) for order in (1, 1, 2))
 
@@ -92,7 +92,7 @@ def test_epochs_differ_in_their_order_and_can_be_taken_up_again(tmp_path):
     assert np.array_equal(next(objective.batches(1, first=1))[2], first[1][2])
 
 
-def test_a_state_that_is_zeroed_knows_little_of_what_was_before(tmp_path):
+def test_state_zeroing_shortens_the_context(tmp_path):
     values = [float(row) for row in range(ROWS)]
     objective = objective_of(tmp_path, values, state_zeroing=1.0)
     context, inputs, _ = (np.rint(objective.scale.restored(part)[..., 0]) for part in next(objective.batches(0)))
@@ -102,8 +102,8 @@ def test_a_state_that_is_zeroed_knows_little_of_what_was_before(tmp_path):
     assert (np.diff(np.concatenate((context, inputs), 1)) <= 1).all()
 
 
-def test_nothing_that_is_learnt_comes_from_rows_to_validate_or_to_test_on(tmp_path):
-    """Whatever happens later: mean, deviation, season, example and every batch of an epoch stay what they are."""
+def test_nothing_is_fitted_to_validation_or_test_rows(tmp_path):
+    """Later rows change neither mean, deviation, season and example, nor any batch of an epoch."""
     plain = objective_of(tmp_path)
     batches = [part for batch in plain.batches(3) for part in batch]
     series, season = plain.series, plain.season
@@ -118,8 +118,8 @@ def test_nothing_that_is_learnt_comes_from_rows_to_validate_or_to_test_on(tmp_pa
 
 
 @pytest.mark.parametrize("model", [{}, {"window": 0, "cell": "lstm"}, {"window": 0, "horizon": 1}])
-def test_forecasts_and_baselines_know_nothing_of_what_they_forecast(tmp_path, model):
-    """What is forecast for rows up to 104 does not change with what comes after row 100, nor what is fitted with anything after row 80."""
+def test_forecasts_and_baselines_do_not_see_the_future(tmp_path, model):
+    """Forecasts for rows up to 104 do not depend on rows after 100, and fitted baselines not on rows after 80."""
     objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
     values, changed = objective.values, objective.values.copy()
@@ -132,7 +132,7 @@ def test_forecasts_and_baselines_know_nothing_of_what_they_forecast(tmp_path, mo
 
 
 @pytest.mark.parametrize("model", [{}, {"window": 0}])
-def test_forecasts_of_many_rows_are_those_of_reading_up_to_each(tmp_path, model, monkeypatch):
+def test_forecasts_at_many_rows_equal_reading_up_to_each(tmp_path, model, monkeypatch):
     monkeypatch.setattr("seqshell.training.forecasting.evaluation.POSITIONS", 7)
     objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
@@ -146,7 +146,7 @@ def test_forecasts_of_many_rows_are_those_of_reading_up_to_each(tmp_path, model,
         assert np.allclose(row, alone, atol=1e-5)
 
 
-def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
+def test_a_one_step_model_reads_its_own_forecasts(tmp_path):
     objective = objective_of(tmp_path, model={"window": 0, "horizon": 1})
     module = prepare(recipe(tmp_path, model={"window": 0, "horizon": 1}), load_registry()).new_module().eval()
     found = forecasts(module, objective.values, range(40, 42), 3)[1, :, 0, 1]
@@ -159,14 +159,14 @@ def test_a_model_of_one_step_is_stepped_on_its_own_forecasts(tmp_path):
     assert found == pytest.approx(series[-3:], abs=1e-5)
 
 
-def test_a_series_begins_with_the_end_of_the_training_rows_or_with_what_the_recipe_has(tmp_path):
+def test_the_example_is_the_end_of_the_training_rows_or_the_recipes(tmp_path):
     (tmp_path / "made-up.csv").write_text("hour,x\n" + "".join(f"{row},{row}.123456\n" for row in range(20)))
     plain = objective_of(tmp_path)
     other = objective_of(tmp_path, data={"example": "made-up.csv"})
 
     assert plain.series.example == pytest.approx(
         np.array(WAVE[72:80])[:, None], abs=0.01
-    )  # as many as the window holds
+    )  # as many as fit into the window
     assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
     assert other.series.example[0] == (12.12,)
     assert other.series.example[-1] == (19.12,)
@@ -186,8 +186,8 @@ def test_the_loss_of_the_point_is_its_mean_squared_or_absolute_error():
     assert forecast_loss(outputs, targets, "mae", ()).item() == pytest.approx((1 + 3) / 2)
 
 
-def test_the_loss_of_a_quantile_weighs_what_lies_above_it_with_its_level():
-    """Level .1: 2 above 1 costs .1 * 1; level .9: 2 below 4 costs .1 * 2; both beside the point's error."""
+def test_the_quantile_loss_weighs_errors_by_the_level():
+    """Level .1: 2 above 1 costs .1 * 1; level .9: 2 below 4 costs .1 * 2; both added to the error of the point."""
     outputs = torch.tensor([1.0, 2.5, 4.0]).reshape(1, 1, 1, 1, 3)
     targets = torch.tensor([2.0]).reshape(1, 1, 1, 1)
 
@@ -199,7 +199,7 @@ def test_the_loss_of_a_quantile_weighs_what_lies_above_it_with_its_level():
 
 
 @pytest.mark.parametrize("model", [{}, {"window": 0, "cell": "lstm"}])
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, model):
+def test_an_interrupted_training_resumes_bit_for_bit(tmp_path, model):
     registry = load_registry()
     whole = Run(prepare(recipe(tmp_path, model=model), registry), tmp_path / "whole")
     list(whole.epochs())
@@ -218,7 +218,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, model):
 
 
 @pytest.mark.parametrize(("model", "length"), [({}, 1), ({"window": 0, "quantiles": 1, "cell": "lstm"}, 16)])
-def test_a_model_that_was_trained_goes_on_with_a_wave(tmp_path, model, length):
+def test_a_trained_model_continues_a_wave(tmp_path, model, length):
     out = tmp_path / "wave.safetensors"
     settings = {
         "epochs": 12,
@@ -273,12 +273,12 @@ def test_several_columns_are_forecast_together(tmp_path):
         ({"data": {"table": ""}}, r"data\.table is missing"),
     ],
 )
-def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+def test_invalid_recipes_are_reported(tmp_path, change, message):
     with pytest.raises(RecipeError, match=message):
         prepare(recipe(tmp_path, **change), load_registry())
 
 
-def test_a_short_series_is_learnt_in_pieces_that_fit_it(tmp_path):
+def test_a_short_series_gets_smaller_batches(tmp_path):
     objective = objective_of(tmp_path, batch_size=64, sequence_length=128)
 
     assert (objective.length, objective.batch_size) == (19, 4)
@@ -286,10 +286,10 @@ def test_a_short_series_is_learnt_in_pieces_that_fit_it(tmp_path):
     assert sum(len(batch[1]) for batch in objective.batches(0)) == 4
 
 
-# Measuring
+# Evaluation
 
 
-def test_the_figures_of_a_training_are_those_of_evaluate_on_its_file(tmp_path):
+def test_metrics_after_training_equal_those_of_evaluate_on_its_file(tmp_path):
     out = trained(tmp_path)
     metrics = file.read_header(out)["provenance"]["metrics"]
     values = evaluate_model(out, str(tmp_path / "wave.csv"), load_registry())
@@ -303,13 +303,13 @@ def test_the_figures_of_a_training_are_those_of_evaluate_on_its_file(tmp_path):
     assert set(values["covered"]) == {"1", "2", "4"}
 
 
-def test_another_file_is_forecast_whole_and_nothing_is_fitted_to_it(tmp_path):
+def test_another_file_is_evaluated_whole_and_nothing_is_fitted_to_it(tmp_path):
     out = trained(tmp_path)
     (tmp_path / "other.csv").write_text("x,y\n" + "".join(f"{value + 1},0\n" for value in WAVE[:40]))
     values = evaluate_model(out, str(tmp_path / "other.csv"), load_registry())
 
     assert values["data"]["rows"] == [0, 40]
-    assert values["windows"]["4"] == 36  # the first row is forecast by nobody
+    assert values["windows"]["4"] == 36  # nothing forecasts the first row
     assert set(values["baselines"]) == {"last_value", "seasonal_naive"}
 
 
@@ -340,7 +340,7 @@ def test_rows_horizons_and_columns_can_be_chosen(tmp_path):
         (ForecastOptions(columns="z"), RecipeError, "no column 'z'; select one of 'hour', 'x' with --columns"),
     ],
 )
-def test_wishes_that_cannot_be_are_told(tmp_path, options, error, message):
+def test_invalid_options_are_reported(tmp_path, options, error, message):
     out = trained(tmp_path)
     if message:
         with pytest.raises(error, match=message):
@@ -355,10 +355,10 @@ def test_wishes_that_cannot_be_are_told(tmp_path, options, error, message):
 def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
     out = trained(tmp_path)
     assert main(["evaluate", str(out), str(tmp_path / "wave.csv")]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("wave on wave.csv, 16 rows from row 100 (counted from 0)\n")
+    output = capsys.readouterr().out
+    assert output.startswith("wave on wave.csv, 16 rows from row 100 (counted from 0)\n")
     assert all(
-        name in told
+        name in output
         for name in (
             "MSE 4",
             "MAE 4",

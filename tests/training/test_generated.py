@@ -1,4 +1,4 @@
-"""The numbers that the recipe of that name learns from: right in words, the same at every time, some never seen."""
+"""The generated numbers: correct words, the same every time, some held out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from seqshell.training.translation.data import read_pairs
         (999999, "nine hundred and ninety-nine thousand nine hundred and ninety-nine"),
     ],
 )
-def test_a_number_in_words(number, words):
+def test_numbers_are_written_in_british_english(number, words):
     assert in_words(number) == words
 
 
@@ -51,22 +51,22 @@ def test_different_numbers_have_different_words():
 
 
 @pytest.mark.parametrize("number", [-1, LIMIT])
-def test_other_numbers_have_no_words(number):
+def test_numbers_out_of_range_are_refused(number):
     with pytest.raises(ValueError, match="a number must be 0 to 999,999"):
         in_words(number)
 
 
-def test_the_unseen_numbers_are_not_among_those_learnt_from():
-    learnt, unseen = training_numbers(), unseen_numbers()
+def test_unseen_numbers_are_not_among_the_training_numbers():
+    training, unseen = training_numbers(), unseen_numbers()
 
-    assert (len(set(learnt)), len(set(unseen))) == (NUM_TRAINING, NUM_UNSEEN) == (len(learnt), len(unseen))
-    assert not set(learnt) & set(unseen)
-    assert set(learnt) >= set(range(200))
+    assert (len(set(training)), len(set(unseen))) == (NUM_TRAINING, NUM_UNSEEN) == (len(training), len(unseen))
+    assert not set(training) & set(unseen)
+    assert set(training) >= set(range(200))
     assert {len(str(number)) for number in unseen} == {3, 4, 5, 6}
-    assert max(learnt + unseen) < LIMIT
+    assert max(training + unseen) < LIMIT
 
 
-def test_the_pairs_are_the_same_at_every_time():
+def test_the_pairs_are_the_same_every_time():
     pairs, again = (read_pairs(["generated:unseen_numbers"]) for _ in range(2))
 
     assert pairs == again
@@ -83,7 +83,7 @@ def test_half_of_the_large_numbers_have_a_comma():
     assert {source[-4] for source in large if "," in source} == {","}
 
 
-def test_another_name_is_told():
+def test_an_unknown_name_is_refused():
     known = (
         "write generated:NAME or generated:unseen_NAME, where NAME is one of numbers, remember, copy, adding, reverse"
     )

@@ -1,4 +1,4 @@
-"""A whole training: it learns, it resumes bit for bit, it keeps the best, and it says what is wrong."""
+"""A whole training: it lowers the loss, resumes bit for bit, keeps the best weights, and reports errors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def started(recipe: Recipe, registry: Registry, folder: Path) -> Run:
 
 
 def everything(run: Run) -> dict[str, torch.Tensor]:
-    """Every tensor of a run, as its resume file holds them, and the place it stands at without the times."""
+    """All tensors of a run as in its resume file, and its progress without the times."""
     run.write()
     return resume.read_resume(run.resume_file)[1]
 
@@ -113,21 +113,17 @@ def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, re
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "gru"])
-@pytest.mark.parametrize(
-    "at", [1, 14, 17, 28]
-)  # within an epoch, after its last batch, early and late in the next ones
-def test_a_training_goes_on_from_its_resume_file_bit_for_bit(
-    tmp_path: Path, registry: Registry, architecture: str, at: int
-) -> None:
-    wanted = recipe(tmp_path, architecture=architecture, epochs=3)
-    straight = started(wanted, registry, tmp_path / "straight")
+@pytest.mark.parametrize("at", [1, 14, 17, 28])  # within an epoch, after its last batch, early and late in later epochs
+def test_a_training_resumes_bit_for_bit(tmp_path: Path, registry: Registry, architecture: str, at: int) -> None:
+    chosen = recipe(tmp_path, architecture=architecture, epochs=3)
+    straight = started(chosen, registry, tmp_path / "straight")
     list(straight.epochs())
-    halted = started(wanted, registry, tmp_path / "halted")
+    halted = started(chosen, registry, tmp_path / "halted")
     next(islice(halted.epochs(), at, None))
     halted.write()
-    torch.manual_seed(99)  # what another process would have
+    torch.manual_seed(99)  # as in another process
 
-    resumed = started(wanted, registry, tmp_path / "halted")
+    resumed = started(chosen, registry, tmp_path / "halted")
     torch.rand(3)
     resumed.restore()
     list(resumed.epochs())
@@ -136,17 +132,17 @@ def test_a_training_goes_on_from_its_resume_file_bit_for_bit(
     assert_same(straight, resumed)
 
 
-def test_what_came_after_the_last_resume_point_is_done_again_as_it_was(tmp_path: Path, registry: Registry) -> None:
-    """As after a kill: the process is gone without a word, in the middle of an epoch."""
-    wanted = recipe(tmp_path, epochs=3)
-    straight = started(wanted, registry, tmp_path / "straight")
+def test_work_after_the_last_resume_point_is_repeated_identically(tmp_path: Path, registry: Registry) -> None:
+    """As after a kill: the process ends without warning in the middle of an epoch."""
+    chosen = recipe(tmp_path, epochs=3)
+    straight = started(chosen, registry, tmp_path / "straight")
     list(straight.epochs())
-    killed = started(wanted, registry, tmp_path / "killed")
+    killed = started(chosen, registry, tmp_path / "killed")
     running = killed.epochs()
-    next(islice(running, 18, None))  # the epoch's end has written a resume file; what follows is lost
+    next(islice(running, 18, None))  # the end of the epoch wrote a resume file; later work is lost
     del running, killed
 
-    resumed = started(wanted, registry, tmp_path / "killed")
+    resumed = started(chosen, registry, tmp_path / "killed")
     resumed.restore()
     assert (resumed.progress.epoch, resumed.progress.batch) == (1, 0)
     list(resumed.epochs())
@@ -164,13 +160,13 @@ def test_what_came_after_the_last_resume_point_is_done_again_as_it_was(tmp_path:
     ids=["momentum", "without average", "adam"],
 )
 def test_every_optimizer_learns_and_resumes(tmp_path: Path, registry: Registry, training: dict[str, Any]) -> None:
-    wanted = recipe(tmp_path, epochs=2, clip_value=0.5, **training)
-    straight = started(wanted, registry, tmp_path / "straight")
+    chosen = recipe(tmp_path, epochs=2, clip_value=0.5, **training)
+    straight = started(chosen, registry, tmp_path / "straight")
     list(straight.epochs())
-    halted = started(wanted, registry, tmp_path / "halted")
+    halted = started(chosen, registry, tmp_path / "halted")
     next(islice(halted.epochs(), 5, None))
     halted.write()
-    resumed = started(wanted, registry, tmp_path / "halted")
+    resumed = started(chosen, registry, tmp_path / "halted")
     resumed.restore()
     list(resumed.epochs())
 
@@ -179,17 +175,17 @@ def test_every_optimizer_learns_and_resumes(tmp_path: Path, registry: Registry, 
     assert losses[-1] < losses[0]
 
 
-def test_asked_to_stop_it_keeps_the_best_and_can_be_resumed(tmp_path: Path, registry: Registry) -> None:
-    wanted, out = recipe(tmp_path), tmp_path / "a.safetensors"
-    straight = list(train(wanted, registry, tmp_path / "b.safetensors"))
+def test_a_stopped_training_keeps_the_best_and_can_be_resumed(tmp_path: Path, registry: Registry) -> None:
+    chosen, out = recipe(tmp_path), tmp_path / "a.safetensors"
+    straight = list(train(chosen, registry, tmp_path / "b.safetensors"))
     seen: list[Event] = []
-    for event in train(wanted, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in seen) >= 20):
+    for event in train(chosen, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in seen) >= 20):
         seen.append(event)
 
     assert any("stopped after 20 of" in event.text for event in seen if isinstance(event, Notice))
     header, _ = file.read(out)
     assert header["provenance"]["epoch"] == 1
-    rest = list(train(wanted, registry, out, resume=True))
+    rest = list(train(chosen, registry, out, resume=True))
 
     assert sum(isinstance(event, Progress) for event in [*seen, *rest]) == sum(
         isinstance(event, Progress) for event in straight
@@ -212,7 +208,7 @@ def test_closing_the_generator_keeps_the_best(tmp_path: Path, registry: Registry
     assert resume.read_resume(tmp_path / "a.run" / "resume.safetensors")[0]["place"]["step"] == 20
 
 
-def test_closing_it_before_any_validation_keeps_what_there_is(tmp_path: Path, registry: Registry) -> None:
+def test_closing_before_any_validation_keeps_the_current_weights(tmp_path: Path, registry: Registry) -> None:
     out = tmp_path / "a.safetensors"
     events = train(recipe(tmp_path), registry, out)
     next(event for event in events if isinstance(event, Progress))
@@ -221,10 +217,10 @@ def test_closing_it_before_any_validation_keeps_what_there_is(tmp_path: Path, re
     assert open_model(out, registry).header["provenance"]["metrics"] == {}
 
 
-def test_a_loss_that_is_no_number_ends_it_and_keeps_the_best(tmp_path: Path, registry: Registry) -> None:
-    out, wanted = tmp_path / "a.safetensors", recipe(tmp_path)
+def test_a_loss_of_nan_ends_training_and_keeps_the_best(tmp_path: Path, registry: Registry) -> None:
+    out, chosen = tmp_path / "a.safetensors", recipe(tmp_path)
     done: list[Event] = []
-    for event in train(wanted, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in done) >= 20):
+    for event in train(chosen, registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in done) >= 20):
         done.append(event)
     out.unlink()
     path = tmp_path / "a.run" / "resume.safetensors"
@@ -236,20 +232,20 @@ def test_a_loss_that_is_no_number_ends_it_and_keeps_the_best(tmp_path: Path, reg
     with pytest.raises(
         RecipeError, match=r"NaN or infinite \(step 21, epoch 2\); the best weights so far are in .*a.safetensors"
     ) as caught:
-        list(train(wanted, registry, out, resume=True))
+        list(train(chosen, registry, out, resume=True))
 
     assert "learning_rate" in caught.value.hint
     assert open_model(out, registry).header["provenance"]["epoch"] == 1
 
 
-def test_it_stops_early_when_validation_no_longer_gets_better(tmp_path: Path, registry: Registry) -> None:
-    wanted = recipe(tmp_path, epochs=50, early_stopping=2, learning_rate=0.0)
-    run = started(wanted, registry, tmp_path / "run")
+def test_training_stops_early_without_improvement(tmp_path: Path, registry: Registry) -> None:
+    chosen = recipe(tmp_path, epochs=50, early_stopping=2, learning_rate=0.0)
+    run = started(chosen, registry, tmp_path / "run")
     list(run.epochs())
 
     assert run.progress.epoch == 3  # the first is the best, two more are no better
     assert run.is_stale
-    again = started(wanted, registry, tmp_path / "run")
+    again = started(chosen, registry, tmp_path / "run")
     again.restore()
     assert list(again.epochs()) == []
 
@@ -265,7 +261,7 @@ def test_a_plateau_lowers_the_rate(tmp_path: Path, registry: Registry) -> None:
     assert run.progress.scale == 0.25  # after the epochs 3 and 5
 
 
-def test_states_are_carried_and_now_and_then_forgotten(tmp_path: Path, registry: Registry) -> None:
+def test_states_are_carried_and_sometimes_reset(tmp_path: Path, registry: Registry) -> None:
     kept = started(recipe(tmp_path, state_zeroing=0.0), registry, tmp_path / "kept")
     running = kept.epochs()
     next(running)
@@ -280,8 +276,8 @@ def test_states_are_carried_and_now_and_then_forgotten(tmp_path: Path, registry:
     assert torch.equal(kept.state.hidden, before)  # states are never written to
 
 
-def test_a_state_of_another_dtype_than_the_initial_one_is_forgotten_too(tmp_path: Path, registry: Registry) -> None:
-    """With bf16, modules that call torch's own layers hand on states in bf16."""
+def test_a_state_of_another_dtype_than_the_initial_one_is_reset_too(tmp_path: Path, registry: Registry) -> None:
+    """With bf16, modules that use the layers of torch return states in bf16."""
     run = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "run")
     initial = run.module.initial_state(2)
     run.state = initial._replace(hidden=torch.ones_like(initial.hidden, dtype=torch.bfloat16))
@@ -304,19 +300,19 @@ def test_a_resume_with_another_recipe_or_text_is_refused(tmp_path: Path, registr
 
 
 def test_a_missing_or_damaged_resume_file_is_named(tmp_path: Path, registry: Registry) -> None:
-    wanted = recipe(tmp_path)
+    chosen = recipe(tmp_path)
     with pytest.raises(RecipeError, match="nothing to resume"):
-        started(wanted, registry, tmp_path / "run").restore()
-    run = started(wanted, registry, tmp_path / "run")
+        started(chosen, registry, tmp_path / "run").restore()
+    run = started(chosen, registry, tmp_path / "run")
     run.write()
     data = run.resume_file.read_bytes()
     for broken in (b"", data[: len(data) // 2], b"\xff" * 40):
         run.resume_file.write_bytes(broken)
         with pytest.raises(RecipeError, match="cannot resume from"):
-            started(wanted, registry, tmp_path / "run").restore()
+            started(chosen, registry, tmp_path / "run").restore()
 
 
-def test_two_trainings_cannot_write_to_one_place(tmp_path: Path, registry: Registry) -> None:
+def test_two_trainings_cannot_write_to_one_folder(tmp_path: Path, registry: Registry) -> None:
     first = train(recipe(tmp_path), registry, tmp_path / "a.safetensors")
     next(first)
     with pytest.raises(RecipeError, match="another training is writing to"):
@@ -341,41 +337,41 @@ def test_a_recipe_that_cannot_be_built_says_why(
         started(recipe(tmp_path, **change), registry, tmp_path / "run")
 
 
-def test_unknown_tokenizers_samplers_and_settings_are_told_before_the_training(
+def test_unknown_tokenizers_samplers_and_settings_are_reported_before_training(
     tmp_path: Path, registry: Registry
 ) -> None:
-    wanted = recipe(tmp_path)
+    chosen = recipe(tmp_path)
     for change, message in (
         ({"tokenizer": {"name": "chra"}}, "no tokenizer 'chra'; did you mean char"),
         ({"tokenizer": {"name": "char", "min_freq": 2}}, "cannot train the tokenizer char with"),
         (
-            {"defaults": dataclasses.replace(wanted.defaults, sampler="temprature=1")},
+            {"defaults": dataclasses.replace(chosen.defaults, sampler="temprature=1")},
             "defaults: no sampler 'temprature'; did you mean temperature",
         ),
         (
-            {"defaults": dataclasses.replace(wanted.defaults, strategy="samples")},
+            {"defaults": dataclasses.replace(chosen.defaults, strategy="samples")},
             "defaults: no strategy 'samples'; did you mean sample",
         ),
     ):
         with pytest.raises(RecipeError, match=message):
-            prepare(dataclasses.replace(wanted, **change), registry)
+            prepare(dataclasses.replace(chosen, **change), registry)
 
 
-def test_bytes_are_trained_on_as_well_and_validated_by_a_carried_state(tmp_path: Path, registry: Registry) -> None:
-    wanted = dataclasses.replace(recipe(tmp_path, "né " * 300, epochs=1), tokenizer={"name": "byte"})
-    run = started(wanted, registry, tmp_path / "run")
+def test_byte_models_are_trained_and_validated_with_a_carried_state(tmp_path: Path, registry: Registry) -> None:
+    chosen = dataclasses.replace(recipe(tmp_path, "né " * 300, epochs=1), tokenizer={"name": "byte"})
+    run = started(chosen, registry, tmp_path / "run")
     list(run.epochs())
 
     assert run.prepared.config.vocab_size == 256
     assert list(run.progress.history[-1]["validation"]) == ["carry"]
 
 
-def test_a_validation_character_that_training_never_saw_is_known(tmp_path: Path, registry: Registry) -> None:
+def test_a_character_only_in_the_validation_text_is_in_the_vocabulary(tmp_path: Path, registry: Registry) -> None:
     prepared = prepare(recipe(tmp_path, "abcd" * 100 + "z"), registry)
     assert prepared.tokenizer.size == 5
 
 
-def test_durations_are_told_in_words() -> None:
+def test_durations_are_formatted() -> None:
     assert [duration(seconds) for seconds in (0.4, 45, 89, 3600, 3900, 90_000)] == [
         "0 s",
         "45 s",

@@ -1,4 +1,4 @@
-"""One update of the weights: schedules, clipping, averages, precision and devices."""
+"""An optimizer step: schedules, clipping, averages, precision and devices."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_the_rate_warms_up_and_falls_along_half_a_cosine() -> None:
     assert all(later < earlier for earlier, later in pairwise(rates[10:]))
 
 
-def test_a_constant_rate_stays_and_a_plateaus_is_scaled() -> None:
+def test_a_constant_rate_stays_and_a_plateau_rate_is_scaled() -> None:
     assert learning_rate(replace(SETTINGS, schedule="constant"), 100, 110) == 1.0
     assert learning_rate(replace(SETTINGS, schedule="plateau"), 100, 110, 0.25) == 0.25
     assert learning_rate(replace(SETTINGS, schedule="constant", warmup_steps=0), 0, 110) == 1.0
     assert learning_rate(replace(SETTINGS, warmup_steps=500), 100, 110) == pytest.approx(101 / 500)
 
 
-def test_gradients_are_clipped_by_norm_or_by_value_or_left() -> None:
+def test_gradients_are_clipped_by_norm_or_value_or_not_at_all() -> None:
     weight = nn.Parameter(torch.zeros(2))
 
     def clipped(**settings: float) -> list[float]:
@@ -54,7 +54,7 @@ def test_gradients_are_clipped_by_norm_or_by_value_or_left() -> None:
     assert clipped(clip_value=2.0) == [2, -2]
 
 
-def test_the_optimizers_are_torchs_with_the_recipes_settings() -> None:
+def test_the_optimizers_are_those_of_torch_with_the_settings_of_the_recipe() -> None:
     weight = nn.Parameter(torch.zeros(1))
     sgd = make_optimizer([weight], TrainingSettings(optimizer="sgd", momentum=0.5, weight_decay=0.3))
     adam = make_optimizer([weight], TrainingSettings(optimizer="adam", beta1=0.8, beta2=0.95))
@@ -64,7 +64,7 @@ def test_the_optimizers_are_torchs_with_the_recipes_settings() -> None:
     assert type(make_optimizer([weight], TrainingSettings())) is torch.optim.AdamW
 
 
-def test_an_average_follows_the_weights_quickly_at_first_and_slowly_later() -> None:
+def test_the_average_follows_the_weights_quickly_at_first_and_slowly_later() -> None:
     average, module = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
     for linear, value in ((average, 0.0), (module, 1.0)):
         nn.init.constant_(linear.weight, value)
@@ -75,7 +75,7 @@ def test_an_average_follows_the_weights_quickly_at_first_and_slowly_later() -> N
     assert average.weight.item() == pytest.approx(0.9 + 0.001 * 0.1)
 
 
-def test_the_probe_of_precisions_changes_neither_weights_nor_randomness() -> None:
+def test_timing_precisions_changes_neither_weights_nor_random_states() -> None:
     module = nn.Linear(4, 4)
     before, drawn = module.weight.clone(), torch.random.get_rng_state()
 
@@ -99,7 +99,7 @@ def test_bf16_is_not_chosen_where_it_fails() -> None:
     assert choose_precision("auto", nn.Linear(2, 1), loss, torch.device("cpu")) == "float32"
 
 
-def test_a_device_that_is_not_here_is_named() -> None:
+def test_a_missing_device_is_named() -> None:
     assert find_device("cpu") == torch.device("cpu")
     assert find_device("auto").type in ("cpu", "cuda", "mps")
     for name in ("gpu", "cuda:99"):

@@ -1,4 +1,4 @@
-"""Recipes: strict keys, overrides, defaults, and what a text file becomes."""
+"""Recipes: strict keys, overrides and defaults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def recipe(*overrides: str, **tables: object) -> Recipe:
     return recipe_from({**TABLES, **tables}, name="small", folder=Path(), overrides=overrides, where="small.toml")
 
 
-def test_every_key_but_three_has_a_default() -> None:
+def test_all_keys_but_three_have_a_default() -> None:
     made = recipe()
 
     assert made.training == TrainingSettings()
@@ -30,7 +30,7 @@ def test_every_key_but_three_has_a_default() -> None:
     assert made.tokenizer == {"name": "char"}
 
 
-def test_the_printed_defaults_are_a_recipe_that_lacks_only_its_text() -> None:
+def test_the_printed_defaults_are_a_recipe_without_a_text() -> None:
     tables = tomllib.loads(defaults_text())
     with pytest.raises(RecipeError, match=r"data\.text is missing"):
         recipe_from(tables, name="d", folder=Path())
@@ -61,18 +61,18 @@ def test_the_printed_defaults_are_a_recipe_that_lacks_only_its_text() -> None:
         ({"defaults": {"examples": [1]}}, "defaults.examples must be a list of texts"),
     ],
 )
-def test_a_wrong_recipe_is_told_with_file_key_and_way_out(tables: dict[str, object], message: str) -> None:
+def test_errors_in_a_recipe_name_file_key_and_hint(tables: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         recipe(**tables)
 
 
-def test_a_recipe_without_one_of_the_three_says_which() -> None:
+def test_a_recipe_without_a_required_key_names_the_key() -> None:
     for key in TABLES:
         with pytest.raises(RecipeError, match=f"has no {key}"):
             recipe_from({name: value for name, value in TABLES.items() if name != key}, name="x", folder=Path())
 
 
-def test_set_overrides_with_toml_values_and_plain_words() -> None:
+def test_set_takes_toml_values_and_plain_strings() -> None:
     training = ("training.epochs=3", "training.learning_rate=1e-3")
     made = recipe(*training, "model.hidden_size=8", "tokenizer.name=byte", "architecture=lstm", "data.text=b c.txt")
 
@@ -81,26 +81,26 @@ def test_set_overrides_with_toml_values_and_plain_words() -> None:
     assert (made.tokenizer["name"], made.architecture, made.data.text) == ("byte", "lstm", "b c.txt")
 
 
-def test_a_file_that_an_override_names_is_one_of_the_current_folder(folder: Path) -> None:
+def test_files_in_overrides_are_relative_to_the_current_folder(folder: Path) -> None:
     (folder / "here.txt").touch()
 
     assert recipe("data.text=here.txt").data.text == str(folder / "here.txt")
-    assert recipe("data.text=elsewhere.txt").data.text == "elsewhere.txt"  # which is looked for beside the recipe
+    assert recipe("data.text=elsewhere.txt").data.text == "elsewhere.txt"  # relative to the recipe
     assert recipe("data.validation=here.txt").data.validation == str(folder / "here.txt")
 
 
 @pytest.mark.parametrize("word", ["epochs", "a.b.c=1", ".x=1", "architecture.x=1"])
-def test_a_set_that_cannot_be_meant_is_refused(word: str) -> None:
+def test_invalid_overrides_are_refused(word: str) -> None:
     with pytest.raises(RecipeError, match="--set"):
         recipe(word)
 
 
-def test_an_override_of_an_unknown_key_names_the_nearest() -> None:
+def test_an_override_of_an_unknown_key_suggests_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"training\.epohcs; did you mean epochs"):
         recipe("training.epohcs=3")
 
 
-def test_a_recipe_written_out_and_read_again_is_the_same() -> None:
+def test_a_recipe_is_the_same_after_writing_and_reading() -> None:
     odd = {"examples": ['a "quoted"\n\tline', "\\ é \x7f \x01"], "about": "x"}
     made = recipe(defaults=odd, model={"hidden_size": 8, "tied": True, "dropout": 0.1})
 
@@ -110,7 +110,7 @@ def test_a_recipe_written_out_and_read_again_is_the_same() -> None:
     assert list(again.defaults.examples) == list(made.defaults.examples)
 
 
-def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
+def test_toml_errors_name_line_and_column(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text('task = "generate"\narchitecture = = 3\n')
     with pytest.raises(RecipeError, match=r"r.toml is not TOML: .*line 2"):
@@ -120,7 +120,9 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
         read_recipe(path)
 
 
-def test_recipes_are_found_by_name_the_users_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_are_found_by_name_and_the_users_take_precedence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     assert load_recipe("shakespeare").architecture == "lstm"
 

@@ -1,4 +1,4 @@
-"""What follows `train`: recipes by name, and files of data that are recipes themselves."""
+"""The arguments of `train`: recipes by name, and data files with a recipe for their kind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def columns(folder: Path, endings: tuple[str, str] = (".en", ".fr")) -> list[str
     ]
 
 
-def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Path) -> None:
+def test_a_text_file_is_a_recipe_with_more_epochs_for_a_short_text(tmp_path: Path) -> None:
     short, long = tmp_path / "my text é.txt", tmp_path / "long.txt"
     short.write_text("abc " * 100)
     long.write_text("abc " * 500_000)
@@ -55,7 +55,7 @@ def test_a_text_file_is_a_recipe_that_reads_short_texts_more_often(tmp_path: Pat
     assert (made.training.epochs, load_recipe(str(long)).training.epochs) == (100, 5)
 
 
-def test_a_table_of_two_columns_is_pairs(tmp_path: Path) -> None:
+def test_a_tsv_file_with_two_columns_has_sentence_pairs(tmp_path: Path) -> None:
     made = load_recipe(written(tmp_path / "my pairs.tsv", LINES), ["training.learning_rate=0.1", "model.attention=dot"])
 
     assert (made.name, made.task, made.architecture) == ("my-pairs", Task.TRANSLATE, "attention_seq2seq")
@@ -81,12 +81,12 @@ def test_any_other_file_is_a_text(tmp_path: Path, name: str, text: str) -> None:
 def series(
     folder: Path, number: int = 120, season: int = 6, name: str = "my sales.csv", start: str = "month,sold\n"
 ) -> str:
-    """Months from 2000 on."""
+    """Months from 2000."""
     rows = [f"{2000 + row // 12}-{row % 12 + 1:02},{10 + row % season + 0.1 * row}\n" for row in range(number)]
     return written(folder / name, start + "".join(rows))
 
 
-def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_path: Path) -> None:
+def test_a_table_of_times_and_numbers_is_a_series_with_its_season_as_horizon(tmp_path: Path) -> None:
     made = load_recipe(series(tmp_path), ["model.hidden_size=4"])
     prepared = prepare(made, load_registry())
 
@@ -110,14 +110,14 @@ def test_a_table_of_a_time_and_numbers_is_a_series_and_looks_a_season_ahead(tmp_
     assert prepared.objective.season == 6
 
 
-def test_many_rows_are_read_less_often_and_far_back(tmp_path: Path) -> None:
+def test_long_series_get_fewer_epochs_and_a_longer_window(tmp_path: Path) -> None:
     made = load_recipe(series(tmp_path, 10_000, season=24))
 
     assert (made.training.epochs, made.training.batch_size) == (8, 64)
     assert (made.model["horizon"], made.model["window"]) == (24, 336)
 
 
-def test_what_a_series_is_learnt_by_is_chosen_by_its_training_rows_alone(tmp_path: Path) -> None:
+def test_settings_for_a_series_depend_only_on_its_training_rows(tmp_path: Path) -> None:
     lines = Path(series(tmp_path)).read_text().splitlines()
     other = written(
         tmp_path / "other.csv",
@@ -141,7 +141,7 @@ def test_what_a_series_is_learnt_by_is_chosen_by_its_training_rows_alone(tmp_pat
         ("a.csv", "date;x\n2020-01-01;1,5\n", "date"),
     ],
 )
-def test_a_series_is_known_by_its_first_two_rows(tmp_path: Path, name: str, text: str, time: str) -> None:
+def test_a_series_is_recognised_by_its_first_two_rows(tmp_path: Path, name: str, text: str, time: str) -> None:
     path = Path(written(tmp_path / name, text))
     found = find_columns(path)
 
@@ -163,7 +163,7 @@ def test_a_series_is_known_by_its_first_two_rows(tmp_path: Path, name: str, text
         ("a.csv", ""),
     ],
 )
-def test_other_tables_are_no_series(tmp_path: Path, name: str, text: str) -> None:
+def test_other_tables_are_not_series(tmp_path: Path, name: str, text: str) -> None:
     assert not is_series(Path(written(tmp_path / name, text)))
 
 
@@ -198,7 +198,7 @@ def test_other_tables_are_no_series(tmp_path: Path, name: str, text: str) -> Non
         ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e200 is too large"),
     ],
 )
-def test_a_series_that_cannot_be_learnt_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_in_a_series_name_row_and_column(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         load_recipe(written(tmp_path / "a.csv", text))
 
@@ -211,7 +211,7 @@ def test_columns_and_time_of_a_series_can_be_named(tmp_path: Path) -> None:
     assert prepare(made, load_registry()).series.columns == ("x",)
 
 
-def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path: Path) -> None:
+def test_two_files_are_source_and_target_and_may_name_their_languages(tmp_path: Path) -> None:
     made = load_recipe(columns(tmp_path))
 
     assert (made.name, made.folder) == ("test-en-fr", tmp_path)
@@ -223,7 +223,7 @@ def test_two_files_are_source_and_target_and_may_end_in_their_languages(tmp_path
     assert (other.name, other.data.source_language, other.data.target_language) == ("test-txt-fr", "", "")
 
 
-def test_two_files_may_lie_in_two_folders(folder: Path) -> None:
+def test_two_files_may_be_in_different_folders(folder: Path) -> None:
     source, target = written(folder / "one" / "a.txt", "x\n"), written(folder / "two" / "b.txt", "y\n")
     made = load_recipe([source, target])
     assert (made.name, made.folder, made.data.source, made.data.target) == ("a-b", folder / "one", "a.txt", target)
@@ -233,7 +233,7 @@ def test_two_files_may_lie_in_two_folders(folder: Path) -> None:
     )
 
 
-def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path: Path) -> None:
+def test_few_pairs_get_many_epochs_and_validate_on_themselves(tmp_path: Path) -> None:
     few = load_recipe(written(tmp_path / "few.tsv", LINES[:100]))
     many = load_recipe(written(tmp_path / "many.tsv", LINES * 1000))
 
@@ -266,7 +266,7 @@ def test_few_pairs_are_read_often_in_small_batches_and_learnt_by_heart(tmp_path:
         (["uneven.tsv"], "uneven.tsv, line 2: no tab between source and translation"),
     ],
 )
-def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[str], message: str) -> None:
+def test_mismatched_files_are_refused(tmp_path: Path, words: list[str], message: str) -> None:
     for name, text in {
         "a.txt": "x\ny\n",
         "b.txt": "x\ny\n",
@@ -280,7 +280,7 @@ def test_files_that_do_not_belong_together_are_told(tmp_path: Path, words: list[
         prepare(load_recipe([str(tmp_path / word) for word in words]), load_registry())
 
 
-def test_a_recipe_is_no_half_of_a_pair(tmp_path: Path) -> None:
+def test_a_recipe_cannot_be_one_of_two_files(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="'numbers' is a recipe; train takes one recipe, one file"):
         load_recipe([written(tmp_path / "a.txt", "x"), "numbers"])
 
@@ -293,7 +293,7 @@ def test_a_recipe_is_no_half_of_a_pair(tmp_path: Path) -> None:
         ("tokenizer.vocab_size=2", "cannot train the tokenizer bpe with"),
     ],
 )
-def test_what_a_setting_cannot_be_is_told(tmp_path: Path, override: str, message: str) -> None:
+def test_invalid_settings_are_reported(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         prepare(load_recipe(written(tmp_path / "a.tsv", LINES), [override]), load_registry())
 
@@ -311,7 +311,7 @@ def test_the_shell_trains_on_two_files_and_opens_the_model(folder):
     assert shell.session.model.header["languages"] == ["en", "fr"]
     assert shell.session.model.header["provenance"]["split"] == {"training": 285, "validation": 15}
     progress = [event for event in events if isinstance(event, Progress)]
-    assert progress[-1].done == progress[-1].total == len(progress)  # though words are split anew, and batches differ
+    assert progress[-1].done == progress[-1].total == len(progress)  # although splits of words and batches differ
     assert all(event.done <= event.total for event in progress)
     assert isinstance(list(shell.handle("number 7"))[-1], Translation)
 
@@ -337,12 +337,12 @@ def test_the_command_line_trains_on_two_files(tmp_path, capsys):
     quick = [word for override in (*QUICK, "model.embed_size=8") for word in ("--set", override)]
 
     assert train.train_command(train_arguments(*columns(tmp_path), *quick, as_json=True)) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["model"], told["task"], told["epoch"]) == ("test-en-fr", "translate", 1)
-    assert told.keys() >= {"nats", "perplexity", "exact"}
+    output = json.loads(capsys.readouterr().out)
+    assert (output["model"], output["task"], output["epoch"]) == ("test-en-fr", "translate", 1)
+    assert output.keys() >= {"nats", "perplexity", "exact"}
 
 
-def test_the_command_line_wants_one_or_two(tmp_path):
+def test_the_command_line_takes_one_or_two_files(tmp_path):
     with pytest.raises(UsageError, match="nothing to train"):
         train.train_command(train_arguments())
     with pytest.raises(RecipeError, match="unexpected 'c'"):

@@ -16,7 +16,7 @@ def test_the_half_life_of_norms_that_halve_every_two_tokens_is_two():
 
 
 class Pair(torch.nn.Module):
-    """It embeds each token together with the one before it, as models do whose state is the last tokens."""
+    """Embeds each token together with the one before it, like models whose state is the last tokens."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Series as they are read from tables, split by time and normalised; every fault is told with its row and column."""
+"""Series: reading from tables, splitting by time, normalising, and errors with row and column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def written(folder: Path, text: str, name: str = "oil.csv") -> str:
     return str(folder / name)
 
 
-def test_named_columns_are_read_in_the_order_of_their_names(tmp_path):
+def test_columns_are_read_in_the_requested_order(tmp_path):
     series = read_series(written(tmp_path, HOURS), ("OT", "HUFL"), "date")
 
     assert series.columns == ("OT", "HUFL")
@@ -65,30 +65,30 @@ def test_without_names_all_columns_but_the_time_are_read(tmp_path):
         ("date\n2016-07-01\n", (), r"no column besides the time, 'date'"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_told_with_its_place(tmp_path, text, columns, message):
+def test_errors_in_a_table_name_row_and_column(tmp_path, text, columns, message):
     with pytest.raises(RecipeError, match=message):
         read_series(written(tmp_path, text), columns, "date")
 
 
-def test_a_missing_file_says_where_its_data_comes_from(tmp_path):
+def test_the_error_for_a_missing_file_says_where_to_get_the_data(tmp_path):
     with pytest.raises(RecipeError, match=r"ETTh1\.csv does not exist; get it from .*example\.org"):
         read_series("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
 
 
-def test_steps_of_time_that_are_left_out_are_remarked(tmp_path):
+def test_gaps_in_time_are_noted(tmp_path):
     note = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").note
 
     assert note.startswith("oil.csv, row 5, column date: times are missing before this row (1 gaps in all)")
 
 
-def test_months_and_years_are_evenly_spaced(tmp_path):
+def test_months_and_years_have_no_gaps(tmp_path):
     days = "".join(f"2020-{month:02}-01,{month}\n" for month in range(1, 13))
 
     assert read_series(written(tmp_path, "day,value\n" + days), (), "day").note == ""
     assert read_series(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").note == ""
 
 
-def test_shares_are_cut_from_the_end_in_the_order_of_time():
+def test_validation_and_test_shares_are_at_the_end():
     split = split_rows(DataSettings(table="a.csv", validation=0.2, test=0.1), "a.csv", 100, horizon=4)
 
     assert (split.training, split.validation, split.test) == (range(70), range(70, 90), range(90, 100))
@@ -96,7 +96,7 @@ def test_shares_are_cut_from_the_end_in_the_order_of_time():
     assert split_rows(DataSettings(table="a.csv", validation=0.2), "a.csv", 100, horizon=4).held_out == range(80, 100)
 
 
-def test_row_numbers_say_where_each_part_ends():
+def test_data_ends_gives_the_last_row_of_each_part():
     split = split_rows(DataSettings(table="a.csv", ends=(50, 70, 90)), "a.csv", 100, horizon=4)
 
     assert (split.training, split.validation, split.test) == (range(50), range(50, 70), range(70, 90))
@@ -119,7 +119,7 @@ def test_row_numbers_say_where_each_part_ends():
         ),
     ],
 )
-def test_a_split_that_cannot_be_is_told(settings, horizon, message):
+def test_invalid_splits_are_reported(settings, horizon, message):
     with pytest.raises(RecipeError, match=message):
         split_rows(DataSettings(table="a.csv", **settings), "a.csv", 100, horizon)
 
@@ -128,7 +128,7 @@ def test_values_are_normalised_by_mean_and_standard_deviation_and_back():
     values = np.array([[1.0, 5.0], [3.0, 5.0]])
     scale = scale_of(values)
 
-    assert scale.normalised(values).tolist() == [[-1, 0], [1, 0]]  # a column that never changes is not stretched
+    assert scale.normalised(values).tolist() == [[-1, 0], [1, 0]]  # a constant column is not scaled
     assert scale.restored(scale.normalised(values)).tolist() == values.tolist()
 
 
@@ -145,5 +145,5 @@ def test_training_and_sessions_refuse_the_same_words_for_a_missing_value(cell, t
 
 
 @pytest.mark.parametrize("cell", ["0", "-0", "0.0", "zero", "gap", "#"])
-def test_a_word_or_a_zero_is_no_missing_value(cell):
+def test_words_and_zeros_are_not_missing_values(cell):
     assert not is_gap(cell)

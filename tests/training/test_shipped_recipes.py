@@ -1,4 +1,4 @@
-"""The recipes that ship: each can be followed, those with their own data give what they promise."""
+"""The recipes that ship: all are valid, and those with their own data train as described."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def translated(session: Any, text: str) -> str:
 
 
 def losses(recipe: Any, folder: Path) -> list[float]:
-    """Of every update."""
+    """The loss of each batch."""
     events = train(recipe, load_registry(), folder / "model.safetensors")
     return [float(event.text.split()[1]) for event in events if isinstance(event, Progress)]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_recipe_can_be_followed_and_says_what_it_is(name):
+def test_a_shipped_recipe_is_valid_and_has_a_summary(name):
     recipe, registry = load_recipe(name), load_registry()
     architecture = registry.lookup("architecture", recipe.architecture)
 
@@ -52,7 +52,7 @@ def test_a_shipped_recipe_can_be_followed_and_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_data_that_does_not_ship_is_said_to_come_from_somewhere(name):
+def test_recipes_say_where_to_get_data_that_does_not_ship(name):
     recipe = load_recipe(name)
     data = recipe.data
     files = [data.pairs or data.source or data.table or data.folder or data.text]
@@ -65,7 +65,7 @@ def test_data_that_does_not_ship_is_said_to_come_from_somewhere(name):
 # Phrases
 
 
-def test_the_phrases_are_reproduced_as_soon_as_they_were_learnt(tmp_path):
+def test_the_phrases_are_memorised(tmp_path):
     out = tmp_path / "phrases.safetensors"
     texts = [event.text for event in train(load_recipe("phrases"), load_registry(), out) if isinstance(event, Text)]
     session = seqshell.open(out)
@@ -108,11 +108,11 @@ def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_pa
     assert metrics["exact_match"] == header["provenance"]["metrics"]["exact"]
 
 
-# The published forms
+# Published architectures
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_form_learns(tmp_path, name):
+def test_a_published_architecture_learns(tmp_path, name):
     (tmp_path / "pairs.tsv").write_text("".join(f"{number:,}\t{in_words(number)}\n" for number in range(200)))
     small = ["model.hidden_size=16", "model.encoder_size=16", "model.embed_size=16", "source_tokenizer.name=char"]
     tables = load_recipe(name).tables()
@@ -136,7 +136,7 @@ def test_a_published_form_learns(tmp_path, name):
     )
 
 
-def test_the_published_forms_are_what_their_papers_say():
+def test_the_published_architectures_match_their_papers():
     models = {name: load_recipe(name).model for name in PUBLISHED}
 
     sutskever, cho, bahdanau, luong = (models[name] for name in ("sutskever", "cho", "bahdanau", "luong"))

@@ -1,4 +1,4 @@
-"""Exercises for memory: right, always the same, some never seen; and what only an LSTM remembers."""
+"""Memory exercises: correct, always the same, some held out; and a digit that only an LSTM remembers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_answers_are_right_and_the_unseen_is_unseen(name: str) -> None:
-    learnt, unseen = training_examples(name), unseen_examples(name)
+def test_answers_are_correct_and_unseen_examples_are_not_for_training(name: str) -> None:
+    training, unseen = training_examples(name), unseen_examples(name)
 
-    assert (len(learnt), len(unseen)) == (NUM_TRAINING, NUM_UNSEEN)
-    assert len({*learnt, *unseen}) == NUM_TRAINING + NUM_UNSEEN
-    assert all(ANSWERS[name](text) == answer for text, answer in [*learnt, *unseen])
-    assert learnt == training_examples(name)
+    assert (len(training), len(unseen)) == (NUM_TRAINING, NUM_UNSEEN)
+    assert len({*training, *unseen}) == NUM_TRAINING + NUM_UNSEEN
+    assert all(ANSWERS[name](text) == answer for text, answer in [*training, *unseen])
+    assert training == training_examples(name)
 
 
-def test_what_is_remembered_lies_a_hundred_steps_back() -> None:
+def test_the_digit_to_remember_is_a_hundred_steps_back() -> None:
     texts = [text for text, _ in training_examples("remember")]
 
     assert {(text[0].isdigit(), text[1:].isalpha()) for text in texts} == {(True, True)}
@@ -45,7 +45,7 @@ def test_what_is_remembered_lies_a_hundred_steps_back() -> None:
     assert {text.count("*") for text, _ in training_examples("adding")} == {2}
 
 
-def test_they_are_read_as_tables_and_as_pairs() -> None:
+def test_exercises_are_read_as_tables_and_as_pairs() -> None:
     table = read_table("generated:adding")
 
     assert (table.name, table.columns, list(table.rows)) == (
@@ -58,7 +58,7 @@ def test_they_are_read_as_tables_and_as_pairs() -> None:
 
 
 def trained(cell: str, folder: Path) -> Run:
-    """The recipe `remember` with that cell; nothing else differs."""
+    """The recipe `remember` with this cell and nothing else changed."""
     run = Run(prepare(load_recipe("remember", [f"model.cell={cell}"]), load_registry()), folder)
     list(run.epochs())
     return run
@@ -68,7 +68,10 @@ def trained(cell: str, folder: Path) -> Run:
 def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_and_reach_shows_why(
     tmp_path: Path,
 ) -> None:
-    """The same recipe, data and number of updates. Back through the letters the RNN's gradient halves every few tokens, and the LSTM's does not."""
+    """Recipe, data and number of steps are the same.
+
+    Going back, the RNN's gradient halves every few tokens, the LSTM's does not.
+    """
     text = unseen_examples("remember")[0][0]
     accuracy: dict[str, float] = {}
     half_lives: dict[str, float] = {}
@@ -96,7 +99,7 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
         digits[cell] = norms[0] / sorted(norms)[len(norms) // 2]
 
     assert accuracy["lstm"] >= 0.95
-    assert accuracy["rnn"] <= 0.35  # one in five is right by chance
+    assert accuracy["rnn"] <= 0.35  # one in five is correct by chance
     assert half_lives["rnn"] < 20 < 40 < half_lives["lstm"]
     assert (
         digits["rnn"] < 0.3 < 3 < digits["lstm"]
@@ -104,7 +107,7 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_each_has_a_recipe_whose_examples_can_be_read(name: str) -> None:
+def test_each_exercise_has_a_recipe_with_readable_examples(name: str) -> None:
     recipe = load_recipe(name)
 
     assert (shipped() / "recipes" / f"{name}.toml").exists()

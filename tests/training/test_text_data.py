@@ -15,7 +15,7 @@ from seqshell.training.data.text import Streams, fit_sizes, load_text, read_text
 from seqshell.training.recipes.settings import DataSettings
 
 
-def test_the_last_tenth_validates_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_the_last_tenth_is_for_validation_and_nothing_is_lost(tmp_path: Path) -> None:
     text = "".join(chr(97 + index % 26) for index in range(1_115_394))
     (tmp_path / "input.txt").write_text(text)
 
@@ -35,7 +35,7 @@ def test_a_file_can_be_the_validation_text(tmp_path: Path) -> None:
     assert (data.training, data.validation) == ("a" * 300, "bb")
 
 
-def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path: Path) -> None:
+def test_byte_order_marks_and_carriage_returns_are_removed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
     assert read_text("a.txt", tmp_path)[1] == "one\ntwo\rthree\n"
 
@@ -49,22 +49,20 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path: Path) -> 
         (b"short", "too short: 4 characters for training and 1 for validation; the minimum is 256 and 2"),
     ],
 )
-def test_data_that_cannot_be_trained_on_is_told_with_the_way_out(
-    tmp_path: Path, content: bytes | None, message: str
-) -> None:
+def test_invalid_training_data_is_reported_with_a_hint(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(RecipeError, match=message):
         load_text(DataSettings(text="a.txt", origin="the library"), tmp_path)
 
 
-def test_folders_and_devices_are_no_texts(tmp_path: Path) -> None:
+def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
     for word in (str(tmp_path), "/dev/null"):
         with pytest.raises(RecipeError, match="not a regular file"):
             read_text(word)
 
 
-def test_pythons_own_text_has_no_paragraph_twice() -> None:
+def test_the_python_text_has_no_repeated_paragraphs() -> None:
     name, text, digest = read_text("python:pydoc_data.topics")
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
 
@@ -76,7 +74,7 @@ def test_pythons_own_text_has_no_paragraph_twice() -> None:
 
 
 @given(st.integers(2, 400), st.integers(1, 9), st.integers(1, 20), st.integers(0, 400))
-def test_each_stream_goes_on_in_the_next_piece_and_targets_are_one_ahead(
+def test_each_stream_continues_in_the_next_batch_and_targets_are_one_ahead(
     size: int, batch_size: int, length: int, offset: int
 ) -> None:
     if (size - 1) // batch_size < length:
@@ -94,15 +92,15 @@ def test_each_stream_goes_on_in_the_next_piece_and_targets_are_one_ahead(
     assert len(np.unique(rows)) == rows.size  # no token is read twice
 
 
-def test_pieces_from_the_middle_are_those_of_the_whole() -> None:
+def test_batches_from_the_middle_equal_those_of_the_whole_epoch() -> None:
     streams = Streams(np.arange(100), 3, 4)
-    for (inputs, targets), (again, wanted) in zip(list(streams.batches(7))[5:], streams.batches(7, 5), strict=True):
+    for (inputs, targets), (again, expected) in zip(list(streams.batches(7))[5:], streams.batches(7, 5), strict=True):
         np.testing.assert_array_equal(inputs, again)
-        np.testing.assert_array_equal(targets, wanted)
+        np.testing.assert_array_equal(targets, expected)
 
 
 @given(st.integers(16, 100_000), st.integers(1, 64), st.integers(1, 256))
-def test_sizes_that_fit_are_kept_and_others_shrink_to_four_pieces_a_stream(
+def test_sizes_that_fit_are_kept_and_others_shrink_to_four_batches_per_stream(
     num_tokens: int, batch_size: int, length: int
 ) -> None:
     fitted, short = fit_sizes(num_tokens, batch_size, length)

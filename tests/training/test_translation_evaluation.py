@@ -1,4 +1,4 @@
-"""Metrics of a translation model, held against translating and scoring one sentence at a time with its torch module."""
+"""Metrics of a translation model, compared with translating and scoring one sentence at a time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def module(registry: Registry) -> nn.Module:
         torch.manual_seed(11)
         found: nn.Module = resolve(architecture.model)(config)
         for parameter in found.parameters():
-            parameter.data.mul_(3)  # so that the words differ in their chances
+            parameter.data.mul_(3)  # makes the probabilities of the words differ
     return found.eval()
 
 
@@ -78,7 +78,7 @@ def encoded(model: Model) -> tuple[list[list[int]], list[list[int]]]:
 
 @torch.inference_mode()
 def one_by_one(module: nn.Module, model: Model) -> tuple[float, list[str]]:
-    """Mean nats of the right words, and what the likeliest words are, without any batch or padding."""
+    """Mean nats of the references, and the greedy translations, without batches and padding."""
     nats: list[float] = []
     found = []
     for source, target in zip(*encoded(model), strict=True):
@@ -107,11 +107,11 @@ def evaluated(
     return last
 
 
-def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_metrics_equal_those_of_one_sentence_at_a_time(model: Model, module: nn.Module, registry: Registry) -> None:
     found = evaluated(model, module, registry)
 
     nats, translations = one_by_one(module, model)
-    assert found.answers == (*translations[:4], "")  # a blank source has a blank translation
+    assert found.answers == (*translations[:4], "")  # a blank source has an empty translation
     values = found.values
     assert values["nats"] == pytest.approx(nats, abs=1e-5)
     assert values["perplexity"] == pytest.approx(math.exp(nats), rel=1e-5)
@@ -122,9 +122,7 @@ def test_figures_are_those_of_one_sentence_at_a_time(model: Model, module: nn.Mo
     assert values["tokens_per_second"] > values["sentences_per_second"] > 0
 
 
-def test_progress_counts_the_sentences_and_ends_with_the_loss(
-    model: Model, module: nn.Module, registry: Registry
-) -> None:
+def test_progress_counts_sentences_and_ends_with_the_loss(model: Model, module: nn.Module, registry: Registry) -> None:
     steps = [
         event
         for event in evaluate_pairs(model, module, PAIRS, registry, TranslationOptions())
@@ -135,7 +133,7 @@ def test_progress_counts_the_sentences_and_ends_with_the_loss(
     assert steps[-2].text.endswith("sentences/s")
 
 
-def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(
+def test_unreadable_sentences_lower_bleu_and_are_not_in_the_loss(
     model: Model, module: nn.Module, registry: Registry
 ) -> None:
     more = replace(PAIRS, sources=(*SOURCES, "собака бежит"), targets=(*TARGETS, "ein hund läuft"))
@@ -148,9 +146,7 @@ def test_sentences_that_cannot_be_read_count_against_bleu_and_not_in_the_loss(
     assert found.values["data"]["items"] == 6
 
 
-def test_one_file_has_one_name_and_the_language_that_is_told(
-    model: Model, module: nn.Module, registry: Registry
-) -> None:
+def test_one_file_has_one_name_and_the_requested_language(model: Model, module: nn.Module, registry: Registry) -> None:
     one = replace(PAIRS, names=("pairs.tsv",), digests=("3" * 64,))
 
     values = evaluated(model, module, registry, one, TranslationOptions(language="de")).values
@@ -160,7 +156,7 @@ def test_one_file_has_one_name_and_the_language_that_is_told(
     assert "tok:moses-en" in evaluated(model, module, registry, one).values["signature"]["bleu_lc_tok"]
 
 
-def test_padding_changes_nothing_in_the_loss(model: Model, module: nn.Module) -> None:
+def test_padding_does_not_change_the_loss(model: Model, module: nn.Module) -> None:
     sources, targets = encoded(model)
     together = teacher_forced(module, sources, targets)
 
@@ -171,7 +167,7 @@ def test_padding_changes_nothing_in_the_loss(model: Model, module: nn.Module) ->
     assert math.isnan(teacher_forced(module, [], []))
 
 
-def test_the_search_is_the_checkpoints_unless_something_else_is_wished(model: Model, registry: Registry) -> None:
+def test_decoding_settings_are_the_checkpoints_unless_options_change_them(model: Model, registry: Registry) -> None:
     search = find_search(model, registry, TranslationOptions())
     assert (search.strategy.name, search.samplers, search.max_tokens) == ("greedy", (), 7)
 
@@ -195,8 +191,8 @@ def test_the_search_is_the_checkpoints_unless_something_else_is_wished(model: Mo
         find_search(replace(model, header={"defaults": {"strategy": "gone"}}), registry, TranslationOptions())
 
 
-def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at_most(registry: Registry) -> None:
-    """A decoder that writes UNK wherever it may, and an EOS after three; it looks at the tokens of the source one after the other."""
+def test_unk_may_be_generated_and_is_replaced_by_the_source_word_with_most_attention(registry: Registry) -> None:
+    """A decoder that generates UNK if allowed, and EOS after three; it attends to the source tokens in order."""
 
     class Looking(NamedTuple):
         place: NDArray[np.int64]
@@ -219,16 +215,16 @@ def test_an_unknown_word_may_be_drawn_and_gives_way_to_the_source_word_looked_at
     module = constant_module()
     pairs = Pairs(("a.tsv",), ("1" * 64,), ("Anna sees Bob", "Bob sees Anna"), ("so so so", "not not not"))
 
-    told = {
+    output = {
         settings: evaluated(model, module, registry, pairs, TranslationOptions(settings=settings)).answers
         for settings in ((), (("unk", "on"),), (("unk", "on"), ("replace_unk", "off")))
     }
 
-    assert list(told.values()) == [("so so so",) * 2, pairs.sources, ("<unk> <unk> <unk>",) * 2]
+    assert list(output.values()) == [("so so so",) * 2, pairs.sources, ("<unk> <unk> <unk>",) * 2]
 
 
 def constant_module() -> nn.Module:
-    """A Seq2Seq that finds all of six words equally likely."""
+    """A Seq2Seq for which all six words are equally likely."""
 
     class Constant(nn.Module):
         def __init__(self) -> None:
@@ -244,7 +240,7 @@ def constant_module() -> nn.Module:
     return Constant()
 
 
-def test_a_sampled_translation_is_the_seeds(model: Model, module: nn.Module, registry: Registry) -> None:
+def test_sampled_translations_depend_on_the_seed(model: Model, module: nn.Module, registry: Registry) -> None:
     drawn = [
         evaluated(model, module, registry, options=TranslationOptions("sample", seed=seed)).answers
         for seed in (1, 1, 2)
@@ -253,7 +249,7 @@ def test_a_sampled_translation_is_the_seeds(model: Model, module: nn.Module, reg
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_text_of_an_answer_ends_before_eos_and_is_one_line(model: Model) -> None:
+def test_the_text_of_a_translation_ends_before_eos_and_is_one_line(model: Model) -> None:
     ids = model.tokenizer.encode("die katze sieht")
 
     assert text_of(model.tokenizer, ids) == "die katze sieht"
@@ -261,36 +257,38 @@ def test_text_of_an_answer_ends_before_eos_and_is_one_line(model: Model) -> None
     assert text_of(model.tokenizer, [EOS]) == ""
 
 
-def test_exact_match_forgives_spaces_alone() -> None:
+def test_exact_match_ignores_only_spaces() -> None:
     values = text_metrics(["a b", "c", "d", "e"], ["x  y", "z ", "Z", ""], ["x y", "z", "z", "q"], "en")
 
     assert values["exact_match"] == 0.5
     assert values["by_length"] == [{"words": [1, 4], "items": 4, "bleu": values["bleu"]}]
 
 
-def test_tables_show_every_figure_and_a_bar_for_each_length(tmp_path: Path) -> None:
+def test_tables_show_all_metrics_and_a_bar_for_each_length(tmp_path: Path) -> None:
     values = text_metrics(
         ["a b c d", "a b c d e", "w " * 31], ["k l m n", "a b c x y", ""], ["k l m n", "a b c d e", "w"], "en"
     )
-    told = {**values, "model": "tiny", "nats": 2.0, "perplexity": math.exp(2)}
+    output = {**values, "model": "tiny", "nats": 2.0, "perplexity": math.exp(2)}
 
-    metrics, lengths = metrics_table(told), lengths_table(told)
+    metrics, lengths = metrics_table(output), lengths_table(output)
 
     assert [row[0] for row in metrics.rows] == ["BLEU", "chrF", "BLEU, lowercased Moses tokens", "exact", "perplexity"]
     assert metrics.rows[0][1:] == (f"{values['bleu']:.2f}", values["signature"]["bleu"])
     assert [row[1] for row in metrics.rows[3:]] == ["33.33 %", "7.389"]
-    assert [row[0] for row in metrics_table({key: told[key] for key in ("nats", "perplexity")}).rows] == ["perplexity"]
+    assert [row[0] for row in metrics_table({key: output[key] for key in ("nats", "perplexity")}).rows] == [
+        "perplexity"
+    ]
     assert [row[:2] for row in lengths.rows] == [("1-4", 1), ("5-9", 1), ("30+", 1)]
     bars = [len(row[3]) for row in lengths.rows]
     assert bars[0] == 30
     assert bars[1] == round(30 * values["by_length"][1]["bleu"] / 100)
     assert bars[2] == 0
 
-    write_png(told, tmp_path / "bars.png")
+    write_png(output, tmp_path / "bars.png")
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_missing_library_is_said_before_the_work(
+def test_a_missing_library_is_reported_before_the_work(
     model: Model, module: nn.Module, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:

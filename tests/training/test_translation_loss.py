@@ -1,4 +1,4 @@
-"""The loss of sentence pairs: padding counts nowhere, and label smoothing is the mixture that it is meant to be."""
+"""The loss of sentence pairs: padding is ignored, and label smoothing is a mixture with the uniform distribution."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def module(request):
 
 
 def pair(padding=0):
-    """source, lengths, inputs and targets, every one with so much padding."""
+    """source, lengths, inputs and targets with this much padding."""
     right = [PAD] * padding
     rows = ([[*SOURCE[0], *right]], [len(SOURCE[0])], [[BOS, *WORDS, *right]], [[*WORDS, EOS, *right]])
     return [torch.tensor(row) for row in rows]
 
 
 @torch.inference_mode()
-def test_padding_counts_neither_in_the_nats_nor_in_the_number(module):
+def test_padding_is_neither_in_the_nats_nor_in_the_count(module):
     plain, number = pair_loss(module, *pair())
     padded, same = pair_loss(module, *pair(7))
 
@@ -47,7 +47,7 @@ def test_padding_counts_neither_in_the_nats_nor_in_the_number(module):
 
 @torch.inference_mode()
 def test_smoothed_loss_is_a_mixture_with_the_mean_over_the_vocabulary(module):
-    """Szegedy et al. 2016, section 7, with 0.1 of the probability for all tokens alike."""
+    """Szegedy et al. 2016, section 7, with 0.1 of the probability spread over all tokens."""
     smoothed, _ = pair_loss(module, *pair(2), label_smoothing=0.1)
 
     source, lengths, inputs, targets = pair()

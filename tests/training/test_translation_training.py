@@ -1,4 +1,4 @@
-"""Training on pairs of sentences: what is learnt from, in which batches, with which loss, and that a model comes of it."""
+"""Training on sentence pairs: the data, batches and loss, and a trained model."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_pairs_without_text_on_one_side_are_left_out(tmp_path):
     assert len(sentences.training) + len(sentences.validation) == len(PAIRS)
 
 
-def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
+def test_both_sides_share_one_tokenizer_unless_there_are_two(tmp_path):
     joint = prepared(tmp_path)
     assert joint.source_tokenizer is joint.tokenizer
     assert {" deux", " two"} <= set(joint.tokenizer.tokens)
@@ -119,7 +119,7 @@ def test_one_tokenizer_serves_both_sides_unless_there_are_two(tmp_path):
         ({"architecture": "lstm"}, "lstm is an architecture for generate"),
     ],
 )
-def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
+def test_invalid_recipes_are_reported(tmp_path, change, message):
     tables = recipe(tmp_path).tables() | change
     with pytest.raises(RecipeError, match=message):
         prepare(recipe_from(tables, name="wrong", folder=tmp_path), load_registry())
@@ -128,7 +128,7 @@ def test_a_recipe_that_cannot_be_followed_is_told(tmp_path, change, message):
 # Batches
 
 
-def test_every_pair_is_in_one_batch_and_batches_hold_no_more_than_their_tokens():
+def test_each_pair_is_in_one_batch_and_batches_respect_their_token_limit():
     draws = np.random.default_rng(0)
     targets = [[4] * int(length) for length in draws.integers(1, 30, 200)]
     batches = group(targets, targets, sentences=0, tokens=100, draws=draws)
@@ -138,7 +138,7 @@ def test_every_pair_is_in_one_batch_and_batches_hold_no_more_than_their_tokens()
     assert sum(len(batch) * max(len(targets[row]) for row in batch) for batch in batches) < 1.1 * sum(map(len, targets))
 
 
-def test_batches_of_sentences_hold_so_many():
+def test_batches_have_the_requested_number_of_sentences():
     targets = [[4]] * 10
 
     assert sorted(map(len, group(targets, targets, sentences=4, tokens=0, draws=np.random.default_rng(0)))) == [2, 4, 4]
@@ -150,7 +150,7 @@ def test_a_pair_longer_than_a_batch_is_a_batch_of_its_own():
     assert sorted(map(len, group(targets, targets, sentences=0, tokens=10, draws=np.random.default_rng(0)))) == [1, 2]
 
 
-def test_the_target_begins_with_bos_and_is_wanted_up_to_eos():
+def test_inputs_start_with_bos_and_targets_end_with_eos():
     source, lengths, inputs, targets = pair_arrays([[7, 8], [9]], [[5], [6, 4]])
 
     assert source.tolist() == [[7, 8, 2], [9, 2, 0]]
@@ -159,7 +159,7 @@ def test_the_target_begins_with_bos_and_is_wanted_up_to_eos():
     assert targets.tolist() == [[5, 2, 0], [6, 4, 2]]
 
 
-def test_words_are_split_anew_in_every_epoch_and_the_text_stays():
+def test_words_are_split_differently_in_each_epoch_and_keep_their_text():
     text = "the cat sat on the mat with the other cats"
     tokenizer = BPETokenizer.train([text] * 4, specials=True, vocab_size=60)
     resplit = Resplit(tokenizer, [text], 0.3, seed=0)
@@ -171,7 +171,7 @@ def test_words_are_split_anew_in_every_epoch_and_the_text_stays():
     assert next(Resplit(tokenizer, [text], 0.0, seed=0).sentences(np.random.default_rng(3))) == tokenizer.encode(text)
 
 
-def test_some_sources_are_read_as_people_type_them(tmp_path):
+def test_some_sources_are_lowercased_without_final_punctuation(tmp_path):
     pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()]
 
     def texts(share):
@@ -193,7 +193,7 @@ def test_some_sources_are_read_as_people_type_them(tmp_path):
 # The loss
 
 
-def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
+def test_the_loss_is_the_mean_without_padding(tmp_path):
     objective, module = prepared(tmp_path).objective, prepared(tmp_path).new_module().eval()
     short, long = ([4, 5], [6]), ([5, 6, 7, 8], [7, 8, 9])
     alone = [
@@ -205,13 +205,13 @@ def test_the_loss_is_the_mean_over_what_is_not_padding(tmp_path):
     assert together.item() == pytest.approx(sum(nats.item() for nats, _ in alone) / 6, abs=1e-6)
 
 
-def test_label_smoothing_wants_a_share_for_every_token(tmp_path):
+def test_label_smoothing_spreads_a_share_over_all_tokens(tmp_path):
     module = prepared(tmp_path).new_module().eval()
     batch = [torch.from_numpy(part) for part in pair_arrays([[4]], [[6]])]
     logits = module(batch[2], module.encode(*batch[:2]))[0][0].log_softmax(-1)
-    wanted = -sum(0.9 * logits[place, token] + 0.1 * logits[place].mean() for place, token in enumerate((6, 2)))
+    expected = -sum(0.9 * logits[place, token] + 0.1 * logits[place].mean() for place, token in enumerate((6, 2)))
 
-    assert pair_loss(module, *batch, label_smoothing=0.1)[0].item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert pair_loss(module, *batch, label_smoothing=0.1)[0].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_label_smoothing_wants_a_share_for_every_token(tmp_path):
         ("inverse_sigmoid", 3.0, [3 / 4, 3 / (3 + math.exp(2 / 3)), 0.5]),
     ],
 )
-def test_the_chance_of_the_right_token_falls_by_its_schedule(schedule, decay, expected):
+def test_the_teacher_forcing_probability_follows_its_schedule(schedule, decay, expected):
     settings = TrainingSettings(
         teacher_forcing_schedule=schedule, teacher_forcing_decay=decay, teacher_forcing_least=0.5
     )
@@ -231,7 +231,7 @@ def test_the_chance_of_the_right_token_falls_by_its_schedule(schedule, decay, ex
     assert [teacher_forcing(settings, step) for step in (0, 2, 50)] == pytest.approx(expected)
 
 
-def test_a_decoder_that_is_never_forced_reads_its_own_tokens(tmp_path):
+def test_a_decoder_without_teacher_forcing_reads_its_own_tokens(tmp_path):
     module = prepared(tmp_path).new_module().eval()
     source, lengths, inputs, _ = (torch.from_numpy(part) for part in pair_arrays([[4, 5]], [[6, 7, 8]]))
     state = module.encode(source, lengths)
@@ -243,11 +243,11 @@ def test_a_decoder_that_is_never_forced_reads_its_own_tokens(tmp_path):
     assert torch.allclose(forced_logits(module, inputs, state, 1.0), module(inputs, state)[0])
 
 
-def test_each_token_is_forced_with_its_chance_and_a_batch_as_a_whole():
+def test_teacher_forcing_is_drawn_per_token_or_per_batch():
     read: list[torch.Tensor] = []
 
     class Remembering(torch.nn.Module):
-        """Wants token 3 whatever it reads."""
+        """Predicts token 3 for any input."""
 
         def forward(self, tokens, state):
             read.append(tokens)
@@ -264,7 +264,7 @@ def test_each_token_is_forced_with_its_chance_and_a_batch_as_a_whole():
     for _ in range(200):
         read.clear()
         forced_logits(Remembering(), inputs[:2], (), 0.7, by_batch=True)
-        kinds.append(len(read) == 1)  # a forced batch is one call
+        kinds.append(len(read) == 1)  # a teacher-forced batch is one call
         assert len(set(torch.cat(read, 1)[:, 1:].flatten().tolist())) == 1
     assert sum(kinds) / 200 == pytest.approx(0.7, abs=0.1)
 
@@ -274,7 +274,7 @@ def test_each_token_is_forced_with_its_chance_and_a_batch_as_a_whole():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"teacher_forcing": 0.5}, {"ema": 0.9, "average_checkpoints": 2}])
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
+def test_an_interrupted_training_resumes_bit_for_bit(tmp_path, settings):
     whole = finished(Run(prepared(tmp_path, **settings), tmp_path / "whole"))
     run = Run(prepared(tmp_path, **settings), tmp_path / "parts")
     for number, _ in enumerate(run.epochs()):
@@ -291,7 +291,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, settings):
     assert len(again.last_weights) == settings.get("average_checkpoints", 0)
 
 
-def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_their_defaults(tmp_path):
+def test_a_run_resumes_if_settings_missing_in_its_file_have_their_defaults(tmp_path):
     path = tmp_path / "resume.safetensors"
     older = recipe(tmp_path).tables()
     del older["training"]["plain_sources"], older["data"]["columns"]
@@ -301,7 +301,7 @@ def test_a_run_that_an_older_recipe_began_goes_on_where_new_settings_are_at_thei
         check_same_recipe(older, recipe(tmp_path, plain_sources=0.5).tables(), path)
 
 
-def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
+def test_an_epoch_has_num_batches_batches(tmp_path):
     tables = recipe(tmp_path, subword_dropout=0.5, batch_tokens=40).tables() | {
         "tokenizer": {"name": "bpe", "vocab_size": 60}
     }
@@ -316,7 +316,7 @@ def test_an_epoch_has_as_many_updates_as_are_counted_on(tmp_path):
     assert len(list(objective.batches(0))) == objective.num_batches > whole.objective.num_batches
 
 
-def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
+def test_the_average_of_the_last_epochs_is_kept_if_it_is_better(tmp_path):
     run = finished(Run(prepared(tmp_path, average_checkpoints=3, ema=0), tmp_path / "run"))
     name = "attended.weight"
     mean = torch.stack([weights[name] for weights in run.last_weights]).mean(0)
@@ -331,7 +331,7 @@ def test_the_average_of_the_last_epochs_is_kept_when_it_is_better(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["seq2seq", "attention_seq2seq"])
-def test_a_model_that_was_trained_translates(tmp_path, architecture):
+def test_a_trained_model_translates(tmp_path, architecture):
     tables = recipe(tmp_path, epochs=30, ema=0).tables() | {"architecture": architecture}
     (tmp_path / "validation.tsv").write_text("deux et un\ttwo and one\n")
     tables["data"]["validation"] = str(tmp_path / "validation.tsv")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seqshell.training.evaluation_result import Evaluation
     from seqshell.training.task_evaluation import TaskEvaluation
 
-FLAGS = {"settings": "--set"}  # of the evaluation options whose flag is not their name
+FLAGS = {"settings": "--set"}  # options whose flag differs from their name
 
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:

@@ -124,7 +124,7 @@ class TrainingSettings:
     )
     warmup_steps: int = setting(100, low=0, high=1_000_000, help="steps over which the learning rate rises from zero")
     schedule: str = setting(
-        "cosine", choices=("constant", "cosine", "plateau"), help="the learning rate after the warm-up"
+        "cosine", choices=("constant", "cosine", "plateau"), help="how the learning rate changes after the warm-up"
     )
     final_fraction: float = setting(0.02, low=0, high=1, help="cosine: share of the learning rate left at the end")
     plateau_factor: float = setting(0.5, low=0, high=1, help="plateau: factor for the learning rate")
