@@ -24,26 +24,26 @@ OPTIONS = re.compile(
 )  # of a usage, and that a text may be a file; /help COMMAND tells them
 JOINT = "\0"  # stands for a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
-BEGINNING = "A line goes to the model; an empty line lets it go on."
-END = "/help COMMAND tells more, /help keys the keys"
+BEGINNING = "A line goes to the model; an empty line continues."
+END = "/help COMMAND explains a command, /help keys lists the keys"
 KEYS = """\
-Enter              send; on an empty line: go on
-Alt-Enter, Ctrl-O  a new line
+Enter              send the line; if empty, continue
+Alt-Enter, Ctrl-O  start a new line
 Tab                complete commands, values, names, files
-Right, End         take the grey suggestion
-Alt-F              one word of it
-Up, Down, Ctrl-R   earlier lines
+Right, End         accept the grey suggestion
+Alt-F              accept one word of it
+Up, Down, Ctrl-R   recall earlier lines
 Ctrl-C             stop at the next token; clear the line
-Ctrl-D             leave, on an empty line
+Ctrl-D             quit, on an empty line
 Ctrl-L             clear the screen, not the state
-Ctrl-X Ctrl-E      write the line in $EDITOR
-Alt-G              go on
+Ctrl-X Ctrl-E      edit the line in $EDITOR
+Alt-G              continue the answer
 Alt-R              regenerate the last answer
 Alt-U              undo
-Alt-Left, -Right   the previous, the next candidate
-F1                 help
-F3                 several lines: then Alt-Enter sends
-F4                 vi or emacs keys"""
+Alt-Left, -Right   previous, next candidate
+F1                 show /help
+F3                 multi-line mode: Alt-Enter sends
+F4                 switch between vi and emacs keys"""
 
 
 @dataclass(frozen=True)
