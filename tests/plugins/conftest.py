@@ -151,6 +151,35 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
     return make
 
 
+@pytest.fixture
+def write_plugin(tmp_path: Path) -> Callable[..., str]:
+    """`write_plugin(text, change)` writes wrong.py and returns its path. change: part of the text, its replacement."""
+
+    def write(text: str, change: tuple[str, str] | None = None) -> str:
+        path = tmp_path / "wrong.py"
+        assert change is None or change[0] in text
+        path.write_text(text if change is None else text.replace(*change), "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def failed_rules(capsys: pytest.CaptureFixture[str]) -> Callable[[str], dict[str, tuple[str, str]]]:
+    """`failed_rules(plugin)` runs `plugins check`. Returns the failed rules: name -> (seen, case)."""
+    from seqshell.cli.plugins_check import check_command
+
+    def check(plugin: str) -> dict[str, tuple[str, str]]:
+        code = check_command(plugin, (), as_json=True)
+        result = json.loads(capsys.readouterr().out)
+        rules = [rule for offer in result["offers"] for rule in offer["rules"] if not rule["passed"]]
+        assert result["failed"] == len(rules)
+        assert code == bool(rules)
+        return {rule["rule"]: (rule["seen"], rule["case"]) for rule in rules}
+
+    return check
+
+
 def _install(venv: Path, wheels: list[Path]) -> None:
     _succeed(sys.executable, "-m", "venv", "--without-pip", venv)
     options = ["--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check", "--quiet"]

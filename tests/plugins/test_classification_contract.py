@@ -1,4 +1,4 @@
-"""The contract of classifiers: held with other settings than the small ones too, and its checks see what breaks it."""
+"""The classifiers pass the checks of seqshell.testing with many settings, and the checks find faults."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else i
     ],
 )
 @pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
-def test_classifiers_keep_it_with_other_settings_too(name, settings):
+def test_classifiers_pass_with_other_settings(name, settings):
     config = {"embed_size": 6, "hidden_size": 8, "num_layers": 2} | settings
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
@@ -41,7 +41,7 @@ class Config:
 
 
 class Sum(nn.Module):
-    """A sound causal classifier, which knows nothing of padding, unless its config asks for a fault."""
+    """A valid causal classifier that ignores padding, unless its config asks for a fault."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Sum(nn.Module):
 
 
 class WholeSum(Sum):
-    """The same of whole texts."""
+    """The same for whole texts."""
 
     def initial_state(self, batch_size: int = 1) -> Any:
         return ()
@@ -74,7 +74,7 @@ class WholeSum(Sum):
 
 
 class WholeSumDecoder:
-    """WholeSum as a careless author would write it: padding is read."""
+    """WholeSum with a fault: it reads padding."""
 
     def __init__(self, config: Config, weights: Any) -> None:
         self.weights = weights
@@ -114,7 +114,7 @@ class WholeSumDecoder:
         ),
     ],
 )
-def test_a_classifier_with_a_fault_is_told_by_the_rule_it_breaks(model, fault, line):
+def test_each_fault_of_a_classifier_fails_the_rule_it_breaks(model, fault, line):
     stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=model, causal=model is Sum)
     lines = failed(check_architecture(stranger, {"fault": fault}))
     assert any(seen.startswith(line) for seen in lines) if fault else lines == []

@@ -1,4 +1,4 @@
-"""The contract, held by every registered architecture and sampler; and that its checks see what breaks it."""
+"""Every registered architecture and sampler passes the checks of seqshell.testing, and the checks find faults."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -18,7 +18,7 @@ REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else i
 
 
 @pytest.mark.parametrize("name", REGISTRY.architectures)
-def test_every_architecture_keeps_the_contract(name):
+def test_every_architecture_passes_all_checks(name):
     assert failed(check_architecture(REGISTRY.architectures[name])) == []
 
 
@@ -35,7 +35,7 @@ def test_every_architecture_keeps_the_contract(name):
     ],
 )
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
-def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
+def test_recurrent_models_pass_with_other_settings(name, settings):
     config = {"embed_size": 12, "hidden_size": 12, "num_layers": 2} | settings
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
@@ -52,14 +52,14 @@ def test_recurrent_models_keep_it_with_other_settings_too(name, settings):
         ("gru_cell", {"num_layers": 2, "reset": "before"}),
     ],
 )
-def test_cells_written_out_keep_it_with_other_settings_too(name, settings):
+def test_cells_written_out_pass_with_other_settings(name, settings):
     assert (
         failed(check_architecture(REGISTRY.architectures[name], {"embed_size": 8, "hidden_size": 12} | settings)) == []
     )
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "sigmoid"])
-def test_simple_recurrent_networks_keep_it_with_every_nonlinearity(nonlinearity):
+def test_simple_recurrent_networks_pass_with_every_nonlinearity(nonlinearity):
     config = {"embed_size": 8, "hidden_size": 16, "nonlinearity": nonlinearity}
     assert failed(check_architecture(REGISTRY.architectures["rnn"], config)) == []
 
@@ -77,7 +77,7 @@ def test_simple_recurrent_networks_keep_it_with_every_nonlinearity(nonlinearity)
         ("attention_seq2seq", {"tied": True, "shared_embedding": True, "source_vocab_size": 11}),
     ],
 )
-def test_translation_models_keep_it_with_other_settings_too(name, settings):
+def test_translation_models_pass_with_other_settings(name, settings):
     config = {"embed_size": 8, "encoder_size": 8, "hidden_size": 12, "num_layers": 2} | settings
     assert failed(check_architecture(REGISTRY.architectures[name], config)) == []
 
@@ -93,12 +93,12 @@ def test_translation_models_keep_it_with_other_settings_too(name, settings):
         {"window": 5, "segment": 1, "cell": "rnn"},
     ],
 )
-def test_forecasters_keep_it_with_other_settings_too(settings):
+def test_forecasters_pass_with_other_settings(settings):
     assert failed(check_architecture(REGISTRY.architectures["forecaster"], {"hidden_size": 12} | settings)) == []
 
 
 @pytest.mark.parametrize("name", REGISTRY.samplers)
-def test_every_sampler_keeps_the_contract(name):
+def test_every_sampler_passes_all_checks(name):
     assert failed(check_sampler(REGISTRY.samplers[name])) == []
 
 
@@ -109,7 +109,7 @@ class Config:
 
 
 class Elman(nn.Module):
-    """A sound model, unless its config asks for a fault."""
+    """A valid model, unless its config asks for a fault."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class Elman(nn.Module):
 
 
 class ElmanDecoder:
-    """The same without the recurrent bias, as a careless author would write it."""
+    """The same, but without the recurrent bias."""
 
     def __init__(self, config: Config, weights: Any) -> None:
         self.weights = weights
@@ -168,7 +168,7 @@ def elman(decoder=None):
     return Architecture("elman", Task.GENERATE, config=Config, model=Elman, decoder=decoder)
 
 
-def test_a_sound_stranger_passes():
+def test_a_valid_third_party_model_passes():
     assert failed(check_architecture(elman())) == []
 
 
@@ -188,17 +188,17 @@ def test_a_sound_stranger_passes():
         ),
     ],
 )
-def test_a_fault_is_found_and_told_by_the_rule_it_breaks(fault, rule):
+def test_each_fault_fails_the_rule_it_breaks(fault, rule):
     assert any(rule in line for line in failed(check_architecture(elman(), {"fault": fault})))
 
 
-def test_a_decoder_that_is_not_its_module_is_found():
+def test_a_decoder_that_differs_from_its_module_is_found():
     lines = failed(check_architecture(elman(decoder=ElmanDecoder)))
     assert len(lines) == 1
     assert lines[0].startswith("decoder: its outputs equal the module's within 0.0001: reading 1 rows: outputs: ")
 
 
-def test_a_model_that_cannot_be_built_is_one_failed_check():
+def test_a_model_that_cannot_be_built_fails_one_check():
     broken = Architecture("broken", Task.GENERATE, config=Config, model="seqshell_recurrent.language_models:Missing")
     (line,) = failed(check_architecture(broken))
     assert "Missing" in line
@@ -219,7 +219,7 @@ class PairState(NamedTuple):
 
 
 class MeanSeq2Seq(nn.Module):
-    """A sound translation model that attends to all tokens alike, unless its config asks for a fault."""
+    """A valid translation model with equal attention to all tokens, unless its config asks for a fault."""
 
     def __init__(self, config: PairConfig) -> None:
         super().__init__()
@@ -265,7 +265,8 @@ class MeanSeq2Seq(nn.Module):
         ("reads padding", "module: padding the target changes neither earlier logits nor the loss: loss: "),
         (
             "attends twice",
-            "module: the leaf named attention, if any, is [B, S], sums to 1 and is 0 at padding: step 0: the sums of attention",
+            "module: the leaf named attention, if any, is [B, S], sums to 1 and is 0 at padding: "
+            "step 0: the sums of attention",
         ),
         (
             "copies the source",
@@ -277,13 +278,13 @@ class MeanSeq2Seq(nn.Module):
         ),
     ],
 )
-def test_a_translation_model_with_a_fault_is_told_by_the_rule_it_breaks(fault, line):
+def test_each_fault_of_a_translation_model_fails_the_rule_it_breaks(fault, line):
     stranger = Architecture("mean", Task.TRANSLATE, config=PairConfig, model=MeanSeq2Seq)
     lines = failed(check_architecture(stranger, {"fault": fault}))
     assert any(seen.startswith(line) for seen in lines) if fault else lines == []
 
 
-def test_a_beam_of_one_that_is_not_greedy_is_found(monkeypatch):
+def test_a_beam_of_one_that_differs_from_greedy_is_found(monkeypatch):
     monkeypatch.setattr(Greedy, "search", Sample().search)
     assert any(
         "a beam of width 1 equals greedy decoding: row 0: " in line for line in failed(check_architecture(elman()))
@@ -292,7 +293,7 @@ def test_a_beam_of_one_that_is_not_greedy_is_found(monkeypatch):
 
 @dataclass(frozen=True)
 class TopA:
-    """Bad-tempered top-a sampling."""
+    """Top-a sampling with an optional fault."""
 
     name: ClassVar[str] = "top_a"
     a: float = setting(0.2, low=0, high=1, neutral=0)
@@ -323,11 +324,12 @@ class TopA:
         ("writes", "by default: it does not modify its input: its input became"),
         (
             "revives",
-            "by default: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: an excluded token (-inf) became possible",
+            "by default: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: "
+            "an excluded token (-inf) became possible",
         ),
     ],
 )
-def test_a_sampler_with_a_fault_is_told_by_the_rule_it_breaks(monkeypatch, fault, line):
+def test_each_fault_of_a_sampler_fails_the_rule_it_breaks(monkeypatch, fault, line):
     assert failed(check_sampler(TopA)) == []
     monkeypatch.setattr(TopA, "fault", fault)
     assert any(seen.startswith(line) for seen in failed(check_sampler(TopA)))

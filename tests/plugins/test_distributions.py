@@ -66,7 +66,7 @@ def own_tests(installed):
 
 @pytest.fixture(scope="module")
 def used(installed):
-    """For each package the results of making its model, of a session, and of the saved session restored in a new process."""
+    """For each package: the results of making its model, of a session, and of that session restored."""
     steps = []
     for project in PROJECTS:
         first, second = lines_of(project)

@@ -1,4 +1,4 @@
-"""The built-in samplers do what their papers say, change nothing at their neutral value, and always leave a token."""
+"""The built-in samplers match their papers, change nothing at their neutral values, and always leave a token."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def kept(logits) -> set[int]:
 
 @some.composite
 def any_sampler(draw):
-    """A sampler of any kind at settings from the whole of their ranges."""
+    """Any sampler, with settings from their whole ranges."""
     kind = draw(some.sampled_from(list(SAMPLERS.values())))
     values = {}
     for item in settings_of(kind):
@@ -81,8 +81,8 @@ def any_sampler(draw):
 
 
 @given(any_sampler(), rows, some.data())
-def test_at_least_one_token_survives_whatever_came_before_and_none_comes_back(sampler, logits, data):
-    """Also: no NaN, no +inf, the shape, and the given array is not written to."""
+def test_at_least_one_token_remains_and_no_removed_token_returns(sampler, logits, data):
+    """Also: no NaN, no +inf, the same shape, and the given array is not modified."""
     tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=20))
     memory = data.draw(some.floats(-50, 50)) if isinstance(sampler, Mirostat) and data.draw(some.booleans()) else None
     before = logits.copy()
@@ -109,7 +109,7 @@ def test_a_sampler_at_its_neutral_value_changes_nothing(name, logits, tokens):
 
 
 @pytest.mark.parametrize("kind", SAMPLERS.values(), ids=list(SAMPLERS))
-def test_every_setting_has_a_help_and_every_number_a_range(kind):
+def test_every_setting_has_a_help_text_and_every_number_a_range(kind):
     for item in settings_of(kind):
         assert item.help
         assert item.kind is str or item.low is not None
@@ -129,7 +129,7 @@ def test_temperature_raises_probabilities_to_one_over_t(logits, t):
 
 
 @given(halves)
-def test_temperature_0_is_greedy_and_small_ones_come_near_it(logits):
+def test_temperature_0_is_greedy_and_small_temperatures_are_close_to_it(logits):
     assert kept(Temperature(0)(logits, NOWHERE)) == {int(logits.argmax())}
     for t in (1e-7, 1e-300, 5e-324):
         best = {token for token, value in enumerate(logits) if value == logits.max()}
@@ -144,7 +144,7 @@ def test_top_k_keeps_the_k_largest_and_ties_at_the_border(logits, k):
 
 
 def nucleus(logits, p):
-    """The definition: the likeliest one after the other until they hold p, and what is as likely as the last one."""
+    """The definition: the most likely tokens until their sum is p, and those as likely as the last one."""
     chances = probs(logits)
     together, border = 0.0, 0.0
     for chance in sorted(chances, reverse=True):
@@ -155,19 +155,19 @@ def nucleus(logits, p):
 
 
 @given(halves, some.floats(0, 1))
-def test_top_p_keeps_the_smallest_set_of_the_likeliest_that_holds_p(logits, p):
+def test_top_p_keeps_the_smallest_set_of_most_likely_tokens_with_probability_p(logits, p):
     found = kept(TopP(p)(logits, NOWHERE))
     assert found in (nucleus(logits, p - 1e-12), nucleus(logits, p + 1e-12))  # sums of floats in another order
     assert kept(TopP(0)(logits, NOWHERE)) == {token for token, value in enumerate(logits) if value == logits.max()}
 
 
-def test_top_p_by_hand():
+def test_top_p_matches_a_calculation_by_hand():
     logits = np.log([0.1, 0.4, 0.3, 0.2])
     assert [kept(TopP(p)(logits, NOWHERE)) for p in (0.3, 0.6, 0.85, 0.95)] == [{1}, {1, 2}, {1, 2, 3}, {0, 1, 2, 3}]
 
 
 @given(halves, some.floats(0.001, 1))
-def test_min_p_keeps_what_is_at_least_p_times_as_likely_as_the_best(logits, p):
+def test_min_p_keeps_tokens_at_least_p_times_as_likely_as_the_best(logits, p):
     chances = probs(logits)
     found = kept(MinP(p)(logits, NOWHERE))
     surely = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 + 1e-9)}
@@ -176,7 +176,7 @@ def test_min_p_keeps_what_is_at_least_p_times_as_likely_as_the_best(logits, p):
 
 
 def typical(logits, p, slack):
-    """The definition: nearest to the entropy first, until they hold p, and what is as near as the last one."""
+    """The definition: the tokens nearest to the entropy until their sum is p, and those as near as the last one."""
     chances = probs(logits)
     entropy = -sum(chance * math.log(chance) for chance in chances)
     away = [abs(-math.log(chance) - entropy) for chance in chances]
@@ -194,8 +194,8 @@ def test_typical_p_keeps_the_surprisals_nearest_to_the_entropy(logits, p):
     assert typical(logits, p - 1e-9, -1e-9) <= found <= typical(logits, p + 1e-9, 1e-9)
 
 
-def test_typical_p_may_drop_the_likeliest_token():
-    """H = 1.51: the surprisals 1.61 of the four come first, 0.69... of the best is farther away."""
+def test_typical_p_may_remove_the_most_likely_token():
+    """H = 1.51: the surprisal of the other four, 1.61, is nearer to it than that of the best, 0.69."""
     logits = np.log([0.4, 0.15, 0.15, 0.15, 0.15])
     assert kept(TypicalP(0.5)(logits, NOWHERE)) == {1, 2, 3, 4}
     assert kept(TypicalP(0.7)(logits, NOWHERE)) == {0, 1, 2, 3, 4}
@@ -223,7 +223,7 @@ def test_presence_and_frequency_penalties_subtract_once_and_for_each_time(logits
 
 
 @given(some.integers(1, 4), some.lists(some.integers(0, 2), max_size=15), some.integers(1, 16))
-def test_no_repeat_ngram_bans_exactly_what_would_complete_a_known_one(n, tokens, window):
+def test_no_repeat_ngram_removes_exactly_the_tokens_that_complete_a_known_ngram(n, tokens, window):
     logits = np.arange(8.0)
     recent = tokens[-window:]
     known = {tuple(recent[start : start + n]) for start in range(len(recent) - n + 1)}
@@ -233,7 +233,7 @@ def test_no_repeat_ngram_bans_exactly_what_would_complete_a_known_one(n, tokens,
     assert kept(NoRepeatNgram(n, window)(logits, seen(*tokens))) == set(range(8)) - banned
 
 
-def test_no_repeat_ngram_lets_all_stay_where_it_would_ban_all():
+def test_no_repeat_ngram_removes_nothing_if_no_token_would_remain():
     logits = np.zeros(2)
     np.testing.assert_array_equal(NoRepeatNgram(1)(logits, seen(0, 1)), logits)
     np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), seen(0)), [0, -np.inf])
@@ -260,7 +260,7 @@ def test_bias_takes_spaces_colons_and_newlines_as_tokens():
         ("a:nan", "cannot read 'a:nan'"),
     ],
 )
-def test_bias_says_what_it_cannot_read_when_it_is_written(tokens, message):
+def test_an_invalid_bias_is_refused_at_once(tokens, message):
     with pytest.raises(UsageError, match=message):
         build(Bias, {"tokens": tokens})
 
@@ -273,12 +273,12 @@ def test_bias_says_what_it_cannot_read_when_it_is_written(tokens, message):
         ("#8:1", "bias: the ids of this model are 0 to 7, not 8"),
     ],
 )
-def test_bias_says_which_token_the_model_lacks(tokens, message):
+def test_bias_names_a_token_missing_from_the_vocabulary(tokens, message):
     with pytest.raises(UsageError, match=message):
         Chain([Bias(tokens)]).logits(np.zeros(8), seen())
 
 
-def test_mirostat_drops_what_is_more_surprising_than_mu():
+def test_mirostat_removes_tokens_more_surprising_than_mu():
     logits = np.log([0.5, 0.25, 0.125, 0.125])  # 1, 2, 3 and 3 bits
     assert kept(Mirostat(tau=1.2)(logits, NOWHERE)) == {0, 1}  # mu = 2.4
     assert kept(Mirostat(tau=2)(logits, NOWHERE)) == {0, 1, 2, 3}
@@ -328,8 +328,8 @@ USUAL = """
 """
 
 
-def test_added_samplers_form_the_usual_chain_in_whatever_order_they_are_added():
-    """Penalties, bias, truncation, a third-party sampler, temperature, and mirostat, which needs the final probabilities."""
+def test_added_samplers_are_ordered_by_stage():
+    """Penalties, bias, truncation, a third-party sampler, temperature, and last mirostat."""
     plugin = ModuleType("style_plugin")
     plugin.seqshell_samplers = seqshell.hookimpl(lambda: [Style], specname="seqshell_samplers")
     available = load_registry(Policy(no_plugins=True), modules=[plugin]).samplers

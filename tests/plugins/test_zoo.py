@@ -1,6 +1,7 @@
-"""A zoo of bad plugins: with each of them the shell starts, lists, answers, translates and quits, names the culprit, and keeps nothing of it.
+"""Broken plugins: with each of them, the shell still starts, answers, translates and quits, and names the plugin.
 
-`pytest -rP -k table tests/plugins/test_zoo.py` runs nothing but the table of what ran before it; with the whole file it is complete.
+`pytest -rP -k table tests/plugins/test_zoo.py` runs nothing but the table of what ran before it; with the whole file it
+is complete.
 """
 
 import os
@@ -30,7 +31,7 @@ EVENTS = {
 }
 HOOK = "@seqshell.hookimpl\ndef seqshell_{hook}({arguments}):\n    {body}\n"
 
-# What every animal registers besides being bad, so that it can be seen whether anything of it stays.
+# What every broken plugin also registers, to see whether anything of it remains.
 COMPANY = """
 import dataclasses, os, sys, time
 import seqshell
@@ -78,7 +79,7 @@ def seqshell_strategies():
 
 @dataclass(frozen=True)
 class Animal:
-    """A bad plugin. said: what is told of it. stays: it is loaded and what it offers is listed. lines: what sets it off; each line fails."""
+    """A broken plugin. said: the expected message; stays: it is loaded and listed; lines: trigger the fault."""
 
     source: str
     said: str
@@ -229,13 +230,13 @@ ZOO = {
 
 @pytest.fixture(scope="module")
 def table():
-    """Animal -> action -> what became of the shell."""
+    """Plugin -> action -> result."""
     return {}
 
 
 @pytest.fixture
 def cage(tmp_path, monkeypatch):
-    """A home with two models, and a folder on the import path for the animal."""
+    """A folder for seqshell's files with two models, and a folder on the import path for the plugin."""
     home, site = tmp_path / "home", tmp_path / "site"
     (home / "models").mkdir(parents=True)
     site.mkdir()
@@ -249,7 +250,7 @@ def cage(tmp_path, monkeypatch):
 
 
 def let_in(site, animal, monkeypatch):
-    """Install the animal as zoo-animal 0.7, and its twin as zoo-twin."""
+    """Install the plugin as zoo-animal 0.7, and a second one as zoo-twin."""
     installed = [
         ("animal", f"{animal.name or 'animal'} = {animal.entry or 'animal'}"),
         *([("twin", f"{animal.twin} = twin")] if animal.twin else []),
@@ -266,7 +267,7 @@ def let_in(site, animal, monkeypatch):
 
 
 def answers(shell, *lines):
-    """What lines answer, and the notices beside it."""
+    """The answers to the lines, and the notices."""
     events = [event for line in lines for event in shell.handle(line)]
     return [event.answer for event in events if isinstance(event, Finished)], [
         event.text for event in events if isinstance(event, Notice)
@@ -275,14 +276,14 @@ def answers(shell, *lines):
 
 @pytest.fixture
 def expected(cage):
-    """What the models answer where there is no plugin."""
+    """The models' answers without plugins."""
     shell = Shell(load_registry(Policy(no_plugins=True)))
     shell.open("letters")
     return answers(shell, "abc", "/undo", "abc", "/translate -m words i love you")[0]
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_the_shell_lives_and_names_the_animal(name, cage, expected, table, monkeypatch):
+def test_the_shell_survives_and_names_the_broken_plugin(name, cage, expected, table, monkeypatch):
     animal, row = ZOO[name], table.setdefault(name, {})
     let_in(cage, animal, monkeypatch)
 
@@ -331,7 +332,7 @@ def test_the_shell_lives_and_names_the_animal(name, cage, expected, table, monke
     row["left"] = ", ".join(left) or "nothing"
 
 
-# What may end or dirty a process is let loose on one of its own. Every line of these succeeds.
+# Plugins that may end a process or leave traces run in a process of their own. All of these lines succeed.
 OUTSIDE = {
     "calls sys.exit on import": ZOO["calls sys.exit on import"],
     "prints escape codes": ZOO["prints escape codes"],
@@ -345,7 +346,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_the_whole_program_lives_too(name, cage, expected, table, monkeypatch):
+def test_the_program_survives_in_its_own_process(name, cage, expected, table, monkeypatch):
     animal = OUTSIDE[name]
     let_in(cage, animal, monkeypatch)
     lines = ("/plugins", *animal.lines, "abc", "/translate -m words i love you", "/quit")
@@ -366,7 +367,7 @@ def test_the_whole_program_lives_too(name, cage, expected, table, monkeypatch):
     }
 
 
-def test_the_table_of_the_zoo(table):
+def test_the_results_are_printed_as_a_table(table):
     """Printed with -s or -rP."""
     columns = (*ACTIONS, "left", "named")
     rows = [

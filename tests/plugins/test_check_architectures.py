@@ -1,0 +1,150 @@
+"""`seqshell plugins check`: each fault of an architecture fails the rule about it, with a small case that shows it."""
+
+import re
+
+import pytest
+
+MODEL = """
+import numpy as np
+import torch
+from dataclasses import dataclass, field
+from typing import Any
+from torch import nn
+
+import seqshell
+
+@dataclass(frozen=True)
+class Config:
+    vocab_size: int
+    hidden_size: int = 8
+    num_layers: int = 2
+
+class Elman(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.recurrent = nn.RNN(config.hidden_size, config.hidden_size, config.num_layers, batch_first=True)
+        self.readout = nn.Linear(config.hidden_size, config.vocab_size)
+
+    def initial_state(self, batch_size=1):
+        return self.readout.weight.new_zeros(batch_size, self.config.num_layers, self.config.hidden_size)
+
+    def forward(self, tokens, state):
+        hidden, last = self.recurrent(self.embedding(tokens), state.transpose(0, 1).contiguous())
+        last = last.transpose(0, 1)
+        return self.readout(hidden), last
+
+class Decoder:
+    def __init__(self, config, weights):
+        self.config, self.weights = config, weights
+
+    def initial_state(self, batch_size=1):
+        return np.zeros((batch_size, self.config.num_layers, self.config.hidden_size), np.float32)
+
+    def step(self, inputs, state):
+        read, layers = self.weights["embedding.weight"][inputs], []
+        for layer in range(self.config.num_layers):
+            ih, hh = (self.weights[f"recurrent.weight_{kind}_l{layer}"] for kind in ("ih", "hh"))
+            bias = self.weights[f"recurrent.bias_ih_l{layer}"] + self.weights[f"recurrent.bias_hh_l{layer}"]
+            read = np.tanh(read @ ih.T + state[:, layer] @ hh.T + bias)
+            layers.append(read)
+        return read @ self.weights["readout.weight"].T + self.weights["readout.bias"], np.stack(layers, 1)
+
+    def feed(self, inputs, state):
+        for column in inputs.T:
+            outputs, state = self.step(column, state)
+        return outputs, state
+
+@seqshell.hookimpl
+def seqshell_architectures():
+    yield seqshell.Architecture("wrong", seqshell.Task.GENERATE, config=Config, model=Elman, decoder=Decoder)
+"""
+
+# Fault -> a text in MODEL, and what replaces it.
+CHANGES = {
+    "in place": ("last = last.transpose(0, 1)\n", "last = state.copy_(last.transpose(0, 1).detach())\n"),
+    "mixed": ("return self.readout(hidden), last", "return self.readout(hidden), last - 0.1 * last.mean(0)"),
+    "layers first": (
+        "(batch_size, self.config.num_layers, self.config.hidden_size)\n\n    def forward",
+        "(2, batch_size, 8)\n\n    def forward",
+    ),
+    "kept": (
+        "        last = last.transpose(0, 1)\n",
+        "        last = last.transpose(0, 1)\n"
+        "        if getattr(self, 'kept', None) is not None and self.kept.shape == last.shape:\n"
+        "            hidden = hidden + self.kept[:, -1:]\n"
+        "        self.kept = last\n",
+    ),
+    "centred": (
+        "return self.readout(hidden), last",
+        "return self.readout(hidden - hidden.mean(1, keepdim=True)), last",
+    ),
+    "forgets": ("state.transpose(0, 1).contiguous()", "torch.zeros_like(state.transpose(0, 1))"),
+    "no bias": (' + self.weights[f"recurrent.bias_hh_l{layer}"]', ""),
+    "a set": ("num_layers: int = 2", "num_layers: int = 2\n    marks: Any = field(default_factory=lambda: {1, 2})"),
+    "a key": ("num_layers: int = 2", "num_layers: int = 2\n    marks: Any = field(default_factory=lambda: {1: 2})"),
+}
+
+
+def test_a_valid_architecture_passes(failed_rules, write_plugin):
+    assert failed_rules(write_plugin(MODEL)) == {}
+
+
+SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule", "seen", "case"),
+    [
+        (
+            "in place",
+            "module: a returned state is never modified",
+            "a later call modified an earlier result: state",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
+        ),
+        (
+            "mixed",
+            "module: the rows of a batch do not affect each other",
+            "row 0 in the batch compared with alone: ",
+            r"2 rows of \d steps? .*" + SMALL,
+        ),
+        (
+            "layers first",
+            "module: outputs have the task's shape; the leaves of states are [B, ...] and keep their types",
+            "the initial state is [2, 1, 8] instead of [1, ...]: the batch comes first",
+            "1 row of 1 step",
+        ),
+        (
+            "kept",
+            "module: continuing twice from a state gives identical results",
+            "the second time: outputs",
+            "1 row of 1 step",
+        ),
+        (
+            "centred",
+            "module: reading in chunks equals reading at once",
+            "in two chunks: outputs",
+            r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
+        ),
+        (
+            "forgets",
+            "module: reading in chunks equals reading at once",
+            "in two chunks: ",
+            r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
+        ),
+        (
+            "no bias",
+            "decoder: its outputs equal the module's within 0.0001",
+            "reading 1 rows: outputs",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
+        ),
+        ("a set", "its config can be saved as JSON", "marks={1, 2} cannot be written as JSON: ", ""),
+        ("a key", "its config can be saved as JSON", "marks={1: 2} is loaded as {'1': 2}", ""),
+    ],
+)
+def test_each_fault_of_an_architecture_fails_its_rule(failed_rules, write_plugin, fault, rule, seen, case):
+    failed = failed_rules(write_plugin(MODEL, CHANGES[fault]))
+    assert rule in failed
+    assert failed[rule][0].startswith(seen)
+    assert re.match(case, failed[rule][1])
