@@ -5,8 +5,9 @@ little-endian; its header, a JSON object of name -> {"dtype", "shape", "data_off
 text under "seqshell" in its "__metadata__":
 
     format 1 · kind "model" or "session" · task · architecture, owner, owner_version, owner_distribution · config
-    tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input) · tokenizer_owners (if from plugins)
-    labels (classify) · series (forecast) · defaults · examples · about · provenance · parameters
+    tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input)
+    tokenizer_owners (if they are from plugins) · labels (classify) · series (forecast)
+    defaults · examples · about · provenance · parameters
 
 The file is untrusted. The library does not check the limits below, so it is not used for reading: memory is allocated
 only for data that the file holds.

@@ -45,7 +45,8 @@ class TorchDecoder:
         Returns the state before BOS is read, of a module that is a Seq2Seq.
         """
         with _without_onednn():
-            state = self.module.encode(self._tensor(source), self._tensor(lengths))  # type: ignore[operator]  # a Seq2Seq has it
+            module: Any = self.module  # a Seq2Seq
+            state = module.encode(self._tensor(source), self._tensor(lengths))
         arrays: dict[int, NDArray[Any]] = {}  # a tensor that occurs twice becomes one array
         return map_leaves(
             lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state

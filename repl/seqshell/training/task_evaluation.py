@@ -24,7 +24,7 @@ class TaskEvaluation(ABC):
 
     data: ClassVar[str] = ""
     options: ClassVar[type[Any] | None] = None
-    has_picture: ClassVar[bool] = True
+    has_picture: ClassVar[bool] = False
 
     @abstractmethod
     def evaluate(

@@ -21,6 +21,7 @@ class ClassificationEvaluation(TaskEvaluation):
 
     data = "table or folder"
     options = ClassificationOptions
+    has_picture = True
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: ClassificationOptions

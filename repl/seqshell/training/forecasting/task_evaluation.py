@@ -21,6 +21,7 @@ class ForecastEvaluation(TaskEvaluation):
 
     data = "table"
     options = ForecastOptions
+    has_picture = True
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: ForecastOptions

@@ -17,7 +17,6 @@ class LanguageEvaluation(TaskEvaluation):
     """Reads a text file."""
 
     data = "text file"
-    has_picture = False
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: Any

@@ -21,6 +21,7 @@ class TranslationEvaluation(TaskEvaluation):
     """Reads a source and a target file, or one file of pairs."""
 
     options = TranslationOptions
+    has_picture = True
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: TranslationOptions
