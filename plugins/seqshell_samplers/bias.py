@@ -19,11 +19,13 @@ _ENTRY = re.compile(r"(?P<token>.+?):(?P<amount>[+-]?(?:inf|\d+\.?\d*|\.\d+))(?:
 
 @dataclass(frozen=True)
 class Bias:
-    """Add an amount to the logits of chosen tokens: `e:+2 z:-inf` makes e^2 = 7.4 times the odds of "e", and excludes "z".
+    """Add an amount to the logits of chosen tokens.
 
-    tokens: entries TOKEN:AMOUNT with one space between them. TOKEN is the text of one token, or #ID; AMOUNT is -100 to 100, or
-    -inf. In a chain a value with spaces stands in quotes: `/sampler +bias="e:+2 z:-inf"`; a space is a token like any other
-    (`bias=" :-1"`). Amounts for one token add up.
+    `e:+2 z:-inf` multiplies the odds of "e" by e^2 = 7.4 and excludes "z".
+
+    tokens: entries TOKEN:AMOUNT with one space between them. TOKEN is the text of one token, or #ID; AMOUNT is -100 to
+    100, or -inf. In a chain a value with spaces stands in quotes: `/sampler +bias="e:+2 z:-inf"`; a space is a token
+    like any other (`bias=" :-1"`). Amounts for one token add up.
     """
 
     name: ClassVar[str] = "bias"
@@ -33,10 +35,13 @@ class Bias:
     )
 
     def __post_init__(self) -> None:
-        self._entries  # noqa: B018  # read now, so that a mistake is told when the chain is written
+        self._entries  # noqa: B018  # parsed now, so that errors are reported when the chain is set
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
-        """logits: [V]. Returns [V]; where nothing would be left, all stay as they were. UsageError for a token that the model lacks."""
+        """logits: [V]. Returns [V], unchanged if no token would remain.
+
+        Raises UsageError if a token is not in the vocabulary.
+        """
         if not self._entries:
             return logits
         new = logits.copy()

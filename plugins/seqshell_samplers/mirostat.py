@@ -1,4 +1,4 @@
-"""Mirostat 2.0 (Basu et al. 2021, https://arxiv.org/abs/2007.14966): truncation that steers the surprisal of the text to a target."""
+"""Mirostat 2.0 (Basu et al. 2021, https://arxiv.org/abs/2007.14966): truncation to a target surprisal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BITS = 1 / math.log(2)  # bits in a nat
 
 @dataclass(frozen=True)
 class Mirostat:
-    """Drop the tokens whose surprisal is above mu, and let mu follow the surprisal of what was drawn.
+    """Remove the tokens whose surprisal is above mu, and adapt mu to the surprisal of the drawn tokens.
 
-    mu starts at 2 tau; after each draw mu <- mu - eta (S - tau), with S = -log2 of the probability that the token was drawn with.
+    mu starts at 2 tau. After each draw mu <- mu - eta (S - tau), with S = -log2 of the drawn token's probability.
     tau and mu are in bits. Memory: mu, a float.
     """
 
@@ -31,7 +31,7 @@ class Mirostat:
     eta: float = setting(0.1, low=0, high=10, help="how fast to follow it")
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
-        """logits: [V]. Returns [V] with the too surprising at -inf; the likeliest are always kept."""
+        """logits: [V]. Returns [V] with tokens above mu at -inf; the most likely token always remains."""
         if self.tau == 0:
             return logits
         surprisal = -BITS * log_probs(logits)

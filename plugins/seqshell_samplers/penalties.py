@@ -1,4 +1,4 @@
-"""Penalties: tokens that stand in the last `window` tokens, the user's own ones included, become less likely."""
+"""Penalties: tokens that occur in the last `window` tokens, including the user's, become less likely."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Logits = NDArray[np.float64]
 class RepeatPenalty:
     """Divide the positive logits of tokens that occurred by `penalty`, multiply the negative ones.
 
-    Keskar et al. 2019 (CTRL), https://arxiv.org/abs/1909.05858, section 4.1, where every logit is divided: that would favour
-    a token whose logit is negative.
+    Keskar et al. 2019 (CTRL), https://arxiv.org/abs/1909.05858, section 4.1, where every logit is divided: that would
+    favour a token whose logit is negative.
     """
 
     name: ClassVar[str] = "repeat_penalty"
@@ -65,7 +65,7 @@ class PresencePenalty:
 
 @dataclass(frozen=True)
 class FrequencyPenalty:
-    """Subtract `penalty` from the logit of a token as often as it occurred; the formula stands at PresencePenalty."""
+    """Subtract `penalty` from the logit of a token for each occurrence; see PresencePenalty for the formula."""
 
     name: ClassVar[str] = "frequency_penalty"
     stage: ClassVar[str] = "penalty"
@@ -84,7 +84,10 @@ class FrequencyPenalty:
 
 @dataclass(frozen=True)
 class NoRepeatNgram:
-    """Never complete a sequence of `n` tokens that stands in the window already (Paulus et al. 2017, https://arxiv.org/abs/1705.04304, 2.5)."""
+    """Never repeat a sequence of `n` tokens in the window.
+
+    Paulus et al. 2017, https://arxiv.org/abs/1705.04304, section 2.5.
+    """
 
     name: ClassVar[str] = "no_repeat_ngram"
     stage: ClassVar[str] = "penalty"
@@ -92,7 +95,7 @@ class NoRepeatNgram:
     window: int = setting(100_000, low=1, high=1_000_000, help="how many of the last tokens count")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        """logits: [V]. Returns [V] with the tokens that would repeat at -inf; where that would leave none, they all stay."""
+        """logits: [V]. Returns [V] with repeating tokens at -inf, unchanged if no token would remain."""
         if self.n == 0:
             return logits
         banned = _different(list(self._followers(context.tokens[-self.window :])))

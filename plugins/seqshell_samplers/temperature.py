@@ -1,4 +1,7 @@
-"""Temperature: flatter or sharper probabilities (Ackley, Hinton and Sejnowski 1985, A learning algorithm for Boltzmann machines)."""
+"""Temperature: flatter or sharper probabilities.
+
+Ackley, Hinton & Sejnowski 1985, A learning algorithm for Boltzmann machines.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from seqshell import SampleContext, setting
 
 @dataclass(frozen=True)
 class Temperature:
-    """Divide the logits by `t`: p_i ~ exp(logit_i / t). Below 1 the likely become likelier; 0 keeps the likeliest alone."""
+    """Divide the logits by `t`: p_i ~ exp(logit_i / t). Below 1 likely tokens become more likely; 0 is greedy."""
 
     name: ClassVar[str] = "temperature"
     stage: ClassVar[str] = "temperature"
@@ -31,6 +34,6 @@ class Temperature:
             alone = np.full_like(logits, -np.inf)
             alone[best] = logits[best]
             return alone
-        with np.errstate(over="ignore"):  # what is too far below the best for a float has no probability
+        with np.errstate(over="ignore"):  # tokens too far below the best for a float get probability 0
             sharp: NDArray[np.float64] = (logits - logits[best]) / self.t
         return sharp

@@ -32,7 +32,7 @@ class TopK:
 
 @dataclass(frozen=True)
 class TopP:
-    """Nucleus sampling: keep the smallest set of likeliest tokens whose probabilities sum to at least `p`.
+    """Nucleus sampling: keep the smallest set of most likely tokens whose probabilities sum to at least `p`.
 
     Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, equation 2.
     """
@@ -54,7 +54,7 @@ class TopP:
             return logits
         weights = np.exp(logits - logits[logits.argmax()])
         total = weights.sum()
-        # The tokens below an equal share of the tail hold less than the tail together: the nucleus lies among the others.
+        # Tokens below an equal share of the tail sum to less than the tail, so the nucleus is among the others.
         head = weights[weights >= (1 - self.p) * total / weights.size]
         head.sort()
         falling = head[::-1]
@@ -64,7 +64,7 @@ class TopP:
 
 @dataclass(frozen=True)
 class MinP:
-    """Keep the tokens that are at least `p` times as likely as the best (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082)."""
+    """Keep tokens at least `p` times as likely as the best (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082)."""
 
     name: ClassVar[str] = "min_p"
     stage: ClassVar[str] = "truncation"
@@ -82,9 +82,9 @@ class MinP:
 
 @dataclass(frozen=True)
 class TypicalP:
-    """Locally typical sampling: keep the tokens whose surprisal is nearest to the expected one, until they hold `p` together.
+    """Locally typical sampling: keep the tokens with surprisals nearest to the entropy, up to a sum of `p`.
 
-    Meister et al. 2022, https://arxiv.org/abs/2202.00666, equation 10: the order is that of |H + log p_i|, H the entropy.
+    Meister et al. 2022, https://arxiv.org/abs/2202.00666, equation 10: ordered by |H + log p_i|, with the entropy H.
     """
 
     name: ClassVar[str] = "typical_p"
@@ -95,7 +95,7 @@ class TypicalP:
     )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        """logits: [V]. Returns [V] with the atypical at -inf, the likeliest maybe among them; ties at the border are kept."""
+        """logits: [V]. Returns [V] with atypical tokens, perhaps the most likely one, at -inf; ties are kept."""
         if self.p == 1:
             return logits
         logs = log_probs(logits)

@@ -119,7 +119,8 @@ ZOO = {
         "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "the import failed: E"
     ),
     "has the name of a built-in sampler": Animal(
-        "Stray = dataclasses.make_dataclass('Stray', [], namespace={'name': 'top_k', '__call__': Stray.__call__}, frozen=True)",
+        "Stray = dataclasses.make_dataclass("
+        "'Stray', [], namespace={'name': 'top_k', '__call__': Stray.__call__}, frozen=True)",
         "offers the sampler top_k, which is built in",
         stays=True,
     ),
