@@ -23,7 +23,7 @@ def run(capsys, *arguments):
 
 
 def test_a_script_that_does_not_exist_is_reported_with_the_options_for_models_and_lines(capsys):
-    usage = "a model is opened with -m shakespeare, a line is sent with -c 'shakespeare'"
+    usage = "use -m shakespeare to open a model, -c 'shakespeare' to send a line"
     assert run(capsys, "shakespeare") == (2, "", f"seqshell: no script 'shakespeare'; {usage}\n")
 
 

@@ -156,7 +156,7 @@ def test_a_plugin_that_fails_is_exit_code_3_only_where_that_is_asked_for(tmp_pat
 def test_a_block_that_is_not_closed_is_told_with_its_line():
     code, out, err = seqshell("", '/text\n\n"""\na\n')
     assert (code, out) == (2, "\n")
-    assert err == 'seqshell: -:3: the block is not closed: a line that ends with """ closes it\n'
+    assert err == 'seqshell: -:3: the block is not closed; end its last line with """\n'
 
 
 def test_input_that_is_not_utf8_is_an_error_with_its_line():
@@ -402,7 +402,7 @@ def test_a_fault_inside_is_one_line_that_names_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr("seqshell.session.Session.describe", fail)
     code, out, err = seqshell("--on-error=continue -c /state -c '/feed a' -c /text")
     log = tmp_path / "home" / "log"
-    message = f"a fault inside seqshell: ZeroDivisionError: one; the details are in {log}"
+    message = f"internal error: ZeroDivisionError: one; details are in {log}"
     assert (code, out, err) == (1, "a\n", f"seqshell: -c:1: /state: {message}\n")
     assert "Traceback" in log.read_text()
     monkeypatch.setenv("SEQSHELL_DEBUG", "1")

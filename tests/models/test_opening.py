@@ -78,7 +78,7 @@ def test_a_decoder_that_cannot_be_imported_is_a_plugin_error(elman, saved):
 
 
 def test_unknown_samplers_in_the_defaults_are_reported(elman, saved, elman_registry):
-    with pytest.raises(CheckpointError, match=r"mine wishes for a sampler or strategy that is not here: .*'nucleus'"):
+    with pytest.raises(CheckpointError, match=r"mine needs a sampler or strategy that is not available: .*'nucleus'"):
         seqshell.open(elman.rewritten(saved, defaults={"sampler": "nucleus=0.9"}), registry=elman_registry)
 
 

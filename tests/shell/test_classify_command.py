@@ -93,7 +93,7 @@ def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, r
         events = send(labeller, f"/classify {words}@a.txt")
         assert [event.left_out for event in events if isinstance(event, Label)] == [left_out, None]
         told = [event.text for event in events if isinstance(event, Notice)][-1]
-        assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them too long and cut")
+        assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them truncated")
 
 
 def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
@@ -106,13 +106,13 @@ def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
 
 @pytest.mark.parametrize("line", ["/classify", "/classify   ", '/classify "  "', "/classify --explain"])
 def test_nothing_to_label_is_refused(labeller, line):
-    with pytest.raises(UsageError, match="something is missing; write /classify"):
+    with pytest.raises(UsageError, match="missing argument; usage: /classify"):
         send(labeller, line)
 
 
 def test_without_a_text_the_model_in_the_background_says_nothing(shell):
     send(shell, "/classify abc")
-    with pytest.raises(UsageError, match="something is missing"):
+    with pytest.raises(UsageError, match="missing argument"):
         send(shell, "/classify")
 
 
@@ -198,7 +198,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
                 dict(only(shell, f"/classify {event.text}", Label).probs), abs=1e-6
             )
     assert warning.text.startswith("line 5: sentiment knows nothing of '\u4eca\u65e5\u306f'")
-    assert events[-2] == Notice("6 lines labelled, 1 could not be")
+    assert events[-2] == Notice("6 lines labelled, 1 failed")
     assert events[-1] == Data({"lines": 7, "failed": 1}, op="classify")
 
 
@@ -214,7 +214,7 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     assert not [event for event in events if isinstance(event, Label)]
     assert any(isinstance(event, Progress) for event in events)
     assert events[-2:] == [
-        Notice("6 lines labelled, 1 could not be · written to a.tsv"),
+        Notice("6 lines labelled, 1 failed · written to a.tsv"),
         Data({"lines": 7, "failed": 1, "file": "a.tsv"}, op="classify"),
     ]
     lines = json.loads(Path("a.json").read_text())["lines"]
@@ -253,7 +253,7 @@ def test_what_is_done_when_it_is_broken_off_is_written(shell, monkeypatch, optio
 
     assert 0 < len(lines) < 50
     assert set(lines) == {lines[0]}
-    assert f"{50 - len(lines)} not reached · written to a.tsv" in told[-1].text
+    assert f"{50 - len(lines)} not processed · written to a.tsv" in told[-1].text
 
 
 def test_one_answer_is_written_and_shown(shell):
@@ -262,7 +262,7 @@ def test_one_answer_is_written_and_shown(shell):
     assert Path("out.txt").read_text() == f"{label.answer}\t{label.probs[0][1]:.4f}\n"
     (line,) = json.loads(Path("out.json").read_text())["lines"]
     assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, tidy(dict(label.probs)))
-    with pytest.raises(UsageError, match="a text makes no picture"):
+    with pytest.raises(UsageError, match="a text cannot be written as a picture"):
         send(shell, "/classify -o out.png abc")
 
 

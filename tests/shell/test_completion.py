@@ -19,7 +19,7 @@ def test_commands_are_known_before_there_is_a_shell():
 def test_commands_come_with_the_first_line_of_their_help():
     shell = shell_for(tiny_model())
     ((text, about),) = complete(shell, "/und").items
-    assert (text, about.startswith("Take back the last turn")) == ("/undo", True)
+    assert (text, about.startswith("Undo the last turn")) == ("/undo", True)
     assert ("/clear", "the same as /reset") in complete(shell, "/cl").items
     assert "/clear" not in texts(shell, "/")
     assert texts(shell, "/unod") == ["/undo"]
@@ -98,7 +98,9 @@ def test_files_after_an_at_sign_and_where_a_command_takes_one(folder):
 
 def test_options_of_a_command():
     shell = shell_for(tiny_model())
-    assert complete(shell, "/source --").items == (("--step", "show the comments and take the lines one by one"),)
+    assert complete(shell, "/source --").items == (
+        ("--step", "show the comments and put the lines into the prompt one by one"),
+    )
 
 
 def test_a_completer_that_fails_offers_nothing():

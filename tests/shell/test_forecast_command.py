@@ -134,7 +134,7 @@ def test_forecast_takes_the_number_of_steps_and_moves_nothing(shell):
     assert shell.session.position == 3
     assert fails(shell, "/forecast 5").message == "tiny forecasts 1 to 4 steps, not 5"
     assert "the number of steps must be a whole number" in fails(shell, "/forecast soon").message
-    assert "'3' is too much" in fails(shell, "/forecast 2 3").message
+    assert "unexpected '3'" in fails(shell, "/forecast 2 3").message
 
 
 def test_forecast_of_nothing_says_what_to_type(shell):
@@ -149,7 +149,7 @@ def test_the_example_of_the_checkpoint_is_observed_when_it_is_asked_for(shell):
     assert shell.session.position == 0
     model = shell.session.model
     bare = shell_for(replace(model, series=replace(model.series, example=())))
-    assert fails(bare, "/forecast --example").message == "tiny comes without an example; write numbers"
+    assert fails(bare, "/forecast --example").message == "tiny has no example; write numbers instead"
 
 
 def test_the_other_model_forecasts_from_the_background(beside):
@@ -250,7 +250,7 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     )
     assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in Path("f.svg").read_text()
-    assert "end f.doc in .png" in fails(shell, "/forecast 2 -o f.doc").message
+    assert "unknown ending of f.doc; use .png" in fails(shell, "/forecast 2 -o f.doc").message
 
 
 def test_what_was_written_can_be_read_as_a_series_again(shell):

@@ -73,7 +73,7 @@ def test_a_session_goes_on_with_the_token_that_would_have_come(fresh):
 def test_a_session_never_replaces_a_model(shell):
     path = paths.folder("models") / "two.safetensors"
     before = path.read_bytes()
-    with pytest.raises(CheckpointError, match="is a model, which a session must not replace"):
+    with pytest.raises(CheckpointError, match="is a model, and a session cannot replace it"):
         send(shell, "ROMEO:", f"/save {path}")
 
     assert path.read_bytes() == before
@@ -140,7 +140,7 @@ def test_a_script_that_is_not_closed_runs_no_line(shell, tmp_path):
 def test_scripts_that_run_one_another_end(shell, tmp_path):
     for number in range(20):
         (tmp_path / f"{number}.seq").write_text(f"/source {number + 1}.seq\n")
-    with pytest.raises(UsageError, match=r"15\.seq runs 16\.seq: that would not end, or not within 16 scripts"):
+    with pytest.raises(UsageError, match=r"15\.seq runs 16\.seq: a script must not run itself, nor more than 16"):
         send(shell, "/source 0.seq")
 
 
@@ -226,7 +226,7 @@ def test_a_recording_replaces_a_recording_and_nothing_else(shell, tmp_path):
     send(shell, "/record lesson.seq", "ROMEO:", "/record off", "/reset", "/record lesson.seq", "/record off")
     assert "ROMEO:" not in (tmp_path / "lesson.seq").read_text()
 
-    with pytest.raises(UsageError, match=r"notes\.txt is there already and is no recording"):
+    with pytest.raises(UsageError, match=r"notes\.txt exists and is not a recording"):
         send(shell, "/record notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "notes"
 

@@ -134,12 +134,12 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
             list(shell.handle(line))
         return caught.value.message
 
-    assert message("/reach") == "tiny has not read two tokens, of which the first can have told of the second, yet"
+    assert message("/reach") == "tiny has not read two tokens, the first of which may affect the second, yet"
     list(shell.handle("/feed abc"))
     assert message("/reach 0") == "the number of tokens must be 1 to 1,000, not 0"
     shell.workspace.add(tiny_model())
     list(shell.handle("/feed abc"))
-    assert message("/reach").endswith("has no file to read its torch module from, whose gradients /reach shows")
+    assert message("/reach").endswith("has no file, from which /reach reads the torch module for the gradients")
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_a_state_of_tokens_is_told_without_torch(shell, tmp_path, monkeypatch, n
     with pytest.raises(UsageError) as caught:
         list(shell.handle("/reach"))
     number = settings["order"] - 1
-    kept = f"its state is whole numbers, {number} of them, such as the last tokens; it reaches as far back as these do"
-    assert caught.value.message == f"model has no gradients to show: {kept}"
+    state = f"its state holds whole numbers ({number}), such as the last tokens, and it remembers nothing else"
+    assert caught.value.message == f"model has no gradients: {state}"
     assert "torch" not in sys.modules
 
 

@@ -179,8 +179,8 @@ def test_a_config_file_is_read_strictly_but_stops_nothing():
     found, problems = settings_of_config(read)
     assert found == {"max_tokens": 5, "repeat_penalty.window": 3}
     assert problems == [
-        "config.toml: 'setings' is not known; did you mean [settings]?",
-        "config.toml: 'x' is not known; it has [settings] and [plugins]",
+        "config.toml: unknown 'setings'; did you mean [settings]?",
+        "config.toml: unknown 'x'; it has [settings] and [plugins]",
         "config.toml: [plugins] has no 'disabel'; it has disable",
     ]
     shell = shell_with(config={"max_tokens": "lots", "temprature": 1, "pace": 5, "top_k": -1})

@@ -138,7 +138,7 @@ def test_without_the_shipped_model_the_error_says_what_else(monkeypatch, tmp_pat
     monkeypatch.setattr("seqshell.core.paths.shipped", lambda: tmp_path)
     with pytest.raises(seqshell.CheckpointError, match="no model 'english-french'") as caught:
         send(shell_for(tiny_model()), "/translate i love you")
-    assert caught.value.hint == "/translate -m MODEL takes another"
+    assert caught.value.hint == "/translate -m MODEL uses another one"
 
 
 def test_people_see_which_languages_before_an_answer_from_the_background(shell):
@@ -178,7 +178,7 @@ def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):
 def test_a_blank_text_is_refused_and_moves_nothing(translator):
     send(translator, "the cat")
     before = translator.session.ids(), translator.session.position
-    with pytest.raises(UsageError, match="something is missing; write /translate"):
+    with pytest.raises(UsageError, match="missing argument; usage: /translate"):
         send(translator, '/translate "  "')
     assert (translator.session.ids(), translator.session.position) == before
 
@@ -231,7 +231,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
     ]
     assert warnings[0].level == "warning"
     assert warnings[0].text.startswith("line 5: english-french knows nothing of '\u4eca\u65e5\u306f'")
-    assert notice == Notice("5 lines translated, 1 could not be")
+    assert notice == Notice("5 lines translated, 1 failed")
     assert events[-1] == Data({"lines": 6, "failed": 1}, op="translate")
 
 
@@ -245,7 +245,7 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
     assert not [event for event in events if isinstance(event, Translation)]
     assert any(isinstance(event, Progress) for event in events)
     assert events[-2:] == [
-        Notice("5 lines translated, 1 could not be · written to a.fr"),
+        Notice("5 lines translated, 1 failed · written to a.fr"),
         Data({"lines": 6, "failed": 1, "file": "a.fr"}, op="translate"),
     ]
     assert [line["text"] for line in json.loads(Path("a.json").read_text())["lines"]] == shown
@@ -274,7 +274,7 @@ def test_what_is_done_when_it_is_broken_off_is_written(shell):
 
     assert lines == [whole] * len(lines)
     assert len(lines) < 50
-    assert f"{50 - len(lines)} not reached · written to a.fr" in told[-1].text
+    assert f"{50 - len(lines)} not processed · written to a.fr" in told[-1].text
 
 
 def test_a_file_leaves_the_undo_of_other_models_in_peace(shell):
@@ -340,7 +340,7 @@ def test_the_length_of_answers_is_the_checkpoints_in_the_background(shell, tmp_p
 
 
 def test_attention_is_of_the_last_translation_whoever_made_it(shell):
-    with pytest.raises(UsageError, match="nothing was translated yet"):
+    with pytest.raises(UsageError, match="nothing has been translated yet"):
         send(shell, "/attention")
     finished = only(shell, "/translate i love the cat .", Translation)
     (shown,) = send(shell, "/attention")
@@ -373,7 +373,7 @@ def test_a_picture_without_matplotlib_is_one_clear_line(shell, monkeypatch):
     send(shell, "/translate i love the cat .")
     monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt need nothing"
+        UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt work without"
     ):
         send(shell, "/attention -o a.png")
     assert not Path("a.png").exists()
@@ -510,7 +510,7 @@ def test_json_has_one_result_for_each_line_and_one_for_the_file(shell, capsys):
     assert (error["type"], error["op"], error["code"]) == ("error", "/translate", "vocabulary")
     assert (code, end["failed"]) == (1, 1)
     assert "seqshell: line 5: tiny knows nothing of" in err
-    assert "seqshell: 5 lines translated, 1 could not be\n" in err
+    assert "seqshell: 5 lines translated, 1 failed\n" in err
 
 
 def test_nbest_in_json_begins_with_the_answer(shell, capsys):
@@ -592,7 +592,7 @@ def test_sampler_says_what_a_search_leaves_out(translator):
     translator.interactive = True
     for line in ("/strategy beam", "/sampler top_k=3 temperature=0.5 repeat_penalty=1.2"):
         events = send(translator, line)
-    assert events[-1] == Notice("beam draws nothing: top_k=3 temperature=0.5 not in use")
+    assert events[-1] == Notice("beam does not sample, so top_k=3 temperature=0.5 has no effect")
     assert send(translator, "/sampler")[-1] == events[-1]
     assert len(send(translator, "/strategy sample") + send(translator, "/sampler")) == 2
 
@@ -619,7 +619,7 @@ def test_a_file_that_is_broken_off_by_ctrl_c_leaves_what_is_done(shell, tmp_path
 
     assert (process.returncode, out) == (130, b"")
     assert b"translating" in first
-    assert b"not reached" in err
+    assert b"not processed" in err
     assert b"Traceback" not in err
     assert 0 < len(lines) < 20_000
     assert len(set(lines)) == 1

@@ -115,7 +115,7 @@ def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, t
     assert not outcome.done
     assert not outcome.put_back
     shown = visible(runner._printer).replace("\n", " ")
-    assert "a fault inside seqshell: ZeroDivisionError: by^[[2J zero" in shown
+    assert "internal error: ZeroDivisionError: by^[[2J zero" in shown
     assert "Traceback" not in shown
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
     assert runner.run("abc").done

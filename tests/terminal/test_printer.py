@@ -1,15 +1,15 @@
 """The printer: the number of colours, and the column of the cursor."""
 
-from seqshell.terminal.printer import colours_wanted
+from seqshell.terminal.printer import number_of_colours
 
 
 def test_the_number_of_colours_depends_on_the_option_and_the_terminal():
-    assert colours_wanted("auto", {"TERM": "xterm-256color"}) == 256
-    assert colours_wanted("auto", {"TERM": "xterm"}) == 16
-    assert colours_wanted("auto", {"TERM": "xterm", "NO_COLOR": "1"}) == 0
-    assert colours_wanted("always", {"TERM": "xterm", "NO_COLOR": "1"}) == 16
-    assert colours_wanted("never", {"TERM": "xterm-256color"}) == 0
-    assert colours_wanted("always", {"TERM": "dumb"}) == -1
+    assert number_of_colours("auto", {"TERM": "xterm-256color"}) == 256
+    assert number_of_colours("auto", {"TERM": "xterm"}) == 16
+    assert number_of_colours("auto", {"TERM": "xterm", "NO_COLOR": "1"}) == 0
+    assert number_of_colours("always", {"TERM": "xterm", "NO_COLOR": "1"}) == 16
+    assert number_of_colours("never", {"TERM": "xterm-256color"}) == 0
+    assert number_of_colours("always", {"TERM": "dumb"}) == -1
 
 
 def test_the_column_is_tracked_over_wide_characters_tabs_and_wraps(new_printer):

@@ -388,5 +388,5 @@ def test_a_training_that_is_stopped_immediately_reports_it(tmp_path):
     next(events)
     events.close()
 
-    assert [notice.text for notice in shell.notices] == ["stopped before anything was learnt; nothing is kept"]
+    assert [notice.text for notice in shell.notices] == ["stopped before there was a model to keep"]
     assert shell.workspace.current is None

@@ -1,4 +1,4 @@
-"""The events of a script as JSON Lines: one object a line on stdout, the same bytes for the same lines, model and seed."""
+"""Output of scripts as JSON Lines on stdout: the same lines, model and seed give the same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from seqshell.cli.plain_text import tell
+from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core.events import Answer, Data, Event, LineFinished, LineStarted, Notice, ResultText, Token
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
@@ -16,7 +16,7 @@ from seqshell.shell.failures import Fault
 class JsonLines:
     """Writes a session object, then for each line its results or an error, and an end object.
 
-    stream: a token object for each token too; its log-probability, rank and entropy are computed only then.
+    stream: also a token object for each token, with its log-probability, rank and entropy.
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, stream: bool = False) -> None:
@@ -32,11 +32,11 @@ class JsonLines:
         self._forget()
 
     def start(self, about: Mapping[str, Any]) -> None:
-        """The session began; `about` holds the fields of its object."""
+        """Start the session; `about` holds the fields of its object."""
         self._put({"v": 1, "type": "session", **about})
 
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
-        """A line is going to be run. message: its text, if it is a message. file: its source, where there are several."""
+        """Start a line. message: its text, if it is a message. file: its source, if there are several."""
         self._number, self._file, self._input = number, file, message
         self._running.clear()
         self._forget()
@@ -57,7 +57,7 @@ class JsonLines:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Notice):
-            tell(self._err, event.text)
+            print_diagnostic(self._err, event.text)
         elif isinstance(event, Answer):
             self._text.forget_tokens()
             message = {"input": self._input} if event.repeats_input and self._input is not None else {}
@@ -76,7 +76,7 @@ class JsonLines:
                 self._op = event.op or self._op
 
     def empty(self, task: str) -> None:
-        """The result for an empty message, where lines go one to one."""
+        """Write the result of an empty message."""
         self._result(task, {"input": "", "text": ""})
 
     def _settle(self) -> None:
@@ -90,15 +90,17 @@ class JsonLines:
         self._forget()
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
-        """A line failed, or, without a number, the start did."""
+        """Report that a line or, without a number, the start failed."""
         self._forget()
-        named = {"op": op} if op else {}
+        operation = {"op": op} if op else {}
         place = {**self._place(), "line": number} if number is not None else {}
-        self._put({"type": "error", **place, **named, "code": fault.code, "message": fault.message, "hint": fault.hint})
-        tell(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
+        self._put(
+            {"type": "error", **place, **operation, "code": fault.code, "message": fault.message, "hint": fault.hint}
+        )
+        print_diagnostic(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
 
     def finish(self, lines: int, failed: int, exit_code: int) -> None:
-        """All lines are done."""
+        """End the session."""
         self._put({"type": "end", "lines": lines, "ok": lines - failed, "failed": failed, "exit": exit_code})
 
     def _result(self, op: str, values: Mapping[str, Any]) -> None:
@@ -121,7 +123,7 @@ class JsonLines:
 
 
 def measures(token: Token) -> dict[str, float | int | None]:
-    """A token's log-probability in nats and rank, and the entropy of where it was drawn from: the model's, before the chain."""
+    """Log-probability in nats and rank of a token, and the entropy of its distribution: the model's, before the chain."""
     if token.outputs is None or token.id < 0:
         return {"logprob": None, "rank": None, "entropy": None}
     from seqshell.decoding.probabilities import entropy, log_probs, rank
@@ -134,7 +136,7 @@ def measures(token: Token) -> dict[str, float | int | None]:
 
 
 def one_line(values: Mapping[str, Any]) -> str:
-    """The JSON text of an object, in which whatever could steer a terminal is an escape."""
+    """The JSON text of an object, with control characters escaped."""
     text = json.dumps(tidy(values), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if safe(text) == text:
         return text

@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception) -> int:
     """Print the error in one line and return its exit code."""
-    from seqshell.cli.plain_text import tell
+    from seqshell.cli.plain_text import print_diagnostic
     from seqshell.shell.failures import fault_of, is_debugging
 
     fault = fault_of(error)
-    tell(sys.stderr, fault.line)
+    print_diagnostic(sys.stderr, fault.line)
     if fault.details and is_debugging():
-        tell(sys.stderr, fault.details)
+        print_diagnostic(sys.stderr, fault.details)
     if isinstance(error, UsageError | RecipeError):
         return 2
     return 3 if isinstance(error, CheckpointError | PluginError) else 1

@@ -1,4 +1,4 @@
-"""What a script prints without --json: results on stdout, everything else on stderr, and no character of either can steer a terminal."""
+"""Plain output of scripts: results on stdout, everything else on stderr; control characters are made visible."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seqshell.core.text_output import in_one_line
 from seqshell.shell.failures import Fault
 
 FLUSH_AFTER = 0.02  # seconds
-PARTS = 10  # of long work, one line on stderr for each
+PARTS = 10  # lines on stderr for the progress of long work
 
 
 class PlainText:
-    """Prints the events of one line after another. BrokenPipeError when nobody reads stdout any more.
+    """Prints the events of one line after another. Raises BrokenPipeError when nobody reads stdout any more.
 
-    one_to_one: a translation, a forecast, or the likeliest label, is its line and nothing else, so that lines of input and output keep together.
+    one_to_one: a translation, a forecast or the most likely label is exactly one line, so that output matches input.
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False, one_to_one: bool = False) -> None:
@@ -27,17 +27,17 @@ class PlainText:
         self._err = err
         self._echo = echo
         self._one_to_one = one_to_one
-        self._open = False  # whether stdout stands inside a line
+        self._open = False  # whether stdout is inside a line
         self._printed_tokens = False  # of the answer that is being generated
         self._one_line = False  # whether the answer is one line, whatever the model writes
         self._flushed = 0.0
         self._part = 0
 
     def start(self, about: Mapping[str, Any]) -> None:
-        """The session began: nothing to print."""
+        """Start the session; there is nothing to print."""
 
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
-        """A line is going to be run."""
+        """Start a line."""
         self._printed_tokens = False
         if self._echo:
             self._write(
@@ -57,7 +57,7 @@ class PlainText:
         elif isinstance(event, Progress):
             self._progress(event)
         elif isinstance(event, Notice):
-            tell(self._err, event.text)
+            print_diagnostic(self._err, event.text)
         elif isinstance(event, Finished):
             self._finish(event)
         else:
@@ -88,17 +88,17 @@ class PlainText:
         self._out.flush()
 
     def empty(self, task: str) -> None:
-        """What stands for the answer to an empty message, or to one that failed where lines go one to one."""
+        """Print an empty line for an empty message, or for one that failed."""
         self._write("\n")
         self._out.flush()
 
     def failed(self, where: str, op: str, number: int | None, fault: Fault) -> None:
-        """A line failed; what was told of its answer stays."""
+        """Report that a line failed, after what was printed of its answer."""
         self._settle()
-        tell(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
+        print_diagnostic(self._err, ": ".join(filter(None, (where, op if op.startswith("/") else "", fault.line))))
 
     def finish(self, lines: int, failed: int, exit_code: int) -> None:
-        """All lines are done."""
+        """End the session."""
         self._settle()
 
     def _write(self, text: str) -> None:
@@ -115,11 +115,11 @@ class PlainText:
         if part != self._part or event.done == event.total:
             self._part = part
             count = f"{event.done}/{event.total}" if event.total else str(event.done)
-            tell(self._err, " ".join(filter(None, (event.description, count, event.text))))
+            print_diagnostic(self._err, " ".join(filter(None, (event.description, count, event.text))))
 
 
-def tell(err: TextIO, text: str) -> None:
-    """One line of diagnostics on stderr, which may be closed."""
+def print_diagnostic(err: TextIO, text: str) -> None:
+    """Write one line of diagnostics to stderr, which may be closed."""
     try:
         err.write(f"seqshell: {safe(text).rstrip()}\n")
         err.flush()

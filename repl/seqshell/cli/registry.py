@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seqshell.cli.plain_text import tell
+from seqshell.cli.plain_text import print_diagnostic
 from seqshell.host import Policy, Registry
 from seqshell.host.builtin import load_registry
 
@@ -24,8 +24,9 @@ def registry_for_command(arguments: Namespace, *, tolerant: bool = False) -> Reg
     diagnostics = sys.stderr
     with redirect_stdout(sys.stderr):
         registry = load_registry(
-            replace(policy, strict=policy.strict and not tolerant), on_slow=lambda text: tell(diagnostics, text)
+            replace(policy, strict=policy.strict and not tolerant),
+            on_slow=lambda text: print_diagnostic(diagnostics, text),
         )
     for problem in () if tolerant else registry.problems:
-        tell(sys.stderr, problem.message)
+        print_diagnostic(sys.stderr, problem.message)
     return registry

@@ -1,4 +1,4 @@
-"""The lines of scripts, stdin and -c, one as it arrives: UTF-8 whatever the locale, a block being one line."""
+"""Reads the lines of scripts, stdin and -c as they arrive: UTF-8 in any locale; a block is one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class ScriptLine:
-    """A line to be run, or, where it cannot be read, the error. number: where it starts, from 1."""
+    """A line to run, or the error if it cannot be read. number: its first line, from 1."""
 
     number: int
     text: str
@@ -28,16 +28,16 @@ class ScriptLine:
 
 @dataclass(frozen=True)
 class Source:
-    """Where lines come from. name: as it stands before the line number in diagnostics: a file, `-` for stdin, or `-c`."""
+    """A source of lines. name: as in diagnostics: a file, `-` for stdin, or `-c`."""
 
     name: str
     open: Callable[[], Iterable[bytes]]
 
 
 def sources(lines: Iterable[str], scripts: Iterable[str]) -> list[Source]:
-    """The -c lines, then the scripts; stdin where there is neither, or where a script is `-`. UsageError for a script that is missing."""
-    said = [os.fsencode(part) for line in lines for part in line.split("\n")]
-    found = [Source("-c", lambda: said)] if said else []
+    """The -c lines, then the scripts; stdin if there is neither, and for a script `-`. Raises UsageError for a missing script."""
+    given = [os.fsencode(part) for line in lines for part in line.split("\n")]
+    found = [Source("-c", lambda: given)] if given else []
     for name in scripts:
         found.append(Source("-", stdin_lines) if name == "-" else _file(name))
     return found or [Source("-", stdin_lines)]
@@ -48,8 +48,8 @@ def _file(name: str) -> Source:
     if path.is_dir():
         raise UsageError(f"{name} is a folder, not a script", code="no_script")
     if not path.exists():
-        meant = f"; a model is opened with -m {name}, a line is sent with -c {name!r}"
-        raise UsageError(f"no script {name!r}{meant}", code="no_script")
+        hint = f"use -m {name} to open a model, -c {name!r} to send a line"
+        raise UsageError(f"no script {name!r}; {hint}", code="no_script")
     return Source(name, lambda: _file_lines(path))
 
 
@@ -62,7 +62,7 @@ def _file_lines(path: Path) -> Iterator[bytes]:
 
 
 def stdin_lines() -> Iterator[bytes]:
-    """The lines of stdin; none where it is closed."""
+    """The lines of stdin; none if it is closed."""
     if sys.stdin is not None:
         yield from _lines(sys.stdin.buffer)
 
@@ -73,7 +73,7 @@ def read_stdin() -> str:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines without their ends; of one that is too long only the beginning, so that it is refused and the next one is read right."""
+    """Lines without their ends. Of a line that is too long, only the beginning: enough to reject it and read the next one."""
     while data := file.readline(MAX_MESSAGE + 3):
         if not data.endswith(b"\n"):
             rest = data
@@ -83,9 +83,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine]:
-    """The lines of a source, each as soon as it has come. messages: no blocks, and no `#!` line is skipped.
+    """The lines of a source as they arrive. messages: without blocks, and without skipping a `#!` line.
 
-    UnclosedBlock, with its line, when the source ends inside a block.
+    Raises UnclosedBlock if the source ends inside a block.
     """
     block: list[str] = []
     start, error = 0, None
@@ -106,10 +106,10 @@ def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine
 
 
 def _text(data: bytes) -> tuple[str, UsageError | None]:
-    """A line as text, and what is wrong with it."""
+    """A line as text, and the error if it cannot be read."""
     if len(data) > MAX_MESSAGE:
         return "", UsageError(
-            f"a line is at most {MAX_MESSAGE // 1_000_000} MB; /feed @FILE reads more", code="too_long"
+            f"a line is at most {MAX_MESSAGE // 1_000_000} MB; use /feed @FILE for more", code="too_long"
         )
     try:
         return data.decode("utf-8"), None

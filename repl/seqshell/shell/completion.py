@@ -1,4 +1,4 @@
-"""What may stand at the end of a line: commands, settings and values, names of models, sessions and branches, files. Draws nothing."""
+"""Completes a line: commands, settings and values, names of models, sessions and branches, files. Draws nothing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from seqshell.core.plugin_api import Command
     from seqshell.shell.shell import Shell
 
-MOST = 500  # offered at once
+MOST = 500  # completions
 
 
 @dataclass(frozen=True)
 class Completions:
-    """items: (text, description); each text may stand in place of what follows `start` in the line."""
+    """items: (text, description); each text may replace the line from `start` on."""
 
     start: int
     items: tuple[tuple[str, str], ...] = ()
 
 
 def complete(shell: Shell | None, before: str) -> Completions:
-    """What may stand at the end of `before`, the line up to the cursor. Without a shell, what can be known without one."""
+    """The completions of `before`, the line up to the cursor. Without a shell: those that need none."""
     line = re.fullmatch(r"/(\S*)(?:\s(.*))?", before, re.DOTALL)
     if line is None or before.startswith("//"):
         return Completions(len(before))
@@ -48,12 +48,12 @@ def complete(shell: Shell | None, before: str) -> Completions:
 
 
 def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
-    """The commands that begin with the word, with the first line of their help; else those that are spelled like it."""
+    """The commands that begin with the word, with the first line of their help; if there are none, similar ones."""
     names = list(
         shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands())
     )
-    wanted = [name for name in names if name.startswith(word)] or similar(word, names)
-    for name in sorted(wanted):
+    matching = [name for name in names if name.startswith(word)] or similar(word, names)
+    for name in sorted(matching):
         found = _command(shell, name)
         if found is None:
             yield name, ""
@@ -65,7 +65,7 @@ def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
 
 
 def _command(shell: Shell | None, name: str) -> Command | None:
-    """The command of that name; None without a shell, for a name that nobody has, and for a plugin's that fails."""
+    """The command of that name; None without a shell, for an unknown name, and for a plugin's command that fails."""
     try:
         return shell.registry.commands[name] if shell is not None and name in shell.registry.commands else None
     except SeqshellError:
@@ -73,7 +73,7 @@ def _command(shell: Shell | None, name: str) -> Command | None:
 
 
 def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator[tuple[str, str]]:
-    """What may stand in place of the last word of what follows a command's name."""
+    """The completions of the last word of a command's arguments."""
     command = _command(shell, name)
     if word.startswith("@") and not word.startswith("@@"):
         yield from _files(word[1:], "@")
@@ -104,12 +104,12 @@ def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
     except (
         Exception,
         SystemExit,
-    ):  # of a plugin, or of a session that moves on meanwhile: then there is nothing to offer
+    ):  # of a plugin, or of a session that changes meanwhile
         return ()
 
 
 def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str, str]]:
-    """The models whose name begins with the word; for a command that is called as a task is, those of that task."""
+    """The models whose name begins with the word; for a command with the name of a task, those of that task."""
     folders = shell.registry.checkpoint_folders if shell is not None else ()
     for name, path in paths.list_checkpoints(folders).items():
         if name.startswith(word) and (command not in TASKS or _task(path) == command):
@@ -117,7 +117,7 @@ def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str,
 
 
 def _task(path: Path) -> str:
-    """What a checkpoint's header says that the model does; empty where the file is refused."""
+    """The task in a checkpoint's header; empty if the file is invalid."""
     try:
         return str(read_header(path).get("task", ""))
     except SeqshellError:
@@ -125,7 +125,7 @@ def _task(path: Path) -> str:
 
 
 def _files(word: str, sign: str = "") -> Iterator[tuple[str, str]]:
-    """The files and folders whose path begins with the word; hidden ones only where it asks for them."""
+    """The files and folders whose path begins with the word; hidden ones only if the word begins with a dot."""
     folder, beginning = os.path.split(word)
     try:
         entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda entry: entry.name)

@@ -1,4 +1,4 @@
-"""What is told of a line that failed: the one place where errors become plain text. Bugs go to the log file with their traceback."""
+"""The only place where exceptions become messages for users. Bugs go to the log file with their traceback."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from pathlib import Path
 from seqshell.core import paths
 from seqshell.core.errors import ExpectationError, PluginError, SeqshellError
 
-MOST_LOG = 1_000_000  # bytes; a longer log starts anew
+MOST_LOG = 1_000_000  # bytes; a longer log is replaced
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure as users read it. details: a traceback for those who asked for one (SEQSHELL_DEBUG=1)."""
+    """A failure as users read it. details: a traceback, shown with SEQSHELL_DEBUG=1."""
 
     message: str
     hint: str = ""
     code: str = "error"
     details: str = ""
-    expectation: bool = False  # /expect did not hold, and nothing else is wrong
+    expectation: bool = False  # only /expect failed
 
     @property
     def line(self) -> str:
-        """Message and way out in one line."""
+        """Message and hint in one line."""
         return self.message if not self.hint or self.hint in self.message else f"{self.message}; {self.hint}"
 
 
 def fault_of(error: Exception) -> Fault:
-    """An error as a Fault. One that is no SeqshellError is a bug: its traceback is written to the log, which the message names."""
+    """An exception as a Fault. If it is not a SeqshellError, it is a bug: its traceback goes to the log that the message names."""
     if isinstance(error, SeqshellError):
         details = error.details if isinstance(error, PluginError) else ""
         return Fault(error.message, error.hint, error.code, details, isinstance(error, ExpectationError))
-    told = "".join(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
     log = paths.home() / "log"
     where = (
-        f"the details are in {log}"
-        if write_log(log, told)
-        else f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows the details"
+        f"details are in {log}"
+        if write_log(log, trace)
+        else f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows details"
     )
     reason = str(error).partition("\n")[0]
     return Fault(
-        f"a fault inside seqshell: {type(error).__name__}{': ' if reason else ''}{reason}; {where}",
+        f"internal error: {type(error).__name__}{': ' if reason else ''}{reason}; {where}",
         code="bug",
-        details=told,
+        details=trace,
     )
 
 
 def write_log(log: Path, text: str) -> bool:
-    """Add a text with its time to the log file; False when that cannot be done."""
+    """Append a text with the time to the log file. Returns whether that worked."""
     with suppress(OSError):
         log.parent.mkdir(parents=True, exist_ok=True)
         fresh = not log.exists() or log.stat().st_size > MOST_LOG
@@ -63,5 +63,5 @@ def write_log(log: Path, text: str) -> bool:
 
 
 def is_debugging() -> bool:
-    """Whether tracebacks are wanted on the screen."""
+    """Whether tracebacks are shown on the screen."""
     return os.environ.get("SEQSHELL_DEBUG", "0") not in ("", "0")

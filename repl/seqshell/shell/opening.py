@@ -1,4 +1,4 @@
-"""From a model to a live session on it, with the strategy and the sampler chain that the checkpoint asks for."""
+"""Opens a session on a model, with the strategy and the sampler chain of its checkpoint."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 def open(name: str | Path, *, registry: Registry | None = None, seed: int = 0) -> Session:
-    """A live session on a checkpoint, by name or path: no terminal, and no torch where the architecture has a decoder."""
+    """Open a session on a checkpoint, by name or path; without torch if the architecture has a decoder."""
     registry = registry or load_registry()
     return start_session(open_model(name, registry), registry, seed=seed)
 
 
 def start_session(model: Model, registry: Registry, *, seed: int = 0, snapshot_mb: float = 256) -> Session:
-    """A session at the initial state, with the strategy and the sampler chain that the checkpoint wishes for. UsageError when they cannot be had."""
+    """Start a session at the initial state, with the strategy and the sampler chain of the checkpoint.
+
+    Raises CheckpointError if one of them is not available.
+    """
     from seqshell.decoding.syntax import parse_chain, parse_strategy
     from seqshell.session import Session
 
@@ -37,6 +40,6 @@ def start_session(model: Model, registry: Registry, *, seed: int = 0, snapshot_m
             session.strategy = parse_strategy(str(defaults["strategy"]), registry.strategies)
     except UsageError as error:
         raise CheckpointError(
-            f"{model.name} wishes for a sampler or strategy that is not here: {error.message}"
+            f"{model.name} needs a sampler or strategy that is not available: {error.message}"
         ) from None
     return session

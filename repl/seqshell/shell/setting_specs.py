@@ -1,4 +1,4 @@
-"""The settings of the shell itself, each declared once, and how their values are read from words, TOML and JSON."""
+"""The shell's own settings, and how their values are read from text, TOML and JSON."""
 
 from __future__ import annotations
 
@@ -36,20 +36,18 @@ def _declared(*settings: Setting) -> Mapping[str, Setting]:
 
 
 SHELL_SETTINGS: Mapping[str, Setting] = _declared(
-    Setting("max_tokens", int, 200, low=1, high=MAX_TOKENS, help="an answer ends after so many tokens"),
-    Setting(
-        "stop", tuple, (), help='texts before which an answer ends: one text, or several as ["A", "B"]; empty: none'
-    ),
-    Setting("horizon", int, 24, low=1, high=MAX_STEPS, help="how many steps a forecast looks ahead"),
+    Setting("max_tokens", int, 200, low=1, high=MAX_TOKENS, help="the maximum number of tokens of an answer"),
+    Setting("stop", tuple, (), help='texts that end an answer: one text, or several as ["A", "B"]; empty: none'),
+    Setting("horizon", int, 24, low=1, high=MAX_STEPS, help="the number of steps of a forecast"),
     Setting(
         "unknown",
         str,
         "error",
         choices=("error", "skip"),
-        help="what becomes of characters that the model does not know",
+        help="report or skip characters that are not in the vocabulary",
     ),
     Setting(
-        "newline", str, "none", choices=("none", "before", "after"), help="where a newline is added to your messages"
+        "newline", str, "none", choices=("none", "before", "after"), help="add a newline before or after your messages"
     ),
     Setting(
         "nbest",
@@ -58,43 +56,44 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         low=1,
         high=100,
         neutral=1,
-        help="show so many of the best translations; more than one needs a search such as beam",
+        help="number of best translations to show; more than one needs a search such as beam",
     ),
-    Setting("unk", bool, False, help="let the model write <unk> for a word that it lacks"),
+    Setting("unk", bool, False, help="let the model write <unk> for a word that is not in its vocabulary"),
+    Setting("replace_unk", bool, True, help="replace <unk> by the source word with the most attention"),
     Setting(
-        "replace_unk", bool, True, help="write the source word that was looked at most where the model lacks a word"
+        "pace",
+        float,
+        0.0,
+        low=0,
+        high=10_000,
+        neutral=0,
+        help="the maximum number of tokens shown per second; 0: no limit",
     ),
-    Setting(
-        "pace", float, 0.0, low=0, high=10_000, neutral=0, help="show at most so many tokens a second; 0: no limit"
-    ),
-    Setting("surprisal", bool, False, help="colour the tokens of an answer by how little the model expected them"),
+    Setting("surprisal", bool, False, help="colour the tokens of an answer by their surprisal"),
     Setting(
         "suggest",
         str,
         "model",
         choices=("history", "model", "off"),
-        help="what the grey suggestion at the prompt comes from",
+        help="the source of the grey suggestion at the prompt",
     ),
-    Setting("keys", str, "emacs", choices=("emacs", "vi"), help="the keys that edit a line"),
+    Setting("keys", str, "emacs", choices=("emacs", "vi"), help="the keys for editing a line"),
     Setting(
         "snapshot_mb",
         float,
         256.0,
         low=1,
         high=1_000_000,
-        help="memory in MB for the snapshots that going back lands on",
+        help="the memory in MB for the snapshots of the session",
     ),
-    Setting("autosave", bool, True, help="keep the session as `last` when you leave"),
+    Setting("autosave", bool, True, help="save the session as `last` when you leave"),
 )
-# Settings that a session holds itself, and what it calls them.
+# Settings that a session holds itself, and its attributes for them.
 ON_SESSION: Mapping[str, str] = MappingProxyType(
     {"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"}
 )
-OF_THE_MODEL = (
-    "max_tokens",
-    "stop",
-    "horizon",
-)  # a model that stays in the background has its own, whatever was set for the current one
+# Settings that the checkpoint of a model in the background decides, whatever was set for the current model.
+OF_THE_MODEL = ("max_tokens", "stop", "horizon")
 
 
 def is_for_task(name: str, task: str) -> bool:
@@ -103,13 +102,13 @@ def is_for_task(name: str, task: str) -> bool:
 
 
 def unquoted_value(value: Any) -> Any:
-    """A word that is as a whole one JSON string, without its quotes and escapes; anything else as it is."""
+    """A JSON string without its quotes and escapes; any other value unchanged."""
     text = unquoted(value) if isinstance(value, str) else None
     return value if text is None else text
 
 
 def read_value(setting: Setting, value: Any) -> Any:
-    """A word of the user, or a value of TOML or JSON, as the shell's setting wants it; UsageError when it does not fit."""
+    """The value of a shell's setting from text that the user typed, TOML or JSON. Raises UsageError if it is invalid."""
     if setting.kind is not tuple:
         return setting.parse(unquoted_value(value))
     if isinstance(value, str) and value.startswith("["):
@@ -135,7 +134,7 @@ def read_value(setting: Setting, value: Any) -> Any:
 
 
 def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The [settings] of what config.toml says as {name: value}, and one line for each key that nothing reads.
+    """The [settings] of config.toml as {name: value}, and one message for each unknown key.
 
     Fields of samplers and strategies are named as /set does: `temperature = 0.8`, `repeat_penalty.window = 64`; they are
     checked when a model is opened.
@@ -144,7 +143,7 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     for name, value in read.items():
         if name not in CONFIG_TABLES or not isinstance(value, dict):
             meant = did_you_mean(name, CONFIG_TABLES, "it has [settings] and [plugins]", form="[{}]")
-            problems.append(f"config.toml: {name!r} is not known; {meant}")
+            problems.append(f"config.toml: unknown {name!r}; {meant}")
     plugins, settings = read.get("plugins"), read.get("settings")
     problems += [
         f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"

@@ -1,4 +1,4 @@
-"""From what the command line says to a Shell with its first model open. The shell itself is imported when it is built: a prompt need not wait."""
+"""Builds the shell that the command line describes. Imports it only then, so that the first prompt need not wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 class Options:
     """The command line of the shell itself. lines: each -c; scripts: files, `-` being stdin; settings: each --set.
 
-    interactive: a person types at a terminal, from the start or (go_on, for -i) after the scripts. json: "", "lines" or "stream".
+    interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines" or "stream".
     """
 
     model: str | None = None
@@ -47,9 +47,9 @@ def build_shell(
 ) -> Shell:
     """Load the plugins, read the settings, and open the model or the saved session.
 
-    on_slow: hears of a plugin whose import takes long, as `host.build_registry` has it.
-    The shell's `notices` hold what else is worth telling. UsageError for a wrong --set; CheckpointError for a model or session that
-    is missing or refused; PluginError for a plugin that failed where SEQSHELL_STRICT_PLUGINS=1 makes that an error.
+    on_slow: called when the import of a plugin takes long, as in `host.build_registry`. Warnings go to the shell's `notices`.
+    Raises UsageError for an invalid --set, CheckpointError for a missing or invalid model or session, and PluginError for a
+    plugin that failed if SEQSHELL_STRICT_PLUGINS=1.
     """
     from seqshell.core.events import Notice
     from seqshell.host import Policy
@@ -73,8 +73,12 @@ def build_shell(
         read_stdin=read_stdin,
         device=options.device,
     )
-    told = [*registry.warnings, *(f"{problem.message}; /plugins --errors" for problem in registry.problems), *problems]
-    shell.notices += [Notice(text, "warning") for text in dict.fromkeys(told)]
+    warnings = [
+        *registry.warnings,
+        *(f"{problem.message}; /plugins --errors" for problem in registry.problems),
+        *problems,
+    ]
+    shell.notices += [Notice(text, "warning") for text in dict.fromkeys(warnings)]
     if options.model is not None or options.restore is None:
         shell.open(options.model or DEFAULT_MODEL)
     if options.restore is not None:
@@ -85,7 +89,7 @@ def build_shell(
 
 
 def _random_seed() -> int:
-    """A seed that a person can read aloud."""
+    """A random seed that is short enough to read aloud."""
     import secrets
 
     return secrets.randbelow(10**6)

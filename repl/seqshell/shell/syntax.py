@@ -1,9 +1,9 @@
-"""The line language: what a line means, whether typed at the prompt, or read from a file, stdin or -c.
+"""The syntax of lines: the same at the prompt, in a file, on stdin and in -c.
 
 ROMEO:              a message, verbatim; so is //text, which sends /text
-/undo 2             a command and what stands after its name
+/undo 2             a command and its arguments
 /# why              a comment
-\"\"\"                 opens a block, a line that ends with the same closes it: one message of many lines
+\"\"\"                 starts a block, which a line with the same ending closes: one message of several lines
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _FILE = re.compile(r'@(?!@)("(?:[^"\\]|\\.)*"|\S+)(?:\s+|$)')
 
 @dataclass(frozen=True)
 class Message:
-    """A text for the model."""
+    """A message to the model."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command's name without the slash, and all that follows one white space after it."""
+    """A command's name without the slash, and the text after it without the first space."""
 
     name: str
     rest: str
@@ -42,24 +42,22 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class Numbered:
-    """A line of a script, a block being one line: where it starts, counted from 1."""
+    """A line of a script; a block is one line. number: its first line, from 1."""
 
     number: int
     text: str
 
 
 class UnclosedBlock(UsageError):
-    """The script ended inside a block, which starts in the line `number`."""
+    """The script ended inside a block that starts in the line `number`."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(
-            f"the block is not closed: a line that ends with {QUOTES} closes it", code="unterminated_block"
-        )
+        super().__init__(f"the block is not closed; end its last line with {QUOTES}", code="unterminated_block")
         self.number = number
 
 
 def parse(line: str) -> Message | CommandLine | None:
-    """What a line means; None for a comment. A block is one line with newlines in it."""
+    """Parse a line; None for a comment. A block is one line that contains newlines."""
     if opens_block(line):
         return Message(_unwrapped(line)) if closes_block(line) else Message(line)
     if line.startswith("//"):
@@ -73,22 +71,22 @@ def parse(line: str) -> Message | CommandLine | None:
 
 
 def opens_block(line: str) -> bool:
-    """Whether a line opens a block, which the same line may close."""
+    """Whether a line opens a block; the same line may close it."""
     return line.startswith(QUOTES)
 
 
 def closes_block(block: str) -> bool:
-    """Whether a block, all its lines joined, is closed by its last line."""
+    """Whether the last line of a block, given as one text, closes it."""
     return len(block) >= 2 * len(QUOTES) and block.endswith(QUOTES)
 
 
 def _unwrapped(block: str) -> str:
-    """The text between the quotes; quotes alone on their line are no line of the text."""
+    """The text between the quotes, without a first or last line that holds only quotes."""
     return block[len(QUOTES) : -len(QUOTES)].removeprefix("\n").removesuffix("\n")
 
 
 def joined_blocks(physical: Iterable[str]) -> Iterator[Numbered]:
-    """Lines without their ends -> lines in which a block is one; UnclosedBlock when they end inside of one."""
+    """Join the lines of each block. The lines have no line ends. Raises UnclosedBlock if they end inside a block."""
     block: list[str] = []
     start = 0
     for number, line in enumerate(physical, 1):
@@ -113,7 +111,7 @@ def as_message(text: str) -> str:
 
 
 def as_script(line: str) -> str:
-    """A line as a script has it: one of several lines, typed at the prompt, becomes a block or a command with a JSON string."""
+    """The line in a script: several lines typed at the prompt become a block, or a command with a JSON string."""
     parsed = parse(line)
     if "\n" not in line or (opens_block(line) and closes_block(line)):
         return line
@@ -123,10 +121,10 @@ def as_script(line: str) -> str:
 
 
 def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | None = None) -> Arguments:
-    """What stands after a command's name, with its options taken out, @FILE read and a JSON string unquoted.
+    """Parse the arguments of a command: read options and @FILE, and unquote a JSON string.
 
-    Before free text, and after an @FILE that is all of it, options are read; elsewhere they may stand anywhere. UsageError
-    for options that the command does not have, and files that cannot be read. read_stdin: what @- reads, if it may.
+    Options come before free text, or after an @FILE that is the whole text; in other commands they may come anywhere.
+    Raises UsageError for unknown options and unreadable files. read_stdin: reads @-, if it is allowed.
     """
     declared = {option.flag: option for option in command.options}
     options: dict[str, str | bool] = {}
@@ -152,7 +150,7 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
             for word in words_after:
                 if not _take_option(command, declared, word, words_after, options):
                     raise UsageError(
-                        f"after @{found[1]} only options may follow, not {word[:40]!r}; @@ starts a text with @"
+                        f"unexpected {word[:40]!r} after @{found[1]}; only options may follow (@@ starts a text with @)"
                     )
             name = unquoted(found[1]) or found[1]
             return Arguments(read_file(name, read_stdin), options, file=name)
@@ -162,7 +160,7 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
 def _take_option(
     command: Command, declared: dict[str, Option], word: str, following: Iterator[str], options: dict[str, str | bool]
 ) -> bool:
-    """Put an option and its value into `options`; False when the word is no option."""
+    """Put an option and its value into `options`. Returns False if the word is not an option."""
     if word not in declared:
         if declared and _OPTION.fullmatch(word):
             raise _unknown_option(command, declared, word)
@@ -178,7 +176,7 @@ def _take_option(
 
 
 def _without_options(command: Command, declared: dict[str, Option], rest: str, options: dict[str, str | bool]) -> str:
-    """The text after the options that stand before it."""
+    """The text after the options at its beginning."""
     while True:
         word, _, after = rest.partition(" ")
         if word == "--":

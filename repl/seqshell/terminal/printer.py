@@ -1,4 +1,4 @@
-"""The one door to the screen: every text that is shown passes `safe` here, and only then gets its colours."""
+"""The only way to the screen: every text passes `safe` here before it is coloured."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-LEVELS = 10  # of surprisal, written as the digits 0 to 9
+LEVELS = 10  # of surprisal, shown as the digits 0 to 9
 
-# Each style for 256 colours, for 16, and where no colour is wanted. The 256 are of middle brightness: they read on black and on white.
+# Each style for 256 colours, for 16, and without colour. The 256 have a medium brightness, readable on black and on white.
 STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "dim": ("38;5;244", "90", "2"),
@@ -44,8 +44,11 @@ STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 )
 
 
-def colours_wanted(choice: str, environment: Mapping[str, str]) -> int:
-    """256, 16, 0 (bold and dim only) or -1 (no escape sequences at all), for --color and the terminal that the environment tells of."""
+def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
+    """The number of colours: 256, 16, 0 (bold and dim only) or -1 (no escape sequences).
+
+    choice: of --color. environment: describes the terminal.
+    """
     term = environment.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         return -1
@@ -55,7 +58,7 @@ def colours_wanted(choice: str, environment: Mapping[str, str]) -> int:
 
 
 def terminal_width(stream: TextIO) -> int:
-    """The width of the window now, 80 where it cannot be told."""
+    """The width of the window, or 80 if it is unknown."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
@@ -63,7 +66,7 @@ def terminal_width(stream: TextIO) -> int:
 
 
 def broken(line: str, width: int) -> str:
-    """The line with newlines in place of spaces, so that no part is wider than `width` unless a single word is."""
+    """The line wrapped at spaces, so that no part is wider than `width` except a single word."""
     rest, parts = line, []
     while get_cwidth(rest) > width:
         end = rest.rfind(" ", 1, width + 1)
@@ -75,9 +78,9 @@ def broken(line: str, width: int) -> str:
 
 
 class Printer:
-    """Writes to a terminal and knows the column where it stands.
+    """Writes to a terminal and keeps track of the column.
 
-    colours: as `colours_wanted` gives it. width: asked before each drawing, so that a resized window counts.
+    colours: as `number_of_colours` returns it. width: called for each drawing, because windows are resized.
     """
 
     def __init__(self, stream: TextIO, *, colours: int = 256, width: Callable[[], int] | None = None) -> None:
@@ -96,25 +99,25 @@ class Printer:
         return self.colours > 0
 
     def write(self, text: str, style: str = "") -> None:
-        """Show text of anybody's, made safe, in one of the STYLES; it appears at once."""
+        """Show a text, made safe, in one of the STYLES; it appears at once."""
         text = safe(text)
         self._advance(text)
         self.stream.write(self._dressed(text, style))
         self.stream.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Show text on lines of its own, which are broken between words where the window ends."""
+        """Show a text on lines of its own, wrapped between words."""
         self.fresh_line()
         self.write("\n".join(broken(line, self.width - 1) for line in safe(text).split("\n")), style)
         self.write("\n")
 
     def fresh_line(self) -> None:
-        """Go to the start of a line, unless we are there."""
+        """Go to the start of a new line, unless the line is empty."""
         if self.column:
             self.write("\n")
 
     def erase_line(self) -> None:
-        """Take back what stands on this line; where the terminal cannot, go to the next."""
+        """Erase this line; on a terminal that cannot, go to the next."""
         if self.colours < 0:
             self.fresh_line()
         elif self.column:
@@ -123,22 +126,22 @@ class Printer:
             self.column = 0
 
     def block(self, colour: int, width: int) -> None:
-        """A block in one of 256 colours."""
+        """Draw a block in one of 256 colours."""
         self.stream.write(f"\x1b[48;5;{colour}m{' ' * width}\x1b[0m")
         self.column += width
 
     def sequence(self, style: str) -> str:
-        """The numbers between ESC [ and m for a style; empty where it looks like any text."""
+        """The numbers between ESC [ and m for a style; empty for plain text."""
         return "" if self.colours < 0 or not style else STYLES[style][{256: 0, 16: 1}.get(self.colours, 2)]
 
     def text(self, content: Any, style: str = "") -> Text:
-        """A piece for rich, made safe; rich reads no markup in it."""
+        """A text for rich, made safe and without markup."""
         from rich.text import Text as Piece
 
         return Piece(safe(str(content)), style=self.rich_style(style))
 
     def rich_style(self, style: str) -> str:
-        """One of the STYLES in the words of rich."""
+        """One of the STYLES as rich names it."""
         code = self.sequence(style)
         if code.startswith("38;5;"):
             return f"color({code[5:]})"
@@ -147,7 +150,10 @@ class Printer:
         return {"1": "bold", "2": "dim"}.get(code, "")
 
     def console(self, *, follow: bool = False) -> Console:
-        """A rich console on this stream, as wide as the window is now; follow: and as it will be. What goes through it is built from `text` alone."""
+        """A rich console on this stream, as wide as the window. follow: it adapts to a resized window.
+
+        Only what `text` made may be printed on it.
+        """
         from rich.console import Console
 
         return Console(
@@ -164,7 +170,7 @@ class Printer:
         )
 
     def draw(self, renderable: RenderableType) -> None:
-        """Show a table or tree of rich on lines of its own."""
+        """Draw a table or tree of rich on lines of its own."""
         self.fresh_line()
         self.console().print(renderable, soft_wrap=False)
         self.stream.flush()
@@ -176,7 +182,7 @@ class Printer:
         return "\n".join(f"\x1b[{code}m{part}\x1b[0m" if part else "" for part in text.split("\n"))
 
     def _advance(self, text: str) -> None:
-        """Follow the cursor over a text that is safe already."""
+        """Move the column over a text that is already safe."""
         _, newline, last = text.rpartition("\n")
         if newline:
             self.column = 0

@@ -25,7 +25,7 @@ from seqshell.terminal.completer import ShellCompleter
 from seqshell.terminal.echo_off import echo_off
 from seqshell.terminal.greeting import greet, greet_session
 from seqshell.terminal.history import LineHistory
-from seqshell.terminal.printer import Printer, colours_wanted
+from seqshell.terminal.printer import Printer, number_of_colours
 from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.signals import Signals, Terminated, end_prompt
 
@@ -48,7 +48,7 @@ class LoadingFailed(Exception):
 
 def run(options: startup.Options, shell: Shell | None = None) -> int:
     """Run the interactive shell and return the exit status. shell: the one to continue with, if it is already built."""
-    printer = Printer(sys.stdout, colours=colours_wanted(options.color, os.environ))
+    printer = Printer(sys.stdout, colours=number_of_colours(options.color, os.environ))
     with Signals() as signals, echo_off(sys.stdin.fileno()):
         repl = Repl(options, printer, signals, shell)  # before stdout is redirected
         with redirect_stdout(repl.printed), redirect_stderr(repl.printed):

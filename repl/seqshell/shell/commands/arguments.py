@@ -1,4 +1,4 @@
-"""Reading what stands after a command's name: how many words, which numbers, with one clear line for what cannot be meant."""
+"""Reads the arguments of a command: the number of words, and numbers within a range."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from seqshell.core.plugin_api import Arguments, Command
 
 
 def words(arguments: Arguments, command: Command, least: int = 0, most: int | None = None) -> tuple[str, ...]:
-    """The words, at least `least` and at most `most` of them (None: as many as there are); UsageError shows the command's usage."""
+    """The words, `least` to `most` of them (None: any number). Raises UsageError with the command's usage."""
     found = arguments.words
-    right = f"write /{command.name} {command.usage}".rstrip()
+    usage = f"usage: /{command.name} {command.usage}".rstrip()
     if len(found) < least:
-        raise UsageError(f"something is missing; {right}")
+        raise UsageError(f"missing argument; {usage}")
     if most is not None and len(found) > most:
-        raise UsageError(f"{found[most]!r} is too much; {right}")
+        raise UsageError(f"unexpected {found[most]!r}; {usage}")
     return found
 
 
 def whole_number(word: str, what: str, low: int, high: int) -> int:
-    """The word as a whole number in [low, high]; `what` names it in the UsageError."""
+    """The word as a whole number from low to high. Raises UsageError, in which `what` names the number."""
     try:
         number = int(word)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the commands that answer share: which open model is meant, and one answer for each line of a file."""
+"""What /translate, /classify and /forecast share: the model that answers, and one answer for each line of a file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def model_for(shell: Shell, task: Task, name: str) -> str:
-    """Return the name of the open model that is to answer the task's command: the one of -m (name), else the current one if it has the task,
-    else the task's default model, which is opened in the background.
+    """Return the name of the open model that answers: the one of -m (name), else the current one if it has the task, else
+    the task's default model, which is opened in the background.
 
     Raises CheckpointError if it cannot be opened, and UsageError if it has another task.
     """
@@ -29,14 +29,15 @@ def model_for(shell: Shell, task: Task, name: str) -> str:
     try:
         return shell.workspace.open_in_background(name or task_spec(task).default_model, task)
     except CheckpointError as error:
-        raise error if name else CheckpointError(error.message, hint=f"/{task} -m MODEL takes another") from None
+        raise error if name else CheckpointError(error.message, hint=f"/{task} -m MODEL uses another one") from None
 
 
 @dataclass(frozen=True)
-class Telling:
-    """How the answers of a task are told, Translation or Label. done: the verb. empty: the answer for a line that failed, from its text and number.
+class LineFormat:
+    """How the answers of a task, Translation or Label, are written and counted.
 
-    as_line, as_json: an answer in a file. remark: what else is said of all of them.
+    done: the verb of the summary. empty: makes the answer to a line that failed from its text and number.
+    as_line, as_json: an answer in a file. note: an addition to the summary.
     """
 
     task: Task
@@ -44,7 +45,7 @@ class Telling:
     empty: Callable[[str, int], Any]
     as_line: Callable[[Any], str]
     as_json: Callable[[Any], dict[str, Any]]
-    remark: Callable[[list[Any]], str] = lambda answers: ""
+    note: Callable[[list[Any]], str] = lambda answers: ""
 
 
 def lines_of(text: str) -> list[str]:
@@ -53,35 +54,38 @@ def lines_of(text: str) -> list[str]:
 
 
 def answer_lines(
-    shell: Shell, telling: Telling, sources: list[str], events: Iterable[Event], file: str
+    shell: Shell, form: LineFormat, sources: list[str], events: Iterable[Event], file: str
 ) -> Iterator[Event]:
-    """One answer for each line; what is done is written even when it is broken off. events: answers, Failed and Progress; file: "" tells them."""
+    """One answer for each line. If it is stopped, the answers so far are still written.
+
+    events: answers, Failed and Progress. file: where to write; the answers are yielded if it is empty.
+    """
     answers: list[Any] = []
     num_failed = 0
 
-    def told() -> Notice:
+    def summary() -> Notice:
         if file:
-            write_text(file, "".join(map(telling.as_line, answers)), {"lines": [*map(telling.as_json, answers)]})
-        missing = f", {num_failed:,} could not be" if num_failed else ""
-        rest = f", {len(sources) - len(answers):,} not reached" if len(answers) < len(sources) else ""
+            write_text(file, "".join(map(form.as_line, answers)), {"lines": [*map(form.as_json, answers)]})
+        failed = f", {num_failed:,} failed" if num_failed else ""
+        rest = f", {len(sources) - len(answers):,} not processed" if len(answers) < len(sources) else ""
         number = len(answers) - num_failed
-        said = f"{counted(number, 'line')} {telling.done}{telling.remark(answers)}{missing}{rest}"
-        return Notice(said + (f" · written to {file}" if file else ""))
+        text = f"{counted(number, 'line')} {form.done}{form.note(answers)}{failed}{rest}"
+        return Notice(text + (f" · written to {file}" if file else ""))
 
     try:
         for event in events:
             if isinstance(event, Failed):
                 num_failed += 1
                 yield Notice(f"line {event.item}: {event.reason}", "warning")
-                event = telling.empty(sources[event.item - 1], event.item)
+                event = form.empty(sources[event.item - 1], event.item)
             if isinstance(event, Translation | Label):
                 answers.append(event)
                 if not file:
                     yield event
-            elif file or len(answers) < len(sources):  # progress, of which the lines themselves tell the last
+            elif file or len(answers) < len(sources):  # progress; the last line ends it by itself
                 yield event
-    except (GeneratorExit, KeyboardInterrupt):  # nothing can be yielded any more
-        shell.notices.append(told())
+    except (GeneratorExit, KeyboardInterrupt):  # no event can be yielded any more
+        shell.notices.append(summary())
         raise
-    yield told()
-    yield Data({"lines": len(answers), "failed": num_failed, **({"file": file} if file else {})}, op=telling.task.value)
+    yield summary()
+    yield Data({"lines": len(answers), "failed": num_failed, **({"file": file} if file else {})}, op=form.task.value)

@@ -1,4 +1,4 @@
-"""Several continuations side by side: /branch, /checkout, /branches and /drop."""
+"""Several continuations beside each other: /branch, /checkout, /branches and /drop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def branch_names(shell: Shell, text: str) -> Iterable[str]:
 
 @command("branch", usage="[NAME]", purpose="back")
 def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Name this moment and go on there; the state is the same, and the branch you leave stays where it is.
+    """Start a branch at the current position; the state does not change, and the old branch stays where it is.
 
     >>> ROMEO:
     >>> /branch other
@@ -34,7 +34,7 @@ def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("checkout", usage="NAME", complete=branch_names, purpose="back")
 def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Go to another branch; the state is the one where that branch stands.
+    """Go to another branch; the state becomes the one at the end of that branch.
 
     >>> ROMEO:
     >>> /branch other
@@ -46,7 +46,7 @@ def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("branches", purpose="back")
 def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the tree of branches with their first words; the state is kept.
+    """Show the tree of branches with their first words; the state does not change.
 
     >>> ROMEO:
     >>> /regen 2
@@ -58,7 +58,7 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("drop", usage="NAME", complete=branch_names, purpose="back")
 def drop(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Forget a branch that you do not stand on; the state is kept.
+    """Delete a branch other than the current one; the state does not change.
 
     >>> /branch other
     >>> /checkout main
@@ -67,4 +67,4 @@ def drop(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     (name,) = words(arguments, drop, 1, 1)
     shell.session.drop(name)
     if shell.interactive:
-        yield Notice(f"{name} is forgotten")
+        yield Notice(f"{name} deleted")

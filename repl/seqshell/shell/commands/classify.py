@@ -1,4 +1,4 @@
-"""Labelling: /classify, for a text or for a file line by line, and why."""
+"""/classify, for a text or each line of a file, with an explanation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqshell.core.events import Event, Label, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
+from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
 from seqshell.shell.commands.output_files import text_place, write_text
 
 if TYPE_CHECKING:
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     "classify",
     usage="[-m MODEL] TEXT|@FILE",
     options={
-        "-m MODEL": "the model that labels",
-        "--explain": "colour each token by how it moved the belief",
-        "-o FILE": "write labels and probabilities to FILE (.txt, or .json)",
+        "-m MODEL": "the model to use",
+        "--explain": "show how much each token counts for or against the label",
+        "-o FILE": "write the labels with their probabilities to FILE (.txt, or .json)",
     },
     free_text=True,
     purpose="tasks",
 )
 def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Label a text, or a file line by line; the state of the current model is kept, unless it is the one that labels.
+    """Classify a text, or each line of a file; the state of the current model does not change, unless it classifies.
 
-    The current model labels if it can, else the one of -m, else sentiment, which stays open in the background; /load makes
-    it the current one. Without a TEXT it labels what the current model has read so far: after a /rewind, for example.
-    @FILE gives one line for each line, blank ones included.
+    The model is the current one if it classifies, else the one of -m, else sentiment. It stays open in the background;
+    /load makes it current. Without a TEXT, classify what the current model has read so far, for example after /rewind.
+    @FILE gives one line for each line of the file, blank ones included.
 
-    --explain: by how much each token moved ln(p/(1-p)) of the answer; by reading on, or, of a model that reads a text as a
-    whole, by leaving the token out. What is left out of a long text is told.
+    --explain shows how much each token moves ln(p/(1-p)) of the answer: when it is read or, for a model that reads whole
+    texts, compared with the text without it.
 
         >>> /classify what a wonderful film
         >>> /classify --explain what a wonderful film
@@ -83,24 +83,24 @@ def _lines(
     def empty(source: str, item: int) -> Label:
         return Label(source, "", (), branch=session.branch, item=item)
 
-    telling = Telling(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
+    form = LineFormat(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
     sources = lines_of(text)
     found = session.behaviour.classify_lines(sources, values, explain)
-    yield from answer_lines(shell, telling, sources, found, file)
+    yield from answer_lines(shell, form, sources, found, file)
 
 
 def _cut(found: list[Label]) -> str:
-    """How many were too long for the model."""
+    """How many texts were too long for the model."""
     number = sum(label.left_out is not None for label in found)
-    return f", {number:,} of them too long and cut" if number else ""
+    return f", {number:,} of them truncated" if number else ""
 
 
 def _as_line(event: Label) -> str:
-    """The answer as -o FILE.txt has it: its label, a tab and its probability; an empty line for a blank text."""
+    """An answer in FILE.txt: label, tab, probability; an empty line for a blank text."""
     return event.as_line() + "\n"
 
 
 def _as_json(event: Label) -> dict[str, Any]:
-    """An answer as -o FILE.json has it."""
+    """An answer in FILE.json."""
     why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
     return {"text": event.text, "label": event.answer, "probs": dict(event.probs), **why}

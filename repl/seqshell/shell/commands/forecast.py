@@ -1,4 +1,4 @@
-"""Forecasting: /forecast, what may come after the numbers that were observed, drawn, or written to a file."""
+"""/forecast: the next values of a series, drawn or written to a file."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     "forecast",
     usage="[N] [@FILE]",
     options={
-        "-m MODEL": "the model that forecasts",
-        "--example": "observe the example that comes with the model before",
-        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json), or a row for each step (.txt)",
+        "-m MODEL": "the model to use",
+        "--example": "first observe the example that comes with the model",
+        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json) or a row for each step (.txt)",
     },
     purpose="tasks",
 )
 def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Tell the next N steps of a series, or `horizon`, with the interval around them; the state is kept, but for what @FILE adds.
+    """Forecast the next N steps of a series, or `horizon`, with an interval; the state changes only by the values of @FILE.
 
-    The current model forecasts if it can, else the one of -m, else oil-temperature, which stays open in the background. A line of
-    numbers appends to the series, and so does @FILE, rows of numbers or a table with named columns; /undo takes it back.
+    The model is the current one if it forecasts, else the one of -m, else oil-temperature, which stays open in the
+    background. A line of numbers is appended to the series, and so is @FILE: rows of numbers, or a table with named columns.
+    /undo removes them.
 
         >>> /forecast --example
         >>> /forecast 3
@@ -49,24 +50,24 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session, values = shell.answer_with(model)
     steps = session.check_steps(values.get("horizon") if number is None else number)
     _observe(shell, session, name, bool(arguments.options.get("--example")))
-    found, *remarks = session.behaviour.continue_answer(values, steps)
+    found, *notes = session.behaviour.continue_answer(values, steps)
     assert isinstance(found, Forecast)
     if shell.interactive and shell.answering != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if not file:
         yield found
-        yield from remarks
+        yield from notes
         return
     rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
     path = write_picture(file, partial(_draw, found), rows, {**fields, "history": rows_as_json(found.history)})
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(fields, op=Task.FORECAST.value)
-    yield from remarks
+    yield from notes
 
 
 def _read(arguments: Arguments) -> tuple[int | None, str]:
-    """The number of steps, if there is one, and the name of a file, or nothing."""
+    """The number of steps, if there is one, and the name of the file, or an empty string."""
     number, name = None, ""
     for word in words(arguments, forecast, 0, 2):
         if word.startswith("@") and not name:
@@ -74,23 +75,23 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
         elif number is None and not word.startswith("@"):
             number = whole_number(word, "the number of steps", 1, MAX_STEPS)
         else:
-            raise UsageError(f"{word!r} is too much; write /forecast {forecast.usage}")
+            raise UsageError(f"unexpected {word!r}; usage: /forecast {forecast.usage}")
     return number, name
 
 
 def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:
-    """Append the model's example and the values of a file, as far as they are wanted."""
+    """Append the model's example, if requested, and the values of a file, if there is one."""
     if wants_example:
         series = session.model.series
         if series is None or not series.example:
-            raise UsageError(f"{session.model.name} comes without an example; write numbers")
+            raise UsageError(f"{session.model.name} has no example; write numbers instead")
         session.observe(series.example)
     if name:
         session.behaviour.observe_file(name, shell.read_stdin)
 
 
 def _draw(found: Forecast, figure: Any) -> None:
-    """The series on a matplotlib Figure, one column below the other, over the steps from now."""
+    """Draw the series on a matplotlib Figure, one column below the other."""
     size = len(found.columns)
     figure.set_size_inches(8, min(40, 1 + 2.5 * size))
     before, after = len(found.history), len(found.values)
@@ -101,8 +102,8 @@ def _draw(found: Forecast, figure: Any) -> None:
         axes.plot(range(after + 1), [found.history[-1, index], *found.values[:, index]], color="C0", label="forecast")
         if found.low is not None:
             low, high = ([found.history[-1, index], *rows[:, index]] for rows in (found.low, found.high))
-            told = " to ".join(f"{100 * share:.3g}" for share in found.interval)
-            axes.fill_between(range(after + 1), low, high, color="C0", alpha=0.2, linewidth=0, label=f"{told} %")
+            interval = " to ".join(f"{100 * share:.3g}" for share in found.interval)
+            axes.fill_between(range(after + 1), low, high, color="C0", alpha=0.2, linewidth=0, label=f"{interval} %")
         axes.axvline(0, color="0.7", linewidth=0.8)
         axes.set_ylabel(name, parse_math=False)
     figure.axes[0].legend()

@@ -1,4 +1,4 @@
-"""/help: one screen by purpose, made from the commands themselves; one command in full; the keys."""
+"""/help: an overview by purpose, one command in full, and the keys. The texts are the docstrings of the commands."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-OPTIONS = re.compile(
-    r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]"
-)  # of a usage, and that a text may be a file; /help COMMAND tells them
-JOINT = "\0"  # stands for a space at which no line is broken
+OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage, and files; /help COMMAND shows them
+JOINT = "\0"  # in place of a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
 END = "/help COMMAND explains a command, /help keys lists the keys"
@@ -48,7 +46,7 @@ F4                 switch between vi and emacs keys"""
 
 @dataclass(frozen=True)
 class Description:
-    """A command's docstring in its parts. summary: the first line, which tells what happens to the state. example: lines as typed."""
+    """The parts of a command's docstring. summary: the first line, with the effect on the state. example: lines to type."""
 
     summary: str
     details: str
@@ -56,7 +54,7 @@ class Description:
 
 
 def describe(shown: Command) -> Description:
-    """The parts of a command's help: a line, paragraphs, and an example whose typed lines begin with `>>> `."""
+    """Split a command's docstring into a line, paragraphs, and an example in which lines to type begin with `>>> `."""
     summary, _, rest = inspect.cleandoc(shown.run.__doc__ or "").partition("\n")
     paragraphs = [part for part in rest.strip("\n").split("\n\n") if part.strip()]
     examples = [textwrap.dedent(part) for part in paragraphs if part.lstrip().startswith(">>> ")]
@@ -65,7 +63,7 @@ def describe(shown: Command) -> Description:
 
 
 def listed(registry: Registry) -> dict[str, list[Command]]:
-    """The commands of each purpose, each once and under its name; a plugin's without a purpose come last, broken ones not at all."""
+    """The commands by purpose, each once. Those of plugins without a purpose come last; broken ones are left out."""
     groups: dict[str, list[Command]] = {purpose: [] for purpose in PURPOSES}
     for name in registry.commands:
         try:
@@ -78,13 +76,13 @@ def listed(registry: Registry) -> dict[str, list[Command]]:
 
 
 def help_words(shell: Shell, text: str) -> Iterable[str]:
-    """Every command, and `keys`."""
+    """The names of the commands, and `keys`."""
     return [*shell.registry.commands, "keys"]
 
 
 @command("help", usage="[COMMAND|keys]", aliases=("?",), complete=help_words, purpose="session")
 def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the commands by purpose, one command in full, or the keys; the state is kept.
+    """Show the commands by purpose, one command in full, or the keys; the state does not change.
 
     >>> /help
     >>> /help undo

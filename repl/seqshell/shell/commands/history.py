@@ -1,4 +1,4 @@
-"""Going back and forth in time: /undo, /redo, /rewind, /reset and /regen."""
+"""Moving through the history: /undo, /redo, /rewind, /reset and /regen."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def moved_to(session: Session, moved: Moved) -> Moved:
 
 @command("undo", usage="[N|Nt]", purpose="back")
 def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Take back the last turn, your line and its answer; the state is again what it was before.
+    """Undo the last turn, your line and its answer; the state is again what it was before.
 
-    N takes back so many turns, Nt so many tokens: /undo 12t. Nothing is lost: /redo brings it again, and the same
-    message gives the same text again.
+    /undo N undoes N turns, /undo Nt undoes N tokens: /undo 12t. Nothing is lost: /redo restores it, and sending the same
+    message again gives the same answer.
 
         >>> ROMEO:
         >>> /undo
@@ -49,7 +49,7 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("redo", usage="[N]", purpose="back")
 def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Bring again what /undo, /rewind or /reset took back, one turn or N; the state goes forward with it.
+    """Redo what /undo, /rewind or /reset undid, one turn or N; the state moves forward again.
 
     >>> ROMEO:
     >>> /undo
@@ -61,9 +61,9 @@ def redo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("rewind", usage="POS|-N|TEXT", free_text=True, purpose="back")
 def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Go back to a token position, N tokens back, or to just after the last TEXT; the state is the one of that moment.
+    """Go to a token position, N tokens back, or just after the last TEXT; the state becomes the one at that position.
 
-    A TEXT that is a number stands in quotes: /rewind "12". /redo brings again what was taken back.
+    Put a TEXT that is a number in quotes: /rewind "12". /redo restores what was undone.
 
         >>> /feed ROMEO: What
         >>> /rewind "ROMEO:"
@@ -78,7 +78,7 @@ def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _position(text: str) -> int | None:
-    """The number that the text is; None where it is none."""
+    """The text as a number; None if it is not one."""
     digits = text.strip().removeprefix("-")
     return (
         whole_number(text.strip(), "the position", -MAX_TOKENS * 1000, MAX_TOKENS * 1000)
@@ -89,7 +89,7 @@ def _position(text: str) -> int | None:
 
 @command("reset", aliases=("clear",), purpose="back")
 def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Forget everything that was read; the state is the initial one again. /undo takes this back.
+    """Forget everything that was read; the state is the initial one again. /undo restores it.
 
     >>> ROMEO:
     >>> /reset
@@ -100,10 +100,10 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")
 def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Answer again from before the last answer; the state goes on from the first new one, the old one stays a branch.
+    """Generate the last answer again; the state continues from the first new candidate, and the old answer stays a branch.
 
-    K makes so many numbered candidates, NAME=V1,V2,... one for each value of a setting. Each is a branch, main.2,
-    main.3, ...; /checkout goes to another. A search draws nothing: with beam, K are the K best.
+    /regen K makes K candidates; /regen NAME=V1,V2,... makes one candidate per value of a setting. Each is a branch, main.2,
+    main.3, ...; /checkout goes to another. With a search such as beam, the K candidates are its K best results.
 
         >>> ROMEO:
         >>> /regen
@@ -116,11 +116,11 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _variants(word: str) -> list[dict[str, Any]]:
-    """`temperature=0.5,1` as the settings of each candidate."""
+    """The settings of each candidate: `temperature=0.5,1` has two."""
     name, _, listed = word.partition("=")
     values = [value for value in listed.split(",") if value]
     if not values or len(values) > MOST_CANDIDATES:
         raise UsageError(
-            f"write the values after {name}=, separated by commas, 1 to {MOST_CANDIDATES} of them: /regen temperature=0.5,1,1.5"
+            f"write 1 to {MOST_CANDIDATES} values after {name}=, separated by commas: /regen temperature=0.5,1,1.5"
         )
     return [{name: value} for value in values]

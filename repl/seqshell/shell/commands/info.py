@@ -1,4 +1,4 @@
-"""What a model is made of: /info, read from the checkpoint's header and the shapes of its tensors, without torch."""
+"""/info: describes a model by the header of its checkpoint and the shapes of its tensors, without torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of 
 
 @command("info", aliases=("show",), purpose="looking")
 def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show what the current model is: its parts with shapes and parameters, state, tokenizer, training and source; the state is kept.
+    """Describe the current model: its parts, their shapes and parameters, its state, tokenizer and training. The state does not change.
 
     >>> /info
     """
@@ -34,7 +34,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     model = shell.session.model
     architecture = shell.registry.architectures.get(model.architecture)
     owner = str(model.header.get("owner", ""))
-    trained = {key: _said(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
+    trained = {key: _written(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
     parts = (
         _facts(_described(model, architecture, owner)),
         _lines(module_tree(_shapes(model))),
@@ -56,15 +56,15 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _described(model: Model, architecture: Architecture | None, owner: str) -> dict[str, str]:
-    """What the header tells of the model itself."""
+    """What the header says about the model."""
     return {
         "model": f"{model.name} ({model.task})" + (f", {model.path}" if model.path else ""),
         "about": model.header.get("about", ""),
         "architecture": " ".join(
-            filter(None, (model.architecture, f"of {owner}" if owner else "", model.header.get("owner_version", "")))
+            filter(None, (model.architecture, f"from {owner}" if owner else "", model.header.get("owner_version", "")))
         ),
         "source": source_file(architecture) if architecture else "",
-        "settings": _said(model.header.get("config", {})),
+        "settings": _written(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
         "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
         "series": _series(model.series) if model.series is not None else "",
@@ -78,16 +78,16 @@ def _vocabulary(tokenizer: Tokenizer) -> str:
 
 
 def _series(series: Series) -> str:
-    """The columns with their scales, how far the model looks ahead, and its quantiles."""
+    """The columns with their scales, the number of steps of a forecast, and the quantiles."""
     scales = zip(series.columns, series.mean, series.std, strict=True)
     columns = ", ".join(f"{name} (mean {mean:.4g}, deviation {std:.4g})" for name, mean, std in scales)
-    steps = f"{series.horizon} steps at once" if series.horizon > 1 else "stepped on its own forecasts"
+    steps = f"{series.horizon} steps at once" if series.horizon > 1 else "one step at a time, from its own forecasts"
     shares = f", quantiles {', '.join(f'{share:g}' for share in series.quantiles)}" if series.quantiles else ""
     return f"{columns}; {steps}{shares}"
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:
-    """One fact a line, or on more where it is long; empty ones are left out."""
+    """One fact a line, wrapped if it is long; empty ones are left out."""
     width = max((len(name) for name, value in facts.items() if value), default=0) + 2
     for name, value in facts.items():
         if value:
@@ -96,20 +96,20 @@ def _facts(facts: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _said(value: Any) -> str:
-    """A value of the header in words: of a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
+def _written(value: Any) -> str:
+    """A value of the header as text; for a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
     if isinstance(value, Mapping):
         nested = any(isinstance(inner, Mapping) for inner in value.values())
         return ("; " if nested else ", ").join(
-            f"{key}{':' if isinstance(inner, Mapping) else ''} {_said(inner)}" for key, inner in value.items()
+            f"{key}{':' if isinstance(inner, Mapping) else ''} {_written(inner)}" for key, inner in value.items()
         )
     if isinstance(value, list):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(_written, value))
     return cell(value, ".4g")
 
 
 def source_file(architecture: Architecture) -> str:
-    """The file that an architecture's model is written in, found without importing it."""
+    """The source file of an architecture's model, found without importing it."""
     if not isinstance(architecture.model, str):
         return inspect.getsourcefile(inspect.unwrap(architecture.model)) or ""
     try:
@@ -120,7 +120,7 @@ def source_file(architecture: Architecture) -> str:
 
 
 def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
-    """The tensors of the model's file; none when it never had one, or when the file has gone."""
+    """The tensors in the model's file; none if there is no file."""
     from seqshell.models.file import read_shapes
 
     try:
@@ -130,7 +130,7 @@ def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
 
 
 def module_tree(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
-    """The parts of a module by the dots in its tensors' names, each with the parameters below it, tensors with their shapes.
+    """The tree of a module, from the dots in its tensors' names: each part with its parameters, each tensor with its shape.
 
     {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
     """
@@ -142,7 +142,9 @@ def _branches(parts: Mapping[tuple[str, ...], tuple[int, ...]], depth: int) -> l
     for first in dict.fromkeys(path[0] for path in parts):
         below = {path[1:]: shape for path, shape in parts.items() if path[0] == first}
         name = first
-        while len({path[:1] for path in below}) == 1 and () not in below:  # a part with one part in it is one line
+        while (
+            len({path[:1] for path in below}) == 1 and () not in below
+        ):  # a part that only holds another part shares its line
             (step,) = {path[0] for path in below}
             name, below = f"{name}.{step}", {path[1:]: shape for path, shape in below.items()}
         shape = below.pop((), None)
@@ -153,7 +155,7 @@ def _branches(parts: Mapping[tuple[str, ...], tuple[int, ...]], depth: int) -> l
 
 
 def _state_rows(model: Model) -> list[Row]:
-    """The leaves of the state, without their batch."""
+    """The leaves of the state, without the batch axis."""
     leaves = [(name, leaf) for name, leaf in named_leaves(model.decoder.initial_state(1))]
     return [(name, f"{_shape(tuple(leaf.shape[1:]))} {leaf.dtype}", f"{leaf.nbytes:,} bytes") for name, leaf in leaves]
 

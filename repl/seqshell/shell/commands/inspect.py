@@ -1,4 +1,4 @@
-"""Looking inside without moving anything: /top, /score and /state."""
+"""Inspecting without changing anything: /top, /score and /state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARROW = "=>"  # between a source and its translation
 
 @command("top", usage="[K]", tasks={Task.GENERATE, Task.TRANSLATE}, purpose="looking")
 def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the K likeliest next tokens, for the model and after the sampler chain; the state is kept.
+    """Show the K most likely next tokens, before and after the sampler chain; the state does not change.
 
     >>> /feed ROMEO
     >>> /top 5
@@ -33,10 +33,10 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("score", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.TRANSLATE}, free_text=True, purpose="looking")
 def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Tell how likely each token of a text would be if it came next; the state is kept.
+    """Show how likely each token of a text would be if it came next; the state does not change.
 
-    For each token its probability, nats, rank and the five likeliest in its place; then the sum, the mean, bits per
-    character and perplexity. A model that translates takes /score SOURCE => TARGET.
+    For each token: its probability, its surprisal in nats, its rank and the five most likely tokens in its place; then the
+    sum, the mean, bits per character and perplexity. A translation model takes /score SOURCE => TARGET.
 
         >>> /feed ROMEO
         >>> /score : What
@@ -50,19 +50,17 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _score_of_translation(shell: Shell, text: str) -> Score:
-    """The score of `SOURCE => TARGET`, the end named."""
+    """The score of `SOURCE => TARGET`; the end token is named."""
     source, arrow, target = (part.strip() for part in text.partition(ARROW))
     if not (source and arrow and target):
-        raise UsageError(
-            f"write /score SOURCE {ARROW} TARGET: how likely the model finds TARGET as a translation of SOURCE"
-        )
+        raise UsageError(f"usage: /score SOURCE {ARROW} TARGET (how likely is TARGET as a translation of SOURCE?)")
     found = shell.session.score_translation(source, target)
     return replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
 
 
 @command("state", purpose="looking")
 def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the state's size and norm for each layer, the position, the branch and the snapshots in use; the state is kept.
+    """Show the size of the state and its norm by layer, the position, the branch and the snapshots. Nothing changes.
 
     >>> ROMEO:
     >>> /state

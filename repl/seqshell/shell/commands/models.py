@@ -1,4 +1,4 @@
-"""The open models and the files there are: /models, /load and /close."""
+"""Opening and closing models: /models, /load and /close."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> Iterator[dict[str, str | bool | None]]:
-    """What there is to open, by name: its task (None: the file is refused), its path, and whether it is open. Open ones without a file follow."""
+    """The models by name: task (None: the file is invalid), path, and whether it is open. Open models without a file follow."""
     from seqshell.models.file import read_header
 
     opened = {session.model.path.resolve() for session in sessions.values() if session.model.path}
@@ -44,7 +44,7 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
 
 @command("models", aliases=("list",), purpose="models")
 def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the models there are, with task and file, and the saved sessions; the state is kept.
+    """List the models with their tasks and files, and the saved sessions; the state does not change.
 
     >>> /models
     """
@@ -71,9 +71,9 @@ def loadable_names(shell: Shell, text: str) -> Iterable[str]:
 
 @command("load", usage="NAME|PATH", complete=loadable_names, purpose="models")
 def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Open a model, or a saved session with its model; the state is then the new one's, and other models stay open.
+    """Open a model, or a saved session with its model; each open model keeps its own state.
 
-    A model that is open already goes on where it stands. A word with a slash or the ending .safetensors is a path.
+    A model that is already open continues where it is. A name with a slash or the ending .safetensors is a path.
 
         >>> /load tiny
         >>> ROMEO:
@@ -89,7 +89,7 @@ def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _means_session(shell: Shell, word: str) -> bool:
-    """Whether a word is a saved session's: a path's header decides; of a model and a session of one name, the model is meant."""
+    """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, the model wins."""
     if paths.is_path(word):
         return is_session(paths.find_checkpoint(word))
     return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(
@@ -98,20 +98,20 @@ def _means_session(shell: Shell, word: str) -> bool:
 
 
 def is_session(path: Path) -> bool:
-    """Whether a file is a saved session rather than a model; CheckpointError when it is neither."""
+    """Whether a file is a saved session rather than a model. Raises CheckpointError if it is neither."""
     from seqshell.models.file import read_header
 
     return bool(read_header(path)["kind"] == "session")
 
 
 def opened(shell: Shell) -> ModelOpened:
-    """The greeting of the current model."""
+    """The event that introduces the current model."""
     model = shell.session.model
     return ModelOpened(shell.workspace.current or model.name, title(model.name, model.header), about(model.header))
 
 
 def restored(shell: Shell, word: str) -> Iterator[Event]:
-    """Restore the saved session that a name or path means, and tell where it stands."""
+    """Restore a saved session by name or path."""
     was = shell.session.position if shell.workspace.current else 0
     session = shell.workspace.restore(word)
     yield moved_to(session, Moved(session.position, was, session.branch))
@@ -124,7 +124,7 @@ def open_names(shell: Shell, text: str) -> Iterable[str]:
 
 @command("close", usage="NAME", complete=open_names, purpose="models")
 def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Close a model and forget its state; the states of the other models are kept.
+    """Close a model and forget its state; the states of the other models do not change.
 
     >>> /close tiny
     >>> /load tiny
@@ -133,7 +133,7 @@ def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     shell.workspace.close(name)
     if shell.interactive:
         yield Notice(
-            f"{name} is closed · "
+            f"{name} closed · "
             + (
                 f"{shell.workspace.current} is current"
                 if shell.workspace.current

@@ -1,4 +1,4 @@
-"""Files that commands write for `-o`: text, JSON or a picture, as the name says; whole or not at all."""
+"""Writes the files of `-o`: text, JSON or a picture, by the ending of the name; whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,26 +19,31 @@ Draw = Callable[[Any], None]  # draws on a matplotlib Figure
 
 
 def text_place(word: str) -> Path:
-    """Where a text is to be written, said before the work whose result it is. UsageError names what stands against it."""
+    """The path to write a text to, checked before the work that makes it. Raises UsageError if it cannot be written."""
     path = _place(word)
     if path.suffix.lower() in PICTURES:
-        raise UsageError(f"a text makes no picture: end {word} in .txt or .json")
+        raise UsageError(f"a text cannot be written as a picture; end {word} in .txt or .json")
     return path
 
 
 def picture_place(word: str) -> Path:
-    """Where a picture, its numbers or its text are to be written. UsageError: the name ends in nothing known, or matplotlib is missing."""
+    """The path to write a picture, its numbers or its text to.
+
+    Raises UsageError if it cannot be written, for an unknown ending, and if matplotlib is missing.
+    """
     path = _place(word)
     ending = path.suffix.lower()
     if ending not in (*PICTURES, ".json", ".txt"):
-        raise UsageError(f"end {word} in .png, .svg or .pdf for a picture, in .json for the numbers, or in .txt")
+        raise UsageError(
+            f"unknown ending of {word}; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
+        )
     if ending in PICTURES and importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("a picture needs matplotlib: pip install 'seqshell[plot]'; .json and .txt need nothing")
+        raise UsageError("a picture needs matplotlib: pip install 'seqshell[plot]'; .json and .txt work without")
     return path
 
 
 def write_text(word: str, text: str, as_json: Mapping[str, Any]) -> Path:
-    """Write the text, or `as_json` where the name ends in .json, and return the path. UsageError names what stands against it."""
+    """Write the text or, to a .json file, `as_json`. Returns the path. Raises UsageError if it cannot be written."""
     path = text_place(word)
     if path.suffix.lower() == ".json":
         text = json.dumps(tidy(as_json), ensure_ascii=False) + "\n"
@@ -47,7 +52,7 @@ def write_text(word: str, text: str, as_json: Mapping[str, Any]) -> Path:
 
 
 def write_picture(word: str, draw: Draw, text: str, as_json: Mapping[str, Any]) -> Path:
-    """Write what `draw` draws, or its text or numbers, as the name ends, and return the path. UsageError names what stands against it."""
+    """Write what `draw` draws, or its text or numbers, by the ending. Returns the path. Raises UsageError if it cannot be written."""
     path = picture_place(word)
     if path.suffix.lower() not in PICTURES:
         return write_text(word, text, as_json)
@@ -57,7 +62,7 @@ def write_picture(word: str, draw: Draw, text: str, as_json: Mapping[str, Any]) 
 
     data = BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        warnings.simplefilter("ignore")  # a letter that is missing in the font is drawn as a box
         figure = Figure(layout="constrained")
         draw(figure)
         figure.savefig(data, format=path.suffix.lower()[1:], dpi=120)
@@ -66,15 +71,15 @@ def write_picture(word: str, draw: Draw, text: str, as_json: Mapping[str, Any]) 
 
 
 def _place(word: str) -> Path:
-    """The path of a word, in a folder that may be written to. UsageError otherwise, and for what is no plain file."""
+    """The path of a regular file, or a new one, in a writable folder. Raises UsageError otherwise."""
     try:
         path = Path(word).expanduser()
         if not path.parent.is_dir():
             raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
         if path.exists() and not path.is_file():
-            raise UsageError(f"cannot write {word}: it is {'a folder' if path.is_dir() else 'no plain file'}")
+            raise UsageError(f"cannot write {word}: it is {'a folder' if path.is_dir() else 'not a regular file'}")
         if not os.access(path.parent, os.W_OK):
-            raise UsageError(f"cannot write {word}: you may not write into {path.parent.absolute()}")
+            raise UsageError(f"cannot write {word}: no permission to write to {path.parent.absolute()}")
     except (OSError, ValueError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
         raise UsageError(f"cannot write {word[:100]}: {getattr(error, 'strerror', None) or error}") from None
     return path

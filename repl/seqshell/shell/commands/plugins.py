@@ -1,4 +1,4 @@
-"""What there is to choose from and whose it is: /plugins, /samplers, /strategies and /architectures."""
+"""Lists of plugins and of what they offer: /plugins, /samplers, /strategies and /architectures."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 SETTING_COLUMNS = ("setting", "default", "range", "neutral", "does")
 
 
-@command("plugins", options={"--errors": "show what went wrong with plugins, with the tracebacks"}, purpose="plugins")
+@command("plugins", options={"--errors": "show the errors of plugins with their tracebacks"}, purpose="plugins")
 def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the plugins with version, hooks and how each fared; the state is kept.
+    """List the plugins with version, hooks and status; the state does not change.
 
-    The first column is the owner: where two plugins offer one name, owner/name chooses.
+    The first column is the owner: if two plugins offer the same name, owner/name selects one.
 
         >>> /plugins
         >>> /plugins --errors
     """
     words(arguments, plugins, 0, 0)
     if arguments.options.get("--errors"):
-        told = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
-        yield Text("\n\n".join([*told, *shell.registry.warnings]) or "nothing is wrong with the plugins")
+        errors = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
+        yield Text("\n\n".join([*errors, *shell.registry.warnings]) or "no plugin failed")
         return
     yield Table(
         ("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins))
@@ -45,7 +45,7 @@ def _row(item: PluginInfo) -> tuple[str, ...]:
 
 @command("samplers", purpose="plugins")
 def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the samplers, whose they are, and their settings with ranges and neutral values; the state is kept.
+    """List the samplers with owner and settings, their ranges and neutral values; the state does not change.
 
     >>> /samplers
     """
@@ -55,7 +55,7 @@ def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("strategies", purpose="plugins")
 def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the strategies, whose they are, and their settings with ranges; the state is kept.
+    """List the strategies with owner and settings; the state does not change.
 
     >>> /strategies
     """
@@ -64,7 +64,7 @@ def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterator[Event]:
-    """One row for each setting of each class; one that fails to load is named with its fault."""
+    """One row for each setting of each class; a class that cannot be loaded has its error instead."""
     rows: list[tuple[Any, ...]] = []
     for name in offered:
         owner = shell.registry.owner(kind, name)
@@ -80,7 +80,7 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
 
 @command("architectures", purpose="plugins")
 def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the architectures, whose they are, and what each is for; the state is kept.
+    """List the architectures with owner and task; the state does not change.
 
     >>> /architectures
     """

@@ -1,4 +1,4 @@
-"""/record: a script of what is done from here on, which gives the same text when it runs."""
+"""/record: writes a script of the following lines that gives the same text when it runs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 FIRST_LINE = "/# recorded by seqshell"
-# Settings that change no text: those of the prompt and the screen, and of what is kept.
+# Settings without an effect on text: of the prompt, the screen and memory.
 LEFT_OUT = ("pace", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
 
 
 @command("record", usage="FILE|off", purpose="session")
 def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Write a script of your lines from here on, until `off` or the end; running it gives the same text. The state is kept.
+    """Record the following lines in a script that gives the same text when it runs; the state does not change.
 
-    It begins with /load, /seed and the settings in force. Where the model has read something already, the session is
-    saved beside it, and the script restores that. Lines that fail are left out.
+    /record off stops. The script begins with /load, /seed and the current settings. If the model has read something, the
+    session is saved beside the script, which restores it. Lines that fail are left out.
 
         >>> /record lesson-one.seq
         >>> ROMEO:
@@ -50,13 +50,13 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     elif shell.recorder.is_recording:
         shell.recorder.end()
     else:
-        raise UsageError("no recording to end; /record FILE starts one")
+        raise UsageError("no recording to stop; /record FILE starts one")
     if shell.interactive:
-        yield Notice("the recording ended" if word == "off" else f"recording into {path} · /record off ends it")
+        yield Notice("recording stopped" if word == "off" else f"recording to {path} · /record off stops")
 
 
 def _new_script(word: str) -> Path:
-    """The path of a file that is not there yet, or is a recording; UsageError for what must not be lost."""
+    """The path of a new file, or of a recording to replace. Raises UsageError for any other file."""
     path = Path(word).expanduser()
     if path.is_symlink() or path.exists():
         try:
@@ -64,12 +64,12 @@ def _new_script(word: str) -> Path:
         except OSError:
             replaceable = False
         if not replaceable:
-            raise UsageError(f"{word} is there already and is no recording; choose another name")
+            raise UsageError(f"{word} exists and is not a recording; choose another name")
     return path
 
 
 def _beginning(shell: Shell, path: Path) -> Iterator[str]:
-    """The lines that bring another shell to where this one is."""
+    """The lines that bring another shell to the same place."""
     from seqshell.decoding.syntax import format_chain, format_strategy
 
     session, registry = shell.session, shell.registry
@@ -91,9 +91,9 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
 
 
 def _loadable(model: Model, shell: Shell) -> str:
-    """The word that /load opens the model with: its name where that means the same file, else the path."""
+    """The argument of /load that opens the model: its name if that finds the same file, else the path."""
     if model.path is None:
-        raise CheckpointError(f"{model.name} has no file that a script could load; seqshell.save_checkpoint writes one")
+        raise CheckpointError(f"{model.name} has no file for a script to load; seqshell.save_checkpoint writes one")
     named = paths.list_checkpoints(shell.registry.checkpoint_folders).get(model.name)
     return model.name if named is not None and named.resolve() == model.path.resolve() else str(model.path.resolve())
 

@@ -1,4 +1,4 @@
-"""How far back a model remembers: /reach, the gradient of what it expected with respect to each token that it had read."""
+"""/reach: how far back a model remembers, by the gradient of its prediction for each token that it has read."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
-USUAL, MOST = 20, 1000  # tokens looked back at
+USUAL, MOST = 20, 1000  # tokens back
 
 
 @command("reach", usage="[N]", tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
 def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show how far back the model remembers: what each of the last N tokens did to the last one; the state is kept.
+    """Show how far back the model remembers: the effect of each of the last N tokens; the state does not change.
 
     The bars are |d log p(last token) / d embedding| of the N tokens before it, by one backward pass through the torch module.
-    The half-life is the number of tokens over which they halve, fitted to their logarithms. Of a classifier they are the
-    gradients of its answer, for the last N tokens of the text.
+    The half-life is the number of tokens over which they halve, fitted to their logarithms. For a classifier, they are the
+    gradients of its answer with respect to the last N tokens of the text.
 
         >>> /feed ROMEO:
         >>> /reach 5
@@ -36,13 +36,13 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session = shell.session
     if not session.model.causal:
         raise UsageError(
-            f"{session.model.name} reads a text from both ends, so that no token of it is further back than another"
+            f"{session.model.name} reads texts in both directions, so no token is further back than another"
         )
     is_label = bool(session.model.labels)
     texts, ids = _last_tokens(session, number)
     if session.model.path is None:
         raise UsageError(
-            f"{session.model.name} has no file to read its torch module from, whose gradients /reach shows"
+            f"{session.model.name} has no file, from which /reach reads the torch module for the gradients"
         )
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
@@ -60,22 +60,25 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _refuse_whole_numbers(session: Session) -> None:
-    """UsageError, before torch is loaded, for a state that no gradient passes: counted models and their kin keep the last tokens themselves."""
+    """Raise UsageError, before torch is loaded, for a state without gradients, such as the last tokens of an n-gram model."""
     kept = list(leaves(session.here.state))
     if kept and not any(leaf.dtype.kind == "f" for leaf in kept):
         number = sum(leaf[0].size for leaf in kept)
         raise UsageError(
-            f"{session.model.name} has no gradients to show: its state is whole numbers, {number} of them, such as the last tokens; "
-            "it reaches as far back as these do",
+            f"{session.model.name} has no gradients: its state holds whole numbers ({number}), such as the last tokens, "
+            "and it remembers nothing else",
             code="no_gradient",
         )
 
 
 def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
-    """The texts and ids of the last `number` tokens and, of a text that goes on, of the token that they led to. UsageError where there are none."""
+    """The texts and ids of the last `number` tokens; for a language model, of the token after them too.
+
+    Raises UsageError if the session has not read enough.
+    """
     is_label = bool(session.model.labels)
     if session.position < 2 - is_label:
-        what = "a text" if is_label else "two tokens, of which the first can have told of the second,"
+        what = "a text" if is_label else "two tokens, the first of which may affect the second,"
         raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
     length = min(session.position, number + (not is_label))
     return session.token_texts()[-length:], session.ids()[-length:]

@@ -1,4 +1,4 @@
-"""Lines from files and into files: /source, /tour, /record, /history and /expect; and /quit."""
+"""Scripts and the lines sent so far: /source, /tour, /history and /expect; and /quit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from seqshell.shell.commands.arguments import whole_number, words
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
-DEEPEST = 16  # scripts that run one another
+DEEPEST = 16  # scripts within scripts
 SHOWN = 60  # characters of a result in an error
 
 
 def file_name(arguments: Arguments, used: Command) -> str:
-    """All that stands after the command as the name of a file, in quotes or not."""
+    """The whole argument as the name of a file, in quotes or not."""
     text = arguments.text.strip()
     if not text:
         words(arguments, used, 1)
@@ -32,13 +32,13 @@ def file_name(arguments: Arguments, used: Command) -> str:
 @command(
     "source",
     usage="[--step] FILE",
-    options={"--step": "show the comments and take the lines one by one"},
+    options={"--step": "show the comments and put the lines into the prompt one by one"},
     purpose="session",
 )
 def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Run the lines of a file as if they were typed, until one fails; each moves the state as it would by itself.
+    """Run the lines of a file as if they were typed, until one fails; each line changes the state as usual.
 
-    Each is a turn of its own. With --step the comments are shown as prose and each line is put into the prompt, where Enter sends it.
+    Each line is a turn. With --step, comments are shown as prose and each line is put into the prompt for you to send.
 
         >>> /source lesson.seq
     """
@@ -48,7 +48,7 @@ def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("tour", purpose="session")
 def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show in two minutes what can be done here, line by line; Enter sends each, and the state moves with them.
+    """Take a two-minute tour; Enter sends each line, which changes the state as usual.
 
     >>> /tour
     """
@@ -57,17 +57,17 @@ def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Iterator[Event]:
-    """The events of a script's lines; taken one by one, where a person is there to do so. A line's error tells file and line."""
+    """The events of a script's lines. step: at a terminal, hand them over one by one. The error of a line names file and line."""
     physical = text.removesuffix("\n").split("\n")
     if physical[0].startswith("#!"):
         physical[0] = ""
-    script = list(syntax.joined_blocks(physical))  # as a whole, so that nothing runs when a block is not closed
+    script = list(syntax.joined_blocks(physical))  # all at once, so that nothing runs if a block is not closed
     if step and shell.interactive:
         yield Steps(name, tuple(physical))
         return
     if name in shell.scripts or len(shell.scripts) == DEEPEST:
         raise UsageError(
-            f"{' runs '.join((*shell.scripts[-2:], name))}: that would not end, or not within {DEEPEST} scripts that run one another"
+            f"{' runs '.join((*shell.scripts[-2:], name))}: a script must not run itself, nor more than {DEEPEST} within each other"
         )
     shell.scripts.append(name)
     try:
@@ -87,7 +87,7 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
 
 @command("history", purpose="session")
 def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the lines that you sent so far; the state is kept.
+    """Show the lines that you have sent; the state does not change.
 
     >>> ROMEO:
     >>> /history
@@ -99,7 +99,7 @@ def history(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("expect", usage="TEXT", free_text=True, purpose="session")
 def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Fail unless the last result contains TEXT, so that a script can test what a model does; the state is kept.
+    """Fail unless the last result contains TEXT, to test a model in a script; the state does not change.
 
     >>> /feed ROMEO:
     >>> /text
@@ -116,7 +116,7 @@ def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("quit", usage="[CODE]", aliases=("exit", "bye"), purpose="session")
 def leave(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Leave with an exit code, 0 unless said; at the prompt the session is kept as `last`, unless autosave is off.
+    """Leave with exit code CODE, or 0; at the prompt the session is saved as `last`, unless autosave is off.
 
     >>> /quit
     """

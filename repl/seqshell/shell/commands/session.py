@@ -1,4 +1,4 @@
-"""The whole session in a file: /save and /restore."""
+"""Saving and restoring a whole session: /save and /restore."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def session_names(shell: Shell, text: str) -> Iterable[str]:
 
 @command("save", usage="NAME|PATH", complete=session_names, purpose="session")
 def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Write the whole session, branches and what could be redone included, to a file; the state is kept.
+    """Save the whole session to a file, with its branches and what can be redone; the state does not change.
 
-    A word with a slash or the ending .safetensors is a path, another is a name in your sessions folder.
+    A name with a slash or the ending .safetensors is a path; any other is a file in your sessions folder.
 
         >>> ROMEO:
         >>> /save lesson
@@ -36,17 +36,17 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session = shell.session
     path = paths.place(word, "sessions")
     if path.is_file() and not is_session(path):
-        raise CheckpointError(f"{path} is a model, which a session must not replace; choose another name")
+        raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
     session.save(path)
     if shell.interactive:
-        yield Notice(f"saved in {path} · /restore {word} brings it back")
+        yield Notice(f"saved to {path} · /restore {word} restores it")
 
 
 @command("restore", usage="NAME|PATH", complete=session_names, purpose="session")
 def restore(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Bring a saved session back; the state, the branches and the next token are those that were saved.
+    """Restore a saved session; the state, the branches and the next token are those that were saved.
 
-    It takes the place of the session that is open on the same model.
+    It replaces the open session on the same model.
 
         >>> ROMEO:
         >>> /save lesson

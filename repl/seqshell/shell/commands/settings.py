@@ -1,4 +1,4 @@
-"""How the next token is chosen: /set, /sampler, /strategy and /seed."""
+"""Settings and how the next token is chosen: /set, /sampler, /strategy and /seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
 
 
 def setting_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the settings, then the values that one of them can take."""
+    """The names of the settings; after a name, its values."""
     name, space, _ = text.lstrip().partition(" ")
     if not space:
         return dict.fromkeys((*shell.settings.names(), *shell.registry.samplers))
@@ -29,11 +29,11 @@ def setting_words(shell: Shell, text: str) -> Iterable[str]:
 
 @command("set", usage="[NAME [VALUE|default]]", complete=setting_words, purpose="choosing")
 def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the settings with their ranges and where each value comes from, or give one another value; the state is kept.
+    """Show the settings with their ranges and origins, or change one; the state does not change.
 
     The fields of the sampler chain are settings too: /set temperature 0.5 changes that stage alone, or adds it at its
-    usual place. The value `default` goes back to what the config file, the checkpoint or seqshell itself gives.
-    Settings are not undone.
+    usual place. The value `default` returns to the value of the config file, the checkpoint or seqshell itself.
+    /undo does not undo settings.
 
         >>> /set max_tokens 40
         >>> /set temperature 0.5
@@ -54,7 +54,7 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _name_and_value(text: str) -> tuple[str, str, str]:
-    """`NAME VALUE` or `NAME=VALUE`, the value verbatim; without a value the separator is empty."""
+    """The parts of `NAME VALUE` or `NAME=VALUE`, the value verbatim; without a value, the separator is empty."""
     name, separator, value = text.lstrip().partition("=" if "=" in text.split(" ")[0] else " ")
     return name.rstrip(), separator if value.strip() or separator == "=" else "", value if value.strip() else ""
 
@@ -65,7 +65,7 @@ def shown(value: Any) -> Any:
 
 
 def stage_words(shell: Shell, text: str) -> Iterable[str]:
-    """Samplers with their first fields, and with - those of the chain that runs."""
+    """The samplers; after a -, those of the chain."""
     if text.rpartition(" ")[2].startswith("-"):
         return [f"-{stage.name}" for stage in shell.session.chain]
     sign = "+" if text.rpartition(" ")[2].startswith("+") else ""
@@ -76,10 +76,10 @@ def stage_words(shell: Shell, text: str) -> Iterable[str]:
     "sampler", usage="[STAGE ...]", complete=stage_words, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="choosing"
 )
 def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Choose how the next token's logits are reshaped, in this order; the state is kept.
+    """Choose the samplers that reshape the next token's logits, in this order; the state does not change.
 
-    Without a word it shows the chain that really runs. A STAGE is NAME[=VALUE][,FIELD=VALUE ...], VALUE being the first
-    field; the stages given replace all of it. +STAGE adds one, -NAME removes one. /samplers lists what there is.
+    Without an argument, show the current chain. A STAGE is NAME[=VALUE][,FIELD=VALUE ...], where VALUE is the first field.
+    The stages replace the chain; +STAGE adds one to it, -NAME removes one. /samplers lists all samplers.
 
         >>> /sampler top_k=40 temperature=0.8
         >>> /sampler +min_p=0.05 -top_k
@@ -98,11 +98,11 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Text(was)
     idle = [] if getattr(session.strategy, "draws", True) else list(filter(is_about_chance, session.chain))
     if idle and shell.interactive:
-        yield Notice(f"{session.strategy.name} draws nothing: {format_chain(idle)} not in use")
+        yield Notice(f"{session.strategy.name} does not sample, so {format_chain(idle)} has no effect")
 
 
 def strategy_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the strategies, then the settings of the one named."""
+    """The names of the strategies; after a name, its settings."""
     name, space, _ = text.lstrip().partition(" ")
     if not space or name not in shell.registry.strategies:
         return list(shell.registry.strategies)
@@ -117,9 +117,9 @@ def strategy_words(shell: Shell, text: str) -> Iterable[str]:
     purpose="choosing",
 )
 def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Choose how a sequence is made of single choices: sample, greedy, beam, or a plugin's; the state is kept.
+    """Choose the strategy that generates an answer: sample, greedy, beam, or a plugin's; the state does not change.
 
-    Without a word it shows the one in force. /strategies lists what there is, with settings.
+    Without an argument, show the current one. /strategies lists all strategies with their settings.
 
         >>> /strategy beam width=4
         >>> /strategy greedy
@@ -138,9 +138,9 @@ def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("seed", usage="[N|random]", complete=lambda shell, text: ["random"], purpose="choosing")
 def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Set the random seed, or draw one; the state is kept, and the tokens from here on follow the new seed.
+    """Set the random seed of the following tokens, or draw one; the state does not change.
 
-    After /undo the same message gives the same text again; /regen gives another. Without a word it shows the seed.
+    After /undo, the same message gives the same text again; /regen gives another. Without an argument, show the seed.
 
         >>> /seed 7
         >>> /seed

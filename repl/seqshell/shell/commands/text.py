@@ -1,4 +1,4 @@
-"""Writing and reading on: /feed, /continue, /reseed and /text."""
+"""Feeding and generating text: /feed, /continue, /reseed and /text."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @command("feed", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
 def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Read a text without answering; the state moves on over it.
+    """Read a text without answering; the state moves forward over it.
 
-    The text is read as it stands. In quotes it is one JSON string, so that \\n is a newline; @FILE reads a whole file. A model
-    that forecasts observes the numbers in it.
+    The text is read verbatim. In quotes it is a JSON string, in which \\n is a newline; @FILE reads a whole file. A
+    forecaster observes the numbers in it.
 
         >>> /feed "ROMEO:\\n"
         >>> /continue 5
@@ -38,7 +38,7 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
 def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Generate N more tokens, or max_tokens, from the live state, which moves on with each of them.
+    """Generate N more tokens, or max_tokens; the state moves forward with each of them.
 
     An empty line at the prompt does the same.
 
@@ -52,7 +52,7 @@ def go_on(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("reseed", usage="[TEXT|@FILE]", tasks={Task.GENERATE, Task.FORECAST}, free_text=True, purpose="text")
 def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Forget everything, then read TEXT; the state is as if only TEXT had ever been read. /undo takes this back.
+    """Forget everything, then read TEXT; the state is as if only TEXT had been read. /undo restores the old one.
 
     >>> ROMEO:
     >>> /reseed JULIET:
@@ -63,11 +63,11 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command(
     "text",
-    options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that are yours)"),),
+    options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that you wrote)"),),
     purpose="text",
 )
 def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the text of this branch as it is now, yours in bold; the state is kept.
+    """Show the text of this branch, what you wrote in bold; the state does not change.
 
     >>> ROMEO:
     >>> /undo 1t

@@ -1,4 +1,4 @@
-"""Training from inside the shell: /train and /recipes."""
+"""Training in the shell: /train and /recipes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def recipe_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the recipes, then the keys of a recipe that are often changed."""
+    """The names of the recipes; after a name, the keys of a recipe."""
     from seqshell.training.recipes.settings import TABLES
 
     if " " not in text.lstrip():
@@ -30,18 +30,18 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
     "train",
     usage="RECIPE|FILE [FILE] [KEY=VALUE ...]",
     options={
-        "--out NAME|PATH": "where the model is written; else models/RECIPE",
-        "--resume": "go on with a training that was interrupted",
+        "--out NAME|PATH": "where to write the model; models/RECIPE if not given",
+        "--resume": "continue an interrupted training",
     },
     complete=recipe_words,
     purpose="models",
 )
 def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Train a model from a recipe, or on a text file, and open it; the states of open models are kept.
+    """Train a model from a recipe or a file, and open it; the states of open models do not change.
 
-    FILE.tsv, or two files line by line, are sentences and their translations; a CSV or TSV with columns text and label, or a folder of files
-    LABEL.txt, are texts to be told apart; one with a time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe.
-    Ctrl-C keeps the best so far and opens that.
+    A text file trains a language model. FILE.tsv, or two files line by line, are sentences and their translations. A CSV or
+    TSV with the columns text and label, or a folder of files LABEL.txt, are texts to classify. A table with a time column and
+    numbers is a series to forecast. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps and opens the best model so far.
 
         >>> /train notes.txt training.epochs=1 model.hidden_size=8
         >>> The cat
@@ -52,7 +52,7 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     for override in overrides:
         if "=" not in override:
             raise UsageError(
-                f"after the recipe, or two files, come KEY=VALUE, such as training.epochs=3, not {override!r}"
+                f"unexpected {override!r}; after the recipe or the files, write KEY=VALUE, such as training.epochs=3"
             )
     from seqshell.training.recipes.from_files import load_recipe
 
@@ -65,11 +65,11 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     try:
         yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
     except GeneratorExit:
-        told = "stopped before anything was learnt; nothing is kept"
+        message = "stopped before there was a model to keep"
         if _written(path) != before:
             _open_new(shell, path)
-            told = f"the best so far is kept and open: {opened(shell).title}"
-        shell.notices.append(Notice(told))  # nothing can be yielded any more
+            message = f"stopped; the best model so far is saved and open: {opened(shell).title}"
+        shell.notices.append(Notice(message))  # no event can be yielded any more
         raise
     if _written(path) != before:
         _open_new(shell, path)
@@ -77,12 +77,12 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _written(path: Path) -> tuple[int, int]:
-    """What tells one state of a file from another; zeros when it is not there."""
+    """The time and inode of a file, which change when it is written; zeros if it does not exist."""
     return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else (0, 0)
 
 
 def _open_new(shell: Shell, path: Path) -> None:
-    """Open what was trained, in place of an older model of the same file."""
+    """Open the trained model; it replaces an open model of the same file."""
     for name, session in list(shell.workspace.sessions.items()):
         if session.model.path is not None and session.model.path.resolve() == path.resolve():
             shell.workspace.close(name)
@@ -91,7 +91,7 @@ def _open_new(shell: Shell, path: Path) -> None:
 
 @command("recipes", purpose="models")
 def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the recipes that /train takes by name; the state is kept.
+    """List the recipes that /train takes by name; the state does not change.
 
     >>> /recipes
     """
@@ -101,8 +101,8 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     rows = tuple(
         (item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes()
     )
-    yield Table(("recipe", "task", "architecture", "what it makes", "file"), rows)
+    yield Table(("recipe", "task", "architecture", "result", "file"), rows)
     if shell.interactive:
         yield Notice(
-            "/train NAME trains one, /train FILE a text of your own, /train FILE.tsv pairs of sentences, or texts with labels"
+            "/train NAME uses a recipe, /train FILE your own text, /train FILE.tsv your own pairs or labelled texts"
         )

@@ -1,4 +1,4 @@
-"""Translating: /translate, for a text or for a file line by line, and /attention, what the last translation looked at."""
+"""/translate, for a text or each line of a file, and /attention, the attention weights of the last translation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.batch import Telling, answer_lines, lines_of, model_for
+from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
 from seqshell.shell.commands.output_files import picture_place, text_place, write_picture, write_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "translate",
     usage="[-m MODEL] TEXT|@FILE",
     options={
-        "-m MODEL": "the model that translates",
+        "-m MODEL": "the model to use",
         "--prefix TEXT": "the first words of the answer",
         "-o FILE": "write the translation to FILE (.txt, or .json)",
     },
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     purpose="tasks",
 )
 def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Translate a text, or a file line by line; the state of the current model is kept, unless it is the one that translates.
+    """Translate a text, or each line of a file; the state of the current model does not change, unless it translates.
 
-    The current model translates if it can, else the one of -m, else english-french, which stays open in the background;
-    /load makes it the current one. A text of several lines is one text. @FILE gives one line for each line, blank ones
-    included; one that cannot be translated becomes an empty line and a warning.
+    The model is the current one if it translates, else the one of -m, else english-french. It stays open in the
+    background; /load makes it current. A text of several lines is one text. @FILE gives one line for each line of the file,
+    blank ones included; a line that fails becomes empty, with a warning.
 
         >>> /translate i love you
         >>> /translate --prefix je i love you
@@ -60,7 +60,7 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _text(
     shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
 ) -> Iterator[Event]:
-    """One translation. One from the background has a label before it, as soon as it is sure that there will be an answer."""
+    """One translation. The label of a model in the background comes just before its answer."""
     label = (
         f"{direction(session.model.name, session.model.header)}:"
         if shell.interactive and shell.answering != shell.workspace.current
@@ -87,18 +87,18 @@ def _lines(
     def empty(source: str, item: int) -> Translation:
         return Translation("", 0, "error", 0.0, 0, 0, session.branch, source=source, item=item)
 
-    telling = Telling(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
+    form = LineFormat(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
     sources = lines_of(text)
-    yield from answer_lines(shell, telling, sources, session.behaviour.translate_lines(sources, values, prefix), file)
+    yield from answer_lines(shell, form, sources, session.behaviour.translate_lines(sources, values, prefix), file)
 
 
 def _as_line(event: Translation) -> str:
-    """A translation as -o FILE.txt has it."""
+    """A translation in FILE.txt."""
     return event.as_line() + "\n"
 
 
 def _as_json(event: Translation) -> dict[str, Any]:
-    """A translation as -o FILE.json has it."""
+    """A translation in FILE.json."""
     best = [{"text": item.text, "score": item.score, "logprob": item.log_prob} for item in event.candidates]
     return {
         "source": event.source,
@@ -112,17 +112,17 @@ def _as_json(event: Translation) -> dict[str, Any]:
 @command(
     "attention",
     usage="[-o FILE]",
-    options={"-o FILE": "a picture (.png, .svg, .pdf), the numbers (.json) or a table (.txt)"},
+    options={"-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json) or a table (.txt)"},
     purpose="tasks",
 )
 def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show which tokens of the source each token of the last translation looked at, as a heat map; the state is kept.
+    """Show the attention weights of the last translation as a heat map; the state does not change.
 
-    Columns are the source, rows the translation. A + stands before a part that goes on with a word.
+    Columns are the source, rows the translation. A + marks a token that continues a word.
 
         >>> /translate i love you
         >>> /attention
-        >>> /attention -o looked-at.json
+        >>> /attention -o weights.json
     """
     words(arguments, attention, 0, 0)
     file = str(arguments.options.get("-o", ""))
@@ -136,7 +136,7 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session = shell.workspace.sessions[name] if name is not None else shell.session
     if session.model.source_tokenizer is None:
         raise UsageError(
-            "nothing was translated yet; /translate TEXT does, and then /attention shows what it looked at",
+            "nothing has been translated yet; use /translate TEXT first",
             code="no_answer",
         )
     found = session.attention()
@@ -150,7 +150,7 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _draw(found: Attention, figure: Any) -> None:
-    """The heat map on a matplotlib Figure, cells of a third of an inch; the source stands above it."""
+    """Draw the heat map on a matplotlib Figure, in cells of a third of an inch, with the source above."""
     source, target = attention_labels.labels(found.source), attention_labels.labels(found.target)
     figure.set_size_inches(min(40, 2.5 + 0.33 * len(source)), min(40, 1.8 + 0.33 * len(target)))
     axes = figure.subplots()
