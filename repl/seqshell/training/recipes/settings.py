@@ -39,7 +39,7 @@ class DataSettings:
     )
     test: float = setting(0.0, low=0, high=0.99, help="forecast: share after the validation part, held out for testing")
     ends: tuple[int, ...] = setting(
-        (), help="forecast: instead of shares, the last rows of training, validation and test, such as [8640, 11520]"
+        (), help="forecast: instead of shares, the row numbers where training, validation and test end: [8640, 11520]"
     )
     example: str = setting(
         "", help="forecast: a table with example values for users; default: the end of the training rows"
@@ -105,9 +105,9 @@ class TrainingSettings:
         1e-4,
         low=0,
         high=1e9,
-        help="linear: decrease per step; exponential: factor per step; inverse_sigmoid: k in k / (k + exp(i / k))",
+        help="translate: decrease (linear) or factor (exponential) per step, or k in k / (k + exp(i / k)) (inverse_sigmoid)",
     )
-    teacher_forcing_least: float = setting(0.0, low=0, high=1, help="translate: its lower limit")
+    teacher_forcing_least: float = setting(0.0, low=0, high=1, help="translate: lower limit of the probability")
     sequence_length: int = setting(
         128,
         low=1,
@@ -116,11 +116,11 @@ class TrainingSettings:
     )
     optimizer: str = setting("adamw", choices=("sgd", "adam", "adamw"), help="the optimizer")
     learning_rate: float = setting(2e-3, low=0, high=1e3, help="the learning rate after the warm-up")
-    beta1: float = setting(0.9, low=0, high=0.999999, help="Adam: decay of the mean gradient")
-    beta2: float = setting(0.99, low=0, high=0.999999, help="Adam: decay of the mean squared gradient")
-    momentum: float = setting(0.0, low=0, high=0.999999, help="SGD: momentum")
+    beta1: float = setting(0.9, low=0, high=0.999999, help="Adam: decay rate of the mean gradient")
+    beta2: float = setting(0.99, low=0, high=0.999999, help="Adam: decay rate of the mean squared gradient")
+    momentum: float = setting(0.0, low=0, high=0.999999, help="SGD: decay rate of the momentum")
     weight_decay: float = setting(
-        0.01, low=0, high=10, help="weight decay: decoupled in adamw, else added to the gradient"
+        0.01, low=0, high=10, help="strength of the weight decay: decoupled in adamw, else added to the gradient"
     )
     warmup_steps: int = setting(100, low=0, high=1_000_000, help="steps over which the learning rate rises from zero")
     schedule: str = setting(
