@@ -18,7 +18,7 @@ VOCABULARY = "\n abcdefgh/"
 
 
 @pytest.fixture(autouse=True)
-def _home(folder, monkeypatch):
+def _model(folder, monkeypatch):
     monkeypatch.setenv("LC_ALL", "C")  # UTF-8 whatever the locale
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     tiny_checkpoint(folder / "tiny.safetensors", VOCABULARY, defaults={"max_tokens": 5, "sampler": "temperature=0.8"})
