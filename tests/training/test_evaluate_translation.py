@@ -68,8 +68,8 @@ def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
     out, err = capsys.readouterr()
     output = json.loads(out)
     assert list(output) == [
-        "model", "task", "data", "strategy", "sampler", "nats", "perplexity", "bleu", "chrf", "bleu_lc_tok", "signature",
-        "exact_match", "by_length", "failed", "sentences_per_second", "tokens_per_second",
+        "model", "task", "data", "strategy", "sampler", "nats", "perplexity", "bleu", "chrf", "bleu_lc_tok",
+        "signature", "exact_match", "by_length", "failed", "sentences_per_second", "tokens_per_second",
     ]  # fmt: skip
     digests = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in ("test.en", "test.de")]
     assert output["data"] == {"name": ["test.en", "test.de"], "sha256": digests, "items": 4}

@@ -57,13 +57,13 @@ def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSetting
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, module: nn.Module, memory: float, step: int) -> None:
+def update_average(average: nn.Module, module: nn.Module, decay: float, step: int) -> None:
     """Update the exponential moving average of the weights in place: average += (1 - decay) (module - average).
 
-    The decay grows over the first steps, (1 + step) / (10 + step) up to `memory`: otherwise the average would hold on
-    to the random initial weights, as long as 1 / (1 - memory) steps. Buffers are copied, not averaged.
+    The decay in use grows over the first steps, (1 + step) / (10 + step) up to `decay`: otherwise the average would hold on
+    to the random initial weights, as long as 1 / (1 - decay) steps. Buffers are copied, not averaged.
     """
-    share = 1 - min(memory, (1 + step) / (10 + step))
+    share = 1 - min(decay, (1 + step) / (10 + step))
     for mean, new in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(new, share)
     for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
