@@ -105,7 +105,7 @@ class TrainingSettings:
         1e-4,
         low=0,
         high=1e9,
-        help="translate: decrease (linear) or factor (exponential) per step; k of k / (k + exp(i / k)) (inverse_sigmoid)",
+        help="translate: decrease (linear), factor (exponential) or k in k / (k + exp(i / k)) (inverse_sigmoid)",
     )
     teacher_forcing_least: float = setting(0.0, low=0, high=1, help="translate: lower limit of the probability")
     sequence_length: int = setting(
