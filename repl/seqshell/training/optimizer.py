@@ -60,8 +60,8 @@ def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSetting
 def update_average(average: nn.Module, module: nn.Module, decay: float, step: int) -> None:
     """Update the exponential moving average of the weights in place: average += (1 - decay) (module - average).
 
-    The decay in use grows over the first steps, (1 + step) / (10 + step) up to `decay`: otherwise the average would hold on
-    to the random initial weights, as long as 1 / (1 - decay) steps. Buffers are copied, not averaged.
+    The first steps use the smaller decay (1 + step) / (10 + step): otherwise the average would hold on to the random
+    initial weights for about 1 / (1 - decay) steps. Buffers are copied, not averaged.
     """
     share = 1 - min(decay, (1 + step) / (10 + step))
     for mean, new in zip(average.parameters(), module.parameters(), strict=True):
