@@ -65,7 +65,7 @@ def answers(found):
     return [item["text"] for item in found if item["type"] == "result" and item["op"] == "generate"]
 
 
-def test_the_lines_of_c_come_first_then_the_scripts_and_stdin_where_it_is_named(tmp_path):
+def test_lines_of_c_come_first_then_scripts_with_stdin_at_its_place(tmp_path):
     (tmp_path / "one.seq").write_text("#! /usr/bin/env seqshell\n/# a comment\n\n/feed b\n")
     (tmp_path / "two.seq").write_bytes(b"\xef\xbb\xbf/feed d\r\n/text")
     assert seqshell("-c '/feed a' one.seq - two.seq", "/feed c\n")[:2] == (0, "abcd\n")
@@ -74,7 +74,7 @@ def test_the_lines_of_c_come_first_then_the_scripts_and_stdin_where_it_is_named(
     assert seqshell("", "/feed c\n/text\n")[:2] == (0, "c\n")
 
 
-def test_stdin_is_free_for_a_text_where_it_is_no_script():
+def test_stdin_can_be_a_text_if_it_is_not_a_script():
     assert seqshell("-c '/feed @-' -c /text", "abc\r\nd")[:2] == (0, "abc\nd\n")
     code, _, err = seqshell("", "/feed @-\n")
     assert (code, err) == (
@@ -83,7 +83,7 @@ def test_stdin_is_free_for_a_text_where_it_is_no_script():
     )
 
 
-def test_stdout_holds_results_alone_and_an_answer_ends_with_one_newline():
+def test_stdout_has_only_results_and_an_answer_ends_with_one_newline():
     code, out, err = seqshell("", "/set max_tokens 3\nabc\n/undo\n/set stop c\n/branch x\n/seed 5\n/state\n")
     assert (code, err) == (0, "")
     first, *state = out.split("\n")
@@ -105,7 +105,7 @@ def test_a_failing_line_is_named_on_stderr(tmp_path):
     assert err.startswith("seqshell: -c:1: tiny does not know 'x', 'y', 'z'")
 
 
-def test_a_script_within_a_script_is_named_too(tmp_path):
+def test_a_failing_line_of_an_inner_script_is_named(tmp_path):
     (tmp_path / "inner.seq").write_text("/feed a\n/lod\n")
     code, _, err = seqshell("-c '/source inner.seq'")
     assert (code, err) == (1, "seqshell: -c:1: /source: inner.seq:2: there is no command /lod; did you mean /load?\n")
@@ -134,7 +134,7 @@ def test_exit_codes(words, stdin, code):
     assert seqshell(words, stdin)[0] == code
 
 
-def test_what_a_plugin_prints_is_no_result(tmp_path):
+def test_output_of_plugins_is_not_a_result(tmp_path):
     (tmp_path / "loud.py").write_text(
         "import seqshell\nprint('imported')\n@seqshell.hookimpl\ndef seqshell_token(session, token):\n    print('heard')\n"
     )
@@ -144,7 +144,7 @@ def test_what_a_plugin_prints_is_no_result(tmp_path):
     assert json.loads(seqshell_alone("plugins list --json -p ./loud.py"))["problems"] == []
 
 
-def test_a_plugin_that_fails_is_exit_code_3_only_where_that_is_asked_for(tmp_path, monkeypatch):
+def test_a_failing_plugin_is_exit_code_3_only_in_strict_mode(tmp_path, monkeypatch):
     (tmp_path / "bad.py").write_text("raise RuntimeError('no')\n")
     code, out, err = seqshell("-p ./bad.py -c /text")
     assert (code, out) == (0, "\n")
@@ -153,7 +153,7 @@ def test_a_plugin_that_fails_is_exit_code_3_only_where_that_is_asked_for(tmp_pat
     assert seqshell("-p ./bad.py -c /text")[0] == 3
 
 
-def test_a_block_that_is_not_closed_is_told_with_its_line():
+def test_an_unclosed_block_is_reported_with_its_line():
     code, out, err = seqshell("", '/text\n\n"""\na\n')
     assert (code, out) == (2, "\n")
     assert err == 'seqshell: -:3: the block is not closed; end its last line with """\n'
@@ -170,7 +170,7 @@ def test_echo_shows_each_line_before_its_results():
     assert ">>> /text\nab\nc" in out
 
 
-def test_messages_are_one_line_out_for_each_line_in():
+def test_messages_give_one_output_line_for_each_input_line():
     code, out, err = seqshell("--messages --set max_tokens=1 --set stop='[\"\\n\"]'", "a\n\n/undo\n")
     assert code == 1  # /undo has characters that the model does not know: it is a message like any other
     assert (len(out.split("\n")), out.split("\n")[1:]) == (4, ["", "", ""])
@@ -182,7 +182,7 @@ def test_messages_are_one_line_out_for_each_line_in():
     assert found[5]["input"] == "//a"
 
 
-def test_what_a_model_says_cannot_steer_the_terminal(tmp_path):
+def test_control_characters_in_answers_are_made_visible(tmp_path):
     tiny_checkpoint(tmp_path / "wild.safetensors", "a\x1b\x9b\r\u202e", defaults={"max_tokens": 60})
     out = seqshell("-m ./wild.safetensors -c a")[1]
     assert not set(out) & set("\x1b\x9b\r\u202e")
@@ -196,7 +196,7 @@ def test_what_a_model_says_cannot_steer_the_terminal(tmp_path):
 # JSON Lines
 
 
-def test_json_tells_the_session_each_line_and_the_end():
+def test_json_has_the_session_each_line_and_the_end():
     code, found = objects(
         "--on-error=continue", "abc\n/undo\n/set max_tokens 2\n/lod\n/continue\n/c 1\n/history\n/quit 3\n/text\n"
     )
@@ -292,7 +292,7 @@ def test_a_script_within_a_script_has_a_result_for_each_line_and_one_at_the_end(
     assert found[3]["text"] == found[5]["text"]
 
 
-def test_lines_of_several_sources_tell_their_file(tmp_path):
+def test_lines_of_several_sources_have_a_file(tmp_path):
     (tmp_path / "a.seq").write_text("/feed a\n")
     _, found = objects("-c '/feed b' a.seq")
     assert [(item["file"], item["line"]) for item in found[1:-1]] == [("-c", 1), ("a.seq", 1)]
@@ -331,7 +331,7 @@ def test_output_is_utf8_whatever_the_locale(tmp_path):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "é\n".encode(), b"")
 
 
-def test_a_line_runs_when_it_arrives_and_its_result_is_there_before_the_next():
+def test_a_line_runs_when_it_arrives_and_its_result_is_flushed():
     with subprocess.Popen([*PROGRAM, "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert json.loads(process.stdout.readline())["type"] == "session"
         for line, op in [("abc", "generate"), ("/undo", "/undo"), ("/feed ab", "/feed"), ("abc", "generate")]:
@@ -369,7 +369,7 @@ def test_a_signal_while_nothing_runs_ends_it_too():
         assert (process.wait(10), process.stderr.read()) == (130, b"")
 
 
-def test_a_reader_that_goes_away_is_no_error_to_tell():
+def test_a_closed_pipe_is_not_reported():
     with subprocess.Popen(
         [*PROGRAM, "-c", "/continue 1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -378,14 +378,14 @@ def test_a_reader_that_goes_away_is_no_error_to_tell():
         assert (process.wait(30), process.stderr.read()) == (141, b"")
 
 
-def test_a_full_disk_is_told():
+def test_a_full_disk_is_reported():
     with open("/dev/full", "wb") as full:
         ran = subprocess.run([*PROGRAM, "-c", "abc"], stdout=full, stderr=subprocess.PIPE)
     assert (ran.returncode, ran.stderr) == (1, b"seqshell: cannot write the results: No space left on device\n")
 
 
 @pytest.mark.parametrize("stream", [0, 1, 2])
-def test_a_closed_stream_takes_nothing_else_with_it(stream, tmp_path):
+def test_a_closed_stream_does_not_affect_the_others(stream, tmp_path):
     ran = subprocess.run(
         [*PROGRAM, "-c", "/feed abc", "-c", "/save ./kept.safetensors"],
         preexec_fn=lambda: os.close(stream),
@@ -395,7 +395,7 @@ def test_a_closed_stream_takes_nothing_else_with_it(stream, tmp_path):
     assert (tmp_path / "kept.safetensors").exists()
 
 
-def test_a_fault_inside_is_one_line_that_names_the_log(tmp_path, monkeypatch):
+def test_an_internal_error_is_one_line_that_names_the_log(tmp_path, monkeypatch):
     def fail(self):
         raise ZeroDivisionError("one\ntwo")
 

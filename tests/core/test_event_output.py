@@ -156,7 +156,7 @@ def test_values_are_tidied_for_json(value, expected):
 
 
 @pytest.mark.parametrize("text", ["é", "\x1b[31m", "\x9b", "\u202e", "\x7f", "\ud800", "\U000e0041", "\n\t\r\0", '"\\'])
-def test_json_holds_any_text_and_nothing_that_steers(text):
+def test_json_keeps_any_text_and_escapes_control_characters(text):
     line = one_line({"text": text})
     assert json.loads(line)["text"] == text
     line.encode()
@@ -164,7 +164,7 @@ def test_json_holds_any_text_and_nothing_that_steers(text):
     assert "é" in one_line({"text": "é"})
 
 
-def test_measures_are_the_models_before_the_chain():
+def test_measures_are_those_of_the_model_before_the_chain():
     logits = np.log(np.array([0.5, 0.25, 0.25], np.float64))
     found = measures(Token("b", 1, 0, logits))
     assert found["logprob"] == pytest.approx(math.log(0.25))

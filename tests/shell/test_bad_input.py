@@ -210,7 +210,7 @@ def shell(registry, folder):
 
 
 @pytest.mark.parametrize("line", BAD)
-def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, line):
+def test_bad_input_gives_a_one_line_error_and_changes_nothing(shell, line):
     before = (
         shell.session.position,
         shell.session.branch,
@@ -233,7 +233,7 @@ def test_bad_input_is_answered_with_one_clear_line_and_changes_nothing(shell, li
     assert (session.position, session.branch, session.text(), session.seed, session.chain, session.strategy) == before
 
 
-def test_every_command_is_held_against_bad_input(shell):
+def test_every_command_is_tested_with_bad_input(shell):
     tried = {shell.find_command(line.split()[0]).name for line in BAD}
 
     assert tried == {shell.registry.commands[name].name for name in shell.registry.commands}
@@ -260,7 +260,7 @@ BAD_FOR_TRANSLATIONS = {
 
 
 @pytest.mark.parametrize("line", BAD_FOR_TRANSLATIONS, ids=lambda line: line[:40])
-def test_bad_input_leaves_a_translation_as_it_was(shell, line):
+def test_bad_input_does_not_change_a_translation(shell, line):
     shell.workspace.use("english-french")
     list(shell.handle("i love the cat ."))
     before = (
@@ -314,7 +314,7 @@ BAD_FOR_OTHER_TASKS = {
 @pytest.mark.parametrize(
     ("model", "line"), [(model, line) for model, lines in BAD_FOR_OTHER_TASKS.items() for line in lines]
 )
-def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
+def test_bad_input_does_not_change_a_label_or_a_series(shell, model, line):
     shell.workspace.use(model)
     list(shell.handle("abc" if model == "sentiment" else "1 2 3"))
     before = (shell.session.text(), shell.session.position, shell.session.strategy)
@@ -338,7 +338,7 @@ def test_bad_input_leaves_a_label_and_a_series_as_they_were(shell, model, line):
         (["/strategy beam width=2", "/set nbest 5"], "5"),
     ],
 )
-def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason):
+def test_an_unsuitable_strategy_is_reported_in_one_line(shell, settings, reason):
     shell.workspace.use("english-french")
     for line in ("i love the cat .", *settings):
         list(shell.handle(line))
@@ -352,7 +352,7 @@ def test_a_strategy_that_cannot_be_had_is_one_clear_line(shell, settings, reason
     assert shell.session.text() == before
 
 
-def test_commands_about_a_model_say_when_none_is_open(shell):
+def test_commands_that_need_a_model_report_that_none_is_open(shell):
     for name in ("tiny", "english-french", "sentiment", "oil-temperature"):
         shell.workspace.close(name)
     for line in (

@@ -49,7 +49,7 @@ def only(shell, line, kind):
 # One text
 
 
-def test_the_language_model_stays_current_and_where_it_was(shell):
+def test_the_current_model_and_its_position_do_not_change(shell):
     send(shell, "/feed abc")
     before = (shell.workspace.current, shell.session.position, shell.session.text())
     label = only(shell, "/classify hgf", Label)
@@ -61,7 +61,7 @@ def test_the_language_model_stays_current_and_where_it_was(shell):
     assert shell.last_result.text.startswith(f"{label.answer}\t{label.probs[0][1]:.4f}")
 
 
-def test_a_message_is_labelled_as_the_command_labels_it(labeller):
+def test_a_message_gets_the_same_label_as_from_the_command(labeller):
     direct = only(labeller, "abc", Label)
     assert only(labeller, "/classify abc", Label).probs == direct.probs
     assert only(labeller, '/classify "a\\nbc"', Label).probs == only(labeller, "a bc", Label).probs
@@ -78,7 +78,7 @@ def test_a_message_is_labelled_as_the_command_labels_it(labeller):
         ("none", None, ""),
     ],
 )
-def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, row):
+def test_the_skipped_part_of_a_long_text_is_reported(labeller, keep, left_out, row):
     model = labeller.session.model
     config = {} if keep == "none" else {"max_length": 4, "cut": keep}
     labeller.workspace.add(replace(model, name="short", header={**model.header, "config": config}))
@@ -96,7 +96,7 @@ def test_of_a_long_text_it_is_told_what_was_left_out(labeller, keep, left_out, r
         assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them truncated")
 
 
-def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
+def test_without_a_text_the_text_read_so_far_is_classified(labeller):
     send(labeller, "abcabc")
     send(labeller, "/rewind 2")
     shown = only(labeller, "/classify", Label)
@@ -105,18 +105,18 @@ def test_without_a_text_what_was_read_so_far_is_labelled(labeller):
 
 
 @pytest.mark.parametrize("line", ["/classify", "/classify   ", '/classify "  "', "/classify --explain"])
-def test_nothing_to_label_is_refused(labeller, line):
+def test_an_empty_text_cannot_be_classified(labeller, line):
     with pytest.raises(UsageError, match="missing argument; usage: /classify"):
         send(labeller, line)
 
 
-def test_without_a_text_the_model_in_the_background_says_nothing(shell):
+def test_without_a_text_the_model_in_the_background_does_not_answer(shell):
     send(shell, "/classify abc")
     with pytest.raises(UsageError, match="missing argument"):
         send(shell, "/classify")
 
 
-def test_the_answer_of_another_model_begins_with_its_name(shell):
+def test_the_answer_of_a_background_model_begins_with_its_name(shell):
     shell.interactive = True
     first, second = send(shell, "/classify abc")
     assert first == Notice("sentiment:", "label")
@@ -125,7 +125,7 @@ def test_the_answer_of_another_model_begins_with_its_name(shell):
     assert not [event for event in send(shell, "/classify abc") if isinstance(event, Notice)]
 
 
-def test_why_is_told_where_it_is_asked_for(labeller):
+def test_explanations_are_given_on_request(labeller):
     assert only(labeller, "/classify abc", Label).moved == ()
     label = only(labeller, "/classify --explain abc", Label)
     assert [text for text, _ in label.moved] == ["a", "b", "c"]
@@ -133,7 +133,7 @@ def test_why_is_told_where_it_is_asked_for(labeller):
     assert rows == [[repr(text), f"{moved:+.3f}"] for text, moved in label.moved]
 
 
-def test_a_model_that_labels_is_wanted(shell):
+def test_classify_needs_a_classifier(shell):
     with pytest.raises(UsageError, match="the task of tiny is generate, not classify"):
         send(shell, "/classify -m tiny abc")
     shell.workspace.close("sentiment")
@@ -142,7 +142,7 @@ def test_a_model_that_labels_is_wanted(shell):
     assert caught.value.hint != "/classify -m MODEL takes another"
 
 
-def test_what_is_not_known_is_refused_or_skipped(labeller):
+def test_unknown_characters_are_rejected_or_skipped(labeller):
     send(labeller, "abc")
     with pytest.raises(VocabularyError, match="sentiment knows nothing of"):
         send(labeller, "\u4eca\u65e5")
@@ -162,7 +162,7 @@ def test_what_is_not_known_is_refused_or_skipped(labeller):
         ("/sampler temperature=1", "/sampler is for the task generate or translate; sentiment has the task classify"),
     ],
 )
-def test_a_model_that_labels_is_not_asked_to_generate(labeller, line, message):
+def test_a_classifier_does_not_generate(labeller, line, message):
     with pytest.raises(UsageError, match=message):
         send(labeller, line)
 
@@ -172,7 +172,7 @@ def test_an_empty_line_does_nothing(labeller):
     assert send(labeller, "") == []
 
 
-def test_settings_of_drawing_are_not_listed(labeller):
+def test_settings_of_sampling_are_not_listed_for_a_classifier(labeller):
     listed = {row[0] for row in only(labeller, "/set", Table).rows}
     assert "unknown" in listed
     assert not {"max_tokens", "stop", "newline", "nbest", "horizon", "sample.temperature"} & listed
@@ -202,7 +202,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
     assert events[-1] == Data({"lines": 7, "failed": 1}, op="classify")
 
 
-def test_lines_go_into_a_file_whole_and_in_their_order(shell):
+def test_output_files_hold_all_lines_in_order(shell):
     Path("a.txt").write_text("\n".join(LINES), encoding="utf-8")
     shown = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
     events = send(shell, "/classify @a.txt -o a.tsv")
@@ -224,12 +224,12 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
 
 
 @pytest.mark.parametrize(("text", "number"), [("", 0), ("\n", 1), ("abc", 1), ("abc\n\n", 2)])
-def test_the_last_newline_of_a_file_begins_no_line(shell, text, number):
+def test_the_last_newline_of_a_file_does_not_start_a_line(shell, text, number):
     Path("a.txt").write_text(text)
     assert send(shell, "/classify @a.txt")[-1].values["lines"] == number
 
 
-def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypatch):
+def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch):
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.MAX_TOKENS", 12)
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 7)
     texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]
@@ -241,7 +241,7 @@ def test_many_lines_are_read_in_batches_and_told_in_their_order(shell, monkeypat
 
 
 @pytest.mark.parametrize("option", ["", "--explain "])
-def test_what_is_done_when_it_is_broken_off_is_written(shell, monkeypatch, option):
+def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell, monkeypatch, option):
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 10)
     Path("a.txt").write_text("abc\n" * 50)
     told: list[Event] = []
@@ -344,7 +344,7 @@ def scripted(capsys, *lines, **options):
     return code, *capsys.readouterr()
 
 
-def test_messages_and_lines_keep_one_to_one(file, capsys):
+def test_there_is_one_line_for_each_message(file, capsys):
     code, out, err = scripted(capsys, "abc", "", "/x hgf", "\u4eca", "abc", messages=True, on_error="continue")
     first, blank, slashed, unknown, again = out.splitlines()
 
@@ -413,7 +413,7 @@ def test_a_recording_gives_the_same_labels(file):
     assert again.session.label() == before
 
 
-def test_nothing_of_torch_is_needed(file):
+def test_classifying_does_not_import_torch(file):
     code = (
         "import sys, seqshell\n"
         "session = seqshell.open('./tiny.safetensors')\n"

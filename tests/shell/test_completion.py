@@ -10,7 +10,7 @@ def texts(shell, before):
     return [before[: found.start] + text for text, _ in found.items]
 
 
-def test_commands_are_known_before_there_is_a_shell():
+def test_commands_are_completed_before_the_shell_is_built():
     assert texts(None, "/und") == ["/undo"]
     assert {"/undo", "/load", "/set", "/help"} <= set(texts(None, "/"))
     assert texts(None, "/undo ") == []
@@ -25,14 +25,14 @@ def test_commands_come_with_the_first_line_of_their_help():
     assert texts(shell, "/unod") == ["/undo"]
 
 
-def test_what_is_no_command_is_not_completed():
+def test_messages_are_not_completed():
     shell = shell_for(tiny_model())
     for before in ("", "RO", "//un", "/# un", " /un"):
         assert texts(shell, before) == []
     assert complete(shell, "RO").start == 2
 
 
-def test_hidden_commands_and_those_of_other_tasks_are_not_offered():
+def test_hidden_commands_and_commands_of_other_tasks_are_not_completed():
     @seqshell.command("poem", hidden=True)
     def poem(shell, arguments):
         yield from ()
@@ -46,7 +46,7 @@ def test_hidden_commands_and_those_of_other_tasks_are_not_offered():
     assert texts(shell_for(plugins=[plugin]), "/poe") == ["/poet"]
 
 
-def test_settings_and_their_values():
+def test_settings_and_their_values_are_completed():
     shell = shell_for(tiny_model())
     assert texts(shell, "/set max_") == ["/set max_tokens"]
     assert texts(shell, "/set top_") == ["/set top_k", "/set top_p"]
@@ -55,7 +55,7 @@ def test_settings_and_their_values():
     assert texts(shell, "/set nonsense ") == []
 
 
-def test_stages_and_strategies():
+def test_stages_and_strategies_are_completed():
     shell = shell_for(tiny_model())
     list(shell.handle("/sampler top_k=3"))
     assert "/sampler temperature=" in texts(shell, "/sampler temp")
@@ -63,7 +63,7 @@ def test_stages_and_strategies():
     assert texts(shell, "/strategy gr") == ["/strategy greedy"]
 
 
-def test_names_of_branches_models_and_sessions(tmp_path, monkeypatch):
+def test_names_of_branches_models_and_sessions_are_completed(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     for kind in ("models", "sessions"):
         (tmp_path / kind).mkdir()
@@ -76,7 +76,7 @@ def test_names_of_branches_models_and_sessions(tmp_path, monkeypatch):
     assert texts(shell, "/close ") == ["/close tiny"]
 
 
-def test_files_after_an_at_sign_and_where_a_command_takes_one(folder):
+def test_files_are_completed_after_an_at_sign_and_in_file_arguments(folder):
     (folder / "poems").mkdir()
     (folder / "poems" / "one.txt").touch()
     (folder / "my poem.txt").touch()
@@ -96,14 +96,14 @@ def test_files_after_an_at_sign_and_where_a_command_takes_one(folder):
     assert texts(shell, "/undo po") == []
 
 
-def test_options_of_a_command():
+def test_options_of_a_command_are_completed():
     shell = shell_for(tiny_model())
     assert complete(shell, "/source --").items == (
         ("--step", "show the comments and put the lines into the prompt one by one"),
     )
 
 
-def test_a_completer_that_fails_offers_nothing():
+def test_a_failing_completer_gives_no_completions():
     def fail(shell, text):
         raise RuntimeError("no")
 

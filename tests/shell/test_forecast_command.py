@@ -55,7 +55,7 @@ def fails(shell, line, kind=UsageError):
 # Messages
 
 
-def test_a_message_of_numbers_is_observed_and_forecast_from(shell):
+def test_a_message_of_numbers_is_observed_and_answered_with_a_forecast(shell):
     told = only(shell, "9.8, 9.9 10.2")
     assert told.values.shape == (4, 1)
     assert shell.session.position == 3
@@ -96,7 +96,7 @@ def test_a_message_may_be_a_file(shell):
         ),
     ],
 )
-def test_a_message_that_cannot_be_observed_is_told_in_one_line_and_changes_nothing(shell, line, kind, message):
+def test_an_invalid_series_gives_a_one_line_error_and_changes_nothing(shell, line, kind, message):
     Path("empty.csv").write_text("\n")
     Path("gap.csv").write_text(CSV.replace("9.9", ""))
     Path("other.csv").write_text(CSV.replace("value", "OT"))
@@ -119,7 +119,7 @@ def test_feed_observes_without_forecasting(shell):
 
 
 @pytest.mark.parametrize("line", ["/regen", "/top", "/score 1", "/continue", "/translate -m tiny 1"])
-def test_what_is_for_other_tasks_says_so(shell, line):
+def test_commands_for_other_tasks_are_rejected(shell, line):
     error = fails(shell, line, (UsageError, CheckpointError))
     assert re.search(r"is for the task|not translate", error.message)
 
@@ -127,7 +127,7 @@ def test_what_is_for_other_tasks_says_so(shell, line):
 # /forecast
 
 
-def test_forecast_takes_the_number_of_steps_and_moves_nothing(shell):
+def test_forecast_takes_the_number_of_steps_and_changes_nothing(shell):
     send(shell, "9.8 9.9 10.2")
     assert only(shell, "/forecast 2").values.shape == (2, 1)
     assert only(shell, "/forecast").values.shape == (4, 1)
@@ -137,13 +137,13 @@ def test_forecast_takes_the_number_of_steps_and_moves_nothing(shell):
     assert "unexpected '3'" in fails(shell, "/forecast 2 3").message
 
 
-def test_forecast_of_nothing_says_what_to_type(shell):
+def test_forecast_without_values_says_what_to_type(shell):
     error = fails(shell, "/forecast")
     assert (error.code, error.message.partition(";")[0]) == ("empty_series", "tiny has observed nothing yet")
     assert "/forecast --example" in error.hint
 
 
-def test_the_example_of_the_checkpoint_is_observed_when_it_is_asked_for(shell):
+def test_the_example_of_the_checkpoint_is_observed_on_request(shell):
     assert only(shell, "/forecast 1 --example").history[:, 0].tolist() == [10, 10.5, 11.5, 11, 10, 9.5, 9, 9.5]
     send(shell, "/undo")
     assert shell.session.position == 0
@@ -177,7 +177,7 @@ def test_without_the_shipped_model_another_one_can_be_named(shell):
     assert only(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
 
 
-def test_it_is_said_once_that_a_model_looks_back_further_than_it_knows(shell):
+def test_a_short_series_is_noted_once(shell):
     model = replace(tiny_forecast_model(), header={"config": {"window": 4}})
     asked, messages, whole = shell_for(model), shell_for(model), shell_for(model)
     send(whole, "9.8 9.9 10.2 11")
@@ -200,7 +200,7 @@ def test_a_file_is_appended_before_the_forecast(shell):
     assert only(shell, "/forecast @-").history[:, 0].tolist() == [9, 5, 6]
 
 
-def test_undo_of_the_background_model_is_not_meant_by_undo(beside):
+def test_undo_does_not_affect_the_background_model(beside):
     send(beside, "abc")
     send(beside, "/forecast --example")
     assert f"the last answer came from {FORECASTER}" in only(beside, "/undo", Notice).text
@@ -209,7 +209,7 @@ def test_undo_of_the_background_model_is_not_meant_by_undo(beside):
 # The setting
 
 
-def test_horizon_is_the_models_own_until_it_is_set(shell):
+def test_horizon_is_that_of_the_model_until_it_is_set(shell):
     assert shell.settings.entry("horizon").value == 4
     assert shell.settings.entry("horizon").origin == "checkpoint"
     send(shell, "/set horizon 2")
@@ -221,13 +221,13 @@ def test_horizon_is_the_models_own_until_it_is_set(shell):
     assert "unknown" not in shell.settings.names()
 
 
-def test_a_checkpoint_may_wish_for_another_horizon_and_a_stepped_model_has_the_usual_one(shell):
+def test_a_checkpoint_may_set_the_horizon_and_a_stepped_model_has_the_default(shell):
     wished = shell_for(replace(tiny_forecast_model(), header={"defaults": {"horizon": 3}}))
     assert only(wished, "9.8").values.shape == (3, 1)
     assert only(shell_for(tiny_forecast_model(horizon=1)), "9.8").values.shape == (24, 1)
 
 
-def test_what_was_set_for_the_current_model_does_not_count_beside_it(beside):
+def test_settings_of_the_current_model_do_not_apply_to_a_background_model(beside):
     send(beside, "/set horizon 9")
     assert only(beside, "/forecast --example").values.shape == (4, 1)
 
@@ -253,13 +253,13 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     assert "unknown ending of f.doc; use .png" in fails(shell, "/forecast 2 -o f.doc").message
 
 
-def test_what_was_written_can_be_read_as_a_series_again(shell):
+def test_a_written_forecast_can_be_read_as_a_series(shell):
     send(shell, "/forecast 3 --example -o f.txt")
     send(shell, "/reset")
     assert only(shell, "@f.txt").history.shape == (3, 1)
 
 
-def test_an_interval_that_is_not_known_is_null_in_a_file(shell):
+def test_a_missing_interval_is_null_in_a_file(shell):
     stepped = shell_for(tiny_forecast_model(horizon=1))
     send(stepped, "/forecast 3 --example -o f.json")
     assert json.loads(Path("f.json").read_text())["low"][1:] == [None, None]
@@ -298,7 +298,7 @@ def test_text_and_json_of_a_forecast(shell):
     assert written(shell, "/forecast 1")[2][0]["op"] == "forecast"
 
 
-def test_rows_of_several_columns_are_lines_but_where_lines_go_one_to_one(shell):
+def test_rows_of_several_columns_are_lines_except_with_one_line_per_message(shell):
     shell = shell_for(tiny_forecast_model(("load", "OT"), horizon=2, quantiles=()))
     text, _, (found,) = written(shell, "9 10 11 12")
     flat = written(shell, "/forecast", one_to_one=True)[0]
@@ -311,12 +311,12 @@ def test_rows_of_several_columns_are_lines_but_where_lines_go_one_to_one(shell):
     assert found["low"] is found["high"] is None
 
 
-def test_expect_looks_into_the_numbers(shell):
+def test_expect_searches_the_numbers(shell):
     send(shell, "9.8 9.9 10.2")
     send(shell, "/expect 10.2214")
 
 
-def test_the_text_of_a_series_is_written_as_it_may_be_typed(shell):
+def test_the_text_of_a_series_can_be_typed_again(shell):
     send(shell, "9.80 9.9,1e1")
     assert only(shell, "/text", Text) == Text("9.8 9.9 10", ((0, 10),))
 
@@ -335,14 +335,14 @@ def test_a_session_is_saved_and_restored_with_its_values(shell):
     assert only(shell, "/text", Text).text == "9.8 9.9"
 
 
-def test_info_and_state_tell_of_the_series(shell):
+def test_info_and_state_describe_the_series(shell):
     send(shell, "9.8 9.9")
     told = only(shell, "/info", Text).text
     assert re.search(r"series +value \(mean 10, deviation 2\); 4 steps at once, quantiles 0.1,\s+0.5, 0.9", told)
     assert dict(only(shell, "/state", Table).rows)["position"] == 2
 
 
-def test_the_title_of_a_forecaster_tells_its_error():
+def test_the_title_of_a_forecaster_has_its_error():
     header = {
         "architecture": "forecaster",
         "config": {"cell": "gru"},

@@ -48,20 +48,20 @@ def shell():
     return Shell(load_registry(Policy(plugins=()), modules=[Poems()]))
 
 
-def told(shell, line):
+def text_of(shell, line):
     (event,) = shell.handle(line)
     return event.text
 
 
-def test_help_is_one_screen_even_of_twenty_rows_and_sixty_columns(shell):
-    lines = told(shell, "/help").split("\n")
+def test_help_fits_twenty_rows_and_sixty_columns(shell):
+    lines = text_of(shell, "/help").split("\n")
 
     assert len(lines) <= 19
     assert max(map(len, lines)) < 60
 
 
 def test_help_lists_every_command_once_by_purpose(shell):
-    text = told(shell, "/?")
+    text = text_of(shell, "/?")
     names = [
         name
         for name in shell.registry.commands
@@ -76,26 +76,26 @@ def test_help_lists_every_command_once_by_purpose(shell):
     assert "/broken" not in text
 
 
-def test_a_plugins_command_stands_under_plugins(shell):
-    under = told(shell, "/help").split("\nplugins ")[1].split("\n\n")[0]
+def test_commands_of_plugins_are_listed_under_plugins(shell):
+    under = text_of(shell, "/help").split("\nplugins ")[1].split("\n\n")[0]
 
     assert " ".join(under.split()) == "/plugins /samplers /strategies /architectures /poem [LINES] THEME"
 
 
-def test_help_of_a_command_tells_usage_effect_example_and_owner(shell):
-    assert told(shell, "/help poem") == (
+def test_help_of_a_command_has_usage_effect_example_and_owner(shell):
+    assert text_of(shell, "/help poem") == (
         "/poem [LINES] THEME\n\nWrite a poem; the state moves on over it.\n\nIt takes its time.\n\n  -r  let it rhyme\n\n"
         "  >>> /poem 4 love\n\nalso /verse · from poems"
     )
 
 
 def test_help_finds_a_command_by_alias_and_with_its_slash(shell):
-    assert told(shell, "/help exit") == told(shell, "/help /quit") == told(shell, "/help quit")
-    assert told(shell, "/help c").startswith("/continue [N]\n\nGenerate N more tokens")
+    assert text_of(shell, "/help exit") == text_of(shell, "/help /quit") == text_of(shell, "/help quit")
+    assert text_of(shell, "/help c").startswith("/continue [N]\n\nGenerate N more tokens")
 
 
 def test_help_keys_fits_into_sixty_columns(shell):
-    text = told(shell, "/help keys")
+    text = text_of(shell, "/help keys")
 
     assert max(map(len, text.split("\n"))) < 60
     for key in ("Ctrl-C", "Alt-G", "Ctrl-X Ctrl-E", "F4"):

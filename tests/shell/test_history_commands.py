@@ -45,13 +45,13 @@ def test_feed_reads_a_file_whole_and_a_json_string_unescaped(shell, tmp_path):
     assert shell.session.text().text == "ab\n\ncd\n\n a"
 
 
-def test_continue_says_how_many(shell):
+def test_continue_takes_the_number_of_tokens(shell):
     (finished,) = answers(send(shell, "/c 3"))
 
     assert (finished.num_tokens, shell.session.position) == (3, 3)
 
 
-def test_reseed_forgets_what_was_before(shell):
+def test_reseed_forgets_the_old_text(shell):
     events = send(shell, "abc", "/reseed bad", "/continue 4")
     (fresh,) = answers(send(shell_for(tiny_model()), "/feed bad", "/continue 4"))
 
@@ -72,7 +72,7 @@ def test_text_is_written_to_a_file_and_not_shown(shell, tmp_path):
     }
 
 
-def test_undo_and_redo_move_by_turns_and_tell_where(shell):
+def test_undo_and_redo_move_by_turns_and_report_the_position(shell):
     (finished,) = answers(send(shell, "abc"))
     events = send(shell, "/undo")
 
@@ -82,7 +82,7 @@ def test_undo_and_redo_move_by_turns_and_tell_where(shell):
     assert shell.session.text().text == "abc" + finished.answer
 
 
-def test_undo_takes_back_tokens_with_a_t(shell):
+def test_undo_with_a_t_undoes_tokens(shell):
     send(shell, "abc")
 
     assert fields(send(shell, "/undo 2t"))["pos"] == 6
@@ -95,7 +95,7 @@ def test_the_same_message_after_undo_gives_the_same_text_and_regen_another(shell
     assert first == again != other
 
 
-def test_undo_says_when_the_last_answer_came_from_another_model(shell):
+def test_undo_notes_that_the_last_answer_came_from_another_model(shell):
     send(shell, "abc")
     shell.workspace.add(tiny_model(seed=1))
     send(shell, "/feed abc")
@@ -117,14 +117,14 @@ def test_rewind_takes_a_number_in_quotes_as_a_text():
     assert fields(send(shell, "/feed 0123", '/rewind "12"'))["pos"] == 3
 
 
-def test_reset_can_be_taken_back(shell):
+def test_reset_can_be_undone(shell):
     send(shell, "abc")
 
     assert fields(send(shell, "/clear")) == {"pos": 0, "was": 8, "branch": "main", "tail": ""}
     assert fields(send(shell, "/undo"))["pos"] == 8
 
 
-def test_regen_makes_numbered_candidates_on_branches_and_stands_on_the_first(shell):
+def test_regen_makes_numbered_candidates_on_branches_and_continues_from_the_first(shell):
     found = answers(send(shell, "abc", "/regen 3"))[1:]
 
     assert [(answer.candidate, answer.branch, answer.start) for answer in found] == [
@@ -146,7 +146,7 @@ def test_regen_makes_one_candidate_for_each_value(shell):
     assert shell.session.chain == ()
 
 
-def test_branches_are_made_visited_shown_and_dropped(shell):
+def test_branches_are_created_checked_out_listed_and_dropped(shell):
     send(shell, "abc", "/branch other", "/continue 2")
     (branches,) = send(shell, "/branches")
 
@@ -159,7 +159,7 @@ def test_branches_are_made_visited_shown_and_dropped(shell):
     assert [branch.name for branch in shell.session.branches()] == ["main"]
 
 
-def test_a_branch_agrees_with_the_one_it_left_until_another_draw_is_asked_for(shell):
+def test_a_new_branch_draws_the_same_tokens_as_its_parent(shell):
     left, right = answers(send(shell, "/feed abc", "/branch other", "/continue", "/checkout main", "/continue"))
 
     assert left.answer == right.answer
@@ -173,6 +173,6 @@ def test_names_of_branches_are_completed(shell):
     assert list(complete(shell, "main ")) == []
 
 
-def test_regen_without_an_answer_says_so(shell):
+def test_regen_needs_an_answer(shell):
     with pytest.raises(UsageError, match="no answer to regenerate yet"):
         send(shell, "/regen")

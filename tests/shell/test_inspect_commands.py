@@ -41,7 +41,7 @@ def test_top_shows_the_model_and_the_chain(shell):
     assert top == sorted(top, key=lambda token: -token["logprob"])
 
 
-def test_score_is_what_the_tokens_would_have_cost(shell):
+def test_score_agrees_with_the_probabilities_of_top(shell):
     (shown,) = send(shell, "/score de")
     values = shown.as_json()
 
@@ -56,7 +56,7 @@ def test_score_is_what_the_tokens_would_have_cost(shell):
     )
 
 
-def test_state_tells_position_branch_and_snapshots(shell):
+def test_state_shows_position_branch_and_snapshots(shell):
     (table,) = send(shell, "/state")
     rows = dict(table.rows)
 
@@ -66,7 +66,7 @@ def test_state_tells_position_branch_and_snapshots(shell):
     assert "kept" in rows["snapshots"]
 
 
-def test_info_tells_the_parts_from_the_file_alone(tmp_path):
+def test_info_reads_the_parts_from_the_file(tmp_path):
     shell = shell_for()
     shell.open(tiny_checkpoint(tmp_path / "small.safetensors"))
     text, data = shell.handle("/info")
@@ -121,14 +121,14 @@ def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are
     assert [Path(source[name]).name for name in ("lstm", "lstm_cell")] == ["language_models.py", "cells.py"]
 
 
-def test_info_of_a_model_without_a_file_tells_what_there_is(shell):
+def test_info_describes_a_model_without_a_file(shell):
     text, data = send(shell, "/info")
 
     assert data.values["model"] == "tiny"
     assert "parameters" in text.text
 
 
-def test_parts_of_a_module_are_summed_up_and_single_ones_joined():
+def test_parts_of_a_module_are_summed_and_single_parts_joined():
     shapes = {
         "body.0.weight": (2, 3),
         "body.0.bias": (2,),

@@ -49,7 +49,7 @@ def test_load_opens_a_model_beside_the_others(shell):
     assert shell.session.position == 18
 
 
-def test_load_tells_a_session_from_a_model_by_its_header(shell, tmp_path):
+def test_load_recognises_a_session_by_its_header(shell, tmp_path):
     send(shell, "ROMEO:", "/save ./kept.safetensors", "/save lesson", "/reset")
     whole = send(shell, "/load ./kept.safetensors")
     send(shell, "/reset")
@@ -58,7 +58,7 @@ def test_load_tells_a_session_from_a_model_by_its_header(shell, tmp_path):
     assert send(shell, "/load lesson")[0].position == whole[0].position == 18
 
 
-def test_a_session_goes_on_with_the_token_that_would_have_come(fresh):
+def test_a_restored_session_continues_with_the_same_token(fresh):
     shell = fresh()
     send(shell, "ROMEO:", "/regen 2", "/set temperature 0.5", "/save lesson")
     expected = send(shell, "/continue 20")[-1]
@@ -79,13 +79,13 @@ def test_a_session_never_replaces_a_model(shell):
     assert path.read_bytes() == before
 
 
-def test_restore_refuses_a_model_and_names_the_command_that_opens_it(shell):
+def test_restore_rejects_a_model_and_names_the_command_that_opens_it(shell):
     path = paths.folder("models") / "two.safetensors"
     with pytest.raises(CheckpointError, match=r"is a model, not a saved session; /load .*two.safetensors opens it"):
         send(shell, f"/restore {path}")
 
 
-def test_close_goes_back_to_the_other_model(shell):
+def test_close_makes_the_other_model_current(shell):
     send(shell, "/load two", "/close two")
 
     assert (shell.workspace.current, list(shell.workspace.sessions)) == ("one", ["one"])
@@ -105,7 +105,7 @@ def test_models_are_listed_with_task_and_whether_they_are_open(shell, tmp_path):
     assert sessions.rows[0][0] == "lesson"
 
 
-def test_source_runs_lines_as_turns_of_their_own(shell, tmp_path):
+def test_source_runs_each_line_as_a_turn(shell, tmp_path):
     (tmp_path / "lesson.seq").write_bytes(
         b'\xef\xbb\xbf#!/usr/bin/env seqshell\r\n/# Prose.\r\n\r\nROMEO:\r\n"""\r\na\r\n\r\nb"""\r\n/continue 3'
     )
@@ -119,7 +119,7 @@ def test_source_runs_lines_as_turns_of_their_own(shell, tmp_path):
     assert shell.session.text().text == before
 
 
-def test_an_error_in_a_script_tells_the_file_and_the_line_and_keeps_its_kind(shell, tmp_path):
+def test_an_error_in_a_script_names_file_and_line_and_keeps_its_type(shell, tmp_path):
     (tmp_path / "inner.seq").write_text("/feed a\n/expect never\n")
     (tmp_path / "outer.seq").write_text("/# Prose.\n/source inner.seq\n")
     with pytest.raises(ExpectationError, match=r"^outer.seq:2: inner.seq:2: the last result does not contain 'never'"):
@@ -137,14 +137,14 @@ def test_a_script_that_is_not_closed_runs_no_line(shell, tmp_path):
     assert shell.session.position == 0
 
 
-def test_scripts_that_run_one_another_end(shell, tmp_path):
+def test_scripts_cannot_run_each_other_without_end(shell, tmp_path):
     for number in range(20):
         (tmp_path / f"{number}.seq").write_text(f"/source {number + 1}.seq\n")
     with pytest.raises(UsageError, match=r"15\.seq runs 16\.seq: a script must not run itself, nor more than 16"):
         send(shell, "/source 0.seq")
 
 
-def test_a_script_is_handed_to_the_terminal_to_be_taken_line_by_line(shell, tmp_path):
+def test_a_script_is_passed_to_the_terminal_to_take_line_by_line(shell, tmp_path):
     (tmp_path / "lesson.seq").write_text("/# Prose.\nROMEO:\n")
     shell.interactive = True
 
@@ -153,7 +153,7 @@ def test_a_script_is_handed_to_the_terminal_to_be_taken_line_by_line(shell, tmp_
     assert len([event for event in send(shell, "/source --step lesson.seq") if isinstance(event, Finished)]) == 1
 
 
-def test_the_tour_runs_from_wherever_one_stands_and_twice(shell):
+def test_the_tour_runs_from_any_state_and_twice(shell):
     send(shell, "Hello", "/branch elsewhere", "/tour", "/tour")
 
     assert shell.settings.get("max_tokens") == 12
@@ -198,7 +198,7 @@ def test_a_recording_gives_the_same_text(fresh, before, tmp_path):
 
 
 @pytest.mark.parametrize("line", ["JULIET:", "/continue 10", "/regen"])
-def test_a_recording_makes_an_interrupted_answer_as_short_as_it_was(fresh, line, tmp_path):
+def test_a_recording_repeats_an_interrupted_answer_at_its_length(fresh, line, tmp_path):
     shell = fresh()
     send(shell, "/record lesson.seq", "ROMEO:")
     for number, _ in enumerate(shell.handle(line), 1):
@@ -231,7 +231,7 @@ def test_a_recording_replaces_a_recording_and_nothing_else(shell, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "notes"
 
 
-def test_expect_looks_into_the_last_result(shell):
+def test_expect_searches_the_last_result(shell):
     send(shell, "/feed ROMEO:", "/text", "/undo", '/expect "MEO:"')
 
     with pytest.raises(ExpectationError, match="the last result does not contain 'JULIET'; it is 'ROMEO:'"):
@@ -245,7 +245,7 @@ def test_history_shows_the_lines_as_a_script_has_them(shell):
 
 
 @pytest.mark.parametrize(("line", "code"), [("/quit", 0), ("/exit 3", 3), ("/bye", 0)])
-def test_quit_tells_the_exit_code(shell, line, code):
+def test_quit_has_an_exit_code(shell, line, code):
     assert send(shell, line) == [Quit(code)]
 
 
@@ -269,7 +269,7 @@ def test_recipes_are_listed(shell, tmp_path):
     assert "torn.toml is not TOML" in rows["torn"][3]
 
 
-def test_data_of_a_restored_session_names_its_place(shell):
+def test_restoring_reports_the_position(shell):
     send(shell, "ROMEO:", "/save lesson", "/reset")
     (moved,) = send(shell, "/restore lesson")
 

@@ -54,7 +54,7 @@ def reached(shell, line):
     return found, found.as_json()
 
 
-def test_the_bars_are_the_gradient_that_small_changes_of_the_vectors_measure(shell):
+def test_reach_agrees_with_numerical_gradients(shell):
     """Each vector is moved along every axis, and the log-probability of the last token read again."""
     list(shell.handle("/feed abcabd"))
     found, _ = reached(shell, "/reach 5")
@@ -78,7 +78,7 @@ def test_the_bars_are_the_gradient_that_small_changes_of_the_vectors_measure(she
         assert norm == pytest.approx(math.hypot(*slopes), rel=1e-3)
 
 
-def test_fewer_tokens_are_the_end_of_more(shell):
+def test_fewer_tokens_give_the_last_ones_of_more(shell):
     """The state before the window is the session's own."""
     list(shell.handle("/feed abcdefgh abcdefgh abcdefgh abcdefgh abcdefgh"))
     long, _ = reached(shell, "/reach 40")
@@ -92,7 +92,7 @@ def test_fewer_tokens_are_the_end_of_more(shell):
     assert len(reached(shell, "/reach 1000")[0].tokens) == 43
 
 
-def test_only_the_read_tokens_are_shown_after_the_first_two(shell):
+def test_reach_shows_only_tokens_that_were_read(shell):
     list(shell.handle("/feed ab"))
 
     assert [text for text, _ in reached(shell, "/reach")[0].tokens] == ["a"]
@@ -109,7 +109,7 @@ def test_only_the_read_tokens_are_shown_after_the_first_two(shell):
         ("gru_cell", {"embed_size": 4, "hidden_size": 8}),
     ],
 )
-def test_every_recurrent_architecture_tells_its_reach(shell, tmp_path, name, settings):
+def test_reach_works_for_every_recurrent_architecture(shell, tmp_path, name, settings):
     saved(shell, tmp_path / "model.safetensors", name, **settings)
     list(shell.handle("/feed abcdef"))
     found, _ = reached(shell, "/reach 4")
@@ -120,7 +120,7 @@ def test_every_recurrent_architecture_tells_its_reach(shell, tmp_path, name, set
     assert found.log_prob == pytest.approx(shell.session.score("f").log_prob, abs=1e-4)
 
 
-def test_torch_is_said_to_load_only_when_it_does(shell, monkeypatch):
+def test_loading_torch_is_announced_only_when_it_happens(shell, monkeypatch):
     list(shell.handle("/feed ab"))
     assert not any(isinstance(event, Notice) for event in shell.handle("/reach"))
     monkeypatch.delitem(sys.modules, "torch")
@@ -128,7 +128,7 @@ def test_torch_is_said_to_load_only_when_it_does(shell, monkeypatch):
     assert first == Notice("loading torch for the gradients")
 
 
-def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
+def test_models_without_gradients_are_reported_in_one_line(shell, tmp_path):
     def message(line):
         with pytest.raises(UsageError) as caught:
             list(shell.handle(line))
@@ -151,7 +151,7 @@ def test_models_without_gradients_are_told_apart_in_one_line(shell, tmp_path):
         ("neural_ngram", {"order": 3, "embed_size": 4, "hidden_size": 8}),
     ],
 )
-def test_a_state_of_tokens_is_told_without_torch(shell, tmp_path, monkeypatch, name, settings):
+def test_a_state_of_tokens_is_reported_without_torch(shell, tmp_path, monkeypatch, name, settings):
     saved(shell, tmp_path / "model.safetensors", name, **settings)
     list(shell.handle("/feed abc"))
     monkeypatch.delitem(sys.modules, "torch")

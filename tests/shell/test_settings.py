@@ -46,11 +46,11 @@ def shell_with(*, config=None, command_line=None, defaults=None):
     return shell
 
 
-def stands(settings, name):
+def value_and_origin(settings, name):
     return settings.get(name), settings.entry(name).origin
 
 
-def test_the_command_line_wins_over_config_file_over_checkpoint_over_what_is_built_in():
+def test_command_line_config_file_checkpoint_and_defaults_take_precedence_in_this_order():
     places = {
         "defaults": {"max_tokens": 10, "sampler": "top_k=10 temperature=0.1"},
         "config": {"max_tokens": 20, "temperature": 0.2},
@@ -62,27 +62,27 @@ def test_the_command_line_wins_over_config_file_over_checkpoint_over_what_is_bui
     for place, (max_tokens, temperature) in zip((None, *places), expected, strict=True):
         given |= {place: places[place]} if place else {}
         settings = shell_with(**given).settings
-        assert stands(settings, "max_tokens") == max_tokens
-        assert stands(settings, "temperature")[0] in (temperature[0], 1.0)  # 1 changes nothing
-        assert stands(settings, "temperature")[1] == temperature[1]
+        assert value_and_origin(settings, "max_tokens") == max_tokens
+        assert value_and_origin(settings, "temperature")[0] in (temperature[0], 1.0)  # 1 changes nothing
+        assert value_and_origin(settings, "temperature")[1] == temperature[1]
 
 
-def test_set_wins_and_default_takes_it_back():
+def test_set_takes_precedence_and_default_resets_it():
     settings = shell_with(defaults={"max_tokens": 10, "sampler": "temperature=0.1"}, config={"top_k": 5}).settings
     assert settings.set("max_tokens", "40") == (40, 10)
-    assert stands(settings, "max_tokens") == (40, "/set")
+    assert value_and_origin(settings, "max_tokens") == (40, "/set")
     assert settings.reset("max_tokens") == (10, 40)
     assert settings.set("temperature", "0.5") == (0.5, 0.1)
-    assert stands(settings, "temperature") == (0.5, "/set")
+    assert value_and_origin(settings, "temperature") == (0.5, "/set")
     assert settings.reset("temperature") == (0.1, 0.5)
     assert settings.set("top_k", 7) == (7, 5)
     assert settings.reset("top_k") == (5, 7)
-    assert stands(settings, "top_k") == (5, "config file")
+    assert value_and_origin(settings, "top_k") == (5, "config file")
     assert settings.set("top_k.k", 8) == (8, 5)
     assert settings.reset("top_k.k") == (5, 8)
 
 
-def test_default_takes_a_stage_out_that_only_set_had_brought():
+def test_default_removes_a_stage_that_set_added():
     shell = shell_with(defaults={"sampler": "temperature=0.1"})
     shell.settings.set("top_k", "3")
     assert [stage.name for stage in shell.session.chain] == ["top_k", "temperature"]
@@ -134,7 +134,7 @@ def test_every_field_of_the_chain_and_the_strategy_is_a_setting():
         ("", "3", "there is no setting ''"),
     ],
 )
-def test_what_cannot_be_set_is_named_and_changes_nothing(name, word, message):
+def test_invalid_values_are_reported_and_change_nothing(name, word, message):
     shell = shell_with(defaults={"sampler": "temperature=0.5"})
     before = shell.settings.table()
     with pytest.raises(UsageError, match=message):
@@ -169,7 +169,7 @@ def test_settings_for_other_tasks_are_not_in_the_table():
     assert "horizon" not in names
 
 
-def test_a_config_file_is_read_strictly_but_stops_nothing():
+def test_errors_in_a_config_file_are_warnings():
     read = {
         "settings": {"max_tokens": 5, "repeat_penalty": {"window": 3}},
         "setings": {},
@@ -194,25 +194,25 @@ def test_a_config_file_is_read_strictly_but_stops_nothing():
     assert shell.take_notices() == ()
 
 
-def test_an_error_on_the_command_line_is_an_error():
+def test_errors_on_the_command_line_are_errors():
     with pytest.raises(UsageError, match="temprature"):
         shell_with(command_line={"temprature": "1"})
     with pytest.raises(UsageError, match="max_tokens must be"):
         shell_with(command_line={"max_tokens": "no"})
 
 
-def test_another_model_brings_its_own_defaults():
+def test_another_model_has_its_own_defaults():
     shell = shell_with(defaults={"max_tokens": 10, "sampler": "temperature=0.1"}, command_line={"top_k": "3"})
     shell.settings.set("temperature", "0.9")
     shell.workspace.add(
         replace(tiny_model(seed=1), header={"defaults": {"max_tokens": 11, "sampler": "temperature=0.2"}})
     )
-    assert stands(shell.settings, "max_tokens") == (11, "checkpoint")
-    assert stands(shell.settings, "temperature") == (0.2, "checkpoint")
-    assert stands(shell.settings, "top_k") == (3, "command line")
+    assert value_and_origin(shell.settings, "max_tokens") == (11, "checkpoint")
+    assert value_and_origin(shell.settings, "temperature") == (0.2, "checkpoint")
+    assert value_and_origin(shell.settings, "top_k") == (3, "command line")
     shell.workspace.use("tiny")
-    assert stands(shell.settings, "max_tokens") == (10, "checkpoint")
-    assert stands(shell.settings, "temperature") == (0.9, "/set")
+    assert value_and_origin(shell.settings, "max_tokens") == (10, "checkpoint")
+    assert value_and_origin(shell.settings, "temperature") == (0.9, "/set")
 
 
 def test_values_are_a_view_of_the_shells_settings_that_later_changes_do_not_affect():
@@ -252,7 +252,7 @@ def test_an_answer_reads_the_settings_once(monkeypatch):
     assert counts[0] == counts[1] <= 2 * len(SHELL_SETTINGS)
 
 
-def test_the_budget_for_snapshots_reaches_the_sessions():
+def test_snapshot_mb_applies_to_all_sessions():
     shell = shell_with()
     shell.settings.set("snapshot_mb", "2")
     assert shell.session.snapshot_mb == 2

@@ -19,7 +19,7 @@ def send(shell, *lines):
     return [event for line in lines for event in shell.handle(line)]
 
 
-def test_set_tells_the_new_value_and_the_old(shell):
+def test_set_reports_the_new_and_the_old_value(shell):
     assert send(shell, "/set max_tokens 40") == [
         SettingChanged("max_tokens", 40, 200),
     ]
@@ -29,13 +29,13 @@ def test_set_tells_the_new_value_and_the_old(shell):
 @pytest.mark.parametrize(
     "line", ["/set max_tokens 40", "/set max_tokens=40", "/set  max_tokens  40", '/set max_tokens "40"']
 )
-def test_set_reads_a_value_however_it_is_written(shell, line):
+def test_set_accepts_a_value_in_every_notation(shell, line):
     send(shell, line)
 
     assert shell.settings.get("max_tokens") == 40
 
 
-def test_set_default_goes_back(shell):
+def test_set_default_resets_a_value(shell):
     send(shell, "/set max_tokens 40")
 
     assert send(shell, "/set max_tokens default")[0] == SettingChanged("max_tokens", 200, 40)
@@ -80,7 +80,7 @@ def test_settings_are_not_undone(shell):
     assert shell.settings.get("max_tokens") == 3
 
 
-def test_the_words_of_a_setting_are_completed(shell):
+def test_values_of_a_setting_are_completed(shell):
     complete = shell.find_command("set").complete
 
     assert {"max_tokens", "temperature", "unknown"} <= set(complete(shell, ""))
@@ -109,14 +109,14 @@ def test_samplers_of_the_chain_are_completed_for_removal(shell):
     assert "min_p=" in complete(shell, "")
 
 
-def test_strategy_shows_and_chooses(shell):
+def test_strategy_shows_and_selects(shell):
     assert send(shell, "/strategy") == [Text("sample")]
     assert send(shell, "/strategy greedy")[0] == SettingChanged("strategy", "greedy", "sample")
     first, second = (event.answer for event in send(shell, "abc", "/regen") if isinstance(event, Finished))
     assert first == second
 
 
-def test_seed_decides_the_text(shell):
+def test_the_seed_determines_the_text(shell):
     one, other, again = (
         event.answer
         for event in send(shell, "/seed 1", "abc", "/undo", "/seed 2", "abc", "/undo", "/seed 1", "abc")
@@ -127,7 +127,7 @@ def test_seed_decides_the_text(shell):
     assert send(shell, "/seed") == [Text("1")]
 
 
-def test_a_random_seed_is_told(shell):
+def test_a_random_seed_is_reported(shell):
     (changed,) = send(shell, "/seed random")
 
     assert changed.value == shell.session.seed
@@ -155,7 +155,7 @@ def test_architectures_are_listed_with_their_owners(shell):
     assert ("gru", "recurrent", "generate", "gated recurrent unit (Cho et al. 2014)") in table.rows
 
 
-def test_plugins_are_listed_with_what_became_of_them(shell):
+def test_plugins_are_listed_with_their_status(shell):
     (table,) = send(shell, "/plugins")
     rows = {row[0]: row for row in table.rows}
 

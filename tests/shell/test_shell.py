@@ -12,12 +12,12 @@ from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def said(shell, *lines):
+def answer_to(shell, *lines):
     """The text of what the lines answer."""
     return "".join(event.answer for line in lines for event in shell.handle(line) if isinstance(event, Finished))
 
 
-def test_a_message_is_fed_and_answered():
+def test_a_message_is_read_and_answered():
     events = run(["/set max_tokens 4", "abc"], model=tiny_model())
     tokens = [event for event in events if isinstance(event, Token)]
     (finished,) = [event for event in events if isinstance(event, Finished)]
@@ -25,18 +25,18 @@ def test_a_message_is_fed_and_answered():
     assert (finished.num_tokens, finished.start, finished.end, finished.stop) == (4, 3, 7, "length")
 
 
-def test_a_line_that_starts_with_two_slashes_sends_one():
+def test_two_slashes_send_a_message_that_starts_with_one():
     shell = shell_for(tiny_model("/abc"))
     list(shell.handle("//abc"))
     assert shell.session.text().text.startswith("/abc")
 
 
-def test_an_empty_line_goes_on_at_the_prompt_and_is_skipped_in_scripts():
+def test_an_empty_line_continues_at_the_prompt_and_is_skipped_in_scripts():
     shell = shell_for(tiny_model())
     list(shell.handle("/set max_tokens 3"))
     assert list(shell.handle("")) == []
     shell.interactive = True
-    assert len(said(shell, "", "")) == 6
+    assert len(answer_to(shell, "", "")) == 6
     assert next(shell.run("")) == LineStarted("/continue", 4, "", "generate")
     assert shell.history.lines == ["/set max_tokens 3", "", "", ""]
 
@@ -71,14 +71,14 @@ def test_comments_do_nothing_and_are_not_in_the_history(line):
         ("zzzzzz", ""),
     ],
 )
-def test_an_unknown_command_hints_at_what_was_meant(word, hint):
+def test_an_unknown_command_suggests_another(word, hint):
     shell = shell_for(tiny_model())
     with pytest.raises(UsageError, match=f"there is no command /{word}") as caught:
         list(shell.handle(f"/{word} 2"))
     assert (caught.value.code, caught.value.hint) == ("unknown_command", hint)
 
 
-def test_a_command_is_never_found_by_its_beginning():
+def test_commands_cannot_be_abbreviated():
     with pytest.raises(UsageError, match="there is no command /und"):
         run(["/und"], model=tiny_model())
 
@@ -90,7 +90,7 @@ def test_without_a_model_a_message_says_how_to_open_one():
         list(shell.handle("abc"))
 
 
-def test_a_message_that_is_too_long_is_refused_before_anything_changes():
+def test_a_message_that_is_too_long_is_rejected_before_anything_changes():
     shell = shell_for(tiny_model())
     with pytest.raises(UsageError, match="a message is at most 10 MB"):
         list(shell.handle("é" * 5_000_001))
@@ -142,13 +142,13 @@ def test_an_abandoned_line_leaves_nothing_behind(tmp_path):
     [next(events) for _ in range(4)]
     events.close()
     assert shell.line is None
-    answer = said(shell, "/continue 5")
+    answer = answer_to(shell, "/continue 5")
     assert shell.last_result.text == answer
 
 
 def test_one_line_is_one_turn():
     shell = shell_for(tiny_model())
-    said(shell, "/set max_tokens 3", "abc", "/continue 2", "ab")
+    answer_to(shell, "/set max_tokens 3", "abc", "/continue 2", "ab")
     assert shell.session.position == 3 + 3 + 2 + 2 + 3
     list(shell.handle("/undo"))
     assert shell.session.position == 8
@@ -158,7 +158,7 @@ def test_one_line_is_one_turn():
 
 def test_the_last_result_is_what_a_script_prints():
     shell = shell_for(tiny_model())
-    answer = said(shell, "abc")
+    answer = answer_to(shell, "abc")
     assert shell.last_result.text == answer
     list(shell.handle("/undo"))  # prints nothing
     assert shell.last_result.text == answer
@@ -166,10 +166,10 @@ def test_the_last_result_is_what_a_script_prints():
     assert "max_tokens" in shell.last_result.text
 
 
-def test_an_interrupt_ends_the_answer_at_a_token_and_keeps_what_is_committed():
+def test_an_interrupt_ends_the_answer_at_a_token_boundary_and_keeps_its_tokens():
     shell = shell_for(tiny_model())
     list(shell.handle("/set max_tokens 100"))
-    whole = said(shell, "abc")
+    whole = answer_to(shell, "abc")
     list(shell.handle("/undo"))
     events = shell.handle("abc")
     first = [next(events) for _ in range(5)]
@@ -177,10 +177,10 @@ def test_an_interrupt_ends_the_answer_at_a_token_and_keeps_what_is_committed():
     *_, finished = first + list(events)
     assert (finished.stop, finished.answer) == ("interrupt", whole[: finished.num_tokens])
     assert shell.session.position == finished.end
-    assert finished.answer + said(shell, f"/continue {100 - finished.num_tokens}") == whole
+    assert finished.answer + answer_to(shell, f"/continue {100 - finished.num_tokens}") == whole
 
 
-def test_closing_the_events_stops_at_the_last_token_told():
+def test_closing_the_events_stops_at_the_last_yielded_token():
     shell = shell_for(tiny_model())
     events = shell.handle("abc")
     tokens = [next(events) for _ in range(3)]
@@ -213,7 +213,7 @@ def test_every_model_has_its_own_timeline(tmp_path):
         shell.workspace.use("two")
 
 
-def test_two_files_of_one_name_are_two_models(tmp_path):
+def test_two_files_with_one_name_are_two_models(tmp_path):
     for folder in "ab":
         (tmp_path / folder).mkdir()
         tiny_checkpoint(tmp_path / folder / "tiny.safetensors", seed=ord(folder))
@@ -232,24 +232,24 @@ def test_a_model_that_cannot_be_opened_changes_nothing(tmp_path):
     assert (shell.workspace.current, list(shell.workspace.sessions)) == ("tiny", ["tiny"])
 
 
-def test_a_saved_session_goes_on_with_the_same_next_token(tmp_path):
+def test_a_saved_session_continues_with_the_same_token(tmp_path):
     path = tiny_checkpoint(tmp_path / "tiny.safetensors")
     shell = shell_for()
     shell.open(path)
     list(shell.handle("abc"))
     shell.session.save(tmp_path / "saved.safetensors")
-    following = said(shell, "/continue 20")
+    following = answer_to(shell, "/continue 20")
     other = shell_for()
     other.open(path)
     other.workspace.restore("./saved.safetensors")
     assert list(other.workspace.sessions) == ["tiny"]
-    assert said(other, "/continue 20") == following
+    assert answer_to(other, "/continue 20") == following
     alone = shell_for()
     alone.workspace.restore("./saved.safetensors")  # opens the model, too
-    assert said(alone, "/continue 20") == following
+    assert answer_to(alone, "/continue 20") == following
 
 
-def test_only_an_interactive_session_is_kept_as_last(tmp_path):
+def test_only_an_interactive_session_is_saved_as_last(tmp_path):
     path = tiny_checkpoint(tmp_path / "tiny.safetensors")
     last = tmp_path / "home" / "sessions" / "last.safetensors"
     for interactive, lines, kept in [
@@ -275,7 +275,7 @@ def plugin(**hooks):
     return type("Plugin", (), {name: staticmethod(seqshell.hookimpl(function)) for name, function in hooks.items()})
 
 
-def test_events_are_told_to_plugins_that_listen():
+def test_plugins_receive_the_events_that_they_implement():
     told = []
     listener = plugin(
         seqshell_session_started=lambda session: told.append("started"),
@@ -285,12 +285,12 @@ def test_events_are_told_to_plugins_that_listen():
     )
     shell = shell_for(tiny_model(), plugins=[listener])
     list(shell.handle("/set max_tokens 2"))
-    answer = said(shell, "abc")
+    answer = answer_to(shell, "abc")
     shell.end("quit")
     assert told == ["started", "loaded", *answer, "quit"]
 
 
-def test_a_listener_that_fails_is_left_out_and_the_answer_goes_on():
+def test_a_failing_hook_is_left_out_and_the_answer_continues():
     def fail(session, token):
         raise RuntimeError("no")
 
@@ -301,7 +301,7 @@ def test_a_listener_that_fails_is_left_out_and_the_answer_goes_on():
     assert "RuntimeError: no; the plugin is left out" in events[0].text
 
 
-def test_a_plugins_command_that_fails_is_named_and_ends_the_line_alone():
+def test_a_failing_plugin_command_is_named_and_ends_only_its_line():
     @seqshell.command("boom")
     def boom(shell, arguments):
         """Fail after some work."""
@@ -316,10 +316,10 @@ def test_a_plugins_command_that_fails_is_named_and_ends_the_line_alone():
     assert shell.session.position == 2  # what is committed stays
     list(shell.handle("/undo"))
     assert shell.session.position == 0
-    assert said(shell, "abc")
+    assert answer_to(shell, "abc")
 
 
-def test_a_command_is_refused_for_a_model_of_another_task():
+def test_a_command_is_rejected_for_a_model_of_another_task():
     @seqshell.command("verdict", tasks=[seqshell.Task.CLASSIFY])
     def verdict(shell, arguments):
         yield Text("guilty")
@@ -328,7 +328,7 @@ def test_a_command_is_refused_for_a_model_of_another_task():
         run(["/verdict"], model=tiny_model(), plugins=[plugin(seqshell_commands=lambda: [verdict])])
 
 
-def test_what_comes_up_between_the_lines_is_told_with_the_next_results():
+def test_notices_between_lines_come_with_the_next_line():
     shell = shell_for(tiny_model())
     shell.workspace.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
     events = list(shell.handle("/history"))
@@ -344,17 +344,17 @@ def test_nothing_of_a_line_runs_after_quit(tmp_path):
     assert shell.session.position == 0
 
 
-def test_a_recording_holds_the_lines_that_did_not_fail(tmp_path):
+def test_a_recording_omits_lines_that_failed(tmp_path):
     path = tiny_checkpoint(tmp_path / "tiny.safetensors")
     shell = shell_for()
     shell.open(path)
-    answer = said(shell, "/set max_tokens 5", "/record a.seq", "abc\nab", "/feed ab\nc")
+    answer = answer_to(shell, "/set max_tokens 5", "/record a.seq", "abc\nab", "/feed ab\nc")
     with pytest.raises(seqshell.VocabularyError):
-        said(shell, "xyz")
-    answer += said(shell, "/continue")
-    said(shell, "/record off", "/continue")
+        answer_to(shell, "xyz")
+    answer += answer_to(shell, "/continue")
+    answer_to(shell, "/record off", "/continue")
     again = shell_for()
-    assert said(again, "/source a.seq") == answer
+    assert answer_to(again, "/source a.seq") == answer
     assert "xyz" not in (tmp_path / "a.seq").read_text()
 
 
@@ -386,7 +386,7 @@ def test_ctrl_c_in_a_token_hook_ends_the_answer_and_leaves_the_plugin_out():
         "the plugin hanging: seqshell_token was stopped by Ctrl-C; the plugin is left out: /plugins --errors"
     ]
     assert "hang" not in shell.registry.commands
-    assert said(shell, "abc")
+    assert answer_to(shell, "abc")
 
 
 def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
@@ -397,7 +397,7 @@ def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
     assert (shell.registry.busy, "hang" in shell.registry.commands) == (None, True)
 
 
-def test_a_fault_of_a_plugin_is_kept_with_its_traceback():
+def test_an_error_of_a_plugin_is_kept_with_its_traceback():
     @seqshell.command("fall")
     def fall(shell, arguments):
         yield Text("before")

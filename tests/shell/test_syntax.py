@@ -55,7 +55,7 @@ def words_with_options(shell, arguments):
         ("/feed a\nb", CommandLine("feed", "a\nb")),
     ],
 )
-def test_a_line_means_one_thing(line, meaning):
+def test_lines_are_parsed(line, meaning):
     assert parse(line) == meaning
 
 
@@ -116,7 +116,7 @@ def test_a_line_typed_at_the_prompt_means_the_same_in_a_script(line):
         ("{}", "{}", False),
     ],
 )
-def test_free_text_is_taken_as_it_stands(rest, text, quoted):
+def test_free_text_is_verbatim(rest, text, quoted):
     read = syntax.read_arguments(plain_text, rest)
     assert (read.text, read.quoted, read.options) == (text, quoted, {})
 
@@ -137,7 +137,7 @@ def test_free_text_is_taken_as_it_stands(rest, text, quoted):
         ("-o x", "", {"-o": "x"}),
     ],
 )
-def test_options_stand_before_free_text(rest, text, options):
+def test_options_come_before_free_text(rest, text, options):
     read = syntax.read_arguments(text_with_options, rest)
     assert (read.text, read.options) == (text, options)
 
@@ -151,7 +151,7 @@ def test_after_a_file_options_may_follow(tmp_path):
         syntax.read_arguments(text_with_options, f"@{file} -o b.fr and more")
 
 
-def test_options_of_a_command_without_free_text_stand_anywhere():
+def test_options_of_a_command_without_free_text_come_anywhere():
     assert syntax.read_arguments(words_with_options, "a.seq --step").words == ("a.seq",)
     read = syntax.read_arguments(words_with_options, "--step a.seq -o x")
     assert (read.words, read.options) == (("a.seq",), {"--step": True, "-o": "x"})
@@ -172,7 +172,7 @@ def test_options_of_a_command_without_free_text_stand_anywhere():
         (words_with_options, "a --stop", r"did you mean --step\?"),
     ],
 )
-def test_options_that_cannot_be_meant_are_named(used, rest, message):
+def test_invalid_options_are_reported(used, rest, message):
     with pytest.raises(UsageError, match=message):
         syntax.read_arguments(used, rest)
 
@@ -183,14 +183,14 @@ def test_a_file_is_read_without_its_byte_order_mark_and_carriage_returns(tmp_pat
     assert syntax.read_arguments(plain_text, f'@"{file}"').text == "é\na\r"
 
 
-def test_stdin_is_read_where_it_is_free():
+def test_stdin_can_be_read_if_it_is_not_the_script():
     read = syntax.read_arguments(plain_text, "@-", lambda: "from stdin")
     assert (read.text, read.file) == ("from stdin", "-")
     with pytest.raises(UsageError, match="@- reads stdin"):
         syntax.read_arguments(plain_text, "@-")
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path):
+def test_unreadable_files_are_reported(tmp_path):
     (tmp_path / "latin").write_bytes("a\nb\né".encode("latin-1"))
     os.mkfifo(tmp_path / "pipe")
     wrong = {

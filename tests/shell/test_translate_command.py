@@ -71,7 +71,7 @@ def only(shell, line, kind):
 # One text
 
 
-def test_the_language_model_stays_current_and_where_it_was(shell):
+def test_the_current_model_and_its_position_do_not_change(shell):
     send(shell, "/feed abc")
     before = (shell.workspace.current, shell.session.position, shell.session.text())
     *tokens, finished = send(shell, "/translate i love the cat .")
@@ -84,7 +84,7 @@ def test_the_language_model_stays_current_and_where_it_was(shell):
     assert shell.workspace.answered == shell.workspace.translated == "english-french"
 
 
-def test_undo_says_that_the_answer_came_from_another_model(shell):
+def test_undo_notes_that_the_answer_came_from_another_model(shell):
     send(shell, "/feed abc")
     send(shell, "/translate i love you")
     notice, *_ = send(shell, "/undo")
@@ -94,7 +94,7 @@ def test_undo_says_that_the_answer_came_from_another_model(shell):
     assert shell.workspace.sessions["english-french"].position
 
 
-def test_the_model_in_the_background_can_become_current_and_go_back(shell):
+def test_the_background_model_can_become_current(shell):
     first = only(shell, "/translate the cat", Translation)
     second = only(shell, "/translate i love you", Translation)
     shell.workspace.use("english-french")
@@ -113,7 +113,7 @@ def test_the_current_model_translates_if_it_can(translator):
     assert translator.session.text().text.strip() == direct.answer
 
 
-def test_another_model_is_taken_by_name_or_path_and_opened_once(shell, tmp_path):
+def test_another_model_is_found_by_name_or_path_and_opened_once(shell, tmp_path):
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors")
     found = only(shell, f"/translate -m {path} i love you", Translation)
 
@@ -125,7 +125,7 @@ def test_another_model_is_taken_by_name_or_path_and_opened_once(shell, tmp_path)
     assert shell.open(path) is shell.workspace.sessions["words"]
 
 
-def test_a_model_of_another_task_is_not_even_opened(shell, tmp_path):
+def test_a_model_of_another_task_is_not_opened(shell, tmp_path):
     path = tiny_checkpoint(tmp_path / "letters.safetensors")
     with pytest.raises(UsageError, match="is generate, not translate") as caught:
         send(shell, f"/translate -m {path} i love you")
@@ -133,7 +133,7 @@ def test_a_model_of_another_task_is_not_even_opened(shell, tmp_path):
     assert list(shell.workspace.sessions) == ["tiny", "english-french"]
 
 
-def test_without_the_shipped_model_the_error_says_what_else(monkeypatch, tmp_path):
+def test_without_the_default_model_the_error_suggests_another(monkeypatch, tmp_path):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     monkeypatch.setattr("seqshell.core.paths.shipped", lambda: tmp_path)
     with pytest.raises(seqshell.CheckpointError, match="no model 'english-french'") as caught:
@@ -141,7 +141,7 @@ def test_without_the_shipped_model_the_error_says_what_else(monkeypatch, tmp_pat
     assert caught.value.hint == "/translate -m MODEL uses another one"
 
 
-def test_people_see_which_languages_before_an_answer_from_the_background(shell):
+def test_at_the_prompt_an_answer_from_the_background_begins_with_its_languages(shell):
     shell.interactive = True
     assert send(shell, "/translate i love you")[0] == Notice("english -> french:", "label")
     assert not [event for event in send(shell, "/score abc") if isinstance(event, Notice)]
@@ -157,13 +157,13 @@ def test_a_label_comes_only_with_an_answer(shell):
     assert seen == []
 
 
-def test_languages_are_told_by_the_header_else_by_the_name():
+def test_languages_come_from_the_header_or_the_name():
     assert direction("x", {"languages": ["english", "french"]}) == "english -> french"
     assert direction("german-english", {}) == "german -> english"
     assert direction("mine", {"languages": ["english"]}) == "mine"
 
 
-def test_a_prefix_is_how_the_answer_begins(shell):
+def test_an_answer_begins_with_its_prefix(shell):
     assert only(shell, "/translate --prefix je i love you", Translation).answer.startswith("je")
     assert only(shell, '/translate --prefix "tu aime" i love you', Translation).answer.startswith("tu aime")
 
@@ -175,7 +175,7 @@ def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):
     assert only(shell, '"""\ni love\nyou\n"""', Translation).answer == plain
 
 
-def test_a_blank_text_is_refused_and_moves_nothing(translator):
+def test_a_blank_text_is_rejected_and_changes_nothing(translator):
     send(translator, "the cat")
     before = translator.session.ids(), translator.session.position
     with pytest.raises(UsageError, match="missing argument; usage: /translate"):
@@ -188,7 +188,7 @@ def test_an_empty_line_does_nothing(translator):
     assert send(translator, "") == []
 
 
-def test_plugins_hear_the_tokens_of_the_session_that_translates(shell):
+def test_plugins_receive_the_tokens_of_the_session_that_translates(shell):
     heard = []
 
     class Plugin:
@@ -235,7 +235,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
     assert events[-1] == Data({"lines": 6, "failed": 1}, op="translate")
 
 
-def test_lines_go_into_a_file_whole_and_in_their_order(shell):
+def test_output_files_hold_all_lines_in_order(shell):
     Path("a.en").write_text("\n".join(LINES), encoding="utf-8")
     shown = [event.answer for event in send(shell, "/translate @a.en") if isinstance(event, Translation)]
     events = send(shell, "/translate @a.en -o a.fr")
@@ -252,17 +252,17 @@ def test_lines_go_into_a_file_whole_and_in_their_order(shell):
 
 
 @pytest.mark.parametrize(("text", "number"), [("", 0), ("\n", 1), ("the cat", 1), ("the cat\n\n", 2)])
-def test_the_last_newline_of_a_file_begins_no_line(shell, text, number):
+def test_the_last_newline_of_a_file_does_not_start_a_line(shell, text, number):
     Path("a.en").write_text(text)
     assert send(shell, "/translate @a.en")[-1].values["lines"] == number
 
 
-def test_stdin_is_a_file_too(shell):
+def test_stdin_is_translated_line_by_line(shell):
     shell.read_stdin = lambda: "the cat\ni love you\n"
     assert len([event for event in send(shell, "/translate @-") if isinstance(event, Translation)]) == 2
 
 
-def test_what_is_done_when_it_is_broken_off_is_written(shell):
+def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell):
     Path("a.en").write_text("the cat\n" * 50)
     whole = only(shell, "/translate the cat", Translation).answer
     told = []
@@ -277,7 +277,7 @@ def test_what_is_done_when_it_is_broken_off_is_written(shell):
     assert f"{50 - len(lines)} not processed · written to a.fr" in told[-1].text
 
 
-def test_a_file_leaves_the_undo_of_other_models_in_peace(shell):
+def test_translating_a_file_does_not_affect_undo(shell):
     Path("a.en").write_text("the cat\n")
     send(shell, "/feed abc")
     send(shell, "/translate @a.en")
@@ -289,7 +289,7 @@ def test_a_file_leaves_the_undo_of_other_models_in_peace(shell):
 # Settings
 
 
-def test_the_best_are_told_with_their_scores(translator):
+def test_the_best_translations_have_scores(translator):
     for line in ("/strategy beam width=4", "/set nbest 3"):
         send(translator, line)
     *tokens, finished = send(translator, "i love the cat .")
@@ -302,7 +302,7 @@ def test_the_best_are_told_with_their_scores(translator):
     ]
 
 
-def test_settings_of_translations_are_listed_for_them_alone(shell):
+def test_settings_of_translations_are_listed_only_for_translation_models(shell):
     own = {"nbest", "unk", "replace_unk"}
     assert not own & {row[0] for row in only(shell, "/set", Table).rows}
     shell.workspace.use("english-french")
@@ -313,7 +313,7 @@ def test_settings_of_translations_are_listed_for_them_alone(shell):
     assert {text for text, _ in complete(shell, "/set unk ").items} == {"on", "off", "default"}
 
 
-def test_unknown_words_are_drawn_and_replaced_as_the_settings_say(translator):
+def test_unk_and_replace_unk_decide_about_unknown_words(translator):
     session = translator.session
     assert (session.draws_unknown, session.replaces_unknown) == (False, True)
     for line in ("/set unk on", "/set replace_unk off"):
@@ -323,7 +323,7 @@ def test_unknown_words_are_drawn_and_replaced_as_the_settings_say(translator):
     assert session.draws_unknown is False
 
 
-def test_settings_reach_the_model_in_the_background_but_for_those_of_a_model(shell):
+def test_settings_apply_to_the_background_model_except_those_of_the_model(shell):
     for line in ("/set replace_unk off", "/set max_tokens 1", "/set stop a"):
         send(shell, line)
     found = only(shell, "/translate i love the cat .", Translation)
@@ -331,7 +331,7 @@ def test_settings_reach_the_model_in_the_background_but_for_those_of_a_model(she
     assert found.num_tokens > 1
 
 
-def test_the_length_of_answers_is_the_checkpoints_in_the_background(shell, tmp_path):
+def test_the_checkpoint_limits_answers_of_the_background_model(shell, tmp_path):
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3, defaults={"max_tokens": 2})
     assert only(shell, f"/translate -m {path} i love the cat .", Translation).num_tokens <= 2
 
@@ -339,7 +339,7 @@ def test_the_length_of_answers_is_the_checkpoints_in_the_background(shell, tmp_p
 # Looking
 
 
-def test_attention_is_of_the_last_translation_whoever_made_it(shell):
+def test_attention_is_that_of_the_last_translation_of_any_model(shell):
     with pytest.raises(UsageError, match="nothing has been translated yet"):
         send(shell, "/attention")
     finished = only(shell, "/translate i love the cat .", Translation)
@@ -369,7 +369,7 @@ def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
     assert "<svg" in Path("a.svg").read_text()
 
 
-def test_a_picture_without_matplotlib_is_one_clear_line(shell, monkeypatch):
+def test_a_picture_without_matplotlib_gives_a_one_line_error(shell, monkeypatch):
     send(shell, "/translate i love the cat .")
     monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
@@ -379,7 +379,7 @@ def test_a_picture_without_matplotlib_is_one_clear_line(shell, monkeypatch):
     assert not Path("a.png").exists()
 
 
-def test_odd_tokens_make_no_odd_picture(shell, monkeypatch):
+def test_special_characters_are_drawn_literally(shell, monkeypatch):
     odd = Attention(("$x_1$", "\u65e5", " \x1b[2J"), ("$", ""), np.full((2, 3), 1 / 3))
     monkeypatch.setattr(shell.session, "attention", lambda: odd)
     send(shell, "/translate the cat")
@@ -387,14 +387,14 @@ def test_odd_tokens_make_no_odd_picture(shell, monkeypatch):
     assert Path("a.png").stat().st_size > 1000
 
 
-def test_names_of_tokens_tell_words_from_parts():
+def test_names_of_tokens_distinguish_words_from_parts():
     assert names(("trans", "lat", " it", ".", "")) == ("trans", "lat", "it", ".", "<eos>")
     assert labels(("trans", "lat", " it", ".", "")) == ("trans", "+lat", "it", ".", "<eos>")
     assert labels(("aujourd", "'", "hui", " ")) == ("aujourd", "'", "hui", " ")
     assert alignment([[0.1, 0.8, 0.1], [0.5, 0.5, 0.0]]) == (1, 0)
 
 
-def test_score_is_of_a_translation_as_of_its_source(translator):
+def test_score_takes_a_source_and_its_translation(translator):
     send(translator, "/set replace_unk off")
     finished = only(translator, "i love the cat .", Translation)
     before = translator.session.ids()
@@ -423,7 +423,7 @@ def test_top_and_regen_work_on_translations(translator):
     assert len({event.answer for event in found}) == 3
 
 
-def test_info_tells_both_vocabularies(tmp_path):
+def test_info_shows_both_vocabularies(tmp_path):
     shell = shell_for()
     shell.open(tiny_translation_checkpoint(tmp_path / "words.safetensors"))
     lines = [" ".join(line.split()) for line in send(shell, "/info")[0].text.split("\n")]
@@ -431,7 +431,7 @@ def test_info_tells_both_vocabularies(tmp_path):
     assert "tokenizer word, vocabulary of 13" in lines
 
 
-def test_the_title_tells_cell_and_bleu():
+def test_the_title_has_cell_and_bleu():
     header = {
         "architecture": "attention_seq2seq",
         "config": {"cell": "lstm", "num_layers": 1, "hidden_size": 512},
@@ -446,7 +446,7 @@ def test_the_title_tells_cell_and_bleu():
     assert "subword LSTM seq2seq 1x512" in title("x", {**header, "architecture": "seq2seq"})
 
 
-def test_models_that_translate_are_completed_after_m(shell, tmp_path):
+def test_translation_models_are_completed_after_m(shell, tmp_path):
     models = tmp_path / "home" / "models"
     models.mkdir(parents=True)
     tiny_translation_checkpoint(models / "words.safetensors")
@@ -481,7 +481,7 @@ def test_seven_messages_are_seven_lines(shell, capsys):
     assert (code, err) == (0, "")
 
 
-def test_several_best_change_nothing_where_lines_go_one_to_one(shell, capsys):
+def test_nbest_does_not_affect_output_with_one_line_per_message(shell, capsys):
     beam = {"strategy": "beam width=4", "nbest": 3, "max_tokens": 12}
     code, out, _ = scripted(capsys, *SEVEN, defaults=beam, messages=True)
     assert (code, out.count("\n")) == (0, 7)
@@ -565,7 +565,7 @@ def test_a_recording_gives_the_same_translations(shell, tmp_path):
     assert [event.candidates for event in replayed] == [event.candidates for event in found]
 
 
-def test_settings_for_the_background_are_recorded_though_they_are_not_listed(shell):
+def test_settings_for_background_models_are_recorded(shell):
     shell.open(tiny_checkpoint("letters.safetensors"))
     for line in ("/set nbest 4", "/record one.seq", "/record off"):
         send(shell, line)
@@ -573,7 +573,7 @@ def test_settings_for_the_background_are_recorded_though_they_are_not_listed(she
     assert "replace_unk" not in Path("one.seq").read_text()
 
 
-def test_a_translation_that_was_broken_off_is_recorded_as_short_as_it_came_out(shell, tmp_path):
+def test_an_interrupted_translation_is_recorded_at_its_length(shell, tmp_path):
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3)
     shell.open(path)
     send(shell, "/record one.seq")
@@ -588,7 +588,7 @@ def test_a_translation_that_was_broken_off_is_recorded_as_short_as_it_came_out(s
     assert 2 <= len(cut) < 8
 
 
-def test_sampler_says_what_a_search_leaves_out(translator):
+def test_sampler_notes_which_stages_a_search_ignores(translator):
     translator.interactive = True
     for line in ("/strategy beam", "/sampler top_k=3 temperature=0.5 repeat_penalty=1.2"):
         events = send(translator, line)
@@ -597,7 +597,7 @@ def test_sampler_says_what_a_search_leaves_out(translator):
     assert len(send(translator, "/strategy sample") + send(translator, "/sampler")) == 2
 
 
-def test_a_file_that_is_broken_off_by_ctrl_c_leaves_what_is_done(shell, tmp_path):
+def test_ctrl_c_while_translating_a_file_keeps_the_translations_so_far(shell, tmp_path):
     tiny_translation_checkpoint("words.safetensors", seed=3, defaults={"max_tokens": 100})
     Path("a.en").write_text("the cat sees i you love .\n" * 20_000)
     command = [
