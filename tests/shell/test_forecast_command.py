@@ -1,4 +1,6 @@
-"""Messages of numbers, /forecast beside another model and as the current one, files, the setting `horizon`, text and JSON."""
+"""Messages of numbers, /forecast beside another model and as the current one, files, the setting `horizon`, text and
+JSON.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""/translate beside another model and as the current one, files line by line, /attention, and the settings of translations."""
+"""/translate beside another model and as the current one, files line by line, /attention, and the settings of
+translations.
+"""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class JsonLines:
 
 
 def measures(token: Token) -> dict[str, float | int | None]:
-    """Log-probability in nats and rank of a token, and the entropy of its distribution: the model's, before the chain."""
+    """Log-probability in nats, rank and entropy of a token, of the model before the chain."""
     if token.outputs is None or token.id < 0:
         return {"logprob": None, "rank": None, "entropy": None}
     from seqshell.decoding.probabilities import entropy, log_probs, rank

@@ -35,7 +35,10 @@ class Source:
 
 
 def sources(lines: Iterable[str], scripts: Iterable[str]) -> list[Source]:
-    """The -c lines, then the scripts; stdin if there is neither, and for a script `-`. Raises UsageError for a missing script."""
+    """The -c lines, then the scripts; stdin if there is neither, and for a script `-`.
+
+    Raises UsageError for a missing script.
+    """
     given = [os.fsencode(part) for line in lines for part in line.split("\n")]
     found = [Source("-c", lambda: given)] if given else []
     for name in scripts:
@@ -73,7 +76,10 @@ def read_stdin() -> str:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines without their ends. Of a line that is too long, only the beginning: enough to reject it and read the next one."""
+    """Lines without their ends.
+
+    Of a line that is too long, only the beginning: enough to reject it and read the next one.
+    """
     while data := file.readline(MAX_MESSAGE + 3):
         if not data.endswith(b"\n"):
             rest = data

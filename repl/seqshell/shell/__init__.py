@@ -1,1 +1,4 @@
-"""One line in, events out: the shell, its open models and settings, and every command. Draws nothing and reads no keys."""
+"""One line in, events out: the shell, its open models and settings, and every command.
+
+Draws nothing and reads no keys.
+"""

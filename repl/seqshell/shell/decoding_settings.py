@@ -16,8 +16,8 @@ Decoding = tuple[tuple[Any, ...], Any]  # a chain and a strategy
 class DecodingSettings:
     """Reads and changes the fields. samplers, strategies: the registry's, by name.
 
-    The first field of a sampler has the sampler's own name (top_k), any other is STAGE.FIELD; a field of the strategy is
-    NAME.FIELD.
+    The first field of a sampler has the sampler's own name (top_k), any other is STAGE.FIELD; a field of the strategy
+    is NAME.FIELD.
     """
 
     def __init__(self, samplers: Mapping[str, type[Any]], strategies: Mapping[str, type[Any]]) -> None:
@@ -44,7 +44,7 @@ class DecodingSettings:
         ]
 
     def absent(self, name: str) -> Entry | None:
-        """The field of a sampler that is not in the chain, at its neutral value; None if the sampler has no such field."""
+        """The field of a sampler that is not in the chain, at its neutral value; None if there is no such field."""
         stage, _, field = name.partition(".")
         fields = settings_of(self.samplers[stage])
         found = next((item for item in fields if not field or item.name == field), None)
@@ -66,7 +66,10 @@ class DecodingSettings:
         return parse_strategy(text, self.strategies)
 
     def changed(self, chain: tuple[Any, ...], strategy: Any, name: str, value: Any) -> Decoding | None:
-        """The chain and the strategy with one field changed; None if neither has it. A strategy's field may be named alone."""
+        """The chain and the strategy with one field changed; None if neither has it.
+
+        A strategy's field may be named alone.
+        """
         if self.is_of_sampler(name):
             from seqshell.decoding.syntax import with_setting
 

@@ -32,7 +32,10 @@ class Fault:
 
 
 def fault_of(error: Exception) -> Fault:
-    """An exception as a Fault. If it is not a SeqshellError, it is a bug: its traceback goes to the log that the message names."""
+    """An exception as a Fault.
+
+    If it is not a SeqshellError, it is a bug: its traceback goes to the log that the message names.
+    """
     if isinstance(error, SeqshellError):
         details = error.details if isinstance(error, PluginError) else ""
         return Fault(error.message, error.hint, error.code, details, isinstance(error, ExpectationError))

@@ -1,4 +1,4 @@
-"""The line being executed, and what listens to the events of all lines: the history, and the last result for /expect."""
+"""The line being executed, and what listens to all lines: the history, and the last result for /expect."""
 
 from __future__ import annotations
 

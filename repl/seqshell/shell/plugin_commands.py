@@ -45,7 +45,7 @@ def plugin_command(
 
 
 def _check(event: Any) -> None:
-    """Raises TypeError for an event with invalid fields, here where the plugin is known rather than where it is drawn."""
+    """Raise TypeError for an event with invalid fields, here where the plugin is known."""
     if not isinstance(event, Event):
         raise TypeError(f"it yields a {type(event).__name__}, which is not an event")
     text = getattr(event, "text", "")

@@ -23,7 +23,9 @@ COMMAND_LINE, SET, CONFIG, CHECKPOINT, BUILT_IN = "command line", "/set", "confi
 
 @dataclass(frozen=True)
 class Entry:
-    """A setting in force. name: as /set takes it (top_k, repeat_penalty.window, beam.width). origin: where its value comes from."""
+    """A setting in force. name: as /set takes it (top_k, repeat_penalty.window, beam.width). origin: where its value
+    comes from.
+    """
 
     name: str
     setting: Setting
@@ -108,7 +110,10 @@ def unquoted_value(value: Any) -> Any:
 
 
 def read_value(setting: Setting, value: Any) -> Any:
-    """The value of a shell's setting from text that the user typed, TOML or JSON. Raises UsageError if it is invalid."""
+    """The value of a shell's setting from text that the user typed, TOML or JSON.
+
+    Raises UsageError if it is invalid.
+    """
     if setting.kind is not tuple:
         return setting.parse(unquoted_value(value))
     if isinstance(value, str) and value.startswith("["):
@@ -128,7 +133,8 @@ def read_value(setting: Setting, value: Any) -> Any:
         or len(texts) > MOST_STOP_TEXTS
     ):
         raise UsageError(
-            f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, not {str(value)[:60]!r}"
+            f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, "
+            f"not {str(value)[:60]!r}"
         )
     return tuple(text for text in texts if text)
 
@@ -136,8 +142,8 @@ def read_value(setting: Setting, value: Any) -> Any:
 def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The [settings] of config.toml as {name: value}, and one message for each unknown key.
 
-    Fields of samplers and strategies are named as /set does: `temperature = 0.8`, `repeat_penalty.window = 64`; they are
-    checked when a model is opened.
+    Fields of samplers and strategies are named as /set does: `temperature = 0.8`, `repeat_penalty.window = 64`; they
+    are checked when a model is opened.
     """
     problems = []
     for name, value in read.items():

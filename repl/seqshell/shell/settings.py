@@ -74,8 +74,8 @@ class Settings:
     def prepare(self, session: Session, *, restored: bool = False, background: bool = False) -> None:
         """Give a new session its chain and strategy: the checkpoint's, changed by the config file and the command line.
 
-        A restored session keeps its own, changed by the command line alone; the command line does not apply to a model in
-        the background. Raises UsageError for invalid names and values of the command line.
+        A restored session keeps its own, changed by the command line alone; the command line does not apply to a model
+        in the background. Raises UsageError for invalid names and values of the command line.
         """
         if not restored:
             session.chain, session.strategy = self._basis(session)
@@ -119,11 +119,17 @@ class Settings:
         return MappingProxyType({**built_in, **self._defaults(session), **kept})
 
     def get(self, name: str) -> Any:
-        """The value of a setting. Raises UsageError (unknown_setting) with the nearest name if there is no such setting."""
+        """The value of a setting.
+
+        Raises UsageError (unknown_setting) with the nearest name if there is no such setting.
+        """
         return self.entry(name).value
 
     def entry(self, name: str) -> Entry:
-        """The setting, its value and its origin. A field of the strategy may be named alone (width) or in full (beam.width)."""
+        """The setting, its value and its origin.
+
+        A field of the strategy may be named alone (width) or in full (beam.width).
+        """
         if name in SHELL_SETTINGS:
             return self._shell_entry(SHELL_SETTINGS[name])
         for entry in self._session_entries():
@@ -148,7 +154,10 @@ class Settings:
     # Changing
 
     def set(self, name: str, value: Any) -> tuple[Any, Any]:
-        """Set a value, or text that the user typed, and return (new, old). If it raises UsageError, nothing has changed."""
+        """Set a value, or text that the user typed, and return (new, old).
+
+        If it raises UsageError, nothing has changed.
+        """
         was = self.entry(name).value
         if name in SHELL_SETTINGS:
             self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
@@ -259,7 +268,7 @@ class Settings:
         return chain, strategy
 
     def _report(self, problem: str) -> None:
-        """Keep a problem for `take_problems`, each once: the config file and the checkpoint are read again and again."""
+        """Keep a problem for `take_problems`, each once: the same values are read many times."""
         if problem not in self._reported:
             self._reported.add(problem)
             self._problems.append(problem)

@@ -1,4 +1,7 @@
-"""One line in, events out: the shell owns the registry, the settings and the open models. It draws nothing and reads no keys."""
+"""One line in, events out: the shell owns the registry, the settings and the open models.
+
+It draws nothing and reads no keys.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ class Shell:
         return self.workspace.open(name)
 
     def end(self, reason: str = "quit") -> bool:
-        """Leave. Returns whether the session was saved as `last`: at the prompt, if `autosave` is on and it has a text."""
+        """Leave.
+
+        Returns whether the session was saved as `last`: at the prompt, if `autosave` is on and it has a text.
+        """
         from seqshell.core import paths
 
         saved = self.interactive and self.workspace.current is not None and self.settings.get("autosave")
@@ -107,7 +113,8 @@ class Shell:
     def handle(self, line: str) -> Events:
         """The events of one line: a command, a message, or (empty, at the prompt) more of the last answer.
 
-        Closing the generator stops at a token boundary and keeps what is committed. Raises SeqshellError if the line fails.
+        Closing the generator stops at a token boundary and keeps what is committed. Raises SeqshellError if the line
+        fails.
         """
         with closing(self.run(line)) as events:
             for event in events:
@@ -154,7 +161,10 @@ class Shell:
         return session, values
 
     def find_command(self, word: str) -> Command:
-        """The command with this name or alias, with or without the slash. Raises UsageError (unknown_command) with a hint."""
+        """The command with this name or alias, with or without the slash.
+
+        Raises UsageError (unknown_command) with a hint.
+        """
         name = word.removeprefix("/")
         if name in self.registry.commands:
             found: Command = self.registry.commands[name]

@@ -21,7 +21,8 @@ DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 class Options:
     """The command line of the shell itself. lines: each -c; scripts: files, `-` being stdin; settings: each --set.
 
-    interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines" or "stream".
+    interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines"
+    or "stream".
     """
 
     model: str | None = None
@@ -47,9 +48,9 @@ def build_shell(
 ) -> Shell:
     """Load the plugins, read the settings, and open the model or the saved session.
 
-    on_slow: called when the import of a plugin takes long, as in `host.build_registry`. Warnings go to the shell's `notices`.
-    Raises UsageError for an invalid --set, CheckpointError for a missing or invalid model or session, and PluginError for a
-    plugin that failed if SEQSHELL_STRICT_PLUGINS=1.
+    on_slow: called when the import of a plugin takes long, as in `host.build_registry`. Warnings go to the shell's
+    `notices`. Raises UsageError for an invalid --set, CheckpointError for a missing or invalid model or session, and
+    PluginError for a plugin that failed if SEQSHELL_STRICT_PLUGINS=1.
     """
     from seqshell.core.events import Notice
     from seqshell.host import Policy

@@ -65,8 +65,8 @@ def parse(line: str) -> Message | CommandLine | None:
     if line.startswith("/#"):
         return None
     if line.startswith("/") and (line[1:2].isalpha() or line[1:2] == "?"):
-        name, rest = re.fullmatch(r"/(\S+)(?:\s(.*))?", line, re.DOTALL).groups(default="")  # type: ignore[union-attr]  # it matches what was just tested
-        return CommandLine(name, rest)
+        name = line[1:].split(maxsplit=1)[0]
+        return CommandLine(name, line[len(name) + 2 :])
     return Message(line)
 
 

@@ -140,12 +140,18 @@ class Workspace:
             self._end(session, reason)
 
     def interrupt(self) -> None:
-        """Stop every running answer at the next token boundary. Safe to call from a signal handler or another thread."""
+        """Stop every running answer at the next token boundary.
+
+        Safe to call from a signal handler or another thread.
+        """
         for session in list(self.sessions.values()):
             session.interrupt()
 
     def note_answer(self, name: str | None, event: Event) -> None:
-        """Remember which model answered last, and which translated last. Answers to the lines of a file do not count."""
+        """Remember which model answered last, and which translated last.
+
+        Answers to the lines of a file do not count.
+        """
         if isinstance(event, Answer) and not event.is_of_file:
             self.answered = name
             if isinstance(event, Translation):

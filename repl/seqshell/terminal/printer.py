@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LEVELS = 10  # of surprisal, shown as the digits 0 to 9
 
-# Each style for 256 colours, for 16, and without colour. The 256 have a medium brightness, readable on black and on white.
+# Each style for 256 colours, for 16, and without colour. The 256 are readable on black and on white.
 STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "dim": ("38;5;244", "90", "2"),
@@ -160,7 +160,7 @@ class Printer:
             file=self.stream,
             width=None if follow else self.width,
             force_terminal=self.colours >= 0,
-            color_system={256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # rich lists the names as literals
+            color_system={256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # literals
             no_color=self.colours <= 0,
             markup=False,
             highlight=False,

@@ -33,7 +33,9 @@ TAIL_ROWS = 4  # rows of the window for the end of a text with long lines
 
 
 class Renderer:
-    """Draws events on a printer: one method for each kind, found by the type of the event; of other kinds, the plain text."""
+    """Draws events on a printer: one method for each kind, found by the type of the event; of other kinds, the plain
+    text.
+    """
 
     def __init__(self, printer: Printer) -> None:
         self.printer = printer

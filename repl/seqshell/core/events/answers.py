@@ -14,8 +14,9 @@ LIKELY_LABEL = 0.01  # less likely labels are only in JSON
 
 @dataclass(frozen=True)
 class Token(Event):
-    """A token that was committed to the session. `text` may be empty while a UTF-8 character or a stop text is incomplete.
+    """A token that was committed to the session.
 
+    text: may be empty while a UTF-8 character or a stop text is incomplete.
     outputs: the logits [V] that it was drawn from, before the sampler chain; log-probability, rank and entropy are
         computed from them only when needed.
     """
@@ -32,7 +33,10 @@ class Token(Event):
 
 @dataclass(frozen=True)
 class Answer(Event):
-    """The answer of a model. In JSON it is a result of its own, under `op`. repeats_input: with the message before it."""
+    """The answer of a model.
+
+    In JSON it is a result of its own, under `op`. repeats_input: with the message before it.
+    """
 
     op: ClassVar[str] = ""
     repeats_input: ClassVar[bool] = False
@@ -49,10 +53,11 @@ class Answer(Event):
 
 @dataclass(frozen=True)
 class Finished(Answer):
-    """The end of an answer of GENERATE. Positions [start, end) hold its tokens; log_prob is the model's, in nats, before the chain.
+    """The end of an answer of GENERATE.
 
-    answer: the whole text. stop: length, eos, stop, interrupt or error. candidate: its number from 1 if there are several.
-    settings: those that hold for this answer alone, e.g. temperature=0.5.
+    Positions [start, end) hold its tokens. log_prob: the model's, in nats, before the chain.
+    answer: the whole text. stop: length, eos, stop, interrupt or error. candidate: its number from 1 if there are
+    several. settings: those that hold for this answer alone, e.g. temperature=0.5.
     """
 
     op: ClassVar[str] = "generate"
@@ -100,8 +105,8 @@ class Candidate:
 class Translation(Finished):
     """The end of an answer of TRANSLATE. The tokens of a strategy that streams come before it, as Token events.
 
-    source: the text that was translated. candidates: the requested number of results of a search, best first; the first is the answer.
-    item: the number of the line, from 1, when a file is translated.
+    source: the text that was translated. candidates: the requested number of results of a search, best first; the first
+    is the answer. item: the number of the line, from 1, when a file is translated.
     """
 
     op: ClassVar[str] = "translate"
@@ -142,8 +147,9 @@ class Translation(Finished):
 
 @dataclass(frozen=True)
 class Label(Answer):
-    """The answer of CLASSIFY: the most likely label of a text, and the probability of each, most likely first; they sum to 1.
+    """The answer of CLASSIFY: the most likely label of a text.
 
+    probs: the probability of each label, most likely first; they sum to 1.
     moved: each token of the text and how much it moved the log-odds of the answer, if an explanation was requested.
     item: the number of the line, from 1, when a file is classified. left_out: for a text that was cut, how many of its
         tokens were not read, and how many of those that were read come before them.
@@ -193,8 +199,9 @@ class Label(Answer):
 
 @dataclass(frozen=True)
 class Forecast(Answer):
-    """The answer of FORECAST: values [N, F] of the next steps, in the units of the data, with an interval [N, F], or None.
+    """The answer of FORECAST: the values of the next steps, [N, F], in the units of the data.
 
+    low, high: an interval around them, [N, F], or None.
     columns: the names of the F series. history [M, F]: the last observed values, oldest first. interval: the quantiles
     of low and high, which are NaN where the model gives none.
     """

@@ -32,7 +32,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """A note beside the result; scripts write it to stderr. level: info, warning, or label (before an answer, on its line)."""
+    """A note beside the result; scripts write it to stderr. level: info, warning, or label (before an answer, on its
+    line).
+    """
 
     text: str
     level: str = "info"

@@ -64,7 +64,9 @@ class Picture(Event):
 
 @dataclass(frozen=True)
 class Data(Event):
-    """Fields of the line's JSON result that no other event has; nothing to draw. op: replaces the line's op in the result."""
+    """Fields of the line's JSON result that no other event has; nothing to draw. op: replaces the line's op in the
+    result.
+    """
 
     values: Mapping[str, Any]
     op: str = ""

@@ -13,7 +13,7 @@ from seqshell.core.text_output import columns, probability
 
 @dataclass(frozen=True)
 class Likely:
-    """A token that may come next: its log-probability in the model, and after the chain (-inf: the chain excludes it)."""
+    """A token that may come next: its log-probability before and after the chain (-inf: the chain excludes it)."""
 
     id: int
     text: str
@@ -56,7 +56,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class Score(Event):
-    """The log-probability of a text after what the session has read, which does not change. nats: mean surprisal of a token."""
+    """The log-probability of a text after what the session has read, which does not change. nats: mean surprisal of a
+    token.
+    """
 
     tokens: tuple[Scored, ...]
     log_prob: float
@@ -92,10 +94,12 @@ class Score(Event):
 
 @dataclass(frozen=True)
 class Reach(Event):
-    """How much each of the last tokens affected the one after them: (text, norm of the gradient of log_prob), oldest first.
+    """How much each of the last tokens affected the one after them.
 
-    answer: the token that came, or the label, and log_prob its log-probability. half_life: the number of tokens over which
-    the norms halve; None if they do not fall.
+    tokens: (text, norm of the gradient of log_prob), oldest first.
+
+    answer: the token that came, or the label, and log_prob its log-probability. half_life: the number of tokens over
+    which the norms halve; None if they do not fall.
     """
 
     tokens: tuple[tuple[str, float], ...]

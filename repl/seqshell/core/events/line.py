@@ -1,4 +1,4 @@
-"""The course of a line: its start and its end, a script to take step by step, and the wish to leave."""
+"""The course of a line: its start and its end, a script to take step by step, and the request to leave."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from seqshell.core.events.base import Event
 class LineStarted(Event):
     """A line starts. Lines that it runs, as /source does, start and finish in between.
 
-    op: its name in JSON: the task of a message, the full name of a command with its slash, or empty if no model is open.
-    number: counts the lines of the shell from 1. text: the line as it was sent. task: the task of the current model.
+    op: its name in JSON: the task of a message, the full name of a command with its slash, or empty if no model is
+    open. number: counts the lines of the shell from 1. text: the line as it was sent. task: the task of the current
+    model.
     """
 
     op: str

@@ -14,7 +14,8 @@ from seqshell.core.text_output import columns
 class Moved(Event):
     """The session moved in time. removed: the number of tokens undone (negative: restored). undo_path: how to return.
 
-    tail: the last two lines of the text as it is now. Commands fill it in; a session moved from Python has it as `session.tail`.
+    tail: the last two lines of the text as it is now. Commands fill it in; a session moved from Python has it as
+    `session.tail`.
     """
 
     position: int
@@ -31,7 +32,9 @@ class Moved(Event):
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch: its position, its first words after it left its parent, the parent's name, and the position where it left."""
+    """A branch: its position, its first words after it left its parent, the parent's name, and the position where it
+    left.
+    """
 
     name: str
     position: int

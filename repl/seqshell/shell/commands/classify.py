@@ -35,8 +35,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     /load makes it current. Without a TEXT, classify what the current model has read so far, for example after /rewind.
     @FILE gives one line for each line of the file, blank ones included.
 
-    --explain shows how much each token moves ln(p/(1-p)) of the answer: when it is read or, for a model that reads whole
-    texts, compared with the text without it.
+    --explain shows how much each token moves ln(p/(1-p)) of the answer: when it is read or, for a model that reads
+    whole texts, compared with the text without it.
 
         >>> /classify what a wonderful film
         >>> /classify --explain what a wonderful film

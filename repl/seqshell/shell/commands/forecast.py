@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     purpose="tasks",
 )
 def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Forecast the next N steps of a series, or `horizon`, with an interval; the state changes only by the values of @FILE.
+    """Forecast the next N steps of a series, or `horizon`; the state changes only by the values of @FILE.
 
     The model is the current one if it forecasts, else the one of -m, else oil-temperature, which stays open in the
-    background. A line of numbers is appended to the series, and so is @FILE: rows of numbers, or a table with named columns.
-    /undo removes them.
+    background. A line of numbers is appended to the series, and so is @FILE: rows of numbers, or a table with named
+    columns. /undo removes them.
 
         >>> /forecast --example
         >>> /forecast 3

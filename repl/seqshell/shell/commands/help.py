@@ -46,7 +46,9 @@ F4                 switch between vi and emacs keys"""
 
 @dataclass(frozen=True)
 class Description:
-    """The parts of a command's docstring. summary: the first line, with the effect on the state. example: lines to type."""
+    """The parts of a command's docstring. summary: the first line, with the effect on the state. example: lines to
+    type.
+    """
 
     summary: str
     details: str

@@ -29,8 +29,8 @@ def moved_to(session: Session, moved: Moved) -> Moved:
 def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Undo the last turn, your line and its answer; the state is again what it was before.
 
-    /undo N undoes N turns, /undo Nt undoes N tokens: /undo 12t. Nothing is lost: /redo restores it, and sending the same
-    message again gives the same answer.
+    /undo N undoes N turns, /undo Nt undoes N tokens: /undo 12t. Nothing is lost: /redo restores it, and sending the
+    same message again gives the same answer.
 
         >>> ROMEO:
         >>> /undo
@@ -100,10 +100,10 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")
 def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Generate the last answer again; the state continues from the first new candidate, and the old answer stays a branch.
+    """Generate the last answer again; the state is that of the first candidate, and the old answer stays a branch.
 
-    /regen K makes K candidates; /regen NAME=V1,V2,... makes one candidate per value of a setting. Each is a branch, main.2,
-    main.3, ...; /checkout goes to another. With a search such as beam, the K candidates are its K best results.
+    /regen K makes K candidates; /regen NAME=V1,V2,... makes one candidate per value of a setting. Each is a branch,
+    main.2, main.3, ...; /checkout goes to another. With a search such as beam, the K candidates are its K best results.
 
         >>> ROMEO:
         >>> /regen

@@ -26,7 +26,7 @@ Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of 
 
 @command("info", aliases=("show",), purpose="looking")
 def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Describe the current model: its parts, their shapes and parameters, its state, tokenizer and training. The state does not change.
+    """Describe the current model: parts, shapes, parameters, tokenizer and training; the state does not change.
 
     >>> /info
     """
@@ -130,7 +130,7 @@ def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
 
 
 def module_tree(shapes: Mapping[str, tuple[int, ...]]) -> list[Row]:
-    """The tree of a module, from the dots in its tensors' names: each part with its parameters, each tensor with its shape.
+    """The tree of a module by the names of its tensors: parts with their parameters, tensors with their shapes.
 
     {"readout.weight": (65, 512), "readout.bias": (65,)}  ->  readout 33,345 · weight [65, 512] 33,280 · bias [65] 65
     """

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> Iterator[dict[str, str | bool | None]]:
-    """The models by name: task (None: the file is invalid), path, and whether it is open. Open models without a file follow."""
+    """The models by name: task (None: the file is invalid), path, and whether it is open.
+
+    Open models without a file follow.
+    """
     from seqshell.models.file import read_header
 
     opened = {session.model.path.resolve() for session in sessions.values() if session.model.path}
@@ -89,7 +92,9 @@ def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _means_session(shell: Shell, word: str) -> bool:
-    """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, the model wins."""
+    """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, the model
+    wins.
+    """
     if paths.is_path(word):
         return is_session(paths.find_checkpoint(word))
     return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(

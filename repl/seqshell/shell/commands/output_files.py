@@ -52,7 +52,10 @@ def write_text(word: str, text: str, as_json: Mapping[str, Any]) -> Path:
 
 
 def write_picture(word: str, draw: Draw, text: str, as_json: Mapping[str, Any]) -> Path:
-    """Write what `draw` draws, or its text or numbers, by the ending. Returns the path. Raises UsageError if it cannot be written."""
+    """Write what `draw` draws, or its text or numbers, by the ending.
+
+    Returns the path. Raises UsageError if it cannot be written.
+    """
     path = picture_place(word)
     if path.suffix.lower() not in PICTURES:
         return write_text(word, text, as_json)

@@ -29,8 +29,8 @@ LEFT_OUT = ("pace", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
 def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Record the following lines in a script that gives the same text when it runs; the state does not change.
 
-    /record off stops. The script begins with /load, /seed and the current settings. If the model has read something, the
-    session is saved beside the script, which restores it. Lines that fail are left out.
+    /record off stops. The script begins with /load, /seed and the current settings. If the model has read something,
+    the session is saved beside the script, which restores it. Lines that fail are left out.
 
         >>> /record lesson-one.seq
         >>> ROMEO:

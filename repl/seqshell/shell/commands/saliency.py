@@ -24,9 +24,9 @@ USUAL, MOST = 20, 1000  # tokens back
 def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how far back the model remembers: the effect of each of the last N tokens; the state does not change.
 
-    The bars are |d log p(last token) / d embedding| of the N tokens before it, by one backward pass through the torch module.
-    The half-life is the number of tokens over which they halve, fitted to their logarithms. For a classifier, they are the
-    gradients of its answer with respect to the last N tokens of the text.
+    The bars are |d log p(last token) / d embedding| of the N tokens before it, by one backward pass through the torch
+    module. The half-life is the number of tokens over which they halve, fitted to their logarithms. For a classifier,
+    they are the gradients of its answer with respect to the last N tokens of the text.
 
         >>> /feed ROMEO:
         >>> /reach 5
@@ -60,13 +60,15 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _refuse_whole_numbers(session: Session) -> None:
-    """Raise UsageError, before torch is loaded, for a state without gradients, such as the last tokens of an n-gram model."""
+    """Raise UsageError, before torch is loaded, for a state without gradients, such as the last tokens of an n-gram
+    model.
+    """
     kept = list(leaves(session.here.state))
     if kept and not any(leaf.dtype.kind == "f" for leaf in kept):
         number = sum(leaf[0].size for leaf in kept)
         raise UsageError(
-            f"{session.model.name} has no gradients: its state holds whole numbers ({number}), such as the last tokens, "
-            "and it remembers nothing else",
+            f"{session.model.name} has no gradients: its state holds whole numbers ({number}), "
+            "such as the last tokens, and it remembers nothing else",
             code="no_gradient",
         )
 

@@ -57,7 +57,10 @@ def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Iterator[Event]:
-    """The events of a script's lines. step: at a terminal, hand them over one by one. The error of a line names file and line."""
+    """The events of a script's lines. step: at a terminal, hand them over one by one.
+
+    The error of a line names file and line.
+    """
     physical = text.removesuffix("\n").split("\n")
     if physical[0].startswith("#!"):
         physical[0] = ""
@@ -67,7 +70,8 @@ def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Ite
         return
     if name in shell.scripts or len(shell.scripts) == DEEPEST:
         raise UsageError(
-            f"{' runs '.join((*shell.scripts[-2:], name))}: a script must not run itself, nor more than {DEEPEST} within each other"
+            f"{' runs '.join((*shell.scripts[-2:], name))}: "
+            f"a script must not run itself, nor more than {DEEPEST} within each other"
         )
     shell.scripts.append(name)
     try:

@@ -78,8 +78,8 @@ def stage_words(shell: Shell, text: str) -> Iterable[str]:
 def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Choose the samplers that reshape the next token's logits, in this order; the state does not change.
 
-    Without an argument, show the current chain. A STAGE is NAME[=VALUE][,FIELD=VALUE ...], where VALUE is the first field.
-    The stages replace the chain; +STAGE adds one to it, -NAME removes one. /samplers lists all samplers.
+    Without an argument, show the current chain. A STAGE is NAME[=VALUE][,FIELD=VALUE ...], where VALUE is the first
+    field. The stages replace the chain; +STAGE adds one to it, -NAME removes one. /samplers lists all samplers.
 
         >>> /sampler top_k=40 temperature=0.8
         >>> /sampler +min_p=0.05 -top_k

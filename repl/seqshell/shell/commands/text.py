@@ -31,9 +31,8 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, feed, 1)
     number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
     if shell.interactive:
-        yield Notice(
-            f"{number} {'tokens' if shell.session.model.series is None else 'values'} read · position {shell.session.position}"
-        )
+        things = "tokens" if shell.session.model.series is None else "values"
+        yield Notice(f"{number} {things} read · position {shell.session.position}")
 
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")

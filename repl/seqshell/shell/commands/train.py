@@ -39,9 +39,10 @@ def recipe_words(shell: Shell, text: str) -> Iterable[str]:
 def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Train a model from a recipe or a file, and open it; the states of open models do not change.
 
-    A text file trains a language model. FILE.tsv, or two files line by line, are sentences and their translations. A CSV or
-    TSV with the columns text and label, or a folder of files LABEL.txt, are texts to classify. A table with a time column and
-    numbers is a series to forecast. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps and opens the best model so far.
+    A text file trains a language model. FILE.tsv, or two files line by line, are sentences and their translations. A
+    CSV or TSV with the columns text and label, or a folder of files LABEL.txt, are texts to classify. A table with a
+    time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps and opens the
+    best model so far.
 
         >>> /train notes.txt training.epochs=1 model.hidden_size=8
         >>> The cat
