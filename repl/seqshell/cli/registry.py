@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def registry_for_command(arguments: Namespace, *, tolerant: bool = False) -> Registry:
     """Load the plugins that --no-plugins and -p allow. What they print goes to stderr, and so do the failures.
 
-    tolerant: for commands that list plugins or need none: failures are not reported, and are no error under SEQSHELL_STRICT_PLUGINS.
+    tolerant: do not report failures, even under SEQSHELL_STRICT_PLUGINS; for commands that list plugins or need none.
     """
     policy = Policy.read(no_plugins=arguments.no_plugins, extra=arguments.plugins)
     diagnostics = sys.stderr
