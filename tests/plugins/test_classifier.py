@@ -318,6 +318,7 @@ def test_max_pooling_does_not_clip_hidden_states_scaled_by_dropout():
     assert (values == -9).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_a_classifier_learns_which_texts_contain_a_token(name, cell):

@@ -297,6 +297,7 @@ def test_the_neural_ngram_matches_its_equation():
     assert state.tolist() == [[1, 3]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

@@ -112,6 +112,7 @@ def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, re
     assert lines[-1]["validation"]["blocks256"] < lines[0]["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["lstm", "gru"])
 @pytest.mark.parametrize("at", [1, 14, 17, 28])  # within an epoch, after its last batch, early and late in later epochs
 def test_a_training_resumes_bit_for_bit(tmp_path: Path, registry: Registry, architecture: str, at: int) -> None:
@@ -150,6 +151,7 @@ def test_work_after_the_last_resume_point_is_repeated_identically(tmp_path: Path
     assert_same(straight, resumed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "training",
     [

@@ -65,6 +65,7 @@ def test_recipes_say_where_to_get_data_that_does_not_ship(name):
 # Phrases
 
 
+@pytest.mark.slow
 def test_the_phrases_are_memorised(tmp_path):
     out = tmp_path / "phrases.safetensors"
     texts = [event.text for event in train(load_recipe("phrases"), load_registry(), out) if isinstance(event, Text)]
@@ -111,6 +112,7 @@ def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_pa
 # Published architectures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_architecture_learns(tmp_path, name):
     (tmp_path / "pairs.tsv").write_text("".join(f"{number:,}\t{in_words(number)}\n" for number in range(200)))
