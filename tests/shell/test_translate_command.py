@@ -1,64 +1,34 @@
-"""/translate beside another model and as the current one, files line by line, /attention, and the settings of
-translations.
-"""
+"""/translate with the current model and with one in the background, files line by line, and settings."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
-import numpy as np
 import pytest
 
 import seqshell
-from seqshell.cli import script
-from seqshell.core.attention_labels import alignment, labels, names
 from seqshell.core.errors import UsageError
 from seqshell.core.events import (
-    Attention,
     Data,
-    Finished,
-    LineFinished,
-    LineStarted,
     Notice,
     Progress,
-    ResultText,
-    Score,
     SettingChanged,
     Table,
-    Token,
-    Top,
     Translation,
 )
-from seqshell.core.json_values import tidy
-from seqshell.models.summary import direction, title
-from seqshell.shell.commands import output_files
+from seqshell.models.summary import direction
 from seqshell.shell.completion import complete
-from seqshell.shell.startup import Options
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_model, tiny_translation_checkpoint, tiny_translation_model
 
 LINES = ["i love you", "", "the cat", "  ", "\u4eca\u65e5\u306f", "i see the dog ."]
 
 
 @pytest.fixture
-def shell(folder):
-    """A language model is current; one that translates, with long answers, is open in the background."""
-    shell = shell_for(tiny_model())
-    shell.workspace.add(replace(tiny_translation_model(seed=3), name="english-french"), background=True)
-    return shell
-
-
-@pytest.fixture
-def translator(shell):
-    """The same with the one that translates as the current model."""
-    shell.workspace.use("english-french")
-    return shell
+def shell(background_translator):
+    """The shell of `background_translator`."""
+    return background_translator
 
 
 def send(shell, line):
@@ -336,292 +306,3 @@ def test_settings_apply_to_the_background_model_except_those_of_the_model(shell)
 def test_the_checkpoint_limits_answers_of_the_background_model(shell, tmp_path):
     path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3, defaults={"max_tokens": 2})
     assert only(shell, f"/translate -m {path} i love the cat .", Translation).num_tokens <= 2
-
-
-# Looking
-
-
-def test_attention_is_that_of_the_last_translation_of_any_model(shell):
-    with pytest.raises(UsageError, match="nothing has been translated yet"):
-        send(shell, "/attention")
-    finished = only(shell, "/translate i love the cat .", Translation)
-    (shown,) = send(shell, "/attention")
-    fields = shown.as_json()
-
-    assert isinstance(shown, Attention)
-    assert fields["source"] == ["i", "love", "the", "cat", ".", "<eos>"]
-    assert fields["target"] == finished.answer.split()
-    weights = np.array(fields["weights"])
-    assert weights.shape == (finished.num_tokens, 6)
-    assert weights.sum(1) == pytest.approx(1)
-    assert fields["alignment"] == weights.argmax(1).tolist()
-    assert shell.last_result.text.split("\n")[0].split() == fields["source"]
-
-
-def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
-    send(shell, "/translate i love the cat .")
-    values = only(shell, "/attention -o a.json", Data).values
-    for name in ("a.txt", "a.png", "a.svg", "a.pdf"):
-        send(shell, f"/attention -o {name}")
-
-    assert json.loads(Path("a.json").read_text()) == tidy(values)
-    assert Path("a.txt").read_text().split()[:6] == values["source"]
-    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
-    assert Path("a.pdf").read_bytes().startswith(b"%PDF")
-    assert "<svg" in Path("a.svg").read_text()
-
-
-def test_a_picture_without_matplotlib_gives_a_one_line_error(shell, monkeypatch):
-    send(shell, "/translate i love the cat .")
-    monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt work without"
-    ):
-        send(shell, "/attention -o a.png")
-    assert not Path("a.png").exists()
-
-
-def test_special_characters_are_drawn_literally(shell, monkeypatch):
-    odd = Attention(("$x_1$", "\u65e5", " \x1b[2J"), ("$", ""), np.full((2, 3), 1 / 3))
-    monkeypatch.setattr(shell.session, "attention", lambda: odd)
-    send(shell, "/translate the cat")
-    send(shell, "/attention -o a.png")
-    assert Path("a.png").stat().st_size > 1000
-
-
-def test_names_of_tokens_distinguish_words_from_parts():
-    assert names(("trans", "lat", " it", ".", "")) == ("trans", "lat", "it", ".", "<eos>")
-    assert labels(("trans", "lat", " it", ".", "")) == ("trans", "+lat", "it", ".", "<eos>")
-    assert labels(("aujourd", "'", "hui", " ")) == ("aujourd", "'", "hui", " ")
-    assert alignment([[0.1, 0.8, 0.1], [0.5, 0.5, 0.0]]) == (1, 0)
-
-
-def test_score_takes_a_source_and_its_translation(translator):
-    send(translator, "/set replace_unk off")
-    finished = only(translator, "i love the cat .", Translation)
-    before = translator.session.ids()
-    (shown,) = send(translator, f"/score i love the cat . => {finished.answer}")
-
-    assert isinstance(shown, Score)
-    assert translator.session.ids() == before
-    assert "".join(token.text for token in shown.tokens[:-1]).strip() == finished.answer
-    assert shown.tokens[-1].text == shown.as_json()["tokens"][-1]["text"] == "<eos>"
-    assert shown.log_prob == pytest.approx(finished.log_prob + shown.tokens[-1].log_prob)
-    assert all(
-        token.rank == 0 or token.likeliest[0][0] in ("<pad>", "<bos>", " <unk>") for token in shown.tokens
-    )  # greedy
-
-
-def test_top_and_regen_work_on_translations(translator):
-    finished = only(translator, "i love the cat .", Translation)
-    send(translator, "/undo 1t")
-    (top,) = send(translator, "/top 20")
-    assert isinstance(top, Top)
-    assert finished.answer.endswith(max(top.tokens, key=lambda token: token.chain_log_prob).text)
-    send(translator, "/strategy beam width=4")
-    found = [event for event in send(translator, "/regen 3") if isinstance(event, Translation)]
-    assert [event.candidate for event in found] == [1, 2, 3]
-    assert [event.branch for event in found] == ["main.2", "main.3", "main.4"]
-    assert len({event.answer for event in found}) == 3
-
-
-def test_info_shows_both_vocabularies(tmp_path):
-    shell = shell_for()
-    shell.open(tiny_translation_checkpoint(tmp_path / "words.safetensors"))
-    lines = [" ".join(line.split()) for line in send(shell, "/info")[0].text.split("\n")]
-    assert "source tokens word, vocabulary of 12" in lines
-    assert "tokenizer word, vocabulary of 13" in lines
-
-
-def test_the_title_has_cell_and_bleu():
-    header = {
-        "architecture": "attention_seq2seq",
-        "config": {"cell": "lstm", "num_layers": 1, "hidden_size": 512},
-        "tokenizer": {"name": "bpe"},
-        "parameters": 5_200_000,
-        "provenance": {"metrics": {"loss": 1.3, "bleu": 41.23, "chrf": 60.1}},
-    }
-    assert (
-        title("english-french", header)
-        == "english-french: subword attention LSTM seq2seq 1x512, 5.2M parameters, BLEU 41.2"
-    )
-    assert "subword LSTM seq2seq 1x512" in title("x", {**header, "architecture": "seq2seq"})
-
-
-def test_translation_models_are_completed_after_m(shell, tmp_path):
-    models = tmp_path / "home" / "models"
-    models.mkdir(parents=True)
-    tiny_translation_checkpoint(models / "words.safetensors")
-    tiny_checkpoint(models / "letters.safetensors")
-    (models / "rubbish.safetensors").write_text("rubbish")
-    offered = {text for text, _ in complete(shell, "/translate -m ").items}
-    assert "words" in offered
-    assert not {"letters", "rubbish", "shakespeare"} & offered
-    assert {text for text, _ in complete(shell, "/translate -").items} == {"-m", "--prefix", "-o"}
-
-
-# Scripts
-
-
-def scripted(capsys, *lines, defaults=MappingProxyType({"max_tokens": 12}), **options):
-    """(exit code, stdout, stderr) of a script on a model that translates."""
-    tiny_translation_checkpoint("tiny.safetensors", seed=3, defaults=defaults)
-    Path("script.seq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    code, _ = script.run(
-        Options(**{"model": "./tiny.safetensors", "scripts": ("script.seq",), "no_plugins": True, **options})
-    )
-    return code, *capsys.readouterr()
-
-
-SEVEN = ["i love you", "", "/x the cat", '"""', "the cat .", "", "i see the dog"]
-
-
-def test_seven_messages_are_seven_lines(shell, capsys):
-    code, out, err = scripted(capsys, *SEVEN, messages=True)
-    lines = out.removesuffix("\n").split("\n")
-    assert [bool(line) for line in lines] == [True, False, True, True, True, False, True]
-    assert (code, err) == (0, "")
-
-
-def test_nbest_does_not_affect_output_with_one_line_per_message(shell, capsys):
-    beam = {"strategy": "beam width=4", "nbest": 3, "max_tokens": 12}
-    code, out, _ = scripted(capsys, *SEVEN, defaults=beam, messages=True)
-    assert (code, out.count("\n")) == (0, 7)
-    Path("a.en").write_text("the cat .\ni love you\n")
-    code, out, _ = scripted(capsys, "/translate @a.en", "the cat .", defaults=beam)
-    assert (code, out.count("\n")) == (0, 2 + 1 + 3)
-
-
-def test_json_has_one_result_for_each_line_and_one_for_the_file(shell, capsys):
-    Path("a.en").write_text("\n".join(LINES), encoding="utf-8")
-    script_lines = ("/translate @a.en", "i love the cat .", "/attention", "/translate nonsense \u4eca")
-    code, out, err = scripted(capsys, *script_lines, json="lines", on_error="continue")
-    _, *lines, message, attention, error, end = map(json.loads, out.splitlines())
-
-    assert [line["op"] for line in lines] == ["translate"] * 7
-    assert [line.get("item") for line in lines] == [1, 2, 3, 4, 5, 6, None]
-    assert [line["input"] for line in lines[:6]] == LINES
-    assert lines[4] == {"type": "result", "line": 1, "op": "translate", "item": 5, "input": LINES[4], "text": "", "n": 0, "stop": "error",
-                        "logprob": 0.0, "nbest": []}  # fmt: skip
-    assert lines[6] == {"type": "result", "line": 1, "op": "translate", "lines": 6, "failed": 1}
-    assert (message["op"], message["input"], message["line"]) == ("translate", "i love the cat .", 2)
-    assert message["nbest"][0]["text"] == message["text"]
-    assert message["pos"] == [0, message["n"]]
-    assert set(attention) == {"type", "line", "op", "source", "target", "weights", "alignment"}
-    assert attention["op"] == "/attention"
-    assert (error["type"], error["op"], error["code"]) == ("error", "/translate", "vocabulary")
-    assert (code, end["failed"]) == (1, 1)
-    assert "seqshell: line 5: tiny knows nothing of" in err
-    assert "seqshell: 5 lines translated, 1 failed\n" in err
-
-
-def test_nbest_in_json_begins_with_the_answer(shell, capsys):
-    _, out, _ = scripted(
-        capsys,
-        "/strategy beam width=4",
-        "/set nbest 2",
-        "i love the cat .",
-        "/set nbest 1",
-        "i love the cat .",
-        json="lines",
-    )
-    several, _, one = [json.loads(line) for line in out.splitlines()][3:6]
-
-    assert [set(best) for best in several["nbest"]] == [{"text", "score", "logprob"}] * 2
-    assert several["nbest"][0]["text"] == several["text"] == one["text"]
-    assert one["nbest"] == several["nbest"][:1]
-
-
-def test_a_translation_is_one_line_whatever_the_model_writes(capsys, monkeypatch):
-    out = []
-
-    class Out:
-        write = staticmethod(out.append)
-        flush = staticmethod(lambda: None)
-
-    told = script.PlainText(Out(), sys.stderr)
-    told.begin(1, "", "x", None)
-    answer = [*map(Token, ("a\n", "b\r\n")), Translation("a\nb\r\n", 2, "eos", -1.0, 0, 2)]
-    for event in (LineStarted("translate", 1, "x", "translate"), *answer, LineFinished(True)):
-        told.event(event)
-    item = Translation("c\nd", 2, "eos", -1.0, 0, 2, item=1)
-    for event in (LineStarted("/translate", 2, "/translate @a", "generate"), item, LineFinished(False)):
-        told.event(event)
-    assert "".join(out) == "a b  \nc d\n"
-    shown = ResultText()
-    shown.add(Translation("c\nd", 2, "eos", -1.0, 0, 2))
-    shown.add(Finished("c\nd", 2, "eos", -1.0, 0, 2))
-    assert shown.text == "c d\nc\nd"
-
-
-def test_a_recording_gives_the_same_translations(shell, tmp_path):
-    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3)
-    shell = shell_for()
-    shell.open(path)
-    for line in ("/strategy beam", "/set nbest 2"):
-        send(shell, line)
-    lines = ["/record one.seq", "i love the cat .", f"/translate -m {path} the dog", "/record off"]
-    found = [event for line in lines for event in send(shell, line) if isinstance(event, Translation)]
-    again = shell_for()
-    replayed = [event for event in send(again, "/source one.seq") if isinstance(event, Translation)]
-    assert [event.candidates for event in replayed] == [event.candidates for event in found]
-
-
-def test_settings_for_background_models_are_recorded(shell):
-    shell.open(tiny_checkpoint("letters.safetensors"))
-    for line in ("/set nbest 4", "/record one.seq", "/record off"):
-        send(shell, line)
-    assert "/set nbest 4\n" in Path("one.seq").read_text()
-    assert "replace_unk" not in Path("one.seq").read_text()
-
-
-def test_an_interrupted_translation_is_recorded_at_its_length(shell, tmp_path):
-    path = tiny_translation_checkpoint(tmp_path / "words.safetensors", seed=3)
-    shell.open(path)
-    send(shell, "/record one.seq")
-    for event in shell.handle("i love the cat ."):
-        if isinstance(event, Token) and event.position == 2:
-            shell.interrupt()
-    send(shell, "/record off")
-    cut = shell.session.ids()
-    again = shell_for()
-    send(again, "/source one.seq")
-    assert again.session.ids() == cut
-    assert 2 <= len(cut) < 8
-
-
-def test_sampler_notes_which_stages_a_search_ignores(translator):
-    translator.interactive = True
-    for line in ("/strategy beam", "/sampler top_k=3 temperature=0.5 repeat_penalty=1.2"):
-        events = send(translator, line)
-    assert events[-1] == Notice("beam does not sample, so top_k=3 temperature=0.5 has no effect")
-    assert send(translator, "/sampler")[-1] == events[-1]
-    assert len(send(translator, "/strategy sample") + send(translator, "/sampler")) == 2
-
-
-def test_ctrl_c_while_translating_a_file_keeps_the_translations_so_far(shell, tmp_path):
-    tiny_translation_checkpoint("words.safetensors", seed=3, defaults={"max_tokens": 100})
-    Path("a.en").write_text("the cat sees i you love .\n" * 20_000)
-    command = [
-        sys.executable,
-        "-m",
-        "seqshell",
-        "-m",
-        "./words.safetensors",
-        "--no-plugins",
-        "-c",
-        "/translate @a.en -o a.fr",
-    ]
-    environment = {**os.environ, "SEQSHELL_HOME": str(tmp_path / "home")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    first = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    lines = Path("a.fr").read_text().splitlines()
-
-    assert (process.returncode, out) == (130, b"")
-    assert b"translating" in first
-    assert b"not processed" in err
-    assert b"Traceback" not in err
-    assert 0 < len(lines) < 20_000
-    assert len(set(lines)) == 1
