@@ -249,8 +249,8 @@ def test_disabled_plugins_are_not_imported_and_unknown_names_warn(site):
     assert states(registry) == {"one": "disabled", "two": "loaded"}
     assert "one" not in sys.modules
     assert registry.warnings == (
-        "SEQSHELL_PLUGINS names 'three', which is no plugin here",
-        "[plugins] disable in config.toml names 'onne', which is no plugin here",
+        "SEQSHELL_PLUGINS names 'three', but no plugin has this name",
+        "[plugins] disable in config.toml names 'onne', but no plugin has this name",
     )
     assert registry.problems == ()
 
@@ -324,7 +324,7 @@ def test_a_stranger_that_offers_a_built_in_name_is_told_and_owner_name_chooses_i
     registry = build_registry([builtin], Policy())
 
     assert registry.warnings == (
-        "the plugin one (far-away) offers the sampler top_k, which is built in: top_k stays that one, one/top_k is the plugin's",
+        "the plugin one (far-away) offers the sampler top_k, which is also built in: write one/top_k for the plugin's",
     )
     assert registry.lookup("sampler", "one/top_k").__module__ == "one"
 
@@ -406,11 +406,11 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     ),
     "returns a text": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="return 'top'"),
-        "returns a text where an iterable is needed",
+        "returns a text instead of an iterable",
     ),
     "offers an instance": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Notice('x')"),
-        "a Notice is no sampler",
+        "a Notice is not a valid sampler",
     ),
     "offers an empty class": (
         HOOK.format(hook="seqshell_strategies", arguments="", body="yield type('A', (), {'name': 'a'})"),
@@ -420,11 +420,11 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
         HOOK.format(
             hook="seqshell_samplers", arguments="", body="yield type('A', (), {'name': 'a', '__call__': print})"
         ),
-        "A is no frozen dataclass",
+        "A is not a frozen dataclass",
     ),
     "offers a bad name": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a b', 'b:c')"),
-        "has no name of letters",
+        "its name must be letters",
     ),
     "offers a bad target": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a', 'b.c')"),
@@ -432,7 +432,7 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     ),
     "offers a lazy architecture": (
         HOOK.format(hook="seqshell_architectures", arguments="", body="yield seqshell.Lazy('a', 'b:c')"),
-        "an Architecture is needed, not a Lazy",
+        "offer an Architecture, not a Lazy",
     ),
     "offers an architecture for no task": (
         HOOK.format(
@@ -450,11 +450,11 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     ),
     "offers a function as command": (
         HOOK.format(hook="seqshell_commands", arguments="", body="yield print"),
-        "is no command",
+        "is not a valid command",
     ),
     "offers a folder that is not there": (
         HOOK.format(hook="seqshell_checkpoints", arguments="", body="yield '/none'"),
-        "'/none' is no folder",
+        "'/none' is not a folder",
     ),
 }
 
@@ -497,7 +497,7 @@ def test_an_entry_point_that_names_nothing_is_reported(site):
     assert "has no attribute 'missing'" in messages["a"]
     assert "No module named 'gone'" in messages["b"]
     assert "'x y' is not of the form package.module:Name" in messages["c"]
-    assert "cannot be the name of a plugin" in messages["d/e"]
+    assert "invalid plugin name" in messages["d/e"]
 
 
 def test_an_optional_hook_of_a_later_version_does_no_harm(site):
@@ -562,8 +562,8 @@ def test_a_slow_import_is_announced_while_it_lasts(site, monkeypatch):
     [
         ("gone:Thing", "gone:Thing cannot be imported: ModuleNotFoundError"),
         ("lazy:Thing", "has no attribute 'Thing'"),
-        ("lazy:number", "lazy:number cannot serve as the sampler late: 3 is no class"),
-        ("lazy:other", "other is called 'other', but is offered as 'late'"),
+        ("lazy:number", "lazy:number is not valid as the sampler late: 3 is not a class"),
+        ("lazy:other", "other has the name 'other', but is offered as 'late'"),
     ],
 )
 def test_a_lazy_target_that_fails_is_reported_once_when_it_is_first_used(site, target, reason):

@@ -105,14 +105,14 @@ ZOO = {
     "has a missing attribute": Animal("", "has no attribute 'plugin'", entry="animal:plugin"),
     "has a bad entry point": Animal("", "is not of the form package.module:Name", entry="animal; rm"),
     "has a wrong signature": Animal(hook("commands", "return []", "shell"), "its hooks do not fit"),
-    "has an unknown hook": Animal(hook("smaplers", "return []"), "there is no hook seqshell_smaplers"),
-    "wants API 2": Animal("seqshell_api = '2'", "written for the plugin API 2 .* install seqshell>=2.0"),
-    "offers no names": Animal(hook("commands", "yield None"), "has no name of letters"),
+    "has an unknown hook": Animal(hook("smaplers", "return []"), "no hook is called seqshell_smaplers"),
+    "wants API 2": Animal("seqshell_api = '2'", "written for the plugin API 2, .* install seqshell>=2.0"),
+    "offers no names": Animal(hook("commands", "yield None"), "its name must be letters"),
     "offers one name twice": Animal(
         hook("commands", "return [seqshell.Lazy('a', 'b:c')] * 2"), "offers the command a twice"
     ),
     "never stops offering": Animal(
-        hook("commands", "while True: yield seqshell.Lazy('a', 'b:c')"), "more than 10,000 things"
+        hook("commands", "while True: yield seqshell.Lazy('a', 'b:c')"), "more than 10,000 offers"
     ),
     "recurses": Animal("def f(): f()\nf()", "RecursionError"),
     "raises what cannot be shown": Animal(
@@ -121,12 +121,12 @@ ZOO = {
     "has the name of a built-in sampler": Animal(
         "Stray = dataclasses.make_dataclass("
         "'Stray', [], namespace={'name': 'top_k', '__call__': Stray.__call__}, frozen=True)",
-        "offers the sampler top_k, which is built in",
+        "offers the sampler top_k, which is also built in",
         stays=True,
     ),
     "has the name of a built-in command": Animal(
         COMMAND.replace('"growl"', '"undo"').format(body="yield seqshell.Text('mine')"),
-        "offers the command undo, which is built in",
+        "offers the command undo, which is also built in",
         stays=True,
     ),
     "has the entry point of a built-in plugin": Animal("raise OSError('no')", "OSError: no", name="recurrent"),
@@ -151,7 +151,7 @@ ZOO = {
         "raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"
     ),
     "wraps the others": Animal(
-        "@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a wrapper around other plugins' hooks"
+        "@seqshell.hookimpl(wrapper=True)\ndef seqshell_token():\n    yield", "is a hook wrapper"
     ),
     **{
         f"raises in {name}": Animal(hook(name, "raise OSError('disk')"), f"seqshell_{name} failed: OSError: disk")
@@ -162,9 +162,7 @@ ZOO = {
         for name in OFFERS
     },
     **{
-        f"returns garbage from {name}": Animal(
-            hook(name, "return [object()]"), f"seqshell_{name} offers what it cannot"
-        )
+        f"returns garbage from {name}": Animal(hook(name, "return [object()]"), f"seqshell_{name} has an invalid offer")
         for name in OFFERS
     },
     **{

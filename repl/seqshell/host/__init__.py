@@ -1,7 +1,8 @@
-"""Finds plugins, registers what they offer, and isolates their faults. pluggy lives here and in hookspecs, nowhere else.
+"""Finds plugins, registers what they offer, and isolates their errors. Only this package and core.hookspecs use pluggy.
 
-A plugin is a module with hook implementations: an installed distribution's entry point in the group `seqshell`, a file in the user's
-plugins folder, or what -p names. Plugins run with your rights: the isolation here is against faults, not against malice.
+A plugin is a module with hook implementations: an installed distribution's entry point in the group `seqshell`, a file
+in the user's plugins folder, or what -p names. Plugins run with the user's rights: the isolation protects from errors,
+not from malicious code.
 """
 
 from seqshell.host.entry_points import entry_points

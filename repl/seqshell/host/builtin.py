@@ -1,4 +1,4 @@
-"""What the host itself offers, through the same hooks as any plugin. Its owner is "seqshell"."""
+"""What the host itself offers, through the same hooks as a plugin. Its owner is "seqshell"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqshell.host.loading import build_registry
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Registry
 
-# module: function = name and aliases. Each word is offered by itself, so that completion and errors know them without an import.
+# module: function = name and aliases. Each name is offered separately, so that completion and errors need no import.
 COMMANDS = {
     "text": "feed=feed go_on=continue,c reseed=reseed text=text",
     "history": "undo=undo redo=redo rewind=rewind regen=regen,retry reset=reset,clear",
@@ -52,7 +52,7 @@ def seqshell_strategies() -> Iterator[Lazy]:
 
 @hookimpl
 def seqshell_commands() -> Iterator[Lazy]:
-    """Each command's name and aliases; its module is imported when the command is first used."""
+    """The name and aliases of each command; its module is imported when it is first used."""
     for module, functions in COMMANDS.items():
         for word in functions.split():
             function, _, names = word.partition("=")
@@ -63,6 +63,8 @@ def seqshell_commands() -> Iterator[Lazy]:
 def load_registry(
     policy: Policy | None = None, *, modules: Iterable[Any] = (), on_slow: Callable[[str], None] | None = None
 ) -> Registry:
-    """What seqshell itself, the built-in plugins and the user's plugins offer. `modules`: further plugins as objects. on_slow: as
-    `build_registry` has it."""
+    """Load what seqshell itself, the built-in plugins and the user's plugins offer.
+
+    For the arguments see `build_registry`.
+    """
     return build_registry([sys.modules[__name__]], policy, modules=tuple(modules), on_slow=on_slow)

@@ -1,4 +1,4 @@
-"""From "package.module:Name", or a plugin's file, to the thing itself; every fault on the way becomes a PluginError."""
+"""Imports what "package.module:Name" or a plugin's file names; every error becomes a PluginError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ TARGET = re.compile(r"[^\W\d]\w*(\.\w+)*(:\w+(\.\w+)*)?")
 
 
 def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
-    """The thing that "package.module:Name" names, imported now; whatever is no text is itself. PluginError says what failed."""
+    """Import what "package.module:Name" names; anything but a text is returned unchanged.
+
+    PluginError if the import fails.
+    """
     if not isinstance(target, str):
         return target
     return guarded(
@@ -28,7 +31,7 @@ def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
 
 
 def locate(target: str) -> Any:
-    """The module of "package.module", or what "package.module:Name" names; whatever the import raises."""
+    """Import the module "package.module", or what "package.module:Name" names. Raises what the import raises."""
     if not TARGET.fullmatch(target):
         raise PluginError(f"{target!r} is not of the form package.module:Name")
     module, _, attributes = target.partition(":")
@@ -39,7 +42,10 @@ def locate(target: str) -> Any:
 
 
 def import_file(path: Path) -> Any:
-    """A plugin that is a file or a folder with __init__.py, as a module. It is called as the file's stem where that name is free."""
+    """Import a plugin that is a file, or a folder with __init__.py.
+
+    The module has the stem as its name, if that name is free.
+    """
     source = path / "__init__.py" if path.is_dir() else path
     name = path.stem
     if name in sys.modules or importlib.util.find_spec(name) is not None:
@@ -49,7 +55,7 @@ def import_file(path: Path) -> Any:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
+    sys.modules[name] = module  # dataclasses look up their module there
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -59,7 +65,10 @@ def import_file(path: Path) -> Any:
 
 
 def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str) -> T:
-    """call(), with everything that a plugin may raise turned into a PluginError; sys.exit too, KeyboardInterrupt not."""
+    """Call a plugin's code.
+
+    Whatever it raises becomes a PluginError, also sys.exit; only KeyboardInterrupt does not.
+    """
     try:
         return call()
     except KeyboardInterrupt:
@@ -72,5 +81,5 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
 
 
 def title_of(plugin: str, distribution: str) -> str:
-    """What a plugin is called in messages: the plugin NAME (DISTRIBUTION)."""
+    """A plugin in messages: the plugin NAME (DISTRIBUTION)."""
     return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"

@@ -1,4 +1,4 @@
-"""From installed distributions, files and -p to a Registry: one plugin after the other, each whole or not at all."""
+"""Loads plugins from installed distributions, files and -p into a Registry, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.slow_import import watched
 
 HOST = "seqshell"  # our own distribution: its entry points are the built-in plugins
-OFFERING = {  # hook -> the kind of thing it yields
+OFFERING = {  # hook -> the kind of its offers
     "seqshell_architectures": "architecture",
     "seqshell_samplers": "sampler",
     "seqshell_strategies": "strategy",
@@ -38,16 +38,16 @@ OFFERING = {  # hook -> the kind of thing it yields
     "seqshell_importers": "importer",
     "seqshell_checkpoints": "folder",
 }
-MAX_PRINTED = 200  # characters of what a plugin printed that are told
-MAX_OFFERS = 10_000  # of one hook of one plugin: an endless generator must not hang the start
+MAX_PRINTED = 200  # characters of a plugin's output that a warning quotes
+MAX_OFFERS = 10_000  # of one hook: an endless generator must not block the start
 
 
 @dataclass(frozen=True)
-class Found:
-    """A plugin before anything of it was imported.
+class FoundPlugin:
+    """A plugin that has not been imported.
 
-    name: its owner name. origin: the name before it was told apart from others of that name. target: the module's name, or the file's
-    path. asked: -p names it.
+    name: its unique name. origin: the name that it declares. target: the name of the module, or the path of the file.
+    requested: True if -p names it.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Found:
     distribution: str = ""
     version: str = ""
     builtin: bool = False
-    asked: bool = False
+    requested: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What lists of plugin names may call it."""
+        """The names by which a Policy may refer to it."""
         return tuple(
             dict.fromkeys(
                 (self.name, self.origin, *([self.distribution] if self.distribution and not self.builtin else []))
@@ -77,23 +77,24 @@ def build_registry(
     folders: Iterable[str] | None = None,
     on_slow: Callable[[str], None] | None = None,
 ) -> Registry:
-    """Load what `policy` allows. A plugin that fails is in `problems` and takes nothing with it.
+    """Load the plugins that `policy` allows. One that fails is listed in `problems`; nothing of it is registered.
 
-    own: the host's own modules; the owner of the first is "seqshell". policy: default, that of environment and config.toml.
+    own: the host's own modules; the owner of the first is "seqshell". policy: by default from the environment and
+    config.toml.
     modules: further plugins as objects, for tests and notebooks; the owner is the last part of their __name__.
-    folders: where to look for distributions; default, the import path. on_slow: called, on a thread of its own, with a sentence that
-    names a stranger which has not been loaded after a second.
-    PluginError under a strict policy when a plugin failed.
+    folders: with distributions; by default the import path. on_slow: called in another thread, with a message, if a
+    third-party plugin takes more than a second.
+    PluginError if a plugin fails under a strict policy.
     """
     policy = Policy.read() if policy is None else policy
     manager = pluggy.PluginManager(HOST)
     manager.add_hookspecs(hookspecs)
     registry = Registry(manager)
     outside = [*_installed(policy, folders), *_files()]
-    found = list(_apart([*_own(own), *_asked(outside, policy.extra), *_objects(modules)]))
+    found = list(_with_unique_names([*_host_modules(own), *_with_requested(outside, policy.extra), *_objects(modules)]))
     warnings = [*policy.warnings, *policy.unknown(name for plugin in found for name in plugin.names)]
     for plugin in found:
-        reason = "" if plugin.asked else policy.refusal(plugin.names, builtin=plugin.builtin)
+        reason = "" if plugin.requested else policy.refusal(plugin.names, builtin=plugin.builtin)
         if reason:
             info = PluginInfo(
                 plugin.name,
@@ -114,36 +115,37 @@ def build_registry(
         if not had_torch and "torch" in sys.modules:
             seconds = registry.plugin(plugin.name).import_ms / 1000
             warnings.append(
-                f"{title} imports torch at module level: {seconds:.1f} s at every start; give it a module of its own"
+                f"{title} imports torch at module level, {seconds:.1f} s at every start; "
+                "move what needs torch to another module"
             )
-    registry.warnings = (*warnings, *_overshadowed(registry))
+    registry.warnings = (*warnings, *_shadow_warnings(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]
     return registry
 
 
-def _own(modules: Sequence[Any]) -> Iterator[Found]:
+def _host_modules(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
     for index, module in enumerate(modules):
-        name = _last_name(module) if index else HOST
-        yield Found(name, name, partial(_itself, module), version=__version__, builtin=True, asked=True)
+        name = _last_part(module) if index else HOST
+        yield FoundPlugin(name, name, partial(_identity, module), version=__version__, builtin=True, requested=True)
 
 
-def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[Found]:
-    """The entry points of every installed distribution, the built-in plugins first."""
+def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[FoundPlugin]:
+    """The plugins of installed distributions, the built-in ones first."""
     scanned = slow_entry_points() if policy.slow_scan else entry_points(folders)
     for point in sorted(scanned, key=lambda point: (point.distribution != HOST, point.name, point.distribution)):
         target = point.target.partition("[")[0].strip()  # an entry point may name extras
         load = partial(locate, target)
-        yield Found(
+        yield FoundPlugin(
             point.name, point.name, load, target, point.distribution, point.version, builtin=point.distribution == HOST
         )
 
 
-def _files() -> Iterator[Found]:
-    """The files and packages of the user's plugins folder."""
+def _files() -> Iterator[FoundPlugin]:
+    """The plugins in the user's plugins folder: files and packages."""
     try:
         entries = sorted(os.scandir(paths.folder("plugins")), key=lambda entry: entry.name)
-    except OSError:  # there is none
+    except OSError:  # the folder does not exist
         return
     for entry in entries:
         path = Path(entry.path)
@@ -151,34 +153,36 @@ def _files() -> Iterator[Found]:
             yield _file(path)
 
 
-def _file(path: Path) -> Found:
-    return Found(path.stem, path.stem, partial(import_file, path), os.path.realpath(path))
+def _file(path: Path) -> FoundPlugin:
+    return FoundPlugin(path.stem, path.stem, partial(import_file, path), os.path.realpath(path))
 
 
-def _asked(found: Sequence[Found], extra: Sequence[str]) -> Iterator[Found]:
-    """What was found, with what -p names marked, or added when it was not among it."""
+def _with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterator[FoundPlugin]:
+    """The plugins found, those that -p names marked, and the ones that -p adds."""
     files = {word: "/" in word or os.sep in word or word.endswith(".py") for word in extra}
-    wanted = {os.path.realpath(os.path.expanduser(word)) if files[word] else word: word for word in extra}
+    requested_targets = {os.path.realpath(os.path.expanduser(word)) if files[word] else word: word for word in extra}
     for plugin in found:
-        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(wanted)
+        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested_targets)
         for key in matching:
-            wanted[key] = ""
-        yield replace(plugin, asked=bool(matching))
-    for word in filter(None, wanted.values()):
+            requested_targets[key] = ""
+        yield replace(plugin, requested=bool(matching))
+    for word in filter(None, requested_targets.values()):
         if files[word]:
-            yield replace(_file(Path(word).expanduser()), asked=True)
+            yield replace(_file(Path(word).expanduser()), requested=True)
         else:
-            yield Found(word, word, partial(locate, word), word, asked=True)
+            yield FoundPlugin(word, word, partial(locate, word), word, requested=True)
 
 
-def _objects(modules: Sequence[Any]) -> Iterator[Found]:
+def _objects(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
     for module in modules:
-        name = _last_name(module)
-        yield Found(name, name, partial(_itself, module), asked=True)
+        name = _last_part(module)
+        yield FoundPlugin(name, name, partial(_identity, module), requested=True)
 
 
-def _apart(found: Sequence[Found]) -> Iterator[Found]:
-    """Two strangers of one name are both called DISTRIBUTION.NAME (file.NAME without a distribution); a built-in one keeps its name."""
+def _with_unique_names(found: Sequence[FoundPlugin]) -> Iterator[FoundPlugin]:
+    """Give plugins unique names: third-party ones with the same name become DISTRIBUTION.NAME, or file.NAME without
+    one.
+    """
     count = Counter(plugin.name for plugin in found)
     taken: set[str] = set()
     for plugin in found:
@@ -192,60 +196,61 @@ def _apart(found: Sequence[Found]) -> Iterator[Found]:
         yield replace(plugin, name=name)
 
 
-def _load(manager: pluggy.PluginManager, registry: Registry, found: Found) -> None:
-    """Import and register one plugin and take what it offers, or report it and leave nothing of it behind."""
+def _load(manager: pluggy.PluginManager, registry: Registry, found: FoundPlugin) -> None:
+    """Import and register a plugin with everything that it offers; if anything fails, only report the error."""
     start = time.perf_counter()
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
-    inside = partial(guarded, plugin=found.name, distribution=found.distribution)
+    guard = partial(guarded, plugin=found.name, distribution=found.distribution)
     try:
         if not NAME.fullmatch(found.name):
-            raise PluginError(
-                f"{found.name!r} cannot be the name of a plugin", plugin=found.name, distribution=found.distribution
-            )
-        module = inside(found.load, doing="the import failed")
+            raise PluginError(f"invalid plugin name {found.name!r}", plugin=found.name, distribution=found.distribution)
+        module = guard(found.load, doing="the import failed")
         version = found.version or str(getattr(module, "__version__", ""))
-        inside_of = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
-        info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=inside_of)
-        inside(partial(_check_module, module), doing="it does not fit this seqshell")
-        inside(partial(manager.register, module, found.name), doing="its hooks do not fit")
-        hooks = inside(partial(_hooks, manager, module), doing="its hooks do not fit")
+        package = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
+        info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
+        guard(partial(_check_module, module), doing="it does not fit this seqshell")
+        guard(partial(manager.register, module, found.name), doing="its hooks do not fit")
+        hooks = guard(partial(_hooks, manager, module), doing="its hooks do not fit")
         info = replace(info, hooks=tuple(hooks))
-        # By its module too: before it was installed, -p gave it, and checkpoints remember it as that.
+        # Also by its module: checkpoints that were made with -p before it was installed remember that name.
         also = tuple(
-            dict.fromkeys(name for name in (*found.names, found.target, _last_name(module)) if name != found.name)
+            dict.fromkeys(name for name in (*found.names, found.target, _last_part(module)) if name != found.name)
         )
         offers: dict[str, list[Offer]] = {}
         folders: list[Path] = []
         for hook, kind in OFFERING.items():
             if hook not in hooks:
                 continue
-            things = inside(partial(_collect, hooks[hook]), doing=f"{hook} failed")
+            things = guard(partial(_collect, hooks[hook]), doing=f"{hook} failed")
             if kind == "folder":
-                folders = inside(partial(list, map(validation.folder, things)), doing=f"{hook} offers what it cannot")
+                folders = guard(partial(list, map(validation.folder, things)), doing=f"{hook} has an invalid offer")
             else:
-                offers[kind] = inside(partial(_offers, kind, things, info, also), doing=f"{hook} offers what it cannot")
+                offers[kind] = guard(partial(_offers, kind, things, info, also), doing=f"{hook} has an invalid offer")
         registry.admit(info, offers, folders)
     except PluginError as error:
         registry.fail(replace(info, import_ms=info.import_ms or (time.perf_counter() - start) * 1000), error)
 
 
-def _overshadowed(registry: Registry) -> Iterator[str]:
-    """A sentence for each thing of a stranger that has the short name of a built-in one."""
+def _shadow_warnings(registry: Registry) -> Iterator[str]:
+    """A warning for each third-party offer that has the short name of a built-in one."""
     for kind in sorted(set(OFFERING.values()) - {"folder"}):
-        for offer in registry.offers(kind).overshadowed():
-            yield f"{offer.plugin.title} offers the {kind} {offer.name}, which is built in: {offer.name} stays that one, {offer.full} is the plugin's"
+        for offer in registry.offers(kind).shadowed():
+            yield (
+                f"{offer.plugin.title} offers the {kind} {offer.name}, which is also built in: "
+                f"write {offer.full} for the plugin's"
+            )
 
 
 def _check_module(module: Any) -> None:
-    """Refuse a plugin for a later API, and one whose hooks would be passed over in silence."""
+    """Refuse a plugin for a later API, and one with hooks that are not marked and would be ignored."""
     api = getattr(module, "seqshell_api", str(hookspecs.API_VERSION))
     major = str(api).partition(".")[0]
     if not isinstance(api, str | int) or not major.isdecimal() or int(major) < 1:
         raise PluginError(f'seqshell_api must be a version such as "{hookspecs.API_VERSION}", not {api!r:.60}')
     if int(major) > hookspecs.API_VERSION:
         raise PluginError(
-            f"it is written for the plugin API {major} and this is seqshell {__version__} with the API {hookspecs.API_VERSION}; "
-            f"install seqshell>={major}.0"
+            f"it is written for the plugin API {major}, but this is seqshell {__version__} with the API "
+            f"{hookspecs.API_VERSION}; install seqshell>={major}.0"
         )
     for name, value in vars(module).items() if hasattr(module, "__dict__") else ():
         own = getattr(value, "__module__", None) == getattr(module, "__name__", "")
@@ -254,10 +259,13 @@ def _check_module(module: Any) -> None:
 
 
 def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[..., Any]]:
-    """The hooks that a registered plugin implements; PluginError, with nothing left in the manager, for what no specification knows."""
+    """The hooks that a registered plugin implements.
+
+    Raises PluginError for an unknown hook, and unregisters the plugin.
+    """
     callers = manager.get_hookcallers(module) or []
     implementations = [next(found for found in caller.get_hookimpls() if found.plugin is module) for caller in callers]
-    # An optional hook is one that a later API may have; nobody calls it here.
+    # An optional hook may exist in a later API; it is never called here.
     strays = [
         caller.name
         for caller, found in zip(callers, implementations, strict=True)
@@ -268,31 +276,31 @@ def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[...
         for name in strays:
             delattr(manager.hook, name)
         specs = [name for name in vars(hookspecs) if name.startswith("seqshell_")]
-        raise PluginError(f"there is no hook {', '.join(sorted(strays))}; there are {', '.join(specs)}")
+        raise PluginError(f"no hook is called {', '.join(sorted(strays))}; available: {', '.join(specs)}")
     known = {caller.name: found for caller, found in zip(callers, implementations, strict=True) if caller.has_spec()}
     for name, found in known.items():
         if found.hookwrapper or found.wrapper:
-            raise PluginError(f"{name} is a wrapper around other plugins' hooks; the plugin API has none")
+            raise PluginError(f"{name} is a hook wrapper, which the plugin API does not allow")
     if not known:
         raise PluginError("it implements no hook; a hook is a function marked with @seqshell.hookimpl")
     return {name: found.function for name, found in known.items()}
 
 
 def _collect(implementation: Callable[..., Any]) -> list[Any]:
-    """What a hook offers; None is nothing."""
+    """The offers of a hook; None is none."""
     result = implementation()
     if result is None:
         return []
     if isinstance(result, str):
-        raise PluginError("it returns a text where an iterable is needed")
+        raise PluginError("it returns a text instead of an iterable")
     things = list(islice(result, MAX_OFFERS + 1))
     if len(things) > MAX_OFFERS:
-        raise PluginError(f"it offers more than {MAX_OFFERS:,} things")
+        raise PluginError(f"it has more than {MAX_OFFERS:,} offers")
     return things
 
 
 def _offers(kind: str, things: Sequence[Any], info: PluginInfo, also: tuple[str, ...]) -> list[Offer]:
-    """Checked offers; a command stands under its aliases too."""
+    """The offers, checked; a command also under each of its aliases."""
     found = []
     for thing in things:
         name = validation.name_of(kind, thing)
@@ -304,10 +312,10 @@ def _offers(kind: str, things: Sequence[Any], info: PluginInfo, also: tuple[str,
     return found
 
 
-def _last_name(module: Any) -> str:
-    """The last part of a module's dotted name; a class's for other objects."""
+def _last_part(module: Any) -> str:
+    """The last part of a module's name; for other objects, of their class."""
     return str(getattr(module, "__name__", type(module).__name__)).rpartition(".")[2]
 
 
-def _itself(module: Any) -> Any:
+def _identity(module: Any) -> Any:
     return module

@@ -1,4 +1,4 @@
-"""Which plugins may be loaded: decided from the command line, the environment and config.toml before anything is imported."""
+"""Which plugins may be loaded: decided by the command line, the environment and config.toml, before any import."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from seqshell.core.paths import config_file, read_config
 
 @dataclass(frozen=True)
 class Policy:
-    """What the user wants of plugins.
+    """Which plugins the user allows; a plugin is named by its own name or by that of its distribution.
 
-    plugins: only these third-party ones (SEQSHELL_PLUGINS; empty: none); None: all. disabled: names that are left out, built-in
-    ones too (`[plugins] disable`). no_plugins: no third-party plugin. extra: each -p MODULE or PATH; they are loaded whatever the others say.
-    strict: a plugin that fails ends the start (SEQSHELL_STRICT_PLUGINS=1). slow_scan: find entry points through importlib.metadata,
-    which also sees zipped eggs and custom finders (SEQSHELL_SLOW_SCAN=1). warnings: what was wrong with the wishes themselves.
-
-    A plugin is meant by its name or by the name of its distribution.
+    plugins: the only third-party plugins to load (SEQSHELL_PLUGINS; empty: none); None: all.
+    disabled: plugins that are not loaded, also built-in ones (`[plugins] disable`).
+    no_plugins: True for no third-party plugins. extra: each -p MODULE or PATH, which is loaded in any case.
+    strict: True if a plugin that fails is an error (SEQSHELL_STRICT_PLUGINS=1).
+    slow_scan: True to find entry points with importlib.metadata, including zipped eggs (SEQSHELL_SLOW_SCAN=1).
+    warnings: about the policy itself.
     """
 
     plugins: tuple[str, ...] | None = None
@@ -34,16 +34,16 @@ class Policy:
     def read(
         cls, *, no_plugins: bool = False, extra: Iterable[str] = (), environ: Mapping[str, str] | None = None
     ) -> Policy:
-        """The policy of the environment and config.toml, with what the command line adds."""
+        """Read the policy from the environment and config.toml, and add the options of the command line."""
         environ = os.environ if environ is None else environ
         only = environ.get("SEQSHELL_PLUGINS")
         warnings: tuple[str, ...] = ()
         try:
             disabled = _disabled()
         except UsageError as error:
-            # Something that the user wanted left out must not run because of a typing mistake.
+            # A typing mistake must not load a plugin that the user disabled.
             disabled, no_plugins = (), True
-            warnings = (f"{error.message}; until that is mended only the built-in plugins are loaded",)
+            warnings = (f"{error.message}; until this is fixed, only the built-in plugins are loaded",)
         return cls(
             plugins=None if only is None else tuple(filter(None, (name.strip() for name in only.split(",")))),
             disabled=disabled,
@@ -55,14 +55,14 @@ class Policy:
         )
 
     def refusal(self, names: Iterable[str], *, builtin: bool) -> str:
-        """Why a plugin with these names is not loaded; empty: it is."""
+        """Why a plugin with these names is not loaded; empty if it is."""
         names = set(names)
         if names & set(self.disabled):
             return "disabled in config.toml"
         if builtin:
             return ""
         if self.no_plugins:
-            return "left out: only the built-in plugins are loaded"
+            return "only the built-in plugins are loaded"
         if self.plugins is not None and not names & set(self.plugins):
             return "not named in SEQSHELL_PLUGINS"
         return ""
@@ -72,7 +72,7 @@ class Policy:
         known = set(known)
         lists = (("SEQSHELL_PLUGINS", self.plugins or ()), ("[plugins] disable in config.toml", self.disabled))
         return tuple(
-            f"{where} names {name!r}, which is no plugin here"
+            f"{where} names {name!r}, but no plugin has this name"
             for where, names in lists
             for name in names
             if name not in known

@@ -1,4 +1,4 @@
-"""What is on offer, by kind and name, and whose it is. Targets are imported when a name is first looked up."""
+"""What the plugins offer, by kind and name, with the owner. Targets are imported when they are first looked up."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from seqshell.host.validation import check
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """A plugin that was found. state: loaded, disabled (nothing of it was imported) or failed (left out); reason: why not loaded.
+    """A plugin and its status.
 
-    name: the owner of what it offers, as in `owner/name`. distribution: empty for a file. import_ms: how long its import took.
-    module: the first part of its module's name, by which faults name it whose place knows no plugins; empty until it was imported.
+    state: loaded, disabled (it was not imported) or failed (left out). reason: why it is not loaded.
+
+    name: the owner in `owner/name`. distribution: empty for a file. import_ms: duration of the import in milliseconds.
+    module: the first part of its module's name, by which errors name it where plugins are unknown; empty before the
+    import.
     """
 
     name: str
@@ -39,13 +42,16 @@ class PluginInfo:
 
     @property
     def title(self) -> str:
-        """What it is called in messages: the plugin NAME (DISTRIBUTION)."""
+        """The plugin in messages: the plugin NAME (DISTRIBUTION)."""
         return title_of(self.name, self.distribution)
 
 
 @dataclass
 class Offer:
-    """One thing of one plugin, and what became of its target. also: other names of the plugin, for checkpoints that remember one."""
+    """One offer of a plugin, and the error of its import if that failed.
+
+    also: other names of the plugin that checkpoints may use.
+    """
 
     name: str
     value: Any
@@ -59,10 +65,12 @@ class Offer:
 
 
 class Offers(Mapping[str, Any]):
-    """Things of one kind by name. Iterating gives names and imports nothing; [name] imports, and raises PluginError when that fails.
+    """The offers of one kind by name.
 
-    A name that several plugins offer stays with the built-in one; without one, or for the others, `owner/name` is listed.
-    `owner/name` may always be asked for.
+    Iterating yields names and imports nothing; [name] imports, or raises PluginError.
+
+    If several plugins offer a name, the built-in offer keeps it, and the others are listed as `owner/name`.
+    `owner/name` is always valid.
     """
 
     def __init__(self, kind: str, report: Callable[[PluginError], None]) -> None:
@@ -96,14 +104,17 @@ class Offers(Mapping[str, Any]):
         return offer.value
 
     def owner(self, name: str) -> str:
-        """The plugin that a name belongs to. KeyError when nobody offers it."""
+        """The name of the plugin that offers `name`. KeyError if none does."""
         offer = self._find(name)
         if offer is None:
             raise KeyError(name)
         return offer.plugin.name
 
     def of(self, owner: str, name: str) -> str | None:
-        """The name under which `name` of `owner` is to be asked for; the owner may be meant by its name, its distribution's or its module's."""
+        """The key for `name` of `owner`, or None.
+
+        owner: the name of the plugin, of its distribution or of its module.
+        """
         named = [offer for offer in self._offers if offer.name == name]
         matches = [offer for offer in named if owner == offer.plugin.name] or [
             offer for offer in named if owner in offer.also
@@ -113,11 +124,11 @@ class Offers(Mapping[str, Any]):
         return name if self._find(name) is matches[0] else matches[0].full
 
     def candidates(self, name: str) -> tuple[str, ...]:
-        """`owner/name` of everything that has this short name."""
+        """`owner/name` of each offer with this short name."""
         return tuple(offer.full for offer in self._offers if offer.name == name)
 
-    def overshadowed(self) -> tuple[Offer, ...]:
-        """What strangers offer under the short name of something built in."""
+    def shadowed(self) -> tuple[Offer, ...]:
+        """The third-party offers that have the short name of a built-in one."""
         built_in = {offer.name for offer in self._offers if offer.plugin.builtin}
         return tuple(offer for offer in self._offers if not offer.plugin.builtin and offer.name in built_in)
 
@@ -126,7 +137,7 @@ class Offers(Mapping[str, Any]):
         self._list()
 
     def remove(self, owner: str) -> None:
-        """Forget what a plugin offered."""
+        """Remove the offers of a plugin."""
         self._offers = [offer for offer in self._offers if offer.plugin.name != owner]
         self._list()
 
@@ -146,7 +157,7 @@ class Offers(Mapping[str, Any]):
     def _load(self, offer: Offer, lazy: Lazy) -> Any:
         plugin = offer.plugin
         value = resolve(lazy.target, plugin=plugin.name, distribution=plugin.distribution)
-        doing = f"{lazy.target} cannot serve as the {self.kind} {offer.name}"
+        doing = f"{lazy.target} is not valid as the {self.kind} {offer.name}"
         guarded(
             lambda: check(self.kind, value, offer.name),
             plugin=plugin.name,
@@ -159,8 +170,8 @@ class Offers(Mapping[str, Any]):
 class Registry:
     """Everything that seqshell and its plugins offer.
 
-    problems: each plugin's fault, once. warnings: wishes about plugins that could not be met, and what is odd about those that were loaded.
-    busy: the stranger whose code runs just now, so that Ctrl-C knows whom to stop and whom to name.
+    problems: the errors of plugins. warnings: about the policy and about plugins that were loaded.
+    busy: the third-party plugin whose code is running, so that Ctrl-C can stop and name it.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -192,12 +203,12 @@ class Registry:
 
     @property
     def plugins(self) -> tuple[PluginInfo, ...]:
-        """Every plugin that was found, whatever became of it; built-in ones first."""
+        """Every plugin found, whatever its status; the built-in ones first."""
         return tuple(self._plugins.values())
 
     @property
     def checkpoint_folders(self) -> tuple[Path, ...]:
-        """The folders in which plugins ship checkpoints."""
+        """The folders with checkpoints of plugins."""
         return tuple(folder for _, folder in self._folders)
 
     def offers(self, kind: str) -> Offers:
@@ -205,19 +216,22 @@ class Registry:
         return self._kinds[self._plurals.get(kind, kind)]
 
     def owner(self, kind: str, name: str) -> str:
-        """The plugin that offers the thing of this kind and name; "seqshell" for the host's own. KeyError when nobody does."""
+        """The plugin that offers `name`; "seqshell" for the host itself. KeyError if none does."""
         return self.offers(kind).owner(name)
 
     def plugin(self, name: str) -> PluginInfo:
-        """What is known of a plugin. KeyError when there is none of that name."""
+        """The plugin with this name. KeyError if there is none."""
         return self._plugins[name]
 
     def named(self, word: str) -> PluginInfo | None:
-        """The plugin that a fault names, by its own name or by its module's; None when there is none."""
+        """The plugin with this name, or with this name of its module; None if there is none."""
         return self._plugins.get(word) or next((info for info in self.plugins if word and info.module == word), None)
 
     def lookup(self, kind: str, name: str) -> Any:
-        """The thing of this kind and name. UsageError (code unknown_KIND) with the nearest name, PluginError when its import fails."""
+        """The offer of this kind and name.
+
+        UsageError with the nearest name if it is unknown, PluginError if its import fails.
+        """
         offers = self.offers(kind)
         kind = offers.kind
         if name in offers:
@@ -228,13 +242,15 @@ class Registry:
         )
 
     def listens(self, hook: str) -> bool:
-        """Whether any plugin implements an event hook, so that what it is told need not be computed for nobody."""
+        """True if a plugin implements an event hook; otherwise its arguments need not be computed."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def notify(self, hook: str, **arguments: Any) -> tuple[PluginError, ...]:
-        """Tell every plugin that listens. One that raises, or that Ctrl-C had to stop, is left out from then on; returns the new problems.
+        """Call an event hook of every plugin.
 
-        The __cause__ of a problem is what was raised: KeyboardInterrupt where the user pressed Ctrl-C.
+        One that raises, or that Ctrl-C stops, is left out from then on. Returns the new problems.
+
+        The __cause__ of a problem is the exception: KeyboardInterrupt if the user pressed Ctrl-C.
         """
         failed = []
         for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
@@ -260,14 +276,14 @@ class Registry:
         return tuple(failed)
 
     def admit(self, info: PluginInfo, offers: Mapping[str, Iterable[Offer]], folders: Iterable[Path]) -> None:
-        """List a plugin with all it offers, by kind; a disabled one offers nothing."""
+        """Register a plugin with its offers by kind; a disabled one has none."""
         self._plugins[info.name] = info
         for kind, things in offers.items():
             self.offers(kind).add(things)
         self._folders += [(info.name, folder) for folder in folders]
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
-        """Leave a plugin out whole: its hooks and what it offered."""
+        """Leave a plugin out: unregister its hooks and its offers."""
         if self._manager.has_plugin(info.name):
             self._manager.unregister(name=info.name)
         for offers in self._kinds.values():
@@ -277,6 +293,6 @@ class Registry:
         self._problems.append(error)
 
     def note(self, error: PluginError) -> None:
-        """Remember a fault of a plugin that stays, for /plugins --errors; the same one only once."""
+        """Record an error of a plugin that stays loaded, for /plugins --errors; the same error only once."""
         if error.message not in (known.message for known in self._problems):
             self._problems.append(error)

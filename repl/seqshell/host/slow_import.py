@@ -1,4 +1,4 @@
-"""A stranger while it is loaded: what it prints is caught, because a prompt may stand there, and it is announced when that takes long."""
+"""Loading third-party plugins: their output is captured, for a prompt may be shown; a slow import is announced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLOW = 1.0  # seconds
 
 @contextmanager
 def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[Printed]:
-    """What is printed meanwhile. on_slow: called on a thread of its own, with a sentence, when this lasts longer than SLOW."""
+    """Capture what is printed meanwhile. on_slow: called with a message, in another thread, after SLOW seconds."""
     printed = Printed(sys.stdout)
     timer = (
         threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None

@@ -1,4 +1,4 @@
-"""What a plugin's offer must be to be taken: checked when it is offered, and for a Lazy when its target was imported."""
+"""Checks what a plugin offers: at once, or for a Lazy when its target has been imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, stage_of
 from seqshell.core.tasks import TASKS
 from seqshell.host.imports import TARGET
 
-NEEDED = {  # what a class that is offered must have
+REQUIRED = {  # attributes of an offered class
     "sampler": ("__call__",),
     "strategy": ("search", "streams"),
     "tokenizer": ("encode", "piece", "size", "to_json", "from_json"),
@@ -21,12 +21,10 @@ NEEDED = {  # what a class that is offered must have
 
 
 def name_of(kind: str, offered: Any) -> str:
-    """The name under which an offer is listed; PluginError when it is nothing of its kind."""
+    """The name of an offer. PluginError if it is not a valid offer of its kind."""
     if isinstance(offered, Lazy):
         if kind == "architecture":
-            raise PluginError(
-                "an Architecture is needed, not a Lazy: its model and decoder may be texts, and are imported when needed"
-            )
+            raise PluginError("offer an Architecture, not a Lazy: its config, model and decoder may be given by name")
         if not isinstance(offered.target, str) or not TARGET.fullmatch(offered.target) or ":" not in offered.target:
             raise PluginError(f"the target {offered.target!r} is not of the form package.module:Name")
         name: Any = offered.name
@@ -36,7 +34,7 @@ def name_of(kind: str, offered: Any) -> str:
         name = getattr(offered, "name", None)
     if not isinstance(name, str) or not (NAME.fullmatch(name) or (kind == "command" and name == "?")):
         raise PluginError(
-            f"{_shown(offered)} is no {kind}: it has no name of letters, digits, dots, dashes or underscores"
+            f"{_shown(offered)} is not a valid {kind}: its name must be letters, digits, dots, dashes or underscores"
         )
     if not isinstance(offered, Lazy):
         check(kind, offered, name)
@@ -44,26 +42,26 @@ def name_of(kind: str, offered: Any) -> str:
 
 
 def check(kind: str, value: Any, name: str) -> None:
-    """PluginError unless a value can serve as the thing of this kind and name."""
+    """Raise PluginError unless `value` is a valid offer of this kind and name."""
     if kind == "architecture":
         _check_architecture(value)
     elif kind == "command":
         if not isinstance(value, Command) or not callable(value.run):
-            raise PluginError(f"{_shown(value)} is no Command; @seqshell.command makes one")
+            raise PluginError(f"{_shown(value)} is not a Command; @seqshell.command makes one")
     elif kind == "importer":
         if not callable(value):
-            raise PluginError(f"{_shown(value)} cannot be called")
+            raise PluginError(f"{_shown(value)} is not callable")
     else:
         if not isinstance(value, type):
-            raise PluginError(f"{_shown(value)} is no class")
-        missing = [needed for needed in NEEDED[kind] if not hasattr(value, needed)]
+            raise PluginError(f"{_shown(value)} is not a class")
+        missing = [needed for needed in REQUIRED[kind] if not hasattr(value, needed)]
         if missing:
             raise PluginError(f"{value.__name__} has no {', '.join(missing)}")
-        if kind != "tokenizer" and not (dataclasses.is_dataclass(value) and value.__dataclass_params__.frozen):  # type: ignore[attr-defined]  # dataclasses have it
-            raise PluginError(f"{value.__name__} is no frozen dataclass")
+        if kind != "tokenizer" and not _is_frozen_dataclass(value):
+            raise PluginError(f"{value.__name__} is not a frozen dataclass")
         if getattr(value, "name", None) != name:
             raise PluginError(
-                f"{value.__name__} is called {getattr(value, 'name', None)!r}, but is offered as {name!r}"
+                f"{value.__name__} has the name {getattr(value, 'name', None)!r}, but is offered as {name!r}"
             )
         if kind == "sampler" and (trouble := stage_trouble(value)):
             raise PluginError(trouble)
@@ -78,15 +76,15 @@ def stage_trouble(sampler: type[Any]) -> str:
 
 
 def folder(offered: Any) -> Path:
-    """A folder of checkpoints that a plugin ships."""
+    """The path of a folder that a plugin offers. PluginError if there is no such folder."""
     if not isinstance(offered, str | Path) or not Path(offered).is_dir():
-        raise PluginError(f"{_shown(offered)} is no folder")
+        raise PluginError(f"{_shown(offered)} is not a folder")
     return Path(offered)
 
 
 def _check_architecture(value: Any) -> None:
     if not isinstance(value, Architecture):
-        raise PluginError(f"{_shown(value)} is no Architecture")
+        raise PluginError(f"{_shown(value)} is not an Architecture")
     if value.task not in TASKS:
         raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(TASKS)}")
     parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
@@ -96,10 +94,15 @@ def _check_architecture(value: Any) -> None:
         if not (is_target or is_thing):
             expected = "a dataclass" if part == "config" else "a class or function"
             raise PluginError(
-                f"the {part} of the architecture {value.name} must be {expected} or package.module:Name, not {_shown(found)}"
+                f"the {part} of the architecture {value.name} must be {expected} or package.module:Name, "
+                f"not {_shown(found)}"
             )
 
 
+def _is_frozen_dataclass(value: type[Any]) -> bool:
+    return dataclasses.is_dataclass(value) and bool(value.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # it has
+
+
 def _shown(value: Any) -> str:
-    """A value in a few words; its own repr may fail or be endless."""
+    """A value in a few words: its repr might fail or be very long."""
     return repr(value)[:60] if isinstance(value, str | int | float | type | None) else f"a {type(value).__name__}"
