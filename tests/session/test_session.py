@@ -162,8 +162,8 @@ def test_a_score_is_the_log_probability_of_continuing_with_a_text(session, ends)
     assert score.bits_per_char == pytest.approx(score.nats / math.log(2))
     assert session.score(finished.answer).log_prob == pytest.approx(finished.log_prob)
     for token in score.tokens:
-        better = [text for text, log_prob in token.likeliest if log_prob > token.log_prob]
-        assert len(token.likeliest) == 5
+        better = [text for text, log_prob in token.most_likely if log_prob > token.log_prob]
+        assert len(token.most_likely) == 5
         assert len(better) == min(token.rank, 5)
     with pytest.raises(UsageError, match="cannot score an empty text"):
         session.score("")

@@ -166,9 +166,9 @@ def score_after(cursor: Cursor, outputs: NDArray[Any], state: State, ids: list[i
     for number, token in enumerate(ids):
         logs = log_probs(outputs)
         best = np.argsort(-logs, kind="stable")[:NUM_LIKELIEST]
-        likeliest = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
+        most_likely = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
         text, tail = cursor.token_text.read(token, tail)
-        scored.append(Scored(text, float(logs[token]), rank(outputs, token), likeliest))
+        scored.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))
         if number + 1 < len(ids):
             rows, state = cursor.decoder.step(np.array([token], np.int64), state)
             outputs = rows[0]

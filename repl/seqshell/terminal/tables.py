@@ -93,7 +93,7 @@ def draw_score(printer: Printer, score: Score) -> None:
         room -= 2 + max([len(column), *(get_cwidth(cells[place]) for cells in shown)])
     grid.add_column(printer.text("most likely"), no_wrap=True, overflow="ellipsis", max_width=max(10, room))
     for cells, (_, token) in zip(shown, rows, strict=True):
-        others = "  ".join(f"{token_name(text)}{percent(math.exp(log_prob))}" for text, log_prob in token.likeliest)
+        others = "  ".join(f"{token_name(text)}{percent(math.exp(log_prob))}" for text, log_prob in token.most_likely)
         grid.add_row(*map(printer.text, cells), printer.text(others, "dim"))
     printer.draw(grid)
     total = f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} nats"

@@ -51,7 +51,7 @@ class Scored:
     text: str
     log_prob: float
     rank: int
-    likeliest: tuple[tuple[str, float], ...] = ()
+    most_likely: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Score(Event):
                 probability(token.log_prob),
                 f"{-token.log_prob:.3f}",
                 token.rank,
-                " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.likeliest),
+                " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely),
             )
             for token in self.tokens
         ]
