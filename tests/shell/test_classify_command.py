@@ -92,8 +92,8 @@ def test_the_skipped_part_of_a_long_text_is_reported(labeller, keep, left_out, r
     for words in ("", "--explain "):
         events = send(labeller, f"/classify {words}@a.txt")
         assert [event.left_out for event in events if isinstance(event, Label)] == [left_out, None]
-        told = [event.text for event in events if isinstance(event, Notice)][-1]
-        assert told == "2 lines labelled" + ("" if keep == "none" else ", 1 of them truncated")
+        summary = [event.text for event in events if isinstance(event, Notice)][-1]
+        assert summary == "2 lines labelled" + ("" if keep == "none" else ", 1 of them truncated")
 
 
 def test_without_a_text_the_text_read_so_far_is_classified(labeller):
@@ -244,16 +244,16 @@ def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch
 def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell, monkeypatch, option):
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 10)
     Path("a.txt").write_text("abc\n" * 50)
-    told: list[Event] = []
+    events: list[Event] = []
     for event in shell.handle(f"/classify {option}@a.txt -o a.tsv"):
-        told.append(event)
+        events.append(event)
         if isinstance(event, Progress) and event.done >= 20:
             shell.interrupt()
     lines = Path("a.tsv").read_text("utf-8").splitlines()
 
     assert 0 < len(lines) < 50
     assert set(lines) == {lines[0]}
-    assert f"{50 - len(lines)} not processed · written to a.tsv" in told[-1].text
+    assert f"{50 - len(lines)} not processed · written to a.tsv" in events[-1].text
 
 
 def test_one_answer_is_written_and_shown(shell):

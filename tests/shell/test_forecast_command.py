@@ -58,8 +58,8 @@ def fails(shell, line, kind=UsageError):
 
 
 def test_a_message_of_numbers_is_observed_and_answered_with_a_forecast(shell):
-    told = only(shell, "9.8, 9.9 10.2")
-    assert told.values.shape == (4, 1)
+    answer = only(shell, "9.8, 9.9 10.2")
+    assert answer.values.shape == (4, 1)
     assert shell.session.position == 3
     assert only(shell, "11").history[:, 0].tolist() == [9.8, 9.9, 10.2, 11]
     send(shell, "/undo 2")
@@ -157,13 +157,13 @@ def test_the_example_of_the_checkpoint_is_observed_on_request(shell):
 def test_the_other_model_forecasts_from_the_background(beside):
     send(beside, "abc")
     position = beside.session.position
-    told = only(beside, "/forecast 2 --example")
+    answer = only(beside, "/forecast 2 --example")
 
     assert beside.workspace.current == "tiny"
     assert beside.session.position == position
     assert beside.workspace.sessions[FORECASTER].position == 8
     assert beside.workspace.answered == FORECASTER
-    assert only(beside, "/forecast 2").values.tolist() == told.values.tolist()
+    assert only(beside, "/forecast 2").values.tolist() == answer.values.tolist()
     assert (
         fails(beside, "/forecast -m tiny").message
         == "the task of tiny is generate, not forecast; /models lists the tasks"
@@ -238,17 +238,17 @@ def test_settings_of_the_current_model_do_not_apply_to_a_background_model(beside
 
 
 def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
-    told = only(shell, "/forecast 2 --example")
+    answer = only(shell, "/forecast 2 --example")
     for name in ("f.json", "f.txt", "f.png", "f.svg"):
         data = only(shell, f"/forecast 2 -o {name}", Data)
     kept = json.loads(Path("f.json").read_text())
 
-    assert (data.op, data.values["values"]) == ("forecast", told.values[:, 0].tolist())
-    assert kept["values"] == tidy(told.values[:, 0])
-    assert kept["history"] == tidy(told.history[:, 0])
-    assert kept["low"] == tidy(told.low[:, 0])
+    assert (data.op, data.values["values"]) == ("forecast", answer.values[:, 0].tolist())
+    assert kept["values"] == tidy(answer.values[:, 0])
+    assert kept["history"] == tidy(answer.history[:, 0])
+    assert kept["low"] == tidy(answer.low[:, 0])
     assert [float(line) for line in Path("f.txt").read_text().splitlines()] == pytest.approx(
-        told.values[:, 0].tolist(), rel=1e-5
+        answer.values[:, 0].tolist(), rel=1e-5
     )
     assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in Path("f.svg").read_text()
@@ -283,9 +283,9 @@ def written(shell, line, **options):
 
 
 def test_text_and_json_of_a_forecast(shell):
-    text, told, (found,) = written(shell, "9.8 9.9 10.2")
+    text, err, (found,) = written(shell, "9.8 9.9 10.2")
 
-    assert (text, told) == ("10.2214 10.2165 10.1727 10.1296\n", "")
+    assert (text, err) == ("10.2214 10.2165 10.1727 10.1296\n", "")
     assert found == {
         "type": "result",
         "line": 1,
@@ -339,8 +339,8 @@ def test_a_session_is_saved_and_restored_with_its_values(shell):
 
 def test_info_and_state_describe_the_series(shell):
     send(shell, "9.8 9.9")
-    told = only(shell, "/info", Text).text
-    assert re.search(r"series +value \(mean 10, deviation 2\); 4 steps at once, quantiles 0.1,\s+0.5, 0.9", told)
+    info = only(shell, "/info", Text).text
+    assert re.search(r"series +value \(mean 10, deviation 2\); 4 steps at once, quantiles 0.1,\s+0.5, 0.9", info)
     assert dict(only(shell, "/state", Table).rows)["position"] == 2
 
 

@@ -276,18 +276,18 @@ def plugin(**hooks):
 
 
 def test_plugins_receive_the_events_that_they_implement():
-    told = []
+    calls = []
     listener = plugin(
-        seqshell_session_started=lambda session: told.append("started"),
-        seqshell_model_loaded=lambda session: told.append("loaded"),
-        seqshell_token=lambda session, token: told.append(token.text),
-        seqshell_session_ended=lambda session, reason: told.append(reason),
+        seqshell_session_started=lambda session: calls.append("started"),
+        seqshell_model_loaded=lambda session: calls.append("loaded"),
+        seqshell_token=lambda session, token: calls.append(token.text),
+        seqshell_session_ended=lambda session, reason: calls.append(reason),
     )
     shell = shell_for(tiny_model(), plugins=[listener])
     list(shell.handle("/set max_tokens 2"))
     answer = answer_to(shell, "abc")
     shell.end("quit")
-    assert told == ["started", "loaded", *answer, "quit"]
+    assert calls == ["started", "loaded", *answer, "quit"]
 
 
 def test_a_failing_hook_is_left_out_and_the_answer_continues():

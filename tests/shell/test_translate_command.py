@@ -237,16 +237,16 @@ def test_stdin_is_translated_line_by_line(shell):
 def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell):
     Path("a.en").write_text("the cat\n" * 50)
     whole = only(shell, "/translate the cat", Translation).answer
-    told = []
+    events = []
     for event in shell.handle("/translate @a.en -o a.fr"):
-        told.append(event)
+        events.append(event)
         if isinstance(event, Progress):
             shell.interrupt()
     lines = Path("a.fr").read_text("utf-8").splitlines()
 
     assert lines == [whole] * len(lines)
     assert len(lines) < 50
-    assert f"{50 - len(lines)} not processed · written to a.fr" in told[-1].text
+    assert f"{50 - len(lines)} not processed · written to a.fr" in events[-1].text
 
 
 def test_translating_a_file_does_not_affect_undo(shell):

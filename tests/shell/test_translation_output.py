@@ -114,14 +114,14 @@ def test_a_translation_is_one_line_whatever_the_model_writes(capsys, monkeypatch
         write = staticmethod(out.append)
         flush = staticmethod(lambda: None)
 
-    told = script.PlainText(Out(), sys.stderr)
-    told.begin(1, "", "x", None)
+    output = script.PlainText(Out(), sys.stderr)
+    output.begin(1, "", "x", None)
     answer = [*map(Token, ("a\n", "b\r\n")), Translation("a\nb\r\n", 2, "eos", -1.0, 0, 2)]
     for event in (LineStarted("translate", 1, "x", "translate"), *answer, LineFinished(True)):
-        told.event(event)
+        output.event(event)
     item = Translation("c\nd", 2, "eos", -1.0, 0, 2, item=1)
     for event in (LineStarted("/translate", 2, "/translate @a", "generate"), item, LineFinished(False)):
-        told.event(event)
+        output.event(event)
     assert "".join(out) == "a b  \nc d\n"
     shown = ResultText()
     shown.add(Translation("c\nd", 2, "eos", -1.0, 0, 2))
