@@ -79,7 +79,7 @@ def test_stdin_can_be_a_text_if_it_is_not_a_script():
     code, _, err = seqshell("", "/feed @-\n")
     assert (code, err) == (
         1,
-        "seqshell: -:1: /feed: @- reads stdin, which is the terminal or the script here; @FILE reads a file\n",
+        "seqshell: -:1: /feed: @- reads stdin, which is the terminal or the script here; use @FILE to read a file\n",
     )
 
 

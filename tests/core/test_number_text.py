@@ -1,4 +1,4 @@
-"""Text to rows of numbers: what is read, and how a gap, a word or a row of a wrong length is told with its place."""
+"""Rows of numbers are read from text; an error about a gap, a word or a row of the wrong length says where it is."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ TABLE = """date,load,wind,OT
 @pytest.mark.parametrize(
     "text", ["9.8 9.9 10", "9.8, 9.9, 10", "9.8,9.9\t10", " 9.8\n9.9 1e1 ", "+9.8 9.9 10.", "9.8 , 9.9,10.0"]
 )
-def test_values_stand_apart_by_spaces_or_commas(text):
+def test_values_are_separated_by_spaces_or_commas(text):
     assert read_rows(text, ONE) == [(9.8,), (9.9,), (10.0,)]
 
 
-def test_a_row_of_several_columns_may_share_its_line_with_others():
+def test_a_line_may_contain_several_rows():
     assert read_rows("1 2\n3,4 5 6\n", TWO) == [(1, 2), (3, 4), (5, 6)]
 
 
-def test_a_table_gives_its_named_columns_in_the_order_of_the_series():
+def test_columns_of_a_table_are_read_by_name_in_the_order_of_the_series():
     assert read_rows(TABLE, TWO) == [(1, 2.5), (3, -40), (5, 6)]
     assert read_rows(TABLE, ("OT", "load")) == [(2.5, 1), (-40, 3), (6, 5)]
     assert read_rows("day OT\nmonday 3\ntuesday 4\n", ONE) == [(3,), (4,)]
@@ -42,19 +42,19 @@ def test_a_table_gives_its_named_columns_in_the_order_of_the_series():
 @pytest.mark.parametrize(
     ("text", "message", "found"),
     [
-        ("9.8 warm 9.9", "'warm' is no number (value 2)", "warm"),
-        ("9.8 9.9x", "'9.9x' is no number (value 2)", "9.9x"),
-        ("1_000", "'1_000' is no number (value 1)", "1_000"),
-        ("9.8\n9.9 nan", "'nan' is a gap (line 2, value 2); a series has none", "nan"),
-        ("9.8, -", "'-' is a gap (value 2); a series has none", "-"),
-        ("9.8,,9.9", "a value is missing (value 2); a series has no gaps", ","),
-        (",9.8", "a value is missing (value 1); a series has no gaps", ","),
-        ("9.8, ", "a value is missing (value 2); a series has no gaps", ","),
+        ("9.8 warm 9.9", "'warm' is not a number (value 2)", "warm"),
+        ("9.8 9.9x", "'9.9x' is not a number (value 2)", "9.9x"),
+        ("1_000", "'1_000' is not a number (value 1)", "1_000"),
+        ("9.8\n9.9 nan", "'nan' is a missing value (line 2, value 2); a series cannot have gaps", "nan"),
+        ("9.8, -", "'-' is a missing value (value 2); a series cannot have gaps", "-"),
+        ("9.8,,9.9", "a value is missing (value 2); a series cannot have gaps", ","),
+        (",9.8", "a value is missing (value 1); a series cannot have gaps", ","),
+        ("9.8, ", "a value is missing (value 2); a series cannot have gaps", ","),
         ("1e999", "1e999 is too large (value 1)", "1e999"),
-        ("\u0663", "'\u0663' is no number (value 1)", "\u0663"),
+        ("\u0663", "'\u0663' is not a number (value 1)", "\u0663"),
     ],
 )
-def test_what_is_no_number_is_told_with_its_place(text, message, found):
+def test_an_error_about_a_value_says_where_it_is(text, message, found):
     with pytest.raises(VocabularyError) as raised:
         read_rows(text, ONE)
 
@@ -65,47 +65,47 @@ def test_what_is_no_number_is_told_with_its_place(text, message, found):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("n/a", "'n/a' is a gap (line 3, column OT); a series has none"),
-        ("", "a value is missing (line 3, column OT); a series has no gaps"),
+        ("n/a", "'n/a' is a missing value (line 3, column OT); a series cannot have gaps"),
+        ("", "a value is missing (line 3, column OT); a series cannot have gaps"),
     ],
 )
-def test_a_gap_in_a_table_is_told_with_line_and_column(cell, message):
+def test_an_error_about_a_gap_in_a_table_names_line_and_column(cell, message):
     with pytest.raises(VocabularyError) as raised:
         read_rows(TABLE.replace("-4e1", cell), TWO)
     assert raised.value.message == message
     assert raised.value.text[raised.value.positions[0] - 2 :].startswith("7,")
 
 
-def test_a_table_without_the_column_names_it():
+def test_an_error_about_a_missing_column_names_it():
     with pytest.raises(
         UsageError, match=r"the table has no column 'OT', which the model reads; it has date, load, wind$"
     ):
         read_rows("date,load,wind\n1,2,3\n", ONE)
 
 
-def test_a_row_of_another_length_is_told_with_its_line():
-    with pytest.raises(UsageError, match=r"your line has 3 values, and a row has 2: load, OT$"):
+def test_an_error_about_the_length_of_a_row_names_the_line():
+    with pytest.raises(UsageError, match=r"your line has 3 values, but a row has 2: load, OT$"):
         read_rows("1 2 3", TWO)
-    with pytest.raises(UsageError, match=r"line 2 has 1 value, and a row has 2: load, OT$"):
+    with pytest.raises(UsageError, match=r"line 2 has 1 value, but a row has 2: load, OT$"):
         read_rows("1 2\n3\n4 5", TWO)
-    with pytest.raises(UsageError, match=r"line 3 has 3 cells, and the first line names 4 columns$"):
+    with pytest.raises(UsageError, match=r"line 3 has 3 cells, but the first line names 4 columns$"):
         read_rows(TABLE.replace("01:00:00,3,", "01:00:00,"), TWO)
 
 
-def test_numbers_of_python_are_rows_too():
+def test_python_numbers_and_arrays_are_converted_to_rows():
     assert as_rows([1, 2.5], ONE) == [(1.0,), (2.5,)]
     assert as_rows(np.array([[1, 2], [3, 4]]), TWO) == [(1.0, 2.0), (3.0, 4.0)]
     for wrong, message in [
-        ([1, 2], "values of the shape \\[2\\] are no rows of 2 values"),
-        ([[1, np.nan]], "row 1, column OT: nan is no number; a series has no gaps"),
-        ([[1, 2], [3]], "a series consists of numbers, in rows of one length"),
+        ([1, 2], "values of shape \\[2\\] are not rows of 2 values: load, OT"),
+        ([[1, np.nan]], "row 1, column OT: nan is not a finite number"),
+        ([[1, 2], [3]], "a series must be numbers in rows of equal length"),
     ]:
         with pytest.raises(UsageError, match=message):
             as_rows(wrong, TWO)
 
 
 @given(st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=1))
-def test_the_text_of_a_series_is_read_as_the_same_series(rows):
+def test_reading_the_text_of_a_series_gives_the_same_series(rows):
     values = Values(TWO)
     ids = values.add(rows)
     text = b"".join(map(values.piece, ids)).decode()
@@ -115,18 +115,18 @@ def test_the_text_of_a_series_is_read_as_the_same_series(rows):
     assert values.rows(ids).tolist() == [list(row) for row in rows]
 
 
-def test_a_row_that_was_read_before_is_the_same_token():
+def test_equal_rows_are_the_same_token():
     values = Values.train(["1 2", "2 3"], columns=ONE)
 
     assert values.encode("3 1 4") == [2, 0, 3]
     assert values.size == 4
     assert values.table.tolist() == [[1], [2], [3], [4]]
     assert Values.from_json(values.to_json()).columns == ONE
-    with pytest.raises(CheckpointError, match="needs the names of the columns"):
+    with pytest.raises(CheckpointError, match="needs column names"):
         Values.from_json({"columns": []})
 
 
-def test_numbers_are_written_as_short_as_they_can_be():
+def test_numbers_are_written_in_the_shortest_exact_form():
     assert [exact(value) for value in (10.0, 9.8, -0.5, 1e22, 0.1 + 0.2)] == [
         "10",
         "9.8",
@@ -151,21 +151,21 @@ def test_numbers_are_written_as_short_as_they_can_be():
         ("x\n5\n6\n", [(5.0,), (6.0,)]),
     ],
 )
-def test_the_columns_of_a_series_are_read_from_a_table(text, rows):
+def test_quoted_cells_and_other_separators_are_read(text, rows):
     assert read_rows(text, ("x",)) == rows
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('"Month","x"\n', 'there are no rows below the names of the columns: "Month","x"'),
-        ("x", "there are no rows below the names of the columns: x"),
-        ("d,x\n1,2,3\n", "line 2 has 3 cells, and the first line names 2 columns"),
-        ('d,x\n"5\n', "line 2 has 1 cell, and the first line names 2 columns"),
-        ('d,x\n1,"1,234"\n', "'1,234' is no number (line 2, column x)"),
+        ('"Month","x"\n', 'no rows below the column names: "Month","x"'),
+        ("x", "no rows below the column names: x"),
+        ("d,x\n1,2,3\n", "line 2 has 3 cells, but the first line names 2 columns"),
+        ('d,x\n"5\n', "line 2 has 1 cell, but the first line names 2 columns"),
+        ('d,x\n1,"1,234"\n', "'1,234' is not a number (line 2, column x)"),
     ],
 )
-def test_a_table_without_rows_of_the_series_is_refused(text, message):
+def test_a_table_without_valid_rows_is_rejected(text, message):
     with pytest.raises((UsageError, VocabularyError)) as raised:
         read_rows(text, ("x",))
     assert raised.value.message == message

@@ -163,7 +163,7 @@ def test_messages_print_one_line_for_each_input_line(path, tmp_path, capsys):
 
     assert code == 1
     assert [len(line.split()) for line in lines] == [4, 0, 0, 4]
-    assert "lines:3: 'warm' is no number (value 1); write values separated by spaces or commas" in err
+    assert "lines:3: 'warm' is not a number (value 1); write values separated by spaces or commas" in err
 
 
 def test_a_json_script_has_numbers_for_every_line(path, capsys):

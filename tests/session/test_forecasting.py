@@ -198,7 +198,7 @@ def test_rewind_finds_values_not_parts_of_their_texts():
     assert session.rewind_to("9.5").position == 1
     with pytest.raises(UsageError, match=r"'19.5' is not in this branch's series"):
         session.rewind_to("19.5")
-    with pytest.raises(VocabularyError, match="'warm' is no number"):
+    with pytest.raises(VocabularyError, match="'warm' is not a number"):
         session.rewind_to("warm")
 
 

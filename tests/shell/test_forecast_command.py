@@ -85,12 +85,12 @@ def test_a_message_may_be_a_file(shell):
 @pytest.mark.parametrize(
     ("line", "kind", "message"),
     [
-        ("how warm will it be", VocabularyError, "'how' is no number (value 1)"),
-        ("9.8 nan 9.9", VocabularyError, "'nan' is a gap (value 2); a series has none"),
+        ("how warm will it be", VocabularyError, "'how' is not a number (value 1)"),
+        ("9.8 nan 9.9", VocabularyError, "'nan' is a missing value (value 2); a series cannot have gaps"),
         ("  ", UsageError, "a blank line has no values; use /forecast to forecast without new ones"),
         ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
         ("@empty.csv", UsageError, "empty.csv is empty: it has no values"),
-        ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series has no gaps"),
+        ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series cannot have gaps"),
         (
             "@other.csv",
             UsageError,

@@ -196,11 +196,11 @@ def test_unreadable_files_are_reported(tmp_path):
     wrong = {
         "none": "cannot read .*No such file",
         "latin": "is not UTF-8 in line 3",
-        "pipe": "no plain file",
+        "pipe": "is not a regular file",
         ".": "is a folder",
     }
     for name, message in wrong.items():
         with pytest.raises(UsageError, match=message):
             syntax.read_arguments(plain_text, f"@{tmp_path / name}")
-    with pytest.raises(UsageError, match="no plain file"):
+    with pytest.raises(UsageError, match="is not a regular file"):
         syntax.read_arguments(plain_text, "@/dev/zero")

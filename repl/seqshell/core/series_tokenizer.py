@@ -1,7 +1,7 @@
-"""Numbers as tokens: a table of rows that gives each row its id.
+"""Numbers as tokens: a table that gives each row of values an id.
 
-A timeline holds ids. Those of a series are the numbers of rows in a table that grows with what is read and belongs to one session, so
-that undo, branches and saved sessions need to know nothing of numbers.
+A timeline contains token ids. For a series, an id is the index of a row in a table that belongs to one session and grows
+as values are read. So undo, branches and saved sessions need no code for numbers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from seqshell.core.tokenizers import Json
 
 
 class Values:
-    """A tokenizer of numbers: a token is a row of F values, and its id the number of that row in a table of those that were read.
+    """A tokenizer for numbers: a token is a row of F values, and its id is the index of the row in the table.
 
-    The table only grows, and a row that stands in it already is the same token again. Joined pieces are the series as text: values
-    apart by spaces, or one row a line where there are several columns, each piece with the space or the line break before it.
+    The table only grows; a row that it already has keeps its id. The pieces joined are the series as text: values
+    separated by spaces or, if there are several columns, one row per line. Each piece starts with its space or newline.
     """
 
     name: ClassVar[str] = "values"
@@ -39,20 +39,20 @@ class Values:
 
     @property
     def size(self) -> int:
-        """The number of different rows that were read."""
+        """The number of different rows read so far."""
         return len(self._rows)
 
     @property
     def table(self) -> NDArray[np.float64]:
-        """[size, F]: every row by its id."""
+        """All rows, by id: [size, F]."""
         return np.array(self._rows, np.float64).reshape(self.size, len(self.columns))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of the rows that a text holds. VocabularyError for a word that is no number, UsageError for what makes no rows."""
+        """Return the ids of the rows in a text, with the errors of `read_rows`."""
         return self.add(read_rows(text, self.columns))
 
     def add(self, rows: Iterable[Row]) -> list[int]:
-        """The ids of rows of finite numbers; those that are not in the table yet go to its end."""
+        """Return the ids of rows of finite numbers. New rows are added at the end of the table."""
         ids = []
         for row in rows:
             found = self._ids.setdefault(row, len(self._rows))
@@ -62,37 +62,37 @@ class Values:
         return ids
 
     def fill(self, table: NDArray[Any]) -> None:
-        """Take the rows of a table that was saved, in their order. ValueError when it cannot be one."""
+        """Restore a saved table [N, F]. Raises ValueError if it is invalid or this table is not empty."""
         if self._rows or table.ndim != 2 or table.shape[1] != len(self.columns) or not np.isfinite(table).all():
-            raise ValueError("the values are no rows of this series")
+            raise ValueError("the values are not rows of this series")
         if self.add(map(tuple, table.tolist())) != list(range(len(table))):
-            raise ValueError("a row of values stands twice")
+            raise ValueError("a row of values occurs twice")
 
     def rows(self, ids: Any) -> NDArray[np.float64]:
-        """ids: [...]. Returns [..., F]."""
+        """Return the rows of ids [...]: [..., F]."""
         ids = np.asarray(ids, np.int64)
         return np.array([self._rows[number] for number in ids.ravel().tolist()], np.float64).reshape(
             *ids.shape, len(self.columns)
         )
 
     def piece(self, token: int) -> bytes:
-        """A row as text, with what stands before it."""
+        """A row as text, starting with its separator."""
         return (self.separator + " ".join(map(exact, self._rows[token]))).encode()
 
     def to_json(self) -> dict[str, Any]:
-        """The columns: the rows belong to a session."""
+        """The columns only: the rows belong to a session."""
         return {"columns": list(self.columns)}
 
     @classmethod
     def from_json(cls, data: Json) -> Values:
         columns = data.get("columns")
         if not isinstance(columns, list) or not columns or not all(isinstance(name, str) and name for name in columns):
-            raise CheckpointError("the tokenizer of values needs the names of the columns")
+            raise CheckpointError("the values tokenizer needs column names")
         return cls(columns)
 
     @classmethod
     def train(cls, texts: Iterable[str], *, columns: Sequence[str] = ("value",)) -> Values:
-        """A table with the rows of the texts in it."""
+        """Return a tokenizer whose table contains the rows of the texts."""
         values = cls(columns)
         for text in texts:
             values.encode(text)
