@@ -324,7 +324,7 @@ def test_a_stranger_that_offers_a_built_in_name_is_told_and_owner_name_chooses_i
     registry = build_registry([builtin], Policy())
 
     assert registry.warnings == (
-        "the plugin one (far-away) offers the sampler top_k, which is also built in: write one/top_k for the plugin's",
+        "the plugin one (far-away) offers the sampler top_k, which is also built in; write one/top_k to use the plugin's",
     )
     assert registry.lookup("sampler", "one/top_k").__module__ == "one"
 
@@ -406,7 +406,7 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     ),
     "returns a text": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="return 'top'"),
-        "returns a text instead of an iterable",
+        "returns a string instead of an iterable",
     ),
     "offers an instance": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Notice('x')"),
@@ -424,7 +424,7 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
     ),
     "offers a bad name": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a b', 'b:c')"),
-        "its name must be letters",
+        "its name must consist of letters",
     ),
     "offers a bad target": (
         HOOK.format(hook="seqshell_samplers", arguments="", body="yield seqshell.Lazy('a', 'b.c')"),
@@ -438,7 +438,7 @@ FAULTY = {  # more animals, with models and a session beside them, are in the zo
         HOOK.format(
             hook="seqshell_architectures", arguments="", body="yield seqshell.Architecture('a', 'dance', 'a:B', 'a:C')"
         ),
-        "has the task 'dance'; there are generate",
+        "has the task 'dance'; expected one of generate",
     ),
     "offers an architecture without model": (
         HOOK.format(

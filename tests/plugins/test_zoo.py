@@ -104,10 +104,10 @@ ZOO = {
     "has a missing module": Animal("", "No module named 'gone'", entry="gone.away"),
     "has a missing attribute": Animal("", "has no attribute 'plugin'", entry="animal:plugin"),
     "has a bad entry point": Animal("", "is not of the form package.module:Name", entry="animal; rm"),
-    "has a wrong signature": Animal(hook("commands", "return []", "shell"), "its hooks do not fit"),
+    "has a wrong signature": Animal(hook("commands", "return []", "shell"), "invalid hooks"),
     "has an unknown hook": Animal(hook("smaplers", "return []"), "no hook is called seqshell_smaplers"),
     "wants API 2": Animal("seqshell_api = '2'", "written for the plugin API 2, .* install seqshell>=2.0"),
-    "offers no names": Animal(hook("commands", "yield None"), "its name must be letters"),
+    "offers no names": Animal(hook("commands", "yield None"), "its name must consist of letters"),
     "offers one name twice": Animal(
         hook("commands", "return [seqshell.Lazy('a', 'b:c')] * 2"), "offers the command a twice"
     ),

@@ -12,7 +12,7 @@ from seqshell.host.loading import build_registry
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Registry
 
-# module: function = name and aliases. Each name is offered separately, so that completion and errors need no import.
+# module -> function=name,alias,... Each name is a separate offer, so that completion and errors need no import.
 COMMANDS = {
     "text": "feed=feed go_on=continue,c reseed=reseed text=text",
     "history": "undo=undo redo=redo rewind=rewind regen=regen,retry reset=reset,clear",
@@ -54,8 +54,8 @@ def seqshell_strategies() -> Iterator[Lazy]:
 def seqshell_commands() -> Iterator[Lazy]:
     """The name and aliases of each command; its module is imported when it is first used."""
     for module, functions in COMMANDS.items():
-        for word in functions.split():
-            function, _, names = word.partition("=")
+        for entry in functions.split():
+            function, _, names = entry.partition("=")
             for name in names.split(","):
                 yield Lazy(name, f"seqshell.shell.commands.{module}:{function}")
 

@@ -19,9 +19,9 @@ TARGET = re.compile(r"[^\W\d]\w*(\.\w+)*(:\w+(\.\w+)*)?")
 
 
 def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
-    """Import what "package.module:Name" names; anything but a text is returned unchanged.
+    """Import what "package.module:Name" names; anything but a string is returned unchanged.
 
-    PluginError if the import fails.
+    Raises PluginError if the import fails.
     """
     if not isinstance(target, str):
         return target
@@ -44,7 +44,7 @@ def locate(target: str) -> Any:
 def import_file(path: Path) -> Any:
     """Import a plugin that is a file, or a folder with __init__.py.
 
-    The module has the stem as its name, if that name is free.
+    The module is named after the file, or seqshell_file_NAME if another module has that name.
     """
     source = path / "__init__.py" if path.is_dir() else path
     name = path.stem
@@ -67,7 +67,7 @@ def import_file(path: Path) -> Any:
 def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str) -> T:
     """Call a plugin's code.
 
-    Whatever it raises becomes a PluginError, also sys.exit; only KeyboardInterrupt does not.
+    Every exception except KeyboardInterrupt becomes a PluginError, SystemExit too. doing: what failed, for the message.
     """
     try:
         return call()
@@ -81,5 +81,5 @@ def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str
 
 
 def title_of(plugin: str, distribution: str) -> str:
-    """A plugin in messages: the plugin NAME (DISTRIBUTION)."""
+    """How messages refer to a plugin: "the plugin NAME (DISTRIBUTION)"."""
     return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"

@@ -29,7 +29,7 @@ from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.slow_import import watched
 
 HOST = "seqshell"  # our own distribution: its entry points are the built-in plugins
-OFFERING = {  # hook -> the kind of its offers
+OFFERING = {  # hook -> the kind of what it offers
     "seqshell_architectures": "architecture",
     "seqshell_samplers": "sampler",
     "seqshell_strategies": "strategy",
@@ -39,15 +39,15 @@ OFFERING = {  # hook -> the kind of its offers
     "seqshell_checkpoints": "folder",
 }
 MAX_PRINTED = 200  # characters of a plugin's output that a warning quotes
-MAX_OFFERS = 10_000  # of one hook: an endless generator must not block the start
+MAX_OFFERS = 10_000  # per hook: an endless generator must not block startup
 
 
 @dataclass(frozen=True)
 class FoundPlugin:
     """A plugin that has not been imported.
 
-    name: its unique name. origin: the name that it declares. target: the name of the module, or the path of the file.
-    requested: True if -p names it.
+    name: its unique name. origin: its name before names were made unique. target: the name of its module, or the path
+    of its file. requested: True if -p names it, or if it is loaded under every policy.
     """
 
     name: str
@@ -62,11 +62,8 @@ class FoundPlugin:
     @property
     def names(self) -> tuple[str, ...]:
         """The names by which a Policy may refer to it."""
-        return tuple(
-            dict.fromkeys(
-                (self.name, self.origin, *([self.distribution] if self.distribution and not self.builtin else []))
-            )
-        )
+        distribution = [self.distribution] if self.distribution and not self.builtin else []
+        return tuple(dict.fromkeys((self.name, self.origin, *distribution)))
 
 
 def build_registry(
@@ -77,14 +74,13 @@ def build_registry(
     folders: Iterable[str] | None = None,
     on_slow: Callable[[str], None] | None = None,
 ) -> Registry:
-    """Load the plugins that `policy` allows. One that fails is listed in `problems`; nothing of it is registered.
+    """Load the plugins that `policy` allows. One that fails is listed in `problems`, and nothing of it is registered.
 
     own: the host's own modules; the owner of the first is "seqshell". policy: by default from the environment and
-    config.toml.
-    modules: further plugins as objects, for tests and notebooks; the owner is the last part of their __name__.
-    folders: with distributions; by default the import path. on_slow: called in another thread, with a message, if a
-    third-party plugin takes more than a second.
-    PluginError if a plugin fails under a strict policy.
+    config.toml. modules: further plugins as objects, for tests and notebooks; the owner is the last part of their
+    __name__. folders: where to look for distributions; by default the import path. on_slow: called in another thread,
+    with a message, if a third-party plugin takes more than a second to import.
+    Raises PluginError if a plugin fails under a strict policy.
     """
     policy = Policy.read() if policy is None else policy
     manager = pluggy.PluginManager(HOST)
@@ -96,15 +92,8 @@ def build_registry(
     for plugin in found:
         reason = "" if plugin.requested else policy.refusal(plugin.names, builtin=plugin.builtin)
         if reason:
-            info = PluginInfo(
-                plugin.name,
-                plugin.distribution,
-                plugin.version,
-                state="disabled",
-                reason=reason,
-                builtin=plugin.builtin,
-            )
-            registry.admit(info, {}, ())
+            info = PluginInfo(plugin.name, plugin.distribution, plugin.version, builtin=plugin.builtin)
+            registry.admit(replace(info, state="disabled", reason=reason), {}, ())
             continue
         had_torch = "torch" in sys.modules
         title = title_of(plugin.name, plugin.distribution)
@@ -116,7 +105,7 @@ def build_registry(
             seconds = registry.plugin(plugin.name).import_ms / 1000
             warnings.append(
                 f"{title} imports torch at module level, {seconds:.1f} s at every start; "
-                "move what needs torch to another module"
+                "move the code that needs it to a separate module"
             )
     registry.warnings = (*warnings, *_shadow_warnings(registry))
     if policy.strict and registry.problems:
@@ -158,19 +147,22 @@ def _file(path: Path) -> FoundPlugin:
 
 
 def _with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterator[FoundPlugin]:
-    """The plugins found, those that -p names marked, and the ones that -p adds."""
-    files = {word: "/" in word or os.sep in word or word.endswith(".py") for word in extra}
-    requested_targets = {os.path.realpath(os.path.expanduser(word)) if files[word] else word: word for word in extra}
+    """The plugins found, with those that -p names marked as requested, and the plugins that -p adds.
+
+    extra: names of modules or plugins, or paths of files.
+    """
+    is_file = {name: "/" in name or os.sep in name or name.endswith(".py") for name in extra}
+    requested = {os.path.realpath(os.path.expanduser(name)) if is_file[name] else name: name for name in extra}
     for plugin in found:
-        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested_targets)
-        for key in matching:
-            requested_targets[key] = ""
+        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested)
+        for target in matching:
+            requested[target] = ""
         yield replace(plugin, requested=bool(matching))
-    for word in filter(None, requested_targets.values()):
-        if files[word]:
-            yield replace(_file(Path(word).expanduser()), requested=True)
+    for name in filter(None, requested.values()):
+        if is_file[name]:
+            yield replace(_file(Path(name).expanduser()), requested=True)
         else:
-            yield FoundPlugin(word, word, partial(locate, word), word, requested=True)
+            yield FoundPlugin(name, name, partial(locate, name), name, requested=True)
 
 
 def _objects(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
@@ -180,9 +172,7 @@ def _objects(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
 
 
 def _with_unique_names(found: Sequence[FoundPlugin]) -> Iterator[FoundPlugin]:
-    """Give plugins unique names: third-party ones with the same name become DISTRIBUTION.NAME, or file.NAME without
-    one.
-    """
+    """Make names unique: third-party plugins with the same name become DISTRIBUTION.NAME, or file.NAME for a file."""
     count = Counter(plugin.name for plugin in found)
     taken: set[str] = set()
     for plugin in found:
@@ -197,7 +187,7 @@ def _with_unique_names(found: Sequence[FoundPlugin]) -> Iterator[FoundPlugin]:
 
 
 def _load(manager: pluggy.PluginManager, registry: Registry, found: FoundPlugin) -> None:
-    """Import and register a plugin with everything that it offers; if anything fails, only report the error."""
+    """Import and register a plugin with everything that it offers; if any of it fails, only record the error."""
     start = time.perf_counter()
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
     guard = partial(guarded, plugin=found.name, distribution=found.distribution)
@@ -208,24 +198,25 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: FoundPlugin)
         version = found.version or str(getattr(module, "__version__", ""))
         package = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
         info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
-        guard(partial(_check_module, module), doing="it does not fit this seqshell")
-        guard(partial(manager.register, module, found.name), doing="its hooks do not fit")
-        hooks = guard(partial(_hooks, manager, module), doing="its hooks do not fit")
+        guard(partial(_check_module, module), doing="it cannot be used")
+        guard(partial(manager.register, module, found.name), doing="invalid hooks")
+        hooks = guard(partial(_hooks, manager, module), doing="invalid hooks")
         info = replace(info, hooks=tuple(hooks))
-        # Also by its module: checkpoints that were made with -p before it was installed remember that name.
-        also = tuple(
-            dict.fromkeys(name for name in (*found.names, found.target, _last_part(module)) if name != found.name)
-        )
+        # Checkpoints that were made with -p before the plugin was installed refer to it by its module's name.
+        known_as = (*found.names, found.target, _last_part(module))
+        aliases = tuple(dict.fromkeys(name for name in known_as if name != found.name))
         offers: dict[str, list[Offer]] = {}
         folders: list[Path] = []
         for hook, kind in OFFERING.items():
             if hook not in hooks:
                 continue
-            things = guard(partial(_collect, hooks[hook]), doing=f"{hook} failed")
+            offered = guard(partial(_collect, hooks[hook]), doing=f"{hook} failed")
             if kind == "folder":
-                folders = guard(partial(list, map(validation.folder, things)), doing=f"{hook} has an invalid offer")
+                folders = guard(partial(list, map(validation.folder, offered)), doing=f"{hook} has an invalid offer")
             else:
-                offers[kind] = guard(partial(_offers, kind, things, info, also), doing=f"{hook} has an invalid offer")
+                offers[kind] = guard(
+                    partial(_offers, kind, offered, info, aliases), doing=f"{hook} has an invalid offer"
+                )
         registry.admit(info, offers, folders)
     except PluginError as error:
         registry.fail(replace(info, import_ms=info.import_ms or (time.perf_counter() - start) * 1000), error)
@@ -236,20 +227,20 @@ def _shadow_warnings(registry: Registry) -> Iterator[str]:
     for kind in sorted(set(OFFERING.values()) - {"folder"}):
         for offer in registry.offers(kind).shadowed():
             yield (
-                f"{offer.plugin.title} offers the {kind} {offer.name}, which is also built in: "
-                f"write {offer.full} for the plugin's"
+                f"{offer.plugin.title} offers the {kind} {offer.name}, which is also built in; "
+                f"write {offer.full} to use the plugin's"
             )
 
 
 def _check_module(module: Any) -> None:
-    """Refuse a plugin for a later API, and one with hooks that are not marked and would be ignored."""
+    """Raise PluginError for a plugin that needs a later API, or has hooks without @hookimpl, which would be ignored."""
     api = getattr(module, "seqshell_api", str(hookspecs.API_VERSION))
     major = str(api).partition(".")[0]
     if not isinstance(api, str | int) or not major.isdecimal() or int(major) < 1:
         raise PluginError(f'seqshell_api must be a version such as "{hookspecs.API_VERSION}", not {api!r:.60}')
     if int(major) > hookspecs.API_VERSION:
         raise PluginError(
-            f"it is written for the plugin API {major}, but this is seqshell {__version__} with the API "
+            f"it is written for the plugin API {major}, but seqshell {__version__} has the plugin API "
             f"{hookspecs.API_VERSION}; install seqshell>={major}.0"
         )
     for name, value in vars(module).items() if hasattr(module, "__dict__") else ():
@@ -259,24 +250,24 @@ def _check_module(module: Any) -> None:
 
 
 def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[..., Any]]:
-    """The hooks that a registered plugin implements.
+    """The hooks that a registered plugin implements: name -> function.
 
-    Raises PluginError for an unknown hook, and unregisters the plugin.
+    Raises PluginError, and unregisters the plugin, if a hook is unknown.
     """
     callers = manager.get_hookcallers(module) or []
     implementations = [next(found for found in caller.get_hookimpls() if found.plugin is module) for caller in callers]
-    # An optional hook may exist in a later API; it is never called here.
-    strays = [
+    # An optional hook may exist in a later API; this version never calls it.
+    unknown = [
         caller.name
         for caller, found in zip(callers, implementations, strict=True)
         if not caller.has_spec() and not found.optionalhook
     ]
-    if strays:
+    if unknown:
         manager.unregister(module)
-        for name in strays:
+        for name in unknown:
             delattr(manager.hook, name)
         specs = [name for name in vars(hookspecs) if name.startswith("seqshell_")]
-        raise PluginError(f"no hook is called {', '.join(sorted(strays))}; available: {', '.join(specs)}")
+        raise PluginError(f"no hook is called {', '.join(sorted(unknown))}; available: {', '.join(specs)}")
     known = {caller.name: found for caller, found in zip(callers, implementations, strict=True) if caller.has_spec()}
     for name, found in known.items():
         if found.hookwrapper or found.wrapper:
@@ -287,33 +278,33 @@ def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[...
 
 
 def _collect(implementation: Callable[..., Any]) -> list[Any]:
-    """The offers of a hook; None is none."""
+    """What a hook offers; None offers nothing."""
     result = implementation()
     if result is None:
         return []
     if isinstance(result, str):
-        raise PluginError("it returns a text instead of an iterable")
-    things = list(islice(result, MAX_OFFERS + 1))
-    if len(things) > MAX_OFFERS:
+        raise PluginError("it returns a string instead of an iterable")
+    offered = list(islice(result, MAX_OFFERS + 1))
+    if len(offered) > MAX_OFFERS:
         raise PluginError(f"it has more than {MAX_OFFERS:,} offers")
-    return things
+    return offered
 
 
-def _offers(kind: str, things: Sequence[Any], info: PluginInfo, also: tuple[str, ...]) -> list[Offer]:
-    """The offers, checked; a command also under each of its aliases."""
-    found = []
-    for thing in things:
-        name = validation.name_of(kind, thing)
-        aliases = thing.aliases if isinstance(thing, Command) else ()
-        found += [Offer(each, thing, info, also) for each in (name, *aliases)]
-    twice = [name for name, count in Counter(offer.name for offer in found).items() if count > 1]
-    if twice:
-        raise PluginError(f"it offers the {kind} {twice[0]} twice")
-    return found
+def _offers(kind: str, offered: Sequence[Any], info: PluginInfo, owner_aliases: tuple[str, ...]) -> list[Offer]:
+    """Check what a plugin offers, and name it; a command has one offer for its name and one for each alias."""
+    offers = []
+    for value in offered:
+        name = validation.name_of(kind, value)
+        aliases = value.aliases if isinstance(value, Command) else ()
+        offers += [Offer(each, value, info, owner_aliases) for each in (name, *aliases)]
+    duplicates = [name for name, count in Counter(offer.name for offer in offers).items() if count > 1]
+    if duplicates:
+        raise PluginError(f"it offers the {kind} {duplicates[0]} twice")
+    return offers
 
 
 def _last_part(module: Any) -> str:
-    """The last part of a module's name; for other objects, of their class."""
+    """The last part of a module's name; for another object, of its class's name."""
     return str(getattr(module, "__name__", type(module).__name__)).rpartition(".")[2]
 
 

@@ -12,7 +12,7 @@ from seqshell.core.paths import config_file, read_config
 
 @dataclass(frozen=True)
 class Policy:
-    """Which plugins the user allows; a plugin is named by its own name or by that of its distribution.
+    """Which plugins the user allows, each named by its own name or by that of its distribution.
 
     plugins: the only third-party plugins to load (SEQSHELL_PLUGINS; empty: none); None: all.
     disabled: plugins that are not loaded, also built-in ones (`[plugins] disable`).
@@ -41,7 +41,7 @@ class Policy:
         try:
             disabled = _disabled()
         except UsageError as error:
-            # A typing mistake must not load a plugin that the user disabled.
+            # A mistake in config.toml must not load a plugin that the user disabled.
             disabled, no_plugins = (), True
             warnings = (f"{error.message}; until this is fixed, only the built-in plugins are loaded",)
         return cls(

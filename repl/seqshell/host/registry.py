@@ -23,10 +23,9 @@ from seqshell.host.validation import check
 class PluginInfo:
     """A plugin and its status.
 
-    state: loaded, disabled (it was not imported) or failed (left out). reason: why it is not loaded.
-
-    name: the owner in `owner/name`. distribution: empty for a file. import_ms: duration of the import in milliseconds.
-    module: the first part of its module's name, by which errors name it where plugins are unknown; empty before the
+    name: the owner in `owner/name`. distribution: empty for a file. import_ms: the duration of the import in
+    milliseconds. state: loaded, disabled (it was not imported) or failed (it is left out). reason: why it is not
+    loaded. module: the first part of its module's name, which errors show where plugins are unknown; empty before the
     import.
     """
 
@@ -42,7 +41,7 @@ class PluginInfo:
 
     @property
     def title(self) -> str:
-        """The plugin in messages: the plugin NAME (DISTRIBUTION)."""
+        """How messages refer to the plugin: "the plugin NAME (DISTRIBUTION)"."""
         return title_of(self.name, self.distribution)
 
 
@@ -50,13 +49,13 @@ class PluginInfo:
 class Offer:
     """One offer of a plugin, and the error of its import if that failed.
 
-    also: other names of the plugin that checkpoints may use.
+    owner_aliases: other names by which checkpoints may refer to the plugin.
     """
 
     name: str
     value: Any
     plugin: PluginInfo
-    also: tuple[str, ...] = ()
+    owner_aliases: tuple[str, ...] = ()
     error: PluginError | None = field(default=None, repr=False)
 
     @property
@@ -104,7 +103,7 @@ class Offers(Mapping[str, Any]):
         return offer.value
 
     def owner(self, name: str) -> str:
-        """The name of the plugin that offers `name`. KeyError if none does."""
+        """The name of the plugin that offers `name`. Raises KeyError if none does."""
         offer = self._find(name)
         if offer is None:
             raise KeyError(name)
@@ -117,7 +116,7 @@ class Offers(Mapping[str, Any]):
         """
         named = [offer for offer in self._offers if offer.name == name]
         matches = [offer for offer in named if owner == offer.plugin.name] or [
-            offer for offer in named if owner in offer.also
+            offer for offer in named if owner in offer.owner_aliases
         ]
         if len(matches) != 1:
             return None
@@ -208,29 +207,29 @@ class Registry:
 
     @property
     def checkpoint_folders(self) -> tuple[Path, ...]:
-        """The folders with checkpoints of plugins."""
+        """The folders with the plugins' checkpoints."""
         return tuple(folder for _, folder in self._folders)
 
     def offers(self, kind: str) -> Offers:
-        """kind: architecture, sampler, strategy, tokenizer, command or importer, or one of these in the plural."""
+        """The offers of a kind: architecture, sampler, strategy, tokenizer, command or importer, or its plural."""
         return self._kinds[self._plurals.get(kind, kind)]
 
     def owner(self, kind: str, name: str) -> str:
-        """The plugin that offers `name`; "seqshell" for the host itself. KeyError if none does."""
+        """The name of the plugin that offers `name`; "seqshell" for the host. Raises KeyError if none does."""
         return self.offers(kind).owner(name)
 
     def plugin(self, name: str) -> PluginInfo:
-        """The plugin with this name. KeyError if there is none."""
+        """The plugin with this name. Raises KeyError if there is none."""
         return self._plugins[name]
 
-    def named(self, word: str) -> PluginInfo | None:
-        """The plugin with this name, or with this name of its module; None if there is none."""
-        return self._plugins.get(word) or next((info for info in self.plugins if word and info.module == word), None)
+    def named(self, name: str) -> PluginInfo | None:
+        """The plugin with this name, or the one whose module has this name; None if there is none."""
+        return self._plugins.get(name) or next((info for info in self.plugins if name and info.module == name), None)
 
     def lookup(self, kind: str, name: str) -> Any:
         """The offer of this kind and name.
 
-        UsageError with the nearest name if it is unknown, PluginError if its import fails.
+        Raises UsageError with the nearest name if it is unknown, PluginError if its import fails.
         """
         offers = self.offers(kind)
         kind = offers.kind
@@ -242,15 +241,14 @@ class Registry:
         )
 
     def listens(self, hook: str) -> bool:
-        """True if a plugin implements an event hook; otherwise its arguments need not be computed."""
+        """True if a plugin implements this event hook; if not, the caller need not compute its arguments."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def notify(self, hook: str, **arguments: Any) -> tuple[PluginError, ...]:
-        """Call an event hook of every plugin.
+        """Call an event hook of every plugin. Returns the new problems.
 
-        One that raises, or that Ctrl-C stops, is left out from then on. Returns the new problems.
-
-        The __cause__ of a problem is the exception: KeyboardInterrupt if the user pressed Ctrl-C.
+        A plugin whose hook raises, or is stopped by Ctrl-C, is left out from then on. The __cause__ of its problem is
+        the exception: KeyboardInterrupt if the user pressed Ctrl-C.
         """
         failed = []
         for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
@@ -278,8 +276,8 @@ class Registry:
     def admit(self, info: PluginInfo, offers: Mapping[str, Iterable[Offer]], folders: Iterable[Path]) -> None:
         """Register a plugin with its offers by kind; a disabled one has none."""
         self._plugins[info.name] = info
-        for kind, things in offers.items():
-            self.offers(kind).add(things)
+        for kind, added in offers.items():
+            self.offers(kind).add(added)
         self._folders += [(info.name, folder) for folder in folders]
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
@@ -293,6 +291,6 @@ class Registry:
         self._problems.append(error)
 
     def note(self, error: PluginError) -> None:
-        """Record an error of a plugin that stays loaded, for /plugins --errors; the same error only once."""
+        """Record an error of a plugin that stays loaded, for /plugins --errors; each message only once."""
         if error.message not in (known.message for known in self._problems):
             self._problems.append(error)

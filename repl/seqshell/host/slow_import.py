@@ -1,4 +1,7 @@
-"""Loading third-party plugins: their output is captured, for a prompt may be shown; a slow import is announced."""
+"""Captures what third-party plugins print while they are imported, and announces a slow import.
+
+The prompt may already be on the screen, so a plugin must not print on it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ SLOW = 1.0  # seconds
 
 @contextmanager
 def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[Printed]:
-    """Capture what is printed meanwhile. on_slow: called with a message, in another thread, after SLOW seconds."""
+    """Capture what the block prints. on_slow: called with a message, in another thread, after SLOW seconds."""
     printed = Printed(sys.stdout)
     timer = (
         threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None

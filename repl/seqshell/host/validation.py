@@ -1,4 +1,4 @@
-"""Checks what a plugin offers: at once, or for a Lazy when its target has been imported."""
+"""Checks what a plugin offers: when it is offered or, for a Lazy, when its target is imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUIRED = {  # attributes of an offered class
 
 
 def name_of(kind: str, offered: Any) -> str:
-    """The name of an offer. PluginError if it is not a valid offer of its kind."""
+    """The name of an offer. Raises PluginError if it is not a valid offer of its kind."""
     if isinstance(offered, Lazy):
         if kind == "architecture":
             raise PluginError("offer an Architecture, not a Lazy: its config, model and decoder may be given by name")
@@ -34,7 +34,8 @@ def name_of(kind: str, offered: Any) -> str:
         name = getattr(offered, "name", None)
     if not isinstance(name, str) or not (NAME.fullmatch(name) or (kind == "command" and name == "?")):
         raise PluginError(
-            f"{_shown(offered)} is not a valid {kind}: its name must be letters, digits, dots, dashes or underscores"
+            f"{_described(offered)} is not a valid {kind}: "
+            "its name must consist of letters, digits, dots, dashes or underscores"
         )
     if not isinstance(offered, Lazy):
         check(kind, offered, name)
@@ -47,14 +48,14 @@ def check(kind: str, value: Any, name: str) -> None:
         _check_architecture(value)
     elif kind == "command":
         if not isinstance(value, Command) or not callable(value.run):
-            raise PluginError(f"{_shown(value)} is not a Command; @seqshell.command makes one")
+            raise PluginError(f"{_described(value)} is not a Command; @seqshell.command makes one")
     elif kind == "importer":
         if not callable(value):
-            raise PluginError(f"{_shown(value)} is not callable")
+            raise PluginError(f"{_described(value)} is not callable")
     else:
         if not isinstance(value, type):
-            raise PluginError(f"{_shown(value)} is not a class")
-        missing = [needed for needed in REQUIRED[kind] if not hasattr(value, needed)]
+            raise PluginError(f"{_described(value)} is not a class")
+        missing = [attribute for attribute in REQUIRED[kind] if not hasattr(value, attribute)]
         if missing:
             raise PluginError(f"{value.__name__} has no {', '.join(missing)}")
         if kind != "tokenizer" and not _is_frozen_dataclass(value):
@@ -63,12 +64,12 @@ def check(kind: str, value: Any, name: str) -> None:
             raise PluginError(
                 f"{value.__name__} has the name {getattr(value, 'name', None)!r}, but is offered as {name!r}"
             )
-        if kind == "sampler" and (trouble := stage_trouble(value)):
-            raise PluginError(trouble)
+        if kind == "sampler" and (error := stage_error(value)):
+            raise PluginError(error)
 
 
-def stage_trouble(sampler: type[Any]) -> str:
-    """What is wrong with the stage that a sampler's class declares; empty if nothing is."""
+def stage_error(sampler: type[Any]) -> str:
+    """What is wrong with the stage that a sampler's class declares; empty if it is valid."""
     stage = stage_of(sampler)
     if stage in SAMPLER_STAGES:
         return ""
@@ -76,33 +77,35 @@ def stage_trouble(sampler: type[Any]) -> str:
 
 
 def folder(offered: Any) -> Path:
-    """The path of a folder that a plugin offers. PluginError if there is no such folder."""
+    """The path of a folder that a plugin offers. Raises PluginError if it does not exist."""
     if not isinstance(offered, str | Path) or not Path(offered).is_dir():
-        raise PluginError(f"{_shown(offered)} is not a folder")
+        raise PluginError(f"{_described(offered)} is not a folder")
     return Path(offered)
 
 
 def _check_architecture(value: Any) -> None:
     if not isinstance(value, Architecture):
-        raise PluginError(f"{_shown(value)} is not an Architecture")
+        raise PluginError(f"{_described(value)} is not an Architecture")
     if value.task not in TASKS:
-        raise PluginError(f"the architecture {value.name} has the task {value.task!r}; there are {', '.join(TASKS)}")
+        raise PluginError(
+            f"the architecture {value.name} has the task {value.task!r}; expected one of {', '.join(TASKS)}"
+        )
     parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
     for part, found in parts:
         is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found
-        is_thing = isinstance(found, type) and dataclasses.is_dataclass(found) if part == "config" else callable(found)
-        if not (is_target or is_thing):
+        is_object = isinstance(found, type) and dataclasses.is_dataclass(found) if part == "config" else callable(found)
+        if not (is_target or is_object):
             expected = "a dataclass" if part == "config" else "a class or function"
             raise PluginError(
                 f"the {part} of the architecture {value.name} must be {expected} or package.module:Name, "
-                f"not {_shown(found)}"
+                f"not {_described(found)}"
             )
 
 
 def _is_frozen_dataclass(value: type[Any]) -> bool:
-    return dataclasses.is_dataclass(value) and bool(value.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # it has
+    return dataclasses.is_dataclass(value) and bool(value.__dataclass_params__.frozen)  # type: ignore[attr-defined]  # every dataclass has it
 
 
-def _shown(value: Any) -> str:
-    """A value in a few words: its repr might fail or be very long."""
+def _described(value: Any) -> str:
+    """A short description of a value, whose repr might fail or be very long."""
     return repr(value)[:60] if isinstance(value, str | int | float | type | None) else f"a {type(value).__name__}"

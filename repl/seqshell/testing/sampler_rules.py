@@ -17,7 +17,7 @@ from seqshell.core.plugin_api import SAMPLER_STAGES, Setting, build, settings_of
 from seqshell.core.sampling import Draw, Logits, SampleContext, Sampler
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import CharTokenizer
-from seqshell.host.validation import stage_trouble
+from seqshell.host.validation import stage_error
 from seqshell.testing.check import Finding, attempt
 from seqshell.testing.compare import difference
 
@@ -28,7 +28,7 @@ REPEATS = 5
 def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
     """Yield each rule with a function that tries it and returns the failure, if any."""
     yield "it is a frozen dataclass with a name", partial(_declared, offered)
-    yield f"its stage is one of {', '.join(SAMPLER_STAGES)}", partial(stage_trouble, offered)
+    yield f"its stage is one of {', '.join(SAMPLER_STAGES)}", partial(stage_error, offered)
     for values in _variants(offered):
         settings = " ".join(f"{name}={value}" for name, value in values.items()) or "by default"
         tries = partial(_first, offered, values)
