@@ -9,7 +9,7 @@ import seqshell
 
 @seqshell.hookimpl
 def seqshell_samplers() -> Iterable[seqshell.Lazy]:
-    """The samplers, each imported when it is first used. Within a stage of the chain, this order is the usual order."""
+    """The samplers, each imported when it is first used, in their usual order within a stage of the chain."""
     for name, target in (
         ("repeat_penalty", "penalties:RepeatPenalty"),
         ("presence_penalty", "penalties:PresencePenalty"),

@@ -1,4 +1,4 @@
-"""Bias: make single tokens likelier, less likely or impossible by hand."""
+"""Bias: make chosen tokens more likely, less likely or impossible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqshell import SampleContext, Tokenizer, UsageError, VocabularyError, setting
 
-# TEXT:AMOUNT and one space, again and again: TEXT may hold spaces and colons of its own.
+# One TOKEN:AMOUNT and the space after it. TOKEN may contain spaces and colons.
 _ENTRY = re.compile(r"(?P<token>.+?):(?P<amount>[+-]?(?:inf|\d+\.?\d*|\.\d+))(?: |$)", re.DOTALL)
 
 
@@ -24,18 +24,18 @@ class Bias:
     `e:+2 z:-inf` multiplies the odds of "e" by e^2 = 7.4 and excludes "z".
 
     tokens: entries TOKEN:AMOUNT with one space between them. TOKEN is the text of one token, or #ID; AMOUNT is -100 to
-    100, or -inf. In a chain a value with spaces stands in quotes: `/sampler +bias="e:+2 z:-inf"`; a space is a token
-    like any other (`bias=" :-1"`). Amounts for one token add up.
+    100, or -inf. In a chain, put a value with spaces in quotes: `/sampler +bias="e:+2 z:-inf"`. A space is a token like
+    any other: `bias=" :-1"`. Amounts for the same token add up.
     """
 
     name: ClassVar[str] = "bias"
     stage: ClassVar[str] = "penalty"
     tokens: str = setting(
-        "", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes"
+        "", neutral="", help="TOKEN:AMOUNT ..., e.g. e:+2 z:-inf #12:-1; added to the logits, -inf excludes the token"
     )
 
     def __post_init__(self) -> None:
-        self._entries  # noqa: B018  # parsed now, so that errors are reported when the chain is set
+        self._entries  # noqa: B018  # parse now, to report errors when the chain is set
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
         """logits: [V]. Returns [V], unchanged if no token would remain.
@@ -56,7 +56,7 @@ class Bias:
             entry = _ENTRY.match(self.tokens, start)
             if not entry:
                 raise UsageError(
-                    f"cannot read {self.tokens[start:]!r}: an entry is TOKEN:AMOUNT, as in e:+2 or #12:-inf"
+                    f"invalid entry {self.tokens[start:]!r}; expected TOKEN:AMOUNT, as in e:+2 or #12:-inf"
                 )
             amount = float(entry["amount"])
             if not (-100 <= amount <= 100 or amount == -math.inf):
@@ -69,17 +69,17 @@ class Bias:
 
 
 def _id(token: str, size: int, tokenizer: Tokenizer | None) -> int:
-    """The id of `#12`, or of the text of one token."""
+    """The id of a token, written as its text or as #ID."""
     if re.fullmatch(r"#\d+", token):
         if int(token[1:]) >= size:
-            raise UsageError(f"bias: the ids of this model are 0 to {size - 1}, not {token[1:]}")
+            raise UsageError(f"bias: no token has the id {token[1:]}; this model's ids are 0 to {size - 1}")
         return int(token[1:])
     if tokenizer is None:
-        raise UsageError(f"bias: without a tokenizer {token!r} has no id; write #ID")
+        raise UsageError(f"bias: {token!r} cannot be looked up without a tokenizer; write #ID")
     try:
         ids = tokenizer.encode(token)
     except VocabularyError:
-        raise UsageError(f"bias: the model does not know {token!r}") from None
+        raise UsageError(f"bias: the model's vocabulary has no {token!r}") from None
     if len(ids) != 1:
-        raise UsageError(f"bias: {token!r} is {len(ids)} tokens of this model; write one token, or #ID")
+        raise UsageError(f"bias: {token!r} is {len(ids)} tokens in this model; write a single token, or #ID")
     return ids[0]

@@ -25,10 +25,8 @@ class Mirostat:
     name: ClassVar[str] = "mirostat"
     stage: ClassVar[str] = "last"
     about_chance: ClassVar[bool] = True
-    tau: float = setting(
-        3.0, low=0, high=100, neutral=0.0, help="the surprisal of a token to aim at, in bits; 0 turns it off"
-    )
-    eta: float = setting(0.1, low=0, high=10, help="how fast to follow it")
+    tau: float = setting(3.0, low=0, high=100, neutral=0.0, help="target surprisal of a token, in bits; 0 turns it off")
+    eta: float = setting(0.1, low=0, high=10, help="how fast the truncation adapts to the target")
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
         """logits: [V]. Returns [V] with tokens above mu at -inf; the most likely token always remains."""

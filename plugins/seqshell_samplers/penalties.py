@@ -16,10 +16,10 @@ Logits = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RepeatPenalty:
-    """Divide the positive logits of tokens that occurred by `penalty`, multiply the negative ones.
+    """For tokens that occurred: divide a positive logit by `penalty`, and multiply a negative one by it.
 
-    Keskar et al. 2019 (CTRL), https://arxiv.org/abs/1909.05858, section 4.1, where every logit is divided: that would
-    favour a token whose logit is negative.
+    Keskar et al. 2019 (CTRL), https://arxiv.org/abs/1909.05858, section 4.1. The paper divides every logit, which would
+    favour tokens with a negative logit.
     """
 
     name: ClassVar[str] = "repeat_penalty"
@@ -27,13 +27,13 @@ class RepeatPenalty:
     penalty: float = setting(
         1.1, low=0.1, high=10, neutral=1.0, help="above 1 discourages repeated tokens, below 1 encourages them"
     )
-    window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
+    window: int = setting(64, low=1, high=1_000_000, help="number of most recent tokens to look at")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V]."""
         if self.penalty == 1:
             return logits
-        seen = _different(context.tokens[-self.window :])
+        seen = _unique(context.tokens[-self.window :])
         old = logits[seen]
         new = logits.copy()
         new[seen] = np.where(old > 0, old / self.penalty, old * self.penalty)
@@ -42,7 +42,7 @@ class RepeatPenalty:
 
 @dataclass(frozen=True)
 class PresencePenalty:
-    """Subtract `penalty` from the logit of every token that occurred at all.
+    """Subtract `penalty` once from the logit of every token that occurred.
 
     OpenAI's formula: logit_i - count_i frequency_penalty - [count_i > 0] presence_penalty.
     """
@@ -50,29 +50,29 @@ class PresencePenalty:
     name: ClassVar[str] = "presence_penalty"
     stage: ClassVar[str] = "penalty"
     penalty: float = setting(
-        0.5, low=-10, high=10, neutral=0.0, help="taken from the logit of each token that occurred"
+        0.5, low=-10, high=10, neutral=0.0, help="subtracted from the logit of each token that occurred"
     )
-    window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
+    window: int = setting(64, low=1, high=1_000_000, help="number of most recent tokens to look at")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V]."""
         if self.penalty == 0:
             return logits
         new = logits.copy()
-        new[_different(context.tokens[-self.window :])] -= self.penalty
+        new[_unique(context.tokens[-self.window :])] -= self.penalty
         return new
 
 
 @dataclass(frozen=True)
 class FrequencyPenalty:
-    """Subtract `penalty` from the logit of a token for each occurrence; see PresencePenalty for the formula."""
+    """Subtract `penalty` from a token's logit once per occurrence; see PresencePenalty for the formula."""
 
     name: ClassVar[str] = "frequency_penalty"
     stage: ClassVar[str] = "penalty"
     penalty: float = setting(
-        0.2, low=-10, high=10, neutral=0.0, help="taken from a token's logit once for each time it occurred"
+        0.2, low=-10, high=10, neutral=0.0, help="subtracted from a token's logit once per occurrence"
     )
-    window: int = setting(64, low=1, high=1_000_000, help="how many of the last tokens count")
+    window: int = setting(64, low=1, high=1_000_000, help="number of most recent tokens to look at")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V]."""
@@ -91,14 +91,14 @@ class NoRepeatNgram:
 
     name: ClassVar[str] = "no_repeat_ngram"
     stage: ClassVar[str] = "penalty"
-    n: int = setting(3, low=0, high=1_000, neutral=0, help="no sequence of n tokens comes twice; 0 allows all")
-    window: int = setting(100_000, low=1, high=1_000_000, help="how many of the last tokens count")
+    n: int = setting(3, low=0, high=1_000, neutral=0, help="never repeat a sequence of n tokens; 0 turns it off")
+    window: int = setting(100_000, low=1, high=1_000_000, help="number of most recent tokens to look at")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        """logits: [V]. Returns [V] with repeating tokens at -inf, unchanged if no token would remain."""
+        """logits: [V]. Returns [V] with tokens that would repeat one at -inf, unchanged if no token would remain."""
         if self.n == 0:
             return logits
-        banned = _different(list(self._followers(context.tokens[-self.window :])))
+        banned = _unique(list(self._followers(context.tokens[-self.window :])))
         if not banned.size:
             return logits
         new = logits.copy()
@@ -106,21 +106,21 @@ class NoRepeatNgram:
         return new if new[new.argmax()] > -np.inf else logits
 
     def _followers(self, recent: Sequence[int]) -> Iterator[int]:
-        """What came after the last n - 1 tokens, each time that they stood there before."""
+        """The tokens that followed each earlier occurrence of the last n - 1 tokens."""
         if self.n == 1:
             yield from recent
             return
-        beginning = recent[len(recent) - self.n + 1 :]
-        place = self.n - 2  # of the last token of a first such beginning
-        while len(beginning) == self.n - 1:
+        prefix = recent[len(recent) - self.n + 1 :]
+        end = self.n - 2  # the index of the last token of an occurrence; the smallest possible one
+        while len(prefix) == self.n - 1:
             try:
-                place = recent.index(beginning[-1], place, len(recent) - 1)
+                end = recent.index(prefix[-1], end, len(recent) - 1)
             except ValueError:
                 return
-            if recent[place - self.n + 2 : place + 1] == beginning:
-                yield recent[place + 1]
-            place += 1
+            if recent[end - self.n + 2 : end + 1] == prefix:
+                yield recent[end + 1]
+            end += 1
 
 
-def _different(tokens: Sequence[int]) -> NDArray[np.int64]:
+def _unique(tokens: Sequence[int]) -> NDArray[np.int64]:
     return np.array(list(set(tokens)), np.int64)

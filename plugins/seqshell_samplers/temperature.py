@@ -21,10 +21,10 @@ class Temperature:
     name: ClassVar[str] = "temperature"
     stage: ClassVar[str] = "temperature"
     about_chance: ClassVar[bool] = True
-    t: float = setting(0.8, low=0, high=100, neutral=1.0, help="divide the logits by it; 0 takes the likeliest token")
+    t: float = setting(0.8, low=0, high=100, neutral=1.0, help="divide the logits by it; 0 takes the most likely token")
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
-        """logits: [V]. Returns [V]; of equally likely tokens the first one survives t = 0."""
+        """logits: [V]. Returns [V]; at t = 0 only the most likely token remains, of equally likely ones the first."""
         if self.t == 1:
             return logits
         if self.t >= 1e-6:

@@ -1,4 +1,4 @@
-"""Truncation: only the tokens that a rule calls likely enough stay; the others get -inf."""
+"""Truncation: each sampler keeps the tokens that its rule selects and sets the logits of the others to -inf."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TopK:
     name: ClassVar[str] = "top_k"
     stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
-    k: int = setting(40, low=0, neutral=0, help="keep the k likeliest; 0 keeps all")
+    k: int = setting(40, low=0, neutral=0, help="keep the k most likely tokens; 0 keeps all")
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with all but the k largest at -inf; ties at the border are kept."""
@@ -45,7 +45,7 @@ class TopP:
         low=0,
         high=1,
         neutral=1.0,
-        help="keep the likeliest that hold this probability together; 0 keeps the best",
+        help="keep the most likely tokens that together reach this probability; 0 keeps only the best",
     )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
@@ -70,11 +70,11 @@ class MinP:
     stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     p: float = setting(
-        0.05, low=0, high=1, neutral=0.0, help="keep what is at least this fraction as likely as the best; 0 keeps all"
+        0.05, low=0, high=1, neutral=0.0, help="keep tokens at least this fraction as likely as the best; 0 keeps all"
     )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        """logits: [V]. Returns [V] with what is less likely at -inf."""
+        """logits: [V]. Returns [V] with less likely tokens at -inf."""
         if self.p == 0:
             return logits
         return np.where(logits < logits[logits.argmax()] + math.log(self.p), -np.inf, logits)
@@ -82,16 +82,16 @@ class MinP:
 
 @dataclass(frozen=True)
 class TypicalP:
-    """Locally typical sampling: keep the tokens with surprisals nearest to the entropy, up to a sum of `p`.
+    """Locally typical sampling: keep the tokens with surprisals nearest to the entropy that together reach `p`.
 
-    Meister et al. 2022, https://arxiv.org/abs/2202.00666, equation 10: ordered by |H + log p_i|, with the entropy H.
+    Meister et al. 2022, https://arxiv.org/abs/2202.00666, equation 10: ordered by |H + log p_i|; H is the entropy.
     """
 
     name: ClassVar[str] = "typical_p"
     stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     p: float = setting(
-        0.95, low=0, high=1, neutral=1.0, help="keep the most typical that hold this probability together"
+        0.95, low=0, high=1, neutral=1.0, help="keep the most typical tokens that together reach this probability"
     )
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:

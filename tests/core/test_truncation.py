@@ -34,4 +34,4 @@ def test_a_config_says_how_and_one_that_does_not_keeps_everything():
     assert Cut.of({"max_length": 2, "cut": "tail", "hidden_size": 8})(IDS) == [15, 16]
     assert Cut.of({"max_length": 2})(IDS) == [10, 11]
     assert Cut.of({"hidden_size": 8})(IDS) == IDS
-    assert Cut.of({"max_length": "2", "cut": 3})(IDS) == IDS  # fields of a stranger's, which mean something else
+    assert Cut.of({"max_length": "2", "cut": 3})(IDS) == IDS  # a third-party config, whose fields mean something else

@@ -192,7 +192,7 @@ def test_no_sources_have_no_answers():
 
 @given(some.integers(0, 99), some.sampled_from([1, 7, 60, 3000, 5000]), some.integers(1, 9), some.booleans())
 @settings(max_examples=40, deadline=None)
-def test_the_likeliest_come_in_the_order_of_their_logits_then_of_their_ids(seed, size, k, has_gaps):
+def test_the_most_likely_tokens_are_ordered_by_logit_then_by_id(seed, size, k, has_gaps):
     draws, k = np.random.default_rng(seed), min(k, size)
     logits = np.floor(draws.normal(0, draws.choice([1, 300]), (5, size))).astype(
         np.float32

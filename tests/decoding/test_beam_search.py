@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 
 
 class TinyTranslator:
-    """Dot attention over the embedded source (Luong 2015), one Elman layer. EOS becomes likelier with each step."""
+    """Dot attention over the embedded source (Luong 2015), one Elman layer. EOS becomes more likely with each step."""
 
     def __init__(self, vocab_size: int = 12, hidden_size: int = 6, seed: int = 0, haste: float = 0.5) -> None:
         random = np.random.default_rng(seed)

@@ -74,7 +74,7 @@ def test_the_rows_of_a_batch_do_not_mix(prompts, seed):
     assert together == [ids(Sample(), started(prompt, num_samplers=2), request)[0] for prompt in prompts]
 
 
-def test_greedy_takes_the_likeliest_and_equals_temperature_0():
+def test_greedy_takes_the_most_likely_token_like_temperature_0():
     start = started([1, 2], num_samplers=1)
     found = ids(Greedy(), start, Request(STOP, (Temperature(5.0),)))
     assert found == ids(Sample(), start, Request(STOP, (Temperature(0),)))

@@ -115,12 +115,14 @@ class WholeSumDecoder:
     ],
 )
 def test_each_fault_of_a_classifier_fails_the_rule_it_breaks(model, fault, line):
-    stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=model, causal=model is Sum)
-    lines = failed(check_architecture(stranger, {"fault": fault}))
+    architecture = Architecture("sum", Task.CLASSIFY, config=Config, model=model, causal=model is Sum)
+    lines = failed(check_architecture(architecture, {"fault": fault}))
     assert any(seen.startswith(line) for seen in lines) if fault else lines == []
 
 
 def test_a_decoder_that_reads_padding_is_found():
-    stranger = Architecture("sum", Task.CLASSIFY, config=Config, model=WholeSum, decoder=WholeSumDecoder, causal=False)
-    (line,) = failed(check_architecture(stranger))
+    architecture = Architecture(
+        "sum", Task.CLASSIFY, config=Config, model=WholeSum, decoder=WholeSumDecoder, causal=False
+    )
+    (line,) = failed(check_architecture(architecture))
     assert line.startswith("decoder: padding changes nothing: with more padding: outputs: ")

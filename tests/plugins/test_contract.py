@@ -279,8 +279,8 @@ class MeanSeq2Seq(nn.Module):
     ],
 )
 def test_each_fault_of_a_translation_model_fails_the_rule_it_breaks(fault, line):
-    stranger = Architecture("mean", Task.TRANSLATE, config=PairConfig, model=MeanSeq2Seq)
-    lines = failed(check_architecture(stranger, {"fault": fault}))
+    architecture = Architecture("mean", Task.TRANSLATE, config=PairConfig, model=MeanSeq2Seq)
+    lines = failed(check_architecture(architecture, {"fault": fault}))
     assert any(seen.startswith(line) for seen in lines) if fault else lines == []
 
 

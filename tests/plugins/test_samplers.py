@@ -253,11 +253,11 @@ def test_bias_takes_spaces_colons_and_newlines_as_tokens():
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ("e", "cannot read 'e': an entry is TOKEN:AMOUNT"),
-        ("a:1 b", "cannot read 'b'"),
+        ("e", "invalid entry 'e'; expected TOKEN:AMOUNT"),
+        ("a:1 b", "invalid entry 'b'"),
         ("a:101", "the amount of 'a' must be -100 to 100, or -inf, not 101"),
         ("a:+inf", "must be -100 to 100, or -inf"),
-        ("a:nan", "cannot read 'a:nan'"),
+        ("a:nan", "invalid entry 'a:nan'"),
     ],
 )
 def test_an_invalid_bias_is_refused_at_once(tokens, message):
@@ -268,9 +268,9 @@ def test_an_invalid_bias_is_refused_at_once(tokens, message):
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ("z:1", "bias: the model does not know 'z'"),
-        ("ab:1", "bias: 'ab' is 2 tokens of this model"),
-        ("#8:1", "bias: the ids of this model are 0 to 7, not 8"),
+        ("z:1", "bias: the model's vocabulary has no 'z'"),
+        ("ab:1", "bias: 'ab' is 2 tokens in this model"),
+        ("#8:1", "bias: no token has the id 8; this model's ids are 0 to 7"),
     ],
 )
 def test_bias_names_a_token_missing_from_the_vocabulary(tokens, message):
