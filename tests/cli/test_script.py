@@ -102,7 +102,7 @@ def test_a_failing_line_is_named_on_stderr(tmp_path):
     assert seqshell("", "/lod") == (1, "", f"seqshell: -:1: /lod: {message}")
     code, out, err = seqshell("-c xyz")
     assert (code, out) == (1, "")
-    assert err.startswith("seqshell: -c:1: tiny does not know 'x', 'y', 'z'")
+    assert err.startswith("seqshell: -c:1: tiny's vocabulary has no 'x', 'y', 'z'")
 
 
 def test_a_failing_line_of_an_inner_script_is_named(tmp_path):
@@ -174,7 +174,7 @@ def test_messages_give_one_output_line_for_each_input_line():
     code, out, err = seqshell("--messages --set max_tokens=1 --set stop='[\"\\n\"]'", "a\n\n/undo\n")
     assert code == 1  # /undo has characters that the model does not know: it is a message like any other
     assert (len(out.split("\n")), out.split("\n")[1:]) == (4, ["", "", ""])
-    assert err.startswith("seqshell: -:3: tiny does not know 'u', 'n', 'o'")
+    assert err.startswith("seqshell: -:3: tiny's vocabulary has no 'u', 'n', 'o'")
     code, found = objects("--messages --on-error=continue", '#!a\n"""\n\na\n//a')
     assert [item.get("line") for item in found[1:-1]] == [1, 2, 3, 4, 5]
     assert [item["type"] for item in found[1:-1]] == ["error", "error", "result", "result", "result"]

@@ -1,4 +1,4 @@
-"""Word and BPE tokenizers: what is a token, what is unknown, and that no text is lost."""
+"""Word and BPE tokenizers: which parts of a text are tokens, which are unknown, and that no text is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bpe():
     return BPETokenizer.train([TEXT], specials=True, vocab_size=60)
 
 
-def test_words_carry_their_space_and_marks_stand_alone():
+def test_a_word_includes_the_space_before_it_and_a_mark_is_a_word():
     tokenizer = WordTokenizer.train([TEXT], specials=True)
 
     assert tokens(tokenizer, "The man's hat (red).") == [" The", " man'", "s", " hat", " (", "red", ")", "."]
@@ -34,7 +34,7 @@ def test_words_carry_their_space_and_marks_stand_alone():
     assert (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) == (0, 1, 2, 3)
 
 
-def test_words_are_ordered_by_how_often_they_stand_and_rare_ones_are_unknown():
+def test_words_are_ordered_by_frequency_and_rare_ones_are_unknown():
     tokenizer = WordTokenizer.train(["b a a c a b"], specials=True, min_freq=2)
 
     assert tokenizer.tokens[4:] == (" a", " b")
@@ -43,19 +43,19 @@ def test_words_are_ordered_by_how_often_they_stand_and_rare_ones_are_unknown():
     assert joined(tokenizer, "a c b") == " a <unk> b"
 
 
-def test_a_vocabulary_size_counts_the_specials():
+def test_the_vocabulary_size_includes_the_specials():
     assert WordTokenizer.train(["b a a c a b"], specials=True, vocab_size=5).tokens[4:] == (" a",)
     assert BPETokenizer.train([TEXT], specials=True, vocab_size=50).size == 50
 
 
-def test_without_specials_there_is_unk_alone():
+def test_without_specials_unk_is_the_only_special():
     tokenizer = WordTokenizer.train(["b a a"])
 
     assert (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) == (None, None, None, 0)
     assert tokenizer.encode("a x") == [1, 0]
 
 
-def test_small_letters_can_be_asked_for():
+def test_lowercase_converts_words_to_lower_case():
     assert WordTokenizer.train(["The the THE"], lowercase=True).tokens == ("<unk>", " the")
 
 
@@ -67,17 +67,17 @@ def test_small_letters_can_be_asked_for():
             for kind in (WordTokenizer, BPETokenizer)
             for text in ("The cat sat.", 'A man\'s "hat" (red), there', "cats  sat")
         ),
-        (WordTokenizer, "The\ncat"),  # parts of words are learnt and read line by line
+        (WordTokenizer, "The\ncat"),  # BPE is trained and applied line by line
     ],
 )
-def test_joined_pieces_are_the_text_behind_a_space(kind, text):
+def test_joined_pieces_are_the_text_after_a_space(kind, text):
     tokenizer = kind.train([TEXT, text], specials=True)
 
     assert joined(tokenizer, text) == " " + text
 
 
 @pytest.mark.parametrize("kind", [WordTokenizer, BPETokenizer])
-def test_a_tokenizer_survives_json(kind):
+def test_a_tokenizer_is_unchanged_by_json(kind):
     tokenizer = kind.train([TEXT], specials=True)
     again = kind.from_json(json.loads(json.dumps(tokenizer.to_json())))
 
@@ -85,14 +85,14 @@ def test_a_tokenizer_survives_json(kind):
     assert again.tokens == tokenizer.tokens
 
 
-def test_an_accent_is_the_same_however_it_is_typed():
+def test_composed_and_decomposed_accents_are_the_same_token():
     for kind in (WordTokenizer, BPETokenizer):
         tokenizer = kind.train(["caf\u00e9 caf\u00e9"], specials=True)
         assert tokenizer.encode("cafe\u0301") == tokenizer.encode("caf\u00e9")
 
 
-def test_a_text_of_which_nothing_is_known_is_refused_and_one_unknown_character_is_not(bpe):
-    with pytest.raises(VocabularyError, match="the model knows nothing of '我爱你'") as caught:
+def test_a_text_is_rejected_if_all_its_letters_are_unknown_but_not_if_one_is(bpe):
+    with pytest.raises(VocabularyError, match="the model's vocabulary has no part of '我爱你'") as caught:
         bpe.encode("我爱你")
     assert caught.value.positions == (0, 1, 2)
     assert "\ufffd" in joined(bpe, "The 爱 cat")
@@ -105,14 +105,14 @@ def test_frequent_words_become_one_token(bpe):
     assert tokens(bpe, "the hat.")[-1] == "."
 
 
-def test_a_word_on_its_own_has_the_parts_that_it_has_in_a_text(bpe):
+def test_a_single_word_is_encoded_as_in_a_text(bpe):
     text = 'The cats\' hat, "A 爱爱 man"'
     parts = [token for word in bpe.split(text) for token in bpe.encode_word(word, 0.0, random.Random(0))]
 
     assert parts == bpe.encode(text)
 
 
-def test_dropped_merges_change_the_parts_but_not_the_text(bpe):
+def test_bpe_dropout_changes_the_tokens_but_not_the_text(bpe):
     draws = random.Random(0)
     word = bpe.split("there")[0]
     found = {tuple(bpe.encode_word(word, 0.3, draws)) for _ in range(50)}
@@ -134,13 +134,13 @@ def test_dropped_merges_change_the_parts_but_not_the_text(bpe):
         (BPETokenizer, {"tokens": ["<unk>", "a", "b"], "merges": [["a", "b"]]}),
     ],
 )
-def test_a_file_with_nonsense_is_refused(kind, data):
+def test_invalid_data_is_rejected(kind, data):
     with pytest.raises(CheckpointError):
         kind.from_json(data)
 
 
 @pytest.mark.parametrize("settings", [{"vocab_size": 2}, {"min_freq": 0}])
-def test_sizes_that_make_no_sense_are_refused(settings):
+def test_invalid_sizes_are_rejected(settings):
     for kind in (WordTokenizer, BPETokenizer):
         with pytest.raises(ValueError, match="at least"):
             kind.train([TEXT], specials=True, **settings)

@@ -1,4 +1,4 @@
-"""Characters and bytes as tokens, alone and with the specials that a translation needs."""
+"""Tokenizers for characters and bytes, without specials and with those that a translation needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_characters_without_specials_are_numbered_from_zero():
     assert tokenizer.to_json() == {"vocabulary": "abcd"}
 
 
-def test_specials_stand_before_the_characters():
+def test_specials_have_the_first_ids():
     tokenizer = CharTokenizer.train(["cab", "d"], specials=True)
 
     assert (tokenizer.size, tokenizer.encode("bad")) == (8, [5, 4, 7])
@@ -33,7 +33,7 @@ def test_specials_stand_before_the_characters():
     assert text_of(tokenizer, [3]) == "\ufffd"
 
 
-def test_an_unknown_character_is_unk_where_there_is_one():
+def test_an_unknown_character_is_unk_if_the_vocabulary_has_it():
     tokenizer = CharTokenizer.train(["0123456789"], specials=True)
 
     assert tokenizer.encode("4?0") == [8, 3, 4]
@@ -41,24 +41,24 @@ def test_an_unknown_character_is_unk_where_there_is_one():
     assert (tokenizer.encode(""), tokenizer.encode("?!")) == ([], [3, 3])
 
 
-def test_a_text_of_which_no_letter_is_known_is_refused():
+def test_a_text_without_a_known_letter_is_rejected():
     tokenizer = CharTokenizer.train(["0123456789,"], specials=True)
     with pytest.raises(
-        VocabularyError, match=r"the model knows nothing of 'forty-two'; it reads 0123456789$"
+        VocabularyError, match=r"the model's vocabulary has no part of 'forty-two'; its characters: 0123456789$"
     ) as caught:
         tokenizer.encode("- forty-two!")
 
     assert caught.value.positions == (2, 3, 4, 5, 6, 8, 9, 10)
 
 
-def test_without_unk_every_unknown_character_is_refused():
-    with pytest.raises(VocabularyError, match=r"does not know '!' \(character 2 of your text\)"):
+def test_without_unk_an_unknown_character_is_an_error():
+    with pytest.raises(VocabularyError, match=r"the model's vocabulary has no '!' \(character 2 of your text\)"):
         CharTokenizer("a").encode("a!")
 
 
 @pytest.mark.parametrize("specials", [False, True])
 @pytest.mark.parametrize("kind", [CharTokenizer, ByteTokenizer])
-def test_a_tokenizer_comes_back_from_json_as_it_was(kind, specials):
+def test_a_tokenizer_is_unchanged_by_json(kind, specials):
     tokenizer = kind.train(["né", "né au"], specials=specials)
     again = kind.from_json(tokenizer.to_json())
 
@@ -70,7 +70,7 @@ def test_a_tokenizer_comes_back_from_json_as_it_was(kind, specials):
     assert specials_of(again) == specials_of(tokenizer)
 
 
-def test_bytes_move_up_for_specials():
+def test_specials_shift_the_ids_of_bytes():
     plain, shifted = ByteTokenizer.train([]), ByteTokenizer.train([], specials=True)
 
     assert (plain.size, plain.encode("é"), plain.to_json()) == (256, [0xC3, 0xA9], {})
@@ -82,6 +82,6 @@ def test_bytes_move_up_for_specials():
 @pytest.mark.parametrize(
     ("kind", "data"), [(CharTokenizer, {"vocabulary": "ab", "specials": 1}), (ByteTokenizer, {"specials": "yes"})]
 )
-def test_specials_are_there_or_not(kind, data):
-    with pytest.raises(CheckpointError, match="a tokenizer has specials or not"):
+def test_specials_must_be_true_or_false(kind, data):
+    with pytest.raises(CheckpointError, match="specials must be true or false"):
         kind.from_json(data)

@@ -80,7 +80,7 @@ class Letters:
             return [self.letters.index(letter) for letter in text if letter != " "]
         positions = tuple(at for at, letter in enumerate(text) if letter not in self.letters)
         if positions and FAULT != "bare":
-            raise seqshell.VocabularyError("the model does not know it", text=text, positions=positions)
+            raise seqshell.VocabularyError("the model's vocabulary has no such letter", text=text, positions=positions)
         return [self.letters.index(letter) for letter in text]
 
     def piece(self, token):
@@ -195,6 +195,6 @@ def test_valid_offers_pass(write_plugin, failed_rules):
 def test_an_example_that_the_small_model_cannot_run_is_a_warning(write_plugin, capsys):
     assert check_command(write_plugin(OTHERS, ("/echo be", "/echo \u732b")), (), as_json=False) == 0
     assert (
-        "  warning its example runs on a small model and ends\n          found: tiny does not know "
+        "  warning its example runs on a small model and ends\n          found: tiny's vocabulary has no "
         in capsys.readouterr().out
     )

@@ -247,7 +247,7 @@ def test_a_character_of_several_tokens_is_explained_at_its_last_token():
 
 def test_a_text_without_any_known_letter_is_refused_and_moves_nothing(session):
     session.classify("abc")
-    with pytest.raises(VocabularyError, match="tiny knows nothing of"):
+    with pytest.raises(VocabularyError, match="tiny's vocabulary has no part of"):
         session.classify("\u4e00\u4e01")
     assert session.text().text == "abc"
     assert session.classify("\u4e00\u4e01", unknown="skip").answer == ""

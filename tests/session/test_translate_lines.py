@@ -81,7 +81,7 @@ def test_an_invalid_line_is_reported_with_its_number_and_the_others_are_translat
 
     assert [type(each) for each in found] == [Translation, Failed, Failed, Translation]
     assert (found[1].item, found[2].item) == (2, 3)
-    assert "tiny knows nothing of 'привет'" in found[1].reason
+    assert "tiny's vocabulary has no part of 'привет'" in found[1].reason
     assert "the text has 5,000 tokens" in found[2].reason
 
 

@@ -370,7 +370,7 @@ def test_a_source_that_is_too_long_is_refused(session, monkeypatch, translated):
 
 
 def test_a_source_in_an_unknown_script_is_refused(session):
-    with pytest.raises(VocabularyError, match="tiny knows nothing of 'привет'"):
+    with pytest.raises(VocabularyError, match="tiny's vocabulary has no part of 'привет'"):
         session.translate("привет")
     assert session.behaviour.cursor.timeline.num_runs == 1
 

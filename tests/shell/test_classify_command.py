@@ -144,7 +144,7 @@ def test_classify_needs_a_classifier(shell):
 
 def test_unknown_characters_are_rejected_or_skipped(labeller):
     send(labeller, "abc")
-    with pytest.raises(VocabularyError, match="sentiment knows nothing of"):
+    with pytest.raises(VocabularyError, match="sentiment's vocabulary has no part of"):
         send(labeller, "\u4eca\u65e5")
     assert labeller.session.text().text == "abc"
     assert only(labeller, "/set unknown skip", SettingChanged)
@@ -197,7 +197,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
             assert dict(event.probs) == pytest.approx(
                 dict(only(shell, f"/classify {event.text}", Label).probs), abs=1e-6
             )
-    assert warning.text.startswith("line 5: sentiment knows nothing of '\u4eca\u65e5\u306f'")
+    assert warning.text.startswith("line 5: sentiment's vocabulary has no part of '\u4eca\u65e5\u306f'")
     assert events[-2] == Notice("6 lines labelled, 1 failed")
     assert events[-1] == Data({"lines": 7, "failed": 1}, op="classify")
 
@@ -353,7 +353,7 @@ def test_there_is_one_line_for_each_message(file, capsys):
     assert first.split("\t")[0] in ("cat", "dog", "bird")
     assert blank == unknown == ""
     assert slashed
-    assert err.startswith("seqshell: script.seq:4: tiny knows nothing of '\u4eca'")
+    assert err.startswith("seqshell: script.seq:4: tiny's vocabulary has no part of '\u4eca'")
 
 
 def test_a_conversation_in_text(file, capsys):

@@ -202,7 +202,7 @@ def test_a_file_gives_one_line_for_each_line(shell):
         only(shell, f"/translate {text}", Translation).answer for text in LINES if text.isascii() and text.strip()
     ]
     assert warnings[0].level == "warning"
-    assert warnings[0].text.startswith("line 5: english-french knows nothing of '\u4eca\u65e5\u306f'")
+    assert warnings[0].text.startswith("line 5: english-french's vocabulary has no part of '\u4eca\u65e5\u306f'")
     assert notice == Notice("5 lines translated, 1 failed")
     assert events[-1] == Data({"lines": 6, "failed": 1}, op="translate")
 

@@ -86,7 +86,7 @@ def test_json_has_one_result_for_each_line_and_one_for_the_file(shell, capsys):
     assert attention["op"] == "/attention"
     assert (error["type"], error["op"], error["code"]) == ("error", "/translate", "vocabulary")
     assert (code, end["failed"]) == (1, 1)
-    assert "seqshell: line 5: tiny knows nothing of" in err
+    assert "seqshell: line 5: tiny's vocabulary has no part of" in err
     assert "seqshell: 5 lines translated, 1 failed\n" in err
 
 

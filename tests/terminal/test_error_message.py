@@ -7,14 +7,14 @@ from seqshell.terminal.error_message import draw_error
 def test_unknown_characters_are_marked_with_carets(new_printer, visible):
     printer = new_printer()
     error = VocabularyError(
-        "shakespeare does not know '2', '+' (characters 9 to 11 of your text)",
+        "shakespeare's vocabulary has no '2', '+' (characters 9 to 11 of your text)",
         text="What is 2+2?",
         positions=(8, 9, 10),
         hint="/set unknown skip leaves such characters out",
     )
     draw_error(printer, error, put_back=True)
     assert visible(printer) == (
-        "shakespeare does not know '2', '+' (characters 9 to 11 of your text)\n"
+        "shakespeare's vocabulary has no '2', '+' (characters 9 to 11 of your text)\n"
         "  What is 2+2?\n"
         "          ^^^\n"
         "/set unknown skip leaves such characters out; your line is back in the prompt\n"

@@ -147,7 +147,7 @@ def test_the_first_minute_on_the_screen(window):
     screen.until("main at 36")
 
     screen.enter("What is 2+2?").until("your line is back")
-    error = screen.lines.index("shakespeare does not know '2', '+' (characters 9 to 11 of your text)")
+    error = screen.lines.index("shakespeare's vocabulary has no '2', '+' (characters 9 to 11 of your text)")
     assert screen.lines[error + 1 : error + 5] == [
         "  What is 2+2?",
         "          ^^^",

@@ -117,7 +117,7 @@ def test_a_name_of_both_is_the_model_unless_train_is_given(folder):
 def test_an_unreadable_text_is_refused_before_anything_is_trained(folder):
     tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
     (folder / "foreign.txt").write_text("the cat X")
-    with pytest.raises(VocabularyError, match="tiny: the model does not know 'X'"):
+    with pytest.raises(VocabularyError, match="tiny: the model's vocabulary has no 'X'"):
         compared("counted", "tiny", data="text.txt", test="foreign.txt")
     assert [path.name for path in (folder / "home" / "models").iterdir()] == ["tiny.safetensors"]
 
@@ -162,7 +162,7 @@ def test_the_share_of_unknown_tokens_is_reported():
         (["counted", "tiny"], {}, UsageError, "tiny and counted are trained on different texts; name one for all"),
         (["tiny"], {"data": "nowhere.txt"}, RecipeError, "nowhere.txt does not exist"),
         (["tiny"], {"data": "short.txt"}, UsageError, "nothing of short.txt|too short"),
-        (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model does not know 'X'"),
+        (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model's vocabulary has no 'X'"),
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),
     ],
 )

@@ -132,7 +132,7 @@ def test_invalid_models_and_data_are_reported(checkpoint_path: Path, registry: R
     with pytest.raises(RecipeError, match=r"none\.txt does not exist"):
         evaluate_model(checkpoint_path, str(tmp_path / "none.txt"), registry)
     (tmp_path / "data.txt").write_text("abcxy")
-    with pytest.raises(VocabularyError, match=r"data.txt: the model does not know 'x', 'y' \(characters 4 to 5"):
+    with pytest.raises(VocabularyError, match=r"data.txt: the model's vocabulary has no 'x', 'y' \(characters 4 to 5"):
         evaluate_model(checkpoint_path, str(tmp_path / "data.txt"), registry)
     (tmp_path / "data.txt").write_text("a")
     with pytest.raises(RecipeError, match="too short: 1 tokens"):

@@ -1,7 +1,7 @@
-"""Tokenizers whose tokens are words, or parts of words found by byte-pair encoding. Both know a token for what they do not know.
+"""Tokenizers whose tokens are words, or parts of words found by byte-pair encoding (BPE).
 
-A text is split so that nothing is lost: a word carries the space before it, and the first word of a text is given one. Their
-specials come first: PAD, BOS, EOS and UNK, or, without `specials`, UNK alone.
+Splitting loses no text: a word includes the space before it, and a space is added before the first word. The first ids
+are the specials: PAD, BOS, EOS and UNK, or, without `specials`, UNK alone.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.tokenizers import Json, nothing_known
+from seqshell.core.tokenizers import Json, no_known_letter
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
-SPACE = "\u2581"  # stands for a space inside the parts of words, as in SentencePiece (Kudo & Richardson 2018)
-LARGEST = 1_000_000  # tokens of a vocabulary
-WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l' and homme, don' and t; a mark is a word of its own
+SPACE = "\u2581"  # a space inside a part of a word, as in SentencePiece (Kudo & Richardson 2018)
+MAX_VOCAB_SIZE = 1_000_000
+WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l'homme is l' and homme; punctuation marks are words
 
 
 class _Vocabulary:
-    """Tokens by id: the specials first, then words or parts of them."""
+    """Tokens by id: first the specials, then words or parts of words."""
 
     name: ClassVar[str]
 
@@ -40,11 +40,11 @@ class _Vocabulary:
 
     @property
     def size(self) -> int:
-        """The number of ids, specials counted."""
+        """The number of ids, including specials."""
         return len(self.tokens)
 
     def _checked(self, ids: list[int], text: str) -> list[int]:
-        """The ids of a text; VocabularyError when none of its letters is among what they stand for."""
+        """Return ids. Raises VocabularyError if the text has letters or digits, but no known token in ids has any."""
         letters = tuple(index for index, character in enumerate(text) if character.isalnum())
         if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
             known = "".join(
@@ -57,7 +57,7 @@ class _Vocabulary:
                     }
                 )
             )
-            raise nothing_known(text, letters, known)
+            raise no_known_letter(text, letters, known)
         return ids
 
     @staticmethod
@@ -65,7 +65,7 @@ class _Vocabulary:
         tokens = data.get("tokens")
         if (
             not isinstance(tokens, list)
-            or not 1 <= len(tokens) <= LARGEST
+            or not 1 <= len(tokens) <= MAX_VOCAB_SIZE
             or not all(isinstance(token, str) and token for token in tokens)
         ):
             raise CheckpointError(f"the {name} tokenizer needs a list of tokens")
@@ -77,9 +77,10 @@ class _Vocabulary:
 
 
 class WordTokenizer(_Vocabulary):
-    """One token for each word of the training text that is frequent enough; every other word is UNK.
+    """One token for each frequent word of the training text; every other word is UNK.
 
-    counts: how often each token stood in the training text, specials 0. lowercase: capitals are read as small letters.
+    counts: how often each token occurred in the training text; 0 for specials. lowercase: True to convert text to
+    lower case.
     """
 
     name: ClassVar[str] = "word"
@@ -90,12 +91,12 @@ class WordTokenizer(_Vocabulary):
         self.lowercase = lowercase
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, UNK for words that it does not know. VocabularyError when it knows none of them."""
+        """Return the ids of a text, UNK for unknown words. Raises VocabularyError if all words are unknown."""
         unknown = self.specials - 1
         return self._checked([self.ids.get(word, unknown) for word in _words(text, lowercase=self.lowercase)], text)
 
     def piece(self, token: int) -> bytes:
-        """A word with the space before it; empty for specials but UNK, which is shown as <unk>."""
+        """Return a word with the space before it; <unk> for UNK; empty for other specials."""
         if token < self.specials:
             return b" <unk>" if token == self.unk else b""
         return self.tokens[token].encode("utf-8", "surrogatepass")
@@ -121,10 +122,13 @@ class WordTokenizer(_Vocabulary):
         *,
         specials: bool = False,
         min_freq: int = 1,
-        vocab_size: int = LARGEST,
+        vocab_size: int = MAX_VOCAB_SIZE,
         lowercase: bool = False,
     ) -> WordTokenizer:
-        """The words that stand at least min_freq times, the most frequent first, no more than vocab_size with the specials."""
+        """Keep the most frequent words that occur at least min_freq times.
+
+        vocab_size: maximum number of tokens, including specials.
+        """
         if min_freq < 1 or vocab_size < len(SPECIALS) + 1:
             raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 1}")
         found: Counter[str] = Counter()
@@ -141,9 +145,11 @@ class WordTokenizer(_Vocabulary):
 
 
 class BPETokenizer(_Vocabulary):
-    """Parts of words, joined from characters by the most frequent pairs first (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
+    """Byte-pair encoding: characters are merged into parts of words, the most frequent pairs first
+    (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
 
-    merges: the pairs in the order in which they were learnt. Marks stand alone. A character that was not learnt is UNK.
+    merges: the pairs in the order in which they were learned. A punctuation mark is a token of its own. Unknown
+    characters are UNK.
     """
 
     name: ClassVar[str] = "bpe"
@@ -159,17 +165,20 @@ class BPETokenizer(_Vocabulary):
         )
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, UNK for characters that it does not know. VocabularyError when it knows no letter."""
+        """Return the ids of a text, UNK for unknown characters. Raises VocabularyError if all letters are unknown."""
         return self._checked(list(self._splitter.encode(text, add_special_tokens=False).ids), text)
 
     def split(self, text: str) -> list[str]:
-        """The words of a text, as `encode_word` takes them."""
+        """Split a text into words for `encode_word`."""
         normal = self._splitter.normalizer.normalize_str(text)
         return [word for word, _ in self._splitter.pre_tokenizer.pre_tokenize_str(normal)]
 
     def encode_word(self, word: str, dropout: float, draws: random.Random) -> list[int]:
-        """The ids of one word, each pair left apart with probability `dropout` at each step (BPE-dropout, Provilkov et al. 2020,
-        https://arxiv.org/abs/1910.13267, algorithm 1): with 0, the ids that encode gives."""
+        """Return the ids of one word; each merge is skipped with probability `dropout` at each step.
+
+        This is BPE-dropout (Provilkov et al. 2020, https://arxiv.org/abs/1910.13267, algorithm 1). With dropout 0 the
+        result is that of `encode`.
+        """
         parts = [character if character in self.ids else SPECIALS[-1] for character in word]
         while len(parts) > 1:
             pairs = [
@@ -188,7 +197,7 @@ class BPETokenizer(_Vocabulary):
         return [self.ids[part] for part in fused]
 
     def piece(self, token: int) -> bytes:
-        """A part of a word, with the space before it if it begins one; empty for specials but UNK, a replacement character."""
+        """Return a part of a word, after a space if it begins one. UNK: replacement character; other specials: empty."""
         if token < self.specials:
             return "\ufffd".encode() if token == self.unk else b""
         return self.tokens[token].replace(SPACE, " ").encode("utf-8", "surrogatepass")
@@ -206,7 +215,7 @@ class BPETokenizer(_Vocabulary):
         for merge in merges:
             left, space, right = merge.partition(" ")
             if not space or not {left, right, left + right} <= known:
-                raise CheckpointError(f"the bpe tokenizer has a merge {merge!r:.40} of tokens that it does not have")
+                raise CheckpointError(f"the bpe tokenizer has the merge {merge!r:.40} of unknown tokens")
             pairs.append((left, right))
         return cls(tokens, pairs)
 
@@ -220,11 +229,17 @@ class BPETokenizer(_Vocabulary):
         min_freq: int = 2,
         characters: int = 1000,
     ) -> BPETokenizer:
-        """vocab_size: tokens, specials counted. min_freq: of a pair that is joined. characters: the most frequent ones that are kept."""
+        """Learn the merges from training texts.
+
+        vocab_size: maximum number of tokens, including specials. min_freq: how often a pair must occur to be merged.
+        characters: how many different characters to keep, the most frequent ones.
+        """
         from tokenizers import Tokenizer, models, trainers
 
-        if not len(SPECIALS) < vocab_size <= LARGEST or min_freq < 1 or characters < 1:
-            raise ValueError(f"vocab_size must be {len(SPECIALS) + 1} to {LARGEST}, min_freq and characters at least 1")
+        if not len(SPECIALS) < vocab_size <= MAX_VOCAB_SIZE or min_freq < 1 or characters < 1:
+            raise ValueError(
+                f"vocab_size must be {len(SPECIALS) + 1} to {MAX_VOCAB_SIZE}, min_freq and characters at least 1"
+            )
         first = list(SPECIALS if specials else SPECIALS[-1:])
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
@@ -233,9 +248,9 @@ class BPETokenizer(_Vocabulary):
             limit_alphabet=characters,
             show_progress=False,
         )
-        learner = _splitter(Tokenizer(models.BPE(unk_token=SPECIALS[-1])))
-        learner.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
-        model = json.loads(learner.to_str())["model"]
+        trained = _splitter(Tokenizer(models.BPE(unk_token=SPECIALS[-1])))
+        trained.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
+        model = json.loads(trained.to_str())["model"]
         tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
         return cls(
             tokens, [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]]
@@ -243,14 +258,14 @@ class BPETokenizer(_Vocabulary):
 
 
 def _words(text: str, *, lowercase: bool) -> list[str]:
-    """The words of a text in NFC, each with the space before it; the first one always with one."""
+    """Normalise a text to NFC and split it into words, each with the space before it; the first always has one."""
     text = unicodedata.normalize("NFC", text)
     text = text.lower() if lowercase else text
     return WORD.findall(text if text[:1].isspace() else f" {text}" if text else "")
 
 
 def _splitter(tokenizer: Any) -> Any:
-    """The same normal form and borders of words for learning and for encoding."""
+    """Configure a tokenizer to normalise text and split it into words; training and encoding must agree on both."""
     from tokenizers import normalizers, pre_tokenizers
 
     tokenizer.normalizer = normalizers.NFC()

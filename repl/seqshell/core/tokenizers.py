@@ -1,4 +1,4 @@
-"""Tokenizers: text to ids and back. A token's piece is bytes, so that one character may be spread over several tokens."""
+"""Tokenizers: text to ids and back. A token's piece is bytes, because a character may span several tokens."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, ClassVar, Protocol
 from seqshell.core.errors import CheckpointError, VocabularyError
 
 Json = Mapping[str, Any]
-PAD, BOS, EOS, UNK = SPECIALS = (
-    0,
-    1,
-    2,
-    3,
-)  # the specials of TRANSLATE and CLASSIFY vocabularies, in this order, counted in the sizes
+# The special ids of TRANSLATE and CLASSIFY vocabularies. A vocabulary's size includes them.
+PAD, BOS, EOS, UNK = SPECIALS = (0, 1, 2, 3)
 
 
 class Tokenizer(Protocol):
-    """Joined pieces are the text. The specials are ids, or None where the vocabulary has none."""
+    """Converts text to ids and back: the pieces of the ids, joined, are the text.
+
+    pad, bos, eos, unk: special ids, or None if the vocabulary does not have them.
+    """
 
     name: ClassVar[str]
     pad: int | None
@@ -27,31 +26,32 @@ class Tokenizer(Protocol):
 
     @property
     def size(self) -> int:
-        """The number of ids, specials counted."""
+        """The number of ids, including specials."""
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. VocabularyError, with positions, for characters that it does not know."""
+        """Return the ids of a text. Raises VocabularyError, with positions, for unknown characters."""
 
     def piece(self, token: int) -> bytes:
-        """The bytes that the token adds to the text; empty for specials."""
+        """Return the bytes that a token adds to the text; empty for specials."""
 
     def to_json(self) -> dict[str, Any]:
-        """Settings and vocabulary, without the name."""
+        """Return the settings and the vocabulary, without the tokenizer's name."""
 
     @classmethod
     def from_json(cls, data: Json) -> Tokenizer:
-        """The tokenizer that to_json wrote; CheckpointError when the data cannot be one."""
+        """Build the tokenizer that to_json wrote. Raises CheckpointError for invalid data."""
 
     @classmethod
-    def train(
-        cls, texts: Iterable[str], *args: Any, **settings: Any
-    ) -> Tokenizer:  # *args: mypy then allows any settings by name
-        """The tokenizer for a training text, with the settings of a recipe."""
+    def train(cls, texts: Iterable[str], *args: Any, **settings: Any) -> Tokenizer:
+        """Build a tokenizer from training texts, with the settings of a recipe."""
+        # *args is here because mypy then accepts implementations with any keyword settings.
 
 
 class CharTokenizer:
-    """One token for each character of the training text, in code point order. With `specials`, PAD, BOS, EOS and UNK stand before them, and a
-    character that it does not know is UNK; without, there are no specials."""
+    """One token for each character of the training text, in code point order.
+
+    specials: if true, the first ids are PAD, BOS, EOS and UNK, and unknown characters become UNK.
+    """
 
     name: ClassVar[str] = "char"
     pad: int | None = None
@@ -76,12 +76,16 @@ class CharTokenizer:
         return len(self._pieces)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. VocabularyError for characters that it does not know; where these are UNK, for a text of which it knows no letter."""
+        """Return the ids of a text.
+
+        Raises VocabularyError for unknown characters; with UNK, only if the text has letters or digits and all of them
+        are unknown.
+        """
         if self.unk is not None:
             ids = [self._ids.get(character, self.unk) for character in text]
             letters = tuple(index for index, character in enumerate(text) if character.isalnum())
             if letters and all(ids[index] == self.unk for index in letters):
-                raise nothing_known(text, letters, "".join(filter(str.isalnum, self.vocabulary)))
+                raise no_known_letter(text, letters, "".join(filter(str.isalnum, self.vocabulary)))
             return ids
         try:
             return [self._ids[character] for character in text]
@@ -89,20 +93,18 @@ class CharTokenizer:
             positions = tuple(index for index, character in enumerate(text) if character not in self._ids)
             unknown = list(dict.fromkeys(text[index] for index in positions))
             shown = ", ".join(repr(character) for character in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-            where = (
-                f"character {positions[0] + 1}"
-                if len(positions) == 1
-                else f"characters {positions[0] + 1} to {positions[-1] + 1}"
-            )
+            first, last = positions[0] + 1, positions[-1] + 1
+            where = f"character {first}" if first == last else f"characters {first} to {last}"
             raise VocabularyError(
-                f"the model does not know {shown} ({where} of your text); its vocabulary has {self.size} characters, see /info",
+                f"the model's vocabulary has no {shown} ({where} of your text); "
+                f"it has {self.size} characters, see /info",
                 text=text,
                 positions=positions,
                 hint="/set unknown skip leaves such characters out",
             ) from None
 
     def piece(self, token: int) -> bytes:
-        """A character; empty for specials but UNK, a replacement character."""
+        """Return a character. UNK: a replacement character; other specials: empty."""
         return self._pieces[token]
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class CharTokenizer:
     def from_json(cls, data: Json) -> CharTokenizer:
         vocabulary = data.get("vocabulary")
         if not isinstance(vocabulary, str) or not vocabulary or len(set(vocabulary)) != len(vocabulary):
-            raise CheckpointError("the character tokenizer needs a vocabulary of different characters")
+            raise CheckpointError("the character tokenizer needs a vocabulary of distinct characters")
         return cls(vocabulary, specials=_read_specials(data))
 
     @classmethod
@@ -121,7 +123,10 @@ class CharTokenizer:
 
 
 class ByteTokenizer:
-    """One token for each of the 256 bytes of UTF-8, after PAD, BOS, EOS and UNK where there are `specials`; nothing is unknown."""
+    """One token for each of the 256 byte values of UTF-8, so that nothing is unknown.
+
+    specials: if true, the first ids are PAD, BOS, EOS and UNK.
+    """
 
     name: ClassVar[str] = "byte"
     pad: int | None = None
@@ -158,14 +163,18 @@ class ByteTokenizer:
         return cls(specials=specials)
 
 
-def nothing_known(text: str, letters: tuple[int, ...], known: str) -> VocabularyError:
-    """The error of a text of which a tokenizer with UNK knows no letter. letters: where they are; known: some that it does know."""
+def no_known_letter(text: str, letters: tuple[int, ...], known: str) -> VocabularyError:
+    """Return the error of a tokenizer with UNK for a text in which it knows no letter.
+
+    letters: the positions of the text's letters and digits. known: letters that the vocabulary has.
+    """
+    part = text[letters[0] : letters[-1] + 1]
+    more = " ..." if len(known) > 12 else ""
     return VocabularyError(
-        f"the model knows nothing of {text[letters[0] : letters[-1] + 1]!r:.40}; it reads {known[:12]}"
-        + (" ..." if len(known) > 12 else ""),
+        f"the model's vocabulary has no part of {part!r:.40}; its characters: {known[:12]}{more}",
         text=text,
         positions=letters,
-        hint="/info tells what it was trained on",
+        hint="/info shows what it was trained on",
     )
 
 
@@ -178,12 +187,12 @@ def _pieces_of_specials(specials: bool) -> list[bytes]:
 
 
 def _specials_json(specials: bool) -> dict[str, Any]:
-    """Nothing without specials: the same as before there were any."""
+    """Return the JSON field for specials; no field without specials."""
     return {"specials": True} if specials else {}
 
 
 def _read_specials(data: Json) -> bool:
     specials = data.get("specials", False)
     if not isinstance(specials, bool):
-        raise CheckpointError(f"a tokenizer has specials or not: true or false, not {specials!r:.40}")
+        raise CheckpointError(f"a tokenizer's specials must be true or false, not {specials!r:.40}")
     return specials

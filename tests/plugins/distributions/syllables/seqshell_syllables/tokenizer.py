@@ -61,7 +61,7 @@ class Syllables:
         positions = tuple(index for index, character in enumerate(text) if character not in self._ids)
         shown = ", ".join(dict.fromkeys(repr(text[index]) for index in positions[:5]))
         raise VocabularyError(
-            f"the model does not know {shown}",
+            f"the model's vocabulary has no {shown}",
             text=text,
             positions=positions,
             hint="/set unknown skip leaves such characters out",
