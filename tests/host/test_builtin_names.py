@@ -1,4 +1,4 @@
-"""The host names no built-in plugin: what it knows of them comes through the hooks."""
+"""The host names no built-in plugin: it knows them only through the hooks."""
 
 import ast
 from pathlib import Path
@@ -12,14 +12,14 @@ from seqshell.host.builtin import load_registry
 
 ROOT = Path(seqshell.__file__).parent
 
-# Cells are the layers' own; the contract opens real checkpoints; the templates of `plugins new` need defaults that exist.
+# The layers contain the cells, the contract opens real checkpoints, and `plugins new` needs defaults that exist.
 EXCEPT = ("layers", "testing", "cli/plugins_new.py")
 
 
 def names():
     """The samplers, architectures and importers of the built-in plugins, and the plugins' own names.
 
-    Without the words that also name a kind of offer or a stage of the chain.
+    Without those that are also the name of a kind of offer or of a stage of the chain.
     """
     registry = load_registry(Policy(no_plugins=True))
     plugins = {info.name for info in registry.plugins} - {"seqshell"}
