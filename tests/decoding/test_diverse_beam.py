@@ -1,4 +1,4 @@
-"""Diverse beam search, held against a plain loop, numbers worked out by hand, and the beam that one group is."""
+"""Diverse beam search, against a plain loop, calculations by hand, and ordinary beam search with one group."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from seqshell.testing.tiny_language_model import TinyDecoder
 from seqshell_samplers.penalties import NoRepeatNgram
 
 
-class Fixed:
-    """A model whose next token has the same probabilities whatever came before."""
+class FixedDecoder:
+    """A decoder whose next token always has the same probabilities."""
 
     def __init__(self, *probs: float) -> None:
         self.logits = np.log(np.array([probs]))
@@ -34,7 +34,7 @@ class Fixed:
 
 
 def started(decoder: Any, num_rows: int = 1) -> Batch:
-    """Rows that have read the ids 0, 1, 2 ..., one each."""
+    """A batch whose rows have read one id each: 0, 1, 2, ..."""
     outputs, state = decoder.step(np.arange(num_rows), decoder.initial_state(num_rows))
     return Batch(state, outputs, ((),) * num_rows, ((),) * num_rows, (0,) * num_rows, (0,) * num_rows)
 
@@ -51,7 +51,10 @@ def ids(found) -> list[tuple[int, ...]]:
 def plain_loop(
     decoder: Any, first: int, num_tokens: int, groups: int, share: int, diversity: float
 ) -> list[tuple[float, tuple[int, ...]]]:
-    """Algorithm 1 of the paper as one writes it down, for answers that end at num_tokens; the best of all groups."""
+    """Algorithm 1 of the paper as a plain loop, for answers of num_tokens tokens.
+
+    Returns (log_prob, ids) of the answers of all groups, best first.
+    """
 
     def next_log_probs(sequence):
         outputs, _ = decoder.feed(np.array([[first, *sequence]]), decoder.initial_state())
@@ -73,7 +76,7 @@ def plain_loop(
 
 @given(some.integers(0, 99), some.sampled_from([(2, 1), (2, 2), (3, 2), (4, 1)]), some.floats(0, 3))
 @settings(max_examples=25, deadline=None)
-def test_groups_choose_as_the_plain_loop_does(seed, sizes, diversity):
+def test_groups_choose_the_same_tokens_as_a_plain_loop(seed, sizes, diversity):
     decoder, (groups, share) = TinyDecoder(9, seed=seed), sizes
     strategy = DiverseBeam(groups * share, "none", groups=groups, diversity=diversity)
     found = best(strategy, decoder, Request(Stop(4), num_best=groups * share), 2)
@@ -84,29 +87,36 @@ def test_groups_choose_as_the_plain_loop_does(seed, sizes, diversity):
         np.testing.assert_allclose([each.score for each in found[row]], [total for total, _ in expected], rtol=1e-5)
 
 
-def test_a_token_loses_its_price_where_another_group_took_it():
-    """0.5 for a, 0.3 for b: a falls behind b when it costs more than log(5/3) = 0.51 nats. The score is the beam's own."""
-    model = Fixed(0.5, 0.3, 0.2)
-    (cheap,) = best(DiverseBeam(2, "none", groups=2, diversity=0.5), model, Request(Stop(2), num_best=2))
-    (dear,) = best(DiverseBeam(2, "none", groups=2, diversity=0.52), model, Request(Stop(2), num_best=2))
+def test_a_token_is_penalised_if_another_group_chose_it():
+    """a has 0.5 and b 0.3: a becomes worse than b if its penalty exceeds log(5/3) = 0.51 nats.
 
-    assert ids(cheap) == [(0, 0)]  # both groups found it, and it is told once
-    assert ids(dear) == [(0, 0), (1, 1)]
-    assert [each.score for each in dear] == pytest.approx([np.log(0.25), np.log(0.09)])
-    assert [each.log_prob for each in dear] == pytest.approx([np.log(0.25), np.log(0.09)])
+    The score does not include the penalty.
+    """
+    model = FixedDecoder(0.5, 0.3, 0.2)
+    (weak,) = best(DiverseBeam(2, "none", groups=2, diversity=0.5), model, Request(Stop(2), num_best=2))
+    (strong,) = best(DiverseBeam(2, "none", groups=2, diversity=0.52), model, Request(Stop(2), num_best=2))
+
+    assert ids(weak) == [(0, 0)]  # both groups found it; it is returned once
+    assert ids(strong) == [(0, 0), (1, 1)]
+    assert [each.score for each in strong] == pytest.approx([np.log(0.25), np.log(0.09)])
+    assert [each.log_prob for each in strong] == pytest.approx([np.log(0.25), np.log(0.09)])
 
 
-def test_the_price_is_paid_for_every_hypothesis_that_took_the_token():
-    """a has 0.6, for the second group 0.6 / e**0.4 = 0.40, for the third 0.6 / e**0.8 = 0.27; b has 0.3."""
-    (found,) = best(DiverseBeam(3, "none", groups=3, diversity=0.4), Fixed(0.6, 0.3, 0.1), Request(Stop(1), num_best=3))
+def test_the_penalty_is_added_for_each_hypothesis_that_chose_the_token():
+    """a has 0.6; for the second group 0.6 / e**0.4 = 0.40, and for the third 0.6 / e**0.8 = 0.27. b has 0.3."""
+    (found,) = best(
+        DiverseBeam(3, "none", groups=3, diversity=0.4), FixedDecoder(0.6, 0.3, 0.1), Request(Stop(1), num_best=3)
+    )
     assert ids(found) == [(0,), (1,)]
-    (found,) = best(DiverseBeam(2, "none", groups=2, diversity=0.4), Fixed(0.6, 0.3, 0.1), Request(Stop(1), num_best=2))
+    (found,) = best(
+        DiverseBeam(2, "none", groups=2, diversity=0.4), FixedDecoder(0.6, 0.3, 0.1), Request(Stop(1), num_best=2)
+    )
     assert ids(found) == [(0,)]
 
 
-def test_an_ending_costs_as_any_token_does():
-    """EOS is 0: the first group ends at once; the second pays for it and writes b before it ends."""
-    model = Fixed(0.5, 0.4, 0.1)
+def test_eos_is_penalised_like_any_token():
+    """EOS is 0. The first group ends at once; the second, which is penalised for EOS, chooses b first."""
+    model = FixedDecoder(0.5, 0.4, 0.1)
     (found,) = best(
         DiverseBeam(2, "none", groups=2, diversity=1.0), model, Request(Stop(5, frozenset([0])), num_best=2)
     )
@@ -116,22 +126,20 @@ def test_an_ending_costs_as_any_token_does():
 
 @given(some.integers(0, 99), some.integers(1, 6), some.booleans(), some.booleans())
 @settings(max_examples=25, deadline=None)
-def test_one_group_is_a_beam(seed, width, early_stop, has_samplers):
+def test_one_group_equals_beam_search(seed, width, early_stop, has_samplers):
     decoder = TinyDecoder(9, seed=seed)
     request = Request(Stop(7, frozenset([3])), (NoRepeatNgram(2),) if has_samplers else (), num_best=width)
-    beam = best(Beam(width, early_stop=early_stop), decoder, request, 3)
-    for one, other in zip(
-        beam, best(DiverseBeam(width, early_stop=early_stop, groups=1), decoder, request, 3), strict=True
-    ):
-        assert [(each.ids, each.score, each.log_prob) for each in one] == [
-            (each.ids, each.score, each.log_prob) for each in other
-        ]
+    beam, diverse = (
+        [[(each.ids, each.score, each.log_prob) for each in row] for row in best(strategy, decoder, request, 3)]
+        for strategy in (Beam(width, early_stop=early_stop), DiverseBeam(width, early_stop=early_stop, groups=1))
+    )
+    assert diverse == beam
 
 
-def test_a_width_that_groups_cannot_share_is_refused_in_one_line():
+def test_a_width_that_is_no_multiple_of_the_groups_is_refused_in_one_line():
     with pytest.raises(
         UsageError, match=r"^diverse_beam: a width of 6 is no multiple of 4 groups; groups=3 is possible$"
     ):
         build(DiverseBeam, {"groups": "4"})
     with pytest.raises(UsageError, match="wider than the vocabulary of 3 tokens"):
-        best(DiverseBeam(6), Fixed(0.5, 0.3, 0.2), Request(Stop(2)))
+        best(DiverseBeam(6), FixedDecoder(0.5, 0.3, 0.2), Request(Stop(2)))

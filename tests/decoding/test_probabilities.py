@@ -17,12 +17,12 @@ rows = some.lists(some.floats(-50, 50) | some.just(-math.inf), min_size=1, max_s
 
 
 @given(rows)
-def test_log_probs_are_the_logits_less_the_logarithm_of_their_sum(row):
+def test_log_probs_are_the_logits_minus_the_logarithm_of_the_sum_of_their_exponentials(row):
     total = math.log(math.fsum(math.exp(value) for value in row))
     np.testing.assert_allclose(log_probs(np.array(row)), [value - total for value in row], atol=1e-9)
 
 
-def test_log_probs_are_float64_over_the_last_axis_and_change_nothing():
+def test_log_probs_are_float64_over_the_last_axis_and_do_not_modify_the_logits():
     logits = np.array([[1000, 1000], [0, 1]], np.float32)
     found = log_probs(logits)
     assert found.dtype == np.float64
@@ -32,12 +32,12 @@ def test_log_probs_are_float64_over_the_last_axis_and_change_nothing():
 
 
 @given(rows)
-def test_ranks_are_the_places_in_falling_order_small_ids_first(row):
+def test_ranks_order_tokens_by_falling_logit_then_by_id(row):
     falling = sorted(range(len(row)), key=lambda token: (-row[token], token))
     assert [rank(np.array(row), token) for token in falling] == list(range(len(row)))
 
 
-def test_entropy_of_a_fair_die_and_of_a_certain_token():
+def test_entropy_matches_known_distributions():
     assert entropy(np.zeros(6, np.float32)) == pytest.approx(math.log(6))
     assert entropy(np.array([5, -np.inf])) == 0
     assert math.copysign(1, entropy(np.array([5, -np.inf]))) == 1

@@ -1,4 +1,4 @@
-"""The language of sampler chains and strategies: read, written, changed, and its mistakes told."""
+"""The syntax of sampler chains and strategies: parsing, formatting, changes and errors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from seqshell.decoding.syntax import (
 )
 
 
-class Unchanged:
+class Identity:
     def __call__(self, logits, context):
         return logits
 
 
 @dataclass(frozen=True)
-class TopK(Unchanged):
+class TopK(Identity):
     name: ClassVar[str] = "top_k"
     k: int = setting(40, low=0)
 
 
 @dataclass(frozen=True)
-class RepeatPenalty(Unchanged):
+class RepeatPenalty(Identity):
     name: ClassVar[str] = "repeat_penalty"
     stage: ClassVar[str] = "penalty"
     penalty: float = setting(1.1, low=0.1, high=10)
@@ -44,15 +44,15 @@ class RepeatPenalty(Unchanged):
 
 
 @dataclass(frozen=True)
-class Temperature(Unchanged):
+class Temperature(Identity):
     name: ClassVar[str] = "temperature"
     stage: ClassVar[str] = "temperature"
     t: float = setting(0.8, low=0, high=100)
 
 
 @dataclass(frozen=True)
-class Style(Unchanged):
-    """A plugin's, with a setting of every kind."""
+class Style(Identity):
+    """A third-party sampler with a setting of every type."""
 
     name: ClassVar[str] = "style"
     words: str = setting("")
@@ -63,13 +63,13 @@ class Style(Unchanged):
 
 
 @dataclass(frozen=True)
-class Bare(Unchanged):
+class Bare(Identity):
     name: ClassVar[str] = "bare"
 
 
 @dataclass(frozen=True)
-class TheirTopK(Unchanged):
-    """Of a plugin that offers a name which is taken."""
+class OtherTopK(Identity):
+    """A third-party sampler with the name of another sampler."""
 
     name: ClassVar[str] = "top_k"
     k: int = setting(1)
@@ -83,32 +83,36 @@ class Beam:
     length: float = setting(0.6, low=0)
 
 
-AVAILABLE = {kind.name: kind for kind in (TopK, RepeatPenalty, Temperature, Style, Bare)} | {"acme/top_k": TheirTopK}
+AVAILABLE = {kind.name: kind for kind in (TopK, RepeatPenalty, Temperature, Style, Bare)} | {"acme/top_k": OtherTopK}
 STRATEGIES = {"beam": Beam}
 
 
-def read(text, current=()):
+def parse(text, current=()):
     return parse_chain(text, AVAILABLE, current)
 
 
 def changed(chain, text):
-    return format_chain(read(text, read(chain)), AVAILABLE)
+    return format_chain(parse(text, parse(chain)), AVAILABLE)
 
 
-def test_a_chain_is_read_in_its_order_with_values_for_the_first_field_and_the_named_ones():
-    assert read("repeat_penalty=1.2,window=32  top_k=4 temperature") == (RepeatPenalty(1.2, 32), TopK(4), Temperature())
-    assert read("temperature=0.5 top_k") == (Temperature(0.5), TopK())
-    assert read("repeat_penalty,window=9") == (RepeatPenalty(window=9),)
+def test_a_chain_is_parsed_in_order_with_a_value_for_the_first_setting_and_named_others():
+    assert parse("repeat_penalty=1.2,window=32  top_k=4 temperature") == (
+        RepeatPenalty(1.2, 32),
+        TopK(4),
+        Temperature(),
+    )
+    assert parse("temperature=0.5 top_k") == (Temperature(0.5), TopK())
+    assert parse("repeat_penalty,window=9") == (RepeatPenalty(window=9),)
 
 
-def test_an_unsigned_chain_replaces_the_current_one_and_none_empties_it():
-    assert read("bare", (TopK(4),)) == (Bare(),)
-    assert read("none", (TopK(4),)) == ()
-    assert read("  ", (TopK(4),)) == (TopK(4),)
+def test_a_chain_without_signs_replaces_the_current_one_and_none_empties_it():
+    assert parse("bare", (TopK(4),)) == (Bare(),)
+    assert parse("none", (TopK(4),)) == ()
+    assert parse("  ", (TopK(4),)) == (TopK(4),)
     assert format_chain(()) == "none"
 
 
-def test_plus_adds_at_the_usual_place_or_replaces_and_minus_removes():
+def test_plus_adds_by_stage_or_replaces_and_minus_removes():
     assert changed("top_k=4 temperature=0.5", "+repeat_penalty") == "repeat_penalty=1.1 top_k=4 temperature=0.5"
     assert changed("top_k=4 temperature=0.5", "+style=x") == "top_k=4 style=x temperature=0.5"
     assert changed("top_k=4 temperature=0.5", "+top_k=7") == "top_k=7 temperature=0.5"
@@ -120,17 +124,17 @@ def test_plus_adds_at_the_usual_place_or_replaces_and_minus_removes():
 def test_a_value_with_spaces_commas_or_quotes_is_a_json_string():
     chain = (Style('a "b", c\n=é '), TopK(3))
     assert format_chain(chain) == 'style="a \\"b\\", c\\n=é " top_k=3'
-    assert read(format_chain(chain)) == chain
-    assert read('style="two words",loud=on') == (Style("two words", loud=True),)
+    assert parse(format_chain(chain)) == chain
+    assert parse('style="two words",loud=on') == (Style("two words", loud=True),)
 
 
-def test_a_name_that_two_plugins_offer_is_written_with_its_owner():
-    assert read("acme/top_k=2 top_k=3") == (TheirTopK(2), TopK(3))
+def test_a_name_that_two_plugins_offer_is_formatted_with_its_plugin():
+    assert parse("acme/top_k=2 top_k=3") == (OtherTopK(2), TopK(3))
     assert changed("acme/top_k=2 top_k=3", "-acme/top_k") == "top_k=3"
-    assert format_chain((TheirTopK(2),), AVAILABLE) == "acme/top_k=2"
+    assert format_chain((OtherTopK(2),), AVAILABLE) == "acme/top_k=2"
 
 
-stages = some.one_of(
+any_sampler = some.one_of(
     some.builds(TopK, some.integers(0, 10**6)),
     some.builds(RepeatPenalty, some.floats(0.1, 10), some.integers(1, 10**6)),
     some.builds(Temperature, some.floats(0, 100)),
@@ -143,38 +147,37 @@ stages = some.one_of(
         some.integers(),
     ),
     some.just(Bare()),
-    some.builds(TheirTopK, some.integers()),
+    some.builds(OtherTopK, some.integers()),
 )
-chains = some.lists(stages, unique_by=type).map(tuple)
+chains = some.lists(any_sampler, unique_by=type).map(tuple)
 
 
 @given(chains)
-def test_what_is_written_reads_back_to_itself(chain):
-    assert read(format_chain(chain, AVAILABLE)) == chain
+def test_a_formatted_chain_parses_to_itself(chain):
+    assert parse(format_chain(chain, AVAILABLE)) == chain
 
 
 @given(some.builds(Beam, some.integers(1, 1000), some.floats(0, 9)))
-def test_a_strategy_reads_back_to_itself(beam):
+def test_a_formatted_strategy_parses_to_itself(beam):
     assert parse_strategy(format_strategy(beam), STRATEGIES) == beam
 
 
-@given(chains, stages)
-def test_adding_a_stage_keeps_the_others_in_their_order(chain, stage):
-    new = read("+" + format_chain((stage,), AVAILABLE), chain)
-    assert stage in new
-    assert [each for each in new if type(each) is not type(stage)] == [
-        each for each in chain if type(each) is not type(stage)
-    ]
+@given(chains, any_sampler)
+def test_adding_a_sampler_keeps_the_others_in_order(chain, sampler):
+    new = parse("+" + format_chain((sampler,), AVAILABLE), chain)
+    assert sampler in new
+    before, after = ([each for each in samplers if type(each) is not type(sampler)] for samplers in (chain, new))
+    assert after == before
 
 
 @given(some.text(some.sampled_from('+-top_k=temperature,1.5" \\x')))
-def test_whatever_is_typed_is_read_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     with contextlib.suppress(UsageError):
-        assert read(format_chain(read(text), AVAILABLE)) == read(text)
+        assert parse(format_chain(parse(text), AVAILABLE)) == parse(text)
 
 
-def test_one_setting_is_changed_alone_or_its_stage_added():
-    chain = read("repeat_penalty=1.2,window=32 temperature=0.5")
+def test_with_setting_changes_one_setting_or_adds_its_sampler():
+    chain = parse("repeat_penalty=1.2,window=32 temperature=0.5")
     assert with_setting(chain, "temperature", "0.9", AVAILABLE) == (RepeatPenalty(1.2, 32), Temperature(0.9))
     assert with_setting(chain, "repeat_penalty", 1.5, AVAILABLE) == (RepeatPenalty(1.5, 32), Temperature(0.5))
     assert with_setting(chain, "repeat_penalty.window", 8, AVAILABLE) == (RepeatPenalty(1.2, 8), Temperature(0.5))
@@ -205,21 +208,21 @@ def test_one_setting_is_changed_alone_or_its_stage_added():
         ("-temperature=0.5", "-temperature removes a sampler and takes no value"),
     ],
 )
-def test_an_invalid_chain_is_an_error_that_says_what_is_valid(text, message):
+def test_the_error_for_an_invalid_chain_names_the_valid_options(text, message):
     with pytest.raises(UsageError) as caught:
-        read(text, (Temperature(0.5),))
+        parse(text, (Temperature(0.5),))
     assert caught.value.message == message
 
 
-def test_a_stage_is_taken_out_by_its_short_name_where_only_one_has_it():
-    """The error of a sampler that fails says /sampler -NAME, and does not know whose it is."""
-    offered = {"top_k": TopK, "theirs/top_k": TheirTopK}
-    assert parse_chain("-top_k", offered, (TheirTopK(),)) == ()
-    assert parse_chain("-top_k", offered, (TheirTopK(), TopK(3))) == (TheirTopK(),)
+def test_a_short_name_removes_a_sampler_if_only_one_in_the_chain_has_it():
+    """The error of a failing sampler suggests /sampler -NAME without its plugin."""
+    offered = {"top_k": TopK, "theirs/top_k": OtherTopK}
+    assert parse_chain("-top_k", offered, (OtherTopK(),)) == ()
+    assert parse_chain("-top_k", offered, (OtherTopK(), TopK(3))) == (OtherTopK(),)
 
 
-def test_an_ambiguous_name_is_done_with_its_owners():
-    offered = {"one/echo": TopK, "two/echo": TheirTopK}
+def test_the_error_for_an_ambiguous_name_lists_the_full_names():
+    offered = {"one/echo": TopK, "two/echo": OtherTopK}
     with pytest.raises(
         UsageError, match="several plugins offer the sampler 'echo': choose one/echo or two/echo"
     ) as caught:
@@ -236,12 +239,12 @@ def test_an_ambiguous_name_is_done_with_its_owners():
         ("bare", "bare has no settings"),
     ],
 )
-def test_a_setting_that_no_sampler_has_is_refused(name, message):
+def test_an_unknown_setting_is_refused(name, message):
     with pytest.raises(UsageError, match=message):
         with_setting((), name, 1, AVAILABLE)
 
 
-def test_a_strategy_is_read_and_written_and_its_mistakes_told():
+def test_a_strategy_is_parsed_and_formatted_and_errors_name_the_problem():
     assert parse_strategy("beam width=3", STRATEGIES) == Beam(3)
     assert format_strategy(Beam(3)) == "beam width=3"
     assert format_strategy(Beam()) == "beam"
@@ -258,7 +261,7 @@ def test_a_strategy_is_read_and_written_and_its_mistakes_told():
 
 
 @dataclass(frozen=True)
-class Steered(Unchanged):
+class Steered(Identity):
     """Works on the final probabilities."""
 
     name: ClassVar[str] = "steered"
@@ -276,8 +279,8 @@ def test_added_samplers_are_ordered_by_stage(order):
     assert len(chain) == len(order)
 
 
-def test_samplers_of_one_stage_are_added_in_the_order_of_registration():
-    """And not in the order in which they are added."""
+def test_samplers_of_one_stage_have_the_order_of_registration():
+    """The order in which they are added does not matter."""
     assert (
         changed("temperature=1", "+acme/top_k +bare +style=x +top_k=4")
         == "top_k=4 style=x bare acme/top_k=1 temperature=1"
@@ -287,7 +290,7 @@ def test_samplers_of_one_stage_are_added_in_the_order_of_registration():
     assert format_chain(chain, backwards) == "acme/top_k=1 bare style=x top_k=4 temperature=1"
 
 
-def test_an_unregistered_sampler_is_the_last_of_its_stage():
+def test_an_unregistered_sampler_is_last_in_its_stage():
     registered = {"top_k": TopK, "bare": Bare}
     assert parse_chain("+bare +top_k", registered, (RepeatPenalty(), Style(), Temperature())) == (
         RepeatPenalty(),
@@ -298,6 +301,6 @@ def test_an_unregistered_sampler_is_the_last_of_its_stage():
     )
 
 
-def test_the_words_can_be_read_before_numpy_is_loaded():
+def test_parsing_does_not_import_numpy():
     code = "import sys, seqshell.decoding.syntax; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
