@@ -1,4 +1,4 @@
-"""Any exception can be reported in one line."""
+"""Every exception can be reported in one line."""
 
 import pytest
 
@@ -24,5 +24,5 @@ class Unprintable(Exception):
         (Unprintable(), "Unprintable"),
     ],
 )
-def test_an_exception_is_one_line(error, line):
+def test_an_exception_is_reported_in_one_line(error, line):
     assert reason_of(error) == line

@@ -16,7 +16,8 @@ def test_an_invalid_name_is_an_error_that_says_what_is_valid(name):
     with pytest.raises(UsageError) as caught:
         check_name(name)
     assert caught.value.message == (
-        f"invalid name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit"
+        f"invalid name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores, "
+        "starting with a letter or digit"
     )
 
 

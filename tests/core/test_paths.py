@@ -1,4 +1,4 @@
-"""Names and paths: where models, sessions and recipes are looked for, and in which order."""
+"""Models, sessions and recipes are found by name or path, in a fixed order of folders."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def touch(path):
     return path
 
 
-def test_home_is_where_the_environment_says_else_where_the_system_keeps_data(home, monkeypatch):
+def test_home_is_set_by_the_environment_else_it_is_the_systems_data_folder(home, monkeypatch):
     import platformdirs
 
     assert paths.home() == home
@@ -26,12 +26,12 @@ def test_home_is_where_the_environment_says_else_where_the_system_keeps_data(hom
     assert paths.home() == Path(platformdirs.user_data_dir("seqshell", appauthor=False))
 
 
-def test_the_shipped_folder_holds_the_recipes():
+def test_the_shipped_folder_contains_the_recipes():
     assert (paths.shipped() / "README.md").is_file()
     assert (paths.shipped() / "recipes").is_dir()
 
 
-def test_a_slash_or_the_ending_makes_a_path():
+def test_a_string_with_a_slash_or_the_ending_is_a_path():
     assert [paths.is_path(word) for word in ("a", "a.txt", "./a", "a/b", "a.safetensors")] == [
         False,
         False,
@@ -42,13 +42,13 @@ def test_a_slash_or_the_ending_makes_a_path():
 
 
 @pytest.mark.parametrize("name", ["", ".a", "-a", "a b", "a/b", "..", "é", "a\n", "a" * 65])
-def test_what_cannot_be_a_name_is_refused(home, name):
+def test_an_invalid_name_is_rejected(home, name):
     with pytest.raises(UsageError, match="invalid name"):
         paths.check_name(name)
     assert paths.check_name("a" * 64) == "a" * 64
 
 
-def test_the_users_own_comes_before_the_plugins_and_those_before_the_shipped(home, tmp_path, monkeypatch):
+def test_user_files_take_precedence_over_plugin_files_and_those_over_shipped_ones(home, tmp_path, monkeypatch):
     shipped, plugin = tmp_path / "shipped", tmp_path / "plugin"
     monkeypatch.setattr(paths, "shipped", lambda: shipped)
     for name in ("one", "two", "three"):
@@ -68,24 +68,24 @@ def test_the_users_own_comes_before_the_plugins_and_those_before_the_shipped(hom
     assert paths.find_checkpoint("two") == shipped / "two.safetensors"
 
 
-def test_an_unknown_name_or_path_tells_what_was_meant(home):
+def test_an_unknown_name_or_path_is_an_error_with_the_nearest_name(home):
     touch(home / "models" / "mine.safetensors")
     with pytest.raises(CheckpointError, match="no model 'mime'; did you mean mine"):
         paths.find_checkpoint("mime")
     with pytest.raises(CheckpointError, match=r"no file '\./mime.safetensors'; did you mean mine"):
         paths.find_checkpoint("./mime.safetensors")
-    with pytest.raises(CheckpointError, match="no saved session 'mine'; there is none yet"):
+    with pytest.raises(CheckpointError, match="no saved session 'mine'; none exists yet"):
         paths.find_checkpoint("mine", kind="sessions")
 
 
-def test_a_path_is_itself_even_where_a_name_is_the_same(folder, home):
+def test_a_path_is_used_as_it_is_even_if_a_model_has_that_name(folder, home):
     touch(home / "models" / "mine.safetensors")
     touch(folder / "mine.safetensors")
     assert paths.find_checkpoint("mine.safetensors") == Path("mine.safetensors")
     assert paths.find_checkpoint(folder / "mine.safetensors") == folder / "mine.safetensors"
 
 
-def test_a_name_is_written_to_the_users_folder_and_a_path_where_it_says(home, tmp_path):
+def test_a_name_is_saved_in_the_users_folder_and_a_path_as_it_is(home, tmp_path):
     assert paths.place("mine", "models") == home / "models" / "mine.safetensors"
     assert (home / "models").is_dir()
     assert paths.place("./mine", "models") == Path("./mine")
@@ -94,14 +94,14 @@ def test_a_name_is_written_to_the_users_folder_and_a_path_where_it_says(home, tm
         paths.place("my model", "models")
 
 
-def test_a_home_that_cannot_be_made_is_one_clear_error(monkeypatch):
+def test_a_home_that_cannot_be_created_is_reported_in_one_line(monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", "/dev/null/home")
-    with pytest.raises(UsageError, match="cannot make the folder /dev/null/home/models: Not a directory"):
+    with pytest.raises(UsageError, match="cannot create the folder /dev/null/home/models: Not a directory"):
         paths.place("mine", "models")
     assert paths.list_checkpoints(kind="sessions") == {}
 
 
-def test_a_recipe_is_a_name_first_and_then_a_file(folder, home):
+def test_a_recipe_is_found_by_name_first_and_then_as_a_file(folder, home):
     mine = touch(home / "recipes" / "mine.toml")
     text = touch(folder / "mytext.txt")
 
@@ -112,7 +112,7 @@ def test_a_recipe_is_a_name_first_and_then_a_file(folder, home):
         paths.find_recipe("mien")
 
 
-def test_the_config_is_empty_without_a_file_and_an_error_when_it_is_no_toml(home):
+def test_the_config_is_empty_without_a_file_and_an_error_if_it_is_not_toml(home):
     assert paths.read_config() == {}
     touch(home / "config.toml").write_text('[plugins]\ndisable = ["a"]\n')
     assert paths.read_config() == {"plugins": {"disable": ["a"]}}

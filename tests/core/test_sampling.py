@@ -1,4 +1,4 @@
-"""The counted draw, the choice by weights, and the frozen view of a growing history."""
+"""Draws computed from counters, choices by weight, and read-only views of a growing history."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ counters = some.integers(0, 2**64 - 1)
 
 
 @given(counters, counters, counters)
-def test_a_draw_is_the_digest_of_its_counters(seed, retry, position):
+def test_a_draw_is_a_hash_of_its_counters(seed, retry, position):
     digest = blake2b(struct.pack("<QQQ", seed, retry, position)).digest()
     expected = (int.from_bytes(digest[:8], "little") >> 11) * 2**-53
     assert Draw(seed, retry).uniform(position) == expected
     assert 0 <= expected < 1
 
 
-def test_draws_are_known_numbers_that_later_versions_keep():
+def test_draws_have_fixed_values_that_later_versions_must_keep():
     assert [Draw().uniform(0), Draw().uniform(1), Draw(7, 2).uniform(100)] == [
         0.11394738282827277,
         0.39854594376344654,
@@ -35,7 +35,7 @@ def test_draws_are_known_numbers_that_later_versions_keep():
     )
 
 
-def test_a_sampler_draws_numbers_of_its_own_by_name():
+def test_a_sampler_draws_its_own_numbers_by_name():
     context = SampleContext(position=7, draw=Draw(3))
     assert context.uniform("mine") == Draw(3).uniform(7, "mine")
     assert len({context.uniform("mine"), context.uniform("yours"), Draw(3).uniform(7)}) == 3
@@ -58,7 +58,7 @@ def test_the_choice_follows_the_weights():
 
 
 @given(some.lists(some.integers(0, 9), max_size=9), some.data())
-def test_a_history_is_the_beginning_of_its_list_and_stays_so_while_the_list_grows(ids, data):
+def test_a_history_does_not_change_when_its_list_grows(ids, data):
     length = data.draw(some.integers(0, len(ids)))
     start, stop = data.draw(some.integers(-12, 12)), data.draw(some.integers(-12, 12))
     frozen = ids[:length]

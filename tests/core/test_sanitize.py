@@ -1,4 +1,4 @@
-"""Nothing that a model, file or plugin writes can steer the terminal."""
+"""Text from models, files and plugins cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ NASTY = some.text(
 )
 
 
-def test_controls_become_visible_and_text_stays():
+def test_control_characters_become_visible_and_text_is_kept():
     assert safe("a\x1b[31mb\rc\x00\x7f") == "a^[[31mb^Mc^@^?"
     assert safe("\x9b2J\x85") == "<9b>2J<85>"
     assert safe("\u202eevil\u2069\u200f\u061c\u2028") == "<U+202E>evil<U+2069><U+200F><U+061C><U+2028>"
     assert safe("a\U000e0041\udc80") == "a<U+E0041>\ufffd"
 
 
-def test_letters_of_every_script_marks_joiners_newline_and_tab_stay():
+def test_letters_of_every_script_marks_joiners_newline_and_tab_are_kept():
     text = "ROMEO:\n\tWhat, é e\u0301 नमस्ते שלום 日本 👩\u200d🚀 – “q”\u00a0x"
     assert safe(text) == text
 
 
 @given(TEXT | NASTY, some.integers(0, 40))
-def test_a_stream_that_is_split_anywhere_is_shown_the_same(text, place):
+def test_the_result_does_not_depend_on_where_a_stream_is_split(text, place):
     assert safe(text[:place]) + safe(text[place:]) == safe(text)
 
 
 @given(TEXT | NASTY)
-def test_what_was_made_safe_is_safe_and_can_be_written(text):
+def test_safe_text_stays_the_same_and_is_valid_utf8(text):
     shown = safe(text)
     assert safe(shown) == shown
     assert shown.encode("utf-8").decode("utf-8") == shown
@@ -41,7 +41,7 @@ def test_what_was_made_safe_is_safe_and_can_be_written(text):
 
 
 @given(NASTY)
-def test_a_terminal_sees_characters_and_never_a_command(text):
+def test_a_terminal_receives_characters_and_no_commands(text):
     screen = pyte.Screen(400, 2)
     stream = pyte.Stream(screen)
     stream.feed(safe("visible" + text).replace("\n", "").replace("\t", ""))

@@ -19,7 +19,7 @@ from seqshell.core.text_output import cell, counted, exact
         (("a", 0.5), "a 0.5", "a 0.5"),
     ],
 )
-def test_a_value_is_shown_in_short_and_written_without_loss(value, read, written):
+def test_a_value_is_shown_rounded_and_written_exactly(value, read, written):
     assert cell(value) == read
     assert exact(value) == written
 

@@ -1,4 +1,4 @@
-"""Long texts are cut to their head, their tail or both ends."""
+"""A long text is cut to its head, its tail or both ends."""
 
 import pytest
 
@@ -20,17 +20,17 @@ IDS = [10, 11, 12, 13, 14, 15, 16]
         (Cut(), IDS),
     ],
 )
-def test_a_long_text_keeps_as_many_tokens_as_it_may(cut, kept):
+def test_a_long_text_keeps_its_head_tail_or_both_ends(cut, kept):
     assert cut(IDS) == kept
 
 
-def test_it_is_known_what_is_left_out_and_where():
+def test_the_gap_is_what_is_left_out_and_where():
     assert [Cut(3, keep).gap(10) for keep in ("head", "tail", "both")] == [(7, 3), (7, 0), (7, 2)]
     assert Cut(3).gap(3) is None
     assert Cut().gap(10) is None
 
 
-def test_a_config_says_how_and_one_that_does_not_keeps_everything():
+def test_a_config_sets_the_cut_and_without_settings_nothing_is_cut():
     assert Cut.of({"max_length": 2, "cut": "tail", "hidden_size": 8})(IDS) == [15, 16]
     assert Cut.of({"max_length": 2})(IDS) == [10, 11]
     assert Cut.of({"hidden_size": 8})(IDS) == IDS

@@ -13,7 +13,7 @@ from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText, print_diagnostic
 from seqshell.cli.script_source import ScriptLine, Source, read_lines, read_stdin, sources
 from seqshell.cli.signals import StopSignals
-from seqshell.core.capture import Visible
+from seqshell.core.capture import SanitizedStream
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
 from seqshell.core.events import Event, Label, LineStarted, Quit, Token, Translation
 from seqshell.core.version import __version__
@@ -55,7 +55,7 @@ def run(options: Options) -> tuple[int, Shell | None]:
     script = Script(options, output)
     try:
         # What a plugin prints is not a result.
-        with redirect_stdout(Visible(sys.stderr)), redirect_stderr(Visible(sys.stderr)):
+        with redirect_stdout(SanitizedStream(sys.stderr)), redirect_stderr(SanitizedStream(sys.stderr)):
             return script.run()
     except BrokenPipeError:
         drop_stdout()

@@ -1,4 +1,4 @@
-"""The types that everything else is built from: states, models, decoders, samplers, tokenizers, events, errors, the plugin API.
+"""The types that the other packages build on: states, models, samplers, tokenizers, events, errors, the plugin API.
 
-Imports nothing else of ours.
+Imports no other package of seqshell.
 """

@@ -1,4 +1,4 @@
-"""Streams in the place of stdout and stderr while a plugin's code runs: what it prints must not steer the terminal or break a prompt."""
+"""Streams that replace stdout and stderr while plugin code runs, so that its output cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import TextIO
 
 from seqshell.core.sanitize import safe
 
-MOST = 100_000  # characters that are kept
+MAX_CHARACTERS = 100_000
 
 
-class Printed(io.TextIOBase):
-    """Keeps what is printed until somebody takes it. stream: the one whose place it has, for those who ask for its descriptor."""
+class CapturedOutput(io.TextIOBase):
+    """Collects output until `take` is called.
+
+    stream: the stream that it replaces, whose file descriptor it reports.
+    """
 
     encoding = "utf-8"
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._parts: list[str] = []
-        self._left = MOST
+        self._left = MAX_CHARACTERS
         self._lock = threading.Lock()
 
     def writable(self) -> bool:
@@ -31,21 +34,21 @@ class Printed(io.TextIOBase):
         return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        """Keep a text; what is too much is dropped."""
+        """Keep a text. Drops what exceeds MAX_CHARACTERS."""
         with self._lock:
             self._parts.append(text[: self._left])
             self._left -= len(self._parts[-1])
         return len(text)
 
     def take(self) -> str:
-        """All that was printed since the last call."""
+        """Return what was printed since the last call."""
         with self._lock:
-            text, self._parts, self._left = "".join(self._parts), [], MOST
+            text, self._parts, self._left = "".join(self._parts), [], MAX_CHARACTERS
         return text
 
 
-class Visible(io.TextIOBase):
-    """Hands on what is printed with its control characters made visible."""
+class SanitizedStream(io.TextIOBase):
+    """Writes to another stream with control characters made visible."""
 
     encoding = "utf-8"
 

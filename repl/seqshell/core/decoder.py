@@ -1,4 +1,4 @@
-"""The seam between sessions and models: a Decoder speaks numpy and reads one token, or many, for a batch of rows."""
+"""The interface between sessions and models: a Decoder takes and returns numpy arrays."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ from seqshell.core.state import State
 
 
 class Decoder(Protocol):
-    """A model ready to be stepped, built as Decoder(config, weights) with weights named as in the module's state_dict.
+    """A model that runs step by step.
 
-    V is the vocabulary. A state is never written to after it was returned.
+    It is built as Decoder(config, weights), with weights named as in the module's state_dict. V is the size of the
+    vocabulary. A returned state is never written to.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Leaves [batch_size, ...]."""
+        """Return a state with leaves [batch_size, ...]."""
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs [B] int64, or [B, F] float32 for values. Returns outputs [B, V] (or [B, C], ...), state."""
+        """Read inputs [B] int64, or [B, F] float32 for values. Returns outputs [B, V] (or [B, C], ...), state."""
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state.
+        """Read inputs [B, T], or [B, T, F]; T >= 1. Returns outputs [B, V] and state after the last input.
 
-        CLASSIFY: rows may be padded right with PAD; outputs and state are then those after a row's last token that is not PAD.
+        CLASSIFY: rows may be padded right with PAD; outputs and state are those after each row's last token.
         """
 
 
 class SourceDecoder(Decoder, Protocol):
-    """A Decoder of TRANSLATE: its states come from a source text. Its initial_state is the encoding of the empty source, EOS alone."""
+    """A Decoder for TRANSLATE, whose first state comes from a source text.
+
+    Its initial_state is the encoding of the empty source, EOS alone.
+    """
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """source [B, S] int64, each ending with EOS and padded right; lengths [B] without the padding. Returns the state before BOS is read.
+        """Encode source [B, S] int64, each row ending with EOS and padded right; lengths [B] exclude the padding.
 
-        Rows do not depend on how far they are padded. A leaf that steps do not change, such as the encoder's outputs, is handed on
-        by them as the same object. A NamedTuple field called `attention`, [B, S], holds the weights of the last step over the source.
+        Returns the state before BOS is read. Padding does not change a row's result. Steps return a leaf that they do
+        not change, such as the encoder's outputs, as the same object. A NamedTuple field `attention` [B, S] contains
+        the weights of the last step over the source.
         """

@@ -1,4 +1,4 @@
-"""What an importer makes of another program's file: everything that a checkpoint of one of our architectures needs."""
+"""The result of an importer: everything that a checkpoint needs, read from another program's file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ForeignModel:
-    """A model that another program trained, as `seqshell import` writes it.
+    """A model that another program trained, for `seqshell import` to save as a checkpoint.
 
-    architecture: its name, or owner/name. config: the architecture's settings by name, sizes included.
-    weights: name -> array, named and shaped as the state_dict of the architecture's module has them.
-    tokenizer: of what it writes; source_tokenizer: of what a model that translates reads. A model that forecasts has a series instead.
-    defaults: how it wants to be used ("strategy", "sampler", "max_tokens"). about: a sentence for /info. labels: the classes, by number.
+    architecture: name, or owner/name. config: the architecture's settings by name, including sizes.
+    weights: arrays by name, with the names and shapes of the state_dict of the architecture's module.
+    tokenizer: for the text that the model writes; None for a forecaster, which has `series` instead.
+    source_tokenizer: for the text that a translator reads.
+    defaults: its default settings ("strategy", "sampler", "max_tokens"). about: one sentence for /info.
+    labels: the names of the classes, by number.
     """
 
     task: Task

@@ -1,4 +1,4 @@
-"""Values to JSON and back, the same everywhere in this project."""
+"""Converts values to JSON and back."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ DECIMALS = 6
 
 
 def tidy(value: Any) -> Any:
-    """A value as JSON has it: floats rounded to 6 decimals, non-finite ones null, arrays as lists; what is unknown as its text."""
+    """Convert a value to JSON types.
+
+    Floats are rounded to 6 decimals and are None if not finite; arrays become lists, unknown types text.
+    """
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
-        return round(value, DECIMALS) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus before a zero
+        return round(value, DECIMALS) + 0.0 if math.isfinite(value) else None  # + 0.0 turns -0.0 into 0.0
     if isinstance(value, Mapping):
         return {str(key): tidy(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [tidy(inner) for inner in value]
-    if hasattr(value, "tolist"):  # arrays and numbers of numpy and torch
+    if hasattr(value, "tolist"):  # numpy and torch arrays and numbers
         return tidy(value.tolist())
     return str(value)
 
 
 def unquoted(text: str) -> str | None:
-    """The text that one JSON string means; None when the text as a whole is no such string."""
+    """Decode a text that is one JSON string; None if it is anything else."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         return None
     try:

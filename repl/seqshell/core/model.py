@@ -1,6 +1,6 @@
-"""What a model is: tasks, architectures, and the two faces of a model, its torch module and its opened form.
+"""Tasks, architectures and models: the torch module that is trained, and the opened checkpoint that sessions use.
 
-Every model is `model(inputs, state) -> (outputs, state)` and `initial_state(batch_size) -> state`. Imports neither
+Every model has `model(inputs, state) -> (outputs, state)` and `initial_state(batch_size) -> state`. Imports neither
 torch nor numpy.
 """
 
@@ -64,43 +64,44 @@ class Architecture:
 
 
 class SequenceModel(Protocol):
-    """The torch face of a model: an nn.Module with these two methods. The shapes depend on the task.
+    """A model in torch: an nn.Module with these two methods. The shapes depend on the task.
 
-    A model for GENERATE whose class has a method `count(ids)`, ids [N] int64, and no parameters is counted: its
-    training is one call of it with all of the text, in place of descent. What it counts is in buffers, which
-    load_state_dict takes in whatever size they come.
+    A GENERATE model may be trained by counting instead of gradient descent: its class has a method `count(ids)`,
+    ids [N] int64, and no parameters. `count` is called once with all of the text. The counts are in buffers, and
+    load_state_dict accepts them in any size.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Leaves [batch_size, ...], on the module's device."""
+        """Return a state with leaves [batch_size, ...], on the module's device."""
 
     def forward(self, inputs: Any, state: State) -> tuple[Any, State]:
         """GENERATE: inputs [B, T] int64 -> logits [B, T, V], state after the last.
 
         TRANSLATE: the same over the target, from BOS on.
 
-        CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C], of which those of each row's last token count;
-        an architecture that is not causal gives [B, 1, C] for whole texts, and its states are ().
+        CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C]; those at each row's last token are used. An
+        architecture that is not causal returns [B, 1, C] for a whole text, and its states are ().
         """
 
 
 class Seq2Seq(SequenceModel, Protocol):
-    """A SequenceModel over the target whose first state comes from a source."""
+    """A SequenceModel over the target; its first state comes from a source."""
 
     def encode(self, source: Any, lengths: Any) -> State:
-        """source [B, S] int64, each ending with EOS and padded right; lengths [B] without the padding -> the state
-        before BOS is read.
+        """Encode source [B, S] int64, each row ending with EOS and padded right; lengths [B] exclude the padding.
+
+        Returns the state before BOS is read.
         """
 
 
 @dataclass(frozen=True)
 class Series:
-    """What a model for FORECAST was trained on: the names of its columns [F], and how the host normalises them.
+    """The series that a FORECAST model was trained on: the names of its columns [F], and their normalisation.
 
-    A value x of column f is read as (x - mean[f]) / std[f]. time_column: of the table, "" where there was none.
-    example: rows [M][F] of its data, oldest first, to begin with. quantiles: of its outputs, in (0, 1), an odd number
-    of them; empty where it gives the point alone.
-    horizon: how many steps it gives at once.
+    A value x of column f is read as (x - mean[f]) / std[f].
+    time_column: the table's column of times; "" if it has none. example: rows [M][F] of the data, oldest first, to
+    start with. quantiles: those that the model predicts, an odd number in (0, 1); empty if it predicts points.
+    horizon: the number of steps that it predicts at once.
     """
 
     columns: tuple[str, ...]
@@ -114,15 +115,13 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An opened checkpoint: a decoder with its tokenizer and what the file says of itself.
+    """An opened checkpoint: a decoder, its tokenizer and the file's metadata. All sessions on a model share it.
 
-    Shared by all sessions on it.
-
-    tokenizer: of what it writes; source_tokenizer: of what it reads, where that is another text (TRANSLATE).
-    labels: the classes, by number (CLASSIFY). series: what it forecasts (FORECAST), whose tokenizer is of numbers and
-    belongs to a session.
-    header: the JSON text of the checkpoint (architecture, owner, config, defaults, examples, provenance).
-    fingerprint: a hex digest of weights, config and tokenizer; a saved session names its model by it.
+    tokenizer: for the text that the model writes; source_tokenizer: for the text that it reads, if it translates.
+    labels: the names of the classes, by number, if it classifies. series: the series, if it forecasts; each session
+    then has its own tokenizer.
+    header: the metadata of the checkpoint (architecture, owner, config, defaults, examples, provenance).
+    fingerprint: a hex digest of weights, config and tokenizer, by which a saved session refers to its model.
     """
 
     name: str

@@ -13,8 +13,8 @@ from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
-# How tables write a missing value; training and sessions share this set. "." comes from statistics packages, dashes from
-# spreadsheets, a signed nan from C's printf. Zero is a value, never a gap.
+# How tables write a missing value; training and sessions share this set. "." comes from statistics packages, dashes
+# from spreadsheets, a signed nan from C's printf. Zero is a value, never a gap.
 GAPS = frozenset(("", "nan", "+nan", "-nan", "na", "n/a", "null", "none", "-", "--", "?", "."))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[^\s,]+|,")
@@ -54,9 +54,8 @@ def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:
     if array.ndim <= 1 and len(columns) == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != len(columns):
-        raise UsageError(
-            f"values of shape {list(array.shape)} are not rows of {counted(len(columns), 'value')}: {', '.join(columns)}"
-        )
+        row = f"{counted(len(columns), 'value')}: {', '.join(columns)}"
+        raise UsageError(f"values of shape {list(array.shape)} are not rows of {row}")
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         raise UsageError(

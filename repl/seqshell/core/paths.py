@@ -1,6 +1,6 @@
-"""Where names live: the user's own folder, then the plugins' folders, then what ships. Knows no file's inside.
+"""Finds models, sessions and recipes by name: in the user's folder, the plugins' folders, then the shipped folder.
 
-A word with a slash or the ending .safetensors is a path, every other is a name. Nothing here creates a folder but `place`.
+A string with a slash or the ending .safetensors is a path; any other is a name. Only `place` creates a folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ ENDING = ".safetensors"
 
 
 def home() -> Path:
-    """$SEQSHELL_HOME, or where the system keeps users' data. It holds models/, sessions/, plugins/, recipes/ and config.toml."""
+    """Return $SEQSHELL_HOME, else the system's folder for user data.
+
+    It contains models/, sessions/, plugins/, recipes/ and config.toml.
+    """
     chosen = os.environ.get("SEQSHELL_HOME", "")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -29,24 +32,24 @@ def home() -> Path:
 
 
 def folder(kind: Kind) -> Path:
-    """The user's own folder for one kind of thing; it need not exist yet."""
+    """Return the user's folder for one kind of file; it may not exist yet."""
     return home() / kind
 
 
 def shipped() -> Path:
-    """The checkpoints that come with seqshell: inside an installed package, else in the checkout beside the source root."""
+    """Return the folder of the shipped checkpoints: in the installed package, else in the source checkout."""
     package = Path(__file__).parents[1]
     inside = package / "checkpoints"
     return inside if inside.is_dir() else package.parents[1] / "checkpoints"
 
 
 def is_path(word: str) -> bool:
-    """Whether a word means a file rather than a name."""
+    """True if a string is a path rather than a name."""
     return "/" in word or os.sep in word or word.endswith(ENDING)
 
 
 def place(word: str | Path, kind: Kind) -> Path:
-    """Where a thing called `word` is to be written: a path is itself, a name goes to the user's folder, which is made."""
+    """Return the path to write to: a path as it is, a name in the user's folder, which is created."""
     if isinstance(word, Path) or is_path(word):
         return Path(word).expanduser()
     there = folder(kind)
@@ -54,18 +57,18 @@ def place(word: str | Path, kind: Kind) -> Path:
     try:
         there.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make the folder {there}: {error.strerror}; SEQSHELL_HOME chooses another") from None
+        raise UsageError(f"cannot create the folder {there}: {error.strerror}; SEQSHELL_HOME sets another") from None
     return there / f"{word}{ENDING}"
 
 
 def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dict[str, Path]:
-    """Every checkpoint by name; where two places have one name, the first place wins: the user's, `folders`, the shipped."""
+    """Return all checkpoints by name. The order of precedence is the user's folder, `folders`, the shipped one."""
     places = [folder(kind), *folders, *([shipped()] if kind == "models" else [])]
     return _named(places, ENDING)
 
 
 def find_checkpoint(word: str | Path, folders: Iterable[Path] = (), kind: Kind = "models") -> Path:
-    """The file that a word means. CheckpointError, with the nearest names, when there is none."""
+    """Return the file of a name or path. Raises CheckpointError, with the nearest names, if there is none."""
     what = "model" if kind == "models" else "saved session"
     known = list_checkpoints(folders, kind)
     if isinstance(word, Path) or is_path(word):
@@ -75,19 +78,22 @@ def find_checkpoint(word: str | Path, folders: Iterable[Path] = (), kind: Kind =
             raise CheckpointError(f"no file {str(word)!r}" + (f"; {meant}" if meant else ""))
         return path
     if word not in known:
-        listed = f"available: {', '.join(known)}" if known else "there is none yet"
+        listed = f"available: {', '.join(known)}" if known else "none exists yet"
         meant = did_you_mean(word, known, listed, most=3)
         raise CheckpointError(f"no {what} {word!r}; {meant}", hint=f"to open a file, write ./NAME{ENDING}")
     return known[word]
 
 
 def list_recipes() -> dict[str, Path]:
-    """Every recipe by name: the user's own, then the shipped ones."""
+    """Return all recipes by name. A user's recipe takes precedence over a shipped one."""
     return _named([folder("recipes"), shipped() / "recipes"], ".toml")
 
 
 def find_recipe(word: str) -> Path:
-    """The recipe of a name, else the file of that path: a recipe, or a text or table to train on. RecipeError when neither is there."""
+    """Return the recipe of a name, else the file of a path: a recipe, or a text or table to train on.
+
+    Raises RecipeError if there is neither.
+    """
     known = list_recipes()
     if "/" not in word and word in known:
         return known[word]
@@ -100,12 +106,12 @@ def find_recipe(word: str) -> Path:
 
 
 def config_file() -> Path:
-    """The user's config.toml; it need not exist."""
+    """Return the path of the user's config.toml; it may not exist."""
     return home() / "config.toml"
 
 
 def read_config() -> dict[str, Any]:
-    """What config.toml says; empty without one. UsageError when it cannot be read or is no TOML."""
+    """Read config.toml; empty if there is none. Raises UsageError if it cannot be read or is not TOML."""
     path = config_file()
     try:
         data = path.read_bytes()
@@ -122,12 +128,12 @@ def read_config() -> dict[str, Any]:
 
 
 def _named(places: Iterable[Path], ending: str) -> dict[str, Path]:
-    """Files by name, the first place wins; names in alphabetical order."""
+    """Return the files of some folders by name, in alphabetical order. The first folder with a name wins."""
     found: dict[str, Path] = {}
     for place in places:
         try:
             entries = list(os.scandir(place))
-        except OSError:  # a folder that is not there, or may not be read, holds nothing
+        except OSError:  # a missing or unreadable folder is treated as empty
             continue
         for entry in entries:
             name = entry.name.removesuffix(ending)

@@ -1,7 +1,7 @@
 """Numbers as tokens: a table that gives each row of values an id.
 
-A timeline contains token ids. For a series, an id is the index of a row in a table that belongs to one session and grows
-as values are read. So undo, branches and saved sessions need no code for numbers.
+A timeline contains token ids. For a series, an id is the index of a row in a table that belongs to one session and
+grows as values are read. So undo, branches and saved sessions need no code for numbers.
 """
 
 from __future__ import annotations

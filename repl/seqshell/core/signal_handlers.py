@@ -13,7 +13,10 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 class SignalHandlers:
-    """Handlers by the number of their signal. Signals that are ignored stay so: the program runs under nohup or in the background."""
+    """Handlers by signal number.
+
+    Ignored signals stay ignored, because the program then runs under nohup or in the background.
+    """
 
     def __init__(self, handlers: Mapping[int, Handler]) -> None:
         self._handlers = handlers

@@ -197,7 +197,7 @@ class BPETokenizer(_Vocabulary):
         return [self.ids[part] for part in fused]
 
     def piece(self, token: int) -> bytes:
-        """Return a part of a word, after a space if it begins one. UNK: replacement character; other specials: empty."""
+        """Return a part of a word, after a space if it begins one. UNK: replacement character; others: empty."""
         if token < self.specials:
             return "\ufffd".encode() if token == self.unk else b""
         return self.tokens[token].replace(SPACE, " ").encode("utf-8", "surrogatepass")

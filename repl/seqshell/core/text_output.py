@@ -8,7 +8,7 @@ from typing import Any
 
 
 def cell(value: Any, floats: str = ".6g") -> str:
-    """A value as people read it, such as a cell of a table: on, off, 0.333333. floats: the format of floating-point numbers."""
+    """Format a value for reading, such as in a table: on, off, 0.333333. floats: the format of floats."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
@@ -19,17 +19,17 @@ def cell(value: Any, floats: str = ".6g") -> str:
 
 
 def exact(value: Any) -> str:
-    """A value as the user may write it, without loss: on, off, 0.8, 10, 1e+22."""
+    """Format a value as the user may type it, without loss: on, off, 0.8, 10, 1e+22."""
     return repr(float(value)).removesuffix(".0") if isinstance(value, float) else cell(value)
 
 
 def counted(number: int, thing: str = "token") -> str:
-    """A number with its noun: 1 token, 1,000 tokens."""
+    """Format a number with its noun: 1 token, 1,000 tokens."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def columns(rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Rows as lines of columns, two spaces apart; columns of numbers are aligned to the right."""
+    """Align rows in columns, two spaces apart, numbers to the right. Returns a line per row."""
     texts = [[cell(value) for value in row] for row in rows]
     widths = [
         max(len(row[index]) for row in texts if index < len(row)) for index in range(max(map(len, texts), default=0))
@@ -43,12 +43,12 @@ def columns(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 
 def probability(log_prob: float) -> str:
-    """The probability of a log-probability with four decimals; a dash for zero."""
+    """Format the probability of a log-probability with four decimals; a dash for zero."""
     return f"{math.exp(log_prob):.4f}" if log_prob > -math.inf else "-"
 
 
 def rows_as_json(rows: Any) -> list[Any] | None:
-    """Rows of numbers [N, F] as lists; for one column, a list of numbers. Non-finite numbers are None; so are missing rows."""
+    """Convert rows [N, F] to lists, or to a list of numbers if F is 1. Non-finite numbers become None."""
     if rows is None:
         return None
     finite = [[float(value) if math.isfinite(value) else None for value in row] for row in rows]
@@ -56,5 +56,5 @@ def rows_as_json(rows: Any) -> list[Any] | None:
 
 
 def in_one_line(text: str) -> str:
-    """The text with spaces in place of line breaks."""
+    """Replace line breaks by spaces."""
     return text.replace("\r", " ").replace("\n", " ")

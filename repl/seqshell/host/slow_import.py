@@ -10,15 +10,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-from seqshell.core.capture import Printed
+from seqshell.core.capture import CapturedOutput
 
 SLOW = 1.0  # seconds
 
 
 @contextmanager
-def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[Printed]:
+def watched(title: str, on_slow: Callable[[str], None] | None) -> Iterator[CapturedOutput]:
     """Capture what the block prints. on_slow: called with a message, in another thread, after SLOW seconds."""
-    printed = Printed(sys.stdout)
+    printed = CapturedOutput(sys.stdout)
     timer = (
         threading.Timer(SLOW, on_slow, [f"{title} takes more than a second to import"]) if on_slow is not None else None
     )

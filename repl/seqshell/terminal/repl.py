@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
-from seqshell.core.capture import Printed
+from seqshell.core.capture import CapturedOutput
 from seqshell.core.errors import SeqshellError
 from seqshell.core.version import __version__
 from seqshell.models.file import read_header
@@ -76,7 +76,7 @@ class Repl:
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
-        self.printed = Printed(sys.stdout)  # collects what plugins print, so that it does not disturb the prompt
+        self.printed = CapturedOutput(sys.stdout)  # collects what plugins print, so that it does not disturb the prompt
         self._slow = self._slow_shown = ""  # the warning about a plugin that imports slowly
         self._options = options
         self._printer = printer
