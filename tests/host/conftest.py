@@ -31,7 +31,7 @@ class Site:
         self.folder = folder
 
     def install(self, name, source, *, distribution=None, entry=None, version="1.2"):
-        """Install a module `name` with the entry point `entry` in a distribution; both have the same name by default."""
+        """Install a module `name` with the entry point `entry` in a distribution; both are named `name` by default."""
         (self.folder / f"{name}.py").write_text(source)
         title = distribution or name
         info = self.folder / f"{title.replace('-', '_')}-{version}.dist-info"

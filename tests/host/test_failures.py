@@ -6,7 +6,7 @@ import pytest
 
 from seqshell.core.errors import PluginError
 
-# tests/plugins/test_zoo.py tries more faults, with models and a session.
+# tests/plugins/test_broken_plugins.py tries more faults, with models and a session.
 FAULTY_MODULES = {  # fault -> source, message
     "raises on import": ("raise RuntimeError('two\\nlines')", "the import failed: RuntimeError: two lines"),
     "raises GeneratorExit on import": ("raise GeneratorExit", "the import failed: GeneratorExit"),
