@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.version import __version__ as __version__
 
 _HOMES = {
-    "seqshell.core.errors": "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError",
-    "seqshell.core.events": "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation",
+    "seqshell.core.errors": (
+        "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError"
+    ),
+    "seqshell.core.events": (
+        "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation"
+    ),
     "seqshell.core.imported_model": "ForeignModel",
     "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
     "seqshell.core.decoder": "Decoder",
     "seqshell.core.plugin_api": "Arguments Command Lazy Option command setting",
-    "seqshell.core.sampling": "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose",
+    "seqshell.core.sampling": (
+        "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose"
+    ),
     "seqshell.core.tokenizers": "PAD BOS EOS UNK ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.chain": "Chain",
     "seqshell.decoding.probabilities": "log_probs",

@@ -1,4 +1,7 @@
-"""`python -m seqshell`. The current directory is dropped from the import path first: a plugin planted there must not run."""
+"""`python -m seqshell`.
+
+The current directory is removed from the import path first: a plugin planted there must not run.
+"""
 
 import os
 import sys

@@ -136,7 +136,8 @@ def test_exit_codes(words, stdin, code):
 
 def test_output_of_plugins_is_not_a_result(tmp_path):
     (tmp_path / "loud.py").write_text(
-        "import seqshell\nprint('imported')\n@seqshell.hookimpl\ndef seqshell_token(session, token):\n    print('heard')\n"
+        "import seqshell\nprint('imported')\n"
+        "@seqshell.hookimpl\ndef seqshell_token(session, token):\n    print('heard')\n"
     )
     code, out, err = seqshell("-p ./loud.py --json -c abc")
     assert (code, [json.loads(line)["type"] for line in out.splitlines()]) == (0, ["session", "result", "end"])
@@ -204,12 +205,13 @@ def test_json_has_the_session_each_line_and_the_end():
     session, message, undo, changed, error, more, alias, history, leave, end = found
     assert list(session) == ["v", "type", "seqshell", "model", "task", "fingerprint", "seed", "plugins"]
     assert {key: session[key] for key in ("v", "model", "task", "seed", "plugins")} == {
-        "v": 1, "model": "tiny", "task": "generate", "seed": 0, "plugins": ["classifier", "forecaster", "ngram", "recurrent", "samplers", "seq2seq"],
+        "v": 1, "model": "tiny", "task": "generate", "seed": 0,
+        "plugins": ["classifier", "forecaster", "ngram", "recurrent", "samplers", "seq2seq"],
     }  # fmt: skip
     assert list(message) == ["type", "line", "op", "input", "text", "n", "stop", "logprob", "pos", "branch"]
     assert {**message, "text": len(message["text"]), "logprob": message["logprob"] < 0} == {
-        "type": "result", "line": 1, "op": "generate", "input": "abc", "text": 5, "n": 5, "stop": "length", "logprob": True, "pos": [3, 8],
-        "branch": "main",
+        "type": "result", "line": 1, "op": "generate", "input": "abc", "text": 5, "n": 5, "stop": "length",
+        "logprob": True, "pos": [3, 8], "branch": "main",
     }  # fmt: skip
     assert undo == {"type": "result", "line": 2, "op": "/undo", "pos": 0, "was": 8, "branch": "main", "tail": ""}
     assert changed == {"type": "result", "line": 3, "op": "/set", "name": "max_tokens", "value": 2, "was": 5}

@@ -137,7 +137,10 @@ def test_a_built_in_classifier_is_opened_without_torch_and_labels_texts(path, na
     logits = last_logits(module, np.array([TOKENIZER.encode("abcd")]))[0]
     assert whole.answer == LABELS[logits.argmax()]
     assert dict(whole.probs)[whole.answer] == pytest.approx(np.exp(logits).max() / np.exp(logits).sum(), abs=1e-5)
-    code = f"import sys, seqshell; print(seqshell.open({str(path)!r}).classify('abc').answer in {LABELS}, 'torch' in sys.modules)"
+    code = (
+        f"import sys, seqshell; label = seqshell.open({str(path)!r}).classify('abc')\n"
+        f"print(label.answer in {LABELS}, 'torch' in sys.modules)"
+    )
     environ = {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
     assert done.stdout == "True False\n"

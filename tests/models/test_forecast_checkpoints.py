@@ -97,7 +97,8 @@ def test_decoder_and_module_are_compared_on_values(registry):
         ({"quantiles": [0.9, 0.5, 0.1]}, "must be an odd number of increasing values between 0 and 1"),
         (
             {"quantiles": []},
-            r"outputs have the shape \(1, 4, 1, 3\), not \(1, 4, 1, 1\): its series has 4 steps, 1 column and 1 quantile",
+            r"outputs have the shape \(1, 4, 1, 3\), not \(1, 4, 1, 1\): "
+            "its series has 4 steps, 1 column and 1 quantile",
         ),
         ({"horizon": 3}, r"outputs have the shape \(1, 4, 1, 3\), not \(1, 3, 1, 3\): its series has 3 steps"),
         ({"horizon": True}, "the horizon of its series must be a positive integer, not True"),

@@ -17,7 +17,10 @@ from seqshell.models import file, opening
 
 
 def test_a_missing_architecture_is_named_with_the_installed_ones(saved):
-    reason = r"mine\.safetensors needs the architecture 'simple' of the plugin mine, which no plugin offers; installed: .*gru, .*rnn, seq2seq$"
+    reason = (
+        r"mine\.safetensors needs the architecture 'simple' of the plugin mine, which no plugin offers; "
+        r"installed: .*gru, .*rnn, seq2seq$"
+    )
     with pytest.raises(CheckpointError, match=reason):
         opening.open_model(saved, load_registry(Policy(no_plugins=True)))
 

@@ -15,7 +15,9 @@ BAD = {
     "/architectures all": "unexpected 'all'; usage: /architectures",
     "/attention now": "unexpected 'now'; usage: /attention [-o FILE]",
     "/attention": "nothing has been translated yet; use /translate TEXT first",
-    "/attention -o picture.gif": "unknown ending of picture.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt",
+    "/attention -o picture.gif": (
+        "unknown ending of picture.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
+    ),
     "/attention -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/branch a b": "unexpected 'b'; usage: /branch [NAME]",
     "/branch -x": "invalid name '-x'",
@@ -54,7 +56,10 @@ BAD = {
     "/feed Z9": "vocabulary has no 'Z', '9' (characters 1 to 2 of your text)",
     "/feed @nowhere.txt": "cannot read nowhere.txt: No such file or directory",
     "/feed @/dev/zero": "/dev/zero is not a regular file",
-    "/forecast": "oil-temperature has observed nothing yet; write values separated by spaces or commas, oldest first, such as 10 10.5",
+    "/forecast": (
+        "oil-temperature has observed nothing yet; "
+        "write values separated by spaces or commas, oldest first, such as 10 10.5"
+    ),
     "/forecast 0": "the number of steps must be 1 to 10,000, not 0",
     "/forecast many": "the number of steps must be a whole number from 1 to 10,000, not 'many'",
     "/forecast 99": "oil-temperature forecasts 1 to 4 steps, not 99",
@@ -69,7 +74,9 @@ BAD = {
     "/forecast @other.csv": "other.csv: the table has no column 'value', which the model reads; it has when, what",
     "/forecast @empty.csv": "empty.csv is empty: it has no values",
     "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
-    "/forecast --example -o a.gif": "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt",
+    "/forecast --example -o a.gif": (
+        "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
+    ),
     "/forecast --example -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/help nothing": "there is no command /nothing",
     "/help undo redo": "unexpected 'redo'",
@@ -152,8 +159,12 @@ BAD = {
     "/train": "missing argument; usage: /train RECIPE|FILE [FILE] [KEY=VALUE ...]",
     "/train nothing": "no recipe or file 'nothing'",
     "/train notes.txt fast": "no file 'fast'; train takes one recipe, one file, or a source and a target file",
-    "/train notes.txt notes.txt fast": "unexpected 'fast'; after the recipe or the files, write KEY=VALUE, such as training.epochs=3",
-    "/train numbers notes.txt": "'numbers' is a recipe; train takes one recipe, one file, or a source and a target file",
+    "/train notes.txt notes.txt fast": (
+        "unexpected 'fast'; after the recipe or the files, write KEY=VALUE, such as training.epochs=3"
+    ),
+    "/train numbers notes.txt": (
+        "'numbers' is a recipe; train takes one recipe, one file, or a source and a target file"
+    ),
     "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
     "/train notes.txt training.epochs=0": "epochs must be 1 to",
     "/translate": "missing argument; usage: /translate [-m MODEL] TEXT|@FILE",
@@ -171,9 +182,13 @@ BAD = {
     "/translate -o . i love you": "cannot write .: it is a folder",
     "/translate -o a.png i love you": "a text cannot be written as a picture; end a.png in .txt or .json",
     "/translate \u4eca\u65e5\u306f": "english-french's vocabulary has no part of '\u4eca\u65e5\u306f'",
-    f"/translate {'love ' * 10_000}": "the text has 10,000 tokens; the memory and time of attention grow with them, so the limit is 3,999",
+    f"/translate {'love ' * 10_000}": (
+        "the text has 10,000 tokens; the memory and time of attention grow with them, so the limit is 3,999"
+    ),
     "/translate --prefix zebra i love you": "english-french's vocabulary has no part of 'zebra'",
-    '/translate --prefix "je zebra" i love you': "english-french's vocabulary has no 'zebra', so no answer can begin with it",
+    '/translate --prefix "je zebra" i love you': (
+        "english-french's vocabulary has no 'zebra', so no answer can begin with it"
+    ),
     "/undo 0": "the number of turns must be 1 to 1,000,000, not 0",
     "/undo 0t": "the number of tokens must be 1 to 1,000,000, not 0",
     "/undo 99": "only 1 turn can be undone",

@@ -84,7 +84,8 @@ def test_commands_of_plugins_are_listed_under_plugins(shell):
 
 def test_help_of_a_command_has_usage_effect_example_and_owner(shell):
     assert text_of(shell, "/help poem") == (
-        "/poem [LINES] THEME\n\nWrite a poem; the state moves on over it.\n\nIt takes its time.\n\n  -r  let it rhyme\n\n"
+        "/poem [LINES] THEME\n\nWrite a poem; the state moves on over it.\n\nIt takes its time.\n\n"
+        "  -r  let it rhyme\n\n"
         "  >>> /poem 4 love\n\nalso /verse · from poems"
     )
 

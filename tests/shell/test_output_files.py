@@ -1,4 +1,7 @@
-"""Models, sessions and scripts in files: /load, /save, /restore, /source, /record, /tour, /expect, /history and /quit."""
+"""Models, sessions and scripts in files.
+
+/load, /save, /restore, /source, /record, /tour, /expect, /history and /quit.
+"""
 
 from __future__ import annotations
 

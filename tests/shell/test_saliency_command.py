@@ -1,4 +1,4 @@
-"""/reach: the gradient of what was expected for each token before it, from the module of the open model; nothing moves."""
+"""/reach: the gradient of the last log-probability with respect to each token before it; the state does not change."""
 
 from __future__ import annotations
 

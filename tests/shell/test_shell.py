@@ -128,8 +128,8 @@ def test_lines_of_a_script_start_and_finish_within_the_line_that_runs_it(tmp_pat
     events = list(shell.run("/source outer.seq"))
     kinds = [(event.op, event.number) if isinstance(event, LineStarted) else type(event).__name__ for event in events]
     assert kinds == [
-        ("/source", 1), ("/source", 2), ("/feed", 3), "LineFinished", "LineFinished", ("/continue", 4), "Token", "Finished", "LineFinished",
-        "LineFinished",
+        ("/source", 1), ("/source", 2), ("/feed", 3), "LineFinished", "LineFinished",
+        ("/continue", 4), "Token", "Finished", "LineFinished", "LineFinished",
     ]  # fmt: skip
     assert shell.line is None
     assert shell.history.lines == ["/source outer.seq", "/source inner.seq", "/feed b", "/c 1"]

@@ -76,8 +76,10 @@ def test_json_has_one_result_for_each_line_and_one_for_the_file(shell, capsys):
     assert [line["op"] for line in lines] == ["translate"] * 7
     assert [line.get("item") for line in lines] == [1, 2, 3, 4, 5, 6, None]
     assert [line["input"] for line in lines[:6]] == LINES
-    assert lines[4] == {"type": "result", "line": 1, "op": "translate", "item": 5, "input": LINES[4], "text": "", "n": 0, "stop": "error",
-                        "logprob": 0.0, "nbest": []}  # fmt: skip
+    assert lines[4] == {
+        "type": "result", "line": 1, "op": "translate", "item": 5, "input": LINES[4], "text": "", "n": 0,
+        "stop": "error", "logprob": 0.0, "nbest": [],
+    }  # fmt: skip
     assert lines[6] == {"type": "result", "line": 1, "op": "translate", "lines": 6, "failed": 1}
     assert (message["op"], message["input"], message["line"]) == ("translate", "i love the cat .", 2)
     assert message["nbest"][0]["text"] == message["text"]

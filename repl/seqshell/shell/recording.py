@@ -34,7 +34,9 @@ def replayed(text: str, op: str, interrupted: Finished | None, max_tokens: int) 
 
 
 class Recorder:
-    """Writes each line that did not fail to the open script, if there is one. A line that runs others is recorded in their place.
+    """Writes each line that did not fail to the open script, if there is one.
+
+    A line that runs others is recorded in their place.
 
     warn: called with a message if the script cannot be written; the recording is then over.
     """

@@ -33,7 +33,8 @@ class ForecastParts(TaskParts):
         assert series is not None  # read() sees to it
         shape = series.horizon, len(series.columns), max(1, len(series.quantiles))
         return shape, (
-            f"its series has {counted(shape[0], 'step')}, {counted(shape[1], 'column')} and {counted(shape[2], 'quantile')}"
+            f"its series has {counted(shape[0], 'step')}, {counted(shape[1], 'column')} "
+            f"and {counted(shape[2], 'quantile')}"
         )
 
     def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:

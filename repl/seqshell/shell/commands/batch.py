@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def model_for(shell: Shell, task: Task, name: str) -> str:
     """Return the name of the open model that answers.
 
-    It is the one of -m (name), else the current one if it has the task, else the task's default model, which is opened in
-    the background.
+    It is the one of -m (name), else the current one if it has the task, else the task's default model, which is opened
+    in the background.
 
     Raises CheckpointError if it cannot be opened, and UsageError if it has another task.
     """
