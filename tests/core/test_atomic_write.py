@@ -94,19 +94,19 @@ def test_a_writer_killed_at_any_time_leaves_the_old_or_the_new_file(path, old):
 
 def _write_and_die(path, data, k):
     """In a child process: write, but kill the process at the k-th point before or after a call."""
-    moments = 0
+    points = 0
 
-    def moment():
-        nonlocal moments
-        moments += 1
-        if moments == k:
+    def kill_point():
+        nonlocal points
+        points += 1
+        if points == k:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(call):
         def wrapped(*arguments):
-            moment()
+            kill_point()
             result = call(*arguments)
-            moment()
+            kill_point()
             return result
 
         return wrapped
@@ -124,7 +124,7 @@ def _write_and_die(path, data, k):
             def write(self, content):
                 whole(content[: len(content) // 2])
                 file.flush()
-                moment()
+                kill_point()
                 whole(content[len(content) // 2 :])
 
         return Halves()

@@ -205,7 +205,7 @@ def test_a_command_of_a_plugin_may_yield_anything():
 
 def test_an_empty_answer_is_an_empty_line():
     assert written([Finished("", 0, "eos", 0.0, 3, 3)])[0] == "\n"
-    assert written([FINISHED])[0] == "ab\n"  # of a strategy that tells no token on its way
+    assert written([FINISHED])[0] == "ab\n"  # from a strategy that emits no tokens during the search
     assert written([Token("a"), Token("\n"), Finished("a\n", 2, "length", 0.0, 0, 2)])[0] == "a\n"
     assert written([])[0] == ""
 

@@ -86,18 +86,18 @@ def test_a_path_is_used_as_it_is_even_if_a_model_has_that_name(folder, home):
 
 
 def test_a_name_is_saved_in_the_users_folder_and_a_path_as_it_is(home, tmp_path):
-    assert paths.place("mine", "models") == home / "models" / "mine.safetensors"
+    assert paths.output_path("mine", "models") == home / "models" / "mine.safetensors"
     assert (home / "models").is_dir()
-    assert paths.place("./mine", "models") == Path("./mine")
-    assert paths.place(tmp_path / "mine", "models") == tmp_path / "mine"
+    assert paths.output_path("./mine", "models") == Path("./mine")
+    assert paths.output_path(tmp_path / "mine", "models") == tmp_path / "mine"
     with pytest.raises(UsageError, match="invalid name"):
-        paths.place("my model", "models")
+        paths.output_path("my model", "models")
 
 
 def test_a_home_that_cannot_be_created_is_reported_in_one_line(monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", "/dev/null/home")
     with pytest.raises(UsageError, match="cannot create the folder /dev/null/home/models: Not a directory"):
-        paths.place("mine", "models")
+        paths.output_path("mine", "models")
     assert paths.list_checkpoints(kind="sessions") == {}
 
 

@@ -23,7 +23,7 @@ from seqshell.models import file, opening
         ({"config": {"vocab_size": 7, "hidden_size": True}}, "the setting hidden_size cannot be True"),
         ({"config": {"vocab_size": 7, "hidden_size": 8.0}}, r"the setting hidden_size cannot be 8\.0"),
         ({"config": {}}, "the config does not fit the architecture simple: .*vocab_size"),
-        ({"tokenizer": {"name": "char", "vocabulary": "aa"}}, "needs a vocabulary of different characters"),
+        ({"tokenizer": {"name": "char", "vocabulary": "aa"}}, "needs a vocabulary of distinct characters"),
         (
             {"tokenizer": {"name": "char", "vocabulary": "ab"}},
             r"outputs have the shape \(1, 7\), not \(1, 2\): its tokenizer has 2 tokens",

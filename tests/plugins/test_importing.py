@@ -262,7 +262,7 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
         ("[tokenizer]", 'char needs one of vocabulary = "abc..."'),
         (
             '[tokenizer]\nvocabulary = "aa"',
-            "[tokenizer] of the map: the character tokenizer needs a vocabulary of different characters",
+            "[tokenizer] of the map: the character tokenizer needs a vocabulary of distinct characters",
         ),
         ('[tokenizer]\nname = "nope"', "it needs the tokenizer 'nope', which no plugin offers"),
         ('[tokenizer]\nfile = "nope"', "cannot read nope: No such file"),

@@ -68,7 +68,7 @@ def train_command(arguments: Namespace) -> int:
     if arguments.seed is not None:
         overrides.append(f"training.seed={arguments.seed}")
     recipe = load_recipe(arguments.recipe, overrides)
-    out = paths.place(arguments.out or recipe.name, "models")
+    out = paths.output_path(arguments.out or recipe.name, "models")
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
     picture = Path(arguments.picture) if arguments.picture else None

@@ -1,6 +1,6 @@
 """Finds models, sessions and recipes by name: in the user's folder, the plugins' folders, then the shipped folder.
 
-A string with a slash or the ending .safetensors is a path; any other is a name. Only `place` creates a folder.
+A string with a slash or the ending .safetensors is a path; any other is a name. Only `output_path` creates a folder.
 """
 
 from __future__ import annotations
@@ -43,45 +43,46 @@ def shipped() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "checkpoints"
 
 
-def is_path(word: str) -> bool:
+def is_path(name: str) -> bool:
     """True if a string is a path rather than a name."""
-    return "/" in word or os.sep in word or word.endswith(ENDING)
+    return "/" in name or os.sep in name or name.endswith(ENDING)
 
 
-def place(word: str | Path, kind: Kind) -> Path:
+def output_path(name: str | Path, kind: Kind) -> Path:
     """Return the path to write to: a path as it is, a name in the user's folder, which is created."""
-    if isinstance(word, Path) or is_path(word):
-        return Path(word).expanduser()
-    there = folder(kind)
-    check_name(word)
+    if isinstance(name, Path) or is_path(name):
+        return Path(name).expanduser()
+    target = folder(kind)
+    check_name(name)
     try:
-        there.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot create the folder {there}: {error.strerror}; SEQSHELL_HOME sets another") from None
-    return there / f"{word}{ENDING}"
+        hint = "set SEQSHELL_HOME to use another one"
+        raise UsageError(f"cannot create the folder {target}: {error.strerror}; {hint}") from None
+    return target / f"{name}{ENDING}"
 
 
 def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dict[str, Path]:
     """Return all checkpoints by name. The order of precedence is the user's folder, `folders`, the shipped one."""
-    places = [folder(kind), *folders, *([shipped()] if kind == "models" else [])]
-    return _named(places, ENDING)
+    last = [shipped()] if kind == "models" else []
+    return _named([folder(kind), *folders, *last], ENDING)
 
 
-def find_checkpoint(word: str | Path, folders: Iterable[Path] = (), kind: Kind = "models") -> Path:
+def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind = "models") -> Path:
     """Return the file of a name or path. Raises CheckpointError, with the nearest names, if there is none."""
     what = "model" if kind == "models" else "saved session"
     known = list_checkpoints(folders, kind)
-    if isinstance(word, Path) or is_path(word):
-        path = Path(word).expanduser()
+    if isinstance(name, Path) or is_path(name):
+        path = Path(name).expanduser()
         if not os.path.lexists(path):
-            meant = did_you_mean(path.name.removesuffix(ENDING), known, "", most=3)
-            raise CheckpointError(f"no file {str(word)!r}" + (f"; {meant}" if meant else ""))
+            suggestion = did_you_mean(path.name.removesuffix(ENDING), known, "", most=3)
+            raise CheckpointError(f"no file {str(name)!r}" + (f"; {suggestion}" if suggestion else ""))
         return path
-    if word not in known:
+    if name not in known:
         listed = f"available: {', '.join(known)}" if known else "none exists yet"
-        meant = did_you_mean(word, known, listed, most=3)
-        raise CheckpointError(f"no {what} {word!r}; {meant}", hint=f"to open a file, write ./NAME{ENDING}")
-    return known[word]
+        suggestion = did_you_mean(name, known, listed, most=3)
+        raise CheckpointError(f"no {what} {name!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}")
+    return known[name]
 
 
 def list_recipes() -> dict[str, Path]:
@@ -89,19 +90,19 @@ def list_recipes() -> dict[str, Path]:
     return _named([folder("recipes"), shipped() / "recipes"], ".toml")
 
 
-def find_recipe(word: str) -> Path:
+def find_recipe(name: str) -> Path:
     """Return the recipe of a name, else the file of a path: a recipe, or a text or table to train on.
 
     Raises RecipeError if there is neither.
     """
     known = list_recipes()
-    if "/" not in word and word in known:
-        return known[word]
-    path = Path(word).expanduser()
+    if "/" not in name and name in known:
+        return known[name]
+    path = Path(name).expanduser()
     if not path.exists():
-        meant = did_you_mean(word.removesuffix(".toml"), known, "", most=3)
+        suggestion = did_you_mean(name.removesuffix(".toml"), known, "", most=3)
         recipes = f"recipes: {', '.join(known) or 'none'}"
-        raise RecipeError(f"no recipe or file {word!r}; " + (f"{meant} {recipes}" if meant else recipes))
+        raise RecipeError(f"no recipe or file {name!r}; " + (f"{suggestion} {recipes}" if suggestion else recipes))
     return path
 
 
@@ -127,12 +128,12 @@ def read_config() -> dict[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}") from None
 
 
-def _named(places: Iterable[Path], ending: str) -> dict[str, Path]:
+def _named(folders: Iterable[Path], ending: str) -> dict[str, Path]:
     """Return the files of some folders by name, in alphabetical order. The first folder with a name wins."""
     found: dict[str, Path] = {}
-    for place in places:
+    for path in folders:
         try:
-            entries = list(os.scandir(place))
+            entries = list(os.scandir(path))
         except OSError:  # a missing or unreadable folder is treated as empty
             continue
         for entry in entries:

@@ -146,7 +146,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Request:
-    """What a search shall produce.
+    """What a search must produce.
 
     num_best: the number of answers per row. prefix: ids that every answer starts with. excluded: ids that are never
     chosen (PAD, BOS).

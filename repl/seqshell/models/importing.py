@@ -91,7 +91,7 @@ def _target(path: Path, out: str | None) -> Path:
     """
     if out is None and not NAME.fullmatch(path.stem):
         raise UsageError(f"{path.stem!r} is not a valid model name; choose one with --out NAME")
-    target = paths.place(out if out is not None else path.stem, "models")
+    target = paths.output_path(out if out is not None else path.stem, "models")
     if target.exists() and target.samefile(path):
         raise UsageError(
             f"--out {out} is the imported file itself; with a name, the checkpoint is saved in your models folder"

@@ -61,7 +61,7 @@ def save_checkpoint(
     an output of the architecture's decoder differs from the module's by more than 1e-4.
     """
     registry = registry or load_registry()
-    target = paths.place(path, "models")
+    target = paths.output_path(path, "models")
     offered: Architecture = registry.lookup("architecture", architecture)
     owner = registry.plugin(registry.owner("architecture", architecture))
     settings = dataclasses.asdict(module.config if config is None else config)

@@ -102,7 +102,7 @@ class Shell:
         saved = bool(saved and self.session.position)
         try:
             if saved:
-                self.session.save(paths.place("last", "sessions"))
+                self.session.save(paths.output_path("last", "sessions"))
             return saved
         finally:
             self.recorder.end()

@@ -48,7 +48,7 @@ def train(
     if picture is not None:
         check_picture(picture)
     prepared = prepare(recipe, registry)
-    out = paths.place(recipe.name, "models") if out is None else out
+    out = paths.output_path(recipe.name, "models") if out is None else out
     with _locked(out.with_suffix(".run")) as folder:
         run = new_run(prepared, folder)
         yield from _opening_notes(run, resume)

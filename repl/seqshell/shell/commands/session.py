@@ -34,7 +34,7 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not word:
         words(arguments, save, 1)
     session = shell.session
-    path = paths.place(word, "sessions")
+    path = paths.output_path(word, "sessions")
     if path.is_file() and not is_session(path):
         raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
     session.save(path)

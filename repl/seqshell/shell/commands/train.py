@@ -59,7 +59,7 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
     recipe = load_recipe([first, *second], [*device, *overrides])
-    path = paths.place(str(arguments.options.get("--out") or recipe.name), "models")
+    path = paths.output_path(str(arguments.options.get("--out") or recipe.name), "models")
     from seqshell.training.loop import train as run
 
     before = _written(path)

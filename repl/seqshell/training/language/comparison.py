@@ -111,7 +111,7 @@ def compare(
     models = []
     for each in entries:
         if isinstance(each, Recipe):
-            out = paths.place(each.name, "models")
+            out = paths.output_path(each.name, "models")
             yield from (
                 event for event in train(each, registry, out, stopped=stopped) if isinstance(event, Progress | Notice)
             )
