@@ -157,7 +157,7 @@ def nucleus(logits, p):
 @given(halves, some.floats(0, 1))
 def test_top_p_keeps_the_smallest_set_of_most_likely_tokens_with_probability_p(logits, p):
     found = kept(TopP(p)(logits, NOWHERE))
-    assert found in (nucleus(logits, p - 1e-12), nucleus(logits, p + 1e-12))  # sums of floats in another order
+    assert found in (nucleus(logits, p - 1e-12), nucleus(logits, p + 1e-12))  # the floats are summed in another order
     assert kept(TopP(0)(logits, NOWHERE)) == {token for token, value in enumerate(logits) if value == logits.max()}
 
 
@@ -211,7 +211,7 @@ def test_repeat_penalty_divides_positive_and_multiplies_negative_logits_of_the_w
 
 
 @given(halves, some.floats(-3, 3), some.floats(-3, 3), some.integers(1, 4), some.data())
-def test_presence_and_frequency_penalties_subtract_once_and_for_each_time(logits, presence, frequency, window, data):
+def test_presence_and_frequency_penalties_subtract_once_and_per_occurrence(logits, presence, frequency, window, data):
     tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
     counts = [tokens[-window:].count(token) for token in range(logits.size)]
     reshaped = FrequencyPenalty(frequency, window)(
@@ -223,7 +223,7 @@ def test_presence_and_frequency_penalties_subtract_once_and_for_each_time(logits
 
 
 @given(some.integers(1, 4), some.lists(some.integers(0, 2), max_size=15), some.integers(1, 16))
-def test_no_repeat_ngram_removes_exactly_the_tokens_that_complete_a_known_ngram(n, tokens, window):
+def test_no_repeat_ngram_removes_exactly_the_tokens_that_would_repeat_an_ngram(n, tokens, window):
     logits = np.arange(8.0)
     recent = tokens[-window:]
     known = {tuple(recent[start : start + n]) for start in range(len(recent) - n + 1)}
@@ -239,13 +239,13 @@ def test_no_repeat_ngram_removes_nothing_if_no_token_would_remain():
     np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), seen(0)), [0, -np.inf])
 
 
-def test_bias_adds_to_the_tokens_it_names_by_text_or_id():
+def test_bias_changes_tokens_named_by_text_or_id():
     logits = np.zeros(8)
     np.testing.assert_array_equal(Bias("a:+2 c:-inf #7:-1.5 a:1")(logits, seen()), [3, 0, -np.inf, 0, 0, 0, 0, -1.5])
-    np.testing.assert_array_equal(Bias("#0:-inf #1:-inf")(np.zeros(2), seen()), [0, 0])  # it cannot exclude all
+    np.testing.assert_array_equal(Bias("#0:-inf #1:-inf")(np.zeros(2), seen()), [0, 0])  # it never excludes every token
 
 
-def test_bias_takes_spaces_colons_and_newlines_as_tokens():
+def test_bias_accepts_spaces_colons_and_newlines_as_tokens():
     context = SampleContext(tokenizer=CharTokenizer("\n :#"))
     np.testing.assert_array_equal(Bias(" :1  :1 \n:2 ::3 #:4")(np.zeros(4), context), [2, 2, 3, 4])
 
@@ -260,7 +260,7 @@ def test_bias_takes_spaces_colons_and_newlines_as_tokens():
         ("a:nan", "invalid entry 'a:nan'"),
     ],
 )
-def test_an_invalid_bias_is_refused_at_once(tokens, message):
+def test_an_invalid_bias_is_an_error_when_the_sampler_is_built(tokens, message):
     with pytest.raises(UsageError, match=message):
         build(Bias, {"tokens": tokens})
 
@@ -273,7 +273,7 @@ def test_an_invalid_bias_is_refused_at_once(tokens, message):
         ("#8:1", "bias: no token has the id 8; this model's ids are 0 to 7"),
     ],
 )
-def test_bias_names_a_token_missing_from_the_vocabulary(tokens, message):
+def test_the_error_for_an_invalid_bias_token_names_it(tokens, message):
     with pytest.raises(UsageError, match=message):
         Chain([Bias(tokens)]).logits(np.zeros(8), seen())
 
@@ -296,7 +296,7 @@ def test_mirostat_moves_mu_against_the_error():
 
 @pytest.mark.parametrize("tau", [1.0, 2.5])
 def test_mirostat_brings_the_surprisal_of_the_text_to_tau(tau):
-    """Over Zipf's law, as in the paper's figure 3: the mean of 3,000 draws is within a tenth of a bit of the target."""
+    """On Zipf's law, as in the paper's figure 3, the mean of 3,000 draws is within 0.1 bit of the target."""
     random = np.random.default_rng(0)
     chain, memories, surprisals = Chain([Mirostat(tau)]), (None,), []
     zipf = -1.1 * np.log(np.arange(1, 201))
