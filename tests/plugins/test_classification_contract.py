@@ -13,7 +13,7 @@ from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.testing import check_architecture, failed
 
-REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed
+REGISTRY = load_registry(Policy(no_plugins=True))  # the built-in plugins only
 
 
 @pytest.mark.slow
@@ -53,14 +53,14 @@ class Sum(nn.Module):
 
     def forward(self, tokens: Any, state: Any) -> Any:
         sums = state[:, None] + self.embedding(tokens).cumsum(1)
-        if self.config.fault == "hears the end of the text":
+        if self.config.fault == "uses later tokens":
             sums = sums + 0.1 * sums[:, -1:]
         outputs = self.readout(torch.tanh(sums))
-        return outputs[:, -1:] if self.config.fault == "tells the last only" else outputs, sums[:, -1]
+        return outputs[:, -1:] if self.config.fault == "returns only the last output" else outputs, sums[:, -1]
 
 
 class WholeSum(Sum):
-    """The same for whole texts."""
+    """The same for whole texts: not causal, one output per text."""
 
     def initial_state(self, batch_size: int = 1) -> Any:
         return ()
@@ -68,13 +68,13 @@ class WholeSum(Sum):
     def forward(self, tokens: Any, state: Any) -> Any:
         mask = torch.ones_like(tokens) if self.config.fault == "reads padding" else tokens != PAD
         outputs = self.readout(torch.tanh((self.embedding(tokens) * mask.unsqueeze(-1)).sum(1, keepdim=True)))
-        if self.config.fault == "tells every token":
+        if self.config.fault == "returns an output per token":
             outputs = outputs.expand(-1, tokens.shape[1], -1)
         return outputs, torch.zeros(len(tokens)) if self.config.fault == "has a state" else ()
 
 
 class WholeSumDecoder:
-    """WholeSum with a fault: it reads padding."""
+    """The decoder of WholeSum, with a fault: it reads padding."""
 
     def __init__(self, config: Config, weights: Any) -> None:
         self.weights = weights
@@ -91,20 +91,24 @@ class WholeSumDecoder:
 
 
 @pytest.mark.parametrize(
-    ("model", "fault", "line"),
+    ("model", "fault", "expected"),
     [
         (Sum, "", ""),
         (
             Sum,
-            "hears the end of the text",
+            "uses later tokens",
             "module: its output at each step equals that of reading up to this step: step 1: outputs: ",
         ),
-        (Sum, "tells the last only", "module: its output at each step equals that of reading up to this step: "),
+        (
+            Sum,
+            "returns only the last output",
+            "module: its output at each step equals that of reading up to this step: ",
+        ),
         (WholeSum, "", ""),
         (WholeSum, "reads padding", "module: padding changes nothing: with more padding: outputs: "),
         (
             WholeSum,
-            "tells every token",
+            "returns an output per token",
             "module: it gives one output per text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of",
         ),
         (
@@ -114,15 +118,15 @@ class WholeSumDecoder:
         ),
     ],
 )
-def test_each_fault_of_a_classifier_fails_the_rule_it_breaks(model, fault, line):
+def test_each_fault_of_a_classifier_fails_the_rule_it_breaks(model, fault, expected):
     architecture = Architecture("sum", Task.CLASSIFY, config=Config, model=model, causal=model is Sum)
-    lines = failed(check_architecture(architecture, {"fault": fault}))
-    assert any(seen.startswith(line) for seen in lines) if fault else lines == []
+    failures = failed(check_architecture(architecture, {"fault": fault}))
+    assert any(failure.startswith(expected) for failure in failures) if fault else failures == []
 
 
-def test_a_decoder_that_reads_padding_is_found():
+def test_a_decoder_that_reads_padding_breaks_the_rule_about_padding():
     architecture = Architecture(
         "sum", Task.CLASSIFY, config=Config, model=WholeSum, decoder=WholeSumDecoder, causal=False
     )
-    (line,) = failed(check_architecture(architecture))
-    assert line.startswith("decoder: padding changes nothing: with more padding: outputs: ")
+    (failure,) = failed(check_architecture(architecture))
+    assert failure.startswith("decoder: padding changes nothing: with more padding: outputs: ")

@@ -14,7 +14,7 @@ from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.testing import check_architecture, check_sampler, failed
 
-REGISTRY = load_registry(Policy(no_plugins=True))  # what ships, whatever else is installed
+REGISTRY = load_registry(Policy(no_plugins=True))  # the built-in plugins only
 
 
 @pytest.mark.parametrize("name", REGISTRY.architectures)
@@ -52,7 +52,7 @@ def test_recurrent_models_pass_with_other_settings(name, settings):
         ("gru_cell", {"num_layers": 2, "reset": "before"}),
     ],
 )
-def test_cells_written_out_pass_with_other_settings(name, settings):
+def test_explicit_cells_pass_with_other_settings(name, settings):
     assert (
         failed(check_architecture(REGISTRY.architectures[name], {"embed_size": 8, "hidden_size": 12} | settings)) == []
     )
@@ -140,13 +140,13 @@ class Elman(nn.Module):
             outputs = [output + 0.1 * outputs[-1] for output in outputs]
         if fault == "raises":
             raise RuntimeError("out of luck")
-        if fault == "grows":
+        if fault == "doubles its state":
             state = torch.cat((state, state))
-        return torch.stack(outputs, 1), state.double() if fault == "changes its kind" else state
+        return torch.stack(outputs, 1), state.double() if fault == "changes its type" else state
 
 
 class ElmanDecoder:
-    """The same, but without the recurrent bias."""
+    """The decoder of Elman, with a fault: no recurrent bias."""
 
     def __init__(self, config: Config, weights: Any) -> None:
         self.weights = weights
@@ -181,27 +181,27 @@ def test_a_valid_third_party_model_passes():
         ("counts its calls", "continuing twice from a state gives identical results"),
         ("looks ahead", "its output at each step equals that of reading up to this step"),
         ("raises", "saving and loading do not change its outputs: RuntimeError: out of luck"),
-        ("grows", "outputs have the task's shape; the leaves of states are [B, ...] and keep their types"),
+        ("doubles its state", "outputs have the task's shape; the leaves of states are [B, ...] and keep their types"),
         (
-            "changes its kind",
+            "changes its type",
             "outputs have the task's shape; the leaves of states are [B, ...] and keep their types",
         ),
     ],
 )
 def test_each_fault_fails_the_rule_it_breaks(fault, rule):
-    assert any(rule in line for line in failed(check_architecture(elman(), {"fault": fault})))
+    assert any(rule in failure for failure in failed(check_architecture(elman(), {"fault": fault})))
 
 
-def test_a_decoder_that_differs_from_its_module_is_found():
-    lines = failed(check_architecture(elman(decoder=ElmanDecoder)))
-    assert len(lines) == 1
-    assert lines[0].startswith("decoder: its outputs equal the module's within 0.0001: reading 1 rows: outputs: ")
+def test_a_decoder_that_differs_from_its_module_breaks_the_rule_about_its_outputs():
+    failures = failed(check_architecture(elman(decoder=ElmanDecoder)))
+    assert len(failures) == 1
+    assert failures[0].startswith("decoder: its outputs equal the module's within 0.0001: reading 1 rows: outputs: ")
 
 
 def test_a_model_that_cannot_be_built_fails_one_check():
     broken = Architecture("broken", Task.GENERATE, config=Config, model="seqshell_recurrent.language_models:Missing")
-    (line,) = failed(check_architecture(broken))
-    assert "Missing" in line
+    (failure,) = failed(check_architecture(broken))
+    assert "Missing" in failure
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class MeanSeq2Seq(nn.Module):
         self.readout = nn.Linear(6, config.target_vocab_size)
 
     def initial_state(self, batch_size: int = 1) -> Any:
-        source = torch.full((batch_size, 1), PAD if self.config.fault == "starts from nothing" else EOS)
+        source = torch.full((batch_size, 1), PAD if self.config.fault == "starts from padding" else EOS)
         return self.encode(source, torch.ones(batch_size, dtype=torch.int64))
 
     def encode(self, source: Any, lengths: Any) -> Any:
@@ -242,21 +242,21 @@ class MeanSeq2Seq(nn.Module):
         hidden = state.hidden[:, None] + self.target(tokens).cumsum(1)
         weights = state.mask / state.mask.sum(1, keepdim=True)
         context = torch.einsum("bs,bse->be", weights, state.encoded)
-        if fault == "attends twice":
+        if fault == "doubles the attention":
             weights = 2 * weights
-        if fault == "hears the end of the target":
+        if fault == "uses later target tokens":
             hidden = hidden + 0.1 * hidden[:, -1:]
-        encoded = state.encoded.clone() if fault == "copies the source" else state.encoded
+        encoded = state.encoded.clone() if fault == "copies the encoded source" else state.encoded
         return self.readout(torch.tanh(hidden + context[:, None])), PairState(
             hidden[:, -1], encoded, state.mask, weights
         )
 
 
 @pytest.mark.parametrize(
-    ("fault", "line"),
+    ("fault", "expected"),
     [
         ("", ""),
-        ("starts from nothing", "module: initial_state is the encoding of a source with only EOS: state.encoded: "),
+        ("starts from padding", "module: initial_state is the encoding of a source with only EOS: state.encoded: "),
         ("reads padding", "module: padding the source changes nothing: with more padding: step 0: outputs: "),
         (
             "reads padding",
@@ -264,31 +264,30 @@ class MeanSeq2Seq(nn.Module):
         ),
         ("reads padding", "module: padding the target changes neither earlier logits nor the loss: loss: "),
         (
-            "attends twice",
+            "doubles the attention",
             "module: the leaf named attention, if any, is [B, S], sums to 1 and is 0 at padding: "
             "step 0: the sums of attention",
         ),
         (
-            "copies the source",
+            "copies the encoded source",
             "module: leaves that a step does not change stay the same array: state.encoded does not change, but",
         ),
         (
-            "hears the end of the target",
+            "uses later target tokens",
             "module: padding the target changes neither earlier logits nor the loss: logits: ",
         ),
     ],
 )
-def test_each_fault_of_a_translation_model_fails_the_rule_it_breaks(fault, line):
+def test_each_fault_of_a_translation_model_fails_the_rule_it_breaks(fault, expected):
     architecture = Architecture("mean", Task.TRANSLATE, config=PairConfig, model=MeanSeq2Seq)
-    lines = failed(check_architecture(architecture, {"fault": fault}))
-    assert any(seen.startswith(line) for seen in lines) if fault else lines == []
+    failures = failed(check_architecture(architecture, {"fault": fault}))
+    assert any(failure.startswith(expected) for failure in failures) if fault else failures == []
 
 
-def test_a_beam_of_one_that_differs_from_greedy_is_found(monkeypatch):
+def test_a_beam_of_width_1_that_differs_from_greedy_breaks_the_rule_about_beams(monkeypatch):
     monkeypatch.setattr(Greedy, "search", Sample().search)
-    assert any(
-        "a beam of width 1 equals greedy decoding: row 0: " in line for line in failed(check_architecture(elman()))
-    )
+    failures = failed(check_architecture(elman()))
+    assert any("a beam of width 1 equals greedy decoding: row 0: " in failure for failure in failures)
 
 
 @dataclass(frozen=True)
@@ -302,37 +301,37 @@ class TopA:
     def __call__(self, logits, context):
         probs = np.exp(logits - np.logaddexp.reduce(logits))
         kept = np.where(probs < self.a * probs.max() ** 2, -np.inf, logits)
-        if self.fault == "moves at neutral":
+        if self.fault == "changes logits at neutral":
             return kept + 1
-        if self.fault == "leaves nothing" and self.a == 1:
+        if self.fault == "excludes every token" and self.a == 1:
             return np.full_like(logits, -np.inf)
-        if self.fault == "writes":
+        if self.fault == "modifies its input":
             logits -= 1
-        if self.fault == "revives":
+        if self.fault == "restores excluded tokens":
             return np.where(np.isinf(logits), 0.0, kept)
         return kept
 
 
 @pytest.mark.parametrize(
-    ("fault", "line"),
+    ("fault", "expected"),
     [
-        ("moves at neutral", "a=0 (neutral) changes nothing: logits"),
+        ("changes logits at neutral", "a=0 (neutral) changes nothing: logits"),
         (
-            "leaves nothing",
+            "excludes every token",
             "a=1: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: all logits are -inf",
         ),
-        ("writes", "by default: it does not modify its input: its input became"),
+        ("modifies its input", "by default: it does not modify its input: its input became"),
         (
-            "revives",
+            "restores excluded tokens",
             "by default: it returns [V] without NaN or inf, not all -inf, and keeps every -inf: "
             "an excluded token (-inf) became possible",
         ),
     ],
 )
-def test_each_fault_of_a_sampler_fails_the_rule_it_breaks(monkeypatch, fault, line):
+def test_each_fault_of_a_sampler_fails_the_rule_it_breaks(monkeypatch, fault, expected):
     assert failed(check_sampler(TopA)) == []
     monkeypatch.setattr(TopA, "fault", fault)
-    assert any(seen.startswith(line) for seen in failed(check_sampler(TopA)))
+    assert any(failure.startswith(expected) for failure in failed(check_sampler(TopA)))
 
 
 def test_a_sampler_with_an_unknown_stage_breaks_the_rule_about_stages(monkeypatch):

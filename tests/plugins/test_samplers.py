@@ -29,7 +29,7 @@ from seqshell_samplers.penalties import FrequencyPenalty, NoRepeatNgram, Presenc
 from seqshell_samplers.temperature import Temperature
 from seqshell_samplers.truncation import MinP, TopK, TopP, TypicalP
 
-NOWHERE = SampleContext()
+NO_CONTEXT = SampleContext()
 LETTERS = CharTokenizer("abcdefgh")
 
 
@@ -46,10 +46,10 @@ rows = (
     .filter(lambda row: max(row) > -math.inf)
     .map(np.array)
 )
-halves = some.lists(some.integers(-8, 8).map(lambda n: n / 2), min_size=1, max_size=10).map(np.array)  # with many ties
+tied = some.lists(some.integers(-8, 8).map(lambda n: n / 2), min_size=1, max_size=10).map(np.array)  # many ties
 
 
-def seen(*tokens: int, memory=None) -> SampleContext:
+def context_after(*tokens: int, memory=None) -> SampleContext:
     return SampleContext(tokens=list(tokens), position=len(tokens), tokenizer=LETTERS, memory=memory)
 
 
@@ -122,100 +122,102 @@ def test_every_setting_has_a_help_text_and_every_number_a_range(kind):
                 build(kind, {item.name: item.high * 2})
 
 
-@given(halves, some.floats(0.01, 100))
+@given(tied, some.floats(0.01, 100))
 def test_temperature_raises_probabilities_to_one_over_t(logits, t):
     raised = probs(logits) ** (1 / t)
-    np.testing.assert_allclose(probs(Temperature(t)(logits, NOWHERE)), raised / raised.sum(), atol=1e-12)
+    np.testing.assert_allclose(probs(Temperature(t)(logits, NO_CONTEXT)), raised / raised.sum(), atol=1e-12)
 
 
-@given(halves)
+@given(tied)
 def test_temperature_0_is_greedy_and_small_temperatures_are_close_to_it(logits):
-    assert kept(Temperature(0)(logits, NOWHERE)) == {int(logits.argmax())}
+    assert kept(Temperature(0)(logits, NO_CONTEXT)) == {int(logits.argmax())}
     for t in (1e-7, 1e-300, 5e-324):
         best = {token for token, value in enumerate(logits) if value == logits.max()}
-        chances = probs(Temperature(t)(logits, NOWHERE))
+        chances = probs(Temperature(t)(logits, NO_CONTEXT))
         assert {token for token, chance in enumerate(chances) if chance > 0} == best
 
 
-@given(halves, some.integers(1, 12))
-def test_top_k_keeps_the_k_largest_and_ties_at_the_border(logits, k):
-    border = sorted(logits, reverse=True)[min(k, logits.size) - 1]
-    np.testing.assert_array_equal(TopK(k)(logits, NOWHERE), [value if value >= border else -np.inf for value in logits])
+@given(tied, some.integers(1, 12))
+def test_top_k_keeps_the_k_largest_and_ties_with_the_last_one(logits, k):
+    threshold = sorted(logits, reverse=True)[min(k, logits.size) - 1]
+    np.testing.assert_array_equal(
+        TopK(k)(logits, NO_CONTEXT), [value if value >= threshold else -np.inf for value in logits]
+    )
 
 
 def nucleus(logits, p):
     """The definition: the most likely tokens until their sum is p, and those as likely as the last one."""
     chances = probs(logits)
-    together, border = 0.0, 0.0
+    total, threshold = 0.0, 0.0
     for chance in sorted(chances, reverse=True):
-        together, border = together + chance, chance
-        if together >= p:
+        total, threshold = total + chance, chance
+        if total >= p:
             break
-    return {token for token, chance in enumerate(chances) if chance >= border}
+    return {token for token, chance in enumerate(chances) if chance >= threshold}
 
 
-@given(halves, some.floats(0, 1))
+@given(tied, some.floats(0, 1))
 def test_top_p_keeps_the_smallest_set_of_most_likely_tokens_with_probability_p(logits, p):
-    found = kept(TopP(p)(logits, NOWHERE))
+    found = kept(TopP(p)(logits, NO_CONTEXT))
     assert found in (nucleus(logits, p - 1e-12), nucleus(logits, p + 1e-12))  # the floats are summed in another order
-    assert kept(TopP(0)(logits, NOWHERE)) == {token for token, value in enumerate(logits) if value == logits.max()}
+    assert kept(TopP(0)(logits, NO_CONTEXT)) == {token for token, value in enumerate(logits) if value == logits.max()}
 
 
 def test_top_p_matches_a_calculation_by_hand():
     logits = np.log([0.1, 0.4, 0.3, 0.2])
-    assert [kept(TopP(p)(logits, NOWHERE)) for p in (0.3, 0.6, 0.85, 0.95)] == [{1}, {1, 2}, {1, 2, 3}, {0, 1, 2, 3}]
+    assert [kept(TopP(p)(logits, NO_CONTEXT)) for p in (0.3, 0.6, 0.85, 0.95)] == [{1}, {1, 2}, {1, 2, 3}, {0, 1, 2, 3}]
 
 
-@given(halves, some.floats(0.001, 1))
+@given(tied, some.floats(0.001, 1))
 def test_min_p_keeps_tokens_at_least_p_times_as_likely_as_the_best(logits, p):
     chances = probs(logits)
-    found = kept(MinP(p)(logits, NOWHERE))
-    surely = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 + 1e-9)}
-    maybe = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 - 1e-9)}
-    assert surely <= found <= maybe
+    found = kept(MinP(p)(logits, NO_CONTEXT))
+    smallest = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 + 1e-9)}
+    largest = {token for token, chance in enumerate(chances) if chance >= p * chances.max() * (1 - 1e-9)}
+    assert smallest <= found <= largest
 
 
 def typical(logits, p, slack):
     """The definition: the tokens nearest to the entropy until their sum is p, and those as near as the last one."""
     chances = probs(logits)
     entropy = -sum(chance * math.log(chance) for chance in chances)
-    away = [abs(-math.log(chance) - entropy) for chance in chances]
-    together, border = 0.0, 0.0
-    for token in sorted(range(len(away)), key=lambda token: away[token]):
-        together, border = together + chances[token], away[token]
-        if together >= p:
+    distances = [abs(-math.log(chance) - entropy) for chance in chances]
+    total, threshold = 0.0, 0.0
+    for token in sorted(range(len(distances)), key=lambda token: distances[token]):
+        total, threshold = total + chances[token], distances[token]
+        if total >= p:
             break
-    return {token for token, distance in enumerate(away) if distance <= border + slack}
+    return {token for token, distance in enumerate(distances) if distance <= threshold + slack}
 
 
 @given(some.lists(some.floats(-4, 4), min_size=1, max_size=10).map(np.array), some.floats(0, 0.999))
 def test_typical_p_keeps_the_surprisals_nearest_to_the_entropy(logits, p):
-    found = kept(TypicalP(p)(logits, NOWHERE))
+    found = kept(TypicalP(p)(logits, NO_CONTEXT))
     assert typical(logits, p - 1e-9, -1e-9) <= found <= typical(logits, p + 1e-9, 1e-9)
 
 
 def test_typical_p_may_remove_the_most_likely_token():
     """H = 1.51: the surprisal of the other four, 1.61, is nearer to it than that of the best, 0.69."""
     logits = np.log([0.4, 0.15, 0.15, 0.15, 0.15])
-    assert kept(TypicalP(0.5)(logits, NOWHERE)) == {1, 2, 3, 4}
-    assert kept(TypicalP(0.7)(logits, NOWHERE)) == {0, 1, 2, 3, 4}
+    assert kept(TypicalP(0.5)(logits, NO_CONTEXT)) == {1, 2, 3, 4}
+    assert kept(TypicalP(0.7)(logits, NO_CONTEXT)) == {0, 1, 2, 3, 4}
 
 
-@given(halves, some.floats(0.2, 5), some.integers(1, 4), some.data())
+@given(tied, some.floats(0.2, 5), some.integers(1, 4), some.data())
 def test_repeat_penalty_divides_positive_and_multiplies_negative_logits_of_the_window(logits, penalty, window, data):
     tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
     expected = list(logits)
     for token in set(tokens[-window:]):
         expected[token] = logits[token] / penalty if logits[token] > 0 else logits[token] * penalty
-    np.testing.assert_array_equal(RepeatPenalty(penalty, window)(logits, seen(*tokens)), expected)
+    np.testing.assert_array_equal(RepeatPenalty(penalty, window)(logits, context_after(*tokens)), expected)
 
 
-@given(halves, some.floats(-3, 3), some.floats(-3, 3), some.integers(1, 4), some.data())
+@given(tied, some.floats(-3, 3), some.floats(-3, 3), some.integers(1, 4), some.data())
 def test_presence_and_frequency_penalties_subtract_once_and_per_occurrence(logits, presence, frequency, window, data):
     tokens = data.draw(some.lists(some.integers(0, logits.size - 1), max_size=8))
     counts = [tokens[-window:].count(token) for token in range(logits.size)]
     reshaped = FrequencyPenalty(frequency, window)(
-        PresencePenalty(presence, window)(logits, seen(*tokens)), seen(*tokens)
+        PresencePenalty(presence, window)(logits, context_after(*tokens)), context_after(*tokens)
     )
 
     expected = [value - count * frequency - (count > 0) * presence for value, count in zip(logits, counts, strict=True)]
@@ -230,19 +232,21 @@ def test_no_repeat_ngram_removes_exactly_the_tokens_that_would_repeat_an_ngram(n
     ending = recent[len(recent) - n + 1 :] if len(recent) >= n - 1 else None
     banned = {token for token in range(8) if ending is not None and (*ending, token) in known}
 
-    assert kept(NoRepeatNgram(n, window)(logits, seen(*tokens))) == set(range(8)) - banned
+    assert kept(NoRepeatNgram(n, window)(logits, context_after(*tokens))) == set(range(8)) - banned
 
 
 def test_no_repeat_ngram_removes_nothing_if_no_token_would_remain():
     logits = np.zeros(2)
-    np.testing.assert_array_equal(NoRepeatNgram(1)(logits, seen(0, 1)), logits)
-    np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), seen(0)), [0, -np.inf])
+    np.testing.assert_array_equal(NoRepeatNgram(1)(logits, context_after(0, 1)), logits)
+    np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), context_after(0)), [0, -np.inf])
 
 
 def test_bias_changes_tokens_named_by_text_or_id():
     logits = np.zeros(8)
-    np.testing.assert_array_equal(Bias("a:+2 c:-inf #7:-1.5 a:1")(logits, seen()), [3, 0, -np.inf, 0, 0, 0, 0, -1.5])
-    np.testing.assert_array_equal(Bias("#0:-inf #1:-inf")(np.zeros(2), seen()), [0, 0])  # it never excludes every token
+    biased = Bias("a:+2 c:-inf #7:-1.5 a:1")(logits, context_after())
+    np.testing.assert_array_equal(biased, [3, 0, -np.inf, 0, 0, 0, 0, -1.5])
+    biased = Bias("#0:-inf #1:-inf")(np.zeros(2), context_after())
+    np.testing.assert_array_equal(biased, [0, 0])  # it never excludes every token
 
 
 def test_bias_accepts_spaces_colons_and_newlines_as_tokens():
@@ -275,23 +279,23 @@ def test_an_invalid_bias_is_an_error_when_the_sampler_is_built(tokens, message):
 )
 def test_the_error_for_an_invalid_bias_token_names_it(tokens, message):
     with pytest.raises(UsageError, match=message):
-        Chain([Bias(tokens)]).logits(np.zeros(8), seen())
+        Chain([Bias(tokens)]).logits(np.zeros(8), context_after())
 
 
 def test_mirostat_removes_tokens_more_surprising_than_mu():
     logits = np.log([0.5, 0.25, 0.125, 0.125])  # 1, 2, 3 and 3 bits
-    assert kept(Mirostat(tau=1.2)(logits, NOWHERE)) == {0, 1}  # mu = 2.4
-    assert kept(Mirostat(tau=2)(logits, NOWHERE)) == {0, 1, 2, 3}
-    assert kept(Mirostat(tau=2)(logits, seen(memory=1.5))) == {0}
-    assert kept(Mirostat(tau=2)(logits, seen(memory=-3.0))) == {0}
+    assert kept(Mirostat(tau=1.2)(logits, NO_CONTEXT)) == {0, 1}  # mu = 2.4
+    assert kept(Mirostat(tau=2)(logits, NO_CONTEXT)) == {0, 1, 2, 3}
+    assert kept(Mirostat(tau=2)(logits, context_after(memory=1.5))) == {0}
+    assert kept(Mirostat(tau=2)(logits, context_after(memory=-3.0))) == {0}
 
 
 def test_mirostat_moves_mu_against_the_error():
-    logs = np.log([0.5, 0.25, 0.25])
+    drawn_from = np.log([0.5, 0.25, 0.25])  # the log-probabilities
     sampler = Mirostat(tau=1.5, eta=0.1)
-    assert sampler.update(None, 0, logs) == pytest.approx(3.05)  # 2 tau - eta (1 - tau)
-    assert sampler.update(3.05, 1, logs) == pytest.approx(3.0)
-    assert Mirostat(tau=0).update(None, 0, logs) is None
+    assert sampler.update(None, 0, drawn_from) == pytest.approx(3.05)  # 2 tau - eta (1 - tau)
+    assert sampler.update(3.05, 1, drawn_from) == pytest.approx(3.0)
+    assert Mirostat(tau=0).update(None, 0, drawn_from) is None
 
 
 @pytest.mark.parametrize("tau", [1.0, 2.5])
@@ -301,7 +305,7 @@ def test_mirostat_brings_the_surprisal_of_the_text_to_tau(tau):
     chain, memories, surprisals = Chain([Mirostat(tau)]), (None,), []
     zipf = -1.1 * np.log(np.arange(1, 201))
     for _ in range(3000):
-        logits = chain.logits(zipf, NOWHERE, memories)
+        logits = chain.logits(zipf, NO_CONTEXT, memories)
         token = int(random.choice(200, p=probs(logits)))
         surprisals.append(-log_probs(logits)[token] / math.log(2))
         memories = chain.updated(memories, token, logits)
@@ -320,7 +324,7 @@ class Style:
         return logits
 
 
-USUAL = """
+EXPECTED_ORDER = """
     repeat_penalty presence_penalty frequency_penalty no_repeat_ngram bias
     top_k typical_p top_p min_p style
     temperature
@@ -333,10 +337,10 @@ def test_added_samplers_are_ordered_by_stage():
     plugin = ModuleType("style_plugin")
     plugin.seqshell_samplers = seqshell.hookimpl(lambda: [Style], specname="seqshell_samplers")
     available = load_registry(Policy(no_plugins=True), modules=[plugin]).samplers
-    usual = USUAL.split()
-    assert sorted(available) == sorted(usual)
-    for names in (usual, usual[::-1], sorted(usual)):
+    expected = EXPECTED_ORDER.split()
+    assert sorted(available) == sorted(expected)
+    for names in (expected, expected[::-1], sorted(expected)):
         chain = ()
         for name in names:
             chain = parse_chain(f"+{name}", available, chain)
-        assert [sampler.name for sampler in chain] == usual
+        assert [sampler.name for sampler in chain] == expected
