@@ -37,7 +37,9 @@ FAMILIES = {
     "classifier": (Classifier, ClassifierDecoder),
     "bidirectional_classifier": (BidirectionalClassifier, BidirectionalClassifierDecoder),
 }
-EACH = pytest.mark.parametrize(("name", "settings"), [(name, settings) for name in FAMILIES for settings in SETTINGS])
+EVERY_CASE = pytest.mark.parametrize(
+    ("name", "settings"), [(name, settings) for name in FAMILIES for settings in SETTINGS]
+)
 
 
 def make(name, settings, seed=1):
@@ -87,14 +89,14 @@ def assert_states_close(actual, expected):
         assert_close(leaf, expected_leaf)
 
 
-@EACH
+@EVERY_CASE
 def test_the_decoder_equals_the_model(name, settings):
     """For single texts, and for a padded batch."""
     module, decoder = make(name, settings)
     assert_close(decoder.feed(TEXTS, decoder.initial_state(4))[0], last_logits(module, TEXTS))
     for row, length in enumerate(LENGTHS):
-        single = TEXTS[row : row + 1, :length]
-        assert_close(decoder.feed(single, decoder.initial_state(1))[0], last_logits(module, single))
+        text = TEXTS[row : row + 1, :length]
+        assert_close(decoder.feed(text, decoder.initial_state(1))[0], last_logits(module, text))
 
 
 def ngram_logits(module, text):
@@ -111,7 +113,7 @@ def ngram_logits(module, text):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_ngrams_add_their_weights_to_the_logits(name):
-    """Those inside a text divided by the root of its length, those at its end undivided."""
+    """The weights inside a text are divided by the square root of its length; those at its end are not."""
     settings = {"ngrams": 3, "ngram_slots": 101}
     module, _ = make(name, settings)
     without, _ = make(name, settings)
@@ -123,7 +125,7 @@ def test_ngrams_add_their_weights_to_the_logits(name):
 
 
 def test_ngram_dropout_keeps_the_mean():
-    """Half of the n-grams are left out and the others doubled."""
+    """Half of the n-grams are dropped, and the weights of the others doubled."""
     module, _ = make("classifier", {"ngrams": 2, "ngram_slots": 101, "ngram_dropout": 0.5})
     tokens = torch.from_numpy(TEXTS[1:2]).expand(4000, -1)
     with torch.no_grad():
@@ -136,52 +138,52 @@ def test_ngram_dropout_keeps_the_mean():
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_causal_decoder_equals_the_model_after_every_token(settings):
-    """Stepped, for a single text and for a batch; the states are equal too, in type and values."""
+    """In steps, for a single text and for a batch. The states are equal, too, in type and values."""
     module, decoder = make("classifier", settings)
     text = np.where(TEXTS == PAD, UNK, TEXTS)
-    for which in (slice(None), slice(1)):
-        inputs = torch.from_numpy(text[which])
+    for chosen in (slice(None), slice(1)):
+        inputs = torch.from_numpy(text[chosen])
         with torch.inference_mode():
             expected, after = module(inputs, module.initial_state(len(inputs)))
         state = decoder.initial_state(len(inputs))
         assert_states_close(state, map_leaves(lambda leaf: leaf.numpy(), module.initial_state(len(inputs))))
-        for step, column in enumerate(text[which].T):
+        for step, column in enumerate(text[chosen].T):
             outputs, state = decoder.step(column, state)
             assert_close(outputs, expected[:, step])
         assert_states_close(state, map_leaves(lambda leaf: leaf.numpy(), after))
 
 
-@EACH
+@EVERY_CASE
 def test_the_decoder_equals_the_model_for_many_texts(name, settings):
     """Enough of them for the decoder to use a table of the vocabulary's input products."""
     module, decoder = make(name, settings)
-    many = np.arange(70) % 4
-    assert_close(decoder.feed(TEXTS[many], decoder.initial_state(70))[0], last_logits(module, TEXTS)[many])
+    repeated = np.arange(70) % 4
+    assert_close(decoder.feed(TEXTS[repeated], decoder.initial_state(70))[0], last_logits(module, TEXTS)[repeated])
 
 
-@EACH
+@EVERY_CASE
 def test_padding_changes_neither_logits_nor_gradients(name, settings):
     module, decoder = make(name, settings)
-    further = np.pad(TEXTS, ((0, 0), (0, 4)), constant_values=PAD)
-    assert_close(last_logits(module, further), last_logits(module, TEXTS))
+    padded = np.pad(TEXTS, ((0, 0), (0, 4)), constant_values=PAD)
+    assert_close(last_logits(module, padded), last_logits(module, TEXTS))
     single = np.concatenate([last_logits(module, TEXTS[row : row + 1, :length]) for row, length in enumerate(LENGTHS)])
     assert_close(last_logits(module, TEXTS), single)
-    outputs, state = decoder.feed(further, decoder.initial_state(4))
+    outputs, state = decoder.feed(padded, decoder.initial_state(4))
     assert_close(outputs, single)
-    one_by_one = [
+    expected_states = [
         decoder.feed(TEXTS[row : row + 1, :length], decoder.initial_state(1))[1] for row, length in enumerate(LENGTHS)
     ]
-    for row, expected in enumerate(one_by_one):
+    for row, expected in enumerate(expected_states):
         assert_states_close(rows(state, slice(row, row + 1)), expected)
 
-    slopes = []
-    for texts in (TEXTS, further):
+    gradients = []
+    for texts in (TEXTS, padded):
         outputs, _ = module(torch.from_numpy(texts), module.initial_state(4))
         last = torch.from_numpy(LENGTHS - 1) if outputs.shape[1] > 1 else torch.zeros(4, dtype=torch.int64)
         outputs[torch.arange(4), last].square().sum().backward()
-        slopes.append(np.concatenate([weight.grad.flatten().numpy() for weight in module.parameters()]))
+        gradients.append(np.concatenate([weight.grad.flatten().numpy() for weight in module.parameters()]))
         module.zero_grad()
-    assert_close(slopes[1], slopes[0], 2e-5)
+    assert_close(gradients[1], gradients[0], 2e-5)
 
 
 def pooled(kind, hidden, module):
@@ -221,7 +223,7 @@ def test_the_logits_after_each_token_are_those_of_the_text_up_to_it(pooling):
 @pytest.mark.parametrize("length", [1, 255, 256, 257, 600])
 @pytest.mark.parametrize("pooling", ["mean", "attention", "last+max"])
 def test_feeding_a_long_text_equals_stepping_through_it(pooling, length):
-    """Also if the text is longer than a chunk."""
+    """Even if the text is longer than a chunk."""
     _, decoder = make("classifier", {"pooling": pooling})
     text = np.random.default_rng(2).integers(UNK, V, (1, length))
     fed, state = decoder.feed(text, decoder.initial_state(1)), decoder.initial_state(1)
@@ -257,7 +259,7 @@ def test_a_bidirectional_lstm_equals_torchs_over_packed_sequences():
 @pytest.mark.parametrize(
     ("pooling", "kind"), [("last", tuple), ("mean", RunningMean), ("max", np.ndarray), ("attention", RunningAttention)]
 )
-def test_the_state_contains_that_of_pooling_and_no_attention_to_a_source(pooling, kind):
+def test_the_state_contains_the_state_of_pooling_but_no_source_attention(pooling, kind):
     _, decoder = make("classifier", {"pooling": pooling})
     state = decoder.feed(TEXTS, decoder.initial_state(4))[1]
     assert type(state) is ClassifierState
@@ -364,7 +366,7 @@ def test_invalid_settings_are_refused(settings, message):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_decoder_names_the_weight_that_does_not_fit(name):
+def test_the_error_for_invalid_weights_names_the_tensor(name):
     module, _ = make(name, {"pooling": "attention"})
     decoder_type = FAMILIES[name][1]
     with pytest.raises(CheckpointError, match=r"lacks the tensor pools\.attention\.vector"):

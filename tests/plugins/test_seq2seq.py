@@ -108,8 +108,8 @@ def assert_states_close(actual, expected):
 def test_the_decoder_equals_the_model(name, settings):
     """encode, step and feed, for single rows and a batch: logits, states and their types."""
     module, decoder = make(name, settings)
-    for which in (slice(None), slice(1), slice(2, 3)):
-        source, lengths, target = SOURCE[which], LENGTHS[which], TARGET[which]
+    for chosen in (slice(None), slice(1), slice(2, 3)):
+        source, lengths, target = SOURCE[chosen], LENGTHS[chosen], TARGET[chosen]
         state = decoder.encode(source, lengths)
         assert_states_close(state, map_leaves(lambda leaf: leaf.numpy(), encoded(module, source, lengths)))
         expected, expected_state = logits_of(module, source, lengths, target)
@@ -126,13 +126,13 @@ def test_the_decoder_equals_the_model(name, settings):
 def test_the_decoder_equals_the_model_for_many_rows(name, settings):
     """Enough of them for the decoder to use a table of the vocabulary's input products."""
     module, decoder = make(name, settings)
-    many = np.arange(70) % 4
+    repeated = np.arange(70) % 4
     expected, _ = logits_of(module)
-    state = rows(decoder.encode(SOURCE, LENGTHS), many)
-    assert_close(decoder.feed(TARGET[many], state)[0], expected[many, -1])
+    state = rows(decoder.encode(SOURCE, LENGTHS), repeated)
+    assert_close(decoder.feed(TARGET[repeated], state)[0], expected[repeated, -1])
     for step, column in enumerate(TARGET.T):
-        outputs, state = decoder.step(column[many], state)
-        assert_close(outputs, expected[many, step])
+        outputs, state = decoder.step(column[repeated], state)
+        assert_close(outputs, expected[repeated, step])
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
@@ -141,16 +141,18 @@ def test_padding_of_source_and_target_changes_neither_loss_nor_logits(name, sett
     target = TARGET.copy()
     ends = np.array([7, 4, 5, 6])
     target[np.arange(7) >= ends[:, None]] = PAD
-    further = [np.pad(ids, ((0, 0), (0, 3))) for ids in (SOURCE, target)]
-    logits, longer = logits_of(module, target=target)[0], logits_of(module, further[0], target=further[1])[0]
-    assert_close(longer[:, :7], logits)
-    losses = [loss(module, SOURCE, target), loss(module, *further)]
+    padded = [np.pad(ids, ((0, 0), (0, 3))) for ids in (SOURCE, target)]
+    logits, padded_logits = logits_of(module, target=target)[0], logits_of(module, padded[0], target=padded[1])[0]
+    assert_close(padded_logits[:, :7], logits)
+    losses = [loss(module, SOURCE, target), loss(module, *padded)]
     single = 0.0
     for row, (length, end) in enumerate(zip(LENGTHS, ends, strict=True)):
-        source, own = SOURCE[row : row + 1, :length], target[row : row + 1, :end]
-        assert_close(logits_of(module, source, LENGTHS[row : row + 1], own)[0][0], logits[row, :end])
-        assert_close(decoder.feed(own, decoder.encode(source, LENGTHS[row : row + 1]))[0][0], logits[row, end - 1])
-        single += loss(module, source, own, LENGTHS[row : row + 1])
+        source, target_row = SOURCE[row : row + 1, :length], target[row : row + 1, :end]
+        assert_close(logits_of(module, source, LENGTHS[row : row + 1], target_row)[0][0], logits[row, :end])
+        assert_close(
+            decoder.feed(target_row, decoder.encode(source, LENGTHS[row : row + 1]))[0][0], logits[row, end - 1]
+        )
+        single += loss(module, source, target_row, LENGTHS[row : row + 1])
     assert losses == pytest.approx([single, single], rel=1e-5)
 
 
@@ -162,7 +164,7 @@ def loss(module, source, target, lengths=LENGTHS):
     return float(nats)
 
 
-# A reference for one sentence at a time, written from the papers' equations in float64.
+# A reference implementation of the papers' equations, for one sentence at a time, in float64.
 
 
 def sigmoid(x):
@@ -353,7 +355,7 @@ def test_the_initial_state_is_the_encoding_of_eos_alone():
         assert_states_close(state, map_leaves(lambda leaf: leaf.detach().numpy(), module.initial_state(2)))
 
 
-def test_weights_that_do_not_fit_the_config_are_named():
+def test_the_error_for_invalid_weights_names_the_tensor():
     module, _ = make("attention_seq2seq", {"attention": "additive"})
     incomplete = weights(module)
     del incomplete["attention.query_of.weight"]
