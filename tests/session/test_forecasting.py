@@ -104,7 +104,7 @@ def test_more_steps_than_the_horizon_are_refused():
             session.forecast(steps)
         assert raised.value.hint.startswith(f"/forecast {4 if steps == 5 else 1},")
     with pytest.raises(UsageError, match=r"forecasts 1 to 10,000 steps, not 10,001$"):
-        new_session(horizon=1).check_steps(10_001)
+        new_session(horizon=1).behaviour.check_steps(10_001)
 
 
 def test_crossing_quantiles_still_give_an_interval_around_the_median():
@@ -307,7 +307,7 @@ def test_a_forecaster_with_invalid_outputs_is_named(outputs, reason):
 def test_an_interrupt_ends_a_stepped_forecast_early():
     model = tiny_forecast_model(horizon=1)
     session = new_session(model)
-    session.begin_turn("1")
+    session.begin_turn()
     session.observe(VALUES)
     step, calls = model.decoder.step, []
 

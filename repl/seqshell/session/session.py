@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqshell.core.events import Branch, Moved, Score, Text, Top
+from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Score, Text, Top
 from seqshell.core.model import Model
 from seqshell.core.sampling import Sampler, Strategy
 from seqshell.core.tasks import task_spec
@@ -30,8 +30,7 @@ Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their se
 class Session:
     """One model with its state: it reads, answers, and can go back to any position.
 
-    samplers, strategies: those that settings may name. seed: of the draws, 0 to 2**64 - 1. snapshot_mb: memory for
-    snapshots.
+    samplers, strategies: those that settings may name. seed: 0 to 2**64 - 1. snapshot_mb: memory for snapshots.
 
     It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator
     (undo, branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
@@ -48,14 +47,9 @@ class Session:
         self._cursor = cursor = Cursor(model, kind.checked_decoder(model), snapshot_mb * MB)
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
         self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
-        self.behaviour = behaviour = kind(cursor, navigator, self._answers)
-        # What only some tasks can do: a behaviour that cannot raises a UsageError.
-        self.translate, self.score_translation = behaviour.translate, behaviour.score_translation
-        self.attention = behaviour.attention
-        self.classify, self.label = behaviour.classify, behaviour.label
-        self.observe, self.forecast, self.check_steps = behaviour.observe, behaviour.forecast, behaviour.check_steps
+        self.behaviour = kind(cursor, navigator, self._answers)
 
-    # Where it is
+    # Where it is, and its options
 
     @property
     def here(self) -> Snapshot:
@@ -86,8 +80,6 @@ class Session:
     def line(self) -> str:
         """What the user typed to begin this turn."""
         return self._navigator.line
-
-    # Options
 
     @property
     def snapshot_mb(self) -> float:
@@ -150,7 +142,7 @@ class Session:
     # Reading and generating
 
     def begin_turn(self, line: str = "") -> None:
-        """What is committed from now on, until the next call, is one turn. line: what the user typed."""
+        """Make what is committed until the next call one turn. line: what the user typed."""
         self._navigator.begin_turn(line)
 
     def interrupt(self) -> None:
@@ -158,10 +150,7 @@ class Session:
         self._cursor.interrupted = True
 
     def feed(self, text: str, unknown: str = "error") -> int:
-        """Read a text without answering; returns the number of tokens. unknown="skip" leaves out unknown characters.
-
-        Otherwise a VocabularyError names them. After an error nothing has changed.
-        """
+        """Read a text without answering; returns the number of tokens. unknown: as for `TaskBehaviour.encode`."""
         self.behaviour.require_feeding()
         return self._navigator.feed(self.behaviour.encode(text, unknown))
 
@@ -173,11 +162,10 @@ class Session:
     def generate(
         self, max_tokens: int | None = None, *, stop: Stops = (), strategy: Chosen = None, **settings: Any
     ) -> Answer:
-        """Answer from the current state: yields a Token for each token, after it was committed, then Finished.
+        """Answer from the current state: yields each Token after it is committed, then Finished.
 
-        stop: texts that end the answer; they are neither emitted nor kept. settings: values of samplers for this call
-        alone (`temperature=0.8`). Closing the iterator leaves the session at the last token emitted. UsageError for
-        invalid options.
+        stop: texts that end the answer and are not kept. settings: of samplers, for this call (`temperature=0.8`).
+        Closing the iterator leaves the session at the last token.
         """
         return self.behaviour.generate(max_tokens, stop, strategy, settings)
 
@@ -191,9 +179,8 @@ class Session:
     ) -> Answer:
         """Generate the last answer again: a number of candidates, or one for each mapping of settings.
 
-        Each is a branch (main.2, main.3, ...) with its own draw; Finished names it. At the end the first is the current
-        branch. A search draws nothing: the candidates are its best answers, best first, as many as it finds. UsageError
-        if there is no answer yet.
+        Each is a branch (main.2, main.3, ...), named in Finished; the first becomes the current one. The candidates of
+        a search are its best answers. UsageError if there is no answer yet.
         """
         return self.behaviour.regenerate(which, max_tokens, stop, strategy)
 
@@ -202,10 +189,40 @@ class Session:
         return self.reseed("")
 
     def reseed(self, text: str, unknown: str = "error") -> Moved:
-        """Forget everything, then feed a text; undo reverts it. After an error nothing has changed."""
+        """Forget everything, then feed a text; undo reverts it."""
         if text:
             self.behaviour.require_feeding()
         return self._navigator.reseed(self.behaviour.encode(text, unknown))
+
+    # What one task does: for a model of another task, a UsageError
+
+    def translate(self, text: str, max_tokens: int | None = None, **options: Any) -> Answer:
+        """Translate a text: yields Tokens, then Translation. options: prefix, unknown, nbest, and as in `generate`."""
+        return self.behaviour.translate(text, max_tokens, **options)
+
+    def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
+        """The log-probability of a text, its end included, as the translation of another."""
+        return self.behaviour.score_translation(source, target, unknown)
+
+    def attention(self) -> Attention:
+        """How much each token of the last translation attended to each token of its source."""
+        return self.behaviour.attention()
+
+    def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
+        """The labels of a text with their probabilities. explain: add by how much each token moved the log-odds."""
+        return self.behaviour.classify(text, explain=explain, unknown=unknown)
+
+    def label(self, text: str | None = None, *, explain: bool = False) -> Label:
+        """The labels of what was read so far; the state is kept. text: shown in the event."""
+        return self.behaviour.label(text, explain=explain)
+
+    def observe(self, values: Any) -> int:
+        """Read values, oldest first: a text, or numbers [M] or [M, F]; returns the number of rows."""
+        return self.behaviour.observe(values)
+
+    def forecast(self, steps: int | None = None) -> Forecast:
+        """The next `steps` rows, by default as many as the model gives at once; the state is kept."""
+        return self.behaviour.forecast(steps)
 
     # Back and forth
 
@@ -249,7 +266,7 @@ class Session:
         """The branches created by regenerate at this point, with the current one. UsageError if there is no other."""
         return tuple(branch.name for branch in self._navigator.branches.candidates())
 
-    # Looking: the state is kept
+    # Looking and saving: the state is kept
 
     def text(self, branch: str | None = None) -> Text:
         """The text of a branch, with the spans that the user wrote."""
@@ -278,7 +295,7 @@ class Session:
         return inspection.top(self._cursor, self.chain, self.behaviour.excluded_tokens(), self._navigator.draw, k)
 
     def score(self, text: str, unknown: str = "error") -> Score:
-        """The log-probability of a text if it came next. UsageError if the model predicts no tokens here."""
+        """The log-probability of a text if it came next. UsageError as for `top`."""
         self.behaviour.require_next_token()
         return inspection.score(self._cursor, self.behaviour.encode(text, unknown))
 
@@ -286,27 +303,14 @@ class Session:
         """The position, the state's size and norms, and the snapshots in use, as text."""
         return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
 
-    # Files
-
     def save(self, path: str | Path) -> None:
         """Write the whole session: every token, the branches with their redos, and snapshots to go back to."""
         saving.write(Path(path), self._cursor, self._navigator, self._answers)
 
     @classmethod
-    def restore(
-        cls,
-        path: str | Path,
-        model: Model,
-        *,
-        samplers: Kinds = None,
-        strategies: Kinds = None,
-        snapshot_mb: float = 256,
-    ) -> Session:
-        """Read a saved session; its next tokens are those that would have come without saving.
-
-        CheckpointError if the file is damaged or was saved with another model.
-        """
-        session = cls(model, samplers=samplers, strategies=strategies, snapshot_mb=snapshot_mb)
+    def restore(cls, path: str | Path, model: Model, **options: Any) -> Session:
+        """Read a saved session. options: as for Session. CheckpointError if it is damaged or of another model."""
+        session = cls(model, **options)
         restoring.read(Path(path), session._cursor, session._navigator, session._answers)
         return session
 

@@ -48,7 +48,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         picture_place(file)
     model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")))
     session, values = shell.answer_with(model)
-    steps = session.check_steps(values.get("horizon") if number is None else number)
+    steps = session.behaviour.check_steps(values.get("horizon") if number is None else number)
     _observe(shell, session, name, bool(arguments.options.get("--example")))
     found, *notes = session.behaviour.continue_answer(values, steps)
     assert isinstance(found, Forecast)
