@@ -1,5 +1,6 @@
-"""A new task, defined in this file alone: it writes a text in upper case. It is trained, checked, evaluated and answers
-lines.
+"""A new task, defined in this file alone: it writes a text in upper case.
+
+It is trained, checked and evaluated, and answers lines in text, as JSON and in the terminal.
 
 A new built-in task touches these files, at most 8:
 
@@ -10,7 +11,7 @@ A new built-in task touches these files, at most 8:
 5. training/NAME/objective.py: its objective and preparation
 6. training/NAME/task_evaluation.py: its TaskEvaluation
 7. testing/task_examples.py: its TaskExample
-8. core/events.py: the event with its answer, if none of those that exist fits
+8. core/events/answers.py: the event with its answer, if none of those that exist fits
 """
 
 from __future__ import annotations
