@@ -119,12 +119,12 @@ def compare_decoding(model: Model, registry: Registry, texts: list[str], rounds:
 
         taken = timed({"single": single, "batched": batched, "loop": plain}, rounds)
         speeds = {name: len(texts) / seconds for name, seconds in taken.items()}
-        told = " · ".join(f"{name} {speed:.1f}" for name, speed in speeds.items())
+        listed = " · ".join(f"{name} {speed:.1f}" for name, speed in speeds.items())
         ratios = [
             f"{name} {speeds[name] / speeds['loop']:.1f}x (at least {least}x)"
             for name, least in (("single", SINGLE), ("batched", BATCHED))
         ]
-        print(f"{words:13} sentences/s: {told} · {' · '.join(ratios)}", flush=True)
+        print(f"{words:13} sentences/s: {listed} · {' · '.join(ratios)}", flush=True)
 
 
 def compare_first_word(name: str, text: str, rounds: int) -> None:
@@ -188,15 +188,15 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, help="a file of sentences; without it the model's examples")
     parser.add_argument("--sentences", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     registry = load_registry()
-    model = open_model(wanted.model, registry)
-    examples = wanted.sources.read_text("utf-8").splitlines() if wanted.sources else model.header["examples"]
-    texts = (examples * wanted.sentences)[: wanted.sentences]
-    compare_decoding(model, registry, texts, wanted.rounds)
-    compare_first_word(wanted.model, texts[0], wanted.rounds)
-    compare_training(torch_module(model, registry), wanted.rounds)
+    model = open_model(options.model, registry)
+    examples = options.sources.read_text("utf-8").splitlines() if options.sources else model.header["examples"]
+    texts = (examples * options.sentences)[: options.sentences]
+    compare_decoding(model, registry, texts, options.rounds)
+    compare_first_word(options.model, texts[0], options.rounds)
+    compare_training(torch_module(model, registry), options.rounds)
 
 
 if __name__ == "__main__":
