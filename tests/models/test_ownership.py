@@ -32,9 +32,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(elman, sav
     ) as error:
         opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "pip install seqshell-mine"
-    elman.rewritten(
-        saved, owner_distribution="--index-url=https://elsewhere x"
-    )  # a file may lie, and people paste what they are told
+    # The hint must not contain a command from an untrusted file: users paste hints into a terminal.
+    elman.rewritten(saved, owner_distribution="--index-url=https://elsewhere x")
     with pytest.raises(CheckpointError, match=r"of the plugin mine, which") as error:
         opening.open_model(saved, load_registry(Policy(no_plugins=True)))
     assert error.value.hint == "seqshell plugins list"

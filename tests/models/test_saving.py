@@ -22,7 +22,7 @@ def test_a_saved_module_is_opened_with_the_same_logits_and_its_description(elman
         data="some letters",
         defaults={"max_tokens": 7},
         examples=["abc"],
-        about="It goes on with letters.",
+        about="It continues with letters.",
         provenance={"metrics": {"nats": 1.5}},
     )
     model = opening.open_model(path, elman_registry)
@@ -49,7 +49,7 @@ def test_a_saved_module_is_opened_with_the_same_logits_and_its_description(elman
     assert (header["defaults"], header["examples"], header["about"]) == (
         {"max_tokens": 7},
         ["abc"],
-        "It goes on with letters.",
+        "It continues with letters.",
     )
     assert file.read(path)[1]["seen"].dtype == np.int64
 
@@ -168,16 +168,17 @@ def test_an_unknown_architecture_or_tokenizer_is_refused(elman, module, elman_re
             registry=elman_registry,
         )
 
-    class Foreign(CharTokenizer):
-        name = "foreign"
+    class UnregisteredTokenizer(CharTokenizer):
+        name = "unregistered"
 
     with pytest.raises(
-        CheckpointError, match="needs the tokenizer 'foreign', which no plugin offers; installed: bpe, byte, char, word"
+        CheckpointError,
+        match="needs the tokenizer 'unregistered', which no plugin offers; installed: bpe, byte, char, word",
     ):
         seqshell.save_checkpoint(
             tmp_path / "m.safetensors",
             architecture="simple",
             module=module,
-            tokenizer=Foreign("ab"),
+            tokenizer=UnregisteredTokenizer("ab"),
             registry=elman_registry,
         )

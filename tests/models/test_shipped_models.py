@@ -69,16 +69,16 @@ def test_a_shipped_model_labels(name, text, label, tmp_path, monkeypatch):
 
 
 def test_the_shipped_forecaster_forecasts_its_example(tmp_path, monkeypatch):
-    """A day ahead it follows the time of day: the example is warmest in the afternoon, and so is what is told."""
+    """A day ahead, it follows the time of day: the example and its forecast are warmest in the afternoon."""
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     session = seqshell.open("oil-temperature")
     session.observe(session.model.series.example)
-    told = session.forecast(24)
+    forecast = session.forecast(24)
 
-    assert told.values.shape == told.low.shape == told.high.shape == (24, 1)
-    assert (told.low <= told.values).all()
-    assert (told.values <= told.high).all()
-    assert 12 <= told.values[:, 0].argmax() <= 19  # the example ends with a whole day
+    assert forecast.values.shape == forecast.low.shape == forecast.high.shape == (24, 1)
+    assert (forecast.low <= forecast.values).all()
+    assert (forecast.values <= forecast.high).all()
+    assert 12 <= forecast.values[:, 0].argmax() <= 19  # the example ends with a whole day
 
 
 def test_the_shipped_word_model_continues_a_text(tmp_path, monkeypatch):
