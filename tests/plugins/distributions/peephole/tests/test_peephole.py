@@ -26,9 +26,9 @@ def test_with_zero_peepholes_it_equals_torchs_lstm():
         ):
             weight.copy_(value)
     inputs, h, c = torch.randn(2, 5, 3), torch.randn(2, 4), torch.randn(2, 4)
-    expected, (last_h, last_c) = reference(inputs, (h[None], c[None]))
-    for actual, wanted in zip(own(inputs, h, c), (expected, last_h[0], last_c[0]), strict=True):
-        torch.testing.assert_close(actual, wanted)
+    outputs, (last_h, last_c) = reference(inputs, (h[None], c[None]))
+    for actual, expected in zip(own(inputs, h, c), (outputs, last_h[0], last_c[0]), strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 def test_peepholes_show_i_and_f_the_old_cell_and_o_the_new_one():

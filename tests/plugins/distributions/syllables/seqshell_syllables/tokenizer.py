@@ -91,8 +91,9 @@ class Syllables:
     def train(
         cls, texts: Iterable[str], *, specials: bool = False, min_freq: int = 2, vocab_size: int = 10_000
     ) -> Syllables:
-        """Every character, and the syllables that stand at least min_freq times, no more than vocab_size tokens with
-        the specials.
+        """Use every character and the syllables that occur at least min_freq times, at most vocab_size tokens.
+
+        The special tokens are included in vocab_size.
 
         Raises ValueError if vocab_size is too small for all characters.
         """
