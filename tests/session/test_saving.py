@@ -152,9 +152,9 @@ def test_a_session_with_an_aborted_answer_is_saved(session, path, joined):
 
 def test_a_file_names_the_model_it_needs(session, path):
     session.save(path)
-    wanted = Session.saved_model(path)
+    needed = Session.saved_model(path)
 
-    assert (wanted.name, wanted.path, wanted.fingerprint) == ("tiny", None, session.model.fingerprint)
+    assert (needed.name, needed.path, needed.fingerprint) == ("tiny", None, session.model.fingerprint)
 
 
 def test_a_session_of_another_model_is_refused(session, path):

@@ -1,4 +1,4 @@
-"""A session: reading, draws, and what can be seen without moving it."""
+"""A session: reading, draws, and inspection without changing it."""
 
 from __future__ import annotations
 

@@ -82,9 +82,9 @@ def test_a_translation_is_scored_with_its_end_and_nothing_moves(new_translator, 
     source, target = "the dog", "le chien"
     score = session.score_translation(source, target)
     ids = [*translation_model.source_tokenizer.encode(source), EOS]
-    wanted = [*translation_model.tokenizer.encode(target), EOS]
+    target_ids = [*translation_model.tokenizer.encode(target), EOS]
     state, total = translation_model.decoder.encode(np.array([ids]), np.array([3])), 0.0
-    for before, token in zip([BOS, *wanted], wanted, strict=False):
+    for before, token in zip([BOS, *target_ids], target_ids, strict=False):
         outputs, state = translation_model.decoder.step(np.array([before]), state)
         total += log_probs(outputs[0])[token]
 
