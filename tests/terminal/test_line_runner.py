@@ -107,9 +107,9 @@ def test_quit_returns_its_exit_code(runner):
 
 def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
-    with monkeypatch.context() as faulty:
+    with monkeypatch.context() as patch:
         error = ZeroDivisionError("by\x1b[2J zero")
-        faulty.setattr(runner.shell, "_message", lambda text: (_ for _ in ()).throw(error))
+        patch.setattr(runner.shell, "_message", lambda text: (_ for _ in ()).throw(error))
         outcome = runner.run("abc")
 
     assert not outcome.done
