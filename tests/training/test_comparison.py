@@ -105,20 +105,20 @@ def test_with_a_test_text_all_data_is_for_training(folder):
 
 def test_a_name_of_both_is_the_model_unless_train_is_given(folder):
     tiny_checkpoint(folder / "home" / "models" / "counted.safetensors", LETTERS)
-    remarks = [
+    notices = [
         event.text
         for event in compare(ComparisonOptions(("counted",), data="text.txt"), REGISTRY)
         if isinstance(event, Notice)
     ]
-    assert "using the model counted; --train trains the recipe counted instead" in remarks
+    assert "using the model counted; --train trains the recipe counted instead" in notices
     assert compared("counted", retrain=True)[0]["counted"]["architecture"] == "ngram"
 
 
 def test_an_unreadable_text_is_refused_before_anything_is_trained(folder):
     tiny_checkpoint(folder / "home" / "models" / "tiny.safetensors", LETTERS)
-    (folder / "foreign.txt").write_text("the cat X")
+    (folder / "unknown_letters.txt").write_text("the cat X")
     with pytest.raises(VocabularyError, match="tiny: the model's vocabulary has no 'X'"):
-        compared("counted", "tiny", data="text.txt", test="foreign.txt")
+        compared("counted", "tiny", data="text.txt", test="unknown_letters.txt")
     assert [path.name for path in (folder / "home" / "models").iterdir()] == ["tiny.safetensors"]
 
 
@@ -162,7 +162,7 @@ def test_the_share_of_unknown_tokens_is_reported():
         (["counted", "tiny"], {}, UsageError, "tiny and counted are trained on different texts; name one for all"),
         (["tiny"], {"data": "nowhere.txt"}, RecipeError, "nowhere.txt does not exist"),
         (["tiny"], {"data": "short.txt"}, UsageError, "nothing of short.txt|too short"),
-        (["tiny"], {"data": "foreign.txt"}, VocabularyError, "tiny: the model's vocabulary has no 'X'"),
+        (["tiny"], {"data": "unknown_letters.txt"}, VocabularyError, "tiny: the model's vocabulary has no 'X'"),
         (["tiny"], {"data": "text.txt", "device": "cuda:99"}, RecipeError, "--device: no device"),
     ],
 )
@@ -171,7 +171,7 @@ def test_invalid_comparisons_are_reported_in_one_line(folder, words, options, er
     tiny_checkpoint(models / "tiny.safetensors", LETTERS)
     tiny_translation_checkpoint(models / "translator.safetensors")
     (folder / "short.txt").write_text("t")
-    (folder / "foreign.txt").write_text("the X")
+    (folder / "unknown_letters.txt").write_text("the X")
     with pytest.raises(error, match=message) as caught:
         compared(*words, **options)
     assert "\n" not in str(caught.value)

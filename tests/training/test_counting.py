@@ -41,8 +41,8 @@ def test_counting_is_one_step_with_progress_and_metrics(tmp_path):
     events = list(train(recipe(tmp_path, order=4), REGISTRY, out))
 
     assert [(event.done, event.total) for event in events if isinstance(event, Progress)] == [(0, 1), (1, 1)]
-    remarks = [event.text for event in events if isinstance(event, Notice)]
-    assert remarks[0].startswith("counted: ngram, vocabulary")
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert notices[0].startswith("counted: ngram, vocabulary")
     (table,) = [event for event in events if isinstance(event, Table)]
     texts = [event.text for event in events if isinstance(event, Text)]
     header = file.read_header(out)
@@ -53,7 +53,7 @@ def test_counting_is_one_step_with_progress_and_metrics(tmp_path):
     assert table.rows[0][1] == f"{metrics['nats']['carry']:.4f}"
     assert texts[-1] == f"seqshell -m {out}"
     assert texts[-2].startswith("sample after training:\nthe ")
-    assert texts[-2].removeprefix("sample after training:\n") not in remarks  # the sample is shown once
+    assert texts[-2].removeprefix("sample after training:\n") not in notices  # the sample is shown once
     assert (tmp_path / "counted.run" / "metrics.jsonl").exists()
     assert not (tmp_path / "counted.run" / "resume.safetensors").exists()
 

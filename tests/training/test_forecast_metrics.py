@@ -20,14 +20,14 @@ SERIES = np.array([1, 2, 4, 8, 16], np.float32)[:, None]
 
 def test_the_error_at_a_horizon_averages_all_windows_and_steps():
     """Errors of the last value for rows 2 to 4: 2 (and 6, 14) after row 1, 4 (and 12) after row 2, 8 after row 3."""
-    judged = range(2, 5)
-    found = errors(last_value(SERIES, np.arange(1, 4), 3), SERIES, judged, (1, 2, 3))
+    evaluated = range(2, 5)
+    found = errors(last_value(SERIES, np.arange(1, 4), 3), SERIES, evaluated, (1, 2, 3))
 
     assert found["mae"] == pytest.approx({"1": (2 + 4 + 8) / 3, "2": (2 + 6 + 4 + 12) / 4, "3": (2 + 6 + 14) / 3})
     assert found["mse"] == pytest.approx(
         {"1": (4 + 16 + 64) / 3, "2": (4 + 36 + 16 + 144) / 4, "3": (4 + 36 + 196) / 3}
     )
-    assert num_windows(judged, (1, 2, 3)) == {"1": 3, "2": 2, "3": 1}
+    assert num_windows(evaluated, (1, 2, 3)) == {"1": 3, "2": 2, "3": 1}
 
 
 def test_columns_have_equal_weight():
@@ -47,7 +47,7 @@ def test_the_seasonal_baseline_repeats_the_last_season():
     found = seasonal(np.arange(10.0)[:, None], np.array([5, 1]), 7, season=3)
 
     assert found[0, :, 0].tolist() == [3, 4, 5, 3, 4, 5, 3]
-    assert found[1, :, 0].tolist() == [0, 0, 1, 0, 0, 1, 0]  # the first value stands in for values before it
+    assert found[1, :, 0].tolist() == [0, 0, 1, 0, 0, 1, 0]  # the first value replaces the values before it
 
 
 @pytest.mark.parametrize("season", [4, 7, 24])

@@ -48,7 +48,7 @@ def recipe(folder: Path, values=WAVE, model=None, data=None, **training):
             "state_zeroing": 0,
             **training,
         },
-        "defaults": {"about": "It goes on with a wave."},
+        "defaults": {"about": "It continues a wave."},
     }
     return recipe_from(tables, name="wave", folder=folder)
 
