@@ -83,10 +83,10 @@ def test_onednn_is_off_only_while_the_module_runs():
 def test_a_long_text_is_read_in_chunks_if_the_model_is_causal(monkeypatch):
     monkeypatch.setattr(torch_decoder, "CHUNK", 3)
     module = Counting()
-    pieces = TorchDecoder(module).feed(TOKENS, TorchDecoder(module).initial_state(2))
+    in_chunks = TorchDecoder(module).feed(TOKENS, TorchDecoder(module).initial_state(2))
     whole = TorchDecoder(module, causal=False).feed(TOKENS, TorchDecoder(module).initial_state(2))
     assert module.lengths == [3, 1, 4]
-    np.testing.assert_allclose(pieces[0], whole[0], atol=1e-6)
+    np.testing.assert_allclose(in_chunks[0], whole[0], atol=1e-6)
 
 
 def test_read_only_states_cause_no_warning():
