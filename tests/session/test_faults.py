@@ -1,4 +1,4 @@
-"""Faults of models and strategies: what is committed before, and who is named."""
+"""Faults of models and strategies: what is kept of the answer, and which plugin is named."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seqshell.session import Session
 from seqshell.testing import tiny_model
 
 
-class Faulty:
-    """A model with a fault at its fifth step."""
+class FaultyDecoder:
+    """A decoder with a fault at its fifth step."""
 
     def __init__(self, decoder, fault):
         self.decoder, self.fault, self.steps = decoder, fault, 0
@@ -28,12 +28,12 @@ class Faulty:
         return (self.fault(outputs) if self.steps == 5 else outputs), state
 
 
-def raising(outputs):
-    raise ZeroDivisionError("by nought")
+def fail(outputs):
+    raise ZeroDivisionError("by zero")
 
 
 FAULTS = {
-    "failed: ZeroDivisionError: by nought": raising,
+    "failed: ZeroDivisionError: by zero": fail,
     "returned NaN": lambda outputs: outputs * np.nan,
     "returned infinite logits": lambda outputs: outputs + np.inf,
     "returned outputs of the shape \\[1, 9\\]": lambda outputs: outputs[:, 1:],
@@ -44,32 +44,32 @@ FAULTS = {
 @pytest.mark.parametrize(("message", "fault"), FAULTS.items())
 def test_a_model_fault_ends_the_answer_before_the_token_it_failed_on(message, fault, joined):
     model = tiny_model()
-    session = Session(replace(model, decoder=Faulty(model.decoder, fault)))
+    session = Session(replace(model, decoder=FaultyDecoder(model.decoder, fault)))
     session.feed("abc")
-    answer, seen = session.generate(9), []
+    answer, events = session.generate(9), []
     with np.errstate(invalid="ignore"), pytest.raises(PluginError, match=f"the model tiny {message}"):
-        seen.extend(answer)
+        events.extend(answer)
 
-    sound = list(Session(model).respond("abc", 4))
+    without_fault = list(Session(model).respond("abc", 4))
     session.undo_tokens(0)
     assert session.position == 7
-    assert session.text().text == "abc" + joined(sound)
+    assert session.text().text == "abc" + joined(without_fault)
 
 
 def test_a_fault_is_raised_after_the_finished_event():
     model = tiny_model()
-    session = Session(replace(model, decoder=Faulty(model.decoder, raising)))
+    session = Session(replace(model, decoder=FaultyDecoder(model.decoder, fail)))
     answer = session.generate(9)
-    told_events = list(islice(answer, 5))
+    events = list(islice(answer, 5))
 
-    assert (told_events[-1].stop, told_events[-1].num_tokens) == ("error", 4)
+    assert (events[-1].stop, events[-1].num_tokens) == ("error", 4)
     with pytest.raises(PluginError):
         next(answer)
 
 
 def test_waiting_tokens_are_emitted_when_a_fault_occurs(writing, written):
     session = writing("abcdefgh")
-    session = Session(replace(session.model, decoder=Faulty(session.model.decoder, raising)))
+    session = Session(replace(session.model, decoder=FaultyDecoder(session.model.decoder, fail)))
     session.feed(">")
     events = []
     with pytest.raises(PluginError):
@@ -93,7 +93,7 @@ def test_logits_of_minus_infinity_are_valid(joined):
     assert set(joined(session.generate(60))[1:]) <= set("\n abc")
 
 
-def test_a_failing_feed_changes_nothing():
+def test_a_failing_feed_does_not_change_the_session():
     model = tiny_model()
     feed, calls = model.decoder.feed, []
 
@@ -116,10 +116,10 @@ def test_a_failing_feed_changes_nothing():
 
 
 @dataclass(frozen=True)
-class Wrong:
+class FaultyStrategy:
     """A strategy that chooses an id outside the vocabulary, or raises."""
 
-    name: ClassVar[str] = "wrong"
+    name: ClassVar[str] = "faulty"
     streams: ClassVar[bool] = True
     raises: bool = False
 
@@ -134,6 +134,6 @@ class Wrong:
 def test_a_strategy_fault_names_the_strategy(raises, message):
     session = Session(tiny_model())
     session.feed("abc")
-    with pytest.raises(PluginError, match=f"the strategy wrong .* failed: .*{message}"):
-        list(session.generate(3, strategy=Wrong(raises)))
+    with pytest.raises(PluginError, match=f"the strategy faulty .* failed: .*{message}"):
+        list(session.generate(3, strategy=FaultyStrategy(raises)))
     assert session.position == 3

@@ -48,11 +48,11 @@ def test_a_stop_text_that_begins_inside_a_token_ends_before_that_token(joined, w
 
 def test_the_beginning_of_a_stop_text_is_emitted_late_but_complete(writing):
     session = writing("aabaabaac")
-    seen = []
+    emitted = []
     for event in session.generate(9, stop="aac"):
-        seen.append((event.text, session.position - 1))
+        emitted.append((event.text, session.position - 1))
 
-    assert seen == [("a", 1), ("a", 2), ("b", 3), ("a", 4), ("a", 5), ("b", 6), ("", 6)]
+    assert emitted == [("a", 1), ("a", 2), ("b", 3), ("a", 4), ("a", 5), ("b", 6), ("", 6)]
 
 
 def test_waiting_tokens_are_drawn_again_after_the_iterator_was_closed(joined, writing, written):
@@ -111,11 +111,11 @@ def test_waiting_tokens_are_drawn_again_after_an_interrupt(joined, writing):
 def test_stop_texts_are_found_as_by_searching_the_whole_text(texts, whole, sizes):
     """For any split of a text into tokens: all tokens before the first stop text are emitted, and none too early."""
     cuts = [0, *(cut for cut in np.cumsum(sizes).tolist() if cut < len(whole)), len(whole)]
-    pieces = [whole[start:end] for start, end in pairwise(cuts)]
+    tokens = [whole[start:end] for start, end in pairwise(cuts)]
     watch, waiting, out = StopWatch(StopTexts(texts)), [], ""
-    for piece in pieces:
-        waiting.append(piece)
-        free, found = watch.add(piece.encode())
+    for token in tokens:
+        waiting.append(token)
+        free, found = watch.add(token.encode())
         out += "".join(waiting[:free])
         del waiting[:free]
         if found:
@@ -124,13 +124,9 @@ def test_stop_texts_are_found_as_by_searching_the_whole_text(texts, whole, sizes
     else:
         found, out = False, out + "".join(waiting)
 
-    seen = "".join(
-        pieces[
-            : next((n for n in range(len(pieces)) if any(t in "".join(pieces[: n + 1]) for t in texts)), len(pieces))
-            + 1
-        ]
-    )
-    places = [seen.find(text) for text in texts if text in seen]
+    prefixes = ["".join(tokens[:end]) for end in range(1, len(tokens) + 1)]
+    read = next((prefix for prefix in prefixes if any(text in prefix for text in texts)), whole)
+    places = [read.find(text) for text in texts if text in read]
     if not places:
         assert (found, out) == (False, whole)
     else:
@@ -189,10 +185,10 @@ def test_a_stop_text_of_several_bytes_leaves_no_part_of_it(joined, writing, writ
 
 @given(st.lists(st.integers(0, 255), max_size=12))
 def test_the_incomplete_tail_of_ids_equals_that_of_decoding_them_all(ids):
-    pieces, tail, text = TokenText(ByteTokenizer()), b"", ""
+    token_text, tail, text = TokenText(ByteTokenizer()), b"", ""
     for token in ids:
-        part, tail = pieces.read(token, tail)
+        part, tail = token_text.read(token, tail)
         text += part
 
-    assert pieces.tail(ids) == tail
+    assert token_text.tail(ids) == tail
     assert text == bytes(ids)[: len(ids) - len(tail)].decode("utf-8", "replace")
