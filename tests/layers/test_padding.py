@@ -1,4 +1,4 @@
-"""A decoder that knows nothing of padding reads each padded row as if it were on its own."""
+"""A decoder without support for padding reads each padded row as if it were alone."""
 
 import numpy as np
 
