@@ -30,7 +30,7 @@ EVENTS = {
 }
 HOOK = "@seqshell.hookimpl\ndef seqshell_{hook}({arguments}):\n    {body}\n"
 
-# What every broken plugin also offers: it must not remain if the plugin is left out.
+# Every broken plugin also offers this sampler, which must not be registered if the plugin is not loaded.
 VALID_SAMPLER = """
 import dataclasses, os, sys, time
 import seqshell
@@ -78,15 +78,15 @@ def seqshell_strategies():
 
 @dataclass(frozen=True)
 class BrokenPlugin:
-    """A broken plugin. message: the expected one; stays: it is loaded and listed; lines: what triggers the fault."""
+    """A broken plugin. message: a pattern of the expected message; lines: the input that triggers the fault."""
 
     source: str
     message: str
-    stays: bool = False
+    is_loaded: bool = False  # it is loaded and listed in spite of its fault
     lines: tuple[str, ...] = ()
-    entry: str = ""  # the target of its entry point; the module itself otherwise
-    name: str = ""  # of its entry point; `broken` otherwise
-    twin: str = ""  # the entry point of a second distribution with the same source
+    target: str = "broken"  # of its entry point
+    entry_point: str = "broken"
+    twin: str = ""  # if not empty, the entry point of a second distribution with the same source
 
 
 def hook(name, body, arguments=""):
@@ -100,9 +100,9 @@ BROKEN_PLUGINS = {
     "contains a null byte": BrokenPlugin("\0", "null bytes"),
     "imports a missing module": BrokenPlugin("import no_such_thing", "No module named 'no_such_thing'"),
     "imports a missing name": BrokenPlugin("from seqshell import Dreams", "cannot import name 'Dreams'"),
-    "has a missing module": BrokenPlugin("", "No module named 'gone'", entry="gone.away"),
-    "has a missing attribute": BrokenPlugin("", "has no attribute 'plugin'", entry="broken:plugin"),
-    "has a bad entry point": BrokenPlugin("", "is not of the form package.module:Name", entry="broken; rm"),
+    "has a missing module": BrokenPlugin("", "No module named 'gone'", target="gone.away"),
+    "has a missing attribute": BrokenPlugin("", "has no attribute 'plugin'", target="broken:plugin"),
+    "has a bad entry point": BrokenPlugin("", "is not of the form package.module:Name", target="broken; rm"),
     "has a wrong signature": BrokenPlugin(hook("commands", "return []", "shell"), "invalid hooks"),
     "has an unknown hook": BrokenPlugin(hook("smaplers", "return []"), "no hook is called seqshell_smaplers"),
     "needs API 2": BrokenPlugin("seqshell_api = '2'", "written for the plugin API 2, .* install seqshell>=2.0"),
@@ -121,32 +121,32 @@ BROKEN_PLUGINS = {
         "Valid = dataclasses.make_dataclass("
         "'Valid', [], namespace={'name': 'top_k', '__call__': Valid.__call__}, frozen=True)",
         "offers the sampler top_k, which is also built in",
-        stays=True,
+        is_loaded=True,
     ),
     "has the name of a built-in command": BrokenPlugin(
         COMMAND.replace('"faulty"', '"undo"').format(body="yield seqshell.Text('mine')"),
         "offers the command undo, which is also built in",
-        stays=True,
+        is_loaded=True,
     ),
     "has the entry point name of a built-in plugin": BrokenPlugin(
-        "raise OSError('no')", "OSError: no", name="recurrent"
+        "raise OSError('no')", "OSError: no", entry_point="recurrent"
     ),
     "has the entry point name of another plugin": BrokenPlugin(
         "",
         "the sampler 'valid': choose seqshell-broken.broken/valid or seqshell-twin.broken/valid",
-        stays=True,
+        is_loaded=True,
         lines=("/sampler valid",),
         twin="broken",
     ),
-    "offers what another offers": BrokenPlugin(
+    "offers a command of another plugin": BrokenPlugin(
         COMMAND.format(body="yield"),
         "several plugins offer /faulty: use /broken/faulty or /other/faulty",
-        stays=True,
+        is_loaded=True,
         lines=("/faulty",),
         twin="other",
     ),
     "prints escape codes": BrokenPlugin(
-        "print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", stays=True
+        "print('\\x1b[2J\\x1b]0;owned\\x07'); sys.stderr.write('\\x9bA')", "printed while it was loaded", is_loaded=True
     ),
     "raises an exception with escape codes in its name": BrokenPlugin(
         "raise type('\\x1b[2J', (Exception,), {})('\\x1b[2J')", "the import failed"
@@ -180,7 +180,7 @@ BROKEN_PLUGINS = {
         f"a command that {what}": BrokenPlugin(
             COMMAND.format(body=body),
             f"/faulty of the plugin broken .* failed: {message}",
-            stays=True,
+            is_loaded=True,
             lines=("/faulty",),
         )
         for what, body, message in [
@@ -202,7 +202,10 @@ BROKEN_PLUGINS = {
     },
     **{
         f"a sampler that {what}": BrokenPlugin(
-            SAMPLER.format(body=body), f"the sampler faulty .*{message}", stays=True, lines=("/sampler faulty", "abc")
+            SAMPLER.format(body=body),
+            f"the sampler faulty .*{message}",
+            is_loaded=True,
+            lines=("/sampler faulty", "abc"),
         )
         for what, body, message in [
             ("raises", "raise OSError('disk')", "OSError: disk"),
@@ -215,7 +218,7 @@ BROKEN_PLUGINS = {
         f"a strategy that {what}": BrokenPlugin(
             STRATEGY.format(body=body),
             f"the strategy faulty .*{message}",
-            stays=True,
+            is_loaded=True,
             lines=("/strategy faulty", "abc"),
         )
         for what, body, message in [
@@ -230,7 +233,7 @@ BROKEN_PLUGINS = {
     "a command that cannot be imported": BrokenPlugin(
         hook("commands", "yield seqshell.Lazy('faulty', 'nowhere:faulty')"),
         "nowhere:faulty cannot be imported",
-        stays=True,
+        is_loaded=True,
         lines=("/faulty",),
     ),
 }
@@ -260,7 +263,7 @@ def site(tmp_path, monkeypatch):
 def install(site, plugin, monkeypatch):
     """Install the plugin as seqshell-broken 0.7, and its twin, if any, as seqshell-twin 0.7."""
     installed = [
-        ("broken", f"{plugin.name or 'broken'} = {plugin.entry or 'broken'}"),
+        ("broken", f"{plugin.entry_point} = {plugin.target}"),
         *([("twin", f"{plugin.twin} = twin")] if plugin.twin else []),
     ]
     for module, point in installed:
@@ -325,18 +328,18 @@ def test_the_shell_survives_and_names_the_broken_plugin(name, site, expected, ta
     reported += [*(problem.message for problem in registry.problems), *registry.warnings, *notices, *more]
     named = [text for text in reported if "seqshell-broken" in text or plugin.twin]
     assert any(re.search(plugin.message, text) for text in named), reported
-    row["named"] = safe(re.sub(r" \(seqshell-broken( 0\.7)?\)", "", named[0]))
+    row["message"] = safe(re.sub(r" \(seqshell-broken( 0\.7)?\)", "", named[0]))
     (info,) = [info for info in registry.plugins if info.distribution == "seqshell-broken"]
-    assert info.state == ("loaded" if plugin.stays else "failed")
-    left = [
+    assert info.state == ("loaded" if plugin.is_loaded else "failed")
+    registered = [
         f"{kind} {offer}"
         for kind in OFFERS[:-1]
         for offer in registry.offers(kind)
         if registry.owner(kind, offer) == info.name
     ]
-    assert bool(left) == plugin.stays, left
+    assert bool(registered) == plugin.is_loaded, registered
     assert not any(registry.listens(f"seqshell_{event}") for event in EVENTS)
-    row["left"] = ", ".join(left) or "nothing"
+    row["offers"] = ", ".join(registered) or "none"
 
 
 # Plugins that may end the process or leave traces run in a separate process. All of these lines succeed.
@@ -369,14 +372,14 @@ def test_the_program_survives_a_broken_plugin(name, site, expected, table, monke
     assert not re.search("[\x1b\x07\x9b]", done.stdout + done.stderr)
     table[f"{name} (program)"] = {
         **dict.fromkeys(ACTIONS, "ok"),
-        "named": named[0].removeprefix("seqshell: "),
-        "left": "-",
+        "message": named[0].removeprefix("seqshell: "),
+        "offers": "-",
     }
 
 
 def test_the_results_are_printed_as_a_table(table):
     """Printed with -s or -rP."""
-    columns = (*ACTIONS, "left", "named")
+    columns = (*ACTIONS, "offers", "message")
     rows = [
         ("plugin", *columns),
         *((name, *(row.get(column, "failed") for column in columns)) for name, row in table.items()),
