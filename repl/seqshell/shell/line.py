@@ -60,5 +60,9 @@ class LastResult:
             text = self._running.pop().text
             self.text = self.text if event.failed or text is None else text
         else:
-            for results in self._running:
-                results.add(event)
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Collect the results of an event within a line."""
+        for results in self._running:
+            results.add(event)

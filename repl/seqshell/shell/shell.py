@@ -9,17 +9,16 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Quit, Token
 from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
-from seqshell.core.names import did_you_mean, nearest
-from seqshell.core.plugin_api import Arguments, Command, settings_of
+from seqshell.core.plugin_api import Arguments, Command
 from seqshell.core.tasks import task_spec
 from seqshell.shell import syntax
+from seqshell.shell.command_lookup import find_command
 from seqshell.shell.line import History, LastResult, Line, Listener
 from seqshell.shell.plugin_commands import plugin_command
 from seqshell.shell.recording import Recorder
@@ -31,14 +30,6 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 Events = Generator[Event, None, None]
-KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
-    {
-        "model": "/load NAME",
-        "run": "/load NAME",
-        "read": "/feed @FILE",
-        "edit": "Ctrl-X Ctrl-E at the prompt",
-    }
-)
 
 
 class Shell:
@@ -161,35 +152,8 @@ class Shell:
         return session, values
 
     def find_command(self, word: str) -> Command:
-        """The command with this name or alias, with or without the slash.
-
-        Raises UsageError (unknown_command) with a hint.
-        """
-        name = word.removeprefix("/")
-        if name in self.registry.commands:
-            found: Command = self.registry.commands[name]
-            return found
-        if several := self.registry.commands.candidates(name):
-            choices = " or ".join(f"/{full}" for full in several)
-            raise UsageError(f"several plugins offer /{name}: use {choices}", code="ambiguous_command")
-        near = nearest(name, self.registry.commands)
-        use_set = name in self.registry.samplers or not near
-        if hint := KNOWN_FROM_ELSEWHERE.get(name, "") or (self._set_sampler(name) if use_set else ""):
-            raise UsageError(f"there is no command /{name}; use {hint}", hint=hint, code="unknown_command")
-        meant = did_you_mean(
-            name,
-            self.registry.commands,
-            "/help lists the commands, //text sends a text with a slash",
-            form="/{}",
-        )
-        raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=near and f"/{near}", code="unknown_command")
-
-    def _set_sampler(self, name: str) -> str:
-        """The /set line for the first sampler whose name begins with `name`; empty if there is none."""
-        samplers = self.registry.samplers
-        sampler = next((known for known in samplers if known.startswith(name)), "")
-        settings = settings_of(samplers[sampler]) if sampler else ()
-        return f"/set {sampler} {settings[0].default}" if settings else ""
+        """The command with this name or alias. Raises UsageError (unknown_command) with a hint."""
+        return find_command(self.registry, word)
 
     def interrupt(self) -> None:
         """Stop the line at the next token boundary. Safe to call from a signal handler or another thread."""
@@ -220,11 +184,16 @@ class Shell:
             yield self._heard(LineStarted(op, line.number, text, str(self.task or "")))
             for event in work:
                 is_inner = self.line is not line  # of a line that this one runs, which has handled it already
-                if listened and isinstance(event, Token) and not is_inner:
-                    session = self.workspace.sessions[self.answering or ""]
-                    yield from self._failures("seqshell_token", session=session, token=event)
+                if isinstance(event, Token):  # the hot path: other listeners need no tokens
+                    if not is_inner:
+                        if listened:
+                            session = self.workspace.sessions[self.answering or ""]
+                            yield from self._failures("seqshell_token", session=session, token=event)
+                        self.last_result.add(event)
+                    yield event
+                    continue
                 yield event if is_inner else self._heard(event)
-                over = over or isinstance(event, Quit) or (self.interrupted and not isinstance(event, Token))
+                over = over or isinstance(event, Quit) or self.interrupted
                 if over and (self.line is line or (self.line.outer is line and isinstance(event, LineFinished))):
                     break
             work.close()
