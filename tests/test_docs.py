@@ -30,7 +30,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("seqshell_")}
 COMMANDS = {found.name: found for found in dict(load_registry(Policy(plugins=())).commands).values()}
 LETTERS = "\n" + "".join(map(chr, range(32, 127)))
-TRANSCRIPT = re.compile(r"<!-- transcript -->\n```\w*\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
@@ -98,24 +97,6 @@ def test_the_example_of_every_command_prints_what_it_shows(name, shell):
             shown.add(event)
         if printed:
             assert shown.text.splitlines() == printed, typed
-
-
-def echoed(lines, folder):
-    """The output of `seqshell --echo` with the shipped model for these lines."""
-    environment = {**os.environ, "SEQSHELL_HOME": str(folder)}
-    command = [sys.executable, "-m", "seqshell", "--echo", "--no-plugins"]
-    typed = "".join(f"{line}\n" for line in lines).encode()
-    done = subprocess.run(command, input=typed, cwd=folder, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-def test_the_conversation_in_the_readme_is_real(tmp_path):
-    (transcript,) = TRANSCRIPT.findall(README)
-    lines = [line.removeprefix(">>> ") for line in transcript.splitlines() if line.startswith(">>> ")]
-
-    assert len(lines) >= 5
-    assert echoed(lines, tmp_path) == transcript
 
 
 def test_the_script_lines_in_the_readme_run(tmp_path):
