@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "checkpoints"
 SHIPPED = sorted(FOLDER.glob("*.safetensors"))
 CARDS = (FOLDER / "README.md").read_text("utf-8")
-MOST_BYTES = {
+MAX_BYTES = {
     "shakespeare": 10_000_000,
     "english-french": 12_000_000,
     "german-english": 20_000_000,
@@ -24,14 +24,14 @@ MOST_BYTES = {
 
 
 def test_the_default_models_ship():
-    assert {path.stem for path in SHIPPED} == MOST_BYTES.keys()
+    assert {path.stem for path in SHIPPED} == MAX_BYTES.keys()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_model_has_a_card_a_recipe_and_an_acceptable_size(path):
     assert f"\n## {path.stem}\n" in CARDS
     assert (FOLDER / "recipes" / f"{path.stem}.toml").is_file()
-    assert path.stat().st_size < MOST_BYTES[path.stem]
+    assert path.stat().st_size < MAX_BYTES[path.stem]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from seqshell.terminal import suggester
-from seqshell.terminal.model_suggestion import MOST_TOKENS, continuation
+from seqshell.terminal.model_suggestion import MAX_TOKENS, continuation
 from seqshell.terminal.suggester import ModelSuggestion
 from seqshell.testing import tiny_model
 from seqshell.testing.shell import shell_for
@@ -29,7 +29,7 @@ def test_a_continuation_is_greedy_and_ends_with_the_line(shell):
     suggested = continuation(session, "abc", never)
 
     session.feed("abc")
-    greedy = "".join(token.text for token in list(session.generate(MOST_TOKENS, strategy="greedy"))[:-1])
+    greedy = "".join(token.text for token in list(session.generate(MAX_TOKENS, strategy="greedy"))[:-1])
     line = greedy.partition("\n")[0]
     assert suggested
     assert suggested == line if "\n" in greedy else line.startswith(suggested)

@@ -19,7 +19,7 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.timeline import STRIDE, Read
 from seqshell.session.token_text import decoded
 
-NUM_LIKELIEST = 5  # alternatives shown beside each token of a score
+NUM_ALTERNATIVES = 5  # alternatives shown beside each token of a score
 NUM_INTEGERS = 8  # shown of a state of integers
 MAX_TAIL_TOKENS = 256  # tokens read back for the last two lines
 FIRST_WORDS = 40  # characters
@@ -165,7 +165,7 @@ def score_after(cursor: Cursor, outputs: NDArray[Any], state: State, ids: list[i
     here, scored = cursor.here, []
     for number, token in enumerate(ids):
         logs = log_probs(outputs)
-        best = np.argsort(-logs, kind="stable")[:NUM_LIKELIEST]
+        best = np.argsort(-logs, kind="stable")[:NUM_ALTERNATIVES]
         most_likely = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
         text, tail = cursor.token_text.read(token, tail)
         scored.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqshell.core.plugin_api import Command
     from seqshell.shell.shell import Shell
 
-MOST = 500  # completions
+MAX_COMPLETIONS = 500  # completions
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def complete(shell: Shell | None, before: str) -> Completions:
     start = len(before) - len(re.split(r"\s", rest)[-1])
     word = before[start:]
     found = _arguments(shell, name, rest, word)
-    return Completions(start, tuple(islice(dict(found).items(), MOST)))
+    return Completions(start, tuple(islice(dict(found).items(), MAX_COMPLETIONS)))
 
 
 def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:

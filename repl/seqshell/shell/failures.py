@@ -12,7 +12,7 @@ from pathlib import Path
 from seqshell.core import paths
 from seqshell.core.errors import ExpectationError, PluginError, SeqshellError
 
-MOST_LOG = 1_000_000  # bytes; a longer log is replaced
+MAX_LOG = 1_000_000  # bytes; a longer log is replaced
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def write_log(log: Path, text: str) -> bool:
     """Append a text with the time to the log file. Returns whether that worked."""
     with suppress(OSError):
         log.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not log.exists() or log.stat().st_size > MOST_LOG
+        fresh = not log.exists() or log.stat().st_size > MAX_LOG
         with log.open("w" if fresh else "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{text}\n")
         return True

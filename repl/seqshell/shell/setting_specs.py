@@ -15,7 +15,7 @@ from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
 from seqshell.core.tasks import TASKS, task_spec
 
-MOST_STOP_TEXTS = 16
+MAX_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
 CONFIG_TABLES = ("settings", "plugins")
 COMMAND_LINE, SET, CONFIG, CHECKPOINT, BUILT_IN = "command line", "/set", "config file", "checkpoint", "built in"
@@ -130,10 +130,10 @@ def read_value(setting: Setting, value: Any) -> Any:
     )
     if (
         not all(isinstance(text, str) and len(text) <= LONGEST_STOP_TEXT for text in texts)
-        or len(texts) > MOST_STOP_TEXTS
+        or len(texts) > MAX_STOP_TEXTS
     ):
         raise UsageError(
-            f"{setting.name} must be at most {MOST_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, "
+            f"{setting.name} must be at most {MAX_STOP_TEXTS} texts of at most {LONGEST_STOP_TEXT} characters, "
             f"not {str(value)[:60]!r}"
         )
     return tuple(text for text in texts if text)

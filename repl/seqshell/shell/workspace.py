@@ -86,7 +86,7 @@ class Workspace:
         return str(opened)
 
     def add(self, model: Model, *, background: bool = False) -> Session:
-        """Start a session on a model and make it current, unless it shall stay in the background."""
+        """Start a session on a model and make it current, unless it stays in the background."""
         from seqshell.shell.opening import start_session
 
         session = start_session(model, self._registry, seed=self.seed, snapshot_mb=self._settings.get("snapshot_mb"))

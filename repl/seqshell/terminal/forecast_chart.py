@@ -10,7 +10,7 @@ from seqshell.core.events import Forecast
 from seqshell.terminal.printer import Printer
 
 HEIGHTS = (12, 8, 6)  # rows of a chart if there are one, two or more
-MOST_CHARTS = 4  # further columns of the data are not drawn
+MAX_CHARTS = 4  # further columns of the data are not drawn
 WIDEST, NARROW = 120, 60  # columns of the terminal
 SAMPLES = 4  # of a line, for each dot from left to right
 MARKS = "*o."  # observed, forecast, interval, without colour
@@ -52,7 +52,7 @@ def draw_forecast(printer: Printer, forecast: Forecast) -> None:
     """Draw a chart and the first forecasts of each column, then a legend."""
     number = len(forecast.columns)
     height = HEIGHTS[min(number, len(HEIGHTS)) - 1]
-    for index, name in enumerate(forecast.columns[:MOST_CHARTS]):
+    for index, name in enumerate(forecast.columns[:MAX_CHARTS]):
         low, high = (
             [] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high)
         )
@@ -63,8 +63,8 @@ def draw_forecast(printer: Printer, forecast: Forecast) -> None:
             printer.line(name, "bold")
         _draw_series(printer, series, height)
         _draw_numbers(printer, series)
-    if number > MOST_CHARTS:
-        printer.line(f"showing {MOST_CHARTS} of {number} columns; /forecast -o FILE.json saves all", "dim")
+    if number > MAX_CHARTS:
+        printer.line(f"showing {MAX_CHARTS} of {number} columns; /forecast -o FILE.json saves all", "dim")
     _draw_legend(printer, forecast)
 
 

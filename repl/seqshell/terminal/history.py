@@ -13,7 +13,7 @@ from prompt_toolkit.history import History
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_READ = 1_000_000  # bytes from the end of the file
+MAX_READ = 1_000_000  # bytes from the end of the file
 
 
 class LineHistory(History):
@@ -32,7 +32,7 @@ class LineHistory(History):
         """Yield the lines, latest first."""
         try:
             with self._find().open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_READ))
+                file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_READ))
                 lines = file.read().splitlines()
         except OSError:
             return

@@ -13,7 +13,7 @@ from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.tables import bar, percent
 
-MOST_BARS = 8  # further labels are summed
+MAX_BARS = 8  # further labels are summed
 WIDEST_NAME, WIDEST_BAR = 24, 40
 GAP = " ... "  # in place of omitted text
 SHADES = 3  # of each colour
@@ -36,7 +36,7 @@ def draw_bars(printer: Printer, label: Label) -> None:
         printer.line("no text to classify", "dim")
         return
     printer.fresh_line()
-    rows = [pair for rank, pair in enumerate(label.probs[:MOST_BARS]) if rank < 2 or pair[1] >= LIKELY_LABEL]
+    rows = [pair for rank, pair in enumerate(label.probs[:MAX_BARS]) if rank < 2 or pair[1] >= LIKELY_LABEL]
     others = label.probs[len(rows) :]
     rest = f"{len(others):,} other{'s' if len(others) > 1 else ''}" if others else ""
     names = [_name(name) for name, _ in rows]

@@ -11,12 +11,12 @@ from seqshell.core.tasks import task_spec
 if TYPE_CHECKING:
     from seqshell.session import Session
 
-MOST_READ = 400  # tokens of the line; reading a longer one would take too long
-MOST_TOKENS = 24  # of the suggestion
+MAX_READ = 400  # tokens of the line; reading a longer one would take too long
+MAX_TOKENS = 24  # of the suggestion
 
 
 def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> str:
-    """Return the model's greedy continuation of `text`: the rest of the line, or whole words of MOST_TOKENS tokens.
+    """Return the model's greedy continuation of `text`: the rest of the line, or whole words of MAX_TOKENS tokens.
 
     Empty if the model cannot continue a text, cannot read the text, or `stopped` returns True.
     """
@@ -30,14 +30,14 @@ def continuation(session: Session, text: str, stopped: Callable[[], bool]) -> st
         ids = tokenizer.encode(text)
     except SeqshellError:
         return ""
-    if not ids or len(ids) > MOST_READ or stopped():
+    if not ids or len(ids) > MAX_READ or stopped():
         return ""
     outputs, state = model.decoder.feed(np.array([ids], np.int64), state)
     specials = {
         special for special in (tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.unk) if special is not None
     }
     pieces = b""
-    for _ in range(MOST_TOKENS):
+    for _ in range(MAX_TOKENS):
         token = int(outputs[0].argmax())
         piece = b"" if token in specials else tokenizer.piece(token)
         if not piece or stopped():

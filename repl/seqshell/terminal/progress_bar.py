@@ -7,7 +7,7 @@ from typing import Any
 from seqshell.core.events import Progress
 from seqshell.terminal.printer import Printer
 
-MOST_LINES = 10  # on a terminal without escape sequences
+MAX_LINES = 10  # on a terminal without escape sequences
 
 
 class ProgressBar:
@@ -76,7 +76,7 @@ class ProgressBar:
         self._progress.start()
 
     def _print_line(self, event: Progress) -> None:
-        number = event.done * MOST_LINES // event.total if event.total else 0
+        number = event.done * MAX_LINES // event.total if event.total else 0
         if number != self._lines:
             self._lines = number
             part = f"{100 * event.done // event.total} %" if event.total else ""

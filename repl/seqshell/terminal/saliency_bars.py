@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from seqshell.core.events import Reach
     from seqshell.terminal.printer import Printer
 
-MOST_ROWS = 40
-MOST_DECADES = 12  # powers of ten between an empty bar and the longest
+MAX_ROWS = 40
+MAX_DECADES = 12  # powers of ten between an empty bar and the longest
 WIDEST = 20  # columns of a token's name
 
 
 def draw(printer: Printer, reach: Reach) -> None:
     """Draw how far back each token is, its gradient norm and a bar; then the predicted token and the half-life."""
-    size = math.ceil(len(reach.tokens) / MOST_ROWS)
+    size = math.ceil(len(reach.tokens) / MAX_ROWS)
     # Counted from the end, so that only the oldest group may be smaller.
     groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][::-1]
     names = [token_name("".join(text for text, _ in group)) for group in groups]
@@ -47,7 +47,7 @@ def draw(printer: Printer, reach: Reach) -> None:
 def _lengths(norms: Sequence[float]) -> Callable[[float], float]:
     """Return a function from a norm to the length of its bar, 0 to 1, on a log scale over the range of the norms."""
     found = [norm for norm in norms if norm > 0] or [1.0]
-    decades = min(MOST_DECADES, max(1, math.ceil(math.log10(max(found) / min(found)))))
+    decades = min(MAX_DECADES, max(1, math.ceil(math.log10(max(found) / min(found)))))
     return lambda norm: max(0.0, 1 + math.log10(norm / max(found)) / decades) if norm > 0 else 0.0
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-MOST_ROWS, MOST_COLUMNS = 120, 120  # of attention weights that are drawn
+MAX_ROWS, MAX_COLUMNS = 120, 120  # of attention weights that are drawn
 ALL_ROWS = 60  # of /score; a longer text shows only its most surprising tokens
-MOST_SURPRISING = 12
+NUM_SURPRISING = 12
 
 
 def token_name(text: str) -> str:
@@ -74,7 +74,7 @@ def draw_score(printer: Printer, score: Score) -> None:
 
     rows = list(enumerate(score.tokens))
     if len(rows) > ALL_ROWS:
-        rows = sorted(rows, key=lambda row: row[1].log_prob)[:MOST_SURPRISING]
+        rows = sorted(rows, key=lambda row: row[1].log_prob)[:NUM_SURPRISING]
         printer.line(f"the {len(rows)} most surprising of {len(score.tokens):,} tokens", "dim")
     grid = Grid(box=None, header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
     shown = [
@@ -138,13 +138,13 @@ def draw_attention(printer: Printer, attention: Attention) -> None:
     if not attention.target:
         printer.line("the translation is empty: no attention weights to show", "dim")
         return
-    values = [[float(weight) for weight in row[:MOST_COLUMNS]] for row in attention.weights[:MOST_ROWS]]
+    values = [[float(weight) for weight in row[:MAX_COLUMNS]] for row in attention.weights[:MAX_ROWS]]
     rows, columns = (
         list(map(safe, attention_labels.labels(tokens)))
-        for tokens in (attention.target[:MOST_ROWS], attention.source[:MOST_COLUMNS])
+        for tokens in (attention.target[:MAX_ROWS], attention.source[:MAX_COLUMNS])
     )
     heat_map.draw(printer, HeatMap(rows, columns, values))
-    if len(attention.source) > MOST_COLUMNS or len(attention.target) > MOST_ROWS:
+    if len(attention.source) > MAX_COLUMNS or len(attention.target) > MAX_ROWS:
         source = f"{len(columns):,} of {len(attention.source):,} source tokens"
         target = f"{len(rows):,} of {len(attention.target):,} target tokens"
         printer.line(f"showing the first {source} and {target}; /attention -o FILE.json saves all", "dim")

@@ -21,7 +21,7 @@ from seqshell.testing.shell import shell_for
 from seqshell.testing.task_examples import task_example
 
 PROMPT = ">>> "  # before each line of the example in a help
-MOST_EVENTS = 10_000
+MAX_EVENTS = 10_000
 
 
 def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
@@ -103,8 +103,8 @@ def _line_for(shell: Shell, offered: Command, line: str) -> str:
 
 def _events(shell: Shell, line: str) -> tuple[list[Event], str]:
     """Return the events of a line, and what is wrong with them."""
-    events = list(islice(shell.handle(line), MOST_EVENTS + 1))
-    return events, f"it does not end: more than {MOST_EVENTS} events" if len(events) > MOST_EVENTS else ""
+    events = list(islice(shell.handle(line), MAX_EVENTS + 1))
+    return events, f"it does not end: more than {MAX_EVENTS} events" if len(events) > MAX_EVENTS else ""
 
 
 def _runs(offered: Command, lines: list[str]) -> Finding:
@@ -160,7 +160,7 @@ def _undone(offered: Command, lines: list[str]) -> Finding:
 def _stopped(offered: Command, lines: list[str]) -> Finding:
     def run(shell: Shell, line: str) -> None:
         events: Any = shell.handle(line)
-        for event in islice(events, MOST_EVENTS):
+        for event in islice(events, MAX_EVENTS):
             if isinstance(event, Token):
                 break
         events.close()

@@ -23,7 +23,7 @@ from seqshell.testing.tiny_language_model import TinyDecoder
 VOCABULARY = "abcdefgh"
 BANNED = 0  # an excluded id, like PAD
 STOP = 3
-MOST_CALLS = 200  # of the decoder for one token
+MAX_CALLS = 200  # of the decoder for one token
 
 Result = tuple[NDArray[Any], State]  # outputs, state
 
@@ -130,7 +130,7 @@ def _start(case: Case) -> tuple[LimitedDecoder, Batch]:
     ids = np.arange(1, case.batch + 1)
     decoder.most = 1
     outputs, state = decoder.step(ids, decoder.initial_state(case.batch))
-    decoder.most = MOST_CALLS * (case.max_tokens + 1)
+    decoder.most = MAX_CALLS * (case.max_tokens + 1)
     nothing: tuple[tuple[Any, ...], ...] = ((None,) * (case.only is not None),) * case.batch
     return decoder, Batch(
         state, outputs, tuple((int(token),) for token in ids), nothing, (1,) * case.batch, (0,) * case.batch

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
-MOST_CANDIDATES = 100  # of one /regen
+MAX_CANDIDATES = 100  # of one /regen
 
 
 def moved_to(session: Session, moved: Moved) -> Moved:
@@ -111,7 +111,7 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /regen temperature=0.5,1,1.5
     """
     (word,) = words(arguments, regen, 0, 1) or ("1",)
-    which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MOST_CANDIDATES)
+    which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MAX_CANDIDATES)
     yield from shell.session.regenerate(which, shell.settings.get("max_tokens"), stop=shell.settings.get("stop"))
 
 
@@ -119,8 +119,8 @@ def _variants(word: str) -> list[dict[str, Any]]:
     """The settings of each candidate: `temperature=0.5,1` has two."""
     name, _, listed = word.partition("=")
     values = [value for value in listed.split(",") if value]
-    if not values or len(values) > MOST_CANDIDATES:
+    if not values or len(values) > MAX_CANDIDATES:
         raise UsageError(
-            f"write 1 to {MOST_CANDIDATES} values after {name}=, separated by commas: /regen temperature=0.5,1,1.5"
+            f"write 1 to {MAX_CANDIDATES} values after {name}=, separated by commas: /regen temperature=0.5,1,1.5"
         )
     return [{name: value} for value in values]

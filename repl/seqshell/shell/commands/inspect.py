@@ -16,7 +16,7 @@ from seqshell.shell.commands.arguments import whole_number, words
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
-MOST_SHOWN = 1000  # tokens in one /top
+MAX_SHOWN = 1000  # tokens in one /top
 ARROW = "=>"  # between a source and its translation
 
 
@@ -28,7 +28,7 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /top 5
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
-    yield shell.session.top(whole_number(word, "the number of tokens", 1, MOST_SHOWN))
+    yield shell.session.top(whole_number(word, "the number of tokens", 1, MAX_SHOWN))
 
 
 @command("score", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.TRANSLATE}, free_text=True, purpose="looking")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
-USUAL, MOST = 20, 1000  # tokens back
+DEFAULT_TOKENS, MAX_TOKENS = 20, 1000  # tokens back
 
 
 @command("reach", usage="[N]", tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
@@ -31,8 +31,8 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /feed ROMEO:
         >>> /reach 5
     """
-    (word,) = words(arguments, reach, 0, 1) or (str(USUAL),)
-    number = whole_number(word, "the number of tokens", 1, MOST)
+    (word,) = words(arguments, reach, 0, 1) or (str(DEFAULT_TOKENS),)
+    number = whole_number(word, "the number of tokens", 1, MAX_TOKENS)
     session = shell.session
     if not session.model.causal:
         raise UsageError(

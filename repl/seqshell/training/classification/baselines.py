@@ -20,7 +20,7 @@ from seqshell.training.classification.metrics import class_metrics, confusion
 Ints = NDArray[np.int64]
 ORDERS = {"characters": (2, 4), "words": (1, 2)}  # shortest and longest n-grams
 LEAST = {"characters": 1, "words": 2}  # training texts that must contain an n-gram for it to be used
-MOST_CELLS = 40_000_000  # n-grams times labels; above, the rarest n-grams are dropped
+MAX_CELLS = 40_000_000  # n-grams times labels; above, the rarest n-grams are dropped
 SMOOTHING = 0.15  # naive Bayes adds this to each count
 STRENGTH = 10.0  # C of the linear model: weight of the summed nats against half the squared weights
 ITERATIONS = 60  # of L-BFGS
@@ -169,10 +169,10 @@ def _parts(text: str, unit: str) -> Iterable[str]:
 
 
 def _kept(training: Bags, num_classes: int) -> NDArray[np.bool_]:
-    """[num]: True for n-grams in at least LEAST training texts, at most MOST_CELLS / num_classes of them."""
+    """[num]: True for n-grams in at least LEAST training texts, at most MAX_CELLS / num_classes of them."""
     texts = np.bincount(training.ids, minlength=training.num)
     kept = texts >= LEAST[training.unit]
-    most = MOST_CELLS // num_classes
+    most = MAX_CELLS // num_classes
     if kept.sum() > most:
         kept[np.argsort(-texts, kind="stable")[most:]] = False
     return kept

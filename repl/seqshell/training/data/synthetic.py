@@ -9,12 +9,12 @@ from types import MappingProxyType
 DIGITS = "12345"  # one of them is to be remembered
 # The number of letters after the digit varies: for a fixed number, a state that rotates could solve the exercise
 # without memory.
-LEAST_STEPS, MOST_STEPS = 100, 120
+LEAST_STEPS, MAX_STEPS = 100, 120
 FILLERS = "abcdefghij"
 MARK = "*"  # after each of the two digits to add
 NUM_TRAINING, NUM_UNSEEN = 4000, 400
 SHORTEST, LONGEST = 3, 10  # letters to copy or reverse
-FEWEST, MOST = 4, 16  # digits, two of which are to be added
+MIN_DIGITS, MAX_DIGITS = 4, 16  # digits, two of which are to be added
 
 Example = tuple[str, str]  # input and answer
 
@@ -22,7 +22,7 @@ Example = tuple[str, str]  # input and answer
 def remember(draws: random.Random) -> Example:
     """A digit followed by 100 to 120 letters; the answer is the digit."""
     digit = draws.choice(DIGITS)
-    return digit + "".join(draws.choices(FILLERS, k=draws.randint(LEAST_STEPS, MOST_STEPS))), digit
+    return digit + "".join(draws.choices(FILLERS, k=draws.randint(LEAST_STEPS, MAX_STEPS))), digit
 
 
 def copy(draws: random.Random) -> Example:
@@ -42,7 +42,7 @@ def adding(draws: random.Random) -> Example:
 
     The adding problem of Hochreiter & Schmidhuber 1997, section 5.4, with digits in place of real numbers.
     """
-    digits = [draws.randrange(10) for _ in range(draws.randint(FEWEST, MOST))]
+    digits = [draws.randrange(10) for _ in range(draws.randint(MIN_DIGITS, MAX_DIGITS))]
     marked = draws.sample(range(len(digits)), 2)
     text = "".join(f"{digit}{MARK if place in marked else ''}" for place, digit in enumerate(digits))
     return text, str(sum(digits[place] for place in marked))

@@ -18,7 +18,7 @@ from seqshell.core.number_text import is_gap
 from seqshell.training.data.tables import TableFile, first_rows, read_table
 from seqshell.training.recipes.settings import DataSettings
 
-LARGEST = 1e30  # of a value, so that sums of squares still fit into 64 bits
+MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
 LONG = 1.5  # times the median step of the time column is a gap; months and years differ by less
 
 TIMES = ("date", "time", "datetime", "timestamp", "ds", "year", "month", "week", "day", "hour")  # names of time columns
@@ -180,8 +180,8 @@ def _number(table: TableFile, index: int, place: int, columns_key: str) -> float
     except ValueError:
         value = math.nan
     if "_" not in cell and math.isfinite(value):
-        if abs(value) > LARGEST:
-            raise RecipeError(f"{where}: {cell[:40]} is too large; the limit is {LARGEST:g}")
+        if abs(value) > MAX_VALUE:
+            raise RecipeError(f"{where}: {cell[:40]} is too large; the limit is {MAX_VALUE:g}")
         return value
     if is_gap(cell):
         raise RecipeError(f"{where}: a value is missing; fill it in, or remove the rows up to it")

@@ -23,7 +23,7 @@ TEXT_CHARACTERS = 10_000_000
 PAIR_BYTES = 40_000_000  # both sides together: a quarter of an hour on one core
 LABELLED_CHARACTERS = 100_000_000
 SERIES_ROWS = 60_000
-MOST_EPOCHS = 100
+MAX_EPOCHS = 100
 BATCH_SHARE = 200  # an epoch has at least about this many batches: small files get small batches
 LEAST_BATCH = 64  # tokens in a batch
 LEAST_TEXTS = 8  # labelled texts in a batch
@@ -231,7 +231,7 @@ def _size(path: Path) -> int:
 
 
 def _epochs(total: int, size: int) -> int:
-    return max(1, min(MOST_EPOCHS, total // max(1, size)))
+    return max(1, min(MAX_EPOCHS, total // max(1, size)))
 
 
 def _has_few_lines(path: Path) -> bool:

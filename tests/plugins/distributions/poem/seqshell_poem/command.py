@@ -9,7 +9,7 @@ from typing import Any
 import seqshell
 
 LINES = 4
-MOST_LINES = 100
+MAX_LINES = 100
 LONGEST = 80  # tokens per line, on average
 
 
@@ -44,6 +44,6 @@ def _read(text: str) -> tuple[int, str]:
     num_lines, theme = (int(first), rest.strip()) if first.isdecimal() and rest.strip() else (LINES, text.strip())
     if not theme:
         raise seqshell.UsageError("missing theme; usage: /poem [LINES] THEME")
-    if not 1 <= num_lines <= MOST_LINES:
-        raise seqshell.UsageError(f"a poem has 1 to {MOST_LINES} lines, not {num_lines}")
+    if not 1 <= num_lines <= MAX_LINES:
+        raise seqshell.UsageError(f"a poem has 1 to {MAX_LINES} lines, not {num_lines}")
     return num_lines, theme
