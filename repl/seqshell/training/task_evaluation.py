@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from seqshell.core.errors import UsageError
 from seqshell.core.events import Notice, Progress, Table
 from seqshell.core.model import Model
 from seqshell.core.tasks import task_spec
@@ -19,7 +20,7 @@ class TaskEvaluation(ABC):
 
     data: what the data is, if it must be one file; empty if `evaluate` checks the number of files.
     options: a dataclass whose fields are the task's options of `seqshell evaluate`; None if it has none.
-    has_picture: whether write_png works.
+    has_picture: whether `write_png` can draw the metrics.
     """
 
     data: ClassVar[str] = ""
@@ -40,8 +41,8 @@ class TaskEvaluation(ABC):
         """
 
     def write_png(self, values: Mapping[str, Any], path: Path) -> None:
-        """Draw the metrics into a PNG file."""
-        raise NotImplementedError
+        """Draw the metrics into a PNG file. Raises UsageError if `has_picture` is False."""
+        raise UsageError("there is no picture of these metrics; write them to a .json file")
 
 
 def evaluation_of(task: str) -> TaskEvaluation:
