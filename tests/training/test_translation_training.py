@@ -171,23 +171,37 @@ def test_words_are_split_differently_in_each_epoch_and_keep_their_text():
     assert next(Resplit(tokenizer, [text], 0.0, seed=0).sentences(np.random.default_rng(3))) == tokenizer.encode(text)
 
 
-def test_some_sources_are_lowercased_without_final_punctuation(tmp_path):
-    pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()]
+def test_some_sources_are_lowercased_or_lose_their_final_punctuation(tmp_path):
+    pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()] * 8
+    plain = [(source.lower().rstrip(" !"), target) for source, target in pairs]
 
-    def texts(share):
-        ready = prepared(
-            tmp_path,
-            [*pairs, *((source.lower().rstrip(" !"), target) for source, target in pairs)],
-            plain_sources=share,
-        )
+    def forms(share):
+        """(first word, last character) of each source."""
+        ready = prepared(tmp_path, [*pairs, *plain], plain_sources=share)
         tokenizer, found = ready.source_tokenizer, set()
         for batch in ready.objective.batches(0):
-            found |= {b"".join(map(tokenizer.piece, row)).decode().strip() for row in batch[0].tolist()}
+            texts = [b"".join(map(tokenizer.piece, row)).decode().strip() for row in batch[0].tolist()]
+            found |= {(text[:2], text.endswith("!")) for text in texts}
         return found
 
-    assert any(text.startswith("Un") and text.endswith("!") for text in texts(0.0))
-    assert all(text.startswith("un et ") and not text.endswith("!") for text in texts(1.0))
-    assert {text[:1] for text in texts(0.5)} == {"U", "u"}
+    assert forms(0.0) == {("Un", True), ("un", False)}
+    assert forms(1.0) == {("un", True), ("Un", False), ("un", False)}
+    assert forms(0.5) == {("Un", True), ("un", True), ("Un", False), ("un", False)}
+
+
+def test_extra_pairs_are_copied_into_training_unless_their_source_is_held_out(tmp_path):
+    held_out = read_sentences(recipe(tmp_path)).validation
+    extra = [("six et six", "six and six"), (held_out.sources[0], "leaked")]
+    (tmp_path / "extra.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in extra))
+    tables = recipe(tmp_path).tables()
+    tables["data"] |= {"extra_pairs": "extra.tsv", "extra_copies": 3}
+    sentences = read_sentences(recipe_from(tables, name="numbers", folder=tmp_path))
+
+    assert sentences.validation == held_out
+    assert sentences.training.sources[-3:] == ("six et six",) * 3
+    assert sentences.training.targets.count("leaked") == 0
+    assert len(sentences.training) == len(PAIRS) - len(held_out) + 3
+    assert sentences.training.names == ("pairs.tsv", "extra.tsv")
 
 
 # The loss

@@ -20,6 +20,10 @@ class DataSettings:
     source: str = setting("", help="translate: a file of sentences, one per line")
     target: str = setting("", help="translate: a file of their translations, line by line")
     pairs: str = setting("", help="translate: instead, one file with source TAB target in each line, or generated:NAME")
+    extra_pairs: str = setting(
+        "", help="translate: a further file of pairs, for training only, such as greetings that the data lacks"
+    )
+    extra_copies: int = setting(1, low=1, high=1000, help="translate: how often each extra pair occurs in an epoch")
     source_language: str = setting("", help="translate: the source language")
     target_language: str = setting("", help="translate: the target language")
     table: str = setting("", help="classify, forecast: a CSV or TSV file with a row of column names, or generated:NAME")
@@ -75,7 +79,7 @@ class TrainingSettings:
         0.0,
         low=0,
         high=1,
-        help="translate: share of sources read in lower case and without final punctuation, as people type",
+        help="translate: share of sources read in lower case, without final punctuation, or both, as people type",
     )
     label_smoothing: float = setting(
         0.0, low=0, high=0.99, help="share of the target probability spread evenly over all tokens or labels"
@@ -179,4 +183,4 @@ class DefaultSettings:
 
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 # The keys of [data] that may name files.
-FILES = ("text", "source", "target", "pairs", "table", "folder", "example", "validation")
+FILES = ("text", "source", "target", "pairs", "extra_pairs", "table", "folder", "example", "validation")

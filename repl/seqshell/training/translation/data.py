@@ -34,6 +34,15 @@ class Pairs:
         sources, targets = (tuple(side[row] for row in kept) for side in (self.sources, self.targets))
         return Pairs(self.names, self.digests, sources, targets)
 
+    def __add__(self, other: Pairs) -> Pairs:
+        """Both sets of pairs, one after the other."""
+        return Pairs(
+            self.names + other.names,
+            self.digests + other.digests,
+            self.sources + other.sources,
+            self.targets + other.targets,
+        )
+
     def without_blank(self) -> Pairs:
         """The pairs with text on both sides."""
         both = zip(self.sources, self.targets, strict=True)
@@ -46,6 +55,12 @@ class PairSplit:
 
     training: Pairs
     validation: Pairs
+
+    def with_extra(self, extra: Pairs, copies: int) -> PairSplit:
+        """Add `copies` of each extra pair to the training pairs, but none whose source is held out."""
+        held_out = set(self.validation.sources)
+        rows = [row for row, source in enumerate(extra.sources) if source not in held_out]
+        return PairSplit(self.training + extra.at(rows * copies), self.validation)
 
 
 def read_pairs(files: Sequence[str], folder: Path = Path(), origin: str = "") -> Pairs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,12 @@ from seqshell.training.translation.teacher_forcing import teacher_forcing
 
 VALIDATION_SENTENCES = 1000  # translated after each epoch
 MARKS = " .!?\u2026\u202f\xa0"  # marks at the end of a sentence, and the spaces before them
+# How people type a sentence in a hurry: in lower case, without final punctuation, or both.
+PLAIN_FORMS: tuple[Callable[[str], str], ...] = (
+    str.lower,
+    lambda text: text.rstrip(MARKS),
+    lambda text: text.lower().rstrip(MARKS),
+)
 LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
 
 
@@ -49,6 +55,8 @@ def read_sentences(recipe: Recipe) -> PairSplit:
     else:
         files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
         sentences = PairSplit(pairs, read_pairs(files, recipe.folder, data.origin))
+    if data.extra_pairs:
+        sentences = sentences.with_extra(read_pairs([data.extra_pairs], recipe.folder), data.extra_copies)
     sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
     if min(map(len, sides)) < 1:
         sizes = f"{len(sides[0])} pairs for training, {len(sides[1])} for validation"
@@ -133,8 +141,10 @@ class TranslationObjective:
             sources, targets = (list(side.sentences(draws)) for side in self._resplit)
         if settings.plain_sources:
             chosen = draws.random(len(sources)) < settings.plain_sources
+            forms = draws.integers(len(PLAIN_FORMS), size=len(sources))
             sources = [
-                plain if is_plain else ids for is_plain, plain, ids in zip(chosen, self._plain, sources, strict=True)
+                plain[form] if is_plain else ids
+                for is_plain, form, plain, ids in zip(chosen, forms, self._plain, sources, strict=True)
             ]
         return (
             sources,
@@ -233,15 +243,19 @@ class TranslationObjective:
         return first, second
 
     @cached_property
-    def _plain(self) -> list[Ids]:
-        """The sources lowercased and without final punctuation; unchanged if they then have no known token."""
-        plain: list[Ids] = []
-        for text, ids in zip(self._training.texts.sources, self._training.sources, strict=True):
-            try:
-                plain.append(self.source_tokenizer.encode(text.lower().rstrip(MARKS)) or ids)
-            except VocabularyError:
-                plain.append(ids)
-        return plain
+    def _plain(self) -> list[list[Ids]]:
+        """Each source in each of the PLAIN_FORMS; unchanged where it then has no known token."""
+        return [
+            [self._encoded(form(text), ids) for form in PLAIN_FORMS]
+            for text, ids in zip(self._training.texts.sources, self._training.sources, strict=True)
+        ]
+
+    def _encoded(self, source: str, otherwise: Ids) -> Ids:
+        """The ids of a source; `otherwise` if it has no known token."""
+        try:
+            return self.source_tokenizer.encode(source) or otherwise
+        except VocabularyError:
+            return otherwise
 
     def _translated(self, module: Any, sources: Sequence[Ids], longest: int | None = None) -> list[str]:
         """Translate each source greedily, with at most `longest` tokens or the recipe's max_tokens."""
