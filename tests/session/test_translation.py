@@ -43,6 +43,15 @@ def test_the_emitted_tokens_are_the_answer_and_the_text_of_the_session(session, 
     assert session.text().spans == ()
 
 
+def test_the_log_probability_of_an_answer_includes_its_end_as_that_of_its_candidates_does(new_translator):
+    session = new_translator()
+    *_, finished = session.translate("the cat", 40, strategy=Beam(width=3))
+
+    assert finished.stop == "eos"
+    assert finished.log_prob == pytest.approx(finished.candidates[0].log_prob, abs=1e-4)
+    assert finished.log_prob == pytest.approx(session.score_translation("the cat", finished.answer).log_prob, abs=1e-4)
+
+
 def test_greedy_takes_the_most_likely_tokens_after_the_encoded_source(new_translator, translation_model):
     decoder, session = translation_model.decoder, new_translator()
     ids = [*translation_model.source_tokenizer.encode("the cat"), EOS]

@@ -94,6 +94,9 @@ def answer(
         cursor.interrupted = False
     if isinstance(end.fault, UsageError) and position == start:  # the request itself was invalid
         raise end.fault
+    if end.stop == "eos":
+        for eos in plan.stop.ids:
+            log_prob.add(here.outputs, eos)
     yield Finished(
         "".join(texts), position - start, end.stop, log_prob.sum(), start, position, branch, candidate, plan.settings
     )

@@ -55,7 +55,8 @@ class Answer(Event):
 class Finished(Answer):
     """The end of an answer of GENERATE.
 
-    Positions [start, end) hold its tokens. log_prob: the model's, in nats, before the chain.
+    Positions [start, end) hold its tokens. log_prob: the model's, in nats, before the chain; it includes EOS if the
+    answer ended with it.
     answer: the whole text. stop: length, eos, stop, interrupt or error. candidate: its number from 1 if there are
     several. settings: those that hold for this answer alone, e.g. temperature=0.5.
     """
@@ -94,7 +95,9 @@ class Finished(Answer):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the best translations of a text. score: what the strategy ranks by; log_prob: the model's, in nats."""
+    """One of the best translations of a text. score: what the strategy ranks by; log_prob: the model's, in nats,
+    including EOS.
+    """
 
     text: str
     score: float
