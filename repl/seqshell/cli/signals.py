@@ -18,7 +18,7 @@ SIGNALS = tuple(
 class StopSignals:
     """A context in which signals raise KeyboardInterrupt in the main thread. `number` is the first signal received.
 
-    interrupt: if set, the first SIGINT calls it instead, so that an answer ends after its current token.
+    interrupt: if set, the first signal calls it instead, so that an answer ends after its current token and is printed.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class StopSignals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         first, self.number = self.number is None, self.number or number
-        if first and number == signal.SIGINT and self.interrupt is not None:
+        if first and self.interrupt is not None:
             self.interrupt()
             return
         raise KeyboardInterrupt
