@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from seqshell.cli import main
+from seqshell.core.sanitize import safe
 from seqshell.testing import tiny_checkpoint
 
 VOCABULARY = "\n abcdefgh/"
@@ -183,14 +184,24 @@ def test_messages_give_one_output_line_for_each_input_line():
     assert found[5]["input"] == "//a"
 
 
-def test_control_characters_in_answers_are_made_visible(tmp_path):
-    tiny_checkpoint(tmp_path / "wild.safetensors", "a\x1b\x9b\r\u202e", defaults={"max_tokens": 60})
-    out = seqshell("-m ./wild.safetensors -c a")[1]
-    assert not set(out) & set("\x1b\x9b\r\u202e")
-    assert "^[" in out
+def test_control_characters_are_made_visible_on_a_terminal_and_kept_in_a_pipe(tmp_path):
+    tiny_checkpoint(tmp_path / "wild.safetensors", "a\x1b\x9b\r\t\n\u202e", defaults={"max_tokens": 60})
+    words = ["-m", "./wild.safetensors", "-c", "a", "-c", "/text"]
     raw = seqshell("-m ./wild.safetensors -c a --json")[1]
+    answer = json.loads(raw.splitlines()[1])["text"]
+    assert set("\x1b\x9b\r\t\u202e") <= set(answer)
     assert not set(raw) & set("\x1b\x9b\r\u202e")
-    assert set(json.loads(raw.splitlines()[1])["text"]) <= set("a\x1b\x9b\r\u202e")
+    end = "" if answer.endswith("\n") else "\n"
+    piped = subprocess.run([*PROGRAM[:-2], *words], stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert piped == f"{answer}{end}a{answer}{end}"
+
+    master, terminal = os.openpty()
+    subprocess.run([*PROGRAM[:-2], *words], stdin=subprocess.DEVNULL, stdout=terminal, check=True)
+    os.close(terminal)
+    out = os.read(master, 10_000).decode()
+    os.close(master)
+    assert not set(out) & set("\x1b\x9b\u202e")
+    assert out == safe(f"{answer}{end}a{answer}{end}").replace("\n", "\r\n")
     assert "\x1b" not in seqshell("-c '/\x1bx'")[2]
 
 
@@ -358,8 +369,9 @@ def test_a_signal_ends_the_script_with_its_code(number, code):
         lines = process.stdout.read().splitlines()
         assert (process.wait(10), process.stderr.read()) == (code, "")
     assert json.loads(lines[-1])["exit"] == code
-    if number == signal.SIGINT:  # the answer ended at its token boundary
-        assert json.loads(lines[-2])["stop"] == "interrupt"
+    result = json.loads(lines[-2])  # the answer ended at its token boundary
+    tokens = [json.loads(line)["text"] for line in lines[:-2]]
+    assert (result["stop"], result["text"][-len(tokens) :]) == ("interrupt", "".join(tokens))
 
 
 def test_a_signal_while_nothing_runs_ends_it_too():

@@ -1,4 +1,8 @@
-"""Plain output of scripts: results on stdout, everything else on stderr; control characters are made visible."""
+"""Plain output of scripts: results on stdout, everything else on stderr.
+
+A pipe or a file gets the results as they are; on a terminal, control characters are made visible. Diagnostics are for
+people, so in them control characters are always visible.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ class PlainText:
     def __init__(self, out: TextIO, err: TextIO, *, echo: bool = False, one_to_one: bool = False) -> None:
         self._out = out
         self._err = err
+        self._shown = safe if out.isatty() else str
         self._echo = echo
         self._one_to_one = one_to_one
         self._open = False  # whether stdout is inside a line
@@ -103,7 +108,7 @@ class PlainText:
 
     def _write(self, text: str) -> None:
         if text:
-            self._out.write(safe(text))
+            self._out.write(self._shown(text))
             self._open = not text.endswith("\n")
 
     def _end_line(self, *, always: bool = False) -> None:

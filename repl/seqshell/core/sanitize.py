@@ -1,4 +1,4 @@
-"""Makes text from models, files, plugins and exceptions safe to show. All output passes through `safe`.
+"""Makes text from models, files, plugins and exceptions safe to show. All output to a terminal passes through `safe`.
 
 Control characters are made visible one by one, so that an escape sequence cannot pass even if a stream splits it.
 Letters of any script, combining marks, joiners, newline and tab are kept.
