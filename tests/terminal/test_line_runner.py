@@ -100,6 +100,19 @@ def test_words_that_are_commands_in_other_programs_are_sent_with_a_note(new_runn
     assert runner.shell.session.position == len(word) + 1
 
 
+def test_the_speed_belongs_to_the_model_that_answered(runner):
+    """Another model has its own, none before its first answer; the first one's is there when one comes back."""
+    runner.run("/set max_tokens 5")
+    assert runner.tokens_per_second == 0
+    runner.run("abc")
+    first = runner.tokens_per_second
+    assert first > 0
+    runner.shell.workspace.add(tiny_translation_model())
+    assert runner.tokens_per_second == 0
+    runner.shell.workspace.use("tiny")
+    assert runner.tokens_per_second == first
+
+
 def test_quit_returns_its_exit_code(runner):
     assert runner.run("/quit 3").quit == 3
     assert runner.run("/quit").quit == 0

@@ -93,5 +93,19 @@ def test_speed_does_not_include_the_time_spent_waiting_for_the_pace(new_printer)
         stream._clock = (lambda: 1.0) if stream._num_tokens == 0 else stream._clock
         stream.draw_token(Token("a"))
     stream._clock = lambda: 1.5
-    stream.draw_end(Finished("a" * 11, 11, "length", 0.0, 0, 11))
-    assert stream.tokens_per_second == pytest.approx(20)
+    assert stream.draw_end(Finished("a" * 11, 11, "length", 0.0, 0, 11)) == pytest.approx(20)
+
+
+def test_the_speed_of_a_search_includes_the_time_before_its_first_token(new_printer):
+    times = iter([0.0, 0.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    stream = TokenStream(new_printer(), lambda: False, clock=lambda: next(times, 2.0))
+    stream.begin()
+    for _ in range(4):
+        stream.draw_token(Token("a"))
+    assert stream.draw_end(Finished("aaaa", 4, "eos", 0.0, 0, 4), streams=False) == pytest.approx(2)
+
+
+def test_an_answer_without_tokens_has_no_speed(new_printer):
+    stream = TokenStream(new_printer(), lambda: False)
+    stream.begin()
+    assert stream.draw_end(Finished("", 0, "eos", 0.0, 0, 0)) == 0

@@ -11,10 +11,10 @@ from seqshell.testing.shell import shell_for
 
 def test_the_toolbar_shows_model_strategy_seed_position_and_speed():
     shell = shell_for(tiny_model(), seed=7)
-    assert list(toolbar_parts(shell)) == ["tiny", "sample", "seed 7", "main at 0"]
+    assert list(toolbar_parts(shell)) == ["tiny", "main at 0", "seed 7", "sample"]
     list(shell.handle("/set temperature 0.5"))
     list(shell.handle("/feed abc"))
-    parts = ["tiny", "sample temperature=0.5", "seed 7", "main at 3", "1,234 tokens/s"]
+    parts = ["tiny", "main at 3", "seed 7", "sample temperature=0.5", "1,234 tokens/s"]
     assert list(toolbar_parts(shell, 1234.5)) == parts
 
 
@@ -34,14 +34,17 @@ def test_the_toolbar_says_when_no_model_is_open():
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (80, "shakespeare · sample temperature=0.8 · seed 7 · main at 206"),
-        (50, "shakespeare · sample temperature=0.8 · seed 7"),
+        (100, "shakespeare · main at 206 · seed 37961 · sample min_p=0.05 temperature=0.8 · 900 tokens/s"),
+        (80, "shakespeare · main at 206 · seed 37961 · sample min_p=0.05 temperature=0.8"),
+        (60, "shakespeare · main at 206 · seed 37961"),
+        (30, "shakespeare · main at 206"),
         (20, "shakespeare"),
         (8, "shakesp"),
     ],
 )
-def test_in_a_narrow_window_parts_are_dropped_from_the_right(width, line):
-    assert fit(["shakespeare", "sample temperature=0.8", "seed 7", "main at 206"], width) == line
+def test_in_a_narrow_window_the_least_important_parts_are_dropped_first(width, line):
+    parts = ["shakespeare", "main at 206", "seed 37961", "sample min_p=0.05 temperature=0.8", "900 tokens/s"]
+    assert fit(parts, width) == line
 
 
 def test_in_a_narrow_window_the_most_likely_label_is_dropped_last():

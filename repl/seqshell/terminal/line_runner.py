@@ -58,9 +58,11 @@ class LineRunner:
         self.shell = shell
         self._printer = printer
         self._signals = signals
+        self._is_waiting = is_waiting
         self._renderer = Renderer(printer)
         self._stream = TokenStream(printer, lambda: shell.interrupted)
         self._outcome = Outcome()
+        self._speeds: dict[str, float] = {}  # tokens per second of each model's last answer
 
     @property
     def tokens_per_second(self) -> float:
@@ -88,7 +90,13 @@ class LineRunner:
         except Exception as error:
             self._end_line()
             is_unchanged = not outcome.drawn and not outcome.changed
-            outcome.put_back = isinstance(error, SeqshellError) and is_unchanged and line != ""
+            outcome.put_back = (
+                isinstance(error, SeqshellError)
+                and is_unchanged
+                and line != ""
+                and isinstance(parse(line), Message)
+                and not self._is_waiting()
+            )
             draw_error(self._printer, error, put_back=outcome.put_back)
         finally:
             self._renderer.end_progress()
@@ -121,9 +129,15 @@ class LineRunner:
         self._renderer.end_progress()
         self._stream.draw_token(event)
 
+    def _draw_end(self, event: Finished) -> None:
+        name = self.shell.answering or ""
+        streams = self.shell.workspace.sessions[name].strategy.streams
+        speed = self._stream.draw_end(event, streams=streams)
+        self._speeds[name] = speed or self._speeds.get(name, 0.0)
+
     @_draw.register
     def _(self, event: Finished) -> None:
-        self._stream.draw_end(event)
+        self._draw_end(event)
 
     @_draw.register
     def _(self, event: Translation) -> None:

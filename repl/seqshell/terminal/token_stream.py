@@ -42,7 +42,6 @@ class TokenStream:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.printer = printer
-        self.tokens_per_second = 0.0
         self._interrupted = interrupted
         self._clock = clock
         self._sleep = sleep
@@ -57,7 +56,7 @@ class TokenStream:
         self._writer = TokenWriter(self.printer)
         self._num_tokens = 0
         self._waited = 0.0
-        self._started = self._shown = self._clock()
+        self._begun = self._started = self._shown = self._clock()
 
     def draw_token(self, token: Token) -> None:
         """Draw a token. A newline at the start of the answer is skipped: the user's Enter has made it."""
@@ -68,11 +67,13 @@ class TokenStream:
         text = token.text.removeprefix("\n") if self._num_tokens == 1 and self.printer.column == 0 else token.text
         self._writer.write(text, self._nats(token))
 
-    def draw_end(self, finished: Finished) -> None:
-        """End the answer. The first answers, interrupted ones and candidates get a note."""
-        elapsed = self._clock() - self._started - self._waited
-        if self._num_tokens > 1 and elapsed > 0:
-            self.tokens_per_second = (self._num_tokens - 1) / elapsed
+    def draw_end(self, finished: Finished, *, streams: bool = True) -> float:
+        """End the answer. The first answers, interrupted ones and candidates get a note. Returns its tokens per second.
+
+        streams: whether the tokens came one by one, not all at once after a search. The speed is 0 if it is unknown.
+        """
+        elapsed = self._clock() - (self._started if streams else self._begun) - self._waited
+        num_tokens = self._num_tokens - 1 if streams else self._num_tokens
         self._writer.finish_line()
         self._num_tokens, self._waited = 0, 0.0
         self._draw_note(finished)
@@ -82,6 +83,8 @@ class TokenStream:
         if self._surprisal and not self._legend_drawn:
             self._legend_drawn = True
             draw_legend(self.printer)
+        self._begun = self._clock()
+        return num_tokens / elapsed if num_tokens > 0 and elapsed > 0 else 0.0
 
     def draw_label_hint(self, label: Label) -> None:
         """Draw a hint after the first labels."""

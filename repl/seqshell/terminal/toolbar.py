@@ -1,4 +1,4 @@
-"""The bottom toolbar: model, strategy and sampler chain, seed, branch and position, speed, failed plugins."""
+"""The bottom toolbar: model, labels, branch and position, failed plugins, seed, strategy and sampler chain, speed."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ def toolbar_parts(
         yield shell.workspace.current
         if session.model.labels:
             yield from label_so_far(session) if live_label is None else live_label
-        if task_spec(session.model.task).draws:
-            yield " ".join(
-                [format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])]
-            )
-            yield f"seed {session.seed}"
         yield f"{session.branch} at {session.position:,}"
-    if tokens_per_second:
-        yield f"{tokens_per_second:,.0f} tokens/s"
     failed = [problem.plugin or problem.message for problem in shell.registry.problems]
     if failed:
         yield f"{', '.join(dict.fromkeys(failed))} failed: /plugins"
+    if shell.task and task_spec(shell.task).draws:
+        session = shell.session
+        yield f"seed {session.seed}"
+        yield " ".join([format_strategy(session.strategy), *([format_chain(session.chain)] if session.chain else [])])
+    if tokens_per_second:
+        yield f"{tokens_per_second:,.0f} tokens/s"
 
 
 def fit(parts: Iterable[str], width: int) -> str:
