@@ -62,9 +62,9 @@ def drawn(new_printer, visible):
 def new_runner(new_printer):
     """Return a function that creates a line runner for a shell."""
 
-    def create(shell, **options):
+    def create(shell, *, is_waiting=lambda: False, **options):
         shell.interactive = True
-        return LineRunner(shell, new_printer(**options), Signals())
+        return LineRunner(shell, new_printer(**options), Signals(), is_waiting)
 
     return create
 

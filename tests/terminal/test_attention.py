@@ -125,9 +125,9 @@ def test_the_answer_of_a_background_model_starts_with_its_languages(translate, v
     assert "Enter continues" not in visible(runner._printer)
 
 
-def test_a_line_that_cannot_be_translated_is_put_back(translate, visible):
+def test_a_character_that_cannot_be_translated_is_an_error(translate, visible):
     runner = translate()
-    assert runner.run("/translate \u4eca").put_back
+    assert not runner.run("/translate \u4eca").done
     assert "english -> french" not in visible(runner._printer)
 
 

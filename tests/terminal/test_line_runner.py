@@ -73,19 +73,30 @@ def test_an_empty_line_and_a_comment_are_no_error_before_the_first_message(new_r
     assert generates or visible(runner._printer) == "max_tokens 5 (was 200)\n"
 
 
-def test_a_failed_line_that_changed_nothing_is_put_back(runner):
-    for line in ("What?", "/lod", "/set temperature -1", "/undo"):
-        outcome = runner.run(line)
-        assert outcome.put_back, line
-        assert not outcome.done
+@pytest.mark.parametrize("line", ["What?", "//undo?", '"""\nWhat?\n"""'])
+def test_a_failed_message_is_put_back(runner, visible, line):
+    outcome = runner.run(line)
+    assert (outcome.done, outcome.put_back) == (False, True)
+    assert "your line is back in the prompt" in visible(runner._printer)
     assert runner.shell.session.position == 0
 
 
-def test_a_failed_line_that_has_shown_something_is_not_put_back(failing_runner, visible):
+def test_a_failed_message_is_not_put_back_before_a_line_that_waits(new_runner, visible):
+    runner = new_runner(shell_for(tiny_model("\n abc")), is_waiting=lambda: True)
+    assert not runner.run("What?").put_back
+    assert "your line is back" not in visible(runner._printer)
+
+
+@pytest.mark.parametrize("line", ["/lod", "/set temperature -1", "/undo", "/close names", "/feed What?"])
+def test_a_failed_command_is_not_put_back(runner, visible, line):
+    outcome = runner.run(line)
+    assert (outcome.done, outcome.put_back) == (False, False)
+    assert "your line is back" not in visible(runner._printer)
+
+
+def test_a_command_that_fails_after_it_has_shown_something_ends_with_its_error(failing_runner, visible):
     runner = failing_runner(seqshell.UsageError("no more"))
-    assert runner.run("/burst").put_back
-    outcome = runner.run("/burst now")
-    assert not outcome.put_back
+    runner.run("/burst now")
     assert visible(runner._printer).endswith("so far\nno more\n")
 
 

@@ -7,7 +7,7 @@ from seqshell.terminal.prompt import QUIT_HINT
 from seqshell.terminal.suggester import LineProcessor
 
 ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O = "\r", "\x1b\r", "\x03", "\x04", "\x0f"
-RIGHT, END, UP = "\x1b[C", "\x1b[F", "\x1b[A"
+RIGHT, END, UP, DOWN, TAB = "\x1b[C", "\x1b[F", "\x1b[A", "\x1b[B", "\t"
 F1, F3, F4 = "\x1bOP", "\x1bOR", "\x1bOS"
 
 
@@ -38,6 +38,49 @@ def test_enter_starts_a_new_line_until_the_block_is_closed(ask):
 
 def test_pasted_lines_are_one_message(ask):
     assert ask("\x1b[200~one\r\ntwo\nthree\x1b[201~" + ENTER) == "one\ntwo\nthree"
+
+
+def paste(text):
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+def test_pasted_commands_are_sent_line_by_line(ask, new_prompt):
+    """Blank lines are skipped, a block stays one line, and each line goes to the history on its own."""
+    prompt = new_prompt()
+    assert (
+        ask(paste('/set max_tokens 5\r\n/lod\r\n\r\nROMEO:\r\n"""\r\na\r\n"""\r\n') + ENTER, prompt)
+        == "/set max_tokens 5"
+    )
+    assert prompt.is_waiting()
+    assert [prompt.ask() for _ in range(3)] == ["/lod", "ROMEO:", '"""\na\n"""']
+    assert not prompt.is_waiting()
+    assert list(prompt.session.history.get_strings()) == ["/set max_tokens 5", "/lod", "ROMEO:", '"""\na\n"""']
+
+
+def test_pasted_lines_that_are_still_to_be_sent_can_be_dropped(ask, new_prompt):
+    prompt = new_prompt()
+    assert ask(paste("/undo\n/redo\n/undo") + ENTER, prompt) == "/undo"
+    assert prompt.drop_pasted() == 2
+    assert ask("a" + ENTER, prompt) == "a"
+
+
+@pytest.mark.parametrize("text", ["one\n/usr/bin/env is a path", "/feed a", '/undo\n"""\nopen'])
+def test_a_pasted_text_without_commands_is_one_line(ask, text):
+    assert ask(paste(text) + ENTER) == text
+
+
+def test_a_command_of_several_typed_lines_is_one_line(ask):
+    assert ask("/feed a" + CTRL_O + "/undo" + ENTER) == "/feed a\n/undo"
+
+
+def test_keys_typed_ahead_are_waiting(keyboard, ask, new_prompt):
+    prompt = new_prompt()
+    assert ask("one" + ENTER + "two", prompt) == "one"
+    assert prompt.is_waiting()
+    assert ask(ENTER, prompt) == "two"
+    assert not prompt.is_waiting()
+    keyboard.send_text("three")
+    assert prompt.is_waiting()
 
 
 def test_f3_swaps_enter_and_alt_enter(ask):
@@ -87,9 +130,21 @@ def test_f4_switches_between_emacs_and_vi_keys(ask, new_prompt):
     prompt = new_prompt()
     assert ask(F4 + "ab\x1b" + "0iX" + ENTER, prompt) == "Xab"
     assert prompt.application.editing_mode == EditingMode.VI
-    assert "vi" in prompt._toolbar_line()
     assert ask(F4 + "a" + ENTER, prompt) == "a"
     assert prompt.application.editing_mode == EditingMode.EMACS
+
+
+def test_the_toolbar_shows_the_mode_of_vi_keys(keyboard, new_prompt):
+    prompt, seen = new_prompt(), []
+    keys = iter([F4, "\x1b", "i", ENTER])
+
+    def press_next(application):
+        seen.append(prompt._toolbar_line())
+        keyboard.send_text(next(keys, ""))
+
+    prompt.application.after_render += press_next
+    prompt.ask()
+    assert list(dict.fromkeys(seen)) == ["tiny", "vi insert · tiny", "vi normal · tiny"]
 
 
 def test_right_accepts_the_example_only_in_an_empty_prompt(ask, new_prompt):
@@ -98,7 +153,42 @@ def test_right_accepts_the_example_only_in_an_empty_prompt(ask, new_prompt):
     assert ask(RIGHT + ENTER, prompt) == "ROMEO:"
     assert ask("a" + RIGHT + ENTER, prompt) == "a"
     assert ask("a\x7f" + RIGHT + ENTER, prompt) == "ROMEO:"
+
+
+def test_enter_sends_the_example_that_an_empty_prompt_shows(ask, new_prompt):
+    prompt = new_prompt()
+    prompt.suggester.example = "ROMEO:"
+    assert ask(ENTER, prompt) == "ROMEO:"
+    assert ask("a\x7f" + ENTER, prompt) == "ROMEO:"
+    assert ask(CTRL_C + ENTER, prompt) == ""  # the hint how to quit has replaced the example
+    assert ask(UP + UP + ENTER, prompt) == "ROMEO:"
+    prompt.suggester.example = ""
     assert ask(ENTER, prompt) == ""
+
+
+def test_enter_does_not_take_the_rest_of_a_suggested_line(ask, new_prompt):
+    assert ask("ROM" + ENTER, new_prompt(history=["ROMEO:"])) == "ROM"
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (DOWN + ENTER + " 5" + ENTER, "/seed 5"),
+        (DOWN + DOWN + ENTER + ENTER, "/set"),
+        (ENTER, "/se"),  # nothing is chosen
+    ],
+)
+def test_enter_in_the_completion_menu_accepts_the_choice_and_the_next_one_sends_it(keyboard, new_prompt, keys, line):
+    prompt = new_prompt()
+    rest = iter([keys])
+
+    def press_when_the_menu_is_open(application):
+        if prompt.session.default_buffer.complete_state:
+            keyboard.send_text(next(rest, ""))
+
+    prompt.application.after_render += press_when_the_menu_is_open
+    keyboard.send_text("/se" + TAB)
+    assert prompt.ask() == line
 
 
 @pytest.mark.parametrize("key", [RIGHT, END])
@@ -120,6 +210,13 @@ def test_up_recalls_earlier_lines(ask, new_prompt):
     ask("one" + ENTER, prompt)
     ask("two" + ENTER, prompt)
     assert ask(UP + UP + ENTER, prompt) == "one"
+
+
+def test_up_after_a_prefix_goes_through_the_lines_that_start_with_it(ask, new_prompt):
+    prompt = new_prompt(history=["/set seed 1", "ROMEO:", "/undo", "JULIET:"])
+    assert ask("/" + UP + ENTER, prompt) == "/undo"
+    assert ask("/s" + UP + ENTER, prompt) == "/set seed 1"
+    assert ask("R" + UP + ENTER, prompt) == "ROMEO:"
 
 
 def test_ctrl_r_searches_the_history(ask, new_prompt):

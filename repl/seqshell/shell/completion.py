@@ -47,11 +47,16 @@ def complete(shell: Shell | None, before: str) -> Completions:
     return Completions(start, tuple(islice(dict(found).items(), MAX_COMPLETIONS)))
 
 
-def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
-    """The commands that begin with the word, with the first line of their help; if there are none, similar ones."""
-    names = list(
+def command_names(shell: Shell | None) -> tuple[str, ...]:
+    """The names and aliases of the commands. Without a shell: the names of the built-in ones."""
+    return tuple(
         shell.registry.commands if shell else dict.fromkeys(offered.name for offered in builtin.seqshell_commands())
     )
+
+
+def _commands(shell: Shell | None, word: str) -> Iterator[tuple[str, str]]:
+    """The commands that begin with the word, with the first line of their help; if there are none, similar ones."""
+    names = command_names(shell)
     matching = [name for name in names if name.startswith(word)] or similar(word, names)
     for name in sorted(matching):
         found = _command(shell, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from seqshell.core.errors import UsageError
@@ -101,6 +101,19 @@ def joined_blocks(physical: Iterable[str]) -> Iterator[Numbered]:
             block = []
     if block:
         raise UnclosedBlock(start)
+
+
+def pasted_lines(text: str, commands: Container[str]) -> tuple[str, ...]:
+    """Return the lines to send for a pasted text: those of a script, if one is a command or a comment, else the text.
+
+    commands: the names that are commands; /usr/bin is text. Blank lines of a script are skipped.
+    """
+    try:
+        lines = tuple(line.text for line in joined_blocks(text.split("\n")) if line.text)
+    except UnclosedBlock:
+        return (text,)
+    parsed = map(parse, lines)
+    return lines if any(p is None or (isinstance(p, CommandLine) and p.name in commands) for p in parsed) else (text,)
 
 
 def as_message(text: str) -> str:

@@ -6,15 +6,22 @@ from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
-from prompt_toolkit.filters import Condition, emacs_mode, has_focus
+from prompt_toolkit.filters import Condition, completion_is_selected, emacs_mode, has_focus
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
+from prompt_toolkit.keys import Keys
 
 
 class PromptActions(Protocol):
     """What the keys need from the prompt."""
 
     multi_line: bool
+
+    def enter(self, event: KeyPressEvent) -> None:
+        """Send the line, the example in an empty prompt, or pasted lines one by one; or add a line to an open block."""
+
+    def paste(self, event: KeyPressEvent) -> None:
+        """Insert what the user pasted."""
 
     def interrupt(self, event: KeyPressEvent) -> None:
         """Handle Ctrl-C."""
@@ -29,13 +36,6 @@ class PromptActions(Protocol):
         """Use "vi" or "emacs" keys."""
 
 
-def is_complete(text: str) -> bool:
-    """Whether Enter may send the text: it is not a block, or the block is closed."""
-    from seqshell.shell.syntax import closes_block, opens_block
-
-    return not opens_block(text) or closes_block(text)
-
-
 def key_bindings(prompt: PromptActions) -> KeyBindings:
     """Return the bindings of a prompt. Those that start with Escape apply in emacs mode only: vi mode needs the key."""
     keys = KeyBindings()
@@ -48,10 +48,18 @@ def key_bindings(prompt: PromptActions) -> KeyBindings:
 
     @keys.add("enter", filter=typing)
     def _(event: KeyPressEvent) -> None:
-        if prompt.multi_line or not is_complete(event.current_buffer.text):
+        if prompt.multi_line:
             event.current_buffer.newline(copy_margin=False)
         else:
-            event.current_buffer.validate_and_handle()
+            prompt.enter(event)
+
+    @keys.add("enter", filter=typing & completion_is_selected)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.complete_state = None  # accepts the choice; the next Enter sends the line
+
+    @keys.add(Keys.BracketedPaste, filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        prompt.paste(event)
 
     @keys.add("escape", "enter", filter=typing & emacs_mode)
     def _(event: KeyPressEvent) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import singledispatchmethod
@@ -22,6 +22,7 @@ from seqshell.core.events import (
     Translation,
 )
 from seqshell.shell.shell import Shell
+from seqshell.shell.syntax import Message, parse
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Renderer
@@ -39,7 +40,8 @@ LOOKS_LIKE: Mapping[str, str] = MappingProxyType(
 class Outcome:
     """The outcome of a line.
 
-    done: it did not fail. put_back: it failed before it changed or showed anything, so it goes back into the prompt.
+    done: it did not fail. put_back: it is a message that failed before it changed or showed anything, so it goes back
+    into the prompt.
     quit: the exit code, if the user leaves. steps: the steps of a script to take line by line.
     """
 
@@ -52,9 +54,14 @@ class Outcome:
 
 
 class LineRunner:
-    """Passes lines to the shell and draws the events."""
+    """Passes lines to the shell and draws the events.
 
-    def __init__(self, shell: Shell, printer: Printer, signals: Signals) -> None:
+    is_waiting: whether the next line is there already, so that nothing may be put back into the prompt.
+    """
+
+    def __init__(
+        self, shell: Shell, printer: Printer, signals: Signals, is_waiting: Callable[[], bool] = lambda: False
+    ) -> None:
         self.shell = shell
         self._printer = printer
         self._signals = signals
@@ -66,8 +73,8 @@ class LineRunner:
 
     @property
     def tokens_per_second(self) -> float:
-        """The speed of the last answer, 0 before the first."""
-        return self._stream.tokens_per_second
+        """The speed of the current model's last answer, 0 before the first."""
+        return self._speeds.get(self.shell.workspace.current or "", 0.0)
 
     def run(self, line: str) -> Outcome:
         """Run a line. An error becomes a message here and nowhere else; only Terminated is passed on."""
@@ -146,7 +153,7 @@ class LineRunner:
             self._printer.fresh_line()
             self._printer.write(event.as_line() + "\n")
         else:
-            self._stream.draw_end(event)
+            self._draw_end(event)
 
     @_draw.register
     def _(self, event: Label) -> None:

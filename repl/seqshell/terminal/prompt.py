@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,7 +13,9 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition, is_done, renderer_height_is_known
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.layout.containers import ConditionalContainer
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.plain_text import PlainTextOutput
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 MARK, MORE = ">>> ", "... "
+VI_MODES = {InputMode.NAVIGATION: "normal", InputMode.REPLACE: "replace", InputMode.REPLACE_SINGLE: "replace"}
 QUIT_HINT = "to quit, press Ctrl-D or type /quit"
 DEPTHS = {256: ColorDepth.DEPTH_8_BIT, 16: ColorDepth.DEPTH_4_BIT}
 PLAIN = {
@@ -82,6 +86,8 @@ class Prompt:
         self.multi_line = False
         self.saved_line = ""  # what was being typed when a key sent another line
         self.dumb = colours < 0
+        self._pasted = False  # whether several lines were pasted into the current line
+        self._queue: list[str] = []  # pasted lines that are still to be sent
         self._default = ""
         self._note = ""
         self._interruptible = False
@@ -106,6 +112,7 @@ class Prompt:
             complete_while_typing=False,
             enable_suspend=True,
             history=history,
+            enable_history_search=True,
             completer=completer,
             style=Style.from_dict(COLOURED if colours > 0 else PLAIN),
             include_default_pygments_style=False,
@@ -120,21 +127,58 @@ class Prompt:
         )
 
     def ask(self, default: str = "", *, interruptible: bool = False) -> str:
-        """Return the next line. default: text that is already in the prompt. Raises EOFError if the user quits.
+        """Return the next line, or the next of several pasted ones. Raises EOFError if the user quits.
 
+        default: text that is already in the prompt.
         interruptible: Ctrl-C raises KeyboardInterrupt instead of clearing the line.
         """
         self._interruptible = interruptible
+        queued = self._queue.pop(0) if self._queue else None
+        default = default if queued is None else queued
         self._default = default
         self._note = ""
+        self._pasted = False
         shell = self._get_shell()
         if shell is not None:
             self.application.editing_mode = EditingMode.VI if shell.settings.get("keys") == "vi" else EditingMode.EMACS
         try:
-            return self.session.prompt(default=default, pre_run=self.suggester.begin)
+            return self.session.prompt(default=default, accept_default=queued is not None, pre_run=self.suggester.begin)
         finally:
             self.suggester.stop()
             self.live_label.clear()
+
+    def is_waiting(self) -> bool:
+        """Whether the next line has been pasted or typed already."""
+        keys = get_typeahead(self.application.input)
+        store_typeahead(self.application.input, keys)
+        return bool(self._queue or keys or select.select([self.application.input.fileno()], [], [], 0)[0])
+
+    def drop_pasted(self) -> int:
+        """Forget the pasted lines that are still to be sent, and return their number."""
+        number = len(self._queue)
+        self._queue.clear()
+        return number
+
+    def paste(self, event: KeyPressEvent) -> None:
+        """Insert what the user pasted. Nothing is sent before Enter."""
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        self._pasted = self._pasted or "\n" in text
+        event.current_buffer.insert_text(text)
+
+    def enter(self, event: KeyPressEvent) -> None:
+        """Send the line, the example in an empty prompt, or pasted lines one by one; or add a line to an open block."""
+        from seqshell.shell.completion import command_names
+        from seqshell.shell.syntax import closes_block, opens_block, pasted_lines
+
+        buffer = event.current_buffer
+        lines = pasted_lines(buffer.text, command_names(self._get_shell())) if self._pasted else (buffer.text,)
+        if len(lines) == 1 and opens_block(lines[0]) and not closes_block(lines[0]):
+            buffer.newline(copy_margin=False)
+            return
+        if not buffer.text and buffer.suggestion:
+            lines = (buffer.suggestion.text,)
+        buffer.text, self._queue = lines[0], [*lines[1:]]
+        buffer.validate_and_handle()
 
     def send(self, event: KeyPressEvent, line: str) -> None:
         """Send `line` and keep what is being typed for the next prompt."""
@@ -203,7 +247,7 @@ class Prompt:
         if self.multi_line:
             parts.insert(0, "multi-line: Enter adds a line, Alt+Enter sends, F3 ends")
         if self.application.editing_mode == EditingMode.VI:
-            parts.insert(0, "vi")
+            parts.insert(0, f"vi {VI_MODES.get(self.application.vi_state.input_mode, 'insert')}")
         return fit(parts, self.application.output.get_size().columns)
 
     def _after_render(self, application: object) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.capture import CapturedOutput
 from seqshell.core.errors import SeqshellError
+from seqshell.core.text_output import counted
 from seqshell.core.version import __version__
 from seqshell.models.file import read_header
 from seqshell.models.summary import examples
@@ -149,6 +150,8 @@ class Repl:
             return
         outcome = runner.run(line)
         self._draw_printed()
+        if runner.shell.interrupted and (dropped := self._prompt.drop_pasted()):
+            self._printer.line(f"{counted(dropped, 'more pasted line')} not sent", "dim")
         self._quit = outcome.quit
         self._prompt.suggester.example = self._example(runner.shell)
         if outcome.put_back:
@@ -192,7 +195,10 @@ class Repl:
         from seqshell.terminal.line_runner import LineRunner
 
         return LineRunner(
-            shell or startup.build_shell(self._options, on_slow=self._on_slow), self._printer, self._signals
+            shell or startup.build_shell(self._options, on_slow=self._on_slow),
+            self._printer,
+            self._signals,
+            self._prompt.is_waiting,
         )
 
     def _on_slow(self, text: str) -> None:
