@@ -190,10 +190,10 @@ def test_with_setting_changes_one_setting_or_adds_its_sampler():
     [
         ("tempratur=1", "no sampler 'tempratur'; did you mean temperature?"),
         ("xyzzy", "no sampler 'xyzzy'; available: top_k, repeat_penalty, temperature, style, bare, acme/top_k"),
-        ("temperature=hot", "temperature: t must be 0 to 100, not 'hot'"),
-        ("temperature=-1", "temperature: t must be 0 to 100, not '-1'"),
-        ("top_k=1.5", "top_k: k must be at least 0, not '1.5'"),
-        ("top_k=", "top_k: k must be at least 0, not ''"),
+        ("temperature=hot", "temperature must be 0 to 100, not 'hot'"),
+        ("temperature=-1", "temperature must be 0 to 100, not '-1'"),
+        ("top_k=1.5", "top_k must be at least 0, not '1.5'"),
+        ("top_k=", "top_k must be at least 0, not ''"),
         ("top_k=1,q=2", "top_k has no setting 'q'; it has k"),
         ("top_k=1,k=2", "top_k: k is given twice"),
         ("repeat_penalty=1,windw=2", "repeat_penalty has no setting 'windw'; did you mean window?"),
@@ -251,7 +251,7 @@ def test_a_strategy_is_parsed_and_formatted_and_errors_name_the_problem():
     for text, message in [
         ("", "no strategy given; available: beam"),
         ("bean", "no strategy 'bean'; did you mean beam?"),
-        ("beam 5", "cannot read '5': the settings of a strategy are FIELD=VALUE"),
+        ("beam 5", "cannot read '5': write beam width=VALUE"),
         ("beam width=0", "beam: width must be 1 to 1,000, not '0'"),
         ("beam wdth=2", "beam has no setting 'wdth'; did you mean width?"),
     ]:

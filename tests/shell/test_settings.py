@@ -130,7 +130,7 @@ def test_every_field_of_the_chain_and_the_strategy_is_a_setting():
         ("repeat_penalty.windw", "3", "there is no setting 'repeat_penalty.windw'"),
         ("max_token", "3", r"there is no setting 'max_token'; did you mean max_tokens\?"),
         ("tempature", "3", r"did you mean temperature\?"),
-        ("wide.width", "3", "wide is not the current strategy; /strategy wide width=VALUE selects it"),
+        ("wide.width", "3", "width is a setting of the strategy wide; /strategy wide width=3 selects it"),
         ("", "3", "there is no setting ''"),
     ],
 )
@@ -187,7 +187,7 @@ def test_errors_in_a_config_file_are_warnings():
     assert [notice.text for notice in shell.take_notices()] == [
         "config.toml: max_tokens must be 1 to 1,000,000, not 'lots'",
         "config.toml: there is no setting 'temprature'; did you mean temperature?",
-        "config.toml: top_k: k must be at least 0, not -1",
+        "config.toml: top_k must be at least 0, not -1",
     ]
     assert shell.settings.get("pace") == 5
     assert shell.settings.get("max_tokens") == 200

@@ -171,7 +171,7 @@ def test_sampler_notes_which_stages_a_search_ignores(translator):
     translator.interactive = True
     for line in ("/strategy beam", "/sampler top_k=3 temperature=0.5 repeat_penalty=1.2"):
         events = send(translator, line)
-    assert events[-1] == Notice("beam does not sample, so top_k=3 temperature=0.5 has no effect")
+    assert events[-1] == Notice("beam does not sample, so top_k=3 temperature=0.5 has no effect; /strategy sample does")
     assert send(translator, "/sampler")[-1] == events[-1]
     assert len(send(translator, "/strategy sample") + send(translator, "/sampler")) == 2
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from seqshell.core.errors import UsageError
 
+SHORTEST_BEGINNING = 3  # letters of a name that are taken for the beginning of another
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -53,7 +54,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") 
 
 
 def similar(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that resemble `name`, the most similar first."""
+    """The known names that resemble `name`, the most similar first; if none does, those that begin with it."""
     from difflib import get_close_matches
 
-    return get_close_matches(name, list(known), most)
+    known = list(known)
+    begun = [each for each in known if each.startswith(name)] if len(name) >= SHORTEST_BEGINNING else []
+    return get_close_matches(name, known, most) or begun[:most]

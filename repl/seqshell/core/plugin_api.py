@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from seqshell.core.errors import UsageError
@@ -163,10 +163,11 @@ def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
+def build(offered: type[T], values: Mapping[str, Any], *, what: str = "", main: str = "") -> T:
     """offered(**values), each value converted and checked. UsageError names the setting.
 
-    what: the name of the thing in messages; by default its `name`, or the name of its class.
+    what: the name of the thing in messages; by default its `name`, or the name of its class. main: the setting that
+    users call by the name of the thing, as temperature is that of its sampler.
     """
     name = what or getattr(offered, "name", offered.__name__)
     known = {item.name: item for item in settings_of(offered)}
@@ -174,8 +175,10 @@ def build(offered: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
         if key not in known:
             meant = did_you_mean(key, known, f"it has {', '.join(known) or 'none'}")
             raise UsageError(f"{name} has no setting {key!r}; {meant}")
+    called = {key: name if key == main else f"{name}: {key}" for key in values}
+    parsed = {key: replace(known[key], name=called[key]).parse(value) for key, value in values.items()}
     try:
-        return offered(**{key: known[key].parse(value) for key, value in values.items()})
+        return offered(**parsed)
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}") from None
     except (ValueError, TypeError) as error:

@@ -62,7 +62,7 @@ TASKS: dict[str, TaskSpec] = {
             draws=True,
             can_continue=True,
             default_model="shakespeare",
-            settings=frozenset({"max_tokens", "stop", "unknown", "newline"}),
+            settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "surprisal"}),
             next_steps="then /undo, /regen 3, /top",
             keys=(
                 "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
@@ -82,7 +82,7 @@ TASKS: dict[str, TaskSpec] = {
             draws=True,
             strategy="greedy",
             default_model="english-french",
-            settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk"}),
+            settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk", "pace", "surprisal"}),
             next_steps="then /attention, /top",
             keys=(
                 "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help",

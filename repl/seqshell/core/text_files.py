@@ -12,8 +12,11 @@ from seqshell.core.errors import UsageError
 MAX_FILE_SIZE = 1_000_000_000  # bytes that @FILE reads
 
 
-def read_file(name: str, read_stdin: Callable[[], str] | None = None) -> str:
-    """Read a file, or stdin for `-`, as `decoded` does. Raises UsageError if the file cannot be read."""
+def read_file(name: str, read_stdin: Callable[[], str] | None = None, *, hint: str = "") -> str:
+    """Read a file, or stdin for `-`, as `decoded` does.
+
+    Raises UsageError if the file cannot be read. hint: what to do if there is no such file.
+    """
     if name == "-":
         if read_stdin is None:
             raise UsageError("@- reads stdin, which is the terminal or the script here; use @FILE to read a file")
@@ -31,9 +34,7 @@ def read_file(name: str, read_stdin: Callable[[], str] | None = None) -> str:
     except IsADirectoryError:
         raise UsageError(f"{name} is a folder") from None
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"cannot read {name}: {getattr(error, 'strerror', None) or error}; for a text that starts with @, write @@"
-        ) from None
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}", hint=hint) from None
 
 
 def decoded(data: bytes, name: str) -> str:

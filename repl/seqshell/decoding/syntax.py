@@ -85,7 +85,7 @@ def with_setting(samplers: Sequence[Sampler], name: str, value: Any, available: 
     now = next((sampler for sampler in samplers if type(sampler) is kind), None)
     values = {item: getattr(now, item) for item in known} if now else {}
     values[field or known[0]] = value
-    return tuple(_placed(list(samplers), build(kind, values, what=sampler_name), available))
+    return tuple(_placed(list(samplers), build(kind, values, what=sampler_name, main=known[0]), available))
 
 
 def parse_strategy(text: str, available: Available) -> Strategy:
@@ -94,7 +94,8 @@ def parse_strategy(text: str, available: Available) -> Strategy:
     if not name:
         raise UsageError(f"no strategy given; available: {', '.join(available)}")
     kind = _find(name, available, "strategy")
-    words = _scan(rest, _SETTING, "the settings of a strategy are FIELD=VALUE")
+    first = next((f"write {name} {item.name}=VALUE" for item in settings_of(kind)), f"{name} has no settings")
+    words = _scan(rest, _SETTING, first)
     strategy: Strategy = build(kind, {word["name"]: _value(word["value"]) for word in words}, what=name)
     return strategy
 
@@ -125,16 +126,16 @@ def _sampler(word: re.Match[str], available: Available) -> Sampler:
     name = word["name"]
     kind = _find(name, available, "sampler")
     values: dict[str, Any] = {}
+    main = next((item.name for item in settings_of(kind)), "")
     if word["value"] is not None:
-        known = settings_of(kind)
-        if not known:
+        if not main:
             raise UsageError(f"{name} has no settings")
-        values[known[0].name] = _value(word["value"])
+        values[main] = _value(word["value"])
     for field, value in _FIELD.findall(word["fields"]):
         if field in values:
             raise UsageError(f"{name}: {field} is given twice")
         values[field] = _value(value)
-    sampler: Sampler = build(kind, values, what=name)
+    sampler: Sampler = build(kind, values, what=name, main=main)
     return sampler
 
 

@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.names import did_you_mean, nearest
-from seqshell.core.plugin_api import Command, settings_of
+from seqshell.core.plugin_api import Command
+from seqshell.shell.foreign_words import COMMANDS, SETTINGS, as_setting, filled
+from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
-KNOWN_FROM_ELSEWHERE: Mapping[str, str] = MappingProxyType(
-    {
-        "model": "/load NAME",
-        "run": "/load NAME",
-        "read": "/feed @FILE",
-        "edit": "Ctrl-X Ctrl-E at the prompt",
-    }
-)
+LONGEST_SHOWN = 40  # characters of an unknown word
 
 
-def find_command(registry: Registry, word: str) -> Command:
-    """The command with this name or alias, with or without the slash.
+def find_command(registry: Registry, word: str, rest: str = "") -> Command:
+    """The command with this name or alias, with or without the slash. rest: the line after it.
 
-    Raises UsageError (unknown_command) with a hint.
+    Raises UsageError (unknown_command) with a hint: a line that does what the user seems to mean.
     """
     name = word.removeprefix("/")
+    if rest.strip() and (line := COMMANDS.get(f"{name} {rest.strip()}", "")):
+        raise _unknown(f"/{name} {rest.strip()}", line)
     if name in registry.commands:
         found: Command = registry.commands[name]
         return found
     if several := registry.commands.candidates(name):
         choices = " or ".join(f"/{full}" for full in several)
         raise UsageError(f"several plugins offer /{name}: use {choices}", code="ambiguous_command")
+    if line := _meant(registry, name, rest.strip()):
+        raise _unknown(f"/{name}", line)
     near = nearest(name, registry.commands)
-    use_set = name in registry.samplers or not near
-    if hint := KNOWN_FROM_ELSEWHERE.get(name, "") or (_set_sampler(registry, name) if use_set else ""):
-        raise UsageError(f"there is no command /{name}; use {hint}", hint=hint, code="unknown_command")
     otherwise = "/help lists the commands, //text sends a text with a slash"
     meant = did_you_mean(name, registry.commands, otherwise, form="/{}")
-    raise UsageError(f"there is no command /{name[:40]}; {meant}", hint=near and f"/{near}", code="unknown_command")
+    raise UsageError(
+        f"there is no command /{name[:LONGEST_SHOWN]}; {meant}", hint=near and f"/{near}", code="unknown_command"
+    )
 
 
-def _set_sampler(registry: Registry, name: str) -> str:
-    """The /set line for the first sampler whose name begins with `name`; empty if there is none."""
-    sampler = next((known for known in registry.samplers if known.startswith(name)), "")
-    settings = settings_of(registry.samplers[sampler]) if sampler else ()
-    return f"/set {sampler} {settings[0].default}" if settings else ""
+def _unknown(shown: str, line: str) -> UsageError:
+    return UsageError(f"there is no command {shown}; use {line}", hint=line, code="unknown_command")
+
+
+def _meant(registry: Registry, name: str, rest: str) -> str:
+    """The line that a word known from elsewhere means, or the name of something other than a command; else empty."""
+    if name in COMMANDS:
+        return filled(COMMANDS[name], rest)
+    if setting := _setting(registry, as_setting(name)):
+        return f"/set {setting} {rest}".rstrip()
+    if name in registry.strategies:
+        return f"/strategy {name} {rest}".rstrip()
+    return f"/load {name}" if name in paths.list_checkpoints(registry.checkpoint_folders) else ""
+
+
+def _setting(registry: Registry, name: str) -> str:
+    """The setting with this name, or of which it is the beginning; empty if there is none."""
+    known = [*SHELL_SETTINGS, *registry.samplers]
+    if name in known or SETTINGS.get(name) in known:
+        return SETTINGS.get(name, name)
+    return "" if nearest(name, registry.commands) else next((item for item in known if item.startswith(name)), "")

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.shell.setting_specs import BUILT_IN, Entry, unquoted_value
 
@@ -27,6 +26,14 @@ class DecodingSettings:
     def is_of_sampler(self, name: str) -> bool:
         """Whether the name is a field of a sampler."""
         return name.partition(".")[0] in self.samplers
+
+    def is_of_strategy(self, name: str) -> bool:
+        """Whether the name is a field of a strategy, alone or in full."""
+        owner, _, field = name.rpartition(".")
+        strategies = [self.strategies[owner]] if owner in self.strategies else self.strategies.values()
+        return (owner in self.strategies or not owner) and any(
+            field == item.name for kind in strategies for item in settings_of(kind)
+        )
 
     def entries(self, chain: Iterable[Any], strategy: Any) -> list[Entry]:
         """The fields of a chain and a strategy, without their origin."""
@@ -85,16 +92,6 @@ class DecodingSettings:
         """The chain without the sampler that has the field."""
         removed = self.samplers[name.partition(".")[0]]
         return tuple(sampler for sampler in chain if type(sampler) is not removed)
-
-    def not_in_use(self, name: str, used: str) -> UsageError | None:
-        """The error for a field of a strategy other than the one in use."""
-        strategy, _, field = name.partition(".")
-        if strategy not in self.strategies or not field or strategy == used:
-            return None
-        hint = f"/strategy {strategy} {field}=VALUE"
-        return UsageError(
-            f"{strategy} is not the current strategy; {hint} selects it", hint=hint, code="unknown_setting"
-        )
 
 
 def full_name(entry: Entry) -> str:

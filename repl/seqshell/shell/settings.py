@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Setting
 from seqshell.core.tasks import task_spec
 from seqshell.shell.decoding_settings import Decoding, DecodingSettings, full_name
@@ -29,8 +28,10 @@ from seqshell.shell.setting_specs import (
     read_value,
     unquoted_value,
 )
+from seqshell.shell.unknown_settings import only_for_drawing, unknown_setting, without_effect
 
 if TYPE_CHECKING:
+    from seqshell.core.model import Model
     from seqshell.session import Session
 
 
@@ -80,7 +81,13 @@ class Settings:
         if not restored:
             session.chain, session.strategy = self._basis(session)
         for name, value in self._fields[COMMAND_LINE].items() if not background else ():
-            self._change(session, name, value)
+            if self._is_idle(name, session.model):
+                self._report(only_for_drawing(name, session.model).message)
+            else:
+                self._change(session, name, value)
+        for name in self._values[COMMAND_LINE] if not background else ():
+            if note := without_effect(name, session.model):
+                self._report(note)
 
     def attach(self, session: Session | None) -> None:
         """Use the chain, the strategy and the checkpoint's defaults of this session from now on."""
@@ -130,15 +137,21 @@ class Settings:
 
         A field of the strategy may be named alone (width) or in full (beam.width).
         """
+        return self._entry(name)
+
+    def _entry(self, name: str, new: Any = "") -> Entry:
+        """The same. new: the value that it shall have, for the hint in an error."""
         if name in SHELL_SETTINGS:
             return self._shell_entry(SHELL_SETTINGS[name])
+        if self.session is not None and self._is_idle(name, self.session.model):
+            raise only_for_drawing(name, self.session.model)
         for entry in self._session_entries():
             is_of_strategy = entry.name.partition(".")[0] == self._strategy_name()
             if name in (entry.name, full_name(entry)) or (is_of_strategy and name == entry.setting.name):
                 return entry
         absent = self._decoding.absent(name) if self._decoding.is_of_sampler(name) else None
         if absent is None:
-            raise self._unknown(name)
+            raise self._unknown(name, new)
         return absent
 
     def names(self) -> tuple[str, ...]:
@@ -158,7 +171,7 @@ class Settings:
 
         If it raises UsageError, nothing has changed.
         """
-        was = self.entry(name).value
+        was = self._entry(name, value).value
         if name in SHELL_SETTINGS:
             self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
             self._apply_to_current()
@@ -207,6 +220,11 @@ class Settings:
                     self._report(f"{session.model.name}: {error.message}")
         return found
 
+    def _is_idle(self, name: str, model: Model) -> bool:
+        """Whether the name is a field of a sampler or a strategy, and the model draws no tokens."""
+        is_field = self._decoding.is_of_sampler(name) or self._decoding.is_of_strategy(name)
+        return is_field and not task_spec(model.task).draws
+
     def _session(self, name: str) -> Session:
         if self.session is None:
             raise UsageError(f"{name} belongs to a model, and none is open; /load NAME opens one")
@@ -223,7 +241,7 @@ class Settings:
 
     def _session_entries(self) -> list[Entry]:
         """The fields of the current session's chain and strategy; comparing values finds the origin."""
-        if self.session is None:
+        if self.session is None or not task_spec(self.session.model.task).draws:
             return []
         shipped, based = (
             {entry.name: entry.value for entry in self._decoding.entries(*self._basis(self.session, config=config))}
@@ -283,14 +301,8 @@ class Settings:
     def _changed(self, decoding: Decoding, name: str, value: Any) -> Decoding:
         changed = self._decoding.changed(*decoding, name, value)
         if changed is None:
-            raise self._unknown(name)
+            raise self._unknown(name, value)
         return changed
 
-    def _unknown(self, name: str) -> UsageError:
-        if error := self._decoding.not_in_use(name, self._strategy_name()):
-            return error
-        entries = self._decoding.entries(self.session.chain, self.session.strategy) if self.session else []
-        fields = [known for entry in entries for known in (entry.name, entry.setting.name)]
-        known = [*SHELL_SETTINGS, *self._decoding.samplers, *fields]
-        meant = did_you_mean(name, known, "/set lists them")
-        return UsageError(f"there is no setting {name!r}; {meant}", hint=nearest(name, known), code="unknown_setting")
+    def _unknown(self, name: str, value: Any = "") -> UsageError:
+        return unknown_setting(name, value, self._decoding, self._strategy_name())

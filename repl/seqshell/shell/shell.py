@@ -151,9 +151,12 @@ class Shell:
         self.settings.apply(session, values)
         return session, values
 
-    def find_command(self, word: str) -> Command:
-        """The command with this name or alias. Raises UsageError (unknown_command) with a hint."""
-        return find_command(self.registry, word)
+    def find_command(self, word: str, rest: str = "") -> Command:
+        """The command with this name or alias. rest: the line after it.
+
+        Raises UsageError (unknown_command) with a hint.
+        """
+        return find_command(self.registry, word, rest)
 
     def interrupt(self) -> None:
         """Stop the line at the next token boundary. Safe to call from a signal handler or another thread."""
@@ -269,7 +272,7 @@ class Shell:
         yield from self.find_command("continue").run(self, Arguments())
 
     def _command(self, line: syntax.CommandLine) -> Events:
-        found = self.find_command(line.name)
+        found = self.find_command(line.name, line.rest)
         if found.tasks and self.task is not None and self.task not in found.tasks:
             needed = " or ".join(sorted(task.value for task in found.tasks))
             raise UsageError(

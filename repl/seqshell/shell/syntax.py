@@ -166,7 +166,8 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
                         f"unexpected {word[:40]!r} after @{found[1]}; only options may follow (@@ starts a text with @)"
                     )
             name = unquoted(found[1]) or found[1]
-            return Arguments(read_file(name, read_stdin), options, file=name)
+            hint = "for a text that starts with @, write @@"
+            return Arguments(read_file(name, read_stdin, hint=hint), options, file=name)
     return Arguments(text, options)
 
 

@@ -17,12 +17,16 @@ def words(arguments: Arguments, command: Command, least: int = 0, most: int | No
     return found
 
 
-def whole_number(word: str, what: str, low: int, high: int) -> int:
-    """The word as a whole number from low to high. Raises UsageError, in which `what` names the number."""
+def whole_number(word: str, what: str, low: int, high: int, hint: str = "") -> int:
+    """The word as a whole number from low to high.
+
+    Raises UsageError, in which `what` names the number. hint: what to do if the word is no number.
+    """
     try:
         number = int(word)
     except ValueError:
-        raise UsageError(f"{what} must be a whole number from {low:,} to {high:,}, not {word[:40]!r}") from None
+        expected = f"a whole number from {low:,} to {high:,}"
+        raise UsageError(f"{what} must be {expected}, not {word[:40]!r}", hint=hint) from None
     if not low <= number <= high:
         raise UsageError(f"{what} must be {low:,} to {high:,}, not {word[:40]}")
     return number

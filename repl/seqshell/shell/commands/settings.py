@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.events import Event, Notice, SettingChanged, Table, Text
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
+from seqshell.core.tasks import task_spec
 from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.unknown_settings import without_effect
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -22,7 +24,8 @@ def setting_words(shell: Shell, text: str) -> Iterable[str]:
     """The names of the settings; after a name, its values."""
     name, space, _ = text.lstrip().partition(" ")
     if not space:
-        return dict.fromkeys((*shell.settings.names(), *shell.registry.samplers))
+        has_chain = shell.task is None or task_spec(shell.task).draws
+        return dict.fromkeys((*shell.settings.names(), *(shell.registry.samplers if has_chain else ())))
     setting = shell.settings.entry(name).setting
     return [*setting.choices, *(("on", "off") if setting.kind is bool else ()), "default"]
 
@@ -45,6 +48,9 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if separator:
         new, was = shell.settings.reset(name) if value == "default" else shell.settings.set(name, value)
         yield SettingChanged(name, new, was)
+        if note := without_effect(name, shell.session.model) if shell.workspace.current else "":
+            yield Notice(note)
+        yield from _idle(shell, name.partition(".")[0])
         return
     entries = (shell.settings.entry(name),) if name else shell.settings.table()
     rows = tuple((entry.name, shown(entry.value), entry.setting.range, entry.origin) for entry in entries)
@@ -86,7 +92,6 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /sampler
         min_p=0.05 temperature=0.8
     """
-    from seqshell.decoding.chain import is_about_chance
     from seqshell.decoding.syntax import format_chain, parse_chain
 
     session = shell.session
@@ -96,9 +101,25 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield SettingChanged("sampler", format_chain(session.chain), was)
     else:
         yield Text(was)
-    idle = [] if getattr(session.strategy, "draws", True) else list(filter(is_about_chance, session.chain))
-    if idle and shell.interactive:
-        yield Notice(f"{session.strategy.name} does not sample, so {format_chain(idle)} has no effect")
+    if shell.interactive:
+        yield from _idle(shell)
+
+
+def _idle(shell: Shell, name: str = "") -> Iterator[Event]:
+    """A notice if the strategy leaves samplers of the chain out. name: of the only sampler to look at."""
+    from seqshell.decoding.chain import is_about_chance
+    from seqshell.decoding.syntax import format_chain, known_name
+
+    if not shell.workspace.current or getattr(shell.session.strategy, "draws", True):
+        return
+    idle = [
+        sampler
+        for sampler in shell.session.chain
+        if is_about_chance(sampler) and name in ("", known_name(sampler, shell.registry.samplers))
+    ]
+    if idle:
+        strategy = shell.session.strategy.name
+        yield Notice(f"{strategy} does not sample, so {format_chain(idle)} has no effect; /strategy sample does")
 
 
 def strategy_words(shell: Shell, text: str) -> Iterable[str]:
@@ -151,7 +172,7 @@ def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not word:
         yield Text(str(was))
         return
-    shell.session.set_seed(
-        secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED)
-    )
+    hint = f"/reseed {word} starts a text with it" if word[0].isalpha() else ""
+    number = secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED, hint)
+    shell.session.set_seed(number)
     yield SettingChanged("seed", shell.session.seed, was)

@@ -1,0 +1,149 @@
+"""Words that people know from other programs, and the line that does the same here. Imports nothing of the shell.
+
+In a line, {NAME} stands for what the user wrote after the word, and for NAME itself if that was nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# The first word of a line without its slash, or the first two.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "again": "/regen",
+        "back": "/undo",
+        "compare": "seqshell compare outside the shell",
+        "config": "/set",
+        "edit": "Ctrl-X Ctrl-E at the prompt",
+        "evaluate": "seqshell evaluate outside the shell",
+        "export": "/text -o {FILE}",
+        "forget": "/reset",
+        "fork": "/branch {NAME}",
+        "gen": "/continue",
+        "generate": "/continue",
+        "goto": "/rewind {POS}",
+        "h": "/help",
+        "import": "seqshell import outside the shell",
+        "logits": "/top",
+        "ls": "/models",
+        "model": "/load {NAME}",
+        "more": "/continue",
+        "new": "/reset",
+        "next": "/top",
+        "open": "/load {NAME}",
+        "options": "/set",
+        "params": "/set",
+        "perplexity": "/score {TEXT}",
+        "probs": "/top",
+        "q": "/quit",
+        "read": "/feed @{FILE}",
+        "restart": "/reset",
+        "run": "/load {NAME}",
+        "settings": "/set",
+        "show info": "/info",
+        "show license": "/info",
+        "show modelfile": "/info",
+        "show parameters": "/set",
+        "show system": "/text",
+        "show template": "/text",
+        "stats": "/state",
+        "stop": "Ctrl-C at the prompt",
+        "switch": "/checkout {NAME}",
+        "system": "/feed {TEXT}",
+        "use": "/load {NAME}",
+        "write": "/text -o {FILE}",
+    }
+)
+
+# The name of a setting, with underscores: a setting here, or a line.
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "beam_size": "/strategy beam width={N}",
+        "beams": "/strategy beam width={N}",
+        "do_sample": "/strategy sample",
+        "eos": "stop",
+        "format": "seqshell --json outside the shell",
+        "history": "/history",
+        "length": "max_tokens",
+        "logit_bias": "bias",
+        "max_len": "max_tokens",
+        "max_length": "max_tokens",
+        "max_new_tokens": "max_tokens",
+        "model": "/load {NAME}",
+        "n_best": "nbest",
+        "n_predict": "max_tokens",
+        "n_tokens": "max_tokens",
+        "num_beams": "/strategy beam width={N}",
+        "num_ctx": "/reach to see how far back the model remembers",
+        "num_predict": "max_tokens",
+        "num_return_sequences": "/regen {K}",
+        "num_tokens": "max_tokens",
+        "param": "/set {NAME VALUE}",
+        "parameter": "/set {NAME VALUE}",
+        "rep_pen": "repeat_penalty",
+        "repeat_last_n": "repeat_penalty.window",
+        "repetition_penalty": "repeat_penalty",
+        "sampler": "/sampler {NAME=VALUE}",
+        "seed": "/seed {N}",
+        "steps": "horizon",
+        "stop_sequences": "stop",
+        "stop_words": "stop",
+        "strategy": "/strategy {NAME}",
+        "system": "/feed {TEXT}",
+        "temp": "temperature",
+        "tokens": "max_tokens",
+        "topk": "top_k",
+        "topp": "top_p",
+        "verbose": "/top or /state to see what the model computes",
+    }
+)
+
+# The first argument of seqshell: its arguments here. {NAME} is the argument after the word.
+SUBCOMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "chat": "-m {NAME}",
+        "complete": "-c {TEXT}",
+        "convert": "import {FILE}",
+        "create": "train {FILE}",
+        "delete": "models, which shows the files; delete the one of the model",
+        "download": "models to list the models; nothing is downloaded, train or import makes others",
+        "eval": "evaluate {MODEL} {DATA}",
+        "finetune": "train {FILE}",
+        "fit": "train {FILE}",
+        "generate": "-c {TEXT}",
+        "help": "{COMMAND} --help",
+        "info": "-m {NAME} -c /info",
+        "install": "models to list the models; nothing is downloaded, train or import makes others",
+        "list": "models",
+        "load": "-m {NAME}",
+        "ls": "models",
+        "open": "-m {NAME}",
+        "prompt": "-c {TEXT}",
+        "ps": "models",
+        "pull": "models to list the models; nothing is downloaded, train or import makes others",
+        "remove": "models, which shows the files; delete the one of the model",
+        "repl": "-m {NAME}",
+        "rm": "models, which shows the files; delete the one of the model",
+        "run": "-m {NAME}",
+        "shell": "-m {NAME}",
+        "show": "-m {NAME} -c /info",
+        "start": "-m {NAME}",
+        "test": "evaluate {MODEL} {DATA}",
+        "version": "--version",
+    }
+)
+
+_BLANK = re.compile(r"\{([^}]+)\}")
+
+
+def as_setting(name: str) -> str:
+    """A name of a setting as settings are spelt here: `Top-K` is top_k."""
+    return name.lower().replace("-", "_")
+
+
+def filled(line: str, *given: str) -> str:
+    """The line with what the user wrote in its blanks, in order; a blank without one is the word for it."""
+    left = [text for text in given if text]
+    return _BLANK.sub(lambda blank: left.pop(0) if left else blank[1], line)

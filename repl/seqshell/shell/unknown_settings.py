@@ -1,0 +1,75 @@
+"""The errors for settings that do not exist or do not apply to the current model, each with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from seqshell.core.errors import UsageError
+from seqshell.core.model import Model
+from seqshell.core.names import did_you_mean, nearest
+from seqshell.core.plugin_api import settings_of
+from seqshell.core.tasks import TASKS, TaskSpec, task_spec
+from seqshell.shell.decoding_settings import DecodingSettings
+from seqshell.shell.foreign_words import SETTINGS, as_setting, filled
+from seqshell.shell.setting_specs import SHELL_SETTINGS, is_for_task
+
+
+def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str) -> UsageError:
+    """The error for a setting that does not exist here. value: what the user wants it to be, or an empty string.
+
+    used: the name of the strategy in use, whose fields are settings.
+    """
+    code = "unknown_setting"
+    stage, _, field = name.partition(".")
+    owners = [stage] if field else [item for item in decoding.strategies if name in _fields(decoding.strategies[item])]
+    if owners and owners[0] in decoding.strategies and owners[0] != used:
+        hint = f"/strategy {owners[0]} {field or name}={value or 'VALUE'}"
+        shown = f"{field or name} is a setting of the strategy {' or '.join(owners)}"
+        return UsageError(f"{shown}; {hint} selects it", hint=hint, code=code)
+    spelt = as_setting(name)
+    if spelt in SETTINGS:
+        hint = filled(SETTINGS[spelt], str(value))
+        return UsageError(f"there is no setting {name!r}; use {hint}", hint=hint, code=code)
+    known = [*SHELL_SETTINGS, *_names_of_samplers(decoding), *_names_of_strategy(decoding, used)]
+    short = [full for full in known if "." in full and full.endswith(f".{name}")]
+    short += [item for item in decoding.samplers if name == next(iter(_fields(decoding.samplers[item])), "")]
+    if short:
+        meant = f"did you mean {' or '.join(short)}?"
+    else:
+        meant = did_you_mean(spelt, known, "/set lists them")
+    hint = short[0] if short else nearest(spelt, known)
+    return UsageError(f"there is no setting {name!r}; {meant}", hint=hint, code=code)
+
+
+def _fields(offered: type[Any]) -> list[str]:
+    return [field.name for field in settings_of(offered)]
+
+
+def _names_of_samplers(decoding: DecodingSettings) -> Iterable[str]:
+    for stage in decoding.samplers:
+        yield stage
+        yield from (f"{stage}.{field}" for field in _fields(decoding.samplers[stage])[1:])
+
+
+def _names_of_strategy(decoding: DecodingSettings, name: str) -> Iterable[str]:
+    return [f"{name}.{field}" for field in _fields(decoding.strategies[name])] if name in decoding.strategies else []
+
+
+def _that_use(specs: Iterable[TaskSpec]) -> str:
+    *first, last = (spec.plural for spec in specs)
+    return " and ".join(filter(None, (", ".join(first), last)))
+
+
+def only_for_drawing(name: str, model: Model) -> UsageError:
+    """The error for a field of a sampler or strategy, if the model draws no tokens."""
+    users = _that_use(spec for spec in TASKS.values() if spec.draws)
+    return UsageError(f"{name} is for {users}; {model.name} is {task_spec(model.task).noun}", code="wrong_task")
+
+
+def without_effect(name: str, model: Model) -> str:
+    """What to tell the user about a setting of the shell that the model does not use; empty if it uses it."""
+    if name not in SHELL_SETTINGS or is_for_task(name, model.task):
+        return ""
+    users = _that_use(spec for spec in TASKS.values() if is_for_task(name, spec.name))
+    return f"{name} has no effect on {model.name}, which is {task_spec(model.task).noun}; it is for {users}"

@@ -1,0 +1,327 @@
+"""Words known from other programs: each error suggests a line, and the line runs as it is shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from seqshell.cli.main import SUBCOMMANDS
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Notice
+from seqshell.shell.foreign_words import COMMANDS, SETTINGS
+from seqshell.shell.shell import Shell
+from seqshell.testing import (
+    tiny_checkpoint,
+    tiny_classification_model,
+    tiny_forecast_model,
+    tiny_model,
+    tiny_translation_model,
+)
+
+# What the user writes: what the error suggests.
+SUGGESTED = {
+    "/again": "/regen",
+    "/back": "/undo",
+    "/config": "/set",
+    "/export all.txt": "/text -o all.txt",
+    "/forget": "/reset",
+    "/fork other": "/branch other",
+    "/gen": "/continue",
+    "/generate": "/continue",
+    "/goto 1": "/rewind 1",
+    "/h": "/help",
+    "/logits": "/top",
+    "/ls": "/models",
+    "/model second": "/load second",
+    "/more": "/continue",
+    "/new": "/reset",
+    "/next": "/top",
+    "/open second": "/load second",
+    "/options": "/set",
+    "/params": "/set",
+    "/perplexity abc": "/score abc",
+    "/probs": "/top",
+    "/q": "/quit",
+    "/read notes.txt": "/feed @notes.txt",
+    "/restart": "/reset",
+    "/run second": "/load second",
+    "/settings": "/set",
+    "/show info": "/info",
+    "/show license": "/info",
+    "/show modelfile": "/info",
+    "/show parameters": "/set",
+    "/show system": "/text",
+    "/show template": "/text",
+    "/stats": "/state",
+    "/switch main": "/checkout main",
+    "/system abc": "/feed abc",
+    "/use second": "/load second",
+    "/write all.txt": "/text -o all.txt",
+    # settings as commands, strategies and models
+    "/temperature 0.5": "/set temperature 0.5",
+    "/temperature": "/set temperature",
+    "/temp 0.5": "/set temperature 0.5",
+    "/top-k 5": "/set top_k 5",
+    "/max_tokens 7": "/set max_tokens 7",
+    "/num_predict 7": "/set max_tokens 7",
+    "/beam width=4": "/strategy beam width=4",
+    "/greedy": "/strategy greedy",
+    "/second": "/load second",
+    # settings
+    "/set beam_size 4": "/strategy beam width=4",
+    "/set beams 4": "/strategy beam width=4",
+    "/set num_beams 4": "/strategy beam width=4",
+    "/set beam.width 4": "/strategy beam width=4",
+    "/set width 4": "/strategy beam width=4",
+    "/set do_sample true": "/strategy sample",
+    "/set history": "/history",
+    "/set model second": "/load second",
+    "/set num_return_sequences 3": "/regen 3",
+    "/set param temperature 0.5": "/set temperature 0.5",
+    "/set parameter temperature 0.5": "/set temperature 0.5",
+    "/set sampler top_k=3": "/sampler top_k=3",
+    "/set seed 4": "/seed 4",
+    "/set strategy greedy": "/strategy greedy",
+    "/set system abc": "/feed abc",
+    "/set num_ctx 2048": "/reach to see how far back the model remembers",
+    "/set verbose on": "/top or /state to see what the model computes",
+    "/seed abc": "/reseed abc starts a text with it",
+}
+# The same for keys and for programs outside the shell.
+ELSEWHERE = {
+    "/compare": "seqshell compare outside the shell",
+    "/edit": "Ctrl-X Ctrl-E at the prompt",
+    "/evaluate": "seqshell evaluate outside the shell",
+    "/import": "seqshell import outside the shell",
+    "/set format json": "seqshell --json outside the shell",
+    "/stop": "Ctrl-C at the prompt",
+}
+# A setting: a setting here, with a value.
+RENAMED = {
+    "eos": ("stop", "x"),
+    "length": ("max_tokens", "4"),
+    "logit_bias": ("bias", "a:+2"),
+    "max_len": ("max_tokens", "4"),
+    "max_length": ("max_tokens", "4"),
+    "max_new_tokens": ("max_tokens", "4"),
+    "n_best": ("nbest", "4"),
+    "n_predict": ("max_tokens", "4"),
+    "n_tokens": ("max_tokens", "4"),
+    "num_predict": ("max_tokens", "4"),
+    "num_tokens": ("max_tokens", "4"),
+    "rep_pen": ("repeat_penalty", "1.1"),
+    "repeat_last_n": ("repeat_penalty.window", "64"),
+    "repetition_penalty": ("repeat_penalty", "1.1"),
+    "steps": ("horizon", "4"),
+    "stop_sequences": ("stop", "x"),
+    "stop_words": ("stop", "x"),
+    "temp": ("temperature", "0.5"),
+    "tokens": ("max_tokens", "4"),
+    "topk": ("top_k", "4"),
+    "topp": ("top_p", "0.5"),
+}
+
+
+@pytest.fixture
+def shell(registry, folder):
+    """A shell on a tiny model that has answered, with a second model in the user's folder."""
+    (folder / "home" / "models").mkdir(parents=True)
+    tiny_checkpoint(folder / "home" / "models" / "second.safetensors")
+    (folder / "notes.txt").write_text("abc")
+    shell = Shell(registry)
+    shell.open("second")
+    for line in ("/set max_tokens 4", "abc"):
+        list(shell.handle(line))
+    return shell
+
+
+def error_of(shell, line):
+    with pytest.raises(UsageError) as caught:
+        list(shell.handle(line))
+    return caught.value
+
+
+def line_in(suggestion):
+    """The line to type, without the words around it."""
+    return re.split(r" or /| to see | starts ", suggestion)[0]
+
+
+@pytest.mark.parametrize("line", SUGGESTED)
+def test_the_line_that_an_error_suggests_runs(shell, line):
+    assert error_of(shell, line).hint == SUGGESTED[line]
+    list(shell.handle(line_in(SUGGESTED[line])))
+
+
+@pytest.mark.parametrize("line", ELSEWHERE)
+def test_what_is_done_outside_the_shell_is_named(shell, line):
+    error = error_of(shell, line)
+    assert error.message.endswith(f"; use {ELSEWHERE[line]}")
+    program, name, *_ = ELSEWHERE[line].split()
+    assert program in ("Ctrl-C", "Ctrl-X") or name in (*SUBCOMMANDS, "--json")
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_setting_known_by_another_name_is_named(shell, name):
+    known, value = RENAMED[name]
+    assert error_of(shell, f"/set {name} {value}").message == f"there is no setting {name!r}; use {known}"
+    list(shell.handle(f"/set {known} {value}"))
+
+
+def test_every_word_known_from_elsewhere_is_tried():
+    tried = {" ".join(line[1:].split()[: 2 if line.startswith("/show") else 1]) for line in (*SUGGESTED, *ELSEWHERE)}
+    assert set(COMMANDS) <= tried
+    lines = {line.split()[1] for line in (*SUGGESTED, *ELSEWHERE) if line.startswith("/set ")}
+    assert set(SETTINGS) <= {*RENAMED, *lines}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("/set k 4", "there is no setting 'k'; did you mean top_k?"),
+        ("/set p 4", "there is no setting 'p'; did you mean typical_p or top_p or min_p?"),
+        ("/set t 4", "there is no setting 't'; did you mean temperature?"),
+        (
+            "/set window 4",
+            "there is no setting 'window'; did you mean repeat_penalty.window or presence_penalty.window or "
+            "frequency_penalty.window or no_repeat_ngram.window?",
+        ),
+        ("/set top-k 4", "there is no setting 'top-k'; did you mean top_k?"),
+        ("/set pattern y", "there is no setting 'pattern'; /set lists them"),
+        ("/set temperature x", "temperature must be 0 to 100, not 'x'"),
+        ("/sampler temperature=-1", "temperature must be 0 to 100, not '-1'"),
+        ("/set repeat_penalty.window 0", "repeat_penalty: window must be 1 to 1,000,000, not '0'"),
+        ("/strategy beam 4", "cannot read '4': write beam width=VALUE"),
+        ("/strategy greedy 4", "cannot read '4': greedy has no settings"),
+    ],
+)
+def test_errors_name_settings_as_set_does(shell, line, message):
+    assert error_of(shell, line).message == message
+
+
+def test_a_plugins_command_has_its_own_name(registry):
+    """A word that is known from elsewhere suggests nothing if a plugin offers the command."""
+    import seqshell
+    from seqshell.host import Policy
+    from seqshell.host.builtin import load_registry
+
+    class Plugin:
+        __name__ = "newer"
+
+        @seqshell.hookimpl
+        def seqshell_commands(self):
+            @seqshell.command("new")
+            def new(shell, arguments):
+                """Do nothing; the state does not change."""
+                yield from ()
+
+            yield new
+
+    shell = Shell(load_registry(Policy(no_plugins=True), modules=[Plugin()]))
+    assert shell.find_command("new").name == "new"
+
+
+# Settings that have no effect
+
+
+@pytest.fixture
+def names(registry, folder):
+    """A shell with a model of each task, by the name of the task; the translation model searches greedily."""
+    shell = Shell(registry)
+    for model in (tiny_model(), tiny_translation_model(), tiny_classification_model(), tiny_forecast_model()):
+        shell.workspace.add(replace(model, name=str(model.task)), background=True)
+    return shell
+
+
+def notices(shell, line):
+    return [event.text for event in shell.handle(line) if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "told"),
+    [
+        (
+            "generate",
+            "/set horizon 3",
+            "horizon has no effect on generate, which is a language model; it is for forecasters",
+        ),
+        (
+            "generate",
+            "/set nbest 3",
+            "nbest has no effect on generate, which is a language model; it is for translation models",
+        ),
+        (
+            "classify",
+            "/set max_tokens 3",
+            "max_tokens has no effect on classify, which is a classifier; it is for language models and translation "
+            "models",
+        ),
+        (
+            "classify",
+            "/set surprisal on",
+            "surprisal has no effect on classify, which is a classifier; it is for language models and translation "
+            "models",
+        ),
+        (
+            "forecast",
+            "/set unknown skip",
+            "unknown has no effect on forecast, which is a forecaster; it is for language models, translation models "
+            "and classifiers",
+        ),
+        (
+            "translate",
+            "/set temperature 0.5",
+            "greedy does not sample, so temperature=0.5 has no effect; /strategy sample does",
+        ),
+    ],
+)
+def test_a_setting_without_effect_on_the_model_says_so(names, task, line, told):
+    names.workspace.use(task)
+    assert notices(names, line) == [told]
+
+
+@pytest.mark.parametrize(
+    ("task", "line"),
+    [
+        ("generate", "/set max_tokens 3"),
+        ("translate", "/set nbest 1"),
+        ("translate", "/set repeat_penalty 1.1"),
+        ("forecast", "/set horizon 2"),
+        ("classify", "/set suggest off"),
+        ("classify", "/set unknown skip"),
+    ],
+)
+def test_a_setting_with_an_effect_is_changed_without_a_notice(names, task, line):
+    names.workspace.use(task)
+    assert notices(names, line) == []
+
+
+@pytest.mark.parametrize("task", ["classify", "forecast"])
+@pytest.mark.parametrize(
+    "line", ["/set temperature 0.5", "/set temperature", "/set top_k default", "/set beam.width 3"]
+)
+def test_settings_of_the_chain_are_refused_by_models_that_draw_nothing(names, task, line):
+    names.workspace.use(task)
+    error = error_of(names, line)
+    noun = {"classify": "a classifier", "forecast": "a forecaster"}[task]
+    name = line.split()[1]
+    assert error.code == "wrong_task"
+    assert error.message == f"{name} is for language models and translation models; {task} is {noun}"
+
+
+def test_settings_of_the_command_line_without_effect_are_reported_once(registry, folder):
+    from seqshell.shell.settings import Settings
+
+    given = {"temperature": "0.5", "max_tokens": "5", "unknown": "skip"}
+    settings = Settings(registry.samplers, registry.strategies, command_line=given)
+    shell = Shell(registry, settings=settings)
+    shell.workspace.add(replace(tiny_classification_model(), name="labels"))
+    shell.workspace.add(replace(tiny_classification_model(), name="labels"))
+    assert [notice.text for notice in shell.take_notices()] == [
+        "temperature is for language models and translation models; labels is a classifier",
+        "max_tokens has no effect on labels, which is a classifier; it is for language models and translation models",
+    ]
+    assert "temperature" not in settings.names()
+    shell.workspace.add(tiny_model())
+    assert settings.get("temperature") == 0.5
