@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import seqshell
+from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, LineStarted, Notice, Quit, Text, Token
 from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
@@ -263,8 +264,71 @@ def test_only_an_interactive_session_is_saved_as_last(tmp_path):
         shell.open(path)
         for line in lines:
             list(shell.handle(line))
-        shell.end()
+        assert dict(shell.end()) == ({"tiny": "last"} if kept else {})
         assert last.exists() == kept
+
+
+@pytest.fixture
+def two_models(tmp_path):
+    """A shell at the prompt with the models first and second; second is current."""
+    shell = shell_for()
+    shell.interactive = True
+    for name in ("first", "second"):
+        shell.open(tiny_checkpoint(tmp_path / f"{name}.safetensors"))
+        list(shell.handle("/set max_tokens 5"))
+    return shell
+
+
+def test_the_sessions_of_all_open_models_are_saved(two_models):
+    """Each saved session continues as the session that was left."""
+    shell = two_models
+    for name in ("first", "second"):
+        shell.workspace.use(name)
+        list(shell.handle("abc"))
+    assert dict(shell.end()) == {"second": "last", "first": "last-first"}
+    for name, saved in (("second", "last"), ("first", "last-first")):
+        again = shell_for()
+        again.workspace.restore(saved)
+        assert again.workspace.current == name
+        assert again.session.ids() == shell.workspace.sessions[name].ids()
+
+
+def test_last_is_the_latest_session_that_has_read_something(two_models):
+    shell = two_models
+    shell.workspace.use("first")
+    list(shell.handle("abc"))
+    shell.workspace.use("second")
+    assert dict(shell.end()) == {"first": "last"}
+
+
+def test_a_session_whose_text_was_undone_is_saved_with_its_redo(two_models):
+    list(two_models.handle("/feed abc"))
+    list(two_models.handle("/undo"))
+    assert dict(two_models.end()) == {"second": "last"}
+    again = shell_for()
+    again.workspace.restore("last")
+    list(again.handle("/redo"))
+    assert again.session.text().text == "abc"
+
+
+def test_a_session_that_cannot_be_saved_does_not_keep_the_others_from_it(two_models):
+    shell = two_models
+    for name in ("first", "second"):
+        shell.workspace.use(name)
+        list(shell.handle("abc"))
+    (paths.home() / "sessions" / "last.safetensors").mkdir(parents=True)
+    assert dict(shell.end()) == {"first": "last-first"}
+    (notice,) = shell.take_notices()
+    assert notice.text.startswith("the session of second could not be saved: ")
+
+
+def test_names_of_saved_sessions_are_valid_and_differ(tmp_path):
+    shell = shell_for()
+    shell.interactive = True
+    for name in ("my model", "a" * 70 + "1", "a" * 70 + "2", "current"):
+        shell.workspace.add(replace(tiny_model(), name=name))
+        list(shell.handle("/feed abc"))
+    assert list(shell.end().values()) == ["last", f"last-{'a' * 59}", f"last-{'a' * 57}-2", "last-my-model"]
 
 
 # Plugins

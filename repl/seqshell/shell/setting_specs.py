@@ -88,7 +88,7 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         high=1_000_000,
         help="the memory in MB for the snapshots of the session",
     ),
-    Setting("autosave", bool, True, help="save the session as `last` when you leave"),
+    Setting("autosave", bool, True, help="save the sessions of the open models when you leave"),
 )
 # Settings that a session holds itself, and its attributes for them.
 ON_SESSION: Mapping[str, str] = MappingProxyType(

@@ -82,18 +82,19 @@ class Shell:
         """Open a model by name or path and make it current. Raises CheckpointError if it is missing or invalid."""
         return self.workspace.open(name)
 
-    def end(self, reason: str = "quit") -> bool:
+    def end(self, reason: str = "quit") -> Mapping[str, str]:
         """Leave.
 
-        Returns whether the session was saved as `last`: at the prompt, if `autosave` is on and it has a text.
+        Returns the names of the saved sessions by model: at the prompt, if `autosave` is on, those of the open models
+        that have read something.
         """
-        from seqshell.core import paths
+        from seqshell.shell.autosave import save_sessions
 
-        saved = self.interactive and self.workspace.current is not None and self.settings.get("autosave")
-        saved = bool(saved and self.session.position)
+        saved: Mapping[str, str] = {}
         try:
-            if saved:
-                self.session.save(paths.output_path("last", "sessions"))
+            if self.interactive and self.settings.get("autosave"):
+                saved, failures = save_sessions(self.workspace)
+                self.notices += [Notice(failure, "warning") for failure in failures]
             return saved
         finally:
             self.recorder.end()

@@ -269,17 +269,15 @@ class Repl:
             return [self._name]
 
     def _end(self, reason: str) -> None:
-        """Save the session as `last` and show how to continue it."""
-        shell = self._shell()
-        if shell is None:
+        """Save the sessions of the open models and show how to continue them."""
+        runner = self._loading.built
+        if runner is None:
             return
-        try:
-            saved = shell.end(reason)
-        except (SeqshellError, OSError) as error:
-            self._printer.line(f"the session could not be saved: {error}", "warning")
-            return
-        if self._loading.built is not None:
-            self._loading.built.draw_notices()
+        saved = runner.shell.end(reason)
+        runner.draw_notices()
         self._draw_printed()
-        if saved:
+        if list(saved.values()) == ["last"]:
             self._printer.line("saved as last · seqshell --restore last continues here", "dim")
+        elif saved:
+            names = ", ".join(f"{model} as {name}" for model, name in saved.items())
+            self._printer.line(f"saved {names} · seqshell --restore NAME continues one", "dim")

@@ -45,6 +45,11 @@ class TaskBehaviour:
         self.navigator = navigator
         self.answers = answers
 
+    @property
+    def has_read(self) -> bool:
+        """True if the session has read or generated anything, even if that was undone."""
+        return any(token >= 0 for token in self.cursor.timeline.ids)
+
     # Known before the session starts
 
     @classmethod

@@ -122,6 +122,8 @@ def expect(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def leave(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Leave with exit code CODE, or 0; at the prompt the session is saved as `last`, unless autosave is off.
 
+    If several models are open, the current one's is `last`, and those of the others are `last-NAME`.
+
     >>> /quit
     """
     (word,) = words(arguments, leave, 0, 1) or ("0",)

@@ -1,0 +1,47 @@
+"""Saves the sessions of all open models when the user leaves: `last`, and `last-NAME` for the others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import SeqshellError
+
+if TYPE_CHECKING:
+    from seqshell.shell.workspace import Workspace
+
+LAST = "last"
+MAX_NAME = 64  # characters of a session's name
+
+
+def save_sessions(workspace: Workspace) -> tuple[dict[str, str], list[str]]:
+    """Save every session that has read something. Returns the names of the saved sessions by model, and the failures.
+
+    `last` is the session of the current model or, if that one is empty, of the model that was opened last.
+    """
+    others = [name for name in reversed(workspace.sessions) if name != workspace.current]
+    models = [*filter(None, (workspace.current,)), *others]
+    names: dict[str, str] = {}
+    for model in models:
+        if workspace.sessions[model].behaviour.has_read:
+            names[model] = _free_name(model, names) if names else LAST
+    saved: dict[str, str] = {}
+    failures: list[str] = []
+    for model, name in names.items():
+        try:
+            workspace.sessions[model].save(paths.output_path(name, "sessions"))
+            saved[model] = name
+        except (SeqshellError, OSError) as error:
+            failures.append(f"the session of {model} could not be saved: {error}")
+    return saved, failures
+
+
+def _free_name(model: str, names: dict[str, str]) -> str:
+    """Return last-MODEL as a valid name that no other saved session has."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", f"{LAST}-{model}")
+    number, free = 1, name[:MAX_NAME]
+    while free in names.values():
+        number += 1
+        free = f"{name[: MAX_NAME - len(f'-{number}')]}-{number}"
+    return free
