@@ -96,6 +96,8 @@ def test_ctrl_c_on_an_empty_line_shows_how_to_quit(ask, new_prompt):
     prompt = new_prompt()
     assert ask(CTRL_C + ENTER, prompt) == ""
     assert prompt._note == QUIT_HINT
+    assert ask(CTRL_C + "a" + CTRL_C + ENTER, prompt) == ""
+    assert prompt._note == ""
     assert ask(ENTER, prompt) == ""
     assert prompt._note == ""
 

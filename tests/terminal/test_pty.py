@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pexpect
-import pyte
 import pytest
 
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
@@ -16,93 +15,6 @@ from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 pytestmark = pytest.mark.slow
 STARTED = "Enter: continue"
-TIMEOUT = 30  # seconds; a loaded machine may be slow
-
-
-class Window:
-    """seqshell in a terminal, with the screen that the user sees."""
-
-    def __init__(self, home, *arguments, size=(24, 80), program=(), **environment):
-        self.screen = pyte.Screen(size[1], size[0])
-        self.screen.write_process_input = self.type  # reports the cursor position
-        self.stream = pyte.Stream(self.screen)
-        self.output = ""
-        self.ended = False
-        settings = {"TERM": "xterm-256color", "SEQSHELL_HOME": str(home), "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")
-        }
-        program, *arguments = program or [sys.executable, "-m", "seqshell", *arguments]
-        self.process = pexpect.spawn(
-            program, arguments, dimensions=size, env=inherited | settings | environment, encoding="utf-8", cwd=home
-        )
-
-    def read(self, seconds=0.05):
-        """Read what the program has written."""
-        try:
-            text = self.process.read_nonblocking(100_000, seconds)
-        except pexpect.TIMEOUT:
-            return
-        except pexpect.EOF:
-            self.ended = True
-            return
-        self.output += text
-        self.stream.feed(text)
-
-    @property
-    def lines(self):
-        return [line.rstrip() for line in self.screen.display]
-
-    @property
-    def text(self):
-        return "\n".join(self.lines).rstrip()
-
-    def until(self, pattern):
-        """Wait until the screen shows a pattern."""
-        end = time.monotonic() + TIMEOUT
-        while not re.search(pattern, self.text, re.MULTILINE):
-            self.wait(end, f"no {pattern!r}")
-        return self
-
-    def wait(self, end, problem):
-        """Read once more; fails if the time is up or the program has ended."""
-        late = self.ended or time.monotonic() > end
-        assert not late, f"{problem} in\n{self.text}"
-        self.read()
-
-    def type(self, keys):
-        self.process.send(keys)
-        return self
-
-    def enter(self, line):
-        """Send a line and wait for the next prompt."""
-        before = self.prompts
-        self.type(line + "\r")
-        end = time.monotonic() + TIMEOUT
-        while self.prompts == before or not self.prompting:
-            self.wait(end, f"no prompt after {line!r}")
-        return self
-
-    @property
-    def prompts(self):
-        """The number of prompts so far: each turns on bracketed paste, except on a dumb terminal."""
-        return self.output.count("\x1b[?2004h") or self.output.count(">>> ")
-
-    @property
-    def prompting(self):
-        return self.lines[self.screen.cursor.y].startswith(">>>")
-
-    def status(self):
-        """Wait for the end of the program and return its exit status."""
-        end = time.monotonic() + TIMEOUT
-        while self.process.isalive():
-            assert time.monotonic() < end, f"still running:\n{self.text}"
-            self.read()
-        self.read()
-        self.process.close()
-        return self.process.exitstatus
 
 
 @pytest.fixture(scope="module")
@@ -120,19 +32,6 @@ def shared_home(tmp_path_factory):
 def home(shared_home, tmp_path):
     (tmp_path / "models").symlink_to(shared_home / "models")
     return tmp_path
-
-
-@pytest.fixture
-def window(home):
-    opened = []
-
-    def start(*arguments, **more):
-        opened.append(Window(home, *arguments, **more))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.process.close(force=True)
 
 
 def test_the_first_minute_on_the_screen(window):
@@ -241,6 +140,19 @@ def test_ctrl_d_quits_and_saves_the_session(window, home):
     again = window("--restore", "last").until("main at 36")
     assert "position 36 · main" in again.text
     again.enter("/continue 4").until("main at 40")
+
+
+@pytest.mark.parametrize("end", ["/quit\r", "\x04", signal.SIGHUP])
+def test_the_sessions_of_all_open_models_are_saved(window, home, end):
+    tiny_checkpoint(home / "hamlet.safetensors", VOCABULARY, defaults={"max_tokens": 3})
+    screen = window().until("main at 0").enter("ROMEO:").enter("/load ./hamlet.safetensors").enter("To be")
+    if isinstance(end, str):
+        screen.type(end).until("saved hamlet as last, shakespeare as last-shakespeare")
+    else:
+        screen.process.kill(end)
+    assert screen.status() == (0 if isinstance(end, str) else 128 + end)
+    window("--restore", "last").until("hamlet · main at 8")
+    window("--restore", "last-shakespeare").until("shakespeare · main at 36")
 
 
 def test_quit_sets_the_exit_status(window):

@@ -215,6 +215,7 @@ class Prompt:
         """Handle Ctrl-C: clear the line or, if it is empty, show how to quit."""
         buffer = self.session.default_buffer
         self.multi_line = False
+        self._note = ""
         if self._interruptible:
             event.app.exit(exception=KeyboardInterrupt())
         elif buffer.text:
