@@ -106,7 +106,7 @@ def test_the_script_lines_in_the_readme_run(tmp_path):
         "SEQSHELL_HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    text, objects, french, labels, _ = (
+    text, whole, objects, french, labels, _ = (
         subprocess.run(
             ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         ).stdout
@@ -115,6 +115,7 @@ def test_the_script_lines_in_the_readme_run(tmp_path):
     types = [json.loads(line)["type"] for line in objects.splitlines()]
 
     assert len(text.strip("\n")) >= 30
+    assert 30 <= len(whole.strip("\n")) <= 40
     assert french.splitlines()[:2] == ["Où est la gare ?", ""]
     assert len(french.splitlines()) == 3
     assert [line.split("\t")[0] for line in labels.splitlines()] == ["Japanese", "Russian"]

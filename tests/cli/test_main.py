@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from seqshell.cli.main import SUBCOMMANDS, main
-from seqshell.cli.options import find_subcommand
+from seqshell.cli.options import first_argument
 from seqshell.testing import tiny_checkpoint
 
 
@@ -36,12 +36,14 @@ def test_a_script_that_does_not_exist_is_reported_with_the_options_for_models_an
         (["--seed", "-1"], "--seed"),
         (["--seed=x"], "must be a whole number from 0 to 18,446,744,073,709,551,615, not 'x'"),
         (["--json=lots"], "invalid choice: 'lots'"),
-        (["--set", "temperature"], "--set needs NAME=VALUE, not 'temperature'"),
+        (["--set", "temperature"], "--set needs NAME=VALUE, not 'temperature'; write --set temperature=VALUE"),
         (["--set", "max_tokens=0", "-c", "a"], "max_tokens must be 1 to 1,000,000, not '0'"),
         (["-i", "-c", "a"], "-i needs a terminal"),
         (["."], ". is a folder, not a script"),
         (["plugins", "check"], "plugins check needs a NAME or PATH"),
-        (["plugins"], "the following arguments are required: action"),
+        (["plugins", "new"], "plugins new needs a NAME, as in seqshell plugins new haiku"),
+        (["--prompt"], "--prompt needs a text, or - for stdin"),
+        (["recipes", "show"], "name one recipe: seqshell recipes show NAME; seqshell recipes lists them"),
         (["--on-error=never"], "invalid choice: 'never'"),
     ],
 )
@@ -62,11 +64,10 @@ def test_a_missing_model_is_exit_code_3(capsys, arguments):
 
 def test_a_subcommand_is_recognised_only_as_the_first_argument(capsys, model, tmp_path):
     (tmp_path / "models").write_text("/set max_tokens 1\n")
-    assert find_subcommand(["models"], SUBCOMMANDS) == 0
-    assert (
-        find_subcommand(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"], SUBCOMMANDS) == 7
-    )
-    assert find_subcommand(["-m", "x", "models"], SUBCOMMANDS) is None
+    assert first_argument(["models"]) == 0
+    assert first_argument(["--json", "--seed", "3", "--color=never", "-pmine", "-p", "other", "models"]) == 7
+    assert first_argument(["-m", "x", "models"]) == 0
+    assert first_argument(["--json"]) is None
     assert run(capsys, "-m", model, "models") == (0, "", "")  # the script of that name
     assert run(capsys, "-m", model, "./models") == (0, "", "")
 

@@ -74,7 +74,7 @@ def test_an_unknown_name_or_path_is_an_error_with_the_nearest_name(home):
         paths.find_checkpoint("mime")
     with pytest.raises(CheckpointError, match=r"no file '\./mime.safetensors'; did you mean mine"):
         paths.find_checkpoint("./mime.safetensors")
-    with pytest.raises(CheckpointError, match="no saved session 'mine'; none exists yet"):
+    with pytest.raises(CheckpointError, match="no saved session 'mine': none exists yet"):
         paths.find_checkpoint("mine", kind="sessions")
 
 

@@ -165,7 +165,7 @@ BAD = {
     "/train numbers notes.txt": (
         "'numbers' is a recipe; train takes one recipe, one file, or a source and a target file"
     ),
-    "/train notes.txt training.epoch=3": "training.epoch; did you mean epochs?",
+    "/train notes.txt training.epoch=3": "training.epoch; did you mean training.epochs?",
     "/train notes.txt training.epochs=0": "epochs must be 1 to",
     "/translate": "missing argument; usage: /translate [-m MODEL] TEXT|@FILE",
     "/translate   ": "missing argument; usage: /translate [-m MODEL] TEXT|@FILE",

@@ -43,8 +43,8 @@ def test_the_printed_defaults_are_a_recipe_without_a_text() -> None:
     ("tables", "message"),
     [
         ({"traning": {}}, "small.toml has an unknown key traning; did you mean training?"),
-        ({"training": {"epoch": 3}}, "small.toml has an unknown key training.epoch; did you mean epochs?"),
-        ({"data": {"text": "a", "txet": 1}}, "unknown key data.txet; did you mean text?"),
+        ({"training": {"epoch": 3}}, "small.toml has an unknown key training.epoch; did you mean training.epochs?"),
+        ({"data": {"text": "a", "txet": 1}}, "unknown key data.txet; did you mean data.text?"),
         ({"training": {"epochs": 0}}, "small.toml: training.epochs must be 1 to 1,000,000, not 0"),
         ({"training": {"epochs": "many"}}, "training.epochs must be"),
         ({"training": {"epochs": True}}, "training.epochs must be"),
@@ -96,7 +96,7 @@ def test_invalid_overrides_are_refused(word: str) -> None:
 
 
 def test_an_override_of_an_unknown_key_suggests_the_nearest() -> None:
-    with pytest.raises(RecipeError, match=r"training\.epohcs; did you mean epochs"):
+    with pytest.raises(RecipeError, match=r"training\.epohcs; did you mean training.epochs"):
         recipe("training.epohcs=3")
 
 

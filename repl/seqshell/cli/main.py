@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from seqshell.cli.options import build_options, extract_lines, find_subcommand, parse, shell_parser, subcommand_parser
+from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     args = list(sys.argv[1:] if argv is None else argv)
     try:
-        index = find_subcommand(args, SUBCOMMANDS)
-        if index is None:
+        index = first_argument(args)
+        if index is None or args[index] not in SUBCOMMANDS:
+            if index is not None and not args[index].startswith("-"):
+                from seqshell.cli.suggestions import check_first_word
+
+                check_first_word(args[index:], SUBCOMMANDS)
             return _shell(args)
         name, rest = args[index], [*args[:index], *args[index + 1 :]]
         subcommand = SUBCOMMANDS[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from seqshell.core.errors import UsageError
@@ -22,7 +22,7 @@ subcommands (the first argument; each has its own --help):
   models                   list the models
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint
-  plugins list             list the plugins with their status
+  plugins [list]           list the plugins with their status
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
 
@@ -31,23 +31,31 @@ exit codes: 0 all lines succeeded, 1 a line failed, 2 bad usage, 3 model missing
 VALUED = ("-p", "--seed", "--device", "--color")  # common options with a value; --json takes one after =
 
 
+class Prompt(str):
+    """The text of a --prompt: one message, whatever its lines begin with; `-` stands for all of stdin."""
+
+
 def extract_lines(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split the arguments into the lines after -c, which may begin with anything, and the rest."""
+    """Split the arguments into the lines of -c and the texts of --prompt, which may begin with anything, and the rest.
+
+    A text of --prompt is a Prompt.
+    """
     lines: list[str] = []
     rest: list[str] = []
     left = iter(args)
     for arg in left:
+        flag = next((flag for flag in ("-c", "--prompt=") if arg.startswith(flag)), arg)
         if arg == "--":
             rest += [arg, *left]
-        elif arg == "-c":
-            line = next(left, None)
-            if line is None:
-                raise UsageError("-c needs a line: -c 'ROMEO:'")
-            lines.append(line)
-        elif arg.startswith("-c"):
-            lines.append(arg[2:])
-        else:
+        elif flag not in ("-c", "--prompt", "--prompt="):
             rest.append(arg)
+        else:
+            is_separate = arg in ("-c", "--prompt")
+            text = next(left, None) if is_separate else arg.removeprefix(flag)
+            if text is None:
+                needed = "a line: -c 'ROMEO:'" if flag == "-c" else "a text, or - for stdin"
+                raise UsageError(f"{arg} needs {needed}")
+            lines.append(text if flag == "-c" else Prompt(text))
     return lines, rest
 
 
@@ -73,16 +81,26 @@ def parse(parser: ArgumentParser, args: Sequence[str]) -> Namespace:
     """Parse the arguments. Raises UsageError, in one line, for bad usage."""
     cut = args.index("--") if "--" in args else len(args)
     # --json takes no separate value: the next argument is a script.
-    return parser.parse_args([*("--json=lines" if arg == "--json" else arg for arg in args[:cut]), *args[cut:]])
+    given = [*("--json=lines" if arg == "--json" else arg for arg in args[:cut]), *args[cut:]]
+    arguments, unknown = parser.parse_known_args(given)
+    if unknown:
+        from seqshell.cli.suggestions import unknown_option
+
+        option = unknown[0]
+        raise unknown_option(option, given[given.index(option) + 1 :], options_of(parser), parser.prog)
+    return arguments
 
 
-def find_subcommand(args: Sequence[str], names: Container[str]) -> int | None:
-    """Return the index of the subcommand: the first argument apart from common options; None if there is none."""
+def options_of(parser: ArgumentParser) -> list[str]:
+    """The options of a parser: -m, --seed, ..."""
+    return [option for action in parser._actions for option in action.option_strings]
+
+
+def first_argument(args: Sequence[str]) -> int | None:
+    """Return the index of the first argument apart from common options; None if there is none."""
     index = 0
     while index < len(args):
         arg = args[index]
-        if arg in names:
-            return index
         if arg in VALUED:
             index += 2
         elif arg in ("--no-plugins", "--json") or arg.startswith(
@@ -90,7 +108,7 @@ def find_subcommand(args: Sequence[str], names: Container[str]) -> int | None:
         ):
             index += 1
         else:
-            return None
+            return index
     return None
 
 
@@ -127,7 +145,7 @@ def _seed(arg: str) -> int:
 
 
 def shell_parser() -> ArgumentParser:
-    """The options of `seqshell` without a subcommand. `extract_lines` has removed each -c before."""
+    """The options of `seqshell` without a subcommand. `extract_lines` has removed each -c and --prompt before."""
     parser = Parser(
         "seqshell",
         description=SUMMARY,
@@ -139,6 +157,12 @@ def shell_parser() -> ArgumentParser:
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help="file of lines to run; - is stdin")
     parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="model to open; default: shakespeare")
     parser.add_argument("-c", action=_HelpOnly, metavar="LINE", help="run this line; may be repeated")
+    parser.add_argument(
+        "--prompt",
+        action=_HelpOnly,
+        metavar="TEXT|-",
+        help="send this text as one message, whatever its lines begin with; - is stdin; may be repeated",
+    )
     parser.add_argument("-i", dest="interactive", action="store_true", help="continue at the prompt after the script")
     parser.add_argument("--messages", action="store_true", help="treat every line as a message: no commands, no blocks")
     parser.add_argument("--echo", action="store_true", help="print each line before its results")
@@ -151,6 +175,14 @@ def shell_parser() -> ArgumentParser:
         help="change a setting, as /set NAME VALUE does",
     )
     parser.add_argument("--restore", metavar="NAME|PATH", help="start with a saved session")
+    parser.add_argument(
+        "-C",
+        "--continue",
+        dest="restore",
+        action="store_const",
+        const="last",
+        help="continue the last session: --restore last",
+    )
     parser.add_argument(
         "--on-error", default="stop", choices=("stop", "continue"), help="what to do after a line that fails"
     )
@@ -169,7 +201,7 @@ def subcommand_parser(name: str, summary: str) -> ArgumentParser:
 
 
 class _HelpOnly(Action):
-    """Shows -c in --help. `extract_lines` removes it before argparse sees it."""
+    """Shows -c and --prompt in --help. `extract_lines` removes them before argparse sees it."""
 
     def __call__(self, *_: object) -> None:
         raise AssertionError
@@ -183,7 +215,7 @@ def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bo
     for arg in arguments.settings:
         name, equals, value = arg.partition("=")
         if not equals:
-            raise UsageError(f"--set needs NAME=VALUE, not {arg!r}")
+            raise UsageError(f"--set needs NAME=VALUE, not {arg!r}; write --set {arg}=VALUE")
         settings.append((name.strip(), value))
     return Options(
         model=arguments.model,

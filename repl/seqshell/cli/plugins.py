@@ -19,8 +19,10 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell plugins`."""
     parser.add_argument(
         "action",
+        nargs="?",
+        default="list",
         choices=["list", "new", "check"],
-        help="list the plugins with their status; create a plugin; check a plugin",
+        help="list the plugins with their status (default); create a plugin; check a plugin",
     )
     parser.add_argument(
         "name",
@@ -44,9 +46,8 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
         sys.stdout.write(plugins(registry(), as_json=bool(arguments.json)))
         return 0
     if not arguments.name:
-        raise UsageError(
-            f"plugins {arguments.action} needs a {'NAME' if arguments.action == 'new' else 'NAME or PATH'}"
-        )
+        needed = "NAME, as in seqshell plugins new haiku" if arguments.action == "new" else "NAME or PATH"
+        raise UsageError(f"plugins {arguments.action} needs a {needed}")
     if arguments.action == "new":
         from seqshell.cli.plugins_new import new_command
 

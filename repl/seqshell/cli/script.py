@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText, print_diagnostic
-from seqshell.cli.script_source import ScriptLine, Source, read_lines, read_stdin, sources
+from seqshell.cli.script_source import STDIN, ScriptLine, Source, read_lines, read_stdin, sources
 from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import SanitizedStream
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
@@ -23,6 +23,11 @@ from seqshell.shell.startup import Options, build_shell
 from seqshell.shell.syntax import Message, UnclosedBlock, parse
 
 OK, FAILED, BAD_USAGE, NO_MODEL, NOT_AS_EXPECTED, CLOSED_PIPE = 0, 1, 2, 3, 4, 141
+
+SEVERAL_MESSAGES = (
+    "each line of stdin was a message of its own; "
+    "--prompt - sends all of stdin as one message, --messages each line as a message"
+)
 
 
 class Output(Protocol):
@@ -110,9 +115,8 @@ class Script:
         """The shell with its model, and the sources of the lines. No shell if the start fails."""
         try:
             found = sources(self._options.lines, self._options.scripts)
-            shell = build_shell(
-                self._options, None if any(source.name == "-" for source in found) else read_stdin, self._on_slow
-            )
+            is_stdin_used = any(source.reads_stdin for source in found)
+            shell = build_shell(self._options, None if is_stdin_used else read_stdin, self._on_slow)
         except Exception as error:
             self._start_code = (
                 BAD_USAGE
@@ -141,10 +145,17 @@ class Script:
         self._num_sources = len(found)
         for source in found:
             try:
+                num_lines, are_plain = 0, True
                 for line in read_lines(source, messages=self._options.messages):
+                    num_lines += line.text != ""
+                    are_plain = are_plain and not line.is_message and parse(line.text) == Message(line.text)
                     self._run_line(shell, source, line)
                     if self._is_over():
-                        return
+                        break
+                if num_lines > 1 and are_plain and source is STDIN and not self._options.scripts:
+                    print_diagnostic(sys.stderr, SEVERAL_MESSAGES)
+                if self._is_over():
+                    return
             except UsageError as error:  # the file cannot be read, or a block is not closed
                 number = error.number if isinstance(error, UnclosedBlock) else None
                 self._start_code = BAD_USAGE
@@ -162,7 +173,7 @@ class Script:
 
     def _run_line(self, shell: Shell, source: Source, line: ScriptLine) -> None:
         """Run one line. Report and count its failure."""
-        messages = self._options.messages
+        messages = line.is_message
         parsed = Message(line.text) if messages else parse(line.text)
         if line.error is None and (parsed is None or (line.text == "" and not messages)):
             return
@@ -174,7 +185,7 @@ class Script:
         try:
             if line.error is not None:
                 raise line.error
-            if messages and line.text == "":
+            if self._options.messages and line.text == "":
                 self._output.empty(str(shell.task))
             else:
                 self._answer(shell, shell.run_message(line.text) if messages else shell.run(line.text))

@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
+from seqshell.cli.options import Prompt
 from seqshell.core.errors import UsageError
 from seqshell.core.limits import MAX_MESSAGE
+from seqshell.core.paths import ENDING
 from seqshell.core.text_files import decoded
 from seqshell.shell.syntax import UnclosedBlock, closes_block, opens_block
 
@@ -19,40 +22,70 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class ScriptLine:
-    """A line to run, or the error if it cannot be read. number: its first line, from 1."""
+    """A line to run, or the error if it cannot be read. number: its first line, from 1.
+
+    is_message: a message, whatever it begins with.
+    """
 
     number: int
     text: str
     error: UsageError | None = None
+    is_message: bool = False
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source of lines. name: as in diagnostics: a file, `-` for stdin, or `-c`."""
+    """A source of lines. name: as in diagnostics: a file, `-` for stdin, `-c` or `--prompt`.
+
+    reads_stdin: whether it reads stdin. is_message: its whole text is one message.
+    """
 
     name: str
     open: Callable[[], Iterable[bytes]]
+    reads_stdin: bool = False
+    is_message: bool = False
 
 
 def sources(lines: Iterable[str], scripts: Iterable[str]) -> list[Source]:
-    """The -c lines, then the scripts; stdin if there is neither, and for a script `-`.
+    """The lines of -c and --prompt, then the scripts; stdin if there is neither, and for a script `-`.
 
     Raises UsageError for a missing script.
     """
-    given = [os.fsencode(part) for line in lines for part in line.split("\n")]
-    found = [Source("-c", lambda: given)] if given else []
+    found = []
+    for is_prompt, given in groupby(lines, lambda line: isinstance(line, Prompt)):
+        if is_prompt:
+            found += [_prompt(text) for text in given]
+        else:
+            parts = [os.fsencode(part) for line in given for part in line.split("\n")]
+            found.append(Source("-c", lambda parts=parts: parts))  # type: ignore[misc]  # mypy and defaults of a lambda
+    scripts = list(scripts)
     for name in scripts:
-        found.append(Source("-", stdin_lines) if name == "-" else _file(name))
-    return found or [Source("-", stdin_lines)]
+        found.append(STDIN if name == "-" else _file(name, scripts))
+    return found or [STDIN]
 
 
-def _file(name: str) -> Source:
+def _prompt(text: str) -> Source:
+    if text == "-":
+        return Source("-", lambda: [_stdin_up_to(MAX_MESSAGE + 1)], reads_stdin=True, is_message=True)
+    return Source("--prompt", lambda: [os.fsencode(text)], is_message=True)
+
+
+def _stdin_up_to(size: int) -> bytes:
+    """The text of stdin without its last newline; of one that is too long, only the beginning."""
+    data = sys.stdin.buffer.read(size + 1) if sys.stdin is not None else b""
+    return data.replace(b"\r\n", b"\n").removesuffix(b"\n")
+
+
+def _file(name: str, names: list[str]) -> Source:
     path = Path(name)
     if path.is_dir():
         raise UsageError(f"{name} is a folder, not a script", code="no_script")
     if not path.exists():
-        hint = f"use -m {name} to open a model, -c {name!r} to send a line"
-        raise UsageError(f"no script {name!r}; {hint}", code="no_script")
+        from seqshell.cli.suggestions import no_script
+
+        raise no_script(names, name)
+    if path.suffix == ENDING:
+        raise UsageError(f"{name} is a checkpoint, not a script; use -m {name} to open it", code="no_script")
     return Source(name, lambda: _file_lines(path))
 
 
@@ -68,6 +101,9 @@ def stdin_lines() -> Iterator[bytes]:
     """The lines of stdin; none if it is closed."""
     if sys.stdin is not None:
         yield from _lines(sys.stdin.buffer)
+
+
+STDIN = Source("-", stdin_lines, reads_stdin=True)
 
 
 def read_stdin() -> str:
@@ -95,11 +131,12 @@ def read_lines(source: Source, *, messages: bool = False) -> Iterator[ScriptLine
     """
     block: list[str] = []
     start, error = 0, None
+    messages = messages or source.is_message
     for number, data in enumerate(source.open(), 1):
         text, fault = _text(data.removeprefix(BOM) if number == 1 else data)
         if messages or not (block or (fault is None and opens_block(text))):
             if messages or number > 1 or not text.startswith("#!"):
-                yield ScriptLine(number, text, fault)
+                yield ScriptLine(number, text, fault, messages)
             continue
         start, error = (start, error or fault) if block else (number, fault)
         block.append(text)

@@ -67,6 +67,8 @@ def train_command(arguments: Namespace) -> int:
         overrides.append(f"training.device={json.dumps(arguments.device)}")
     if arguments.seed is not None:
         overrides.append(f"training.seed={arguments.seed}")
+    if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not Path(word).exists()]:
+        raise UsageError(f"unexpected {misplaced[0]!r}; use --set {misplaced[0]}")
     recipe = load_recipe(arguments.recipe, overrides)
     out = paths.output_path(arguments.out or recipe.name, "models")
     if out.suffix != paths.ENDING:
@@ -86,18 +88,18 @@ def train_command(arguments: Namespace) -> int:
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:
     """Add the options of `seqshell recipes`."""
-    parser.add_argument("action", nargs="?", choices=["show"], help="print one recipe")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the recipe to print")
+    parser.add_argument("words", nargs="*", metavar="show NAME", help="print one recipe")
 
 
 def recipes_command(arguments: Namespace) -> int:
     """List the recipes, or print one. Returns 0; the caller handles SeqshellError."""
     from seqshell.training.recipes.listing import describe_recipes, recipe_text
 
-    if arguments.action == "show":
-        if not arguments.name:
-            raise UsageError("no recipe named; usage: seqshell recipes show NAME; seqshell recipes lists them")
-        print(safe(recipe_text(arguments.name)), end="")
+    words = arguments.words[1:] if arguments.words[:1] in (["show"], ["list"]) else arguments.words
+    if words or arguments.words == ["show"]:
+        if len(words) != 1:
+            raise UsageError("name one recipe: seqshell recipes show NAME; seqshell recipes lists them")
+        print(safe(recipe_text(words[0])), end="")
         return 0
     recipes = describe_recipes()
     if arguments.json:

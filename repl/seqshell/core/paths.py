@@ -79,8 +79,9 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
             raise CheckpointError(f"no file {str(name)!r}" + (f"; {suggestion}" if suggestion else ""))
         return path
     if name not in known:
-        listed = f"available: {', '.join(known)}" if known else "none exists yet"
-        suggestion = did_you_mean(name, known, listed, most=3)
+        if kind == "sessions" and not known:
+            raise CheckpointError(f"no {what} {name!r}: none exists yet; /save NAME and leaving the shell save one")
+        suggestion = did_you_mean(name, known, f"available: {', '.join(known)}", most=3)
         raise CheckpointError(f"no {what} {name!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}")
     return known[name]
 

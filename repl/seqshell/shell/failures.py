@@ -28,7 +28,9 @@ class Fault:
     @property
     def line(self) -> str:
         """Message and hint in one line."""
-        return self.message if not self.hint or self.hint in self.message else f"{self.message}; {self.hint}"
+        if not self.hint or self.hint in self.message:
+            return self.message
+        return f"{self.message}{' or, ' if self.message.endswith('?') else '; '}{self.hint}"
 
 
 def fault_of(error: Exception) -> Fault:

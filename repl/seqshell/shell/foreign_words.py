@@ -113,7 +113,7 @@ SUBCOMMANDS: Mapping[str, str] = MappingProxyType(
         "finetune": "train {FILE}",
         "fit": "train {FILE}",
         "generate": "-c {TEXT}",
-        "help": "{COMMAND} --help",
+        "help": "{} --help",
         "info": "-m {NAME} -c /info",
         "install": "models to list the models; nothing is downloaded, train or import makes others",
         "list": "models",
@@ -135,7 +135,34 @@ SUBCOMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_BLANK = re.compile(r"\{([^}]+)\}")
+# An option of other programs: the options of seqshell.
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "--command": "-c {LINE}",
+        "--debug": "SEQSHELL_DEBUG=1 seqshell",
+        "--eval": "-c {LINE}",
+        "--execute": "-c {LINE}",
+        "--file": "--prompt - < {FILE}",
+        "--interactive": "-i",
+        "--list": "seqshell models",
+        "--load": "-m {NAME}",
+        "--model": "-m {NAME}",
+        "--no-color": "--color=never",
+        "--no-colour": "--color=never",
+        "--plugin": "-p {PATH}",
+        "--resume": "--continue",
+        "--session": "--restore {NAME}",
+        "-V": "--version",
+        "-e": "-c {LINE}",
+        "-f": "--prompt - < {FILE}",
+        "-n": "--set max_tokens={N}",
+        "-o": "--set {NAME}={VALUE}",
+        "-s": "--seed {N}",
+        "-v": "--version",
+    }
+)
+
+_BLANK = re.compile(r"\{([^}]*)\}")
 
 
 def as_setting(name: str) -> str:

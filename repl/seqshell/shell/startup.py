@@ -19,8 +19,9 @@ DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of the shell itself. lines: each -c; scripts: files, `-` being stdin; settings: each --set.
+    """The command line of the shell itself. lines: each -c and --prompt. scripts: files, `-` being stdin.
 
+    settings: each --set.
     interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines"
     or "stream".
     """

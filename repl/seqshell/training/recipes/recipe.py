@@ -168,8 +168,11 @@ def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "
     known = tuple(known)
     for key in keys:
         if key not in known:
-            meant = did_you_mean(key, known, f"available: {', '.join(known)}")
-            raise RecipeError(f"{where} has an unknown key {table + '.' if table else ''}{key}; {meant}")
+            path = f"{table}." if table else ""
+            places = [] if table else [f"{name}.{key}" for name, kind in TABLES.items() if hasattr(kind, key)]
+            meant = did_you_mean(key, known, f"available: {', '.join(known)}", form=f"{path}{{}}")
+            meant = f"did you mean {' or '.join(places)}?" if places else meant
+            raise RecipeError(f"{where} has an unknown key {path}{key}; {meant}")
 
 
 def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
