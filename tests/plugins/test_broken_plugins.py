@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from seqshell.cli import listing
+from seqshell.cli.result_output import print_result
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Finished, Notice, Quit, Text
 from seqshell.core.sanitize import safe
@@ -293,7 +294,7 @@ def expected(site):
 
 
 @pytest.mark.parametrize("name", BROKEN_PLUGINS)
-def test_the_shell_survives_and_names_the_broken_plugin(name, site, expected, table, monkeypatch):
+def test_the_shell_survives_and_names_the_broken_plugin(name, site, expected, table, monkeypatch, capsys):
     plugin, row = BROKEN_PLUGINS[name], table.setdefault(name, {})
     install(site, plugin, monkeypatch)
 
@@ -304,7 +305,9 @@ def test_the_shell_survives_and_names_the_broken_plugin(name, site, expected, ta
 
     events = [*shell.handle("/plugins"), *shell.handle("/plugins --errors")]
     assert any(isinstance(event, Text) for event in events)
-    assert "\x1b" not in listing.plugins(registry) + listing.plugins(registry, as_json=True)
+    for result in (listing.plugins(registry), *listing.plugin_messages(registry), listing.plugins_as_json(registry)):
+        print_result(result, sys.stdout)
+    assert "\x1b" not in capsys.readouterr().out
     row["list"] = "ok"
 
     reported = []

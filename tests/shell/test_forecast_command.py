@@ -15,7 +15,7 @@ import pytest
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText
 from seqshell.core.errors import CheckpointError, UsageError, VocabularyError
-from seqshell.core.events import Data, Forecast, Notice, ResultText, Table, Text
+from seqshell.core.events import Data, Forecast, Notice, ResultText, Table, Tables, Text
 from seqshell.core.json_values import tidy
 from seqshell.core.tasks import task_spec
 from seqshell.models.summary import title
@@ -339,7 +339,7 @@ def test_a_session_is_saved_and_restored_with_its_values(shell):
 
 def test_info_and_state_describe_the_series(shell):
     send(shell, "9.8 9.9")
-    info = only(shell, "/info", Text).text
+    info = only(shell, "/info", Tables).as_text()
     assert re.search(r"series +value \(mean 10, deviation 2\); 4 steps at once, quantiles 0.1,\s+0.5, 0.9", info)
     assert dict(only(shell, "/state", Table).rows)["position"] == 2
 

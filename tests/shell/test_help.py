@@ -90,6 +90,17 @@ def test_help_of_a_command_has_usage_effect_example_and_owner(shell):
     )
 
 
+def test_help_of_options_is_wrapped_below_its_column(shell):
+    lines = text_of(shell, "/help train").split("\n")
+    first = lines.index("  --out NAME|PATH  where to write the model; models/RECIPE")
+
+    assert lines[first : first + 3] == [
+        "  --out NAME|PATH  where to write the model; models/RECIPE",
+        "                   if not given",
+        "  --resume         continue an interrupted training",
+    ]
+
+
 def test_help_finds_a_command_by_alias_and_with_its_slash(shell):
     assert text_of(shell, "/help exit") == text_of(shell, "/help /quit") == text_of(shell, "/help quit")
     assert text_of(shell, "/help c").startswith("/continue [N]\n\nGenerate N more tokens")

@@ -82,7 +82,7 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
             "fingerprint": shell.session.model.fingerprint,
         }
     )
-    lines = [" ".join(line.split()) for line in text.text.split("\n")]
+    lines = [" ".join(line.split()) for line in text.as_text().split("\n")]
     assert "embedding.weight [10, 8] 80" in lines
     assert "recurrent.0 144" in lines
     assert "weight_hh_l0 [8, 8] 64" in lines
@@ -106,7 +106,7 @@ def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are
             save_checkpoint(path, architecture=name, module=module, tokenizer=tokenizer, registry=shell.registry)
         )
         text, _ = shell.handle("/info")
-        rows = [line.split() for line in text.text.splitlines() if line]
+        rows = [line.split() for line in text.as_text().splitlines() if line]
         found[name] = {
             row[0]: int(row[-1].replace(",", ""))
             for row in rows
@@ -125,7 +125,7 @@ def test_info_describes_a_model_without_a_file(shell):
     text, data = send(shell, "/info")
 
     assert data.values["model"] == "tiny"
-    assert "parameters" in text.text
+    assert "parameters" in text.as_text()
 
 
 def test_parts_of_a_module_are_summed_and_single_parts_joined():

@@ -126,7 +126,7 @@ def test_top_and_regen_work_on_translations(translator):
 def test_info_shows_both_vocabularies(tmp_path):
     shell = shell_for()
     shell.open(tiny_translation_checkpoint(tmp_path / "words.safetensors"))
-    lines = [" ".join(line.split()) for line in send(shell, "/info")[0].text.split("\n")]
+    lines = [" ".join(line.split()) for line in send(shell, "/info")[0].as_text().split("\n")]
     assert "source tokens word, vocabulary of 12" in lines
     assert "tokenizer word, vocabulary of 13" in lines
 

@@ -96,15 +96,19 @@ def test_close_makes_the_other_model_current(shell):
 
 def test_models_are_listed_with_task_and_whether_they_are_open(shell, tmp_path):
     (paths.folder("models") / "rubbish.safetensors").write_text("rubbish")
+    tiny_checkpoint(paths.folder("models") / "three.safetensors", about="Continues letters.")
     send(shell, "ROMEO:", "/save lesson")
     table, sessions, data = send(shell, "/models")
     listed = {model["name"]: model for model in data.values["models"]}
 
-    assert [set(model) for model in data.values["models"]] == [{"name", "task", "path", "open"}] * len(listed)
+    assert [set(model) for model in data.values["models"]] == [{"name", "task", "about", "path", "open"}] * len(listed)
     assert (listed["one"]["task"], listed["one"]["open"]) == ("generate", True)
     assert (listed["two"]["task"], listed["two"]["open"]) == ("generate", False)
     assert (listed["rubbish"]["task"], listed["rubbish"]["open"]) == (None, False)
     assert isinstance(table, Table)
+    says = {row[0]: row[table.columns.index("does")] for row in table.rows}
+    assert says == {"one": "", "two": "", "rubbish": "", "three": "Continues letters."}
+    assert listed["three"]["about"] == "Continues letters."
     assert sessions.rows[0][0] == "lesson"
 
 

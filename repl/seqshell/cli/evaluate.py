@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import json_text, print_json, results_of
 from seqshell.cli.registry import registry_for_command
+from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import first_signal
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import UsageError
-from seqshell.core.sanitize import safe
 from seqshell.core.tasks import TASKS, task_spec
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def evaluate_command(arguments: Namespace) -> int:
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for part in task_evaluation.report(evaluation.values, width):
-        print(safe(part if isinstance(part, str) else part.as_text()))
+        print_result(part, sys.stdout)
     return 0
 
 
@@ -214,5 +214,5 @@ def compare_command(arguments: Namespace) -> int:
         if arguments.json:
             print_json(comparison.values)
         else:
-            print(safe(comparison.table.as_text()))
+            print_result(comparison.table, sys.stdout)
     return 128 + received[0] if received else 0

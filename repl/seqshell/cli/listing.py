@@ -1,14 +1,12 @@
-"""The output of `seqshell --version`, `models` and `plugins list`. Imports neither torch nor numpy."""
+"""What `seqshell --version`, `models` and `plugins list` show. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seqshell.cli.json_lines import one_line
 from seqshell.core.events import Table
-from seqshell.core.sanitize import safe
 from seqshell.core.version import __version__
 
 if TYPE_CHECKING:
@@ -43,34 +41,27 @@ def versions(verbose: bool = False) -> str:
     )
 
 
-def models(registry: Registry, *, as_json: bool = False) -> str:
-    """List the models by name, with task and file."""
+def models(registry: Registry) -> Table:
+    """The models by name, with task, purpose and file."""
     from seqshell.shell.commands.models import known_models
 
-    found = list(known_models(registry.checkpoint_folders, {}))
-    if as_json:
-        return one_line({"models": found}) + "\n"
-    return _table(
-        ("model", "task", "file"), [(model["name"], model["task"] or "invalid", model["path"]) for model in found]
+    rows = (
+        (model["name"], model["task"] or "invalid", model["about"], model["path"])
+        for model in known_models(registry.checkpoint_folders, {})
     )
+    return Table(("model", "task", "does", "file"), tuple(rows), optional=("file",))
 
 
-def plugins(registry: Registry, *, as_json: bool = False) -> str:
-    """List the plugins with their status, then warnings and errors."""
-    if as_json:
-        listed = [
-            {
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "hooks": plugin.hooks,
-                "state": plugin.state,
-                "reason": plugin.reason,
-            }
-            for plugin in registry.plugins
-        ]
-        return one_line({"plugins": listed, "problems": [problem.message for problem in registry.problems]}) + "\n"
-    rows = [
+def models_as_json(registry: Registry) -> str:
+    """The models as a JSON object."""
+    from seqshell.shell.commands.models import known_models
+
+    return one_line({"models": list(known_models(registry.checkpoint_folders, {}))})
+
+
+def plugins(registry: Registry) -> Table:
+    """The plugins with their status."""
+    rows = (
         (
             plugin.name,
             plugin.distribution or "-",
@@ -80,10 +71,27 @@ def plugins(registry: Registry, *, as_json: bool = False) -> str:
             plugin.reason,
         )
         for plugin in registry.plugins
+    )
+    columns = ("plugin", "distribution", "version", "import", "state", "reason")
+    return Table(columns, tuple(rows), optional=("import", "distribution"))
+
+
+def plugin_messages(registry: Registry) -> tuple[str, ...]:
+    """Warnings and errors of plugins."""
+    return (*registry.warnings, *(problem.message for problem in registry.problems))
+
+
+def plugins_as_json(registry: Registry) -> str:
+    """The plugins with their status, and the errors, as a JSON object."""
+    listed = [
+        {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "hooks": plugin.hooks,
+            "state": plugin.state,
+            "reason": plugin.reason,
+        }
+        for plugin in registry.plugins
     ]
-    messages = [f"{safe(text)}\n" for text in (*registry.warnings, *(problem.message for problem in registry.problems))]
-    return _table(("plugin", "distribution", "version", "import", "state", "reason"), rows) + "".join(messages)
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str | bool | None, ...]]) -> str:
-    return safe(Table(columns, tuple(rows)).as_text()) + "\n"
+    return one_line({"plugins": listed, "problems": [problem.message for problem in registry.problems]})

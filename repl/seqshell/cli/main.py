@@ -166,10 +166,12 @@ def _add_no_options(parser: ArgumentParser) -> None:
 
 
 def _models(arguments: Namespace) -> int:
-    from seqshell.cli.listing import models
+    from seqshell.cli.listing import models, models_as_json
     from seqshell.cli.registry import registry_for_command
+    from seqshell.cli.result_output import print_result
 
-    sys.stdout.write(models(registry_for_command(arguments, tolerant=True), as_json=bool(arguments.json)))
+    registry = registry_for_command(arguments, tolerant=True)
+    print(models_as_json(registry)) if arguments.json else print_result(models(registry), sys.stdout)
     return 0
 
 

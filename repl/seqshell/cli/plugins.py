@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from seqshell.cli.result_output import print_result
 from seqshell.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,11 +40,17 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
     registry: loads the plugins, those of -p included. Raises UsageError for bad usage.
     """
     if arguments.action == "list":
-        from seqshell.cli.listing import plugins
+        from seqshell.cli.listing import plugin_messages, plugins, plugins_as_json
 
         if arguments.name or arguments.kind:
             raise UsageError("plugins list takes no name")
-        sys.stdout.write(plugins(registry(), as_json=bool(arguments.json)))
+        found = registry()
+        if arguments.json:
+            print(plugins_as_json(found))
+            return 0
+        print_result(plugins(found), sys.stdout)
+        for message in plugin_messages(found):
+            print_result(message, sys.stdout)
         return 0
     if not arguments.name:
         needed = "NAME, as in seqshell plugins new haiku" if arguments.action == "new" else "NAME or PATH"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
 
+from seqshell.cli.result_output import print_result
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
@@ -21,9 +22,7 @@ Result = TypeVar("Result")
 def show(events: Iterable[Event], results: TextIO) -> None:
     """Print results to `results`, and progress and notes to stderr, with a progress bar if it is a terminal."""
     for event in results_of(events):
-        text = event.as_text()
-        if text is not None:
-            print(safe(text), file=results, flush=True)
+        print_result(event, results)
 
 
 def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
+from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import first_signal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
@@ -93,7 +94,7 @@ def add_recipes_arguments(parser: ArgumentParser) -> None:
 
 def recipes_command(arguments: Namespace) -> int:
     """List the recipes, or print one. Returns 0; the caller handles SeqshellError."""
-    from seqshell.training.recipes.listing import describe_recipes, recipe_text
+    from seqshell.training.recipes.listing import describe_recipes, recipe_text, recipes_table
 
     words = arguments.words[1:] if arguments.words[:1] in (["show"], ["list"]) else arguments.words
     if words or arguments.words == ["show"]:
@@ -101,13 +102,10 @@ def recipes_command(arguments: Namespace) -> int:
             raise UsageError("name one recipe: seqshell recipes show NAME; seqshell recipes lists them")
         print(safe(recipe_text(words[0])), end="")
         return 0
-    recipes = describe_recipes()
     if arguments.json:
-        print(json.dumps({"recipes": recipes}, ensure_ascii=False))
-        return 0
-    widths = [max((len(recipe[key]) for recipe in recipes), default=0) for key in ("name", "architecture")]
-    for recipe in recipes:
-        print(safe(f"{recipe['name']:<{widths[0]}}  {recipe['architecture']:<{widths[1]}}  {recipe['summary']}"))
+        print(json.dumps({"recipes": describe_recipes()}, ensure_ascii=False))
+    else:
+        print_result(recipes_table(), sys.stdout)
     return 0
 
 

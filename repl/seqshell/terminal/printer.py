@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.sanitize import safe
+from seqshell.terminal.wrapping import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -65,18 +66,6 @@ def terminal_width(stream: TextIO) -> int:
         return 80
 
 
-def broken(line: str, width: int) -> str:
-    """The line wrapped at spaces, so that no part is wider than `width` except a single word."""
-    rest, parts = line, []
-    while get_cwidth(rest) > width:
-        end = rest.rfind(" ", 1, width + 1)
-        if end <= 0 or not rest[:end].strip():
-            break
-        parts.append(rest[:end])
-        rest = rest[end + 1 :]
-    return "\n".join([*parts, rest])
-
-
 class Printer:
     """Writes to a terminal and keeps track of the column.
 
@@ -108,7 +97,7 @@ class Printer:
     def line(self, text: str = "", style: str = "") -> None:
         """Show a text on lines of its own, wrapped between words."""
         self.fresh_line()
-        self.write("\n".join(broken(line, self.width - 1) for line in safe(text).split("\n")), style)
+        self.write("\n".join(part for line in safe(text).split("\n") for part in wrapped(line, self.width - 1)), style)
         self.write("\n")
 
     def fresh_line(self) -> None:

@@ -21,6 +21,7 @@ from seqshell.core.events import (
     Score,
     SettingChanged,
     Table,
+    Tables,
     Text,
     Top,
 )
@@ -28,6 +29,7 @@ from seqshell.core.text_output import cell, counted
 from seqshell.terminal import forecast_chart, label_bars, saliency_bars, tables
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
+from seqshell.terminal.table_layout import draw_table
 
 TAIL_ROWS = 4  # rows of the window for the end of a text with long lines
 
@@ -78,6 +80,13 @@ class Renderer:
     @_draw.register
     def _(self, event: Table) -> None:
         draw_table(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Tables) -> None:
+        for index, table in enumerate(event.tables):
+            if index:
+                self.printer.line()
+            draw_table(self.printer, table)
 
     @_draw.register
     def _(self, event: Progress) -> None:
@@ -147,35 +156,3 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
     if moved.removed:
         parts.append(f"{counted(abs(moved.removed))} {'undone' if moved.removed > 0 else 'restored'}")
     printer.line(" · ".join(filter(None, [*parts, moved.undo_path])), "dim")
-
-
-def draw_table(printer: Printer, table: Table) -> None:
-    """Draw the columns without lines between them, numbers aligned to the right."""
-    from rich.table import Table as Grid
-
-    if not table.rows:
-        printer.line(f"{table.title or 'nothing'}: none" if table.title else "none", "dim")
-        return
-    if table.title:
-        printer.line(table.title, "bold")
-    grid = Grid(
-        box=None,
-        show_header=any(table.columns),
-        header_style=printer.rich_style("dim"),
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-    )
-    for index, column in enumerate(table.columns):
-        numbers = all(_is_number(row[index]) or row[index] is None for row in table.rows if index < len(row))
-        grid.add_column(printer.text(column), justify="right" if numbers else "left", overflow="fold")
-    for row in table.rows:
-        grid.add_row(*(printer.text(_cell(value)) for value in row))
-    printer.draw(grid)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else cell(value)

@@ -2,7 +2,7 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
-from seqshell.core.events.display import Data, Picture, Table, Text
+from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
 from seqshell.core.events.line import LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.result_text import ResultText
@@ -35,6 +35,7 @@ __all__ = [
     "SettingChanged",
     "Steps",
     "Table",
+    "Tables",
     "Text",
     "Token",
     "Top",

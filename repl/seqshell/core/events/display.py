@@ -24,12 +24,16 @@ class Text(Event):
 
 @dataclass(frozen=True)
 class Table(Event):
-    """Rows under column names; cells are str, int, float, bool or None."""
+    """Rows under column names; cells are str, int, float, bool or None.
+
+    optional: the columns that a narrow window leaves out, the least important first.
+    """
 
     in_data: ClassVar[bool] = True
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     title: str = ""
+    optional: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """The table."""
@@ -40,6 +44,17 @@ class Table(Event):
         title = [self.title] if self.title else []
         names = [self.columns] if any(self.columns) else []
         return "\n".join([*title, *columns([*names, *self.rows])])
+
+
+@dataclass(frozen=True)
+class Tables(Event):
+    """Tables that are shown below each other, with an empty line between them."""
+
+    tables: tuple[Table, ...]
+
+    def as_text(self) -> str:
+        """The text of each."""
+        return "\n\n".join(table.as_text() for table in self.tables)
 
 
 @dataclass(frozen=True)

@@ -118,14 +118,18 @@ def _overview(registry: Registry) -> str:
 def _in_full(shell: Shell, word: str) -> str:
     found = shell.find_command(word)
     described = describe(found)
-    parts = [f"/{found.name} {found.usage}".rstrip(), _wrapped(described.summary)]
+    parts = [_wrapped(f"/{found.name} {found.usage}".rstrip(), indent=4), _wrapped(described.summary)]
     parts += [_wrapped(part) for part in described.details.split("\n\n") if part]
-    options = [f"  {' '.join(filter(None, (option.flag, option.takes)))}  {option.help}" for option in found.options]
-    parts += ["\n".join(options)] if options else []
+    flags = [" ".join(filter(None, (option.flag, option.takes))) for option in found.options]
+    width = max(map(len, flags), default=0)
+    options = zip(flags, (option.help for option in found.options), strict=True)
+    lines = [_wrapped(f"  {flag:<{width}}  {text}", indent=width + 4) for flag, text in options]
+    parts += ["\n".join(lines)] if lines else []
     parts += [textwrap.indent(described.example, "  ")] if described.example else []
     also = f"also {', '.join(f'/{name}' for name in found.aliases)} · " if found.aliases else ""
     return "\n\n".join([*parts, f"{also}from {shell.registry.owner('command', word.removeprefix('/'))}"])
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
+def _wrapped(text: str, indent: int = 0) -> str:
+    """The text in lines of at most WIDTH columns; `indent` is that of the lines after the first."""
+    return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)

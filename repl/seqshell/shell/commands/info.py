@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.events import Data, Event, Text
+from seqshell.core.events import Data, Event, Table, Tables
 from seqshell.core.model import Architecture, Model, Series
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import named_leaves
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
     from seqshell.shell.shell import Shell
 
-WIDTH = 79
 Row = tuple[str, str, str]  # a name with its indentation, a shape, a number of parameters
 
 
@@ -37,11 +35,11 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     trained = {key: _written(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
     parts = (
         _facts(_described(model, architecture, owner)),
-        _lines(module_tree(_shapes(model))),
-        _lines(_state_rows(model)),
+        _aligned(module_tree(_shapes(model))),
+        _aligned(_state_rows(model)),
         _facts(trained),
     )
-    yield Text("\n\n".join(filter(None, map("\n".join, parts))))
+    yield Tables(tuple(part for part in parts if part.rows))
     yield Data(
         {
             "model": model.name,
@@ -86,14 +84,9 @@ def _series(series: Series) -> str:
     return f"{columns}; {steps}{shares}"
 
 
-def _facts(facts: Mapping[str, str]) -> Iterator[str]:
-    """One fact a line, wrapped if it is long; empty ones are left out."""
-    width = max((len(name) for name, value in facts.items() if value), default=0) + 2
-    for name, value in facts.items():
-        if value:
-            yield textwrap.fill(
-                value, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width, break_long_words=False
-            )
+def _facts(facts: Mapping[str, str]) -> Table:
+    """One fact a row; empty ones are left out."""
+    return Table(("", ""), tuple((name, value) for name, value in facts.items() if value))
 
 
 def _written(value: Any) -> str:
@@ -171,7 +164,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
-def _lines(rows: list[Row]) -> Iterator[str]:
-    """The rows in columns."""
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    return (f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}" for name, shape, size in rows)
+def _aligned(rows: list[Row]) -> Table:
+    """The rows, with the numbers aligned to the right."""
+    width = max((len(size) for _, _, size in rows), default=0)
+    return Table(("", "", ""), tuple((name, shape, size.rjust(width)) for name, shape, size in rows))

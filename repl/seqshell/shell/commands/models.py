@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> Iterator[dict[str, str | bool | None]]:
-    """The models by name: task (None: the file is invalid), path, and whether it is open.
+    """The models by name: task (None: the file is invalid), what it does, path, and whether it is open.
 
     Open models without a file follow.
     """
@@ -29,10 +29,11 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
     opened = {session.model.path.resolve() for session in sessions.values() if session.model.path}
     for name, path in paths.list_checkpoints(folders).items():
         try:
-            task = read_header(path).get("task")
+            header = read_header(path)
         except CheckpointError:
-            task = None
-        yield {"name": name, "task": task, "path": str(path), "open": path.resolve() in opened}
+            header = {}
+        is_open = path.resolve() in opened
+        yield {"name": name, "task": header.get("task"), "about": about(header), "path": str(path), "open": is_open}
         opened.discard(path.resolve())
     for name, session in sessions.items():
         model = session.model
@@ -40,6 +41,7 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
             yield {
                 "name": name,
                 "task": str(model.task),
+                "about": about(model.header),
                 "path": str(model.path) if model.path else None,
                 "open": True,
             }
@@ -47,7 +49,7 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
 
 @command("models", aliases=("list",), purpose="models")
 def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the models with their tasks and files, and the saved sessions; the state does not change.
+    """List the models with what they do and their files, and the saved sessions; the state does not change.
 
     >>> /models
     """
@@ -58,9 +60,10 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         "current" if item["open"] and item["path"] == str(current) else "open" if item["open"] else "" for item in found
     ]
     rows = tuple(
-        (item["name"], item["task"] or "invalid", mark, item["path"]) for item, mark in zip(found, marks, strict=True)
+        (item["name"], item["task"] or "invalid", mark, item["about"], item["path"])
+        for item, mark in zip(found, marks, strict=True)
     )
-    yield Table(("model", "task", "", "file"), rows)
+    yield Table(("model", "task", "", "does", "file"), rows, optional=("file",))
     sessions = paths.list_checkpoints(kind="sessions")
     if sessions:
         yield Table(("saved session", "file"), tuple((name, str(path)) for name, path in sessions.items()))

@@ -32,7 +32,9 @@ def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Text("\n\n".join([*errors, *shell.registry.warnings]) or "no plugin failed")
         return
     yield Table(
-        ("plugin", "distribution", "version", "offers", "import", "state"), tuple(map(_row, shell.registry.plugins))
+        ("plugin", "distribution", "version", "offers", "import", "state"),
+        tuple(map(_row, shell.registry.plugins)),
+        optional=("import", "distribution"),
     )
     if shell.registry.problems:
         yield Notice(f"{len(shell.registry.problems)} failed: /plugins --errors", "warning")
@@ -75,7 +77,7 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
             continue
         described = [(item.name, item.default, item.range, item.neutral, item.help) for item in found]
         rows += [(name, owner, *row) for row in described or [("", None, "", None, "")]]
-    yield Table((kind, "from", *SETTING_COLUMNS), tuple(rows))
+    yield Table((kind, "from", *SETTING_COLUMNS), tuple(rows), optional=("from", "neutral"))
 
 
 @command("architectures", purpose="plugins")
@@ -89,4 +91,5 @@ def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield Table(
         ("architecture", "from", "task", "summary"),
         tuple((name, shell.registry.owner("architecture", name), str(item.task), item.summary) for name, item in found),
+        optional=("from",),
     )

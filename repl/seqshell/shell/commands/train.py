@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Notice, Table
+from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import opened
@@ -97,12 +97,9 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /recipes
     """
     words(arguments, recipes, 0, 0)
-    from seqshell.training.recipes.listing import describe_recipes
+    from seqshell.training.recipes.listing import recipes_table
 
-    rows = tuple(
-        (item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes()
-    )
-    yield Table(("recipe", "task", "architecture", "result", "file"), rows)
+    yield recipes_table()
     if shell.interactive:
         yield Notice(
             "/train NAME uses a recipe, /train FILE your own text, /train FILE.tsv your own pairs or labelled texts"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError
+from seqshell.core.events import Table
 from seqshell.core.plugin_api import Setting, settings_of
 from seqshell.training.recipes.recipe import read_recipe
 from seqshell.training.recipes.settings import TABLES
@@ -60,6 +61,15 @@ def describe_recipes() -> list[dict[str, str]]:
             details = {"task": "", "architecture": "", "summary": error.message}
         found.append({"name": name, **details, "path": str(path)})
     return found
+
+
+def recipes_table() -> Table:
+    """The recipes with their summaries and files."""
+    rows = (
+        (item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes()
+    )
+    columns = ("recipe", "task", "architecture", "result", "file")
+    return Table(columns, tuple(rows), optional=("file", "architecture"))
 
 
 def _range(item: Setting) -> str:

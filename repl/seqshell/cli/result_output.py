@@ -1,0 +1,24 @@
+"""Prints the results of subcommands: fitted to the window at a terminal, else as plain text."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+from seqshell.core.events import Event, Table
+from seqshell.core.sanitize import safe
+
+
+def print_result(result: Event | str, out: TextIO) -> None:
+    """Print a table, a line, or the text of another event; nothing if it has none."""
+    text = result if isinstance(result, str) else result.as_text()
+    if text is None:
+        return
+    if out.isatty() and isinstance(result, Table | str):
+        from seqshell.terminal.printer import Printer, number_of_colours
+        from seqshell.terminal.table_layout import draw_table
+
+        printer = Printer(out, colours=number_of_colours("auto", os.environ))
+        draw_table(printer, result) if isinstance(result, Table) else printer.line(result)
+    else:
+        print(safe(text), file=out, flush=True)
