@@ -1,6 +1,7 @@
 """Completion: what may stand at the end of a line, with a shell and before there is one."""
 
 import seqshell
+from seqshell.models.summary import about_file
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_model
 
@@ -74,6 +75,72 @@ def test_names_of_branches_models_and_sessions_are_completed(tmp_path, monkeypat
     assert texts(shell, "/load my") == ["/load my-models", "/load my-sessions"]
     assert texts(shell, "/restore my") == ["/restore my-sessions"]
     assert texts(shell, "/close ") == ["/close tiny"]
+
+
+def described(shell, before):
+    """The completions with their descriptions."""
+    found = complete(shell, before)
+    return {before[: found.start] + text: about for text, about in found.items}
+
+
+def test_settings_strategies_and_samplers_are_described():
+    shell = shell_for(tiny_model())
+    assert described(shell, "/set surp") == {"/set surprisal": "colour the tokens of an answer by their surprisal"}
+    assert described(shell, "/set top_k") == {}  # nothing to complete
+    assert described(shell, "/set top_")["/set top_k"] == "keep the k most likely tokens; 0 keeps all"
+    assert described(shell, "/set unknown d") == {
+        "/set unknown default": "back to the value of the config file, the model or seqshell"
+    }
+    assert described(shell, "/strategy gr") == {
+        "/strategy greedy": "Choose the most likely token, of equally likely ones the smallest id."
+    }
+    assert described(shell, "/strategy beam wid") == {
+        "/strategy beam width=": "hypotheses that are continued at once; 1 is greedy"
+    }
+    assert described(shell, "/sampler +top_k") == {"/sampler +top_k=": "Keep the `k` most likely tokens."}
+
+
+def test_models_sessions_and_recipes_are_described(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    for kind in ("models", "sessions", "recipes"):
+        (tmp_path / kind).mkdir()
+    tiny_checkpoint(tmp_path / "models" / "my-plays.safetensors", about="Writes plays.")
+    tiny_checkpoint(tmp_path / "models" / "my-poems.safetensors")
+    (tmp_path / "models" / "my-rubbish.safetensors").write_text("no model")
+    (tmp_path / "recipes" / "my-recipe.toml").write_text('# Trains on plays. Seconds.\n\ntask = "generate"\n')
+    shell = shell_for(tiny_model())
+    shell.session.save(tmp_path / "sessions" / "my-session.safetensors")
+    assert described(shell, "/load my-") == {
+        "/load my-plays": "Writes plays.",
+        "/load my-poems": "character RNN 1x8, 314 parameters",
+        "/load my-rubbish": "",
+        "/load my-session": "saved session of tiny",
+    }
+    assert described(shell, "/train my-") == {"/train my-recipe": "Trains on plays. Seconds."}
+    assert described(shell, "/train my-recipe training.ep") == {
+        "/train my-recipe training.epochs=": "passes through the training data"
+    }
+
+
+def test_the_description_of_a_file_follows_its_content(tmp_path):
+    path = tmp_path / "a.safetensors"
+    tiny_checkpoint(path, about="Writes plays.")
+    assert about_file(path) == "Writes plays."
+    tiny_checkpoint(path, about="Writes longer plays.")
+    assert about_file(path) == "Writes longer plays."
+    path.unlink()
+    assert about_file(path) == ""
+
+
+def test_checkpoints_and_folders_are_completed_where_a_model_is_expected(folder):
+    (folder / "plays").mkdir()
+    tiny_checkpoint(folder / "plays" / "hamlet.safetensors", about="Writes plays.")
+    tiny_checkpoint(folder / "poems.safetensors")
+    (folder / "poems.txt").touch()
+    shell = shell_for(tiny_model())
+    assert texts(shell, "/load ./") == ["/load ./plays/", "/load ./poems.safetensors"]
+    assert described(shell, "/load ./plays/") == {"/load ./plays/hamlet.safetensors": "Writes plays."}
+    assert texts(shell, f"/restore {folder}/po") == [f"/restore {folder}/poems.safetensors"]
 
 
 def test_files_are_completed_after_an_at_sign_and_in_file_arguments(folder):

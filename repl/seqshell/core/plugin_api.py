@@ -227,8 +227,8 @@ class Command:
     run: run(shell, arguments) yields events; its docstring is the help, whose first line says what happens to the
     state.
     tasks: the tasks of the current model that the command works for; empty: all. complete: complete(shell, text)
-    returns the possible replacements for the last word of `text`. free_text: the arguments are the user's own text, so
-    options must precede it.
+    returns the possible replacements for the last word of `text`, or a mapping from each to its description.
+    free_text: the arguments are the user's own text, so options must precede it.
     hidden: True if /help and completion do not list it.
     """
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+from seqshell.core.errors import SeqshellError
 
 UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # by tokenizer
 PROTOCOLS = ("blocks256", "carry")  # of a language model's metrics; the first one present is shown
@@ -32,6 +36,32 @@ def about(header: Mapping[str, Any]) -> str:
     """Return the sentence that says what the model does with a line; empty if the checkpoint has none."""
     text = header.get("about", "")
     return text.strip() if isinstance(text, str) else ""
+
+
+def about_file(path: Path) -> str:
+    """Return what the model in a file does, or whose session it holds; empty if the file is invalid.
+
+    Reads the header only, once until the file changes.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return _about_file(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _about_file(path: Path, modified: int, size: int) -> str:
+    from seqshell.models.file import read_header
+
+    try:
+        header = read_header(path)
+    except SeqshellError:
+        return ""
+    if header["kind"] == "session":
+        model = header.get("model")
+        return f"saved session of {model['name']}" if isinstance(model, dict) and "name" in model else "saved session"
+    return about(header) or title("", header).removeprefix(": ")
 
 
 def direction(name: str, header: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from seqshell.core.names import similar
 from seqshell.core.tasks import TASKS
 from seqshell.host import builtin
 from seqshell.models.file import read_header
+from seqshell.models.summary import about_file
 
 if TYPE_CHECKING:
     from seqshell.core.plugin_api import Command
@@ -98,19 +99,24 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     if word.startswith("-"):
         yield from ((option.flag, option.help) for option in command.options if option.flag.startswith(word))
     if command.complete is not None:
-        yield from ((text, "") for text in _offered(shell, command, rest) if text.startswith(word) and text != word)
-    if "FILE" in command.usage or ("PATH" in command.usage and ("/" in word or word.startswith((".", "~")))):
+        offered = _offered(shell, command, rest).items()
+        yield from ((text, about) for text, about in offered if text.startswith(word) and text != word)
+    if "FILE" in command.usage:
         yield from _files(word)
+    elif "PATH" in command.usage and ("/" in word or word.startswith((".", "~"))):
+        yield from _files(word, ending=paths.ENDING)
 
 
-def _offered(shell: Shell, command: Command, rest: str) -> Iterable[str]:
+def _offered(shell: Shell, command: Command, rest: str) -> Mapping[str, str]:
+    """What a command's own completer offers, with descriptions."""
     try:
-        return list(command.complete(shell, rest)) if command.complete is not None else ()
+        offered = command.complete(shell, rest) if command.complete is not None else ()
+        return offered if isinstance(offered, Mapping) else dict.fromkeys(offered, "")
     except (
         Exception,
         SystemExit,
     ):  # of a plugin, or of a session that changes meanwhile
-        return ()
+        return {}
 
 
 def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str, str]]:
@@ -118,7 +124,7 @@ def _models(shell: Shell | None, word: str, command: str) -> Iterator[tuple[str,
     folders = shell.registry.checkpoint_folders if shell is not None else ()
     for name, path in paths.list_checkpoints(folders).items():
         if name.startswith(word) and (command not in TASKS or _task(path) == command):
-            yield name, str(path)
+            yield name, about_file(path)
 
 
 def _task(path: Path) -> str:
@@ -129,8 +135,11 @@ def _task(path: Path) -> str:
         return ""
 
 
-def _files(word: str, sign: str = "") -> Iterator[tuple[str, str]]:
-    """The files and folders whose path begins with the word; hidden ones only if the word begins with a dot."""
+def _files(word: str, sign: str = "", ending: str = "") -> Iterator[tuple[str, str]]:
+    """The files and folders whose path begins with the word; hidden ones only if their part of it begins with a dot.
+
+    ending: of the files, which are then checkpoints.
+    """
     folder, beginning = os.path.split(word)
     try:
         entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda entry: entry.name)
@@ -141,7 +150,11 @@ def _files(word: str, sign: str = "") -> Iterator[tuple[str, str]]:
             continue
         path = os.path.join(folder, entry.name)
         try:
-            path += "/" if entry.is_dir() else ""
+            is_folder = entry.is_dir()
         except OSError:
             continue
-        yield sign + (json.dumps(path, ensure_ascii=False) if re.search(r'[\s"]', path) else path), ""
+        if not is_folder and not entry.name.endswith(ending):
+            continue
+        path += "/" if is_folder else ""
+        about = about_file(Path(entry.path)) if ending and not is_folder else ""
+        yield sign + (json.dumps(path, ensure_ascii=False) if re.search(r'[\s"]', path) else path), about

@@ -10,7 +10,7 @@ from seqshell.core import paths
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Data, Event, ModelOpened, Moved, Notice, Table
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.models.summary import about, title
+from seqshell.models.summary import about, about_file, title
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.history import moved_to
 
@@ -70,9 +70,11 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield Data({"models": found})
 
 
-def loadable_names(shell: Shell, text: str) -> Iterable[str]:
-    """The names of models and saved sessions."""
-    return [*paths.list_checkpoints(shell.registry.checkpoint_folders), *paths.list_checkpoints(kind="sessions")]
+def loadable_names(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of models and saved sessions, and what they are."""
+    models = paths.list_checkpoints(shell.registry.checkpoint_folders)
+    found = models | paths.list_checkpoints(kind="sessions") | models  # of equal names, the model is opened
+    return {name: about_file(path) for name, path in found.items()}
 
 
 @command("load", usage="NAME|PATH", complete=loadable_names, purpose="models")
@@ -125,9 +127,9 @@ def restored(shell: Shell, word: str) -> Iterator[Event]:
     yield moved_to(session, Moved(session.position, was, session.branch))
 
 
-def open_names(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the open models."""
-    return list(shell.workspace.sessions)
+def open_names(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the open models, and what they do."""
+    return {name: about(session.model.header) for name, session in shell.workspace.sessions.items()}
 
 
 @command("close", usage="NAME", complete=open_names, purpose="models")

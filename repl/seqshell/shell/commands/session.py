@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.models.summary import about_file
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 
-def session_names(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the saved sessions."""
-    return list(paths.list_checkpoints(kind="sessions"))
+def session_names(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the saved sessions, and their models."""
+    return {name: about_file(path) for name, path in paths.list_checkpoints(kind="sessions").items()}
 
 
 @command("save", usage="NAME|PATH", complete=session_names, purpose="session")

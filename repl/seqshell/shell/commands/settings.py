@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Event, Notice, SettingChanged, Table, Text
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
@@ -20,14 +23,24 @@ if TYPE_CHECKING:
 HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
 
 
-def setting_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the settings; after a name, its values."""
+def setting_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the settings and what they do; after a name, its values."""
     name, space, _ = text.lstrip().partition(" ")
     if not space:
         has_chain = shell.task is None or task_spec(shell.task).draws
-        return dict.fromkeys((*shell.settings.names(), *(shell.registry.samplers if has_chain else ())))
+        names = dict.fromkeys((*shell.settings.names(), *(shell.registry.samplers if has_chain else ())))
+        return {name: _help(shell, name) for name in names}
     setting = shell.settings.entry(name).setting
-    return [*setting.choices, *(("on", "off") if setting.kind is bool else ()), "default"]
+    values = dict.fromkeys((*setting.choices, *(("on", "off") if setting.kind is bool else ())), "")
+    return values | {"default": "back to the value of the config file, the model or seqshell"}
+
+
+def _help(shell: Shell, name: str) -> str:
+    """What a setting does; empty if its plugin fails."""
+    try:
+        return shell.settings.entry(name).setting.help
+    except SeqshellError:
+        return ""
 
 
 @command("set", usage="[NAME [VALUE|default]]", complete=setting_words, purpose="choosing")
@@ -70,12 +83,27 @@ def shown(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value
 
 
-def stage_words(shell: Shell, text: str) -> Iterable[str]:
-    """The samplers; after a -, those of the chain."""
+def stage_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The samplers and what they do; after a -, those of the chain."""
     if text.rpartition(" ")[2].startswith("-"):
-        return [f"-{stage.name}" for stage in shell.session.chain]
+        return {f"-{stage.name}": _first_line(type(stage)) for stage in shell.session.chain}
     sign = "+" if text.rpartition(" ")[2].startswith("+") else ""
-    return [f"{sign}{name}=" for name in shell.registry.samplers]
+    return {f"{sign}{name}=": about for name, about in _described(shell.registry.samplers).items()}
+
+
+def _described(offered: Mapping[str, type[Any]]) -> dict[str, str]:
+    """The first line of the docstring of each class; empty if its plugin fails."""
+    found = dict.fromkeys(offered, "")
+    for name in found:
+        with suppress(SeqshellError):
+            found[name] = _first_line(offered[name])
+    return found
+
+
+def _first_line(kind: type[Any]) -> str:
+    """The first line of a class's docstring, without the address of a paper."""
+    text = re.sub(r" \([^()]*https?://[^()]*\)", "", (kind.__doc__ or "").strip().partition("\n")[0])
+    return "" if text.startswith(f"{kind.__name__}(") else text  # a dataclass without a docstring has its signature
 
 
 @command(
@@ -122,12 +150,12 @@ def _idle(shell: Shell, name: str = "") -> Iterator[Event]:
         yield Notice(f"{strategy} does not sample, so {format_chain(idle)} has no effect; /strategy sample does")
 
 
-def strategy_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the strategies; after a name, its settings."""
+def strategy_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the strategies and what they do; after a name, its settings."""
     name, space, _ = text.lstrip().partition(" ")
     if not space or name not in shell.registry.strategies:
-        return list(shell.registry.strategies)
-    return [f"{item.name}=" for item in settings_of(shell.registry.strategies[name])]
+        return _described(shell.registry.strategies)
+    return {f"{item.name}=": item.help for item in settings_of(shell.registry.strategies[name])}
 
 
 @command(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
-from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import opened
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 
-def recipe_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the recipes; after a name, the keys of a recipe."""
+def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the recipes and what they train; after a name, the keys of a recipe."""
+    from seqshell.training.recipes.listing import summary
     from seqshell.training.recipes.settings import TABLES
 
     if " " not in text.lstrip():
-        return list(paths.list_recipes())
-    return [f"{table}.{key}=" for table, kind in TABLES.items() for key in kind.__dataclass_fields__]
+        return {name: summary(path) for name, path in paths.list_recipes().items()}
+    return {f"{table}.{item.name}=": item.help for table, kind in TABLES.items() for item in settings_of(kind)}
 
 
 @command(

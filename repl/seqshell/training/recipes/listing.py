@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
@@ -42,6 +44,16 @@ def recipe_text(name: str) -> str:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
 
 
+def summary(path: Path) -> str:
+    """The first line of a recipe, if it is a comment; empty if the file cannot be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = file.readline(1000)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return first.lstrip("# ").rstrip() if first.startswith("#") else ""
+
+
 def describe_recipes() -> list[dict[str, str]]:
     """name, task, architecture, summary and path of all recipes.
 
@@ -51,11 +63,10 @@ def describe_recipes() -> list[dict[str, str]]:
     for name, path in paths.list_recipes().items():
         try:
             recipe = read_recipe(path)
-            first = recipe_text(str(path)).partition("\n")[0]
             details = {
                 "task": str(recipe.task),
                 "architecture": recipe.architecture,
-                "summary": first.lstrip("# ") if first.startswith("#") else "",
+                "summary": summary(path),
             }
         except RecipeError as error:
             details = {"task": "", "architecture": "", "summary": error.message}
