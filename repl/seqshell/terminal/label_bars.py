@@ -61,26 +61,29 @@ def omitted_text(left_out: tuple[int, int], num_read: int) -> str:
 
 
 def draw_explanation(printer: Printer, label: Label) -> None:
-    """Draw the text with each token in green or red, for or against the answer; a stronger shade for a larger effect.
+    """Draw the text with each token in blue or orange, for or against the answer; a stronger shade for a larger effect.
 
-    Without colour, a digit or a letter under each token shows the same.
+    Without shades, a digit or a letter under each token shows the same.
     """
     most = max(abs(moved) for _, moved in label.moved)
+    others = [name for name, _ in label.probs if name != label.answer]
+    towards = f"towards {_name(label.answer)}"
+    away = f"towards {_name(others[0])}" if len(others) == 1 else f"against {_name(label.answer)}"
     printer.fresh_line()
-    if printer.coloured:
+    if printer.has_shades:
         for text, moved in _with_gap(label):
             strength = _level(moved, most, SHADES)
             printer.write(text, f"{'toward' if moved > 0 else 'away'}-{strength}" if strength else "")
         printer.fresh_line()
-        printer.write(f"for {_name(label.answer)}", "toward-3")
+        printer.write(towards, "toward-3")
         printer.write(", ", "dim")
-        printer.write("against", "away-3")
+        printer.write(f"{away}\n", "away-3")
     else:
         _write_with_marks(printer, label, most)
-        printer.write(f"for {_name(label.answer)} 1 to 9, against a to i")
-    strongest = max(label.moved, key=lambda pair: abs(pair[1]))
-    printer.write(f" · strongest: {_name(strongest[0].strip()) or 'a space'} {strongest[1]:+.2f} log-odds", "dim")
-    printer.write("\n")
+        printer.line(f"1 to 9: {towards}, a to i: {away}")
+    strongest, moved = max(label.moved, key=lambda pair: abs(pair[1]))
+    name = _name(strongest.strip()) or "a space"
+    printer.line(f"{name} pushes most, {towards if moved > 0 else away}", "dim")
 
 
 def _write_with_marks(printer: Printer, label: Label, most: float) -> None:

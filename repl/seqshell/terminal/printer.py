@@ -18,29 +18,28 @@ if TYPE_CHECKING:
 
 LEVELS = 10  # of surprisal, shown as the digits 0 to 9
 
-# Each style for 256 colours, for 16, and without colour. The 256 are readable on black and on white.
+# Each style for 256 colours, for 16, and without colour. The 256 have a contrast of 3 or more on black and on white.
+# Of the 16, which themes change, only red, magenta and grey are readable on both; shades need 256.
 STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "dim": ("38;5;244", "90", "2"),
         "bold": ("1", "1", "1"),
         "title": ("1", "1", "1"),
         "error": ("38;5;167", "31", ""),
-        "warning": ("38;5;172", "33", ""),
-        "prose": ("38;5;67", "36", ""),
-        "bar": ("38;5;67", "36", ""),
-        "chain": ("38;5;108", "32", ""),
-        "toward-1": ("38;5;108", "32", ""),
-        "toward-2": ("38;5;71", "32", ""),
-        "toward-3": ("1;38;5;34", "1;32", ""),
-        "away-1": ("38;5;174", "31", ""),
-        "away-2": ("38;5;167", "31", ""),
-        "away-3": ("1;38;5;160", "1;31", ""),
+        "warning": ("38;5;136", "35", ""),
+        "prose": ("38;5;67", "35", ""),
+        "bar": ("38;5;67", "35", ""),
+        "chain": ("38;5;65", "90", ""),
+        "toward-1": ("38;5;67", "", ""),
+        "toward-2": ("38;5;33", "", ""),
+        "toward-3": ("1;38;5;33", "", ""),
+        "away-1": ("38;5;137", "", ""),
+        "away-2": ("38;5;166", "", ""),
+        "away-3": ("1;38;5;166", "", ""),
     }
     | {
-        f"surprisal-{level}": (f"38;5;{wide}", str(narrow), "")
-        for level, (wide, narrow) in enumerate(
-            [(67, 36), (72, 36), (71, 32), (107, 32), (143, 33), (178, 33), (172, 31), (166, 31), (160, 35), (161, 35)]
-        )
+        f"surprisal-{level}": (f"38;5;{colour}", "", "")
+        for level, colour in enumerate((67, 31, 30, 29, 64, 100, 136, 166, 160, 161))
     }
 )
 
@@ -86,6 +85,11 @@ class Printer:
     @property
     def coloured(self) -> bool:
         return self.colours > 0
+
+    @property
+    def has_shades(self) -> bool:
+        """Whether shades of a colour can be told apart; else digits or letters take their place."""
+        return self.colours >= 256
 
     def write(self, text: str, style: str = "") -> None:
         """Show a text, made safe, in one of the STYLES; it appears at once."""

@@ -24,7 +24,7 @@ class TokenWriter:
 
     def write(self, text: str, nats: float | None = None) -> None:
         """Write a token. nats: its surprisal, or None to leave it plain."""
-        if nats is None or self.printer.coloured:
+        if nats is None or self.printer.has_shades:
             self.printer.write(text, "" if nats is None else f"surprisal-{level(nats)}")
             return
         digit = str(level(nats))
@@ -53,7 +53,7 @@ def draw_legend(printer: Printer) -> None:
     printer.write("surprisal in nats: ", "dim")
     for each in range(LEVELS):
         low = each * NATS_PER_LEVEL
-        if printer.coloured:
+        if printer.has_shades:
             printer.write(f"{low:g}{'+' if each == LEVELS - 1 else ''} ", f"surprisal-{each}")
         elif each in (0, 1, LEVELS - 1):
             printer.write({0: "0 below 0.5, ", 1: "1 below 1, ... "}.get(each, f"{each} from {low:g}"), "dim")

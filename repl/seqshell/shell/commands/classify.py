@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     usage="[-m MODEL] TEXT|@FILE",
     options={
         "-m MODEL": "the model to use",
-        "--explain": "show how much each token counts for or against the label",
+        "--explain": "show which tokens push towards the label, and which against it",
         "-o FILE": "write the labels with their probabilities to FILE (.txt, or .json)",
     },
     free_text=True,
@@ -35,7 +35,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     /load makes it current. Without a TEXT, classify what the current model has read so far, for example after /rewind.
     @FILE gives one line for each line of the file, blank ones included.
 
-    --explain shows how much each token moves ln(p/(1-p)) of the answer: when it is read or, for a model that reads
+    --explain colours each token: blue pushes towards the label, orange against it, and a stronger colour pushes more.
+    It measures how the log-odds ln(p/(1-p)) of the label change when the token is read or, for a model that reads
     whole texts, compared with the text without it.
 
         >>> /classify what a wonderful film
