@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Read a text without answering; the state moves forward over it.
 
-    The text is read verbatim. In quotes it is a JSON string, in which \\n is a newline; @FILE reads a whole file. A
-    forecaster observes the numbers in it.
+    The text is read verbatim. In quotes it is a JSON string, in which \\n is a newline; @FILE reads a whole file, and
+    unpacks it if it ends in .gz. A forecaster observes the numbers in it.
 
         >>> /feed "ROMEO:\\n"
         >>> /continue 5

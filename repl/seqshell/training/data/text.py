@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import importlib
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.text_files import unpacked
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
 
@@ -67,9 +66,11 @@ def read_text(source: str, folder: Path = Path(), origin: str = "") -> tuple[str
         raise RecipeError(f"{path} is not a regular file")
     try:
         data = path.read_bytes()
+        content = unpacked(data, str(path))
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-    content = _unpacked(data, path) if path.suffix == ".gz" else data
+    except UsageError as error:
+        raise RecipeError(error.message) from None
     if not content:
         raise RecipeError(f"{path} is empty")
     try:
@@ -83,14 +84,6 @@ def read_text(source: str, folder: Path = Path(), origin: str = "") -> tuple[str
 def with_digest(name: str, text: str) -> tuple[str, str, str]:
     """(name, text, sha256), as `read_text` returns, for a text that is not from a file."""
     return name, text, hashlib.sha256(text.encode()).hexdigest()
-
-
-def _unpacked(data: bytes, path: Path) -> bytes:
-    """The content of a gzip file. Raises RecipeError if it is invalid."""
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise RecipeError(f"cannot unpack {path}: {error}") from None
 
 
 def _python_text(source: str) -> str:

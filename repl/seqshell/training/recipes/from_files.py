@@ -194,7 +194,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_CHUNK))
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
-    command = f"/forecast @{path.name.removesuffix('.gz')}"
+    command = f"/forecast @{path.name}"
     tables["defaults"]["about"] = f"Forecasts {steps} of {', '.join(source.columns)}; {command} reads your table."
     return recipe()
 
