@@ -293,6 +293,9 @@ class _Stream:
     def flush(self):
         pass
 
+    def isatty(self):
+        return False
+
 
 ANSWER = Label(
     "Yamamoto", "Japanese", (("Japanese", 0.97), ("Italian", 0.0212345678), ("Czech", 0.0087654322)), (("Y", 1.5),)

@@ -115,6 +115,7 @@ def test_a_translation_is_one_line_whatever_the_model_writes(capsys, monkeypatch
     class Out:
         write = staticmethod(out.append)
         flush = staticmethod(lambda: None)
+        isatty = staticmethod(lambda: False)
 
     output = script.PlainText(Out(), sys.stderr)
     output.begin(1, "", "x", None)

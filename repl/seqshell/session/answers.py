@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,12 +40,30 @@ class Answers:
         self.navigator = navigator
         self.samplers = samplers
         self.strategies = strategies
-        self.chain: tuple[Sampler, ...] = ()
+        self.chain = ()
         self.strategy = strategy
         tokenizer = cursor.model.tokenizer
         specials = (tokenizer.pad, tokenizer.bos, tokenizer.unk)
         self.excluded = frozenset(special for special in specials if special is not None)
         self.replaces_unknown = False
+
+    @property
+    def chain(self) -> tuple[Sampler, ...]:
+        """The samplers, in order."""
+        return self._chain
+
+    @chain.setter
+    def chain(self, samplers: Iterable[Sampler]) -> None:
+        self._chain = tuple(samplers)
+
+    @property
+    def excluded(self) -> frozenset[int]:
+        """The ids that are never drawn."""
+        return self._excluded
+
+    @excluded.setter
+    def excluded(self, ids: Iterable[int]) -> None:
+        self._excluded = frozenset(ids)
 
     @property
     def draws_unknown(self) -> bool:

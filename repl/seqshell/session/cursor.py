@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.errors import SeqshellError
 from seqshell.core.model import Model
 from seqshell.core.sampling import Draw, History, SampleContext, Sampler
 from seqshell.core.state import State
@@ -65,25 +67,26 @@ class Cursor:
         """
         return np.zeros((1, *self.decoder.shape), np.float32)
 
-    def feed(self, ids: list[int], turn: int, draw: Draw) -> int:
-        """Read ids in chunks that end at multiples of the timeline's stride; returns how many were read.
+    def feed(self, ids: list[int], turn: int, draw: Draw) -> Iterator[int]:
+        """Read ids in chunks that end at multiples of the timeline's stride; yields after each how many were read.
 
-        If the model fails, nothing has changed; an interrupt keeps the chunks that were read.
+        If the model fails, the cursor is where it was; an interrupt ends it and keeps the chunks that were read.
         """
-        here, position = self.here, self.position
-        state, start, stride = here.state, 0, self.timeline.stride
-        read = []
+        before, position = self.here, self.position
+        start, stride = 0, self.timeline.stride
         while start < len(ids) and not self.interrupted:
             chunk = ids[start : start + stride - (position + start) % stride]
-            outputs, state = self.decoder.read(chunk, Read.FED, state)
-            read.append((chunk, state, outputs))
-            start += len(chunk)
-        if read:
-            self.timeline.begin_run(here.node, turn, Read.FED, draw)
-        for chunk, state, outputs in read:
-            self.here = Snapshot(self.timeline.extend(chunk), state, outputs, here.memories, here.samplers)
+            try:
+                outputs, state = self.decoder.read(chunk, Read.FED, self.here.state)
+            except SeqshellError:
+                self.here = before
+                raise
+            if not start:
+                self.timeline.begin_run(before.node, turn, Read.FED, draw)
+            self.here = Snapshot(self.timeline.extend(chunk), state, outputs, before.memories, before.samplers)
             self.store.add(self.here)
-        return start
+            start += len(chunk)
+            yield start
 
     # Back
 

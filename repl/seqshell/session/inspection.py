@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -153,31 +153,55 @@ def _name(cursor: Cursor, token: int) -> str:
     return f"<{special}>" if special else cursor.token_text.text([token])
 
 
-def score(cursor: Cursor, ids: list[int]) -> Score:
-    """The log-probability of these tokens if they came next, one after the other."""
-    if not ids:
-        raise UsageError("cannot score an empty text")
-    return score_after(cursor, cursor.outputs(), cursor.here.state, ids, cursor.tail())
+class Scoring:
+    """The log-probability of some tokens after a snapshot: its outputs [V] and state, and the beginning of a character.
 
+    `steps` scores them one by one; then `score` sums up. UsageError if there are none, or if an interrupt comes first.
+    """
 
-def score_after(cursor: Cursor, outputs: NDArray[Any], state: State, ids: list[int], tail: bytes = b"") -> Score:
-    """The same after any snapshot: its outputs [V] and state, and the beginning of an incomplete character."""
-    here, scored = cursor.here, []
-    for number, token in enumerate(ids):
-        logs = log_probs(outputs)
-        best = np.argsort(-logs, kind="stable")[:NUM_ALTERNATIVES]
-        most_likely = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
-        text, tail = cursor.token_text.read(token, tail)
-        scored.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))
-        if number + 1 < len(ids):
-            rows, state = cursor.decoder.step(np.array([token], np.int64), state)
-            outputs = rows[0]
-    assert cursor.here is here
-    total = math.fsum(token.log_prob for token in scored)
-    nats = -total / len(ids)
-    characters = max(1, len(cursor.token_text.text(ids)))
-    perplexity = math.exp(nats) if nats < 700 else math.inf
-    return Score(tuple(scored), total, nats, -total / math.log(2) / characters, perplexity)
+    def __init__(self, cursor: Cursor, outputs: NDArray[Any], state: State, ids: list[int], tail: bytes = b"") -> None:
+        if not ids:
+            raise UsageError("cannot score an empty text")
+        self.ids = ids
+        self.tokens: list[Scored] = []
+        self._cursor = cursor
+        self._start = outputs, state, tail
+
+    @classmethod
+    def here(cls, cursor: Cursor, ids: list[int]) -> Scoring:
+        """That of tokens if they came next, one after the other."""
+        return cls(cursor, cursor.outputs(), cursor.here.state, ids, cursor.tail())
+
+    def steps(self) -> Iterator[None]:
+        """Score one token after the other."""
+        cursor = self._cursor
+        outputs, state, tail = self._start
+        for number, token in enumerate(self.ids):
+            logs = log_probs(outputs)
+            best = np.argsort(-logs, kind="stable")[:NUM_ALTERNATIVES]
+            most_likely = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
+            text, tail = cursor.token_text.read(token, tail)
+            self.tokens.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))
+            yield
+            if cursor.interrupted:
+                raise UsageError("interrupted before the text was scored", code="interrupt")
+            if number + 1 < len(self.ids):
+                rows, state = cursor.decoder.step(np.array([token], np.int64), state)
+                outputs = rows[0]
+
+    def score(self) -> Score:
+        """The score of the tokens so far."""
+        total = math.fsum(token.log_prob for token in self.tokens)
+        nats = -total / len(self.tokens)
+        characters = max(1, len(self._cursor.token_text.text(self.ids)))
+        perplexity = math.exp(nats) if nats < 700 else math.inf
+        return Score(tuple(self.tokens), total, nats, -total / math.log(2) / characters, perplexity)
+
+    def whole(self) -> Score:
+        """The score of all tokens."""
+        for _ in self.steps():
+            pass
+        return self.score()
 
 
 def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Branch, Moved
 from seqshell.core.sampling import Draw
 from seqshell.session import inspection
@@ -85,6 +85,18 @@ class Navigator:
 
     def feed(self, ids: Sequence[int]) -> int:
         """Read ids in the current turn; returns how many were read: fewer after an interrupt."""
+        return max(self.reading(ids), default=0)
+
+    def feed_whole(self, ids: Sequence[int]) -> int:
+        """The same, but an interrupt before all ids were read is an error; nothing has changed then."""
+        before = self.cursor.here
+        if (number := self.feed(ids)) < len(ids):
+            self.cursor.here = before
+            raise interrupted()
+        return number
+
+    def reading(self, ids: Sequence[int]) -> Iterator[int]:
+        """The same as `feed`, step by step: yields after each how many were read."""
         model = self.cursor.model
         if ids and not 0 <= min(ids) <= max(ids) < model.tokenizer.size:
             raise UsageError(f"token ids must be 0 to {model.tokenizer.size - 1}")
@@ -97,25 +109,40 @@ class Navigator:
 
         whole: an interrupt before all ids were read is an error.
         """
-        cursor, before, was = self.cursor, self.cursor.here, (self.turn, self._is_answered)
+        before, was = self.cursor.here, (self.turn, self.retry, self._is_answered)
+        try:
+            if max(self.restarting(ids, source), default=0) < len(ids) and whole:
+                raise interrupted()
+        except BaseException:
+            self.cursor.here = before
+            self.turn, self.retry, self._is_answered = was
+            raise
+
+    def restarting(self, ids: Sequence[int] = (), source: TranslationSource | None = None) -> Iterator[int]:
+        """The same, step by step: yields after each how many ids were read. If the model fails, nothing has moved."""
+        cursor, before = self.cursor, self.cursor.here
+        self.forget_interrupt()
         self._is_answered = True
         turn, draw = self.use_turn(answers=True), Draw(self.seed, 0)
         try:
             cursor.add_root(before.node, turn, draw, source)
-            if cursor.feed(list(ids), turn, draw) < len(ids) and whole:
-                raise UsageError("interrupted before the text was read", code="interrupt")
-        except BaseException:
+            yield from cursor.feed(list(ids), turn, draw)
+        except SeqshellError:
             cursor.here = before
-            self.turn, self._is_answered = was
             raise
-        self.go_to(cursor.here, 0)
+        finally:
+            if cursor.here is not before:
+                self.go_to(cursor.here, 0)
 
     def reseed(self, ids: Sequence[int]) -> Moved:
         """Restart with these ids, unless there is nothing to leave and nothing to read."""
         was = self.cursor.position
         if was or ids or self.cursor.timeline.source(self.cursor.here.node) is not None:
-            self.forget_interrupt()
             self.restart(ids)
+        return self.restarted(was)
+
+    def restarted(self, was: int) -> Moved:
+        """The move from a position to the new root, from which the text here was read."""
         return self._moved(was, was, "/undo restores them" if was else "")
 
     # Undo and redo
@@ -236,6 +263,11 @@ class Navigator:
 
     def _moved(self, was: int, removed: int = 0, undo_path: str = "") -> Moved:
         return Moved(self.cursor.position, was, self.branch, removed=removed, undo_path=undo_path)
+
+
+def interrupted() -> UsageError:
+    """The error of a reading that an interrupt ended."""
+    return UsageError("interrupted before the text was read", code="interrupt")
 
 
 def require_causal(cursor: Cursor) -> None:

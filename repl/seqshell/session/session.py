@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from seqshell.host import resolve
 from seqshell.session import inspection, restoring, saving
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.cursor import Cursor
+from seqshell.session.forwarding import Forwarded, Settable
 from seqshell.session.navigation import Navigator
+from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.tasks.behaviour import TaskBehaviour
 
@@ -51,35 +53,24 @@ class Session:
 
     # Where it is, and its options
 
-    @property
-    def here(self) -> Snapshot:
-        """The current snapshot."""
-        return self._cursor.here
-
-    @property
-    def position(self) -> int:
-        """The number of tokens that the state has read."""
-        return self._cursor.position
-
-    @property
-    def branch(self) -> str:
-        """The name of the current branch."""
-        return self._navigator.branch
-
-    @property
-    def seed(self) -> int:
-        """The random seed."""
-        return self._navigator.seed
-
-    @property
-    def retry(self) -> int:
-        """Which draw of this seed is in use: 0, or a number that regenerate chose."""
-        return self._navigator.retry
-
-    @property
-    def line(self) -> str:
-        """What the user typed to begin this turn."""
-        return self._navigator.line
+    here = Forwarded[Snapshot]("_cursor", "The current snapshot.")
+    position = Forwarded[int]("_cursor", "The number of tokens that the state has read.")
+    branch = Forwarded[str]("_navigator", "The name of the current branch.")
+    seed = Forwarded[int]("_navigator", "The random seed.")
+    retry = Forwarded[int]("_navigator", "The draw of this seed in use: 0, or a number that regenerate chose.")
+    line = Forwarded[str]("_navigator", "What the user typed to begin this turn.")
+    unread = Forwarded[Reading | None]("behaviour", "The text of this turn that an interrupt left in part unread.")
+    chain = Settable[tuple[Sampler, ...]](
+        "_answers", "The samplers, in order. A change drops what they remember and keeps the state."
+    )
+    strategy = Settable[Strategy]("_answers", "The strategy of answers that are not given one.")
+    excluded = Settable[frozenset[int]](
+        "_answers", "The ids that are never drawn; at first PAD, BOS and UNK, if the tokenizer has them."
+    )
+    draws_unknown = Settable[bool]("_answers", "True if UNK, for text that the vocabulary lacks, may be drawn.")
+    replaces_unknown = Settable[bool](
+        "_answers", "True if, in translations, the source word that was attended to most replaces UNK."
+    )
 
     @property
     def snapshot_mb(self) -> float:
@@ -90,51 +81,6 @@ class Session:
     def snapshot_mb(self, budget: float) -> None:
         self._cursor.store.budget = budget * MB
 
-    @property
-    def chain(self) -> tuple[Sampler, ...]:
-        """The samplers, in order. A change drops what they remember and keeps the state."""
-        return self._answers.chain
-
-    @chain.setter
-    def chain(self, samplers: Sequence[Sampler]) -> None:
-        self._answers.chain = tuple(samplers)
-
-    @property
-    def strategy(self) -> Strategy:
-        """The strategy of answers that are not given one."""
-        return self._answers.strategy
-
-    @strategy.setter
-    def strategy(self, strategy: Strategy) -> None:
-        self._answers.strategy = strategy
-
-    @property
-    def excluded(self) -> frozenset[int]:
-        """The ids that are never drawn; at first PAD, BOS and UNK, if the tokenizer has them."""
-        return self._answers.excluded
-
-    @excluded.setter
-    def excluded(self, ids: Iterable[int]) -> None:
-        self._answers.excluded = frozenset(ids)
-
-    @property
-    def draws_unknown(self) -> bool:
-        """True if UNK, the token for text that the vocabulary lacks, may be drawn."""
-        return self._answers.draws_unknown
-
-    @draws_unknown.setter
-    def draws_unknown(self, draws: bool) -> None:
-        self._answers.draws_unknown = draws
-
-    @property
-    def replaces_unknown(self) -> bool:
-        """True if, in translations, the source word that was attended to most replaces UNK."""
-        return self._answers.replaces_unknown
-
-    @replaces_unknown.setter
-    def replaces_unknown(self, replaces: bool) -> None:
-        self._answers.replaces_unknown = replaces
-
     def set_seed(self, seed: int) -> None:
         """Draw with another seed from now on; the state is kept."""
         self._navigator.set_seed(seed)
@@ -144,6 +90,7 @@ class Session:
     def begin_turn(self, line: str = "") -> None:
         """Make what is committed until the next call one turn. line: what the user typed."""
         self._navigator.begin_turn(line)
+        self.behaviour.unread = None
 
     def interrupt(self) -> None:
         """Stop what is running at the next token. Safe in a signal handler and from another thread."""
@@ -296,8 +243,7 @@ class Session:
 
     def score(self, text: str, unknown: str = "error") -> Score:
         """The log-probability of a text if it came next. UsageError as for `top`."""
-        self.behaviour.require_next_token()
-        return inspection.score(self._cursor, self.behaviour.encode(text, unknown))
+        return self.behaviour.scoring(text, unknown).whole()
 
     def describe(self) -> Mapping[str, Any]:
         """The position, the state's size and norms, and the snapshots in use, as text."""

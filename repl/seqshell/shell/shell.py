@@ -28,6 +28,7 @@ from seqshell.shell.workspace import Place, Workspace
 if TYPE_CHECKING:
     from seqshell.host import Registry
     from seqshell.session import Session
+    from seqshell.session.reading import Reading
 
 Events = Generator[Event, None, None]
 
@@ -103,7 +104,7 @@ class Shell:
     # One line
 
     def handle(self, line: str) -> Events:
-        """The events of one line: a command, a message, or (empty, at the prompt) more of the last answer.
+        """The events of one line: a command, a message, or (empty, at the prompt) more of the last answer or text.
 
         Closing the generator stops at a token boundary and keeps what is committed. Raises SeqshellError if the line
         fails.
@@ -124,6 +125,8 @@ class Shell:
         if parsed is None or (parsed.text == "" and not self.interactive):
             return self._nothing()
         if parsed.text == "" and line == "":
+            if (unread := self._unread()) is not None:
+                return self._run(line, "/continue", self.session.behaviour.read_rest(unread))
             can_continue = self.task is not None and task_spec(self.task).can_continue
             return self._run(line, "/continue", self._continue()) if can_continue else self._nothing()
         return self._run(line, str(self.task or ""), self._message(parsed.text))
@@ -220,7 +223,13 @@ class Shell:
 
     def _finish(self, line: Line, before: Place, *, failed: bool = False) -> Event:
         line.changed = self.workspace.place != before
+        if line.outer is None and (unread := self._unread()) is not None:
+            self.notices.append(Notice(unread.note))
         return self._heard(LineFinished(line.changed, failed))
+
+    def _unread(self) -> Reading | None:
+        """The text that an interrupt left in part unread in the current session."""
+        return self.session.unread if self.workspace.current else None
 
     def _heard(self, event: Event) -> Event:
         """The event, after all listeners have heard it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import UsageError, VocabularyError
+from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
 from seqshell.core.sampling import Strategy
@@ -20,6 +21,7 @@ from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.navigation import Navigator
+from seqshell.session.reading import Reading
 from seqshell.session.timeline import Timeline
 
 SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown, newline, nbest, horizon, ...
@@ -44,6 +46,7 @@ class TaskBehaviour:
         self.cursor = cursor
         self.navigator = navigator
         self.answers = answers
+        self.unread: Reading | None = None  # the text of this turn that an interrupt left in part unread
 
     @property
     def has_read(self) -> bool:
@@ -98,6 +101,42 @@ class TaskBehaviour:
             left_out = set(error.positions)
             return tokenizer.encode("".join(character for index, character in enumerate(text) if index not in left_out))
 
+    def read(
+        self, ids: list[int], then: Callable[[], Iterator[Event]] = lambda: iter(()), *, anew: bool = False
+    ) -> Iterator[Event]:
+        """Read ids, with Progress if that takes long, then yield the events of `then`.
+
+        An interrupt leaves the rest to be read later: see Reading. anew: forget what was read before.
+        """
+        return self.read_rest(Reading(self.cursor, self.navigator, ids, self.size, then, anew=anew))
+
+    def read_rest(self, reading: Reading) -> Generator[Event, None, None]:
+        """Read what is left of a text, then yield the events that follow it."""
+        self.unread = reading
+        try:
+            yield from reading.steps()
+        except SeqshellError:
+            self.unread = None
+            raise
+        if reading.is_done:
+            self.unread = None
+            yield from reading.then()
+
+    def reseed(self, text: str, unknown: str) -> Iterator[Event]:
+        """Forget everything, then read a text as in `read`; yields Moved at the end."""
+        self.require_feeding()
+        was = self.cursor.position
+
+        def moved() -> Iterator[Event]:
+            tail = inspection.last_lines(self.cursor, self.cursor.here.node, self.drops_separator)
+            yield replace(self.navigator.restarted(was), tail=tail)
+
+        return self.read(self.encode(text, unknown), moved, anew=True)
+
+    def size(self, ids: Sequence[int]) -> tuple[str, str]:
+        """The size of a text, as "6,976", and what is counted."""
+        return f"{len(self.cursor.token_text.text(ids)):,}", "characters"
+
     def require_feeding(self) -> None:
         """UsageError unless the session can read a text without answering."""
         self.refuse("read a text without answering it")
@@ -109,6 +148,12 @@ class TaskBehaviour:
     def require_next_token(self) -> None:
         """UsageError unless the outputs here are logits for the next token."""
         self.refuse("predict the next token")
+
+    def scoring(self, text: str, unknown: str = "error") -> inspection.Scoring:
+        """The log-probability of a text if it came next. UsageError as for `require_next_token`."""
+        self.require_next_token()
+        self.navigator.forget_interrupt()
+        return inspection.Scoring.here(self.cursor, self.encode(text, unknown))
 
     def plan(
         self,

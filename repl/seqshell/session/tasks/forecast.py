@@ -5,7 +5,7 @@ Values are fed like tokens. A forecast is computed from the current state; it mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -56,13 +56,11 @@ class ForecastBehaviour(TaskBehaviour):
         Yields Forecast, and perhaps a Notice. If UsageError or VocabularyError is raised, nothing has changed.
         """
         steps = self.check_steps(settings.get("horizon"))
-        if text.lstrip().startswith("@"):
-            self.observe_file(text.strip()[1:])
-        elif text.strip():
-            self.observe(text)
-        else:
+        if not text.strip():
             raise UsageError("a blank line has no values; use /forecast to forecast without new ones")
-        yield from self._forecast_events(steps)
+        is_file = text.lstrip().startswith("@")
+        ids = self._ids_of_file(text.strip()[1:]) if is_file else self.encode(text)
+        yield from self.read(ids, lambda: self._forecast_events(steps))
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Forecast `number` steps (None: horizon) from what was observed."""
@@ -81,14 +79,18 @@ class ForecastBehaviour(TaskBehaviour):
     def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> int:
         """Observe the values of a file: rows of numbers, or a table with named columns. Returns the number of rows.
 
-        UsageError and VocabularyError name the file, the line and the column.
+        UsageError and VocabularyError name the file, the line and the column. An interrupt is an error, too; nothing
+        has changed then.
         """
+        return self.navigator.feed_whole(self._ids_of_file(name, read_stdin))
+
+    def _ids_of_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> list[int]:
         name = unquoted(name) or name
         text = read_file(name, read_stdin)
         if not text.strip():
             raise UsageError(f"{name} is empty: it has no values")
         try:
-            return self.observe(text)
+            return self.encode(text)
         except VocabularyError as error:
             message = f"{name}: {error.message}"
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=error.hint) from None
@@ -145,6 +147,10 @@ class ForecastBehaviour(TaskBehaviour):
         except VocabularyError as error:
             message, hint = error.message, self._advice()
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
+
+    def size(self, ids: Sequence[int]) -> tuple[str, str]:
+        """The number of rows."""
+        return f"{len(ids):,}", "values" if len(self._series.columns) == 1 else "rows"
 
     def rewind_target(self, text: str) -> int:
         """The position just after the last occurrence of some values. UsageError if there is none."""

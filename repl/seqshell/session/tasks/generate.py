@@ -23,8 +23,7 @@ class GenerateBehaviour(TaskBehaviour):
         """
         newline = settings["newline"]
         message = ("\n" if newline == "before" else "") + text + ("\n" if newline == "after" else "")
-        self.navigator.feed(self.encode(message, settings["unknown"]))
-        yield from self.continue_answer(settings)
+        yield from self.read(self.encode(message, settings["unknown"]), lambda: self.continue_answer(settings))
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Generate `number` tokens (None: max_tokens) from the current state, or fewer if `stop` occurs."""

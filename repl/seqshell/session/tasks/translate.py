@@ -103,7 +103,7 @@ class TranslateBehaviour(TaskBehaviour):
         if read is None or not ids:
             raise UsageError("cannot score an empty text")
         outputs, state = self.cursor.decoder.begin(read.ids)
-        return inspection.score_after(self.cursor, outputs[0], state, [*ids, EOS])
+        return inspection.Scoring(self.cursor, outputs[0], state, [*ids, EOS]).whole()
 
     # What generating asks for
 

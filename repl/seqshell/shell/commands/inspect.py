@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.attention_labels import END
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Score, Table
+from seqshell.core.events import Event, Notice, Score, Table
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import whole_number, words
 
 if TYPE_CHECKING:
@@ -44,7 +45,13 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not arguments.text:
         words(arguments, score, 1)
     if shell.session.model.source_tokenizer is None:
-        yield shell.session.score(arguments.text)
+        scoring = shell.session.behaviour.scoring(arguments.text)
+        try:
+            yield from slow_progress(scoring.steps(), lambda: len(scoring.tokens), len(scoring.ids), "scoring")
+        except GeneratorExit:  # no event can be yielded any more
+            shell.notices.append(Notice("interrupted before the text was scored"))
+            raise
+        yield scoring.score()
     else:
         yield _score_of_translation(shell, arguments.text)
 

@@ -22,17 +22,25 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Read a text without answering; the state moves forward over it.
 
     The text is read verbatim. In quotes it is a JSON string, in which \\n is a newline; @FILE reads a whole file, and
-    unpacks it if it ends in .gz. A forecaster observes the numbers in it.
+    unpacks it if it ends in .gz. A forecaster observes the numbers in it. Ctrl-C stops the reading: an empty line then
+    reads the rest, /undo removes what was read, and any other line drops the rest. A long message is read in the same
+    way.
 
         >>> /feed "ROMEO:\\n"
         >>> /continue 5
     """
     if not arguments.text:
         words(arguments, feed, 1)
-    number = shell.session.feed(arguments.text, unknown=shell.settings.get("unknown"))
-    if shell.interactive:
-        things = "tokens" if shell.session.model.series is None else "values"
-        yield Notice(f"{number} {things} read · position {shell.session.position}")
+    session, behaviour = shell.session, shell.session.behaviour
+    behaviour.require_feeding()
+    ids = behaviour.encode(arguments.text, shell.settings.get("unknown"))
+
+    def done() -> Iterator[Event]:
+        if shell.interactive:
+            things = "tokens" if session.model.series is None else "values"
+            yield Notice(f"{len(ids):,} {things} read · position {session.position:,}")
+
+    yield from behaviour.read(ids, done)
 
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
@@ -57,7 +65,10 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /reseed JULIET:
     >>> /continue 5
     """
-    yield moved_to(shell.session, shell.session.reseed(arguments.text, unknown=shell.settings.get("unknown")))
+    if arguments.text:
+        yield from shell.session.behaviour.reseed(arguments.text, shell.settings.get("unknown"))
+    else:
+        yield moved_to(shell.session, shell.session.reset())
 
 
 @command(
