@@ -116,10 +116,28 @@ def test_a_dumb_terminal_shows_top_in_ascii(drawn):
 def test_a_score_lists_each_token_and_the_totals(drawn):
     score = Score((Scored("a", -0.1, 0, (("a", -0.1), ("b", -3.0))), Scored("\n", -5.0, 7)), -5.1, 2.55, 3.679, 12.8)
     drawn = drawn(score)
-    assert drawn.splitlines()[:3] == ["a", "09", "   token    prob  nats  rank  most likely"]
-    assert "1  a       90.5%  0.10     0  a 90.5%  b 4.98%" in drawn
-    assert "2  \\n      0.67%  5.00     7" in drawn
+    assert drawn.splitlines()[:5] == [
+        "a",
+        "09",
+        "   token    prob   nats  rank  most likely",
+        "1  a       90.5%   0.10     1  a  90.5%  b  4.98%",
+        "2  \\n      0.67%   5.00     8",
+    ]
     assert drawn.endswith("sum 5.1 nats · mean 2.55 nats · 3.679 bits per character · perplexity 12.8\n")
+
+
+def test_the_most_likely_tokens_of_a_score_stand_in_columns_and_are_left_out_one_by_one(drawn):
+    first = Scored("\n", -0.1, 0, (("\n", 0.0), ("b", -3.0), ("c", -4.0)))
+    score = Score((first, Scored("u", -5.0, 1, (("u", 0.0), (" ", -4.0)))), -5.1, 2.55, 3.679, 12.8)
+    assert drawn(score, width=80).splitlines()[-3:-1] == [
+        "1  \\n      90.5%   0.10     1  \\n 100.0%  b    4.98%  c  1.83%",
+        "2  u       0.67%   5.00     2  u  100.0%  ' '  1.83%",
+    ]
+    assert drawn(score, width=50).splitlines()[-3:-1] == [
+        "1  \\n      90.5%   0.10     1  \\n 100.0%",
+        "2  u       0.67%   5.00     2  u  100.0%",
+    ]
+    assert "   token    prob   nats  rank" in drawn(score, width=36).splitlines()
 
 
 def test_a_long_score_lists_the_most_surprising_tokens(drawn):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core import attention_labels
-from seqshell.core.events import Attention, Branch, Branches, Picture, Score, Top
+from seqshell.core.events import Attention, Branch, Branches, Picture, Score, Scored, Top
 from seqshell.core.sanitize import safe
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
@@ -23,6 +24,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 MAX_ROWS, MAX_COLUMNS = 120, 120  # of attention weights that are drawn
 ALL_ROWS = 60  # of /score; a longer text shows only its most surprising tokens
 NUM_SURPRISING = 12
+WIDEST_TOKEN = 16  # columns of a token's name
 
 
 def token_name(text: str) -> str:
@@ -48,7 +50,7 @@ def percent(probability: float) -> str:
 def draw_top(printer: Printer, top: Top) -> None:
     """Draw one row per token: a bar for the model's probability and one for the sampler chain's."""
     names = [token_name(token.text) for token in top.tokens]
-    label = min(max([5, *map(get_cwidth, names)]), 16)
+    label = min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN)
     room = max(4, min(28, (printer.width - label - 20) // 2))
     printer.line(f"{'token'.ljust(label)}  {'model'.ljust(8 + room)}  with sampler", "dim")
     for token, name in zip(top.tokens, names, strict=True):
@@ -63,8 +65,6 @@ def draw_top(printer: Printer, top: Top) -> None:
 
 def draw_score(printer: Printer, score: Score) -> None:
     """Draw the text coloured by surprisal, a table of its tokens (the most surprising ones), and the totals."""
-    from rich.table import Table as Grid
-
     printer.fresh_line()
     writer = TokenWriter(printer)
     for token in score.tokens:
@@ -76,28 +76,36 @@ def draw_score(printer: Printer, score: Score) -> None:
     if len(rows) > ALL_ROWS:
         rows = sorted(rows, key=lambda row: row[1].log_prob)[:NUM_SURPRISING]
         printer.line(f"the {len(rows)} most surprising of {len(score.tokens):,} tokens", "dim")
-    grid = Grid(box=None, header_style=printer.rich_style("dim"), padding=(0, 2, 0, 0), pad_edge=False)
-    shown = [
-        (
-            f"{index + 1}",
-            token_name(token.text),
-            percent(math.exp(token.log_prob)),
-            f"{-token.log_prob:.2f}",
-            f"{token.rank:,}",
-        )
-        for index, token in rows
-    ]
-    room = printer.width
-    for place, column in enumerate(("", "token", "prob", "nats", "rank")):
-        grid.add_column(printer.text(column), justify="left" if column == "token" else "right", no_wrap=True)
-        room -= 2 + max([len(column), *(get_cwidth(cells[place]) for cells in shown)])
-    grid.add_column(printer.text("most likely"), no_wrap=True, overflow="ellipsis", max_width=max(10, room))
-    for cells, (_, token) in zip(shown, rows, strict=True):
-        others = "  ".join(f"{token_name(text)}{percent(math.exp(log_prob))}" for text, log_prob in token.most_likely)
-        grid.add_row(*map(printer.text, cells), printer.text(others, "dim"))
-    printer.draw(grid)
+    names = [token_name(token.text) for _, token in rows]
+    number, label = len(str(len(score.tokens))), min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN)
+    rank = max(4, *(len(f"{token.rank + 1:,}") for _, token in rows)) if rows else 4
+    heading = f"{' ' * number}  {pad('token', label)}    prob   nats  {'rank'.rjust(rank)}  "
+    likely = _alternatives([token for _, token in rows], printer.width - get_cwidth(heading))
+    printer.line(f"{heading}{'most likely' if any(likely) else ''}".rstrip(), "dim")
+    for (index, token), name, others in zip(rows, names, likely, strict=True):
+        figures = f"{percent(math.exp(token.log_prob))}  {-token.log_prob:5.2f}  {f'{token.rank + 1:,}'.rjust(rank)}"
+        printer.write(f"{index + 1:{number}}  {pad(name, label)}  {figures}")
+        printer.write(f"  {others}" if others else "", "dim")
+        printer.write("\n")
     total = f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} nats"
     printer.line(f"{total} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}")
+
+
+def _alternatives(tokens: Sequence[Scored], room: int) -> list[str]:
+    """Return the most likely tokens in place of each with their probabilities, in columns: as many as fit the room."""
+    found = [""] * len(tokens)
+    for place in range(max((len(token.most_likely) for token in tokens), default=0)):
+        cells = [token.most_likely[place] if place < len(token.most_likely) else None for token in tokens]
+        names = [token_name(cell[0]) if cell else "" for cell in cells]
+        label = min(max(map(get_cwidth, names)), WIDEST_TOKEN)
+        room -= label + 7 + (2 if place else 0)
+        if room < 0:
+            break
+        for index, (cell, name) in enumerate(zip(cells, names, strict=True)):
+            if cell:
+                gap = "  " if place else ""
+                found[index] += f"{gap}{pad(name, label)} {percent(math.exp(cell[1]))}"
+    return found
 
 
 def draw_branches(printer: Printer, branches: Branches) -> None:

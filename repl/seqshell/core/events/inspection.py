@@ -74,13 +74,13 @@ class Score(Event):
         return {**measures, "tokens": tokens}
 
     def as_text(self) -> str:
-        """A table of the tokens, and the measures in a line."""
+        """A table of the tokens, with ranks from 1, and the measures in a line."""
         rows = [
             (
                 repr(token.text),
                 probability(token.log_prob),
                 f"{-token.log_prob:.3f}",
-                token.rank,
+                token.rank + 1,
                 " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely),
             )
             for token in self.tokens
