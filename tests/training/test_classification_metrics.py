@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
-from seqshell.training.classification.tables import confusion_table, labels_table, metrics_table, short, write_png
+from seqshell.training.classification.tables import confusion_table, cut, labels_table, metrics_table, write_png
 
 # Five cats: two correct, one predicted as dog, one as bird, one unread. Two dogs: one predicted as cat. No birds.
 TRUE = [0, 0, 0, 0, 0, 1, 1]
@@ -45,9 +45,9 @@ def test_the_tables_are_readable():
 
     assert confusion_table(counts, LABELS).as_text() == (
         "number of examples by true label (row) and predicted label (column)\n"
-        "true \\ predicted  cat  dog  bir  unread\n"
-        "cat                 2    1    1       1\n"
-        "dog                 1    1    ·       ·"
+        "true \\ predicted  cat  dog  bird  unread\n"
+        "cat                 2    1     1       1\n"
+        "dog                 1    1     ·       ·"
     )
     assert labels_table(label_metrics(counts, LABELS)).as_text() == (
         "label  examples  recall   precision  F1\n"
@@ -63,21 +63,36 @@ def test_the_tables_are_readable():
 
 
 def test_a_matrix_wider_than_the_terminal_gets_narrow_columns():
-    counts = confusion(TRUE, PREDICTED, 3)
+    counts, title = (
+        confusion(TRUE, PREDICTED, 3),
+        "number of examples by true label (row) and predicted label (column)\n",
+    )
 
-    assert confusion_table(counts, LABELS, 39).as_text() == confusion_table(counts, LABELS).as_text()
-    assert confusion_table(counts, LABELS, 38).as_text() == (
-        "number of examples by true label (row) and predicted label (column)\n"
+    assert confusion_table(counts, LABELS, 40).as_text() == confusion_table(counts, LABELS).as_text()
+    assert confusion_table(counts, LABELS, 39).as_text() == (
+        f"{title}     cat  dog  bird  unread\ncat    2    1     1       1\ndog    1    1     ·       ·"
+    )
+    assert confusion_table(counts, LABELS, 25).as_text() == (
+        f"{title}"
         "     c d b u\n"
         "     a o i n\n"
         "     t g r r\n"
-        "           e\n"
+        "         d e\n"
         "           a\n"
         "           d\n"
         "cat  2 1 1 1\n"
         "dog  1 1 · ·"
     )
     assert confusion_table(counts, LABELS, 11).columns == ("true", "predicted", "examples")
+
+
+def test_headers_show_as_much_of_a_label_as_fits():
+    counts, labels = confusion([0, 1, 2], [0, 1, 2], 3), ["Portuguese", "Polish", "Japanese"]
+
+    assert confusion_table(counts, labels, 42).columns == ("", "Portuguese", "Polish", "Japanese")
+    assert confusion_table(counts, labels, 39).columns == ("", "Portugue…", "Polish", "Japanese")
+    assert confusion_table(counts, labels, 34).columns == ("", "Portu…", "Polish", "Japan…")
+    assert confusion_table(counts, labels, 33).columns == ("", "")
 
 
 def test_labels_with_long_common_prefixes_give_a_list_of_confusions():
@@ -96,10 +111,8 @@ def test_many_labels_give_a_list_of_the_most_frequent_confusions():
     )
 
 
-def test_short_names_are_distinct():
-    assert short(["Portuguese", "Polish", "Greek"]) == ("Por", "Pol", "Gre")
-    assert short(["Scotland", "Scottish", "a"]) == ("Scotl", "Scott", "a")
-    assert short(["abc", "abcd"]) == ("abc", "abcd")
+def test_a_cut_label_ends_with_an_ellipsis():
+    assert cut(["Portuguese", "Polish"], 6) == ("Portu…", "Polish")
 
 
 def test_the_picture_is_written(tmp_path):

@@ -36,8 +36,9 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how likely each token of a text would be if it came next; the state does not change.
 
-    For each token: its probability, its surprisal in nats, its rank (1 is the likeliest) and the five most likely tokens
-    in its place; then the sum, the mean, bits per character and perplexity. A translation model takes /score SOURCE => TARGET.
+    For each token: its probability, its surprisal in nats, its rank (1 is the likeliest) and the five most likely
+    tokens in its place; then the sum, the mean, bits per character and perplexity. A translation model takes
+    /score SOURCE => TARGET.
 
         >>> /feed ROMEO
         >>> /score : What

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from seqshell.training.pictures import new_figure, plain_title, write_figure
 
 MAX_LABELS = 20  # of a matrix in the terminal; with more labels, the most frequent confusions are shown
 MAX_CONFUSIONS = 20
-MAX_HEADER = 8  # characters of column headers written vertically
+READABLE = 6  # characters of a column header; rather than fewer, it is written vertically
+SHORTEST = 4  # characters of a column header
+HIGHEST = 12  # characters of a column header that is written vertically
 MAX_NUMBERED = 40  # labels of a picture with numbers in its cells
 
 
@@ -52,8 +54,8 @@ def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
 def confusion_table(counts: Counts, labels: Sequence[str], width: int | None = None) -> Table:
     """The confusion matrix: a row for each true label in the data, a column for each predicted one.
 
-    width: as in `tables`. A matrix that is too wide gets narrow columns with vertical headers; if it is still too wide,
-    or has many labels, the most frequent confusions are listed instead.
+    width: as in `tables`. A matrix that is too wide loses the text in its corner; then its headers are cut, or written
+    vertically. If it is still too wide, or has many labels, the most frequent confusions are listed instead.
     """
     if len(labels) > MAX_LABELS:
         return _most_frequent(counts, labels)
@@ -63,26 +65,31 @@ def confusion_table(counts: Counts, labels: Sequence[str], width: int | None = N
         for row, label in enumerate(labels)
         if counts[row].any()
     ]
-    columns = ("true \\ predicted", *short(labels), *(["unread"] if has_unread else []))
+    names = (*labels, *(["unread"] if has_unread else []))
+    forms = _matrix_forms(names, rows)
+    return next((form for form in forms if width is None or _width(form) <= width), _most_frequent(counts, labels))
+
+
+def _matrix_forms(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Iterator[Table]:
+    """Yield the matrix with ever narrower headers that stay distinct."""
     title = "number of examples by true label (row) and predicted label (column)"
-    wide = Table(columns, _right_aligned(columns, rows), title)
-    if width is None or _width(wide) <= width:
-        return wide
-    narrow = Table(("", ""), _narrow(columns[1:], rows), title)
-    return (
-        narrow
-        if _width(narrow) <= width and max(map(len, columns[1:])) <= MAX_HEADER
-        else _most_frequent(counts, labels)
-    )
+    longest = max(map(len, names))
+    sizes = [size for size in range(longest, SHORTEST - 1, -1) if len(set(cut(names, size))) == len(names)]
+
+    def with_headers(corner: str, size: int) -> Table:
+        columns = (corner, *cut(names, size))
+        return Table(columns, _right_aligned(columns, rows), title)
+
+    yield with_headers("true \\ predicted", longest)
+    yield from (with_headers("", size) for size in sizes if size >= min(longest, READABLE))
+    if len(set(cut(names, HIGHEST))) == len(names):
+        yield Table(("", ""), _narrow(cut(names, HIGHEST), rows), title)
+    yield from (with_headers("", size) for size in sizes if size < READABLE)
 
 
-def short(labels: Sequence[str], least: int = 3) -> tuple[str, ...]:
-    """The shortest distinct prefixes of the labels, at least `least` characters long, else the labels themselves."""
-    for length in range(least, max(map(len, labels), default=0) + 1):
-        cut = tuple(label[:length] for label in labels)
-        if len(set(cut)) == len(labels):
-            return cut
-    return tuple(labels)
+def cut(labels: Sequence[str], size: int) -> tuple[str, ...]:
+    """The labels, those longer than `size` characters cut with an ellipsis."""
+    return tuple(label if len(label) <= size else f"{label[: size - 1]}…" for label in labels)
 
 
 def write_png(values: Mapping[str, Any], path: Path) -> None:
