@@ -162,3 +162,17 @@ def test_notices_of_the_shell_appear_after_the_line(runner, visible):
 
 def test_the_tour_returns_the_steps_of_its_script(runner):
     assert runner.run("/tour").steps is not None
+
+
+def test_continuing_in_the_middle_of_a_word_repeats_its_beginning(new_runner, visible):
+    runner = new_runner(shell_for(tiny_model(), seed=1))
+    for _ in range(20):
+        runner._printer.stream.truncate(0)
+        runner.run("/reset")
+        runner.run("/reseed ab abc")
+        before = len(visible(runner._printer))
+        runner.run("/continue 1")
+        last = runner.shell.session.text().text[-1]
+        shown = visible(runner._printer)[before:].split("▌")[0].rstrip("\n")
+        assert shown == ("ab abc" if last.isalnum() else "") + last.strip("\n")
+        runner.run(f"/seed {runner.shell.session.seed + 1}")

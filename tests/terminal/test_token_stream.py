@@ -61,7 +61,7 @@ def test_tokens_are_coloured_by_the_surprisal_in_their_outputs(new_printer):
     stream = TokenStream(printer, lambda: False)
     stream.begin({"surprisal": True})
     stream.draw_token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
-    assert printer.stream.getvalue() == "\x1b[38;5;72ma\x1b[0m"
+    assert printer.stream.getvalue() == "\x1b[38;5;31ma\x1b[0m"
 
 
 def test_pace_limits_the_tokens_per_second(new_printer):
@@ -109,3 +109,40 @@ def test_an_answer_without_tokens_has_no_speed(new_printer):
     stream = TokenStream(new_printer(), lambda: False)
     stream.begin()
     assert stream.draw_end(Finished("", 0, "eos", 0.0, 0, 0)) == 0
+
+
+# Context
+
+
+def first_line(printer, visible, before, text, *, surprisal=False):
+    """The first lines of an answer after a text; every token has the surprisal 0."""
+    stream = TokenStream(printer, lambda: False)
+    stream.begin({"surprisal": surprisal})
+    for character in text:
+        outputs = np.array([0.0, -1000.0])
+        stream.draw_token(Token(character, 0, 0, outputs), before if stream.is_at_start else "")
+    stream.end_line()
+    return visible(printer)
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "shown"),
+    [
+        ("ROMEO:\nWhat counsel of Har", "ry", "of Harry\n"),
+        ("Har", "ry", "Harry\n"),
+        ("ROMEO:", "What", "What\n"),
+        ("What counsel", " of", " of\n"),
+        ("What counsel ", "of", "of\n"),
+        ("", "of", "of\n"),
+        ("a" * 100, "b", "a" * 20 + "b\n"),
+    ],
+)
+def test_an_answer_that_continues_a_cut_word_repeats_two_words(new_printer, visible, before, text, shown):
+    assert first_line(new_printer(width=40), visible, before, text) == shown
+
+
+def test_the_repeated_words_are_grey_and_have_no_surprisal(new_printer, visible):
+    printer = new_printer(colours=256)
+    first_line(printer, visible, "of Har", "ry")
+    assert printer.stream.getvalue() == "\x1b[38;5;244mof Har\x1b[0mry\n"
+    assert first_line(new_printer(), visible, "of Har", "ry", surprisal=True) == "of Harry\n      00\n"

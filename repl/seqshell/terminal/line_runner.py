@@ -21,6 +21,7 @@ from seqshell.core.events import (
     Token,
     Translation,
 )
+from seqshell.core.tasks import task_spec
 from seqshell.shell.shell import Shell
 from seqshell.shell.syntax import Message, parse
 from seqshell.terminal.error_message import draw_error
@@ -134,7 +135,12 @@ class LineRunner:
     @_draw.register
     def _(self, event: Token) -> None:
         self._renderer.end_progress()
-        self._stream.draw_token(event)
+        self._stream.draw_token(event, self._text_before(event) if self._stream.is_at_start else "")
+
+    def _text_before(self, token: Token) -> str:
+        """The last lines before a token that was just generated; empty for a task whose answers are not continued."""
+        session = self.shell.workspace.sessions[self.shell.answering or ""]
+        return session.tail.removesuffix(token.text) if task_spec(session.model.task).can_continue else ""
 
     def _draw_end(self, event: Finished) -> None:
         name = self.shell.answering or ""

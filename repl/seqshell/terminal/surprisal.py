@@ -40,10 +40,15 @@ class TokenWriter:
                 self._digits += (digit or " ") + " " * (width - 1) if width else ""
                 digit = ""
 
+    def write_context(self, text: str) -> None:
+        """Write text that was there before the first token, in grey."""
+        self.printer.write(text, "dim")
+        self._digits += "" if self.printer.has_shades else " " * self.printer.column
+
     def finish_line(self) -> None:
         """End the line and write its digits, if any, under it."""
         digits, self._digits = self._digits, ""
-        if digits:
+        if digits.strip():
             self.printer.line(digits, "dim")
 
 

@@ -14,6 +14,7 @@ from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
 EXPLAINED_ANSWERS = 3  # the first answers of a session end with a note and a hint
 ENDINGS = {"length": "stopped at", "eos": "ended after", "stop": "stop text after", "interrupt": "interrupted after"}
+NUM_REPEATED = 2  # words before an answer that continues the last of them
 # Hints after an answer, longest first; the first that fits is shown.
 TEXT_HINTS = (
     "Enter continues, /regen tries again, /undo goes back",
@@ -58,9 +59,18 @@ class TokenStream:
         self._waited = 0.0
         self._begun = self._started = self._shown = self._clock()
 
-    def draw_token(self, token: Token) -> None:
-        """Draw a token. A newline at the start of the answer is skipped: the user's Enter has made it."""
-        if self._num_tokens == 0:
+    @property
+    def is_at_start(self) -> bool:
+        """Whether the next token is the first of an answer."""
+        return self._num_tokens == 0
+
+    def draw_token(self, token: Token, before: str = "") -> None:
+        """Draw a token. A newline at the start of the answer is skipped: the user's Enter has made it.
+
+        before: the text before the answer. If the answer continues its last word, the last two words are repeated.
+        """
+        if self.is_at_start:
+            self._draw_cut_word(before, token.text)
             self._started = self._shown = self._clock()
         self._num_tokens += 1
         self._keep_pace()
@@ -96,6 +106,11 @@ class TokenStream:
         """End the line of an answer that failed or was empty."""
         self._writer.finish_line()
         self.printer.fresh_line()
+
+    def _draw_cut_word(self, before: str, text: str) -> None:
+        if before[-1:].isalnum() and text[:1].isalnum() and not self.printer.column:
+            words = before.split("\n")[-1].split()[-NUM_REPEATED:]
+            self._writer.write_context(" ".join(words)[-self.printer.width // 2 :])
 
     def _draw_note(self, finished: Finished) -> None:
         note = f"{ENDINGS.get(finished.stop, f'{finished.stop} after')} {counted(finished.num_tokens)}"
