@@ -87,6 +87,7 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
     assert "recurrent.0 144" in lines
     assert "weight_hh_l0 [8, 8] 64" in lines
     assert "state [1, 8] float32 32 bytes" in lines
+    assert "summary character RNN 1x8, 314 parameters" in lines  # as in the greeting and after /load
     assert "tokenizer char, vocabulary of 10" in lines
     assert "data name random numbers" in lines
     assert any(line.startswith("source") and line.endswith("language_models.py") for line in lines)

@@ -24,7 +24,7 @@ def test_the_greeting_shows_the_model_what_it_does_and_what_to_try():
     assert lines("shakespeare", HEADER) == [
         "seqshell 0.1 · shakespeare: character LSTM 2x512, 3.4M parameters",
         "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top",
-        "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
+        "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help",
     ]
 
 
@@ -66,6 +66,30 @@ def test_no_line_of_the_greeting_is_wider_than_the_window(width):
 
 
 @pytest.mark.parametrize(
+    ("width", "hints"),
+    [
+        (100, "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour: two minutes · /help"),
+        (76, "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help"),
+        (60, "Enter: continue · Ctrl-C: stop · /tour · /help"),
+    ],
+)
+def test_a_narrow_window_shows_fewer_hints(width, hints):
+    assert lines("shakespeare", HEADER, width)[2] == hints
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (69, "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top"),
+        (60, "It continues what you write. Try  ROMEO:"),
+        (40, "It continues what you write."),
+    ],
+)
+def test_a_narrow_window_keeps_the_example_before_what_to_try_next(width, line):
+    assert lines("shakespeare", HEADER, width)[1] == line
+
+
+@pytest.mark.parametrize(
     ("width", "line"),
     [
         (60, "seqshell 0.1 · shakespeare: character LSTM 2x512"),
@@ -75,6 +99,13 @@ def test_no_line_of_the_greeting_is_wider_than_the_window(width):
 )
 def test_a_narrow_window_shows_less_of_the_model(width, line):
     assert lines("shakespeare", HEADER, width)[0] == line
+
+
+def test_the_greeting_shows_a_beginning_of_the_summary_that_load_and_info_show():
+    """All three come from the same header by the same function."""
+    whole = title("shakespeare", HEADER)
+    assert whole == "shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats"
+    assert whole.startswith(lines("shakespeare", HEADER)[0].partition(" · ")[2])
 
 
 def test_a_model_without_a_description_has_a_greeting():

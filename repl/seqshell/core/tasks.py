@@ -65,7 +65,8 @@ TASKS: dict[str, TaskSpec] = {
             settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "surprisal"}),
             next_steps="then /undo, /regen 3, /top",
             keys=(
-                "Enter: continue · Ctrl-C: stop · /tour: two-minute tour · /help",
+                "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour: two minutes · /help",
+                "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help",
                 "Enter: continue · Ctrl-C: stop · /tour · /help",
             ),
             data_check="seqshell.training.recipes.data_checks:check_text",

@@ -29,9 +29,11 @@ def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> 
     )
     sentence, example = about(header), next(iter(examples(header)), "")
     spec = TASKS.get(str(header.get("task", "")), TASKS[Task.GENERATE])
-    suggestion = f"Try  {example}  {spec.next_steps}" if example and "\n" not in example and len(example) < 40 else ""
+    example_hint = f"Try  {example}" if example and "\n" not in example and len(example) < 40 else ""
+    suggestion = f"{example_hint}  {spec.next_steps}" if example_hint else ""
     if sentence or suggestion:
-        yield _first_that_fits(width, " ".join(filter(None, (sentence, suggestion))), sentence or suggestion), "dim"
+        both = (" ".join(filter(None, (sentence, hint))) for hint in (suggestion, example_hint))
+        yield _first_that_fits(width, *both, sentence or suggestion), "dim"
     yield _first_that_fits(width, *spec.keys), "dim"
 
 

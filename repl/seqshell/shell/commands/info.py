@@ -13,6 +13,7 @@ from seqshell.core.model import Architecture, Model, Series
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import named_leaves
 from seqshell.core.text_output import cell
+from seqshell.models.summary import title
 from seqshell.shell.commands.arguments import words
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
     """What the header says about the model."""
     return {
         "model": f"{model.name} ({model.task})" + (f", {model.path}" if model.path else ""),
+        "summary": title("", model.header).removeprefix(": "),
         "about": model.header.get("about", ""),
         "architecture": " ".join(
             filter(None, (model.architecture, f"from {owner}" if owner else "", model.header.get("owner_version", "")))
