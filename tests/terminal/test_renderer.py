@@ -4,6 +4,7 @@ import math
 import re
 
 import numpy as np
+import pyte
 
 from seqshell.core.events import (
     Branch,
@@ -165,6 +166,29 @@ def test_a_picture_wider_than_the_window_is_wrapped(drawn):
     drawn = drawn(Picture(np.ones((1, 100)), {"rows": ["a"], "columns": ["x"] * 100}), width=30)
     assert max(map(len, drawn.splitlines())) < 30
     assert drawn.count("@") == 100 + 1  # one in the legend
+
+
+def test_a_progress_bar_is_replaced_in_place_and_leaves_nothing_behind(new_printer, monkeypatch):
+    """Three epochs of a training leave their three summaries, and no bar."""
+    monkeypatch.setenv("COLUMNS", "60")  # for rich, which follows the window
+    printer = new_printer(width=60)
+    renderer = Renderer(printer)
+    screen = pyte.Screen(60, 20)
+    for epoch in (1, 2, 3):
+        for done in range(1, 4):
+            renderer.draw(
+                Progress(3 * epoch - 3 + done, 9, "loss 1.500 · 1,000 tokens/s · 1 min left", f"epoch {epoch} of 3")
+            )
+        renderer.draw(Notice(f"epoch {epoch}: best so far"))
+    renderer.draw(Progress(1, 2))
+    renderer.end_progress()
+    pyte.Stream(screen).feed(printer.stream.getvalue().replace("\n", "\r\n"))
+
+    assert [line.rstrip() for line in screen.display if line.strip()] == [
+        "epoch 1: best so far",
+        "epoch 2: best so far",
+        "epoch 3: best so far",
+    ]
 
 
 def test_a_dumb_terminal_shows_progress_as_a_few_lines(new_printer, visible):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,19 +65,18 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
         yield show_line, lambda text: print(text, file=sys.stderr, flush=True)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[text]}", markup=False),
-    )
-    with Bar(*columns, console=Console(stderr=True, markup=False, highlight=False), transient=True) as bar:
-        task = bar.add_task("", total=None, text="")
+    from seqshell.terminal.printer import Printer, number_of_colours
+    from seqshell.terminal.progress_bar import columns
+
+    style = Printer(sys.stderr, colours=number_of_colours("auto", os.environ)).rich_style
+    console = Console(stderr=True, markup=False, highlight=False)
+    with Bar(*columns(style), console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, note="")
         yield (
             lambda event: bar.update(
-                task, completed=event.done, total=event.total, description=event.description, text=event.text
+                task, completed=event.done, total=event.total, description=event.description, note=event.text
             ),
             lambda text: bar.console.print(text, markup=False, highlight=False),
         )

@@ -155,7 +155,7 @@ class LineRunner:
     @_draw.register
     def _(self, event: Translation) -> None:
         if event.is_of_file:
-            self._renderer.end_progress(erase=True)
+            self._renderer.end_progress()
             self._printer.fresh_line()
             self._printer.write(event.as_line() + "\n")
         else:
@@ -164,7 +164,7 @@ class LineRunner:
     @_draw.register
     def _(self, event: Label) -> None:
         if event.is_of_file:
-            self._renderer.end_progress(erase=True)
+            self._renderer.end_progress()
         self._renderer.draw(event)
         self._stream.draw_label_hint(event)
 

@@ -1,13 +1,42 @@
-"""A progress bar, redrawn in place by rich. A terminal without escape sequences gets a few lines instead."""
+"""A progress bar, redrawn in place by rich and then removed. A terminal without escape sequences gets a few lines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from seqshell.core.events import Progress
 from seqshell.terminal.printer import Printer
 
 MAX_LINES = 10  # on a terminal without escape sequences
+
+
+def columns(style: Callable[[str], Any]) -> tuple[Any, ...]:
+    """The columns of a bar for rich, on one line in any window: description, bar, percentage, and the field `note`.
+
+    style: the rich style with a name, `dim` or `bar`.
+    """
+    from rich.progress import BarColumn, TextColumn
+    from rich.table import Column
+
+    return (
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(
+            None,
+            style=style("dim"),
+            complete_style=style("bar"),
+            finished_style=style("bar"),
+            pulse_style=style("bar"),
+            table_column=Column(min_width=8, max_width=24, ratio=1),
+        ),
+        TextColumn("{task.percentage:>3.0f} %", markup=False, table_column=Column(no_wrap=True)),
+        TextColumn(
+            "{task.fields[note]}",
+            markup=False,
+            style=style("dim"),
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
+    )
 
 
 class ProgressBar:
@@ -34,41 +63,23 @@ class ProgressBar:
             note=self.printer.text(event.text).plain,
         )
 
-    def close(self, *, erase: bool = False) -> None:
-        """End the bar and its line. erase: also remove it from the screen."""
+    def close(self) -> None:
+        """Remove the bar from the screen, so that only results stay in the scroll-back."""
         self._lines = -1
         if self._progress is not None:
-            self._progress.live.transient = erase
             self._progress.stop()
             self._progress = self._task = None
             self.printer.column = 0
 
     def _start(self) -> None:
-        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
-        from rich.table import Column
 
-        style = self.printer.rich_style
         self.printer.fresh_line()
         self._progress = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(
-                None,
-                style=style("dim"),
-                complete_style=style("bar"),
-                finished_style=style("bar"),
-                pulse_style=style("bar"),
-                table_column=Column(min_width=8, max_width=24, ratio=1),
-            ),
-            TextColumn("{task.percentage:>3.0f} %", markup=False),
-            TextColumn(
-                "{task.fields[note]}",
-                markup=False,
-                style=style("dim"),
-                table_column=Column(no_wrap=True, overflow="ellipsis"),
-            ),
+            *columns(self.printer.rich_style),
             console=self.printer.console(follow=True),
             refresh_per_second=4,
+            transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )

@@ -49,9 +49,9 @@ class Renderer:
             self.end_progress()
         self._draw(event)
 
-    def end_progress(self, *, erase: bool = False) -> None:
-        """End the progress bar, if there is one. erase: also remove it from the screen."""
-        self._bar.close(erase=erase)
+    def end_progress(self) -> None:
+        """Remove the progress bar, if there is one."""
+        self._bar.close()
 
     @singledispatchmethod
     def _draw(self, event: Event) -> None:
