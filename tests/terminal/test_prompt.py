@@ -252,7 +252,7 @@ def test_a_bidirectional_override_is_sent_but_drawn_as_a_replacement_character(a
 def test_the_toolbar_shows_the_multi_line_mode(new_prompt):
     prompt = new_prompt()
     prompt.multi_line = True
-    assert prompt._toolbar_line() == "multi-line: Enter adds a line, Alt+Enter sends, F3 ends · tiny"
+    assert prompt._toolbar_line() == "multi-line: Alt+Enter sends, F3 ends · tiny"
 
 
 def test_the_editor_returns_its_text_to_the_prompt(keyboard, ask, new_prompt, tmp_path, monkeypatch):

@@ -246,7 +246,7 @@ class Prompt:
     def _toolbar_line(self) -> str:
         parts = self._toolbar()
         if self.multi_line:
-            parts.insert(0, "multi-line: Enter adds a line, Alt+Enter sends, F3 ends")
+            parts.insert(0, "multi-line: Alt+Enter sends, F3 ends")
         if self.application.editing_mode == EditingMode.VI:
             parts.insert(0, f"vi {VI_MODES.get(self.application.vi_state.input_mode, 'insert')}")
         return fit(parts, self.application.output.get_size().columns)
