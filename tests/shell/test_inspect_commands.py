@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
 from seqshell.models.saving import save_checkpoint
 from seqshell.shell.commands.info import module_tree
-from seqshell.testing import tiny_checkpoint, tiny_model
+from seqshell.testing import tiny_checkpoint, tiny_model, tiny_translation_model
 from seqshell.testing.shell import shell_for
 
 
@@ -147,3 +148,13 @@ def test_parts_of_a_module_are_summed_and_single_parts_joined():
         ("readout.weight", "[5, 2]", "10"),
         ("scale", "[]", "1"),
     ]
+
+
+def test_a_state_with_more_rows_than_layers_has_one_norm():
+    """The encoded source has a row for each of its tokens."""
+    shell = shell_for(tiny_translation_model(), seed=7)
+    list(shell.handle("i love the cat . " * 3))
+    (table,) = send(shell, "/state")
+    rows = dict(table.rows)
+    assert re.fullmatch(r"16 x 8 float32, norm [\d.]+", rows["state.encoded"])
+    assert re.fullmatch(r"1 x 8 float32, norm by layer [\d.]+", rows["state.recurrent"])

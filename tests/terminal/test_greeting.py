@@ -83,6 +83,8 @@ def test_a_narrow_window_shows_fewer_hints(width, hints):
         (69, "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top"),
         (60, "It continues what you write. Try  ROMEO:"),
         (40, "It continues what you write."),
+        (28, "It continues what you ..."),
+        (6, "It co"),
     ],
 )
 def test_a_narrow_window_keeps_the_example_before_what_to_try_next(width, line):

@@ -21,6 +21,7 @@ from seqshell.session.token_text import decoded
 
 NUM_ALTERNATIVES = 5  # alternatives shown beside each token of a score
 NUM_INTEGERS = 8  # shown of a state of integers
+MAX_NORMS = 8  # of a leaf in /state; more rows are positions, not layers
 MAX_TAIL_TOKENS = 256  # tokens read back for the last two lines
 FIRST_WORDS = 40  # characters
 SEPARATORS = (" ", "\n")  # what the text of a word begins with, or of a row with several values
@@ -223,10 +224,10 @@ def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
 
 
 def _norms(leaf: Any) -> str:
-    """One norm per layer for a leaf [L, H], one norm for any other shape; integers are shown as they are."""
+    """One norm per row for a leaf of at most MAX_NORMS rows, else one norm; integers are shown as they are."""
     if leaf.dtype.kind != "f":
         numbers = leaf.ravel()
         return ", ".join(map(str, numbers[:NUM_INTEGERS].tolist())) + (", ..." if numbers.size > NUM_INTEGERS else "")
-    if leaf.ndim == 2:
+    if leaf.ndim == 2 and len(leaf) <= MAX_NORMS:
         return "norm by layer " + ", ".join(f"{np.linalg.norm(layer.astype(np.float64)):.4g}" for layer in leaf)
     return f"norm {np.linalg.norm(leaf.astype(np.float64).ravel()):.4g}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 
+MORE = " ..."  # at the end of a line that was cut
+
+
 def greeting(version: str, name: str, header: Mapping[str, Any], width: int) -> Iterator[tuple[str, str]]:
     """Return at most three lines, each with its style and narrower than the window."""
     short = ".".join(version.split(".")[:2])
@@ -60,5 +63,9 @@ def greet_session(printer: Printer, version: str, shell: Shell) -> None:
 
 
 def _first_that_fits(width: int, *lines: str) -> str:
-    """Return the first line that is narrower than the window, else the last one, cut."""
-    return next((line for line in lines if len(line) < width), lines[-1][: width - 1])
+    """Return the first line that is narrower than the window, else the last one, cut after a word."""
+    fitting = next((line for line in lines if len(line) < width), None)
+    if fitting is not None:
+        return fitting
+    whole_words = lines[-1][: width - len(MORE)].rpartition(" ")[0]
+    return whole_words.rstrip(",;:") + MORE if whole_words else lines[-1][: width - 1]
