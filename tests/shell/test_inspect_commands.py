@@ -157,4 +157,4 @@ def test_a_state_with_more_rows_than_layers_has_one_norm():
     (table,) = send(shell, "/state")
     rows = dict(table.rows)
     assert re.fullmatch(r"16 x 8 float32, norm [\d.]+", rows["state.encoded"])
-    assert re.fullmatch(r"1 x 8 float32, norm by layer [\d.]+", rows["state.recurrent"])
+    assert rows["state.mask"] == f"16 bool, {'True, ' * 8}..."
