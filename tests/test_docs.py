@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 import os
@@ -9,47 +10,34 @@ import re
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from seqshell import Task
-from seqshell.core import hookspecs, paths
+from seqshell.core import hookspecs
 from seqshell.core.events import ResultText
 from seqshell.core.tasks import task_spec
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.shell.commands.help import PURPOSES, WIDTH, describe
 from seqshell.shell.shell import Shell
-from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("seqshell_")}
 COMMANDS = {found.name: found for found in dict(load_registry(Policy(plugins=())).commands).values()}
-LETTERS = "\n" + "".join(map(chr, range(32, 127)))
 
 
 @pytest.fixture
-def shell(registry, folder):
-    """A shell with the model `tiny`, in a folder with the files that the examples name."""
-    models = paths.folder("models")
-    models.mkdir(parents=True)
-    tiny_checkpoint(models / "tiny.safetensors", LETTERS)
-    Path("lesson.seq").write_text("/# What Romeo says.\nROMEO:\n/undo\n")
-    Path("notes.txt").write_text("The cat sat on the mat. The dog sat on the log.\n" * 40)
-    Path("letters.txt").write_text("i love you\n\nthe cat\n")
+def shell(registry, folder, monkeypatch):
+    """A shell as a newcomer has it: the shipped model, an empty folder, and no matplotlib."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name))
     shell = Shell(registry)
-    shell.open("tiny")
-    shell.workspace.add(
-        replace(tiny_translation_model(seed=3), name=task_spec("translate").default_model), background=True
-    )
-    shell.workspace.add(replace(tiny_forecast_model(), name=task_spec("forecast").default_model), background=True)
-    shell.workspace.add(
-        replace(tiny_classification_model(LETTERS[1:]), name=task_spec("classify").default_model), background=True
-    )
+    shell.open(task_spec("generate").default_model)
+    shell.settings.set("max_tokens", 40)
     return shell
 
 

@@ -49,7 +49,7 @@ def test_the_greeting_shows_the_model_what_it_does_and_what_to_try():
             {"task": "forecast", "examples": ["10 10.5"]},
             [
                 "Try  10 10.5  then /forecast, /undo",
-                "Numbers extend the series · /forecast --example · /forecast 24 -o a.png · /help",
+                "Numbers extend the series · /forecast --example · /forecast 24 -o a.txt · /help",
             ],
         ),
     ],

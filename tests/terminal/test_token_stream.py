@@ -7,7 +7,7 @@ from seqshell.core.events import (
     Finished,
     Token,
 )
-from seqshell.terminal.token_stream import TokenStream
+from seqshell.terminal.token_stream import TokenStream, translation_hints
 
 
 def answer(stream, text, stop="length", **more):
@@ -146,3 +146,19 @@ def test_the_repeated_words_are_grey_and_have_no_surprisal(new_printer, visible)
     first_line(printer, visible, "of Har", "ry")
     assert printer.stream.getvalue() == "\x1b[38;5;244mof Har\x1b[0mry\n"
     assert first_line(new_printer(), visible, "of Har", "ry", surprisal=True) == "of Harry\n      00\n"
+
+
+@pytest.mark.parametrize(
+    ("has_attention", "is_search", "hints"),
+    [
+        (
+            True,
+            True,
+            ("/attention shows the weights, /set nbest 5 shows five", "/attention shows the weights", "/attention"),
+        ),
+        (True, False, ("/attention shows the weights", "/attention")),
+        (False, False, ("/undo goes back", "/undo")),
+    ],
+)
+def test_a_translation_is_followed_by_hints_that_its_model_and_strategy_can_follow(has_attention, is_search, hints):
+    assert translation_hints(has_attention=has_attention, is_search=is_search) == hints

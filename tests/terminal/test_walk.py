@@ -46,11 +46,11 @@ WALKS = {
     "translate": (
         lambda path: tiny_translation_checkpoint(path, seed=3, examples=["i love you"], defaults={"max_tokens": 3}),
         {
-            "": "chien i chien▌  stopped at 3 tokens · /attention shows the weights, /set nbest 5 shows five",
+            "": "chien i chien▌  stopped at 3 tokens · /attention shows the weights",
             "/# a comment": "",
             "/undo": r"position 0 · main · 3 tokens undone · /redo restores them",
             "/redo": r"chien i chien\| position 3 · main · 3 tokens restored · /undo removes it again",
-            "/regen": "chien i chien▌  stopped at 3 tokens · /attention shows the weights, /set nbest 5 shows five",
+            "/regen": "chien i chien▌  stopped at 3 tokens · /attention shows the weights",
             "/continue": not_here("continue", "generate", "translate"),
             "/top": r"token     model +with sampler( \S+.*){9}",
             "/score i => tu": r".* perplexity [\d.]+",

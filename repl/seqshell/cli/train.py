@@ -61,7 +61,7 @@ def train_command(arguments: Namespace) -> int:
         return 0
     if not arguments.recipe:
         raise UsageError(
-            "nothing to train: name a recipe or a file, as in seqshell train mytext.txt; seqshell recipes lists recipes"
+            "nothing to train: name a recipe (seqshell train phrases) or a file of yours; seqshell recipes lists them"
         )
     overrides = list(arguments.overrides)
     if arguments.device is not None and arguments.device != "auto":

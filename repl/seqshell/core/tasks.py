@@ -127,7 +127,7 @@ TASKS: dict[str, TaskSpec] = {
             settings=frozenset({"horizon"}),
             next_steps="then /forecast, /undo",
             keys=(
-                "Numbers extend the series · /forecast --example · /forecast 24 -o a.png · /help",
+                "Numbers extend the series · /forecast --example · /forecast 24 -o a.txt · /help",
                 "Numbers extend the series · /forecast --example · /help",
             ),
             data_check="seqshell.training.recipes.data_checks:check_series",

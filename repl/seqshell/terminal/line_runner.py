@@ -144,8 +144,10 @@ class LineRunner:
 
     def _draw_end(self, event: Finished) -> None:
         name = self.shell.answering or ""
-        streams = self.shell.workspace.sessions[name].strategy.streams
-        speed = self._stream.draw_end(event, streams=streams)
+        session = self.shell.workspace.sessions[name]
+        speed = self._stream.draw_end(
+            event, streams=session.strategy.streams, has_attention=session.behaviour.has_attention
+        )
         self._speeds[name] = speed or self._speeds.get(name, 0.0)
 
     @_draw.register

@@ -21,12 +21,13 @@ TEXT_HINTS = (
     "Enter continues, /undo goes back",
     "Enter continues",
 )
-TRANSLATION_HINTS = (
-    "/attention shows the weights, /set nbest 5 shows five",
-    "/attention shows the weights",
-    "/attention",
-)
 LABEL_HINT = "/classify --explain TEXT shows why, /undo goes back"
+
+
+def translation_hints(*, has_attention: bool, is_search: bool) -> tuple[str, ...]:
+    """Hints after a translation, longest first: what works with the model and the strategy."""
+    weights = "/attention shows the weights" if has_attention else "/undo goes back"
+    return (*((f"{weights}, /set nbest 5 shows five",) if is_search else ()), weights, weights.split()[0])
 
 
 class TokenStream:
@@ -77,16 +78,22 @@ class TokenStream:
         text = token.text.removeprefix("\n") if self._num_tokens == 1 and self.printer.column == 0 else token.text
         self._writer.write(text, self._nats(token))
 
-    def draw_end(self, finished: Finished, *, streams: bool = True) -> float:
+    def draw_end(self, finished: Finished, *, streams: bool = True, has_attention: bool = False) -> float:
         """End the answer. The first answers, interrupted ones and candidates get a note. Returns its tokens per second.
 
-        streams: whether the tokens came one by one, not all at once after a search. The speed is 0 if it is unknown.
+        streams: whether the tokens came one by one, not all at once after a search. has_attention: whether /attention
+        shows the model's. The speed is 0 if it is unknown.
         """
         elapsed = self._clock() - (self._started if streams else self._begun) - self._waited
         num_tokens = self._num_tokens - 1 if streams else self._num_tokens
         self._writer.finish_line()
         self._num_tokens, self._waited = 0, 0.0
-        self._draw_note(finished)
+        self._draw_note(
+            finished,
+            translation_hints(has_attention=has_attention, is_search=not streams)
+            if isinstance(finished, Translation)
+            else TEXT_HINTS,
+        )
         self.printer.fresh_line()
         if isinstance(finished, Translation):
             self._draw_candidates(finished)
@@ -112,7 +119,7 @@ class TokenStream:
             words = before.split("\n")[-1].split()[-NUM_REPEATED:]
             self._writer.write_context(" ".join(words)[-self.printer.width // 2 :])
 
-    def _draw_note(self, finished: Finished) -> None:
+    def _draw_note(self, finished: Finished, hints: tuple[str, ...]) -> None:
         note = f"{ENDINGS.get(finished.stop, f'{finished.stop} after')} {counted(finished.num_tokens)}"
         if finished.candidate is not None:
             self._append(
@@ -122,13 +129,7 @@ class TokenStream:
             return
         elif self._hints_left:
             self._hints_left -= 1
-            self._append(
-                *(
-                    f"{note} · {hint}"
-                    for hint in (TRANSLATION_HINTS if isinstance(finished, Translation) else TEXT_HINTS)
-                ),
-                note,
-            )
+            self._append(*(f"{note} · {hint}" for hint in hints), note)
         elif finished.stop == "interrupt":
             self._append(note)
 

@@ -16,7 +16,7 @@ def check_picture(path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise RecipeError(f"-o: end {path.name} in .png")
     if importlib.util.find_spec("matplotlib") is None:
-        raise RecipeError("-o needs matplotlib: pip install 'seqshell[plot]'")
+        raise RecipeError("a picture needs matplotlib: pip install matplotlib")
     if not path.absolute().parent.is_dir():
         raise RecipeError(f"-o: no folder {path.parent}")
 

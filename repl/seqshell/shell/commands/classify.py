@@ -33,7 +33,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     The model is the current one if it classifies, else the one of -m, else sentiment. It stays open in the background;
     /load makes it current. Without a TEXT, classify what the current model has read so far, for example after /rewind.
-    @FILE gives one line for each line of the file, blank ones included.
+    /classify @FILE -o FILE gives one line for each line of a file, blank ones included.
 
     --explain colours each token: blue pushes towards the label, orange against it, and a stronger colour pushes more.
     It measures how the log-odds ln(p/(1-p)) of the label change when the token is read or, for a model that reads
@@ -41,7 +41,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
         >>> /classify what a wonderful film
         >>> /classify --explain what a wonderful film
-        >>> /classify @letters.txt -o labels.txt
+        >>> /classify -o label.json what a wonderful film
     """
     file, explain = str(arguments.options.get("-o", "")), bool(arguments.options.get("--explain"))
     word = str(arguments.options.get("-m", ""))

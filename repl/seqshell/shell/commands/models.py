@@ -83,8 +83,8 @@ def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     A model that is already open continues where it is. A name with a slash or the ending .safetensors is a path.
 
-        >>> /load tiny
-        >>> ROMEO:
+        >>> /load names
+        >>> Yamamoto
     """
     word = arguments.text.strip()
     if not word:
@@ -136,8 +136,8 @@ def open_names(shell: Shell, text: str) -> Mapping[str, str]:
 def close(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Close a model and forget its state; the states of the other models do not change.
 
-    >>> /close tiny
-    >>> /load tiny
+    >>> /load names
+    >>> /close names
     """
     (name,) = words(arguments, close, 1, 1)
     shell.workspace.close(name)

@@ -38,7 +38,7 @@ def picture_place(word: str) -> Path:
             f"unknown ending of {word}; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
         )
     if ending in PICTURES and importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("a picture needs matplotlib: pip install 'seqshell[plot]'; .json and .txt work without")
+        raise UsageError("a picture needs matplotlib: pip install matplotlib; .json and .txt work without")
     return path
 
 

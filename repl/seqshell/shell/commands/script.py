@@ -40,6 +40,9 @@ def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     Each line is a turn. With --step, comments are shown as prose and each line is put into the prompt for you to send.
 
+        >>> /record lesson.seq
+        >>> /feed ROMEO:
+        >>> /record off
         >>> /source lesson.seq
     """
     name = file_name(arguments, source)

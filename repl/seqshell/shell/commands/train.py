@@ -45,8 +45,8 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps and opens the
     best model so far.
 
-        >>> /train notes.txt training.epochs=1 model.hidden_size=8
-        >>> The cat
+        >>> /train phrases training.epochs=3
+        >>> good morning
     """
     first, *others = words(arguments, train, 1)
     second = [word for word in others[:1] if "=" not in word]

@@ -36,12 +36,12 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Translate a text, or each line of a file; the state of the current model does not change, unless it translates.
 
     The model is the current one if it translates, else the one of -m, else english-french. It stays open in the
-    background; /load makes it current. A text of several lines is one text. @FILE gives one line for each line of the
-    file, blank ones included; a line that fails becomes empty, with a warning.
+    background; /load makes it current. A text of several lines is one text. /translate @FILE -o FILE gives one line for
+    each line of a file, blank ones included; a line that fails becomes empty, with a warning.
 
         >>> /translate i love you
         >>> /translate --prefix je i love you
-        >>> /translate @letters.txt -o letters-in-french.txt
+        >>> /translate -o french.txt i love you
     """
     if not arguments.text.strip() and not arguments.file:
         words(arguments, translate, 1)

@@ -42,7 +42,7 @@ def check_available() -> None:
     """Raise UsageError, before the work, if sacrebleu or sacremoses is missing."""
     for library in ("sacrebleu", "sacremoses"):
         if importlib.util.find_spec(library) is None:
-            raise UsageError(f"evaluating translations needs {library}: pip install 'seqshell[evaluate]'")
+            raise UsageError(f"evaluating translations needs {library}: pip install sacrebleu sacremoses")
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> CorpusScore:
