@@ -6,7 +6,7 @@ from prompt_toolkit.enums import EditingMode
 from seqshell.terminal.prompt import QUIT_HINT
 from seqshell.terminal.suggester import LineProcessor
 
-ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O = "\r", "\x1b\r", "\x03", "\x04", "\x0f"
+ENTER, ALT_ENTER, CTRL_C, CTRL_D, CTRL_O, ESCAPE = "\r", "\x1b\r", "\x03", "\x04", "\x0f", "\x1b"
 RIGHT, END, UP, DOWN, TAB = "\x1b[C", "\x1b[F", "\x1b[A", "\x1b[B", "\t"
 F1, F3, F4 = "\x1bOP", "\x1bOR", "\x1bOS"
 
@@ -178,6 +178,7 @@ def test_enter_does_not_take_the_rest_of_a_suggested_line(ask, new_prompt):
         (DOWN + ENTER + " 5" + ENTER, "/seed 5"),
         (DOWN + DOWN + ENTER + ENTER, "/set"),
         (ENTER, "/se"),  # nothing is chosen
+        (DOWN + ESCAPE + "ed" + ENTER, "/seed"),  # Escape closes the menu
     ],
 )
 def test_enter_in_the_completion_menu_accepts_the_choice_and_the_next_one_sends_it(keyboard, new_prompt, keys, line):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
-from prompt_toolkit.filters import Condition, completion_is_selected, emacs_mode, has_focus
+from prompt_toolkit.filters import Condition, completion_is_selected, emacs_mode, has_completions, has_focus
 from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -56,6 +56,10 @@ def key_bindings(prompt: PromptActions) -> KeyBindings:
     @keys.add("enter", filter=typing & completion_is_selected)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None  # accepts the choice; the next Enter sends the line
+
+    @keys.add("escape", filter=typing & has_completions, eager=True)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
 
     @keys.add(Keys.BracketedPaste, filter=typing)
     def _(event: KeyPressEvent) -> None:

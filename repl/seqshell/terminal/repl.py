@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +174,8 @@ class Repl:
             if self._step.line is None:
                 self._step = self._steps = None
                 return None
-            default = self._step.line
+            self._step = replace(self._step, prose=())  # shown once, also if the line fails
+            default = self._step.line or ""
         self._printer.fresh_line()
         try:
             with self._signals.prompting(self._prompt.application):
@@ -276,7 +278,7 @@ class Repl:
         saved = runner.shell.end(reason)
         runner.draw_notices()
         self._draw_printed()
-        if list(saved.values()) == ["last"]:
+        if list(saved) == [runner.shell.workspace.current]:
             self._printer.line("saved as last · seqshell --restore last continues here", "dim")
         elif saved:
             names = ", ".join(f"{model} as {name}" for model, name in saved.items())

@@ -25,12 +25,15 @@ WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
 END = "/help COMMAND explains a command, /help keys lists the keys"
 KEYS = """\
-Enter              send the line; if empty, continue
+Enter              send the line; in an empty one: send the
+                   grey example, else continue
 Alt-Enter, Ctrl-O  start a new line
-Tab                complete commands, values, names, files
+Tab                complete commands, values, names, files;
+                   Enter accepts a choice, Escape closes
 Right, End         accept the grey suggestion
 Alt-F              accept one word of it
-Up, Down, Ctrl-R   recall earlier lines
+Up, Down           earlier lines that start as this one
+Ctrl-R             search earlier lines
 Ctrl-C             stop at the next token; clear the line
 Ctrl-D             quit, on an empty line
 Ctrl-L             clear the screen, not the state
