@@ -56,8 +56,9 @@ def text_of(shell, line):
 def test_help_fits_twenty_rows_and_sixty_columns(shell):
     lines = text_of(shell, "/help").split("\n")
 
-    assert len(lines) <= 19
+    assert len(lines) <= 20
     assert max(map(len, lines)) < 60
+    assert lines[-1] == "/set surprisal on colours each token by how unlikely it was"
 
 
 def test_help_lists_every_command_once_by_purpose(shell):

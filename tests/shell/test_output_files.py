@@ -1,6 +1,6 @@
 """Models, sessions and scripts in files.
 
-/load, /save, /restore, /source, /record, /tour, /expect, /history and /quit.
+/load, /save, /restore, /source, /record, /expect, /history and /quit.
 """
 
 from __future__ import annotations
@@ -158,21 +158,6 @@ def test_a_script_is_passed_to_the_terminal_to_take_line_by_line(shell, tmp_path
     assert send(shell, "/source --step lesson.seq") == [Steps("lesson.seq", ("/# Prose.", "ROMEO:"))]
     shell.interactive = False
     assert len([event for event in send(shell, "/source --step lesson.seq") if isinstance(event, Finished)]) == 1
-
-
-def test_the_tour_runs_from_any_state_and_twice(shell):
-    send(shell, "Hello", "/branch elsewhere", "/tour", "/tour")
-
-    assert shell.settings.get("max_tokens") == 12
-
-
-def test_the_tour_fits_into_sixty_columns(shell):
-    shell.interactive = True
-    (steps,) = send(shell, "/tour")
-
-    assert steps.name == "/tour"
-    assert max(map(len, steps.lines)) < 64  # with the four characters of `/# ` and the prompt
-    assert 10 <= len([line for line in steps.lines if not line.startswith("/#")]) <= 20
 
 
 @pytest.mark.parametrize("before", [(), ("ROMEO:", "/regen 2", "/undo 3t")])

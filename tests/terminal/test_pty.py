@@ -298,7 +298,7 @@ def test_output_fits_a_resized_window(window):
 def test_the_tour_runs_line_by_line_and_ctrl_c_ends_it(window):
     screen = window().until("main at 0").enter("/tour").until("Ctrl-C ends the script")
     line = screen.lines[screen.screen.cursor.y]
-    assert line.startswith(">>> /")
+    assert line.startswith(">>> ROMEO:")
     screen.enter("").enter("")
     screen.type("\x03").until("script ended; you can continue from here").until(r"^>>>$")
 

@@ -27,10 +27,11 @@ COMMANDS = {
     "models": "models=models,list load=load close=close",
     "train": "train=train recipes=recipes",
     "session": "save=save restore=restore",
-    "script": "source=source history=history expect=expect tour=tour leave=quit,exit,bye",
+    "script": "source=source history=history expect=expect leave=quit,exit,bye",
     "record": "record=record",
     "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",
     "help": "show_help=help,?",
+    "tour": "tour=tour",
 }
 
 

@@ -23,7 +23,9 @@ OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage
 JOINT = "\0"  # in place of a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
-END = "/help COMMAND explains a command, /help keys lists the keys"
+END = """\
+/help COMMAND explains a command, /help keys lists the keys
+/set surprisal on colours each token by how unlikely it was"""
 KEYS = """\
 Enter              send the line; in an empty one: send the
                    grey example, else continue

@@ -1,9 +1,8 @@
-"""Scripts and the lines sent so far: /source, /tour, /history and /expect; and /quit."""
+"""Scripts and the lines sent so far: /source, /history and /expect; and /quit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import ExpectationError, SeqshellError, UsageError
@@ -47,16 +46,6 @@ def source(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     name = file_name(arguments, source)
     yield from run_script(shell, name, read_file(name), step=bool(arguments.options.get("--step")))
-
-
-@command("tour", purpose="session")
-def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Take a two-minute tour; Enter sends each line, which changes the state as usual.
-
-    >>> /tour
-    """
-    words(arguments, tour, 0, 0)
-    yield from run_script(shell, "/tour", Path(__file__).with_name("tour.seq").read_text("utf-8"), step=True)
 
 
 def run_script(shell: Shell, name: str, text: str, *, step: bool = False) -> Iterator[Event]:
