@@ -293,12 +293,13 @@ def test_the_sessions_of_all_open_models_are_saved(two_models):
         assert again.session.ids() == shell.workspace.sessions[name].ids()
 
 
-def test_last_is_the_latest_session_that_has_read_something(two_models):
+def test_last_is_the_session_that_answered_last_if_the_current_one_has_read_nothing(two_models, tmp_path):
     shell = two_models
-    shell.workspace.use("first")
-    list(shell.handle("abc"))
-    shell.workspace.use("second")
-    assert dict(shell.end()) == {"first": "last"}
+    for name in ("second", "first"):
+        shell.workspace.use(name)
+        list(shell.handle("abc"))
+    shell.open(tiny_checkpoint(tmp_path / "third.safetensors"))
+    assert dict(shell.end()) == {"first": "last", "second": "last-second"}
 
 
 def test_a_session_whose_text_was_undone_is_saved_with_its_redo(two_models):

@@ -18,13 +18,11 @@ MAX_NAME = 64  # characters of a session's name
 def save_sessions(workspace: Workspace) -> tuple[dict[str, str], list[str]]:
     """Save every session that has read something. Returns the names of the saved sessions by model, and the failures.
 
-    `last` is the session of the current model or, if that one is empty, of the model that was opened last.
+    `last` is the session of the current model or, if it has read nothing, of the model that answered last.
     """
-    others = [name for name in reversed(workspace.sessions) if name != workspace.current]
-    models = [*filter(None, (workspace.current,)), *others]
     names: dict[str, str] = {}
-    for model in models:
-        if workspace.sessions[model].behaviour.has_read:
+    for model in dict.fromkeys((workspace.current, workspace.answered, *reversed(workspace.sessions))):
+        if model in workspace.sessions and workspace.sessions[model].behaviour.has_read:
             names[model] = _free_name(model, names) if names else LAST
     saved: dict[str, str] = {}
     failures: list[str] = []
