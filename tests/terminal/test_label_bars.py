@@ -91,6 +91,17 @@ def test_a_long_explanation_is_wrapped_with_its_marks(drawn, width):
     assert max(len(line) for line in lines) <= width
 
 
+@pytest.mark.parametrize("colours", [0, 256])
+def test_an_explanation_is_wrapped_between_words(drawn, colours):
+    words = ["a", "dull", "film", "but", "the", "music", "is", "wonderful"]
+    moved = tuple((f" {word}" if number else word, 1.0) for number, word in enumerate(words))
+    lines = drawn(Label("x", "a", (("a", 0.5), ("b", 0.5)), moved), width=21, colours=colours).splitlines()
+    assert [line for line in lines if any(word in line for word in ("dull", "but", "wonderful"))] == [
+        "a dull film but the",
+        "music is wonderful",
+    ]
+
+
 @pytest.mark.parametrize(
     ("left_out", "text", "note"),
     [

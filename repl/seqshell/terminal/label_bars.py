@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -70,8 +72,9 @@ def draw_explanation(printer: Printer, label: Label) -> None:
     towards = f"towards {_name(label.answer)}"
     away = f"towards {_name(others[0])}" if len(others) == 1 else f"against {_name(label.answer)}"
     printer.fresh_line()
+    tokens = _wrapped(_with_gap(label), printer.width - 1)
     if printer.has_shades:
-        for text, moved in _with_gap(label):
+        for text, moved in tokens:
             strength = _level(moved, most, SHADES)
             printer.write(text, f"{'toward' if moved > 0 else 'away'}-{strength}" if strength else "")
         printer.fresh_line()
@@ -79,14 +82,31 @@ def draw_explanation(printer: Printer, label: Label) -> None:
         printer.write(", ", "dim")
         printer.write(f"{away}\n", "away-3")
     else:
-        _write_with_marks(printer, label, most)
+        _write_with_marks(printer, tokens, most)
         printer.line(f"1 to 9: {towards}, a to i: {away}")
     strongest, moved = max(label.moved, key=lambda pair: abs(pair[1]))
     name = _name(strongest.strip()) or "a space"
     printer.line(f"{name} pushes most, {towards if moved > 0 else away}", "dim")
 
 
-def _write_with_marks(printer: Printer, label: Label, most: float) -> None:
+def _wrapped(tokens: Sequence[tuple[str, float]], width: int) -> list[tuple[str, float]]:
+    """Return the tokens as safe text, with a newline in place of each space where a line is wrapped."""
+    texts = [_name(text) for text, _ in tokens]
+    whole = list("".join(texts))
+    column, space = 0, -1  # space: where the line can still be wrapped
+    for index, character in enumerate(whole):
+        column += get_cwidth(character)
+        if character == " ":
+            space = index
+        elif column > width and space >= 0:
+            whole[space] = "\n"
+            column, space = sum(map(get_cwidth, whole[space + 1 : index + 1])), -1
+    ends = list(itertools.accumulate(map(len, texts)))
+    pieces = ("".join(whole[start:end]) for start, end in zip([0, *ends], ends, strict=False))
+    return [(piece, moved) for piece, (_, moved) in zip(pieces, tokens, strict=True)]
+
+
+def _write_with_marks(printer: Printer, tokens: Sequence[tuple[str, float]], most: float) -> None:
     """Draw each line of the text with a line of marks under it; the mark of a token is under its first character."""
     line, marks = "", ""
 
@@ -95,14 +115,16 @@ def _write_with_marks(printer: Printer, label: Label, most: float) -> None:
         if marks.strip():
             printer.line(marks.rstrip(), "dim")
 
-    for text, moved in _with_gap(label):
+    for text, moved in tokens:
         level = _level(moved, most, len(FOR))
         mark = (FOR if moved > 0 else AGAINST)[level - 1] if level else " "
-        for character in safe(text).replace("\n", " ").replace("\t", " "):
+        for character in text:
             width = get_cwidth(character)
-            if get_cwidth(line) + width > printer.width - 1:
+            if character == "\n" or get_cwidth(line) + width > printer.width - 1:
                 end_line()
                 line, marks = "", ""
+            if character == "\n":
+                continue
             own = mark if width and (character != " " or not text.strip()) else " "
             line, marks = line + character, marks + (own + " " * (width - 1) if width else "")
             mark = " " if own == mark else mark
