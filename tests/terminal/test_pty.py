@@ -299,6 +299,9 @@ def test_the_tour_runs_line_by_line_and_ctrl_c_ends_it(window):
     screen = window().until("main at 0").enter("/tour").until("Ctrl-C ends the script")
     line = screen.lines[screen.screen.cursor.y]
     assert line.startswith(">>> ROMEO:")
+    prose = screen.lines[screen.lines.index(">>> /tour") + 3]
+    screen.enter("\x15/lod").until("there is no command /lod")
+    assert (screen.lines[screen.screen.cursor.y], screen.lines.count(prose)) == (line, 1)
     screen.enter("").enter("")
     screen.type("\x03").until("script ended; you can continue from here").until(r"^>>>$")
 
