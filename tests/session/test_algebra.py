@@ -67,7 +67,10 @@ STRATEGIES = {"sample": Sample}
 
 @dataclass(frozen=True)
 class Stretch:
-    """Tokens that one call read. ids: those that were fed; None: `count` tokens were drawn with this chain and draw."""
+    """Tokens that one call read. ids: those that were fed; None: `count` tokens were drawn with this chain and draw.
+
+    strength: the option of the answer, which regenerate repeats.
+    """
 
     turn: int
     retry: int
@@ -75,6 +78,7 @@ class Stretch:
     count: int = 0
     chain: tuple = ()
     seed: int = 0
+    strength: float | None = None
 
     def first(self, count):
         return replace(self, ids=self.ids[:count]) if self.ids is not None else replace(self, count=count)
@@ -246,7 +250,7 @@ class SessionAgainstReference(RuleBasedStateMachine):
     def generate_with_another_strength(self, count, strength):
         self.next_turn()
         list(self.session.generate(count, weary=strength))
-        self.read(self.drawn(count, (Weary(strength),)))
+        self.read(replace(self.drawn(count, (Weary(strength),)), strength=strength))
 
     @rule(chain=st.sampled_from([(), (Weary(),), (Weary(3.0),)]))
     def change_the_chain(self, chain):
@@ -359,8 +363,9 @@ class SessionAgainstReference(RuleBasedStateMachine):
             retry = min(set(range(len(used) + 1)) - used)
             assert finished.branch not in self.lines
             self.lines[finished.branch] = Line(point, retry)
+            strength = answer.strength if strength is None else strength
             chain = self.chain if strength is None else (Weary(strength),)
-            self.read(replace(self.drawn(count, chain), turn=answer.turn))
+            self.read(replace(self.drawn(count, chain), turn=answer.turn, strength=strength))
         self.current = made[0].branch
         assert self.session.branch == self.current != left
 

@@ -8,6 +8,7 @@ import pytest
 
 from seqshell import UsageError
 from seqshell.core.errors import PluginError
+from seqshell.session import Session
 
 
 def test_a_regenerated_answer_is_another_draw_on_a_new_branch(session, joined, ends):
@@ -149,3 +150,20 @@ def test_a_candidate_that_fails_immediately_leaves_no_branch(session):
 
     assert [(branch.name, branch.current) for branch in session.branches()] == [("main", True)]
     assert session.position == 7
+
+
+def test_the_options_of_the_last_answer_are_repeated_unless_others_are_given(session, ends, tmp_path):
+    list(session.respond("abc", 7, strategy="greedy", scaled=0.5))
+    (same,) = ends(session.regenerate())
+    (other,) = ends(session.regenerate([{"scaled": 0.01}], 4, strategy="sample"))
+    (again,) = ends(session.regenerate())
+
+    assert (same.num_tokens, same.settings, same.answer) == (7, "scaled=0.5", session.text("main").text[3:])
+    assert (other.num_tokens, other.settings) == (again.num_tokens, again.settings) == (4, "scaled=0.01")
+
+    session.save(tmp_path / "kept.safetensors")
+    options = {"samplers": session.behaviour.answers.samplers, "strategies": session.behaviour.answers.strategies}
+    restored = Session.restore(tmp_path / "kept.safetensors", session.model, **options)
+    assert ends(restored.regenerate()) == ends(session.regenerate())
+    restored.checkout("main")
+    assert ends(restored.regenerate())[0].answer == same.answer

@@ -200,7 +200,7 @@ def test_a_beam_commits_its_best_answer_and_regenerate_gives_its_candidates(join
         for depth in range(session.position + 1)
     ]
     assert len({id(state.encoded) for state in states}) == 1
-    again = [event for event in session.regenerate(5, 9) if isinstance(event, Finished)]
+    again = [event for event in session.regenerate(5, 9, strategy=Beam(5)) if isinstance(event, Finished)]
     assert [each.answer for each in again] == [each.text for each in finished.candidates]
     assert all(each.candidates == () for each in again)
 

@@ -51,6 +51,15 @@ def test_continue_takes_the_number_of_tokens(shell):
     assert (finished.num_tokens, shell.session.position) == (3, 3)
 
 
+def test_regen_repeats_what_the_last_answer_was_asked_for_alone(shell):
+    again = answers(send(shell, "abc", "/continue 3", "/regen", "/regen 2"))
+    assert [each.num_tokens for each in again] == [5, 3, 3, 3, 3]
+    again = answers(send(shell, "abc", "/set max_tokens 2", "/regen", "/set temperature 1", "/regen temperature=0.1"))
+    assert [each.num_tokens for each in again] == [5, 2, 2]
+    (warm,) = answers(send(shell, "/regen"))
+    assert warm.settings == "temperature=0.1"
+
+
 def test_reseed_forgets_the_old_text(shell):
     events = send(shell, "abc", "/reseed bad", "/continue 4")
     (fresh,) = answers(send(shell_for(tiny_model()), "/feed bad", "/continue 4"))

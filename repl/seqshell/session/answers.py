@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from seqshell.core.events import Finished, Token
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.sampling import Sampler, Stop, Strategy
 from seqshell.decoding.syntax import parse_strategy, with_setting
+from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.branches import BranchState
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
@@ -76,30 +77,28 @@ class Answers:
         if (unknown := self.cursor.model.tokenizer.unk) is not None:
             self.excluded = self.excluded - {unknown} if draws else self.excluded | {unknown}
 
-    def plan(
-        self,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
-        settings: Mapping[str, Any],
-        excluded: frozenset[int],
-    ) -> GenerationPlan:
-        """How to generate an answer with these options. UsageError if one of them is invalid."""
+    def plan(self, options: AnswerOptions, defaults: AnswerOptions, excluded: frozenset[int]) -> GenerationPlan:
+        """How to generate an answer with these options and, where one is missing, the defaults.
+
+        UsageError if one of them is invalid.
+        """
         require_causal(self.cursor)
-        number = Stop.max_tokens if max_tokens is None else max_tokens
+        chosen = options.over(defaults)
+        number = Stop.max_tokens if chosen.max_tokens is None else chosen.max_tokens
         if not 1 <= number <= MAX_TOKENS:
             raise UsageError(f"an answer has 1 to {MAX_TOKENS:,} tokens, not {number}")
-        texts = (stop,) if isinstance(stop, str) else tuple(stop)
+        texts = chosen.stop or ()
         if "" in texts:
             raise UsageError("a stop text cannot be empty")
         chain = self.chain
-        for name, value in settings.items():
+        for name, value in chosen.settings.items():
             chain = with_setting(chain, name, value, self.samplers)
         eos = self.cursor.model.tokenizer.eos
         stops = Stop(number, frozenset() if eos is None else frozenset([eos]), texts)
-        chosen = parse_strategy(strategy, self.strategies) if isinstance(strategy, str) else strategy or self.strategy
-        as_text = ", ".join(f"{name}={value}" for name, value in settings.items())
-        return GenerationPlan(chosen, chain, stops, excluded, as_text)
+        named = chosen.strategy
+        strategy = parse_strategy(named, self.strategies) if isinstance(named, str) else named or self.strategy
+        as_text = ", ".join(f"{name}={value}" for name, value in chosen.settings.items())
+        return GenerationPlan(strategy, chain, stops, excluded, as_text, options)
 
     def generate(self, plan: GenerationPlan) -> Answer:
         """Answer from the current position; the turn begins with the first token."""

@@ -21,6 +21,7 @@ from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, S
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
+from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Memories, Snapshot
@@ -34,6 +35,7 @@ BATCH = 256  # tokens whose log-probabilities are computed together, in a fifth 
 class GenerationPlan:
     """How to generate an answer. excluded: ids that are never drawn. settings: those of this answer alone, as text.
 
+    options: those that this answer was given; regenerate repeats them.
     num_best, prefix: as in a Request. found: the answer itself, if a search has already found it.
     """
 
@@ -42,6 +44,7 @@ class GenerationPlan:
     stop: Stop
     excluded: frozenset[int] = frozenset()
     settings: str = ""
+    options: AnswerOptions = NO_OPTIONS
     num_best: int = 1
     prefix: tuple[int, ...] = ()
     found: Hypothesis | None = None
@@ -82,6 +85,8 @@ def answer(
             if position == start:
                 timeline.begin_run(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
             cursor.here = here = Snapshot(timeline.append(token), state, outputs, memories, samplers)
+            if position == start:
+                timeline.options[here.node] = plan.options
             store.add(here)
             log_prob.add(before, token)
             texts.append(text)
@@ -94,6 +99,8 @@ def answer(
         cursor.interrupted = False
     if isinstance(end.fault, UsageError) and position == start:  # the request itself was invalid
         raise end.fault
+    if position == start:
+        timeline.options[~here.node] = plan.options
     if end.stop == "eos":
         for eos in plan.stop.ids:
             log_prob.add(here.outputs, eos)

@@ -16,6 +16,7 @@ from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.models import file
+from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
 from seqshell.session.cursor import Cursor
@@ -55,6 +56,7 @@ def _rebuild(
     timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride)
     _read_sources(tensors, timeline, cursor)
     _read_words(tensors, timeline)
+    _read_options(tensors, timeline)
     chains = [parse_chain(text, answers.samplers) for text in header["chains"]]
     memories = {}
     for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
@@ -129,6 +131,20 @@ def _read_words(tensors: Tensors, timeline: Timeline) -> None:
         timeline.unknown_words[node] = text
 
 
+def _read_options(tensors: Tensors, timeline: Timeline) -> None:
+    """The options of answers, if there are any."""
+    for node, number, stop, strategy, settings in (
+        json.loads(tensors["options"].tobytes()) if "options" in tensors else ()
+    ):
+        _integer(node if node >= 0 else ~node, len(timeline))
+        if number is not None:
+            _integer(number, 2**62)
+        texts = None if stop is None else tuple(map(_text, stop))
+        settings = {_text(name): _text(value) for name, value in settings.items()}
+        named = None if strategy is None else _text(strategy)
+        timeline.options[node] = AnswerOptions(number, texts, named, settings)
+
+
 def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
     template = cursor.decoder.initial_state(1)
     for run in range(timeline.num_runs):
@@ -181,6 +197,12 @@ def _branch(data: Mapping[str, Any], num_nodes: int) -> BranchState:
     _integer(branch.point + 1, num_nodes + 1)
     _integer(branch.turn, 2**62)
     return branch
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} is not a text")
+    return value
 
 
 def _integer(value: Any, limit: int) -> int:

@@ -12,6 +12,7 @@ current branch, and all branches with their redos. The tensors:
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
+    options [bytes]               JSON: options of answers, [node, max_tokens, stop, strategy, settings] each
     values [R, F] float64         the rows of a series, by the ids that stand for them
 
 Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, and those of a search
@@ -37,6 +38,7 @@ from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import named_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy
 from seqshell.models import file
+from seqshell.session.answer_options import NO_OPTIONS
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches
 from seqshell.session.cursor import Cursor
@@ -115,6 +117,8 @@ def write(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) ->
         **_snapshot_tensors(kept),
         "memories": np.frombuffer(memories_text, np.uint8),
     }
+    if options := _options(cursor, answers):
+        tensors["options"] = as_tensor(options)
     if isinstance(model.tokenizer, Values):
         tensors["values"] = model.tokenizer.table
     file.write(path, header, tensors)
@@ -151,6 +155,18 @@ def _memories(
             chains.append(samplers)
         memories.append([node, chains.index(samplers), list(values)])
     return memories, chains
+
+
+def _options(cursor: Cursor, answers: Answers) -> list[list[Any]]:
+    """The options of answers that were given any: [node, max_tokens, stop, strategy, settings] each."""
+    found = []
+    for node, each in cursor.timeline.options.items():
+        if each != NO_OPTIONS:
+            chosen = each.strategy
+            text = chosen if chosen is None or isinstance(chosen, str) else format_strategy(chosen, answers.strategies)
+            settings = {name: str(value) for name, value in each.settings.items()}
+            found.append([node, each.max_tokens, each.stop, text, settings])
+    return found
 
 
 def _timeline_tensors(cursor: Cursor) -> dict[str, NDArray[Any]]:

@@ -14,6 +14,7 @@ from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import resolve
 from seqshell.session import inspection, restoring, saving
+from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.cursor import Cursor
 from seqshell.session.forwarding import Forwarded, Settable
@@ -114,12 +115,13 @@ class Session:
         stop: texts that end the answer and are not kept. settings: of samplers, for this call (`temperature=0.8`).
         Closing the iterator leaves the session at the last token.
         """
-        return self.behaviour.generate(max_tokens, stop, strategy, settings)
+        return self.behaviour.generate(AnswerOptions.of(max_tokens, stop, strategy, settings))
 
     def respond(self, text: str, max_tokens: int | None = None, *, unknown: str = "error", **options: Any) -> Answer:
         """Feed a text, then generate. options: as in `generate`; they are checked before anything is read."""
         stop, strategy = options.pop("stop", ()), options.pop("strategy", None)
-        return self.behaviour.generate(max_tokens, stop, strategy, options, lambda: self.feed(text, unknown))
+        chosen = AnswerOptions.of(max_tokens, stop, strategy, options)
+        return self.behaviour.generate(chosen, lambda: self.feed(text, unknown))
 
     def regenerate(
         self, which: Variants = 1, max_tokens: int | None = None, *, stop: Stops = (), strategy: Chosen = None
@@ -127,9 +129,10 @@ class Session:
         """Generate the last answer again: a number of candidates, or one for each mapping of settings.
 
         Each is a branch (main.2, main.3, ...), named in Finished; the first becomes the current one. The candidates of
-        a search are its best answers. UsageError if there is no answer yet.
+        a search are its best answers. The options are those of the last answer where none is given here. UsageError if
+        there is no answer yet.
         """
-        return self.behaviour.regenerate(which, max_tokens, stop, strategy)
+        return self.behaviour.regenerate(which, AnswerOptions.of(max_tokens, stop, strategy))
 
     def reset(self) -> Moved:
         """Go to the initial state; undo reverts it."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from seqshell.core.sampling import Draw
+from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 
 # Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go
 # back.
@@ -60,7 +61,8 @@ class Timeline:
 
     stride: where feeds are split: STRIDE, or UNSPLIT for a model that must read a text at once. sources: by root, the
     source of its translations. At such a root, the source and BOS were read; depths count target tokens. unknown_words:
-    by node, the word that an unknown token stands for, where its own text does not say so.
+    by node, the word that an unknown token stands for, where its own text does not say so. options: by the first node
+    of an answer, the options that it was given, if any; if it has no token, by ~N, where N is the node before it.
 
     ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
     before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
@@ -81,6 +83,7 @@ class Timeline:
         self.above, self.level, self.jump, self.straight = array("q"), array("q"), array("q"), array("q")
         self.sources: dict[int, TranslationSource] = {}
         self.unknown_words: dict[int, str] = {}
+        self.options: dict[int, AnswerOptions] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -232,6 +235,12 @@ class Timeline:
         while self.read[run] == Read.FED:
             run = self.above[run]
         return -1 if self.read[run] == Read.ROOT else run
+
+    def options_after(self, point: int, node: int) -> AnswerOptions:
+        """The options that the answer after `point`, on the path to `node`, was given."""
+        depth = self.depth(point)
+        first = self.ancestor(node, depth + 1) if self.depth(node) > depth else ~point
+        return self.options.get(first, NO_OPTIONS)
 
     def retries_at(self, node: int) -> set[int]:
         """The retry numbers of the children of a node."""

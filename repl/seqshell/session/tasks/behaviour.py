@@ -12,10 +12,10 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
-from seqshell.core.sampling import Strategy
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.task_parts.parts import Contents, parts_of
 from seqshell.session import inspection
+from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
@@ -155,15 +155,12 @@ class TaskBehaviour:
         self.navigator.forget_interrupt()
         return inspection.Scoring.here(self.cursor, self.encode(text, unknown))
 
-    def plan(
-        self,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
-        settings: Mapping[str, Any],
-    ) -> GenerationPlan:
-        """How to generate an answer with these options. UsageError if one of them is invalid."""
-        return self.answers.plan(max_tokens, stop, strategy, settings, self.excluded_tokens())
+    def plan(self, options: AnswerOptions, defaults: AnswerOptions = NO_OPTIONS) -> GenerationPlan:
+        """How to generate an answer with these options and, where one is missing, the defaults.
+
+        UsageError if one of them is invalid.
+        """
+        return self.answers.plan(options, defaults, self.excluded_tokens())
 
     def excluded_tokens(self) -> frozenset[int]:
         """The ids that are not drawn in the next answer."""
@@ -175,15 +172,14 @@ class TaskBehaviour:
 
     def generate(
         self,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
-        settings: Mapping[str, Any],
+        options: AnswerOptions,
         message: Callable[[], object] | None = None,
+        *,
+        defaults: AnswerOptions = NO_OPTIONS,
     ) -> Answer:
         """Answer from the current state. message: reads a text first, once the options are known to be valid."""
         self.require_generating()
-        plan = self.plan(max_tokens, stop, strategy, settings)
+        plan = self.plan(options, defaults)
         self.navigator.forget_interrupt()
         if message is not None:
             message()
@@ -192,16 +188,20 @@ class TaskBehaviour:
     def regenerate(
         self,
         which: int | Sequence[Mapping[str, Any]],
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
+        options: AnswerOptions = NO_OPTIONS,
+        *,
+        defaults: AnswerOptions = NO_OPTIONS,
     ) -> Answer:
-        """Generate candidates for the last answer: a number of them, or one for each mapping of settings."""
+        """Generate candidates for the last answer: a number of them, or one for each mapping of settings.
+
+        options: they replace those that the last answer was given.
+        """
         variants = [{}] * which if isinstance(which, int) else which
         if not variants:
             raise UsageError("the number of candidates must be at least 1")
         point, turn = self.last_answer()
-        plans = [self.plan(max_tokens, stop, strategy, settings) for settings in variants]
+        options = options.over(self.cursor.timeline.options_after(point, self.cursor.here.node))
+        plans = [self.plan(AnswerOptions(settings=settings).over(options), defaults) for settings in variants]
         of_one_search = isinstance(which, int) and not plans[0].strategy.streams
         return self.answers.candidates(plans, point, turn, self.candidate, of_one_search=of_one_search)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqshell.core.events import Event
+from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 
 
@@ -27,7 +28,8 @@ class GenerateBehaviour(TaskBehaviour):
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Generate `number` tokens (None: max_tokens) from the current state, or fewer if `stop` occurs."""
-        yield from self.generate(number or settings.get("max_tokens"), settings["stop"], None, {})
+        defaults = AnswerOptions.of(settings.get("max_tokens"), settings["stop"])
+        yield from self.generate(AnswerOptions(number), defaults=defaults)
 
     def require_feeding(self) -> None:
         """A language model can always read."""

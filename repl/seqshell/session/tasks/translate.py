@@ -5,7 +5,7 @@ Each translation begins at a new root of the timeline, so that undo, branches an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from seqshell.core.sampling import Strategy
 from seqshell.core.state import attention_of
 from seqshell.core.tokenizers import EOS
 from seqshell.session import inspection
+from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.answers import Answer
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
@@ -43,8 +44,9 @@ class TranslateBehaviour(TaskBehaviour):
         settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of
         candidates). If VocabularyError is raised, or the message is blank, nothing has changed.
         """
-        length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
-        yield from self.translate(text, length, unknown=unknown, stop=stop, nbest=settings.get("nbest") or 1)
+        unknown = settings["unknown"]
+        plan = self._plan_translation(NO_OPTIONS, "", unknown, settings.get("nbest") or 1, _defaults(settings))
+        yield from self._answered(plan, text, unknown)
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """A translation is complete."""
@@ -73,7 +75,10 @@ class TranslateBehaviour(TaskBehaviour):
         `feed` and `generate` of Session. A blank text has an empty translation and moves nothing. UsageError or
         VocabularyError if the text or an option is invalid; nothing has changed then.
         """
-        plan = self._plan_translation(max_tokens, prefix, unknown, stop, strategy, nbest, settings)
+        options = AnswerOptions.of(max_tokens, stop, strategy, settings)
+        return self._answered(self._plan_translation(options, prefix, unknown, nbest), text, unknown)
+
+    def _answered(self, plan: GenerationPlan, text: str, unknown: str) -> Answer:
         source = self._source(text, unknown, plan.prefix)
         self.navigator.forget_interrupt()
         if source is None:
@@ -85,8 +90,8 @@ class TranslateBehaviour(TaskBehaviour):
         """Translate lines, settings as for `answer`; the session does not move. See translate_lines."""
         from seqshell.session.tasks.translate_lines import translate_lines
 
-        length, unknown, stop = (settings[name] for name in ("max_tokens", "unknown", "stop"))
-        plan = self._plan_translation(length, prefix, unknown, stop, nbest=settings.get("nbest") or 1)
+        unknown = settings["unknown"]
+        plan = self._plan_translation(NO_OPTIONS, prefix, unknown, settings.get("nbest") or 1, _defaults(settings))
         return translate_lines(self, lines, plan, lambda line: self._source(line, unknown, plan.prefix))
 
     def attention(self) -> Attention:
@@ -114,15 +119,9 @@ class TranslateBehaviour(TaskBehaviour):
                 "no translation here yet, so there is no next token; translate a text first", code="no_answer"
             )
 
-    def plan(
-        self,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None,
-        settings: Mapping[str, Any],
-    ) -> GenerationPlan:
+    def plan(self, options: AnswerOptions, defaults: AnswerOptions = NO_OPTIONS) -> GenerationPlan:
         """As in the base class, with the prefix of the translation here."""
-        plan = super().plan(max_tokens, stop, strategy, settings)
+        plan = super().plan(options, defaults)
         source = self.cursor.timeline.source(self.cursor.here.node)
         return plan if source is None else replace(plan, prefix=source.prefix)
 
@@ -151,16 +150,9 @@ class TranslateBehaviour(TaskBehaviour):
     # Inside
 
     def _plan_translation(
-        self,
-        max_tokens: int | None,
-        prefix: str,
-        unknown: str,
-        stop: str | Sequence[str],
-        strategy: Strategy | str | None = None,
-        nbest: int = 1,
-        settings: Mapping[str, Any] | None = None,
+        self, options: AnswerOptions, prefix: str, unknown: str, nbest: int, defaults: AnswerOptions = NO_OPTIONS
     ) -> GenerationPlan:
-        plan = self.plan(max_tokens, stop, strategy, settings or {})
+        plan = self.plan(options, defaults)
         if nbest < 1:
             raise UsageError("the number of candidates must be at least 1")
         if nbest > 1 and plan.strategy.streams:
@@ -207,3 +199,7 @@ class TranslateBehaviour(TaskBehaviour):
             if cursor.here is root:
                 navigator.go_to(before, retry)
             raise
+
+
+def _defaults(settings: SettingValues) -> AnswerOptions:
+    return AnswerOptions.of(settings["max_tokens"], settings["stop"])

@@ -11,6 +11,7 @@ from seqshell.core.events import Event, Moved, Notice
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.session.answer_options import AnswerOptions
 from seqshell.shell.commands.arguments import whole_number, words
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     /regen K makes K candidates; /regen NAME=V1,V2,... makes one candidate per value of a setting. Each is a branch,
     main.2, main.3, ...; /checkout goes to another. With a search such as beam, the K candidates are its K best results.
+    What the last answer was asked for alone is kept: after /continue 20 it is 20 tokens.
 
         >>> ROMEO:
         >>> /regen
@@ -112,7 +114,8 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     (word,) = words(arguments, regen, 0, 1) or ("1",)
     which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MAX_CANDIDATES)
-    yield from shell.session.regenerate(which, shell.settings.get("max_tokens"), stop=shell.settings.get("stop"))
+    defaults = AnswerOptions.of(shell.settings.get("max_tokens"), shell.settings.get("stop"))
+    yield from shell.session.behaviour.regenerate(which, defaults=defaults)
 
 
 def _variants(word: str) -> list[dict[str, Any]]:
