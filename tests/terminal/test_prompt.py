@@ -162,6 +162,7 @@ def test_enter_sends_the_example_that_an_empty_prompt_shows(ask, new_prompt):
     prompt.suggester.example = "ROMEO:"
     assert ask(ENTER, prompt) == "ROMEO:"
     assert ask("a\x7f" + ENTER, prompt) == "ROMEO:"
+    assert ask("a" + CTRL_C + ENTER, prompt) == "ROMEO:"
     assert ask(CTRL_C + ENTER, prompt) == ""  # the hint how to quit has replaced the example
     assert ask(UP + UP + ENTER, prompt) == "ROMEO:"
     prompt.suggester.example = ""

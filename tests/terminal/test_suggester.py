@@ -96,6 +96,14 @@ def test_the_model_is_not_asked_if_suggestions_are_off_or_for_commands(keyboard,
     assert accept_suggestion(new_prompt(shell), keyboard, 0.1) == typed
 
 
+def test_no_example_is_suggested_if_suggestions_are_off(keyboard, new_prompt, shell):
+    prompt = new_prompt(shell)
+    prompt.suggester.example = "abc"
+    shell.settings.set("suggest", "off")
+    keyboard.send_text("\x1b[C\r")
+    assert prompt.ask() == ""
+
+
 def test_f4_changes_the_setting_keys(keyboard, new_prompt, shell):
     keyboard.send_text("\x1bOS\r")
     new_prompt(shell).ask()

@@ -222,6 +222,7 @@ class Prompt:
             event.app.layout.focus(buffer)
             buffer.reset()
             self.suggester.stop()
+            self.suggester.begin()
             self.live_label.clear()
         else:
             self._note = QUIT_HINT

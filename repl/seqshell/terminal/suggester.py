@@ -62,8 +62,8 @@ class Suggester:
         buffer.on_text_changed += self._changed
 
     def begin(self) -> None:
-        """Suggest the example if the prompt is empty."""
-        if self.example and not self._buffer.text:
+        """Suggest the example if the prompt is empty and suggestions are on."""
+        if self.example and not self._buffer.text and self._source() != "off":
             self._buffer.suggestion = Suggestion(self.example)
 
     def stop(self) -> None:
