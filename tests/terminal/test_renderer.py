@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pyte
+import pytest
 
 from seqshell.core.events import (
     Branch,
@@ -189,6 +190,25 @@ def test_a_progress_bar_is_replaced_in_place_and_leaves_nothing_behind(new_print
         "epoch 2: best so far",
         "epoch 3: best so far",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (60, "epoch 2 of 30   5 % loss 3.850 · 14,000 tokens/s · 5 min"),
+        (100, f"epoch 2 of 30 ━{' ' * 23}   5 % loss 3.850 · 14,000 tokens/s · 5 min"),
+    ],
+)
+def test_a_narrow_window_shows_the_whole_note_instead_of_a_bar(new_printer, monkeypatch, width, shown):
+    monkeypatch.setenv("COLUMNS", str(width))
+    printer, screen = new_printer(width=width), pyte.Screen(width, 5)
+    renderer = Renderer(printer)
+    renderer.draw(Progress(1, 20, "loss 3.850 · 14,000 tokens/s · 5 min", "epoch 2 of 30"))
+    renderer._bar._progress.refresh()
+    pyte.Stream(screen).feed(printer.stream.getvalue().replace("\n", "\r\n"))
+    renderer.end_progress()
+
+    assert screen.display[0].rstrip() == shown
 
 
 def test_a_dumb_terminal_shows_progress_as_a_few_lines(new_printer, visible):

@@ -72,7 +72,7 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
 
     style = Printer(sys.stderr, colours=number_of_colours("auto", os.environ)).rich_style
     console = Console(stderr=True, markup=False, highlight=False)
-    with Bar(*columns(style), console=console, transient=True) as bar:
+    with Bar(*columns(style, console.width), console=console, transient=True) as bar:
         task = bar.add_task("", total=None, note="")
         yield (
             lambda event: bar.update(

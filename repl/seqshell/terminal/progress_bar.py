@@ -8,27 +8,29 @@ from typing import Any
 from seqshell.core.events import Progress
 from seqshell.terminal.printer import Printer
 
+WITH_BAR = 72  # columns of the window
 MAX_LINES = 10  # on a terminal without escape sequences
 
 
-def columns(style: Callable[[str], Any]) -> tuple[Any, ...]:
+def columns(style: Callable[[str], Any], width: int) -> tuple[Any, ...]:
     """The columns of a bar for rich, on one line in any window: description, bar, percentage, and the field `note`.
 
-    style: the rich style with a name, `dim` or `bar`.
+    style: the rich style with a name, `dim` or `bar`. width: of the window; a narrow one shows the percentage alone.
     """
     from rich.progress import BarColumn, TextColumn
     from rich.table import Column
 
+    bar = BarColumn(
+        None,
+        style=style("dim"),
+        complete_style=style("bar"),
+        finished_style=style("bar"),
+        pulse_style=style("bar"),
+        table_column=Column(min_width=8, max_width=24, ratio=1),
+    )
     return (
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-        BarColumn(
-            None,
-            style=style("dim"),
-            complete_style=style("bar"),
-            finished_style=style("bar"),
-            pulse_style=style("bar"),
-            table_column=Column(min_width=8, max_width=24, ratio=1),
-        ),
+        *([bar] if width >= WITH_BAR else []),
         TextColumn("{task.percentage:>3.0f} %", markup=False, table_column=Column(no_wrap=True)),
         TextColumn(
             "{task.fields[note]}",
@@ -76,7 +78,7 @@ class ProgressBar:
 
         self.printer.fresh_line()
         self._progress = Bar(
-            *columns(self.printer.rich_style),
+            *columns(self.printer.rich_style, self.printer.width),
             console=self.printer.console(follow=True),
             refresh_per_second=4,
             transient=True,
