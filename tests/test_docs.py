@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import inspect
 import json
@@ -118,3 +119,36 @@ def test_the_python_code_in_the_readme_runs():
 
     assert len(names["text"]) == 200
     assert names["session"].text().text == ""  # the line and its answer are one turn
+
+
+def test_the_small_torch_in_the_readme_is_the_one_that_is_tested():
+    (version,) = re.findall(r"pip install (torch==\S+) --index-url", README)
+
+    assert version in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def picture():
+    """The module docs/picture.py."""
+    spec = importlib.util.spec_from_file_location("picture", ROOT / "docs" / "picture.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_in_the_readme_shows_the_lines_of_its_script(picture):
+    svg = picture.PICTURE.read_text("utf-8")
+    texts = [html.unescape(text).strip("\xa0 \n").replace("\xa0", " ") for text in re.findall(r">([^<]+)<", svg)]
+
+    assert f"({picture.PICTURE.relative_to(ROOT)})" in README.replace("\n", "")
+    assert set(picture.LINES) <= set(texts)
+    assert "@font-face" not in svg
+
+
+def test_the_picture_is_drawn_from_a_real_run_with_its_colours(picture):
+    drawn = picture.as_text(picture.screen_after(("/set surprisal on",)))
+    prompt = drawn.plain.index(">>> /set")
+
+    assert ">>> /set surprisal on\nsurprisal on (was off)" in re.sub(r" +\n", "\n", drawn.plain)
+    assert drawn.get_style_at_offset(picture.Console(), 0).bold
+    assert drawn.get_style_at_offset(picture.Console(), prompt).color.name == "#5f87af"
