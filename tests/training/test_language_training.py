@@ -19,8 +19,10 @@ from seqshell.models.opening import open_model
 from seqshell.training import resume
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
+from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe, recipe_from
-from seqshell.training.run import Run, duration
+from seqshell.training.run import Run
+from seqshell.training.stopping import milestone
 
 TEXT = "the cat sat on the mat and the dog sat on the log " * 40  # 2,000 characters
 SMALL = {
@@ -210,13 +212,94 @@ def test_closing_the_generator_keeps_the_best(tmp_path: Path, registry: Registry
     assert resume.read_resume(tmp_path / "a.run" / "resume.safetensors")[0]["place"]["step"] == 20
 
 
-def test_closing_before_any_validation_keeps_the_current_weights(tmp_path: Path, registry: Registry) -> None:
+def test_closing_before_any_validation_writes_no_checkpoint_and_can_be_resumed(
+    tmp_path: Path, registry: Registry
+) -> None:
     out = tmp_path / "a.safetensors"
+    out.write_bytes(b"an earlier model")
     events = train(recipe(tmp_path), registry, out)
     next(event for event in events if isinstance(event, Progress))
     events.close()  # type: ignore[attr-defined]  # it is a generator
 
-    assert open_model(out, registry).header["provenance"]["metrics"] == {}
+    assert out.read_bytes() == b"an earlier model"
+    assert resume.read_resume(tmp_path / "a.run" / "resume.safetensors")[0]["place"]["step"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        (0, "no model written: stopped before the first step"),
+        (3, "no model written: stopped after 3 of 56 steps; --resume continues from here"),
+    ],
+)
+def test_a_training_that_is_stopped_before_any_validation_says_that_it_writes_no_model(
+    tmp_path: Path, registry: Registry, steps: int, end: str
+) -> None:
+    out = tmp_path / "a.safetensors"
+    out.write_bytes(b"an earlier model")
+    (tmp_path / "a.run").mkdir()
+    earlier = tmp_path / "a.run" / "resume.safetensors"
+    earlier.write_bytes(b"an earlier run")
+    seen: list[Event] = []
+    for event in train(
+        recipe(tmp_path), registry, out, stopped=lambda: sum(isinstance(event, Progress) for event in seen) >= steps
+    ):
+        seen.append(event)
+
+    assert seen[-1] == Notice(end)
+    assert out.read_bytes() == b"an earlier model"
+    assert (earlier.read_bytes() == b"an earlier run") == (steps == 0)
+
+
+def test_a_training_that_predicts_everything_stops_before_its_last_epoch(tmp_path: Path, registry: Registry) -> None:
+    chosen = recipe(tmp_path, "ab" * 400, epochs=200, early_stopping=0, schedule="constant")
+    events = list(train(chosen, registry, tmp_path / "a.safetensors"))
+    metrics = file.read_header(tmp_path / "a.safetensors")["provenance"]["metrics"]
+    epoch = sum(isinstance(event, Notice) and event.text.startswith("epoch ") for event in events)
+
+    assert epoch < 200
+    assert Notice(f"stopped after epoch {epoch} of 200: the validation data leaves nothing to improve") in events
+    assert metrics["nats"]["blocks256"] <= 0.01
+
+
+def test_improvements_that_are_too_small_do_not_count_but_add_up() -> None:
+    first = milestone({"nats": 1.0})
+
+    assert milestone({"nats": 0.99995}, first) == [1.0, 1.0]
+    assert milestone({"nats": 0.9998}, first) == [0.9998, 0.9998]
+    assert milestone({"wanting": 0.5, "nats": 0.8}, [0.5, 1.0]) == [0.5, 0.8]  # the accuracy is the same, not the nats
+    assert milestone({"wanting": 0.5, "nats": 1.2}, [0.5, 1.0]) == [0.5, 1.0]
+
+
+def test_a_loss_that_explodes_brings_back_the_best_weights_at_half_the_rate(tmp_path: Path, registry: Registry) -> None:
+    chosen = recipe(tmp_path, epochs=4)
+    run = started(chosen, registry, tmp_path / "run")
+    running = run.epochs()
+    next(event for event in running if isinstance(event, Notice))
+    best = run.best_weights
+    with torch.no_grad():
+        for weight in run.module.parameters():
+            weight.mul_(1000)  # as after an update that went wrong
+    found = next(event for event in running if isinstance(event, Notice))
+
+    assert found.level == "warning"
+    assert found.text.endswith("the training loss has exploded: back to the best weights, at half the learning rate")
+    assert run.progress.scale == 0.5
+    assert all(torch.equal(tensor, best[name]) for name, tensor in run.module.state_dict().items())
+    losses = [event.text for event in running if isinstance(event, Notice)]
+    assert len(losses) == 2
+    assert run.progress.history[-2]["loss"] < run.progress.history[0]["loss"]
+
+
+def test_the_training_loss_of_an_epoch_is_of_this_epoch_alone(tmp_path: Path, registry: Registry) -> None:
+    run = started(recipe(tmp_path), registry, tmp_path / "run")
+    notices = [event.text for event in run.epochs() if isinstance(event, Notice)]
+    history = run.progress.history
+    epochs = [place for place, record in enumerate(history) if "epoch" in record]
+
+    for before, at, text in zip([-1, *epochs], epochs, notices, strict=False):
+        losses = [record["loss"] for record in history[before + 1 : at]]
+        assert f": training {sum(losses) / len(losses):.3f}, " in text
 
 
 def test_a_loss_of_nan_ends_training_and_keeps_the_best(tmp_path: Path, registry: Registry) -> None:
@@ -246,7 +329,7 @@ def test_training_stops_early_without_improvement(tmp_path: Path, registry: Regi
     list(run.epochs())
 
     assert run.progress.epoch == 3  # the first is the best, two more are no better
-    assert run.is_stale
+    assert run.reason_to_stop == "no improvement on the validation data for 2 epochs"
     again = started(chosen, registry, tmp_path / "run")
     again.restore()
     assert list(again.epochs()) == []

@@ -55,7 +55,7 @@ def first_signal() -> Iterator[list[int]]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        message = "stopping after this step and keeping the best so far; Ctrl-C again quits immediately"
+        message = "stopping after this step; Ctrl-C again quits immediately"
         print(message, file=sys.stderr, flush=True)
         handlers.restore()
 

@@ -51,7 +51,7 @@ def add_train_arguments(parser: ArgumentParser) -> None:
 def train_command(arguments: Namespace) -> int:
     """Train; returns 0, or 128 + the number of the signal that stopped it. The caller handles SeqshellError.
 
-    With --json, stdout gets only one object that describes the checkpoint.
+    With --json, stdout gets only one object that describes the checkpoint, or nothing if none was written.
     """
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.listing import defaults_text
@@ -79,10 +79,11 @@ def train_command(arguments: Namespace) -> int:
 
     from seqshell.training.loop import train
 
+    before = paths.version_of(out)
     with first_signal() as received:
         events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(received), picture=picture)
         show(events, sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
+    if arguments.json and paths.version_of(out) != before:
         print_json(_summary(out))
     return 128 + received[0] if received else 0
 

@@ -20,10 +20,11 @@ from seqshell.training import loss_curve
 from seqshell.training.counting import new_run
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
+from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
-from seqshell.training.run import Run, duration
+from seqshell.training.run import Run
 
 
 def train(
@@ -41,7 +42,7 @@ def train(
     same bits as an uninterrupted training. Yields Progress after every batch.
 
     stopped: called before every batch; when it returns True, training ends and the best weights are kept, as when the
-    generator is closed.
+    generator is closed. Before the first validation there are none: then no checkpoint is written.
     picture: PNG file for the loss curve.
     Raises RecipeError for invalid data or settings and for a loss that is NaN or infinite.
     """
@@ -66,19 +67,23 @@ def train(
                 ):
                     yield Notice(prepared.objective.sample(_ready(run.average), registry))
         except GeneratorExit:
-            run.write()
-            _keep(run, registry, out, _validation_metrics(run))
+            _write_resume(run)
+            _keep_best(run, registry, out)
             raise
         except KeyboardInterrupt:
             # It may have come in the middle of an update, so the resume file is left as it is.
-            _keep(run, registry, out, _validation_metrics(run))
+            _keep_best(run, registry, out)
             raise
         except RecipeError as error:
             kept = ""
-            if run.progress.best:
-                kept = f"; the best weights so far are in {_keep(run, registry, out, _validation_metrics(run))}"
+            if path := _keep_best(run, registry, out):
+                kept = f"; the best weights so far are in {path}"
             raise RecipeError(error.message + kept, hint=error.hint) from None
-        yield from _closing_notes(run, registry, out, picture, unfinished=stopped())
+        _write_resume(run)  # before _keep_best, which loads the best weights into run.average
+        if run.progress.best:
+            yield from _closing_notes(run, registry, out, picture, unfinished=stopped())
+        else:
+            yield Notice(f"no model written: {_stopped_at(run)}")
 
 
 @contextlib.contextmanager
@@ -113,18 +118,22 @@ def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
         yield Notice(f"replacing an earlier run in {run.folder}; --resume would have continued it")
 
 
-def _validation_metrics(run: Run) -> dict[str, Any]:
-    """The metrics of the best validation, with the keys that `seqshell evaluate` uses."""
-    return run.objective.as_measured(run.progress.best["validation"]) if run.progress.best else {}
+def _write_resume(run: Run) -> None:
+    """Write the resume file, unless nothing was trained: it may belong to an earlier run."""
+    if run.progress.done or run.progress.best:
+        run.write()
+
+
+def _stopped_at(run: Run) -> str:
+    """Where a training was stopped, and how it continues."""
+    if not run.progress.done:
+        return "stopped before the first step"
+    return f"stopped after {run.progress.step:,} of {run.total_steps:,} steps; --resume continues from here"
 
 
 def _best_module(run: Run) -> Any:
-    """The module with the best weights, rounded as the checkpoint stores them.
-
-    Before the first validation these are the averaged weights.
-    """
-    module = run.average
-    weights = run.best_weights or module.state_dict()
+    """The module with the best weights, rounded as the checkpoint stores them."""
+    module, weights = run.average, run.best_weights
     if run.settings.dtype == "float16":
         weights = {
             name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
@@ -134,11 +143,17 @@ def _best_module(run: Run) -> Any:
     return _ready(module)
 
 
+def _keep_best(run: Run, registry: Registry, out: Path) -> Path | None:
+    """Write the checkpoint with the metrics of the best validation. None before there is one: nothing is written."""
+    best = run.progress.best
+    return _keep(run, registry, out, run.objective.as_measured(best["validation"])) if best else None
+
+
 def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> Path:
     """Write the checkpoint. Afterwards run.average holds the best weights."""
-    prepared, recipe = run.prepared, run.prepared.recipe
+    prepared, recipe, best = run.prepared, run.prepared.recipe, run.progress.best
+    assert best is not None  # else there are no weights to keep
     module = _best_module(run).to(torch.device("cpu"))
-    best = run.progress.best or {}
     tables = recipe.tables()
     for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])
@@ -146,9 +161,9 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
         "data": dict(prepared.objective.data),
         "split": dict(prepared.objective.split),
         "metrics": metrics,
-        "epoch": best.get("epoch", 0),
+        "epoch": best["epoch"],
         **({"averaged": best["averaged"]} if "averaged" in best else {}),
-        "steps": best.get("step", run.progress.step),
+        "steps": best["step"],
         "seed": recipe.training.seed,
         "precision": run.precision,
         "seconds": round(run.progress.seconds, 1),
@@ -190,13 +205,14 @@ def _closing_notes(
 ) -> Iterator[Event]:
     """Write the best weights; yield metrics, loss curve, samples, and the command that opens the model."""
     prepared, progress, recipe = run.prepared, run.progress, run.prepared.recipe
-    run.write()  # before _keep, which loads the best weights into run.average
-    path = _keep(run, registry, out, _validation_metrics(run))
+    path, best = _keep_best(run, registry, out), run.progress.best
+    assert path is not None
+    assert best is not None  # the caller has checked it
     if unfinished:
-        yield Notice(f"stopped after {progress.step:,} of {run.total_steps:,} steps; --resume continues from here")
+        yield Notice(_stopped_at(run))
     else:
-        if run.is_stale:
-            yield Notice(f"stopped early: no improvement on the validation data for {progress.stale} epochs")
+        if run.reason_to_stop and progress.epoch < run.settings.epochs:
+            yield Notice(f"stopped after epoch {progress.epoch} of {run.settings.epochs}: {run.reason_to_stop}")
         if run.try_average():
             number = len(run.last_weights)
             yield Notice(
@@ -216,6 +232,6 @@ def _closing_notes(
     yield Text(f"sample before training:\n{progress.first_sample}")
     yield Text(f"sample after training:\n{prepared.objective.sample(_ready(run.average), registry)}")
     name = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
-    best = f" of epoch {progress.best['epoch']} of {prepared.recipe.training.epochs}" if progress.best else ""
-    yield Notice(f"wrote {path}: weights{best}, {duration(progress.seconds)} of training")
+    epoch = f"epoch {best['epoch']} of {recipe.training.epochs}"
+    yield Notice(f"wrote {path}: weights of {epoch}, {duration(progress.seconds)} of training")
     yield Text(f"seqshell -m {name}")

@@ -57,6 +57,9 @@ class Objective(Protocol):
     def validate(self, module: Any) -> Metrics:
         """Metrics on the validation data. The first one selects the weights to keep; lower is better."""
 
+    def is_perfect(self, metrics: Metrics) -> bool:
+        """True if further training cannot improve the metrics of `validate` noticeably."""
+
     def summary(self, metrics: Metrics) -> str:
         """The metrics of `validate` in a few words."""
 

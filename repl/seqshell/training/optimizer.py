@@ -33,15 +33,16 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSetting
 def learning_rate(settings: TrainingSettings, step: int, total: int, scale: float = 1.0) -> float:
     """The learning rate of step `step`, from 0, of `total`: a linear warm-up, then constant or half a cosine.
 
-    The cosine ends at final_fraction of the full rate. scale: factor of the plateau schedule.
+    The cosine ends at final_fraction of the full rate. scale: factor for all steps.
     """
+    rate = settings.learning_rate * scale
     if step < settings.warmup_steps:
-        return settings.learning_rate * (step + 1) / settings.warmup_steps
+        return rate * (step + 1) / settings.warmup_steps
     if settings.schedule != "cosine":
-        return settings.learning_rate * scale
+        return rate
     progress = (step - settings.warmup_steps) / max(1, total - settings.warmup_steps)
     low = settings.final_fraction
-    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    return rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
+
+import numpy as np
 
 from seqshell.training.objective import Metrics
 
@@ -23,8 +26,9 @@ class TrainingProgress:
     gathered: int = 0  # batches whose gradients wait for the next update
     losses: int = 0  # losses in these batches
     order: int = -1  # order of this epoch's batches; -1: not drawn yet
-    scale: float = 1.0  # factor of the plateau schedule
-    stale: int = 0  # epochs since the best validation
+    scale: float = 1.0  # factor of the learning rate: from the plateau schedule, and halved after an explosion
+    stale: int = 0  # epochs since the validation last improved noticeably
+    milestone: list[float] = field(default_factory=list)  # see `stopping.milestone`
     since_drop: int = 0  # epochs since then, or since the plateau schedule last lowered the rate
     summed: float = 0.0  # sum of the losses since the last record
     counted: int = 0  # their number
@@ -39,6 +43,12 @@ class TrainingProgress:
             self.history.append({"step": self.step, "loss": self.summed / self.counted, "learning_rate": learning_rate})
             self.summed, self.counted = 0.0, 0
 
+    @property
+    def epoch_loss(self) -> float:
+        """The mean of the training losses recorded since the last validation."""
+        records = takewhile(lambda record: "loss" in record, reversed(self.history))
+        return float(np.mean([record["loss"] for record in records]))
+
     def to_json(self) -> dict[str, Any]:
         """The fields under the names that the resume file uses."""
         return {FILE_KEYS.get(name, name): value for name, value in dataclasses.asdict(self).items()}
@@ -51,3 +61,11 @@ class TrainingProgress:
         """
         names = {key: name for name, key in FILE_KEYS.items()}
         return cls(**{"done": record["step"], **{names.get(key, key): value for key, value in record.items()}})
+
+
+def duration(seconds: float) -> str:
+    """Seconds as text: 45 s, 12 min, 1 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

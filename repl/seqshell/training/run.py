@@ -29,9 +29,10 @@ from seqshell.training.optimizer import (
     update_average,
 )
 from seqshell.training.preparation import Prepared
-from seqshell.training.progress import TrainingProgress
+from seqshell.training.progress import TrainingProgress, duration
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
+from seqshell.training.stopping import criterion, has_exploded, milestone
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
@@ -90,7 +91,7 @@ class Run:
             self.module.train()
             self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
         progress = self.progress
-        while progress.epoch < self.settings.epochs and not self.is_stale:
+        while progress.epoch < self.settings.epochs and not self.reason_to_stop:
             if progress.order < 0:
                 progress.order = int(self.draws.integers(self.objective.num_orders))
                 self.state = self.objective.initial_state(self.module)
@@ -115,9 +116,14 @@ class Run:
             yield from self._end_epoch()
 
     @property
-    def is_stale(self) -> bool:
-        """True if early stopping is on and its patience has run out."""
-        return 0 < self.settings.early_stopping <= self.progress.stale
+    def reason_to_stop(self) -> str:
+        """Why training should end before its last epoch; "" if it should not."""
+        best, stale = self.progress.best, self.progress.stale
+        if best is not None and self.objective.is_perfect(best["validation"]):
+            return "the validation data leaves nothing to improve"
+        if 0 < self.settings.early_stopping <= stale:
+            return f"no improvement on the validation data for {stale} epochs"
+        return ""
 
     def validate(self) -> Metrics:
         """The metrics of the averaged weights on the validation data."""
@@ -139,7 +145,7 @@ class Run:
         kept = self._weights()
         self.average.load_state_dict(means)
         metrics = self.validate()
-        is_better: bool = next(iter(metrics.values())) < next(iter(self.progress.best["validation"].values()))
+        is_better = criterion(metrics) < criterion(self.progress.best["validation"])
         if is_better:
             self.best_weights = means
             self.progress.best = {**self.progress.best, "validation": metrics, "averaged": len(self.last_weights)}
@@ -248,12 +254,12 @@ class Run:
         """Validate, keep the weights if they are the best so far, update the plateau schedule, and write the files."""
         progress = self.progress
         self._record()
+        trained = progress.epoch_loss
         start = time.perf_counter()
         metrics = self.validate()
         progress.seconds += time.perf_counter() - start
         progress.epoch += 1
         progress.batch, progress.order = 0, -1
-        criterion = next(iter(metrics.values()))
         record = {
             "epoch": progress.epoch,
             "step": progress.step,
@@ -261,10 +267,12 @@ class Run:
             "seconds": round(progress.seconds, 1),
         }
         progress.history.append(record)
-        if progress.best is None or criterion < next(iter(progress.best["validation"].values())):
+        if progress.best is None or criterion(metrics) < criterion(progress.best["validation"]):
             progress.best = record
-            progress.stale = progress.since_drop = 0
             self.best_weights = self._weights()
+        before, progress.milestone = progress.milestone, milestone(metrics, progress.milestone)
+        if progress.milestone != before:
+            progress.stale = progress.since_drop = 0
         else:
             progress.stale += 1
             progress.since_drop += 1
@@ -273,11 +281,21 @@ class Run:
                 progress.since_drop = 0
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
-        self.write()
-        trained = [item["loss"] for item in progress.history if "loss" in item][-RECORDS_PER_EPOCH:]
         mark = ", best so far" if progress.best is record else ""
+        if exploded := has_exploded(trained, progress.history):
+            self._go_back()
+            mark += "; the training loss has exploded: back to the best weights, at half the learning rate"
+        self.write()
         validation = self.objective.summary(metrics)
-        yield Notice(f"epoch {progress.epoch}: training {np.mean(trained):.3f}, validation {validation}{mark}")
+        text = f"epoch {progress.epoch}: training {trained:.3f}, validation {validation}{mark}"
+        yield Notice(text, "warning" if exploded else "info")
+
+    def _go_back(self) -> None:
+        """Continue from the best weights with half the learning rate, and without the optimizer's moments."""
+        for module in (self.module, self.average):
+            module.load_state_dict(self.best_weights)
+        self.optimizer.state.clear()
+        self.progress.scale /= 2
 
     def _progress_event(self, loss: float, speed: float) -> Progress:
         """speed: tokens per second."""
@@ -295,11 +313,3 @@ class Run:
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         batch = next(self.objective.batches(0))
         return lambda module: self.objective.loss(module, batch, self.objective.initial_state(module))[0]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as text: 45 s, 12 min, 1 h 05 min."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -128,8 +128,11 @@ def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:
 
 
 def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
-    """Raise RecipeError unless both recipes give the same training; settings for display and storage may differ."""
-    free = {"device", "sample_every", "sample_length", "resume_every", "dtype"}
+    """Raise RecipeError unless both recipes give the same steps.
+
+    Settings for display, storage and early stopping may differ.
+    """
+    free = {"device", "sample_every", "sample_length", "resume_every", "dtype", "early_stopping"}
     for table in (key for key in TOP if key != "defaults"):
         before, now = old.get(table), new.get(table)
         if table in TABLES and isinstance(before, dict):

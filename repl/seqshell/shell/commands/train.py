@@ -63,24 +63,19 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     path = paths.output_path(str(arguments.options.get("--out") or recipe.name), "models")
     from seqshell.training.loop import train as run
 
-    before = _written(path)
+    before = paths.version_of(path)
     try:
         yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
     except GeneratorExit:
         message = "stopped before there was a model to keep"
-        if _written(path) != before:
+        if paths.version_of(path) != before:
             _open_new(shell, path)
             message = f"stopped; the best model so far is saved and open: {opened(shell).title}"
         shell.notices.append(Notice(message))  # no event can be yielded any more
         raise
-    if _written(path) != before:
+    if paths.version_of(path) != before:
         _open_new(shell, path)
         yield opened(shell)
-
-
-def _written(path: Path) -> tuple[int, int]:
-    """The time and inode of a file, which change when it is written; zeros if it does not exist."""
-    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else (0, 0)
 
 
 def _open_new(shell: Shell, path: Path) -> None:

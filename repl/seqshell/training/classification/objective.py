@@ -47,6 +47,7 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.stopping import CERTAIN
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
 SHOWN = 3  # labels in a sample
@@ -177,6 +178,10 @@ class ClassificationObjective:
             return metrics
         parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
         return {"wanting": 1 - sum(metrics[part] for part in parts) / len(parts) + TIE * metrics["nats"], **metrics}
+
+    def is_perfect(self, metrics: Metrics) -> bool:
+        """True if every validation text gets its label, with certainty."""
+        return bool(metrics["accuracy"] == 1 and metrics["nats"] <= CERTAIN)
 
     def summary(self, metrics: Metrics) -> str:
         shares = ", ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.2f} %" for name in METRICS[1:3])

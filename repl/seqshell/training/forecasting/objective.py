@@ -27,6 +27,7 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.stopping import CERTAIN
 
 SHOWN = 8  # values in a sample, and in a default example
 DIGITS = 4  # significant digits of an example's values
@@ -158,6 +159,10 @@ class ForecastObjective:
     def validate(self, module: Any) -> Metrics:
         """mse and mae over the whole horizon; the one that the point is trained with comes first."""
         return self._errors(module, self.parts.validation)
+
+    def is_perfect(self, metrics: Metrics) -> bool:
+        """True if the errors are a hundredth of the series' standard deviation."""
+        return bool(metrics["mse"] <= CERTAIN**2)
 
     def summary(self, metrics: Metrics) -> str:
         return (

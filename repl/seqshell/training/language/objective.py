@@ -29,6 +29,7 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.stopping import CERTAIN, criterion
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ class LanguageObjective:
         if self.tokenizer.name == "char":
             return {"blocks256": evaluation.cold_blocks(module, ids)}
         return {"carry": evaluation.carried(module, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
+
+    def is_perfect(self, metrics: Metrics) -> bool:
+        """True if the next token is certain everywhere, as in a periodic text."""
+        return criterion(metrics) <= CERTAIN
 
     def summary(self, metrics: Metrics) -> str:
         return ", ".join(f"{value:.4f} nats ({name})" for name, value in metrics.items())

@@ -28,6 +28,7 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.stopping import CERTAIN
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs, PairSplit, read_pairs, split_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
@@ -184,6 +185,10 @@ class TranslationObjective:
         if bleu.is_available():
             metrics["bleu"] = bleu.bleu(found, expected).value
         return metrics
+
+    def is_perfect(self, metrics: Metrics) -> bool:
+        """True if every validation source gets its target, with certainty."""
+        return bool(metrics["exact"] == 1 and metrics["nats"] <= CERTAIN)
 
     def summary(self, metrics: Metrics) -> str:
         text = (

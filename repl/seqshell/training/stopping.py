@@ -1,0 +1,35 @@
+"""When a training ends before its last epoch, and when its loss has exploded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqshell.training.objective import Metrics
+
+MIN_IMPROVEMENT = 1e-4  # smaller improvements of the validation do not count for early stopping
+EXPLODED = 3.0  # an epoch's training loss has exploded if it is this many times the first loss
+# Nats: the right answer has a probability of 99 % on average. From here on, a lower loss changes no answer.
+CERTAIN = 0.01
+
+
+def criterion(metrics: Metrics) -> float:
+    """The metric that selects the weights, which is the first one; lower is better."""
+    return float(next(iter(metrics.values())))
+
+
+def milestone(metrics: Metrics, before: Sequence[float] = ()) -> list[float]:
+    """The lowest criterion and nats so far, by which early stopping notices an improvement.
+
+    The nats count beside a criterion such as the accuracy, which may not change while a classifier still learns.
+    Returns `before` if neither is lower by more than MIN_IMPROVEMENT.
+    """
+    found = [criterion(metrics), float(metrics.get("nats", criterion(metrics)))]
+    if before and all(old - new <= MIN_IMPROVEMENT for old, new in zip(before, found, strict=True)):
+        return list(before)
+    return [min(pair) for pair in zip(before or found, found, strict=True)]
+
+
+def has_exploded(loss: float, history: Sequence[Metrics]) -> bool:
+    """True if an epoch's mean training loss is far above the first one in the history, that of the untrained model."""
+    first = next((record["loss"] for record in history if "loss" in record), loss)
+    return loss > EXPLODED * float(first)
