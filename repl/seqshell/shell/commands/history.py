@@ -11,7 +11,6 @@ from seqshell.core.events import Event, Moved, Notice
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.session.answer_options import AnswerOptions
 from seqshell.shell.commands.arguments import whole_number, words
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     (word,) = words(arguments, regen, 0, 1) or ("1",)
     which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MAX_CANDIDATES)
+    from seqshell.session.answer_options import AnswerOptions  # imports numpy
+
     defaults = AnswerOptions.of(shell.settings.get("max_tokens"), shell.settings.get("stop"))
     yield from shell.session.behaviour.regenerate(which, defaults=defaults)
 
