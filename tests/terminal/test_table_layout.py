@@ -70,17 +70,27 @@ def test_a_table_that_fits_is_not_changed(drawn):
 
 
 def test_a_narrower_window_shows_cells_wrapped_between_words(drawn):
-    assert drawn(WIDE, width=70) == (
-        "recipe  task       result                  file\n"
-        "copy    translate  Copy three to ten       /home/ann/recipes/copy.toml\n"
-        "                   letters of the\n"
+    assert drawn(WIDE, width=85) == (
+        "recipe  task       result                                 file\n"
+        "copy    translate  Copy three to ten letters of the       /home/ann/recipes/copy.toml\n"
         "                   alphabet\n"
     )
 
 
-def test_a_still_narrower_window_leaves_optional_columns_out(drawn):
-    assert drawn(WIDE, width=60) == (
-        "recipe  task       result\ncopy    translate  Copy three to ten letters of the alphabet\n"
+def test_paths_are_shortened_before_texts_are_wrapped(drawn):
+    path = "/home/ann/src/seqshell/checkpoints/recipes/german-english.toml"
+    table = Table(("result", "file"), (("Translate photo captions into English", path),))
+    assert drawn(table, width=80) == (
+        "result                                 file\n"
+        "Translate photo captions into English  /home/…/recipes/german-english.toml\n"
+    )
+
+
+def test_optional_columns_are_left_out_before_a_text_becomes_narrow(drawn):
+    whole = "recipe  task       result\ncopy    translate  Copy three to ten letters of the alphabet\n"
+    assert drawn(WIDE, width=70) == drawn(WIDE, width=60) == whole
+    assert drawn(WIDE, width=48) == (
+        "recipe  task       result\ncopy    translate  Copy three to ten letters of\n                   the alphabet\n"
     )
 
 

@@ -18,6 +18,7 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.wrapping import fitted, narrowest
 
 NARROWEST = 20  # columns of the window; a wider column of the table may be wrapped down to this
+COMFORTABLE = 36  # the same while there are optional columns to leave out
 GAP, INDENT = "  ", "    "
 
 
@@ -35,9 +36,18 @@ class Column:
         return max(get_cwidth(line) for text in (self.name, *self.cells) for line in text.split("\n"))
 
     @cached_property
-    def least(self) -> int:
-        """The smallest width to which the column may be wrapped."""
-        return min(self.widest, max(NARROWEST, *map(narrowest, (self.name, *self.cells))))
+    def longest_word(self) -> int:
+        """The width of the longest word, or of what may be left of it."""
+        return max(map(narrowest, (self.name, *self.cells)))
+
+    @cached_property
+    def is_of_paths(self) -> bool:
+        """Whether the cells are long words, which are shortened before the text of other columns is wrapped."""
+        return self.longest_word < self.widest and not any(" " in text for text in self.cells)
+
+    def least(self, narrowest_column: int) -> int:
+        """The smallest width to which the column may be wrapped, but at least `narrowest_column` or all of it."""
+        return min(self.widest, self.longest_word if self.is_of_paths else max(narrowest_column, self.longest_word))
 
 
 def draw_table(printer: Printer, table: Table) -> None:
@@ -56,11 +66,10 @@ def draw_table(printer: Printer, table: Table) -> None:
 def lines_of(table: Table, width: int) -> Iterator[tuple[str, bool]]:
     """Yield the lines of a table, none wider than `width`, each with whether it belongs to the heading."""
     columns = _columns(table)
-    widths = _widths(columns, width)
     for name in table.optional:
-        if widths is None:
+        if _widths(columns, width, COMFORTABLE) is None:
             columns = [column for column in columns if column.name != name]
-            widths = _widths(columns, width)
+    widths = _widths(columns, width, NARROWEST)
     yield from _side_by_side(columns, widths) if widths is not None else _stacked(columns, width)
 
 
@@ -73,15 +82,16 @@ def _columns(table: Table) -> list[Column]:
     return found
 
 
-def _widths(columns: Sequence[Column], width: int) -> list[int] | None:
+def _widths(columns: Sequence[Column], width: int, narrowest_column: int) -> list[int] | None:
     """Return the width of each column, the widest ones wrapped; None if they do not fit side by side."""
     room = width - len(GAP) * (len(columns) - 1)
     widths = [column.widest for column in columns]
-    if sum(column.least for column in columns) > room:
+    least = [column.least(narrowest_column) for column in columns]
+    if sum(least) > room:
         return None
     while sum(widths) > room:
-        wraps = [index for index, column in enumerate(columns) if widths[index] > column.least]
-        widths[max(wraps, key=widths.__getitem__)] -= 1
+        wraps = [index for index, low in enumerate(least) if widths[index] > low]
+        widths[max(wraps, key=lambda index: (columns[index].is_of_paths, widths[index]))] -= 1
     return widths
 
 

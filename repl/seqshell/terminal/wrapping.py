@@ -5,7 +5,7 @@ from __future__ import annotations
 from prompt_toolkit.utils import get_cwidth
 
 LONG_WORD = 40  # columns; wider words, such as paths and checksums, may be shortened
-SHORTEST = 24  # columns that a long word keeps
+SHORTEST = 24  # columns that a long word keeps, unless it is a path, which keeps its last part
 
 
 def wrapped(line: str, width: int) -> list[str]:
@@ -28,9 +28,15 @@ def fitted(text: str, width: int) -> list[str]:
 
 
 def narrowest(text: str) -> int:
-    """Return the smallest width at which no word is cut, except that a long word may keep only SHORTEST columns."""
-    widths = map(get_cwidth, text.split())
-    return max((SHORTEST if width > LONG_WORD else width for width in widths), default=0)
+    """Return the smallest width at which no word is cut, except that long words may be shortened."""
+    return max(map(_narrowest_word, text.split()), default=0)
+
+
+def _narrowest_word(word: str) -> int:
+    if (width := get_cwidth(word)) <= LONG_WORD:
+        return width
+    last = word.rpartition("/")[2]
+    return min(LONG_WORD, max(SHORTEST, get_cwidth(f"…/{last}"))) if last != word else SHORTEST
 
 
 def shortened(word: str, width: int) -> str:

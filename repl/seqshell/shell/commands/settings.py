@@ -67,7 +67,7 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         return
     entries = (shell.settings.entry(name),) if name else shell.settings.table()
     rows = tuple((entry.name, shown(entry.value), entry.setting.range, entry.origin) for entry in entries)
-    yield Table(("setting", "value", "range", "from"), rows)
+    yield Table(("setting", "value", "range", "from"), rows, optional=("from",))
     if name and shell.interactive and entries[0].setting.help:
         yield Notice(entries[0].setting.help)
 
