@@ -124,7 +124,7 @@ BAD = {
     "/sampler temperature=nan": "temperature",
     "/sampler top_k=3 +min_p=0.1": "either write the whole chain, or begin every sampler with + or -",
     "/samplers all": "unexpected 'all'",
-    "/save": "missing argument; usage: /save NAME|PATH",
+    "/save": "missing argument; usage: /save [--force] NAME|PATH",
     "/save ..": "invalid name '..'",
     "/save nowhere/lesson.safetensors": "cannot write nowhere/lesson.safetensors",
     "/save /dev/null": "/dev/null",

@@ -10,6 +10,8 @@ import pytest
 from seqshell import CheckpointError, ExpectationError, UsageError
 from seqshell.core import paths
 from seqshell.core.events import Finished, ModelOpened, Moved, Quit, Steps, Table, Text
+from seqshell.shell.settings import Settings
+from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint
 from seqshell.testing.shell import shell_for
 
@@ -71,6 +73,68 @@ def test_a_restored_session_continues_with_the_same_token(fresh):
     assert (moved.position, moved.branch) == (18, "main.2")
     assert moved.as_json() == {"pos": 18, "was": 0, "branch": "main.2", "tail": other.session.tail}
     assert send(other, "/continue 20")[-1] == expected
+
+
+def test_a_restored_session_has_the_settings_that_shape_its_answers(fresh):
+    shell = fresh()
+    send(shell, "/set max_tokens 30", '/set stop "e"', "/set newline after", "/set pace 1000", "ROMEO:", "/save lesson")
+    other = fresh()
+    send(other, "/set unknown skip", "/restore lesson")
+
+    names = ("max_tokens", "stop", "newline", "unknown", "pace")
+    assert [other.settings.get(name) for name in names] == [30, ("e",), "after", "error", 0]
+    assert send(other, "What")[-1] == send(shell, "What")[-1]
+
+    given = Settings(other.registry.samplers, other.registry.strategies, command_line={"max_tokens": "7"})
+    another = Shell(other.registry, settings=given)
+    another.workspace.restore("lesson")
+    assert [given.get(name) for name in names[:2]] == [7, ("e",)]
+
+
+def test_a_session_saved_without_settings_keeps_the_present_ones(fresh):
+    shell = fresh()
+    send(shell, "ROMEO:")
+    shell.session.save("kept.safetensors")  # as before settings were saved
+    send(shell, "/set max_tokens 30", "/restore ./kept.safetensors")
+    assert shell.settings.get("max_tokens") == 30
+
+
+def test_a_session_of_another_run_is_replaced_only_by_force(fresh):
+    one, two = fresh(), fresh()
+    send(one, "ROMEO:", "/save lesson", "/continue 3", "/save lesson")
+    path = paths.folder("sessions") / "lesson.safetensors"
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"is a session of another run; /save --force lesson replaces it"):
+        send(two, "What", "/save lesson")
+
+    assert path.read_bytes() == before
+    send(two, "/save --force lesson", "/save lesson")
+    send(one, "/restore lesson", "/save lesson")
+    assert one.session.text() == two.session.text()
+
+
+def test_the_name_of_an_open_model_is_that_model(shell, tmp_path):
+    tiny_checkpoint(tmp_path / "elsewhere.safetensors", LETTERS, seed=2)
+    send(shell, "/load ./elsewhere.safetensors", "abc", "/load one")
+    (opened,) = send(shell, "/load elsewhere")
+
+    assert (opened.name, shell.workspace.current, shell.session.text().text[:3]) == ("elsewhere", "elsewhere", "abc")
+    assert list(shell.workspace.sessions) == ["one", "elsewhere"]
+
+
+def test_a_session_whose_model_was_moved_names_the_file_and_the_way_to_open_it(fresh, tmp_path):
+    tiny_checkpoint(tmp_path / "mine.safetensors", LETTERS, seed=2)
+    send(fresh(), "/load ./mine.safetensors", "abc", "/save lesson")
+    (tmp_path / "mine.safetensors").rename(tmp_path / "new.safetensors")
+    shell = fresh()
+    with pytest.raises(
+        CheckpointError, match=r"lesson.safetensors needs the model /.*/mine.safetensors: no file"
+    ) as caught:
+        send(shell, "/restore lesson")
+
+    assert caught.value.hint.startswith("if it is elsewhere, start with -m FILE --restore lesson, or /load FILE")
+    send(shell, "/load ./new.safetensors", "/restore lesson")
+    assert shell.session.text().text[:3] == "abc"
 
 
 def test_a_session_never_replaces_a_model(shell):

@@ -36,7 +36,7 @@ def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> 
         raise CheckpointError(
             f"{path.name} was saved with the model {saved.name} (fingerprint {saved.fingerprint[:12]}), "
             f"and {model.name} has other weights ({model.fingerprint[:12]})",
-            hint=f"open it with the model {saved.path or saved.name}",
+            hint=f"start with -m FILE --restore {path.stem}, where FILE has those weights",
         )
     header, tensors = file.read(path)
     try:

@@ -1,7 +1,7 @@
 """A session <-> one file, in the format of checkpoints: every token, the branches, and snapshots to go back to.
 
 The JSON header has kind "session", the model's name, path and fingerprint, seed, retry, turn, strategy, chains, the
-current branch, and all branches with their redos. The tensors:
+shell's settings, the current branch, and all branches with their redos. The tensors:
 
     ids [N] int32                 the token of every node, -1 for a root
     runs.* [R]                    first, parent, turn, read, seed, retry of every run (see Timeline)
@@ -61,11 +61,12 @@ RUN_COLUMNS: Mapping[str, type[Any]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class SavedModel:
-    """The model that a saved session needs."""
+    """The model that a saved session needs. settings: the shell's, as `Session.save` was given them; None: unknown."""
 
     name: str
     path: str | None
     fingerprint: str
+    settings: Mapping[str, Any] | None = None
 
 
 def saved_model(path: Path) -> SavedModel:
@@ -78,11 +79,15 @@ def saved_model(path: Path) -> SavedModel:
     name, place, fingerprint = (named.get(key) for key in ("name", "path", "fingerprint"))
     if not isinstance(name, str) or not isinstance(fingerprint, str):
         raise CheckpointError(f"{path.name} does not say which model it needs")
-    return SavedModel(name, place if isinstance(place, str) else None, fingerprint)
+    settings = header.get("settings")
+    kept = settings if isinstance(settings, dict) else None
+    return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept)
 
 
-def write(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
-    """Write a session.
+def write(
+    path: Path, cursor: Cursor, navigator: Navigator, answers: Answers, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write a session. settings: JSON values by name, for `saved_model`.
 
     Either the old file or the new one exists at any time. CheckpointError if it cannot be written.
     """
@@ -111,6 +116,7 @@ def write(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) ->
         "chains": [format_chain(chain, answers.samplers) for chain in chains],
         "branch": navigator.branch,
         "branches": [asdict(branch) for branch in navigator.branches],
+        **({} if settings is None else {"settings": dict(settings)}),
     }
     tensors = {
         **_timeline_tensors(cursor),

@@ -252,9 +252,12 @@ class Session:
         """The position, the state's size and norms, and the snapshots in use, as text."""
         return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
 
-    def save(self, path: str | Path) -> None:
-        """Write the whole session: every token, the branches with their redos, and snapshots to go back to."""
-        saving.write(Path(path), self._cursor, self._navigator, self._answers)
+    def save(self, path: str | Path, settings: Mapping[str, Any] | None = None) -> None:
+        """Write the whole session: every token, the branches with their redos, and snapshots to go back to.
+
+        settings: JSON values that `saved_model` returns again.
+        """
+        saving.write(Path(path), self._cursor, self._navigator, self._answers, settings)
 
     @classmethod
     def restore(cls, path: str | Path, model: Model, **options: Any) -> Session:

@@ -28,7 +28,7 @@ def save_sessions(workspace: Workspace) -> tuple[dict[str, str], list[str]]:
     failures: list[str] = []
     for model, name in names.items():
         try:
-            workspace.sessions[model].save(paths.output_path(name, "sessions"))
+            workspace.save(paths.output_path(name, "sessions"), model)
             saved[model] = name
         except (SeqshellError, OSError) as error:
             failures.append(f"the session of {model} could not be saved: {error}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Answer, Event, Translation
 from seqshell.core.model import Task
 
@@ -24,7 +24,9 @@ class Workspace:
 
     current: the name of the current model. answered: the name of the model that answered last.
     translated: the name of the model that translated last, or of a translation model that became current since then.
-    seed: the seed of new sessions. notify(hook, **arguments): calls the plugins that implement an event hook.
+    seed: the seed of new sessions.
+    own_files: the session files that were saved or restored in this run.
+    notify(hook, **arguments): calls the plugins that implement an event hook.
     """
 
     def __init__(self, registry: Registry, settings: Settings, notify: Callable[..., None], *, seed: int = 0) -> None:
@@ -33,6 +35,7 @@ class Workspace:
         self.current: str | None = None
         self.answered: str | None = None
         self.translated: str | None = None
+        self.own_files: set[Path] = set()
         self._registry = registry
         self._settings = settings
         self._notify = notify
@@ -55,13 +58,16 @@ class Workspace:
         return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")
 
     def open(self, name: str | Path) -> Session:
-        """Open a model by name or path and make it current. A model that is already open keeps its session.
+        """Open a model by name or path and make it current. A model that is already open keeps its session; the name of
+        an open model is its name here.
 
         Raises CheckpointError if the file is missing or invalid; nothing has changed then.
         """
         from seqshell.core import paths
         from seqshell.models import opening
 
+        if name in self.sessions:
+            return self.use(str(name))
         path = paths.find_checkpoint(name, self._registry.checkpoint_folders)
         opened = self._name_of(path)
         return self.use(opened) if opened is not None else self.add(opening.open_model(path.resolve(), self._registry))
@@ -104,19 +110,37 @@ class Workspace:
         from seqshell.core import paths
         from seqshell.models import opening
         from seqshell.session import Session
+        from seqshell.shell.saved_settings import restore as restore_settings
 
         path = paths.find_checkpoint(name, kind="sessions")
         saved = Session.saved_model(path)
         replaced = next(
             (item for item in self.sessions.items() if item[1].model.fingerprint == saved.fingerprint), None
         )
-        model = replaced[1].model if replaced else opening.open_model(saved.path or saved.name, self._registry)
+        needed = saved.path or saved.name
+        try:
+            model = replaced[1].model if replaced else opening.open_model(needed, self._registry)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{path.name} needs the model {needed}: {error.message}",
+                hint=f"if it is elsewhere, start with -m FILE --restore {name}, or /load FILE and then /restore {name}",
+            ) from None
         session = Session.restore(path, model, samplers=self._registry.samplers, strategies=self._registry.strategies)
         self._settings.prepare(session, restored=True)
+        restore_settings(self._settings, saved.settings)
+        self.own_files.add(path.resolve())
         if replaced:
             self._end(replaced[1], "closed")
         self._keep(replaced[0] if replaced else self._free_name(model.name), session)
         return session
+
+    def save(self, path: Path, name: str | None = None) -> None:
+        """Save the session of an open model, by default the current one, with the settings that shape its answers."""
+        from seqshell.shell.saved_settings import to_save
+
+        session = self.sessions[name] if name else self.session
+        session.save(path, to_save(self._settings))
+        self.own_files.add(path.resolve())
 
     def use(self, name: str) -> Session:
         """Make an open model current."""

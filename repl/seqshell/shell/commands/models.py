@@ -97,9 +97,11 @@ def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _means_session(shell: Shell, word: str) -> bool:
-    """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, the model
-    wins.
+    """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, or an open
+    one, the model wins.
     """
+    if word in shell.workspace.sessions:
+        return False
     if paths.is_path(word):
         return is_session(paths.find_checkpoint(word))
     return word not in paths.list_checkpoints(shell.registry.checkpoint_folders) and word in paths.list_checkpoints(

@@ -86,7 +86,7 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
         yield f"/sampler {format_chain(session.chain, registry.samplers)}"
     if session.position or len(session.branches()) > 1:
         saved = path.absolute().with_name(path.name + paths.ENDING)
-        session.save(saved)
+        shell.workspace.save(saved)
         yield f"/restore {saved}"
 
 

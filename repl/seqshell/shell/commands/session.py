@@ -22,11 +22,19 @@ def session_names(shell: Shell, text: str) -> Mapping[str, str]:
     return {name: about_file(path) for name, path in paths.list_checkpoints(kind="sessions").items()}
 
 
-@command("save", usage="NAME|PATH", complete=session_names, purpose="session")
+@command(
+    "save",
+    usage="[--force] NAME|PATH",
+    options={"--force": "replace the saved session of another run"},
+    complete=session_names,
+    purpose="session",
+)
 def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Save the whole session to a file, with its branches and what can be redone; the state does not change.
 
-    A name with a slash or the ending .safetensors is a path; any other is a file in your sessions folder.
+    The settings that shape answers, such as max_tokens and stop, are saved too. A file that was not saved or restored
+    in this run is replaced only with --force. A name with a slash or the ending .safetensors is a path; any other is a
+    file in your sessions folder.
 
         >>> ROMEO:
         >>> /save lesson
@@ -34,11 +42,16 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     word = arguments.text.strip()
     if not word:
         words(arguments, save, 1)
-    session = shell.session
+    workspace = shell.workspace
     path = paths.output_path(word, "sessions")
-    if path.is_file() and not is_session(path):
-        raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
-    session.save(path)
+    if path.is_file():
+        if not is_session(path):
+            raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
+        if path.resolve() not in workspace.own_files and not arguments.options.get("--force"):
+            raise CheckpointError(
+                f"{path} is a session of another run; /save --force {word} replaces it", hint="or choose another name"
+            )
+    workspace.save(path)
     if shell.interactive:
         yield Notice(f"saved to {path} · /restore {word} restores it")
 
