@@ -159,6 +159,18 @@ sys.exit(", ".join(heavy) or 0)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100])
+@pytest.mark.parametrize("subcommand", ["", *SUBCOMMANDS])
+def test_help_is_as_wide_as_the_window_at_most(capsys, monkeypatch, columns, subcommand):
+    monkeypatch.setattr(os, "get_terminal_size", lambda stream: os.terminal_size((columns, 24)))
+    with pytest.raises(SystemExit):
+        main([*filter(None, [subcommand]), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [line for line in lines if len(line) > columns] == []
+    assert subcommand or "  models                   list the models" in lines
+
+
 def test_a_line_is_answered_without_torch_rich_or_prompt_toolkit(model):
     code = f"""
 import os, sys

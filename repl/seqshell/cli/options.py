@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 SUMMARY = "A shell for sequence models: a live recurrent model in the terminal, with undo, rewind and branches."
 COMMANDS = """\
 subcommands (the first argument; each has its own --help):
-  train RECIPE|NAME|FILE   train a model from a recipe, or directly from text.txt, pairs.tsv,
-                           or the two files a.de a.en
+  train RECIPE|NAME|FILE   train a model from a recipe, or directly from text.txt, pairs.tsv, or two files a.de a.en
   evaluate MODEL DATA      evaluate a model on a text, translations, labelled texts or a series
   compare MODEL|RECIPE...  compare language models on the same text; recipes are trained first
   models                   list the models
@@ -26,8 +25,8 @@ subcommands (the first argument; each has its own --help):
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
 
-exit codes: 0 all lines succeeded, 1 a line failed, 2 bad usage, 3 model missing or invalid,
-            4 /expect failed, N after /quit N"""
+exit codes:  0 all lines succeeded, 1 a line failed, 2 bad usage, 3 model missing or invalid, 4 /expect failed, \
+N after /quit N"""
 VALUED = ("-p", "--seed", "--device", "--color")  # common options with a value; --json takes one after =
 
 
@@ -68,6 +67,17 @@ class _Help(RawDescriptionHelpFormatter):
         except OSError:  # stdout is not a terminal
             columns = 100
         super().__init__(prog, width=min(columns, 100) - 2)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Keep the lines of a text; a line that is too long continues below its last column."""
+        import re
+        import textwrap
+
+        def wrapped(line: str) -> str:
+            column = max((found.end() for found in re.finditer(r"\S {2,}", line)), default=0)
+            return textwrap.fill(line, width, subsequent_indent=" " * column, break_long_words=False)
+
+        return "\n".join(map(wrapped, text.splitlines()))
 
 
 class Parser(ArgumentParser):
