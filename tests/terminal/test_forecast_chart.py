@@ -55,7 +55,7 @@ def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):
     printer = new_printer(colours=256, width=60)
     Renderer(printer).draw(RISE)
     text = printer.stream.getvalue()
-    dots = re.findall(r"\x1b\[38;5;108m([⠀-⣿]+)", text)
+    dots = re.findall(r"\x1b\[38;5;65m([⠀-⣿]+)", text)
 
     assert dots
     assert "░" in text

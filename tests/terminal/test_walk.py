@@ -28,13 +28,13 @@ WALKS = {
     "generate": (
         lambda path: tiny_checkpoint(path, examples=["abc"], defaults={"max_tokens": 5}),
         {
-            "": r"ghb g▌  stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
+            "": r"abcghb g▌  stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
             "/# a comment": "",
-            "abc": r".{5}▌? +stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
+            "abc": r".*▌? +stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
             "/undo": r"abcghb g\| position 8 · main · 8 tokens undone · /redo restores them",
             "/redo": r"abcghb g.*\| position 16 · main · 8 tokens restored · /rewind 8 goes back",
-            "/regen": r".{5}▌? +stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
-            "/continue": r".{1,5}",
+            "/regen": r".*▌? +stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
+            "/continue": r".+",
             "/top": r"token  model +with sampler( \S+ +\S+%.*){9}",
             "/score ab": r"ab token    prob  nats  rank  most likely 1  a .* 2  b .* perplexity [\d.]+",
             "/state": r"position    21 branch      main.2 state       1 x 8 float32.* seed        1 retry       1",
