@@ -31,7 +31,12 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
         metavar="NAME|PATH",
         help="new: its name; check: an installed plugin, a distribution, a module, a file or a folder",
     )
-    parser.add_argument("--kind", choices=KINDS, help="new: what the plugin offers; default: architecture")
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"new: what the plugin offers: {', '.join(KINDS[:-1])} or {KINDS[-1]}; default: {KINDS[0]}",
+    )
 
 
 def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
