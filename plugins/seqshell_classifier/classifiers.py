@@ -71,6 +71,7 @@ class Classifier(PooledClassifier):
             dropout=config.dropout,
             locked=config.locked,
             forget_bias=config.forget_bias,
+            input_bias=config.input_bias,
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -138,7 +139,13 @@ class BidirectionalLayer(nn.Module):
         super().__init__()
         sizes = CELLS[config.cell], input_size, config.hidden_size
         self.ahead, self.back = (
-            RecurrentStack(*sizes, dropout=config.dropout, locked=config.locked, forget_bias=config.forget_bias)
+            RecurrentStack(
+                *sizes,
+                dropout=config.dropout,
+                locked=config.locked,
+                forget_bias=config.forget_bias,
+                input_bias=config.input_bias,
+            )
             for _ in range(2)
         )
 

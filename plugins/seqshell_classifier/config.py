@@ -27,6 +27,13 @@ class ClassifierConfig:
     forget_bias: float = setting(
         1.0, low=-20, high=20, help="lstm: initial bias of the forget gates; larger values remember longer"
     )
+    input_bias: float = setting(
+        0.0,
+        low=-20,
+        high=20,
+        neutral=0.0,
+        help="lstm: initial bias of the input gates; below 0, new tokens overwrite less of what is remembered",
+    )
     pooling: str = setting(
         "max", help="pooling of the hidden states over time: last, mean, max, attention, or several, as in last+max"
     )

@@ -378,3 +378,14 @@ def test_the_error_for_invalid_weights_names_the_tensor(name):
 def test_decoding_does_not_import_torch():
     code = "import sys, seqshell_classifier.decoders; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_input_and_forget_gates_start_with_the_configured_biases(name):
+    sizes = {"vocab_size": V, "num_classes": C, "embed_size": E, "hidden_size": H}
+    module = FAMILIES[name][0](build(ClassifierConfig, sizes | {"cell": "lstm", "input_bias": -3, "forget_bias": 5}))
+    biases = [value for key, value in module.named_parameters() if key.endswith("bias_ih_l0")]
+
+    assert len(biases) == (1 if name == "classifier" else 2)
+    for bias in biases:
+        assert bias.tolist() == [-3.0] * H + [5.0] * H + [0.0] * 2 * H

@@ -93,8 +93,10 @@ class RecurrentStack(nn.ModuleList):
 
     cell: one of CELLS. weight_dropout: dropout of the recurrent weights, with one mask for all time steps and sequences
     of a call (Merity et al. 2018, https://arxiv.org/abs/1708.02182). forget_bias: the initial bias of the LSTM's forget
-    gate (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html). The other biases start at 0, and
-    each gate's recurrent weights as an orthogonal matrix.
+    gate (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html). input_bias: that of its input
+    gate; below 0, the cell is not filled with new inputs at first, so that it can keep an old one (Tallec & Ollivier
+    2018, https://arxiv.org/abs/1804.11188). The other biases start at 0, and each gate's recurrent weights as an
+    orthogonal matrix.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class RecurrentStack(nn.ModuleList):
         residual: bool = False,
         layer_norm: bool = False,
         forget_bias: float = 1.0,
+        input_bias: float = 0.0,
     ) -> None:
         super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
         self.cell = cell
@@ -120,7 +123,7 @@ class RecurrentStack(nn.ModuleList):
         self.residual = residual
         self.layer_norm = layer_norm
         for layer in self:
-            initialise(layer, is_lstm=cell == "lstm", forget_bias=forget_bias)
+            initialise(layer, is_lstm=cell == "lstm", forget_bias=forget_bias, input_bias=input_bias)
             if layer_norm:
                 layer.norm = nn.LayerNorm(hidden_size)  # inside the layer, so that the stack contains only its layers
 
@@ -183,8 +186,10 @@ class Readout(nn.Module):
         return functional.linear(hidden, cast(Tensor, self.weight if embedding is None else embedding), self.bias)
 
 
-def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias: float = 1.0) -> None:
-    """Initialise a one-layer recurrent module: orthogonal recurrent weights, biases 0, the LSTM's forget bias as given.
+def initialise(
+    layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias: float = 1.0, input_bias: float = 0.0
+) -> None:
+    """Initialise a one-layer recurrent module: orthogonal recurrent weights, biases 0 but those given for an LSTM.
 
     The input weights keep torch's initial values, uniform within 1 / sqrt(H). suffix: "_reverse" for the backward
     direction of a bidirectional layer.
@@ -198,7 +203,8 @@ def initialise(layer: nn.Module, *, is_lstm: bool, suffix: str = "", forget_bias
         for bias in biases:
             bias.zero_()
         if is_lstm:
-            biases[0][size : 2 * size] = forget_bias  # torch's gate order: input, forget, cell, output
+            biases[0][:size] = input_bias  # torch's gate order: input, forget, cell, output
+            biases[0][size : 2 * size] = forget_bias
 
 
 def _batch_first(parts: tuple[Tensor, ...] | list[Tensor], old: Tensor) -> Tensor:
