@@ -97,7 +97,9 @@ def test_settings_strategies_and_samplers_are_described():
     assert described(shell, "/strategy beam wid") == {
         "/strategy beam width=": "hypotheses that are continued at once; 1 is greedy"
     }
-    assert described(shell, "/sampler +top_k") == {"/sampler +top_k=": "Keep the `k` most likely tokens."}
+    assert described(shell, "/sampler +top_k") == {"/sampler +top_k=": "keep the k most likely tokens; 0 keeps all"}
+    assert described(shell, "/help ke") == {"/help keys": "the keys of the prompt"}
+    assert described(shell, "/help und")["/help undo"].startswith("Undo the last turn")
 
 
 def test_models_sessions_and_recipes_are_described(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,9 +82,11 @@ def listed(registry: Registry) -> dict[str, list[Command]]:
     return groups
 
 
-def help_words(shell: Shell, text: str) -> Iterable[str]:
-    """The names of the commands, and `keys`."""
-    return [*shell.registry.commands, "keys"]
+def help_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the commands with their summaries, and `keys`."""
+    commands = [command for group in listed(shell.registry).values() for command in group]
+    summaries = {command.name: command.help.partition("\n")[0] for command in commands}
+    return dict.fromkeys(shell.registry.commands, "") | summaries | {"keys": "the keys of the prompt"}
 
 
 @command("help", usage="[COMMAND|keys]", aliases=("?",), complete=help_words, purpose="session")

@@ -86,9 +86,9 @@ def shown(value: Any) -> Any:
 def stage_words(shell: Shell, text: str) -> Mapping[str, str]:
     """The samplers and what they do; after a -, those of the chain."""
     if text.rpartition(" ")[2].startswith("-"):
-        return {f"-{stage.name}": _first_line(type(stage)) for stage in shell.session.chain}
+        return {f"-{stage.name}": _help(shell, stage.name) for stage in shell.session.chain}
     sign = "+" if text.rpartition(" ")[2].startswith("+") else ""
-    return {f"{sign}{name}=": about for name, about in _described(shell.registry.samplers).items()}
+    return {f"{sign}{name}=": _help(shell, name) for name in shell.registry.samplers}
 
 
 def _described(offered: Mapping[str, type[Any]]) -> dict[str, str]:
