@@ -268,6 +268,91 @@ def test_a_recording_repeats_an_interrupted_answer_at_its_length(fresh, line, tm
     assert other.settings.get("max_tokens") == shell.settings.get("max_tokens") == 12
 
 
+def replay(fresh):
+    """A shell of a script that has run the recording, with the settings that scripts begin with."""
+    shell = fresh()
+    send(shell, "/source lesson.seq")
+    return shell
+
+
+def test_a_recording_repeats_a_session_with_all_that_shapes_its_text(fresh, tmp_path):
+    shell = fresh()
+    shell.interactive = True
+    shell.workspace.seed = 5
+    send(
+        shell,
+        "/load two",
+        "abc",
+        "/load one",
+        "ROMEO:",
+        "/regen",
+        "/undo",
+        "/set temperature 0.3",
+        "/record lesson.seq",
+    )
+    lines = ["/redo", "", "/seed random", "JULIET:", "/continue 3", "/regen 2", "/branch mine", '/set stop "e"', "What"]
+    lines += ["/checkout main", "/set newline after", "NURSE:", "/sampler top_k=5", "/regen", "/load two", "def", ""]
+    lines += ["/close one", "/load one", "/strategy greedy", "ROMEO:", "/save lesson", "/save lesson"]
+    send(shell, *lines, "/record off")
+    other = replay(fresh)
+
+    for name, session in shell.workspace.sessions.items():
+        again = other.workspace.sessions[name]
+        assert (again.text(), again.branch, again.seed) == (session.text(), session.branch, session.seed)
+        assert [again.text(branch.name) for branch in again.branches()] == [
+            session.text(branch.name) for branch in session.branches()
+        ]
+    assert other.workspace.current == shell.workspace.current
+    assert send(other, "/continue 5")[-1] == send(shell, "/continue 5")[-1]
+
+
+def test_a_recording_without_samplers_has_none(fresh):
+    shell = fresh()
+    send(shell, "/sampler temperature=0.01", "/sampler -temperature", "/record lesson.seq", "ROMEO:", "/record off")
+    other = fresh()
+    send(other, "/sampler temperature=0.01", "/source lesson.seq")
+    assert other.session.text() == shell.session.text()
+
+
+def test_a_recording_restores_what_its_lines_would_not_give_again(fresh, tmp_path):
+    shell = fresh()
+    send(shell, "What", "/save lesson", "/reset", "/record lesson.seq", "/restore lesson", "ROMEO:")
+    for number, _ in enumerate(shell.handle("/continue 9"), 1):
+        if number == 3:
+            shell.interrupt()
+    send(shell, "/record off", "/reset", "/save lesson", "/undo")  # the file is another now
+    other = replay(fresh)
+
+    assert other.session.text() == shell.session.text()
+    assert send(other, "/regen")[-1] == send(shell, "/regen")[-1]  # of nine tokens
+
+
+@pytest.mark.parametrize("then", [[""], ["", "/undo"], ["/undo"], ["JULIET:"], []])
+@pytest.mark.parametrize("line", ["/feed ", ""])
+def test_a_recording_repeats_a_reading_that_was_stopped(fresh, line, then):
+    shell = fresh()
+    shell.interactive = True
+    send(shell, "ROMEO:", "/record lesson.seq")
+    events = iter(shell.handle(line + "ROMEO: " * 20))
+    cursor = shell.session.behaviour.cursor
+    read = cursor.feed
+
+    def stopped(ids, turn, draw):
+        for number in read(ids, turn, draw):
+            yield number
+            shell.interrupt()
+
+    cursor.feed = stopped
+    list(events)
+    cursor.feed = read
+    assert 18 < shell.session.position < 100
+    send(shell, *then, "/record off")
+    other = replay(fresh)
+
+    assert other.session.text() == shell.session.text()
+    assert other.session.undo().position == shell.session.undo().position
+
+
 def test_a_recording_holds_the_line_that_runs_a_script_and_not_its_lines(shell, tmp_path):
     (tmp_path / "some.seq").write_text("ROMEO:\n")
     send(shell, "/record lesson.seq", "/source some.seq", "/record off")

@@ -65,7 +65,9 @@ class Shell:
         self.scripts: list[str] = []
         self.history = History()
         self.last_result = LastResult()
-        self.recorder = Recorder(self.settings, lambda text: self.notices.append(Notice(text, "warning")))
+        self.recorder = Recorder(
+            self.workspace, self.settings, lambda text: self.notices.append(Notice(text, "warning"))
+        )
         self._listeners: tuple[Listener, ...] = (self.history, self.last_result, self.recorder)
         self._num_lines = 0
 

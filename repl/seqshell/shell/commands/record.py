@@ -14,6 +14,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
 from seqshell.shell.commands.script import file_name
+from seqshell.shell.recording import decoding_lines
 from seqshell.shell.setting_specs import BUILT_IN, CHECKPOINT, SHELL_SETTINGS
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ LEFT_OUT = ("pace", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
 def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Record the following lines in a script that gives the same text when it runs; the state does not change.
 
-    /record off stops. The script begins with /load, /seed and the current settings. If the model has read something,
-    the session is saved beside the script, which restores it. Lines that fail are left out.
+    /record off stops. The script begins with the open models, their seeds and the current settings. A session that has
+    read something is saved beside the script, which restores it; so is one that a line leaves in a state that the line
+    would not give again, such as one that failed half-way. Other lines that fail are left out.
 
         >>> /record lesson-one.seq
         >>> ROMEO:
@@ -69,25 +71,22 @@ def _new_script(word: str) -> Path:
 
 
 def _beginning(shell: Shell, path: Path) -> Iterator[str]:
-    """The lines that bring another shell to the same place."""
-    from seqshell.decoding.syntax import format_chain, format_strategy
-
-    session, registry = shell.session, shell.registry
+    """The lines that bring another shell to the same place: all open models, the current one last."""
+    workspace, current = shell.workspace, shell.session
     yield f"{FIRST_LINE} {__version__}"
-    yield f"/load {_loadable(session.model, shell)}"
-    yield f"/seed {session.seed}"
+    for name, session in sorted(workspace.sessions.items(), key=lambda item: item[1] is current):
+        yield f"/load {_loadable(session.model, shell)}"
+        yield from decoding_lines(session)
+        if len(session.behaviour.cursor.timeline) > 1 or session.retry or len(session.branches()) > 1:
+            end = paths.ENDING if session is current else f".{name}{paths.ENDING}"
+            saved = path.absolute().with_name(path.name + end)
+            workspace.save(saved, name)
+            yield f"/restore {saved}"
     listed = {entry.name for entry in shell.settings.table()}
     for entry in map(shell.settings.entry, SHELL_SETTINGS):
-        if entry.name not in LEFT_OUT and (entry.name in listed or entry.origin not in (BUILT_IN, CHECKPOINT)):
-            yield f"/set {entry.name} {_written(entry.value)}"
-    if session.model.task in shell.find_command("strategy").tasks:
-        yield f"/strategy {format_strategy(session.strategy, registry.strategies)}"
-    if session.model.task in shell.find_command("sampler").tasks:
-        yield f"/sampler {format_chain(session.chain, registry.samplers)}"
-    if session.position or len(session.branches()) > 1:
-        saved = path.absolute().with_name(path.name + paths.ENDING)
-        shell.workspace.save(saved)
-        yield f"/restore {saved}"
+        is_default = entry.origin in (BUILT_IN, CHECKPOINT)  # of each model that is opened later, its own
+        if entry.name not in LEFT_OUT and (entry.name in listed or not is_default):
+            yield f"/set {entry.name} {'default' if is_default else _written(entry.value)}"
 
 
 def _loadable(model: Model, shell: Shell) -> str:

@@ -189,7 +189,8 @@ def strategy(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Set the random seed of the following tokens, or draw one; the state does not change.
 
-    After /undo, the same message gives the same text again; /regen gives another. Without an argument, show the seed.
+    After /undo, the same message gives the same text again; /regen gives another. Models that you open later have the
+    same seed. Without an argument, show the seed.
 
         >>> /seed 7
         >>> /seed
@@ -203,4 +204,5 @@ def seed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     hint = f"/reseed {word} starts a text with it" if word[0].isalpha() else ""
     number = secrets.randbelow(2**32) if word == "random" else whole_number(word, "the seed", 0, HIGHEST_SEED, hint)
     shell.session.set_seed(number)
+    shell.workspace.seed = shell.session.seed
     yield SettingChanged("seed", shell.session.seed, was)
