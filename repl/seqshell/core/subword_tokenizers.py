@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.tokenizers import Json, no_known_letter
+from seqshell.core.spelling import Spelling, plain, spelled
+from seqshell.core.tokenizers import Aligned, Json, no_known_letter
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 SPACE = "\u2581"  # a space inside a part of a word, as in SentencePiece (Kudo & Richardson 2018)
@@ -37,6 +38,7 @@ class _Vocabulary:
         self.eos: int | None = 2 if has_all else None
         self.unk: int | None = self.specials - 1
         self.ids = {token: index for index, token in enumerate(self.tokens)}
+        self.characters = frozenset("".join(self.tokens[self.specials :]).replace(SPACE, " ")) | {" "}
 
     @property
     def size(self) -> int:
@@ -92,8 +94,40 @@ class WordTokenizer(_Vocabulary):
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, UNK for unknown words. Raises VocabularyError if all words are unknown."""
-        unknown = self.specials - 1
-        return self._checked([self.ids.get(word, unknown) for word in _words(text, lowercase=self.lowercase)], text)
+        words = WORD.findall(_with_space(self._spelled(text).text))
+        return self._checked([token for word in words for token in self._tokens(word)], text)
+
+    def aligned(self, text: str) -> Aligned:
+        """Return the ids of a text, each with the range of its word in the text. Errors as for encode."""
+        spelling = self._spelled(text)
+        spaced = _with_space(spelling.text)
+        added = len(spaced) - len(spelling.text)
+        found: Aligned = []
+        for word in WORD.finditer(spaced):
+            span = spelling.span(max(0, word.start() - added), word.end() - added)
+            found += [(token, *span) for token in self._tokens(word[0])]
+        self._checked([token for token, _, _ in found], text)
+        return found
+
+    def _spelled(self, text: str) -> Spelling:
+        """The text in NFC, in lower case if the vocabulary is, in its characters."""
+        normal = self._normal(text)
+        return (
+            spelled(normal, self.characters)
+            if len(normal) == len(text)
+            else spelled(text, self.characters, self._normal)
+        )
+
+    def _normal(self, text: str) -> str:
+        text = unicodedata.normalize("NFC", text)
+        return text.lower() if self.lowercase else text
+
+    def _tokens(self, word: str) -> list[int]:
+        """The id of a word; of an unknown one, those of its plain spelling if they are known, else UNK."""
+        if (token := self.ids.get(word)) is not None:
+            return [token]
+        words = WORD.findall(plain(word))
+        return [self.ids[word] for word in words] if all(word in self.ids for word in words) else [self.specials - 1]
 
     def piece(self, token: int) -> bytes:
         """Return a word with the space before it; <unk> for UNK; empty for other specials."""
@@ -133,7 +167,8 @@ class WordTokenizer(_Vocabulary):
             raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 1}")
         found: Counter[str] = Counter()
         for text in texts:
-            found.update(_words(text, lowercase=lowercase))
+            normal = unicodedata.normalize("NFC", text)
+            found.update(WORD.findall(_with_space(normal.lower() if lowercase else normal)))
         first = SPECIALS if specials else SPECIALS[-1:]
         kept = sorted(
             ((word, count) for word, count in found.items() if count >= min_freq), key=lambda item: (-item[1], item[0])
@@ -166,7 +201,17 @@ class BPETokenizer(_Vocabulary):
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, UNK for unknown characters. Raises VocabularyError if all letters are unknown."""
-        return self._checked(list(self._splitter.encode(text, add_special_tokens=False).ids), text)
+        return self._checked(list(self._encoded(spelled(text, self.characters)).ids), text)
+
+    def aligned(self, text: str) -> Aligned:
+        """Return the ids of a text, each with its range of the text. Errors as for encode."""
+        spelling = spelled(text, self.characters)
+        encoded = self._encoded(spelling)
+        self._checked(list(encoded.ids), text)
+        return [(token, *spelling.span(*span)) for token, span in zip(encoded.ids, encoded.offsets, strict=True)]
+
+    def _encoded(self, spelling: Spelling) -> Any:
+        return self._splitter.encode(spelling.text, add_special_tokens=False)
 
     def split(self, text: str) -> list[str]:
         """Split a text into words for `encode_word`."""
@@ -257,11 +302,9 @@ class BPETokenizer(_Vocabulary):
         )
 
 
-def _words(text: str, *, lowercase: bool) -> list[str]:
-    """Normalise a text to NFC and split it into words, each with the space before it; the first always has one."""
-    text = unicodedata.normalize("NFC", text)
-    text = text.lower() if lowercase else text
-    return WORD.findall(text if text[:1].isspace() else f" {text}" if text else "")
+def _with_space(text: str) -> str:
+    """The text with a space before its first word, as every other word has."""
+    return text if text[:1].isspace() else f" {text}" if text else ""
 
 
 def _splitter(tokenizer: Any) -> Any:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from seqshell.core.errors import CheckpointError, VocabularyError
+from seqshell.core.spelling import Spelling, spelled
 
+Aligned = list[tuple[int, int, int]]  # each token's id, and where its text begins and ends
 Json = Mapping[str, Any]
 # The special ids of TRANSLATE and CLASSIFY vocabularies. A vocabulary's size includes them.
 PAD, BOS, EOS, UNK = SPECIALS = (0, 1, 2, 3)
@@ -16,6 +18,10 @@ class Tokenizer(Protocol):
     """Converts text to ids and back: the pieces of the ids, joined, are the text.
 
     pad, bos, eos, unk: special ids, or None if the vocabulary does not have them.
+
+    A tokenizer may also have `aligned(text) -> Aligned`: the ids of encode, each with the range of the text that it
+    stands for. Without it, the text of an unknown token is searched for between the known ones. encode may replace
+    characters that the vocabulary lacks by variants that it has, see seqshell.core.spelling.
     """
 
     name: ClassVar[str]
@@ -81,27 +87,40 @@ class CharTokenizer:
         Raises VocabularyError for unknown characters; with UNK, only if the text has letters or digits and all of them
         are unknown.
         """
-        if self.unk is not None:
-            ids = [self._ids.get(character, self.unk) for character in text]
-            letters = tuple(index for index, character in enumerate(text) if character.isalnum())
-            if letters and all(ids[index] == self.unk for index in letters):
-                raise no_known_letter(text, letters, "".join(filter(str.isalnum, self.vocabulary)))
-            return ids
         try:
             return [self._ids[character] for character in text]
         except KeyError:
-            positions = tuple(index for index, character in enumerate(text) if character not in self._ids)
-            unknown = list(dict.fromkeys(text[index] for index in positions))
-            shown = ", ".join(repr(character) for character in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-            first, last = positions[0] + 1, positions[-1] + 1
-            where = f"character {first}" if first == last else f"characters {first} to {last}"
-            raise VocabularyError(
-                f"the model's vocabulary has no {shown} ({where} of your text); "
-                f"it has {self.size} characters, see /info",
-                text=text,
-                positions=positions,
-                hint="/set unknown skip leaves such characters out",
-            ) from None
+            return self._read(text, spelled(text, self._ids))
+
+    def aligned(self, text: str) -> Aligned:
+        """Return the ids of a text, each with the range of the text that it stands for. Errors as for encode."""
+        spelling = spelled(text, self._ids)
+        return list(zip(self._read(text, spelling), spelling.starts, spelling.ends, strict=True))
+
+    def _read(self, text: str, spelling: Spelling) -> list[int]:
+        unknown = [place for place, character in enumerate(spelling.text) if character not in self._ids]
+        if self.unk is None and unknown:
+            positions = tuple(
+                place for index in unknown for place in range(spelling.starts[index], spelling.ends[index])
+            )
+            raise self._unknown_characters(text, positions, [spelling.text[index] for index in unknown])
+        ids = [self._ids.get(character, self.unk) for character in spelling.text]
+        letters = tuple(index for index, character in enumerate(text) if character.isalnum())
+        if letters and all(ids[index] == self.unk for index, letter in enumerate(spelling.text) if letter.isalnum()):
+            raise no_known_letter(text, letters, "".join(filter(str.isalnum, self.vocabulary)))
+        return ids  # type: ignore[return-value]  # an unknown character has raised, or has the id unk
+
+    def _unknown_characters(self, text: str, positions: tuple[int, ...], characters: list[str]) -> VocabularyError:
+        unknown = list(dict.fromkeys(characters))
+        shown = ", ".join(repr(character) for character in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        first, last = positions[0] + 1, positions[-1] + 1
+        where = f"character {first}" if first == last else f"characters {first} to {last}"
+        return VocabularyError(
+            f"the model's vocabulary has no {shown} ({where} of your text); it has {self.size} characters, see /info",
+            text=text,
+            positions=positions,
+            hint="/set unknown skip leaves such characters out",
+        )
 
     def piece(self, token: int) -> bytes:
         """Return a character. UNK: a replacement character; other specials: empty."""
@@ -147,6 +166,10 @@ class ByteTokenizer:
 
     def encode(self, text: str) -> list[int]:
         return [byte + self._first for byte in text.encode("utf-8", "replace")]
+
+    def aligned(self, text: str) -> Aligned:
+        """Return the ids of a text, each with the range of the character that it belongs to."""
+        return [(token, place, place + 1) for place, character in enumerate(text) for token in self.encode(character)]
 
     def piece(self, token: int) -> bytes:
         return self._pieces[token]
