@@ -60,7 +60,7 @@ def test_results_have_a_text_and_other_events_have_none():
     assert Top(likely).as_text() == "token  model   chain\n'\\n'   0.5000  0.7500\n'b'    0.2500  -"
     scored = Score((Scored("a", -1.0, 0, (("a", -1.0),)),), -1.0, 1.0, 1.5, 2.7)
     assert scored.as_text().split("\n")[1:] == [
-        "'a'    0.3679       1.000     0  'a' 0.3679",
+        "'a'    0.3679       1.000     1  'a' 0.3679",
         "1.000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.700",
     ]
     assert (

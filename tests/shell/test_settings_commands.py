@@ -69,9 +69,10 @@ def test_the_table_of_settings_shows_value_range_and_origin(shell):
 
 
 def test_set_of_a_name_alone_shows_that_setting(shell):
-    assert send(shell, "/set unknown") == [
-        Table(("setting", "value", "range", "from"), (("unknown", "error", "error or skip", "built in"),))
-    ]
+    (table,) = send(shell, "/set unknown")
+    assert isinstance(table, Table)
+    assert table.columns == ("setting", "value", "range", "from")
+    assert table.rows == (("unknown", "error", "error or skip", "built in"),)
 
 
 def test_settings_are_not_undone(shell):
