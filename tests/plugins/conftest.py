@@ -72,9 +72,12 @@ class Env:
         return {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{self.programs}{os.pathsep}{kept.get('PATH', '')}"}
 
     def run(
-        self, *words: str | Path, input: str | None = None, cwd: Path | None = None, timeout: float = 300
+        self, *words: str | Path, input: str | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment, such as "python" or "seqshell", in `cwd` (default: self.work)."""
+        """Run a program of the environment, such as "python" or "seqshell", in `cwd` (default: self.work).
+
+        It has no time limit: some fixtures train ten models at once, which takes long on a busy machine.
+        """
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         command = [str(self.programs / words[0]), *map(str, words[1:])]  # an absolute path stays as it is
         return subprocess.run(
@@ -85,7 +88,6 @@ class Env:
             check=False,
             env=self.variables,
             cwd=cwd or self.work,
-            timeout=timeout,
             **stdin,
         )
 

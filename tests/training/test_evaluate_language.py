@@ -244,9 +244,11 @@ def test_the_curve_falls_from_left_to_right() -> None:
     assert rows[3].startswith("  1.100 │█")
     assert [len(row) for row in rows[:4]] == sorted(len(row) for row in rows[:4])
     assert "30 steps" in rows[5]
-    assert "best 1.2500" in rows[6]
+    assert rows[6].endswith("validation: first 1.2500, last 1.2500,")
+    assert rows[7].endswith("best 1.2500 after 30 steps")
     assert loss_curve.draw([]) == ""
     assert len(loss_curve.draw(history[:1]).splitlines()) == 10
+    assert max(map(len, loss_curve.draw(10 * history).splitlines())) < 60
 
 
 def test_the_curve_as_a_picture(tmp_path: Path) -> None:

@@ -73,10 +73,15 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
     style = Printer(sys.stderr, colours=number_of_colours("auto", os.environ)).rich_style
     console = Console(stderr=True, markup=False, highlight=False)
     with Bar(*columns(style, console.width), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, note="")
+        task = bar.add_task("", total=None, note="", visible=False)
         yield (
             lambda event: bar.update(
-                task, completed=event.done, total=event.total, description=event.description, note=event.text
+                task,
+                visible=True,
+                completed=event.done,
+                total=event.total,
+                description=event.description,
+                note=event.text,
             ),
             lambda text: bar.console.print(text, markup=False, highlight=False),
         )

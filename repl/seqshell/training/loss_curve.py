@@ -23,8 +23,11 @@ def validations(history: Sequence[Record]) -> list[tuple[int, float]]:
     return [(step, metrics.get("nats", next(iter(metrics.values())))) for step, metrics in found]
 
 
-def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, height: int = 8) -> str:
-    """The training losses as a bar chart in text, above the first, best and last validation loss; "" without any."""
+def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 48, height: int = 8) -> str:
+    """The training losses as a bar chart in text, above the first, last and best validation loss; "" without any.
+
+    It fits a window of 60 columns.
+    """
     points = training_losses(history)
     if not points:
         return ""
@@ -47,7 +50,8 @@ def draw(history: Sequence[Record], unit: str = "nats", *, width: int = 60, heig
     if checks:
         best = min(checks, key=lambda check: check[1])
         first, last = checks[0][1], checks[-1][1]
-        rows.append(f"{'':9}validation: first {first:.4f}, best {best[1]:.4f} after {best[0]:,} steps, last {last:.4f}")
+        rows.append(f"{'':9}validation: first {first:.4f}, last {last:.4f},")
+        rows.append(f"{'':9}best {best[1]:.4f} after {best[0]:,} steps")
     return "\n".join(rows)
 
 
