@@ -6,8 +6,8 @@ import pytest
 
 from seqshell.terminal import suggester
 from seqshell.terminal.model_suggestion import MAX_TOKENS, continuation
-from seqshell.terminal.suggester import ModelSuggestion
-from seqshell.testing import tiny_model
+from seqshell.terminal.suggester import ModelSuggestion, example_of
+from seqshell.testing import tiny_checkpoint, tiny_model
 from seqshell.testing.shell import shell_for
 
 
@@ -102,6 +102,20 @@ def test_no_example_is_suggested_if_suggestions_are_off(keyboard, new_prompt, sh
     shell.settings.set("suggest", "off")
     keyboard.send_text("\x1b[C\r")
     assert prompt.ask() == ""
+
+
+def test_the_example_is_that_of_a_model_with_nothing_read_or_to_read(tmp_path):
+    shell = shell_for()
+    assert example_of(shell) == ""
+    shell.open(tiny_checkpoint(tmp_path / "tiny.safetensors", examples=["abc"]))
+    assert example_of(shell) == "abc"
+    for _ in shell.run("/feed " + "abc" * 5000):
+        shell.interrupt()
+    assert (shell.session.position, example_of(shell)) == (0, "")  # Enter reads the rest
+    list(shell.handle("/reset"))
+    assert example_of(shell) == "abc"
+    list(shell.handle("/feed a"))
+    assert example_of(shell) == ""
 
 
 def test_f4_changes_the_setting_keys(keyboard, new_prompt, shell):

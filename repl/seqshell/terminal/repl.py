@@ -30,6 +30,7 @@ from seqshell.terminal.history import LineHistory
 from seqshell.terminal.printer import Printer, number_of_colours
 from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.signals import Signals, Terminated, end_prompt
+from seqshell.terminal.suggester import example_of
 
 if TYPE_CHECKING:
     from prompt_toolkit.input import Input
@@ -154,7 +155,7 @@ class Repl:
         if runner.shell.interrupted and (dropped := self._prompt.drop_pasted()):
             self._printer.line(f"{counted(dropped, 'more pasted line')} not sent", "dim")
         self._quit = outcome.quit
-        self._prompt.suggester.example = self._example(runner.shell)
+        self._prompt.suggester.example = example_of(runner.shell)
         if outcome.put_back:
             self._default = line
         if outcome.steps is not None:
@@ -249,12 +250,6 @@ class Repl:
 
     def _shell(self) -> Shell | None:
         return self._loading.built.shell if self._loading.built else None
-
-    def _example(self, shell: Shell) -> str:
-        """Return an example to suggest in an empty prompt: one of the current model, while it has read nothing."""
-        if shell.workspace.current is None or shell.session.position:
-            return ""
-        return next(iter(examples(shell.session.model.header)), "")
 
     def _toolbar(self) -> list[str]:
         if self._loading.built is None:

@@ -14,6 +14,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from seqshell.core.sanitize import safe
+from seqshell.models.summary import examples
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -25,6 +26,16 @@ IDLE_SECONDS = 0.3  # seconds without a key press before the model is asked
 
 class ModelSuggestion(Suggestion):
     """A suggestion from the model; drawn in a different grey."""
+
+
+def example_of(shell: Shell) -> str:
+    """Return the line to suggest in an empty prompt: an example of the current model if it has nothing read or to read.
+
+    Empty if there is none.
+    """
+    if shell.workspace.current is None or shell.session.position or shell.session.unread is not None:
+        return ""
+    return next(iter(examples(shell.session.model.header)), "")
 
 
 class LineProcessor(Processor):
