@@ -189,7 +189,7 @@ def test_with_setting_changes_one_setting_or_adds_its_sampler():
     ("text", "message"),
     [
         ("tempratur=1", "no sampler 'tempratur'; did you mean temperature?"),
-        ("xyzzy", "no sampler 'xyzzy'; available: top_k, repeat_penalty, temperature, style, bare, acme/top_k"),
+        ("xyzzy", "no sampler 'xyzzy'; available: top_k, repeat_penalty, temperature, style, bare, acme/top_k, none"),
         ("temperature=hot", "temperature must be 0 to 100, not 'hot'"),
         ("temperature=-1", "temperature must be 0 to 100, not '-1'"),
         ("top_k=1.5", "top_k must be at least 0, not '1.5'"),

@@ -69,6 +69,13 @@ SUGGESTED = {
     "/beam width=4": "/strategy beam width=4",
     "/greedy": "/strategy greedy",
     "/second": "/load second",
+    "/temperature=0.5": "/set temperature 0.5",
+    "/regen3": "/regen 3",
+    "/undo1t": "/undo 1t",
+    "/UNDO": "/undo",
+    "/set beam 4": "/strategy beam",
+    "/set help": "/help set",
+    "/set prompt abc": "/feed abc",
     # settings
     "/set beam_size 4": "/strategy beam width=4",
     "/set beams 4": "/strategy beam width=4",
@@ -91,6 +98,9 @@ SUGGESTED = {
 }
 # The same for keys and for programs outside the shell.
 ELSEWHERE = {
+    "/cls": "Ctrl-L at the prompt",
+    "/set color on": "seqshell --color=always outside the shell",
+    "/set colour on": "seqshell --color=always outside the shell",
     "/compare": "seqshell compare outside the shell",
     "/edit": "Ctrl-X Ctrl-E at the prompt",
     "/evaluate": "seqshell evaluate outside the shell",
@@ -159,7 +169,7 @@ def test_what_is_done_outside_the_shell_is_named(shell, line):
     error = error_of(shell, line)
     assert error.message.endswith(f"; use {ELSEWHERE[line]}")
     program, name, *_ = ELSEWHERE[line].split()
-    assert program in ("Ctrl-C", "Ctrl-X") or name in (*SUBCOMMANDS, "--json")
+    assert program.startswith("Ctrl-") or name in (*SUBCOMMANDS, "--json", "--color=always")
 
 
 @pytest.mark.parametrize("name", RENAMED)
@@ -193,6 +203,21 @@ def test_every_word_known_from_elsewhere_is_tried():
         ("/sampler temperature=-1", "temperature must be 0 to 100, not '-1'"),
         ("/set repeat_penalty.window 0", "repeat_penalty: window must be 1 to 1,000,000, not '0'"),
         ("/strategy beam 4", "cannot read '4': write beam width=VALUE"),
+        ("/sampler top_k 40", "cannot read '40': write top_k=40"),
+        (
+            "/sampler off",
+            "no sampler 'off'; available: repeat_penalty, presence_penalty, frequency_penalty, no_repeat_ngram, bias, "
+            "top_k, typical_p, top_p, min_p, temperature, mirostat, none",
+        ),
+        ("/regen max_tokens=3,4", "max_tokens is the same for all candidates; /set max_tokens VALUE changes it"),
+        ("/regen num_predict=3,4", "max_tokens is the same for all candidates; /set max_tokens VALUE changes it"),
+        ("/regen temp=1,2", "'temp' is not a setting of a sampler; did you mean temperature?"),
+        ("/regen zzz=1,2", "'zzz' is not a setting of a sampler; /samplers lists them"),
+        ("/record stop", "/record off stops a recording; to record in a file stop, write ./stop"),
+        ("/record nowhere/a.seq", "cannot write nowhere/a.seq: there is no folder nowhere"),
+        ("/info second", "unexpected 'second'; /info describes the current model, /load second opens another"),
+        ("/text > file", "unexpected '>'; usage: /text [-o FILE]"),
+        ("/feed @", "@ needs the name of a file: @FILE"),
         ("/strategy greedy 4", "cannot read '4': greedy has no settings"),
     ],
 )
@@ -220,6 +245,32 @@ def test_a_plugins_command_has_its_own_name(registry):
 
     shell = Shell(load_registry(Policy(no_plugins=True), modules=[Plugin()]))
     assert shell.find_command("new").name == "new"
+
+
+def test_a_text_that_is_the_name_of_a_file_is_noted(shell, folder):
+    (folder / "abc").write_text("a")
+    assert notices(shell, "/score abc") == ["abc is taken as text; @abc reads the file"]
+    assert notices(shell, '/score "abc"') == notices(shell, "/score ab") == notices(shell, "/score @abc") == []
+    (folder / "numbers").write_text("1 2")
+    assert error_of(shell, "/forecast numbers.csv").hint == "@numbers.csv reads a file"
+    path = folder / "abc"
+    assert error_of(shell, str(path)).message.endswith(
+        f"; /feed @{path} reads the file, /{path} sends its name as a text"
+    )
+
+
+def test_an_escape_outside_quotes_is_noted(shell):
+    told = r'\n stays as it is written; for a newline or a tab, write "\n" in quotes'
+    assert notices(shell, r"/set stop \n") == [told]
+    assert notices(shell, r'/set stop "\n"') == notices(shell, "/set stop n") == []
+
+
+def test_a_command_for_another_task_names_a_model_that_has_it(registry, folder):
+    shell = Shell(registry)
+    shell.workspace.add(tiny_classification_model())
+    assert error_of(shell, "/continue").hint == "/load shakespeare opens another model"
+    shell.workspace.add(tiny_forecast_model())
+    assert error_of(shell, "/reach").hint == "/load shakespeare opens another model"
 
 
 # Settings that have no effect

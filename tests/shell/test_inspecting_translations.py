@@ -73,7 +73,7 @@ def test_a_picture_without_matplotlib_gives_a_one_line_error(shell, monkeypatch)
     send(shell, "/translate i love the cat .")
     monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        UsageError, match=r"a picture needs matplotlib: pip install 'seqshell\[plot\]'; .json and .txt work without"
+        UsageError, match=r"a picture needs matplotlib: pip install matplotlib; .json and .txt work without"
     ):
         send(shell, "/attention -o a.png")
     assert not Path("a.png").exists()

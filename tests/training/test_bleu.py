@@ -95,7 +95,7 @@ def test_a_missing_library_is_reported_in_one_line(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(importlib.util, "find_spec", without("sacremoses"))
     assert bleu.is_available()
-    with pytest.raises(UsageError, match=r"needs sacremoses: pip install 'seqshell\[evaluate\]'"):
+    with pytest.raises(UsageError, match=r"needs sacremoses: pip install sacrebleu sacremoses"):
         bleu.check_available()
     monkeypatch.setattr(importlib.util, "find_spec", without("sacrebleu"))
     assert not bleu.is_available()

@@ -38,6 +38,14 @@ def read_file(name: str, read_stdin: Callable[[], str] | None = None, *, hint: s
         raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}", hint=hint) from None
 
 
+def is_file(text: str) -> bool:
+    """Whether a text is the name of a file, such as notes.txt. Never raises."""
+    try:
+        return text.strip() != "" and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a null character
+        return False
+
+
 def unpacked(data: bytes, name: str) -> bytes:
     """The content of a file; if its name ends in .gz, without the compression.
 

@@ -53,10 +53,14 @@ def parse_chain(text: str, available: Available, current: Sequence[Sampler] = ()
         chain = []
         if text.strip() == NO_SAMPLERS and NO_SAMPLERS not in available:
             return ()
-    for word in words:
+    for before, word in zip([None, *words], words, strict=False):
+        if before and word["name"] not in available and not (before["value"] or word["sign"] or word["value"]):
+            _check_value(before["name"], word["name"])
         if word["sign"] == "-":
             chain.pop(_index(word, chain, available))
             continue
+        if word["name"] not in available and not word["sign"]:
+            raise unknown_name("sampler", word["name"], [*available, NO_SAMPLERS])
         sampler = _sampler(word, available)
         if word["sign"] == "+":
             chain = _placed(chain, sampler, available)
@@ -137,6 +141,15 @@ def _sampler(word: re.Match[str], available: Available) -> Sampler:
         values[field] = _value(value)
     sampler: Sampler = build(kind, values, what=name, main=main)
     return sampler
+
+
+def _check_value(name: str, word: str) -> None:
+    """Raise UsageError if a word is a number, which belongs to the name before it."""
+    try:
+        float(word)
+    except ValueError:
+        return
+    raise UsageError(f"cannot read {word!r}: write {name}={word}")
 
 
 def _value(word: str) -> str:

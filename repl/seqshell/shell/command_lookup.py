@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import Command
+from seqshell.core.text_files import is_file
 from seqshell.shell.foreign_words import COMMANDS, SETTINGS, as_setting, filled
 from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
+JOINED = re.compile(r"([a-z]+)(\d+t?)")  # a command and a number, without the space
 LONGEST_SHOWN = 40  # characters of an unknown word
 
 
@@ -33,9 +36,11 @@ def find_command(registry: Registry, word: str, rest: str = "") -> Command:
         raise UsageError(f"several plugins offer /{name}: use {choices}", code="ambiguous_command")
     if line := _meant(registry, name, rest.strip()):
         raise _unknown(f"/{name}", line)
-    near = nearest(name, registry.commands)
+    near = nearest(name.lower(), registry.commands)
     otherwise = "/help lists the commands, //text sends a text with a slash"
-    meant = did_you_mean(name, registry.commands, otherwise, form="/{}")
+    if is_file(f"/{name}"):
+        otherwise = f"/feed @/{name} reads the file, //{name} sends its name as a text"
+    meant = did_you_mean(name.lower(), registry.commands, otherwise, form="/{}")
     raise UsageError(
         f"there is no command /{name[:LONGEST_SHOWN]}; {meant}", hint=near and f"/{near}", code="unknown_command"
     )
@@ -49,6 +54,10 @@ def _meant(registry: Registry, name: str, rest: str) -> str:
     """The line that a word known from elsewhere means, or the name of something other than a command; else empty."""
     if name in COMMANDS:
         return filled(COMMANDS[name], rest)
+    if "=" in name:
+        name, _, rest = name.partition("=")
+    if (joined := JOINED.fullmatch(name)) and joined[1] in registry.commands:
+        return f"/{joined[1]} {joined[2]}"
     if setting := _setting(registry, as_setting(name)):
         return f"/set {setting} {rest}".rstrip()
     if name in registry.strategies:

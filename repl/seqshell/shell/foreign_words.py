@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "again": "/regen",
         "back": "/undo",
+        "cls": "Ctrl-L at the prompt",
         "compare": "seqshell compare outside the shell",
         "config": "/set",
         "edit": "Ctrl-X Ctrl-E at the prompt",
@@ -62,9 +63,12 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "beam_size": "/strategy beam width={N}",
         "beams": "/strategy beam width={N}",
+        "color": "seqshell --color=always outside the shell",
+        "colour": "seqshell --color=always outside the shell",
         "do_sample": "/strategy sample",
         "eos": "stop",
         "format": "seqshell --json outside the shell",
+        "help": "/help set",
         "history": "/history",
         "length": "max_tokens",
         "logit_bias": "bias",
@@ -82,6 +86,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "num_tokens": "max_tokens",
         "param": "/set {NAME VALUE}",
         "parameter": "/set {NAME VALUE}",
+        "prompt": "/feed {TEXT}",
         "rep_pen": "repeat_penalty",
         "repeat_last_n": "repeat_penalty.window",
         "repetition_penalty": "repeat_penalty",

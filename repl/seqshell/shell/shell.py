@@ -17,6 +17,7 @@ from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
 from seqshell.core.tasks import task_spec
+from seqshell.core.text_files import is_file
 from seqshell.shell import syntax
 from seqshell.shell.command_lookup import find_command
 from seqshell.shell.line import History, LastResult, Line, Listener
@@ -289,9 +290,12 @@ class Shell:
             needed = " or ".join(sorted(task.value for task in found.tasks))
             raise UsageError(
                 f"/{found.name} is for the task {needed}; {self.session.model.name} has the task {self.task}",
+                hint=f"/load {task_spec(min(found.tasks, key=list(Task).index)).default_model} opens another model",
                 code="wrong_task",
             )
         arguments = syntax.read_arguments(found, line.rest, self.read_stdin)
+        if "@FILE" in found.usage and not arguments.quoted and not arguments.file and is_file(arguments.text):
+            yield Notice(f"{arguments.text} is taken as text; @{arguments.text} reads the file")
         owner = self.registry.plugin(self.registry.owner("command", line.name))
         run = partial(found.run, self, arguments)
         yield from run() if owner.builtin else plugin_command(run, found.name, owner, self.registry, self.notices)

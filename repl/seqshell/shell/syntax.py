@@ -156,6 +156,9 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
         return Arguments(quoted, options, quoted=True)
     if text.startswith("@@"):
         return Arguments(text[1:], options)
+    hint = "for a text that starts with @, write @@"
+    if text.strip() == "@":
+        raise UsageError("@ needs the name of a file: @FILE", hint=hint)
     if found := _FILE.match(text):
         after = text[found.end() :]
         if not after or _OPTION.fullmatch(after.split(None, 1)[0]):
@@ -166,7 +169,6 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
                         f"unexpected {word[:40]!r} after @{found[1]}; only options may follow (@@ starts a text with @)"
                     )
             name = unquoted(found[1]) or found[1]
-            hint = "for a text that starts with @, write @@"
             return Arguments(read_file(name, read_stdin, hint=hint), options, file=name)
     return Arguments(text, options)
 

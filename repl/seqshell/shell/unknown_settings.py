@@ -28,8 +28,8 @@ def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str
         shown = f"{field or name} is a setting of the strategy {' or '.join(owners)}"
         return UsageError(f"{shown}; {hint} selects it", hint=hint, code=code)
     spelt = as_setting(name)
-    if spelt in SETTINGS:
-        hint = filled(SETTINGS[spelt], str(value))
+    if spelt in SETTINGS or spelt in decoding.strategies:
+        hint = filled(SETTINGS[spelt], str(value)) if spelt in SETTINGS else f"/strategy {spelt}"
         return UsageError(f"there is no setting {name!r}; use {hint}", hint=hint, code=code)
     known = [*SHELL_SETTINGS, *_names_of_samplers(decoding), *_names_of_strategy(decoding, used)]
     short = [full for full in known if "." in full and full.endswith(f".{name}")]
@@ -40,6 +40,16 @@ def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str
         meant = did_you_mean(spelt, known, "/set lists them")
     hint = short[0] if short else nearest(spelt, known)
     return UsageError(f"there is no setting {name!r}; {meant}", hint=hint, code=code)
+
+
+def no_variant(name: str, samplers: Iterable[str]) -> UsageError:
+    """The error for a setting that cannot differ between the candidates of /regen. samplers: their names."""
+    known = SETTINGS.get(as_setting(name), as_setting(name))
+    if known in SHELL_SETTINGS:
+        message, hint = f"{known} is the same for all candidates", f"/set {known} VALUE changes it"
+    else:
+        message, hint = f"{name!r} is not a setting of a sampler", did_you_mean(known, samplers, "/samplers lists them")
+    return UsageError(f"{message}; {hint}", hint=hint, code="unknown_setting")
 
 
 def _fields(offered: type[Any]) -> list[str]:

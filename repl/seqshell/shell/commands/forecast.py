@@ -73,7 +73,8 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
         if word.startswith("@") and not name:
             name = word[1:]
         elif number is None and not word.startswith("@"):
-            number = whole_number(word, "the number of steps", 1, MAX_STEPS)
+            hint = f"@{word} reads a file" if "." in word else ""
+            number = whole_number(word, "the number of steps", 1, MAX_STEPS, hint)
         else:
             raise UsageError(f"unexpected {word!r}; usage: /forecast {forecast.usage}")
     return number, name

@@ -12,6 +12,7 @@ from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.unknown_settings import no_variant
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -112,6 +113,8 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /regen temperature=0.5,1,1.5
     """
     (word,) = words(arguments, regen, 0, 1) or ("1",)
+    if "=" in word and (name := word.partition("=")[0]).partition(".")[0] not in shell.registry.samplers:
+        raise no_variant(name, shell.registry.samplers)
     which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MAX_CANDIDATES)
     from seqshell.session.answer_options import AnswerOptions  # imports numpy
 

@@ -7,14 +7,13 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import SeqshellError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Data, Event, Table, Tables
 from seqshell.core.model import Architecture, Model, Series
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import named_leaves
 from seqshell.core.text_output import cell
 from seqshell.models.summary import title
-from seqshell.shell.commands.arguments import words
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
@@ -29,7 +28,9 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     >>> /info
     """
-    words(arguments, info, 0, 0)
+    if arguments.words:
+        word = arguments.words[0]
+        raise UsageError(f"unexpected {word!r}; /info describes the current model, /load {word} opens another")
     model = shell.session.model
     architecture = shell.registry.architectures.get(model.architecture)
     owner = str(model.header.get("owner", ""))

@@ -39,6 +39,8 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /record off
     """
     word = file_name(arguments, record)
+    if word in ("stop", "end"):
+        raise UsageError(f"/record off stops a recording; to record in a file {word}, write ./{word}")
     if word != "off":
         path = _new_script(word)
         beginning = list(_beginning(shell, path))  # if this fails, the present recording continues
@@ -60,6 +62,8 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _new_script(word: str) -> Path:
     """The path of a new file, or of a recording to replace. Raises UsageError for any other file."""
     path = Path(word).expanduser()
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
     if path.is_symlink() or path.exists():
         try:
             replaceable = path.is_file() and path.read_bytes()[: len(FIRST_LINE)] in (b"", FIRST_LINE.encode())

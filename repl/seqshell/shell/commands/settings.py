@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Event, Notice, SettingChanged, Table, Text
+from seqshell.core.json_values import unquoted
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.core.tasks import task_spec
@@ -20,6 +21,7 @@ from seqshell.shell.unknown_settings import without_effect
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
+ESCAPE = re.compile(r"\\[nt]")
 HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
 
 
@@ -61,6 +63,8 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if separator:
         new, was = shell.settings.reset(name) if value == "default" else shell.settings.set(name, value)
         yield SettingChanged(name, new, was)
+        if ESCAPE.search(value) and unquoted(value) is None and not value.startswith("["):
+            yield Notice(f'{value} stays as it is written; for a newline or a tab, write "{value}" in quotes')
         if note := without_effect(name, shell.session.model) if shell.workspace.current else "":
             yield Notice(note)
         yield from _idle(shell, name.partition(".")[0])

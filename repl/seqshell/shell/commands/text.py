@@ -73,6 +73,7 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 @command(
     "text",
+    usage="[-o FILE]",
     options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that you wrote)"),),
     purpose="text",
 )
