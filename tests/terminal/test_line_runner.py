@@ -177,3 +177,23 @@ def test_continuing_in_the_middle_of_a_word_repeats_its_beginning(new_runner, vi
         shown = visible(runner._printer)[before:].split("▌")[0].rstrip("\n")
         assert shown == ("ab abc" if last.isalnum() else "") + last.strip("\n")
         runner.run(f"/seed {runner.shell.session.seed + 1}")
+
+
+def test_a_token_of_a_plugin_does_not_repeat_the_text_of_the_session(new_runner, visible):
+    @seqshell.command("say")
+    def say(shell, arguments):
+        """Say a word that the session does not have."""
+        yield seqshell.Token("abc")
+
+    class Plugin:
+        @seqshell.hookimpl
+        def seqshell_commands(self):
+            yield say
+
+    for model in (tiny_model(), None):
+        runner = new_runner(shell_for(model, plugins=[Plugin()]))
+        if model is not None:
+            assert runner.run("/feed abc").done
+        before = len(visible(runner._printer))
+        assert runner.run("/say").done
+        assert visible(runner._printer)[before:].rstrip("\n") == "abc"

@@ -138,9 +138,11 @@ class LineRunner:
         self._stream.draw_token(event, self._text_before(event) if self._stream.is_at_start else "")
 
     def _text_before(self, token: Token) -> str:
-        """The last lines before a token that was just generated; empty for a task whose answers are not continued."""
-        session = self.shell.workspace.sessions[self.shell.answering or ""]
-        return session.tail.removesuffix(token.text) if task_spec(session.model.task).can_continue else ""
+        """The last lines before the newest token of a session; empty for a task whose answers are not continued."""
+        session = self.shell.workspace.sessions.get(self.shell.answering or "")
+        if session is None or token.position != session.position - 1 or not task_spec(session.model.task).can_continue:
+            return ""
+        return session.tail.removesuffix(token.text)
 
     def _draw_end(self, event: Finished) -> None:
         name = self.shell.answering or ""

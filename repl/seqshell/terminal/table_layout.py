@@ -78,7 +78,7 @@ def _columns(table: Table) -> list[Column]:
     for index, name in enumerate(table.columns):
         values = [row[index] if index < len(row) else None for row in table.rows]
         is_number = all(value is None or _is_number(value) for value in values)
-        found.append(Column(safe(name), tuple(safe(_text(value)) for value in values), is_number))
+        found.append(Column(safe(str(name)), tuple(safe(_text(value)) for value in values), is_number))
     return found
 
 
