@@ -217,6 +217,21 @@ def test_branches_are_listed_parents_first_with_their_first_words(session):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("abcdefg " * 5, "abcdefg " * 4 + "abcdefg"),
+        ("abcdefg " * 6, "abcdefg " * 4 + "abcdefg…"),
+        ("abcdef " * 6, "abcdef " * 4 + "abcdef…"),
+        ("a" * 40, "a" * 40),
+        ("a" * 41, "a" * 40 + "…"),
+    ],
+)
+def test_the_first_words_of_a_branch_are_whole_words(session, text, shown):
+    session.feed(text)
+    assert session.branches()[0].text == shown
+
+
 @pytest.mark.parametrize(("name", "message"), [("main", "already"), ("a b", "invalid name"), ("../x", "invalid name")])
 def test_an_invalid_or_unknown_branch_name_is_refused(session, name, message):
     with pytest.raises(UsageError, match=message):

@@ -104,11 +104,14 @@ def last_lines(cursor: Cursor, node: int, drops_separator: bool) -> str:
 
 
 def first_words(cursor: Cursor, node: int, start: int) -> str:
-    """The first words of the text after a depth, on one line."""
+    """The first words of the text after a depth, on one line; an ellipsis if there are more."""
     depth = cursor.timeline.depth(node)
     begin = min(start, depth)
-    data = _bytes_to(cursor, cursor.timeline.ancestor(node, min(depth, begin + FIRST_WORDS)), begin)
-    return " ".join(data.decode("utf-8", "replace").split())[:FIRST_WORDS]
+    data = _bytes_to(cursor, cursor.timeline.ancestor(node, min(depth, begin + FIRST_WORDS + 1)), begin)
+    text = " ".join(data.decode("utf-8", "replace").split())
+    if len(text) <= FIRST_WORDS and depth <= begin + FIRST_WORDS:
+        return text
+    return f"{text[: FIRST_WORDS + 1].rpartition(' ')[0] or text[:FIRST_WORDS]}…"
 
 
 def find_last(cursor: Cursor, text: str) -> int:
