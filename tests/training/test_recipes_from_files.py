@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
 
 from seqshell.cli import train
+from seqshell.core import paths
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import ModelOpened, Progress, Text, Translation
 from seqshell.core.model import Task
@@ -347,3 +351,23 @@ def test_the_command_line_takes_one_or_two_files(tmp_path):
         train.train_command(train_arguments())
     with pytest.raises(RecipeError, match="unexpected 'c'"):
         train.train_command(train_arguments("a", "b", "c"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_validation_writes_no_model_and_exits_with_130(folder):
+    (folder / "long.txt").write_text("the cat sat on the mat. " * 20_000)
+    command = [sys.executable, "-m", "seqshell", "train", "long.txt", "--json", "--set", "training.precision=float32"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith("epoch 1 of"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate()
+
+    assert process.returncode == 130
+    assert out == ""
+    assert err.splitlines()[-1].startswith("no model written: stopped after ")
+    assert not (paths.folder("models") / "long.safetensors").exists()

@@ -150,7 +150,10 @@ class TrainingSettings:
     )
     state_zeroing: float = setting(0.02, low=0, high=1, help="probability of resetting a stream's state before a batch")
     early_stopping: int = setting(
-        0, low=0, high=1_000_000, help="stop after this many epochs without improvement; 0: off"
+        0,
+        low=0,
+        high=1_000_000,
+        help="stop after this many epochs without a noticeable improvement of the validation; 0: off",
     )
     precision: str = setting(
         "auto", choices=("auto", "float32", "bf16"), help="auto: bf16 if a short test finds it faster"
