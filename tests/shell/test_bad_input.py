@@ -16,7 +16,7 @@ BAD = {
     "/attention now": "unexpected 'now'; usage: /attention [-o FILE]",
     "/attention": "nothing has been translated yet; use /translate TEXT first",
     "/attention -o picture.gif": (
-        "unknown ending of picture.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
+        "unknown ending of picture.gif; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers"
     ),
     "/attention -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/branch a b": "unexpected 'b'; usage: /branch [NAME]",
@@ -75,7 +75,7 @@ BAD = {
     "/forecast @empty.csv": "empty.csv is empty: it has no values",
     "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
     "/forecast --example -o a.gif": (
-        "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json for the numbers, or .txt"
+        "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers, or .txt"
     ),
     "/forecast --example -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/help nothing": "there is no command /nothing",
@@ -128,7 +128,7 @@ BAD = {
     "/save ..": "invalid name '..'",
     "/save nowhere/lesson.safetensors": "cannot write nowhere/lesson.safetensors",
     "/save /dev/null": "/dev/null",
-    "/score": "missing argument; usage: /score TEXT|@FILE",
+    "/score": "missing argument; usage: /score [-o FILE] TEXT|@FILE",
     "/score Z9": "vocabulary has no 'Z', '9'",
     "/seed seven": "the seed must be a whole number from 0 to 18,446,744,073,709,551,615, not 'seven'",
     "/seed -1": "the seed must be 0 to 18,446,744,073,709,551,615, not -1",

@@ -205,17 +205,17 @@ def test_a_file_gives_one_line_for_each_line(shell):
 def test_output_files_hold_all_lines_in_order(shell):
     Path("a.txt").write_text("\n".join(LINES), encoding="utf-8")
     shown = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
-    events = send(shell, "/classify @a.txt -o a.tsv")
+    events = send(shell, "/classify @a.txt -o labels.txt")
     send(shell, "/classify --explain @a.txt -o a.json")
 
-    assert Path("a.tsv").read_text("utf-8") == "".join(
+    assert Path("labels.txt").read_text("utf-8") == "".join(
         f"{e.answer}\t{e.probs[0][1]:.4f}\n" if e.answer else "\n" for e in shown
     )
     assert not [event for event in events if isinstance(event, Label)]
     assert any(isinstance(event, Progress) for event in events)
     assert events[-2:] == [
-        Notice("6 lines labelled, 1 failed · written to a.tsv"),
-        Data({"lines": 7, "failed": 1, "file": "a.tsv"}, op="classify"),
+        Notice("6 lines labelled, 1 failed · written to labels.txt"),
+        Data({"lines": 7, "failed": 1, "file": "labels.txt"}, op="classify"),
     ]
     lines = json.loads(Path("a.json").read_text())["lines"]
     assert [line["label"] for line in lines] == [event.answer for event in shown]
@@ -245,15 +245,25 @@ def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell, monkeypatch
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 10)
     Path("a.txt").write_text("abc\n" * 50)
     events: list[Event] = []
-    for event in shell.handle(f"/classify {option}@a.txt -o a.tsv"):
+    for event in shell.handle(f"/classify {option}@a.txt -o labels.txt"):
         events.append(event)
         if isinstance(event, Progress) and event.done >= 20:
             shell.interrupt()
-    lines = Path("a.tsv").read_text("utf-8").splitlines()
+    lines = Path("labels.txt").read_text("utf-8").splitlines()
 
     assert 0 < len(lines) < 50
     assert set(lines) == {lines[0]}
-    assert f"{50 - len(lines)} not processed · written to a.tsv" in events[-1].text
+    assert f"{50 - len(lines)} not processed · written to labels.txt" in events[-1].text
+
+
+def test_labels_are_written_as_a_table(shell):
+    Path("a.txt").write_text('abc\n\n"a" b\n')
+    send(shell, "/classify @a.txt -o a.csv")
+    send(shell, "/classify -o one.tsv abc")
+    found = [only(shell, f"/classify {text}", Label).probs[0] for text in ("abc", '"a" b', "abc")]
+    cells = [f"{label},{round(probability, 6)}" for label, probability in found]
+    assert Path("a.csv").read_text() == f'text,label,probability\nabc,{cells[0]}\n,,\n"""a"" b",{cells[1]}\n'
+    assert Path("one.tsv").read_text().splitlines()[:2] == ["label\tprobability", cells[2].replace(",", "\t")]
 
 
 def test_one_answer_is_written_and_shown(shell):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqshell.core.events import Data, Score, Table, Top
+from seqshell.core.json_values import tidy
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
 from seqshell.models.saving import save_checkpoint
@@ -40,6 +43,29 @@ def test_top_shows_the_model_and_the_chain(shell):
     assert [set(token) for token in top] == [{"id", "text", "logprob", "chain_logprob"}] * 3
     assert [token["chain_logprob"] for token in top] == [0.0, -math.inf, -math.inf]
     assert top == sorted(top, key=lambda token: -token["logprob"])
+
+
+TABLES = ["/top 3", "/score de", "/state", "/branches", "/samplers", "/strategies", "/architectures"]
+
+
+def with_file(line, name):
+    command, _, text = line.partition(" ")
+    return f"{command} -o {name} {text}".rstrip()
+
+
+@pytest.mark.parametrize("line", TABLES)
+def test_a_table_is_written_to_a_file_by_its_ending(shell, folder, line):
+    (shown,) = send(shell, line)
+    names = ("out.csv", "out.tsv", "out.json", "out.txt")
+    assert [send(shell, with_file(line, name)) for name in names] == [[Data(shown.as_json())]] * 4
+
+    columns, *rows = [list(map(tidy, row)) for row in shown.as_rows()]
+    expected = [[str("" if cell is None else cell) for cell in row] for row in (columns, *rows)]
+    for name, delimiter in (("out.csv", ","), ("out.tsv", "\t")):
+        with Path(name).open(newline="") as file:
+            assert list(csv.reader(file, delimiter=delimiter)) == expected
+    assert json.loads(Path("out.json").read_text()) == json.loads(json.dumps(tidy(shown.as_json())))
+    assert Path("out.txt").read_text() == shown.as_text() + "\n"
 
 
 def test_score_agrees_with_the_probabilities_of_top(shell):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar
 
-from seqshell.core.events.base import Event
+from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import columns, in_one_line, rows_as_json
 
 LIKELY_LABEL = 0.01  # less likely labels are only in JSON
@@ -181,6 +182,10 @@ class Label(Answer):
         cut = {"left_out": self.left_out[0]} if self.left_out else {}
         return {**item, "input": self.text, "label": self.answer, "probs": dict(self.probs), **cut, **moved}
 
+    def as_rows(self) -> Rows:
+        """One row for each label."""
+        return [("label", "probability"), *self.probs]
+
     def as_text(self) -> str:
         """The likely labels, most likely first, one a line: label, tab, probability; then the explanation."""
         if self.is_of_file:
@@ -229,6 +234,17 @@ class Forecast(Answer):
         """One line for a single series; else one line a step."""
         return ("\n" if len(self.columns) > 1 else " ").join(self.rows())
 
+    def as_rows(self) -> Rows:
+        """One row for each step: its number, the values, and the interval if there is one."""
+        ends = [(end, rows) for end, rows in (("low", self.low), ("high", self.high)) if rows is not None]
+        names = ["step", *self.columns, *(f"{name} {end}" for end, _ in ends for name in self.columns)]
+        parts = zip(*[_numbers(rows) for rows in (self.values, *(rows for _, rows in ends))], strict=True)
+        return [names, *([step, *chain.from_iterable(row)] for step, row in enumerate(parts, 1))]
+
     def rows(self) -> list[str]:
         """The values of each step, separated by spaces, as a message may hold them."""
         return [" ".join(f"{float(value):.6g}" for value in row) for row in self.values]
+
+
+def _numbers(rows: Any) -> list[list[float]]:
+    return [[float(value) for value in row] for row in rows]

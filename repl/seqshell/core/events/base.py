@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+Rows = Sequence[Sequence[Any]]
+
+
+def rows_of(objects: Sequence[Mapping[str, Any]]) -> Rows:
+    """The rows of objects with the same names, which come first."""
+    return [tuple(objects[0]), *(tuple(each.values()) for each in objects)] if objects else []
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,10 @@ class Event:
 
     def as_text(self) -> str | None:
         """The plain text, without a newline at its end; None if there is nothing to print."""
+        return None
+
+    def as_rows(self) -> Rows | None:
+        """The rows of a table, the names of its columns first; None if it is no table."""
         return None
 
     def json_text(self) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from seqshell.core.events.base import Event
+from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import columns
 
 
@@ -38,6 +38,10 @@ class Table(Event):
     def as_json(self) -> Mapping[str, Any]:
         """The table."""
         return {"title": self.title, "columns": self.columns, "rows": self.rows}
+
+    def as_rows(self) -> Rows:
+        """The names of the columns, and the rows."""
+        return [self.columns, *self.rows]
 
     def as_text(self) -> str:
         """The title, the names if there are any, and the rows in columns."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqshell.core import attention_labels
-from seqshell.core.events.base import Event
+from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns, probability
 
 
@@ -35,6 +35,10 @@ class Top(Event):
                 for token in self.tokens
             ]
         }
+
+    def as_rows(self) -> Rows:
+        """One row for each token."""
+        return rows_of(self.as_json()["top"])
 
     def as_text(self) -> str:
         """A table of the probabilities."""
@@ -72,6 +76,10 @@ class Score(Event):
         measures |= {"bits_per_char": self.bits_per_char, "perplexity": self.perplexity}
         tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in self.tokens]
         return {**measures, "tokens": tokens}
+
+    def as_rows(self) -> Rows:
+        """One row for each token."""
+        return rows_of(self.as_json()["tokens"])
 
     def as_text(self) -> str:
         """A table of the tokens, with ranks from 1, and the measures in a line."""
@@ -113,6 +121,10 @@ class Reach(Event):
         reach = [{"back": size - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(self.tokens)]
         return {"token": self.answer, "logprob": self.log_prob, "half_life": self.half_life, "reach": reach}
 
+    def as_rows(self) -> Rows:
+        """One row for each token."""
+        return rows_of(self.as_json()["reach"])
+
     def as_text(self) -> str:
         """A table of the norms, and a summary in a line."""
         size = len(self.tokens)
@@ -141,6 +153,13 @@ class Attention(Event):
             "weights": weights,
             "alignment": list(attention_labels.alignment(weights)),
         }
+
+    def as_rows(self) -> Rows:
+        """The source, then one row for each token of the target."""
+        labels = attention_labels.labels(self.target)
+        weights = ([float(weight) for weight in row] for row in self.weights)
+        rows = [(label, *row) for label, row in zip(labels, weights, strict=True)]
+        return [("", *attention_labels.labels(self.source)), *rows]
 
     def as_text(self) -> str:
         """A table of the weights, one row for each token of the target."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seqshell.core.events.base import Event
+from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns
 
 
@@ -55,6 +55,10 @@ class Branches(Event):
         return {
             "branches": [{"name": item.name, "pos": item.position, "current": item.current} for item in self.branches]
         }
+
+    def as_rows(self) -> Rows:
+        """One row for each branch."""
+        return rows_of(self.as_json()["branches"])
 
     def as_text(self) -> str:
         """One line for each branch, the current one marked with a star."""

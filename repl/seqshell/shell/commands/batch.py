@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Data, Event, Label, Notice, Translation
+from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted
@@ -39,7 +40,7 @@ class LineFormat:
     """How the answers of a task, Translation or Label, are written and counted.
 
     done: the verb of the summary. empty: makes the answer to a line that failed from its text and number.
-    as_line, as_json: an answer in a file. note: an addition to the summary.
+    as_line, as_json, as_row: an answer in a file; a row has the same names for all. note: an addition to the summary.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class LineFormat:
     empty: Callable[[str, int], Any]
     as_line: Callable[[Any], str]
     as_json: Callable[[Any], dict[str, Any]]
+    as_row: Callable[[Any], dict[str, Any]]
     note: Callable[[list[Any]], str] = lambda answers: ""
 
 
@@ -67,7 +69,8 @@ def answer_lines(
 
     def summary() -> Notice:
         if file:
-            write_text(file, "".join(map(form.as_line, answers)), {"lines": [*map(form.as_json, answers)]})
+            rows = rows_of([*map(form.as_row, answers)])
+            write_text(file, "".join(map(form.as_line, answers)), {"lines": [*map(form.as_json, answers)]}, rows)
         failed = f", {num_failed:,} failed" if num_failed else ""
         rest = f", {len(sources) - len(answers):,} not processed" if len(answers) < len(sources) else ""
         number = len(answers) - num_failed

@@ -9,6 +9,7 @@ from seqshell.core.events import Branches, Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -44,7 +45,7 @@ def checkout(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield moved_to(shell.session, shell.session.checkout(name))
 
 
-@command("branches", purpose="back")
+@command("branches", usage="[-o FILE]", options=TABLE_OPTION, purpose="back")
 def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the tree of branches with their first words; the state does not change.
 
@@ -53,7 +54,7 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /branches
     """
     words(arguments, branches, 0, 0)
-    yield Branches(shell.session.branches())
+    yield from to_file(shell, arguments, [Branches(shell.session.branches())])
 
 
 @command("drop", usage="NAME", complete=branch_names, purpose="back")

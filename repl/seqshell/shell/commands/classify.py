@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     options={
         "-m MODEL": "the model to use",
         "--explain": "show which tokens push towards the label, and which against it",
-        "-o FILE": "write the labels with their probabilities to FILE (.txt, or .json)",
+        "-o FILE": "write the labels with their probabilities to FILE (.txt, .json, .csv, .tsv)",
     },
     free_text=True,
     purpose="tasks",
@@ -70,7 +70,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.interactive and name != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
-        path = write_text(file, _as_line(found), {"lines": [_as_json(found)]})
+        path = write_text(file, _as_line(found), {"lines": [_as_json(found)]}, found.as_rows())
         if shell.interactive:
             shell.notices.append(Notice(f"written to {path}"))
     yield found
@@ -84,7 +84,7 @@ def _lines(
     def empty(source: str, item: int) -> Label:
         return Label(source, "", (), branch=session.branch, item=item)
 
-    form = LineFormat(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _cut)
+    form = LineFormat(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _as_row, _cut)
     sources = lines_of(text)
     found = session.behaviour.classify_lines(sources, values, explain)
     yield from answer_lines(shell, form, sources, found, file)
@@ -99,6 +99,12 @@ def _cut(found: list[Label]) -> str:
 def _as_line(event: Label) -> str:
     """An answer in FILE.txt: label, tab, probability; an empty line for a blank text."""
     return event.as_line() + "\n"
+
+
+def _as_row(event: Label) -> dict[str, Any]:
+    """An answer in a table."""
+    label, probability = event.probs[0] if event.probs else ("", None)
+    return {"text": event.text, "label": label, "probability": probability}
 
 
 def _as_json(event: Label) -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     options={
         "-m MODEL": "the model to use",
         "--example": "first observe the example that comes with the model",
-        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json) or a row for each step (.txt)",
+        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or a row for each step (.txt)",
     },
     purpose="tasks",
 )
@@ -59,7 +59,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield from notes
         return
     rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
-    path = write_picture(file, partial(_draw, found), rows, {**fields, "history": rows_as_json(found.history)})
+    path = write_picture(file, partial(_draw, found), found, rows, {**fields, "history": rows_as_json(found.history)})
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(fields, op=Task.FORECAST.value)

@@ -13,6 +13,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -21,7 +22,7 @@ MAX_SHOWN = 1000  # tokens in one /top
 ARROW = "=>"  # between a source and its translation
 
 
-@command("top", usage="[K]", tasks={Task.GENERATE, Task.TRANSLATE}, purpose="looking")
+@command("top", usage="[-o FILE] [K]", options=TABLE_OPTION, tasks={Task.GENERATE, Task.TRANSLATE}, purpose="looking")
 def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the K most likely next tokens, before and after the sampler chain; the state does not change.
 
@@ -29,10 +30,18 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /top 5
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
-    yield shell.session.top(whole_number(word, "the number of tokens", 1, MAX_SHOWN))
+    found = shell.session.top(whole_number(word, "the number of tokens", 1, MAX_SHOWN))
+    yield from to_file(shell, arguments, [found])
 
 
-@command("score", usage="TEXT|@FILE", tasks={Task.GENERATE, Task.TRANSLATE}, free_text=True, purpose="looking")
+@command(
+    "score",
+    usage="[-o FILE] TEXT|@FILE",
+    options=TABLE_OPTION,
+    tasks={Task.GENERATE, Task.TRANSLATE},
+    free_text=True,
+    purpose="looking",
+)
 def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how likely each token of a text would be if it came next; the state does not change.
 
@@ -45,16 +54,20 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if not arguments.text:
         words(arguments, score, 1)
-    if shell.session.model.source_tokenizer is None:
-        scoring = shell.session.behaviour.scoring(arguments.text)
-        try:
-            yield from slow_progress(scoring.steps(), lambda: len(scoring.tokens), len(scoring.ids), "scoring")
-        except GeneratorExit:  # no event can be yielded any more
-            shell.notices.append(Notice("interrupted before the text was scored"))
-            raise
-        yield scoring.score()
-    else:
-        yield _score_of_translation(shell, arguments.text)
+    yield from to_file(shell, arguments, _scored(shell, arguments.text))
+
+
+def _scored(shell: Shell, text: str) -> Iterator[Event]:
+    if shell.session.model.source_tokenizer is not None:
+        yield _score_of_translation(shell, text)
+        return
+    scoring = shell.session.behaviour.scoring(text)
+    try:
+        yield from slow_progress(scoring.steps(), lambda: len(scoring.tokens), len(scoring.ids), "scoring")
+    except GeneratorExit:  # no event can be yielded any more
+        shell.notices.append(Notice("interrupted before the text was scored"))
+        raise
+    yield scoring.score()
 
 
 def _score_of_translation(shell: Shell, text: str) -> Score:
@@ -66,7 +79,7 @@ def _score_of_translation(shell: Shell, text: str) -> Score:
     return replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
 
 
-@command("state", purpose="looking")
+@command("state", usage="[-o FILE]", options=TABLE_OPTION, purpose="looking")
 def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show the size of the state and its norm by layer, the position, the branch and the snapshots. Nothing changes.
 
@@ -74,4 +87,4 @@ def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /state
     """
     words(arguments, state, 0, 0)
-    yield Table(("", ""), tuple(shell.session.describe().items()))
+    yield from to_file(shell, arguments, [Table(("", ""), tuple(shell.session.describe().items()))])

@@ -9,6 +9,7 @@ from seqshell.core.errors import PluginError
 from seqshell.core.events import Event, Notice, Table, Text
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.host import PluginInfo
@@ -45,24 +46,24 @@ def _row(item: PluginInfo) -> tuple[str, ...]:
     return (item.name, item.distribution, item.version, hooks, f"{item.import_ms:.0f} ms", item.state)
 
 
-@command("samplers", purpose="plugins")
+@command("samplers", usage="[-o FILE]", options=TABLE_OPTION, purpose="plugins")
 def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the samplers with owner and settings, their ranges and neutral values; the state does not change.
 
     >>> /samplers
     """
     words(arguments, samplers, 0, 0)
-    yield from _listed(shell, "sampler", shell.registry.samplers)
+    yield from to_file(shell, arguments, _listed(shell, "sampler", shell.registry.samplers))
 
 
-@command("strategies", purpose="plugins")
+@command("strategies", usage="[-o FILE]", options=TABLE_OPTION, purpose="plugins")
 def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the strategies with owner and settings; the state does not change.
 
     >>> /strategies
     """
     words(arguments, strategies, 0, 0)
-    yield from _listed(shell, "strategy", shell.registry.strategies)
+    yield from to_file(shell, arguments, _listed(shell, "strategy", shell.registry.strategies))
 
 
 def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterator[Event]:
@@ -80,7 +81,7 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
     yield Table((kind, "from", *SETTING_COLUMNS), tuple(rows), optional=("from", "neutral"))
 
 
-@command("architectures", purpose="plugins")
+@command("architectures", usage="[-o FILE]", options=TABLE_OPTION, purpose="plugins")
 def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the architectures with owner and task; the state does not change.
 
@@ -88,8 +89,9 @@ def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     words(arguments, architectures, 0, 0)
     found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
-    yield Table(
+    table = Table(
         ("architecture", "from", "task", "summary"),
         tuple((name, shell.registry.owner("architecture", name), str(item.task), item.summary) for name, item in found),
         optional=("from",),
     )
+    yield from to_file(shell, arguments, [table])

@@ -79,6 +79,8 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     workspace, current = shell.workspace, shell.session
     yield f"{FIRST_LINE} {__version__}"
     for name, session in sorted(workspace.sessions.items(), key=lambda item: item[1] is current):
+        if session.model.path is None and session is not current:
+            continue  # a script cannot load it
         yield f"/load {_loadable(session.model, shell)}"
         yield from decoding_lines(session)
         if len(session.behaviour.cursor.timeline) > 1 or session.retry or len(session.branches()) > 1:

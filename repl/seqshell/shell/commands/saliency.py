@@ -12,6 +12,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import leaves
 from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_TOKENS, MAX_TOKENS = 20, 1000  # tokens back
 
 
-@command("reach", usage="[N]", tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
+@command("reach", usage="[-o FILE] [N]", options=TABLE_OPTION, tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
 def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how far back the model remembers: the effect of each of the last N tokens; the state does not change.
 
@@ -56,7 +57,8 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         torch_module(session.model, shell.registry), session.model.architecture, read, target, state
     )
     said = session.label().answer if is_label else texts[-1]
-    yield Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms))
+    found = Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms))
+    yield from to_file(shell, arguments, [found])
 
 
 def _refuse_whole_numbers(session: Session) -> None:

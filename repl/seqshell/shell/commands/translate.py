@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import attention_labels
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Attention, Data, Event, Notice, Translation
+from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.models.summary import direction
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     options={
         "-m MODEL": "the model to use",
         "--prefix TEXT": "the first words of the answer",
-        "-o FILE": "write the translation to FILE (.txt, or .json)",
+        "-o FILE": "write the translation to FILE (.txt, .json, .csv, .tsv)",
     },
     free_text=True,
     purpose="tasks",
@@ -73,7 +74,7 @@ def _text(
             yield Notice(label, "label")
             label = ""
         if isinstance(event, Translation) and file:
-            path = write_text(file, _as_line(event), {"lines": [_as_json(event)]})
+            path = write_text(file, _as_line(event), {"lines": [_as_json(event)]}, rows_of([_as_row(event)]))
             if shell.interactive:
                 shell.notices.append(Notice(f"written to {path}"))
         yield event
@@ -87,7 +88,7 @@ def _lines(
     def empty(source: str, item: int) -> Translation:
         return Translation("", 0, "error", 0.0, 0, 0, session.branch, source=source, item=item)
 
-    form = LineFormat(Task.TRANSLATE, "translated", empty, _as_line, _as_json)
+    form = LineFormat(Task.TRANSLATE, "translated", empty, _as_line, _as_json, _as_row)
     sources = lines_of(text)
     yield from answer_lines(shell, form, sources, session.behaviour.translate_lines(sources, values, prefix), file)
 
@@ -95,6 +96,11 @@ def _lines(
 def _as_line(event: Translation) -> str:
     """A translation in FILE.txt."""
     return event.as_line() + "\n"
+
+
+def _as_row(event: Translation) -> dict[str, Any]:
+    """A translation in a table."""
+    return {"source": event.source, "text": event.answer}
 
 
 def _as_json(event: Translation) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def _as_json(event: Translation) -> dict[str, Any]:
 @command(
     "attention",
     usage="[-o FILE]",
-    options={"-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json) or a table (.txt)"},
+    options={"-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or text (.txt)"},
     purpose="tasks",
 )
 def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
@@ -143,7 +149,7 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not file:
         yield found
         return
-    path = write_picture(file, partial(_draw, found), found.as_text() + "\n", found.as_json())
+    path = write_picture(file, partial(_draw, found), found, found.as_text() + "\n", found.as_json())
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(found.as_json())
