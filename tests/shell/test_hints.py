@@ -25,6 +25,9 @@ SUGGESTED = {
     "/again": "/regen",
     "/back": "/undo",
     "/config": "/set",
+    "/explain abc": "/classify --explain abc",
+    "/label abc": "/classify abc",
+    "/why abc": "/classify --explain abc",
     "/export all.txt": "/text -o all.txt",
     "/forget": "/reset",
     "/fork other": "/branch other",
@@ -253,6 +256,9 @@ def test_a_text_that_is_the_name_of_a_file_is_noted(shell, folder):
     assert notices(shell, '/score "abc"') == notices(shell, "/score ab") == notices(shell, "/score @abc") == []
     (folder / "numbers").write_text("1 2")
     assert error_of(shell, "/forecast numbers.csv").hint == "@numbers.csv reads a file"
+    shell.settings.set("unknown", "skip")
+    assert notices(shell, "@abc") == ["@abc is taken as text; /feed @abc reads the file"]
+    assert notices(shell, "@ab") == []
     path = folder / "abc"
     assert error_of(shell, str(path)).message.endswith(
         f"; /feed @{path} reads the file, /{path} sends its name as a text"
@@ -376,3 +382,25 @@ def test_settings_of_the_command_line_without_effect_are_reported_once(registry,
     assert "temperature" not in settings.names()
     shell.workspace.add(tiny_model())
     assert settings.get("temperature") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("strategy", "line", "told"),
+    [
+        ("greedy", "/regen", "greedy gives the same answer again; /strategy sample gives others"),
+        (
+            "greedy",
+            "/regen temperature=1,2",
+            "greedy does not sample, so temperature has no effect; /strategy sample does",
+        ),
+        ("beam", "/regen top_k=1,2", "beam does not sample, so top_k has no effect; /strategy sample does"),
+        ("beam", "/regen 2", ""),
+        ("beam", "/regen repeat_penalty=1,2", ""),
+        ("sample", "/regen temperature=1,2", ""),
+    ],
+)
+def test_candidates_that_will_be_equal_are_noted(names, strategy, line, told):
+    names.workspace.use("translate")
+    for each in ("i love you", f"/strategy {strategy}"):
+        list(names.handle(each))
+    assert notices(names, line) == ([told] if told else [])

@@ -42,7 +42,7 @@ def test_the_greeting_shows_the_model_what_it_does_and_what_to_try():
             {"task": "classify", "examples": ["Yamamoto"]},
             [
                 "Try  Yamamoto  then /classify --explain, /undo",
-                "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help",
+                "Each line is classified · /classify --explain TEXT · /classify @FILE · /help",
             ],
         ),
         (

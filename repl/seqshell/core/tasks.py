@@ -108,7 +108,7 @@ TASKS: dict[str, TaskSpec] = {
             settings=frozenset({"unknown"}),
             next_steps="then /classify --explain, /undo",
             keys=(
-                "Each line is classified · /classify --explain TEXT: why · @FILE: a file · /help",
+                "Each line is classified · /classify --explain TEXT · /classify @FILE · /help",
                 "/classify --explain TEXT: why · /help",
             ),
             data_check="seqshell.training.recipes.data_checks:check_labelled",

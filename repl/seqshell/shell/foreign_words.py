@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "config": "/set",
         "edit": "Ctrl-X Ctrl-E at the prompt",
         "evaluate": "seqshell evaluate outside the shell",
+        "explain": "/classify --explain {TEXT}",
         "export": "/text -o {FILE}",
         "forget": "/reset",
         "fork": "/branch {NAME}",
@@ -27,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "goto": "/rewind {POS}",
         "h": "/help",
         "import": "seqshell import outside the shell",
+        "label": "/classify {TEXT}",
         "logits": "/top",
         "ls": "/models",
         "model": "/load {NAME}",
@@ -54,6 +56,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "switch": "/checkout {NAME}",
         "system": "/feed {TEXT}",
         "use": "/load {NAME}",
+        "why": "/classify --explain {TEXT}",
         "write": "/text -o {FILE}",
     }
 )

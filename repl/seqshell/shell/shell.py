@@ -279,6 +279,9 @@ class Shell:
                 f"a message is at most {MAX_MESSAGE // 1_000_000} MB; /feed @FILE in parts reads more",
                 code="too_long",
             )
+        if text.startswith("@") and is_file(text[1:]):
+            command = "feed" if session.model.task == Task.GENERATE else session.model.task
+            yield Notice(f"{text} is taken as text; /{command} {text} reads the file")
         yield from session.behaviour.answer(text, self.settings.values())
 
     def _continue(self) -> Events:

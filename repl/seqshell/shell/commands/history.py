@@ -115,11 +115,25 @@ def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     (word,) = words(arguments, regen, 0, 1) or ("1",)
     if "=" in word and (name := word.partition("=")[0]).partition(".")[0] not in shell.registry.samplers:
         raise no_variant(name, shell.registry.samplers)
+    yield from _note_equal(shell, word)
     which = _variants(word) if "=" in word else whole_number(word, "the number of candidates", 1, MAX_CANDIDATES)
     from seqshell.session.answer_options import AnswerOptions  # imports numpy
 
     defaults = AnswerOptions.of(shell.settings.get("max_tokens"), shell.settings.get("stop"))
     yield from shell.session.behaviour.regenerate(which, defaults=defaults)
+
+
+def _note_equal(shell: Shell, word: str) -> Iterator[Event]:
+    """A notice if the strategy will give each candidate the same answer, because it does not sample."""
+    from seqshell.decoding.chain import is_about_chance
+
+    strategy, (name, equals, _) = shell.session.strategy, word.partition("=")
+    if getattr(strategy, "draws", True):
+        return
+    if equals and is_about_chance(shell.registry.samplers[name.partition(".")[0]]):
+        yield Notice(f"{strategy.name} does not sample, so {name} has no effect; /strategy sample does")
+    elif not equals and strategy.streams:
+        yield Notice(f"{strategy.name} gives the same answer again; /strategy sample gives others")
 
 
 def _variants(word: str) -> list[dict[str, Any]]:
