@@ -18,8 +18,8 @@ SAVED = "saved to .*walk.safetensors · /restore walk restores it"
 
 
 def not_here(command, tasks, task):
-    """What a command shows that does not apply to the task."""
-    return rf"/{command} is for the task {tasks}; tiny has the task {task}"
+    """What a command shows that does not apply to the task: that it does not, and the way out."""
+    return rf"/{command} is for the task {tasks}; tiny has the task {task} /load \S+ opens another model"
 
 
 # For each task: its checkpoint, and the lines with what they show, a pattern for the whole of it. The first line is
