@@ -42,6 +42,14 @@ def test_a_script_that_does_not_exist_is_reported_with_the_options_for_models_an
         (["."], ". is a folder, not a script"),
         (["plugins", "check"], "plugins check needs a NAME or PATH"),
         (["plugins", "new"], "plugins new needs a NAME, as in seqshell plugins new haiku"),
+        (
+            ["evaluate", "names", "a.tsv", "-o", "a.gif"],
+            "-o: end a.gif in .png for a picture, in .json for the metrics",
+        ),
+        (
+            ["plugins", "check", "nope"],
+            "no plugin, distribution, module or file named 'nope'; seqshell plugins lists them",
+        ),
         (["--prompt"], "--prompt needs a text, or - for stdin"),
         (["recipes", "show"], "name one recipe: seqshell recipes show NAME; seqshell recipes lists them"),
         (["--on-error=never"], "invalid choice: 'never'"),

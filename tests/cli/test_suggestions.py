@@ -73,6 +73,8 @@ OPTION_LINES = {
     "--no-colour": "--color=never",
     "--num_predict 3": "--set max_tokens=3",
     "--plugin mine.py": "-p mine.py",
+    "--state": "-c /state",
+    "--top 5": "-c '/top 5'",
     "--resume": "--continue",
     "--session last": "--restore last",
     "--temp 0.5": "--set temperature=0.5",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seqshell.training.evaluation_result import Evaluation
     from seqshell.training.task_evaluation import TaskEvaluation
 
+OTHER_PICTURES = (".svg", ".pdf", ".jpg", ".jpeg", ".gif")  # that evaluate does not draw
 FLAGS = {"settings": "--set"}  # options whose flag differs from their name
 
 
@@ -147,6 +148,8 @@ def _check_output(path: Path, model: Model, evaluation: TaskEvaluation) -> None:
 
     if not path.absolute().parent.is_dir():
         raise UsageError(f"-o: no folder {path.parent}")
+    if path.suffix.lower() in OTHER_PICTURES:
+        raise UsageError(f"-o: end {path.name} in .png for a picture, in .json for the metrics")
     if path.suffix.lower() == ".png":
         if not evaluation.has_picture:
             noun = task_spec(model.task).noun

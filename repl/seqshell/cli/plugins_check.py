@@ -95,7 +95,9 @@ def plugin_targets(plugin: str) -> tuple[str, ...]:
         if not known and ("/" in plugin or plugin.endswith(".py")):
             raise UsageError(f"no file {plugin}")
         if not known and not _is_module(plugin):
-            raise UsageError(f"no plugin, distribution, module or file named {plugin!r}", hint="seqshell plugins list")
+            raise UsageError(
+                f"no plugin, distribution, module or file named {plugin!r}", hint="seqshell plugins lists them"
+            )
         return tuple(dict.fromkeys(point.name for point in known)) or (plugin,)
     path = path.resolve()
     if not (path / "pyproject.toml").is_file():

@@ -89,8 +89,8 @@ def _shell_option(flag: str, name: str, given: list[str]) -> str:
     from seqshell.host.builtin import load_registry
     from seqshell.shell.setting_specs import SHELL_SETTINGS
 
-    known = SETTINGS.get(name, name)
+    known = SETTINGS.get(name, f"/{name} {{}}" if name in _shell_commands() else name)
     if known.startswith("/"):
-        return f"-c {shlex.quote(filled(known, *given[:1]))}"
+        return f"-c {shlex.quote(filled(known, *given[:1]).strip())}"
     is_setting = known in SHELL_SETTINGS or known.partition(".")[0] in load_registry(Policy(no_plugins=True)).samplers
     return filled(f"--set {known}={{VALUE}}", *map(shlex.quote, given[:1])) if is_setting else ""
