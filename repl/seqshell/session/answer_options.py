@@ -31,7 +31,7 @@ class AnswerOptions:
     ) -> AnswerOptions:
         """The options of a call. stop: a text or several; none is for the session's settings to decide."""
         texts = (stop,) if isinstance(stop, str) else tuple(stop)
-        return cls(max_tokens, texts or None, strategy, settings or {})
+        return cls(None if max_tokens is None else int(max_tokens), texts or None, strategy, settings or {})
 
     def over(self, others: AnswerOptions) -> AnswerOptions:
         """These options and, where one is missing, the other ones."""

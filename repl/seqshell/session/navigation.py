@@ -48,7 +48,7 @@ class Navigator:
         """Draw with another seed from now on; the state is kept."""
         if not 0 <= seed < 2**64:
             raise UsageError(f"the seed must be 0 to {2**64 - 1}, not {seed}")
-        self.seed, self.retry = seed, 0
+        self.seed, self.retry = int(seed), 0
 
     @property
     def draw(self) -> Draw:
@@ -97,12 +97,12 @@ class Navigator:
 
     def reading(self, ids: Sequence[int]) -> Iterator[int]:
         """The same as `feed`, step by step: yields after each how many were read."""
-        model = self.cursor.model
+        model, ids = self.cursor.model, list(map(int, ids))
         if ids and not 0 <= min(ids) <= max(ids) < model.tokenizer.size:
             raise UsageError(f"token ids must be 0 to {model.tokenizer.size - 1}")
         require_causal(self.cursor)
         self.forget_interrupt()
-        return self.cursor.feed(list(ids), self.use_turn(answers=False), self.draw)
+        return self.cursor.feed(ids, self.use_turn(answers=False), self.draw)
 
     def restart(self, ids: Sequence[int] = (), source: TranslationSource | None = None, *, whole: bool = False) -> None:
         """Go to a new root, with a source if given, and read ids, in one turn. After an error nothing has changed.

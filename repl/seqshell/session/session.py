@@ -10,6 +10,7 @@ from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Scor
 from seqshell.core.model import Model
 from seqshell.core.sampling import Sampler, Strategy
 from seqshell.core.tasks import task_spec
+from seqshell.core.text_output import counted
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.decoding.syntax import parse_strategy
 from seqshell.host import resolve
@@ -18,6 +19,7 @@ from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.cursor import Cursor
 from seqshell.session.forwarding import Forwarded, Settable
+from seqshell.session.guard import ThreadGuard, guarded
 from seqshell.session.navigation import Navigator
 from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
@@ -30,10 +32,12 @@ Chosen = Strategy | str | None
 Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their settings
 
 
+@guarded("interrupt")
 class Session:
     """One model with its state: it reads, answers, and can go back to any position.
 
-    samplers, strategies: those that settings may name. seed: 0 to 2**64 - 1. snapshot_mb: memory for snapshots.
+    samplers, strategies: those that settings may name. seed: 0 to 2**64 - 1. snapshot_mb: memory for snapshots. Its
+    methods raise a UsageError for arguments of a wrong type, and while another thread is in one of them.
 
     It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator
     (undo, branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
@@ -51,6 +55,11 @@ class Session:
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
         self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
         self.behaviour = kind(cursor, navigator, self._answers)
+        self.guard = ThreadGuard()
+
+    def __repr__(self) -> str:
+        number = counted(self._cursor.timeline.num_tokens)
+        return f"<Session of {self.model.name}: {self.branch} at position {self.position:,}, {number} in all branches>"
 
     # Where it is, and its options
 

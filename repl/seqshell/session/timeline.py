@@ -92,6 +92,11 @@ class Timeline:
     def num_runs(self) -> int:
         return len(self.first)
 
+    @property
+    def num_tokens(self) -> int:
+        """The number of tokens that were ever committed: nodes that are no roots."""
+        return len(self.ids) - self.read.count(Read.ROOT)
+
     # Growing
 
     def add_root(self, parent: int, turn: int, draw: Draw, source: TranslationSource | None = None) -> int:
