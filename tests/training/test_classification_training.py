@@ -304,7 +304,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("architecture", ["classifier", "bidirectional_classifier"])
 def test_a_trained_model_labels_texts(tmp_path, architecture):
     out = tmp_path / "names.safetensors"
-    events = list(train(recipe(tmp_path, architecture=architecture, epochs=6, criterion="both"), load_registry(), out))
+    events = list(train(recipe(tmp_path, architecture=architecture, epochs=12, criterion="both"), load_registry(), out))
     session = seqshell.open(out)
 
     assert session.model.labels == ("Italian", "Polish", "Russian")
@@ -321,7 +321,7 @@ def test_a_trained_model_labels_texts(tmp_path, architecture):
         "linear, character 2- to 4-grams",
     ]
     texts = [event.text for event in events if isinstance(event, Text)]
-    assert texts[-2].splitlines()[1].startswith("balini -> Italian 0.")
+    assert texts[-2].splitlines()[1].startswith("balini -> Italian ")
     assert str(tmp_path) not in session.model.header["provenance"]["recipe"]
 
 

@@ -93,11 +93,12 @@ def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_pa
         "training.epochs=1",
     )
     (tmp_path / "some.tsv").write_text("".join(f"{number}\t{in_words(number)}\n" for number in unseen_numbers()[:20]))
-    recipe = load_recipe("numbers", [*small, f"data.validation={tmp_path / 'some.tsv'}", "training.learning_rate=0.02"])
+    quick = ("training.learning_rate=0.02", "training.warmup_steps=3")
+    recipe = load_recipe("numbers", [*small, f"data.validation={tmp_path / 'some.tsv'}", *quick])
     found = losses(recipe, tmp_path)
 
     assert len(found) == 20
-    assert found[-1] < 0.75 * found[0]
+    assert sum(found[-3:]) / 3 < 0.75 * found[0]
     header = file.read_header(tmp_path / "model.safetensors")
     assert header["languages"] == ["digits", "english"]
     assert header["provenance"]["data"]["name"] == "generated:numbers"
