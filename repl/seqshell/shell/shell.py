@@ -226,7 +226,7 @@ class Shell:
 
     def _finish(self, line: Line, before: Place, *, failed: bool = False) -> Event:
         line.changed = self.workspace.place != before
-        if line.outer is None and (unread := self._unread()) is not None:
+        if self.interactive and line.outer is None and (unread := self._unread()) is not None:
             self.notices.append(Notice(unread.note))
         return self._heard(LineFinished(line.changed, failed))
 

@@ -48,9 +48,7 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         if not is_session(path):
             raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
         if path.resolve() not in workspace.own_files and not arguments.options.get("--force"):
-            raise CheckpointError(
-                f"{path} is a session of another run; /save --force {word} replaces it", hint="or choose another name"
-            )
+            raise CheckpointError(f"{path} is a session of another run; /save --force {word} replaces it")
     workspace.save(path)
     if shell.interactive:
         yield Notice(f"saved to {path} · /restore {word} restores it")
