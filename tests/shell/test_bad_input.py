@@ -151,6 +151,7 @@ BAD = {
     "/text all": "unexpected 'all'; usage: /text",
     "/text -o": "-o needs a value: -o FILE",
     "/text -o nowhere/a.txt": "cannot write nowhere/a.txt",
+    "/text -o a.txt.gz": "cannot write a.txt.gz: what is written is not packed; leave out .gz",
     "/text -o picture.png": "a text cannot be written as a picture; end picture.png in .txt or .json",
     "/text -o /dev/null": "cannot write /dev/null",
     "/top 0": "the number of tokens must be 1 to 1,000, not 0",

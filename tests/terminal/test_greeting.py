@@ -23,7 +23,7 @@ def lines(name, header, width=80):
 def test_the_greeting_shows_the_model_what_it_does_and_what_to_try():
     assert lines("shakespeare", HEADER) == [
         "seqshell 0.1 · shakespeare: character LSTM 2x512, 3.4M parameters",
-        "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top",
+        "It continues what you write. Try  ROMEO:  then /regen 3, /top, /undo",
         "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help",
     ]
 
@@ -80,7 +80,7 @@ def test_a_narrow_window_shows_fewer_hints(width, hints):
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (69, "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top"),
+        (69, "It continues what you write. Try  ROMEO:  then /regen 3, /top, /undo"),
         (60, "It continues what you write. Try  ROMEO:"),
         (40, "It continues what you write."),
         (28, "It continues what you ..."),

@@ -37,7 +37,7 @@ def home(shared_home, tmp_path):
 def test_the_first_minute_on_the_screen(window):
     screen = window("--seed", "1").until(">>> ROMEO:")  # the grey example
     assert screen.lines[0] == "seqshell 0.1 · shakespeare: character RNN 1x16, 2.5k parameters"
-    assert screen.lines[1] == "It continues what you write. Try  ROMEO:  then /undo, /regen 3, /top"
+    assert screen.lines[1] == "It continues what you write. Try  ROMEO:  then /regen 3, /top, /undo"
     assert screen.lines[2] == "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help"
 
     screen.until("main at 0 · seed 1").enter("\x1b[C")

@@ -63,7 +63,7 @@ TASKS: dict[str, TaskSpec] = {
             can_continue=True,
             default_model="shakespeare",
             settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "surprisal"}),
-            next_steps="then /undo, /regen 3, /top",
+            next_steps="then /regen 3, /top, /undo",
             keys=(
                 "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour: two minutes · /help",
                 "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help",

@@ -17,6 +17,7 @@ from seqshell.core.events import Data, Event, Notice
 from seqshell.core.events.base import Rows
 from seqshell.core.json_values import tidy
 from seqshell.core.plugin_api import Arguments
+from seqshell.core.text_files import PACKED
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -122,6 +123,8 @@ def _place(word: str) -> Path:
         path = Path(word).expanduser()
         if not path.parent.is_dir():
             raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
+        if path.suffix.lower() == PACKED:
+            raise UsageError(f"cannot write {word}: what is written is not packed; leave out {PACKED}")
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write {word}: it is {'a folder' if path.is_dir() else 'not a regular file'}")
         if not os.access(path.parent, os.W_OK):
