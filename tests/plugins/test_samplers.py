@@ -17,6 +17,7 @@ import seqshell
 import seqshell_samplers
 from seqshell import SampleContext, UsageError
 from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.subword_tokenizers import WordTokenizer
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs
@@ -30,7 +31,7 @@ from seqshell_samplers.temperature import Temperature
 from seqshell_samplers.truncation import MinP, TopK, TopP, TypicalP
 
 NO_CONTEXT = SampleContext()
-LETTERS = CharTokenizer("abcdefgh")
+LETTERS = CharTokenizer("abcdefghijkl")
 
 
 def load(lazy: seqshell.Lazy) -> type:
@@ -75,6 +76,8 @@ def any_sampler(draw):
             )
         elif item.kind is float:
             values[item.name] = draw(some.floats(low, high) | some.sampled_from([low, high]))
+        elif item.choices:
+            values[item.name] = draw(some.sampled_from(item.choices))
         else:
             values[item.name] = " ".join(f"#{token}:-inf" for token in draw(some.lists(some.just(0))))
     return build(kind, values)
@@ -239,6 +242,29 @@ def test_no_repeat_ngram_removes_nothing_if_no_token_would_remain():
     logits = np.zeros(2)
     np.testing.assert_array_equal(NoRepeatNgram(1)(logits, context_after(0, 1)), logits)
     np.testing.assert_array_equal(NoRepeatNgram(1)(np.array([0.0, -np.inf]), context_after(0)), [0, -np.inf])
+
+
+@pytest.mark.parametrize(
+    ("text", "banned"),
+    [
+        ("the red cat sat on the red", {" cat"}),
+        ("the red cat, the red", {" cat"}),  # punctuation marks are not words
+        ("the red cat the red c", {"at"}),  # the word in other tokens
+        ("the red cat the blue", set()),
+        ("the red", set()),
+    ],
+)
+def test_no_repeat_ngram_of_words_removes_the_tokens_that_would_end_a_repeated_word(text, banned):
+    pieces = ["<unk>", "the", " the", " red", " blue", " cat", " c", "at", " sat", " on", ","]
+    tokenizer = WordTokenizer(pieces, [0] * len(pieces))
+    rest, ids = text, []
+    while rest:
+        ids.append(max(range(1, len(pieces)), key=lambda token: rest.startswith(pieces[token]) * len(pieces[token])))
+        rest = rest.removeprefix(pieces[ids[-1]])
+    context = SampleContext(ids, position=len(ids), tokenizer=tokenizer)
+    shaped = NoRepeatNgram(3, unit="words")(np.zeros(len(pieces)), context)
+
+    assert {pieces[token] for token in set(range(len(pieces))) - kept(shaped)} == banned
 
 
 def test_bias_changes_tokens_named_by_text_or_id():

@@ -15,11 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from seqshell import BOS, EOS, UNK, Hypotheses, Hypothesis, UsageError, choose
 from seqshell.core.events import Translation
-from seqshell.core.sampling import Draw
+from seqshell.core.sampling import Draw, SampleContext
 from seqshell.core.state import attention_of, leaves
 from seqshell.decoding.strategies import Sample
 from seqshell.session import Session
-from seqshell.session.word_alignment import most_attended, words_of
+from seqshell.session.timeline import TranslationSource
+from seqshell.session.unknown_words import UnknownWords
 from seqshell.testing import tiny_translation_model
 from seqshell.testing.tiny_translator import TinyTranslator
 
@@ -69,9 +70,11 @@ class Found:
 STRATEGIES = {"sample": Sample, "found": Found}
 
 
-def drawn(outputs, excluded, draw, position):
+def drawn(outputs, excluded, draw, position, copying=None, ids=(), state=None):
     logits = outputs[0].astype(np.float64)
     logits[list(excluded)] = -np.inf
+    if copying is not None:
+        logits = copying.logits(logits, SampleContext(ids), attention_of(state)[0])
     return choose(np.exp(logits - logits.max()), draw.uniform(position))
 
 
@@ -141,18 +144,17 @@ class SessionAgainstReference(RuleBasedStateMachine):
         """The place after an answer of at most `count` tokens, drawn again; found: its rank in a search."""
         draw = Draw(self.seed, self.line.retry) if found is None else Draw(100 + found)
         excluded = {0, BOS} if self.replaces else {0, BOS, UNK}
-        words = words_of(root.source, [*MODEL.source_tokenizer.encode(root.source), EOS], MODEL.source_tokenizer)
+        ids = (*MODEL.source_tokenizer.encode(root.source), EOS)
+        unknown = UnknownWords(MODEL, TranslationSource(root.source, ids), self.replaces)
+        copying, used = unknown.copying if found is None else None, set()
         place = root
         while len(place.ids) < count:
             state, outputs = compute(place, self.known)
-            token = drawn(outputs, excluded, draw, len(place.ids))
+            token = drawn(outputs, excluded, draw, len(place.ids), copying, place.ids, state)
             if token == EOS:
                 break
-            text = (
-                " " + most_attended(attention_of(state)[0], words)
-                if token == UNK
-                else MODEL.tokenizer.piece(token).decode()
-            )
+            word = unknown.word(token, state, place.text[-1] if place.text else "", used)
+            text = MODEL.tokenizer.piece(token).decode() if word is None else word
             place = replace(place, ids=(*place.ids, token), text=(*place.text, text), retry=self.line.retry)
         if place.ids:
             self.used.setdefault((root.turn, root.left), set()).add(self.line.retry)

@@ -366,7 +366,9 @@ def test_there_is_one_line_for_each_message(file, capsys):
     assert first.split("\t")[0] in ("cat", "dog", "bird")
     assert blank == unknown == ""
     assert slashed
-    assert err.startswith("seqshell: script.seq:4: tiny's vocabulary has no part of '\u4eca'")
+    note, failed = err.splitlines()
+    assert note == "seqshell: unknown to the model: /x"
+    assert failed.startswith("seqshell: script.seq:4: tiny's vocabulary has no part of '\u4eca'")
 
 
 def test_a_conversation_in_text(file, capsys):

@@ -117,6 +117,13 @@ class Sampler(Protocol):
         """
 
 
+class CopiesSource(Protocol):
+    """Changes the logits of a translation by the attention over its source, before the samplers."""
+
+    def logits(self, logits: Logits, context: SampleContext, attention: NDArray[Any]) -> Logits:
+        """logits [V], attention [S] -> a new array [V]."""
+
+
 @dataclass(frozen=True)
 class Stop:
     """When an answer ends: after max_tokens, before one of the ids or before one of the texts, which is dropped."""
@@ -151,7 +158,7 @@ class Request:
     num_best: the number of answers per row. prefix: ids that every answer starts with. excluded: ids that are never
     chosen (PAD, BOS).
     keeps_states: True if each Hypothesis needs the states and outputs of its tokens; without them, a search of many
-    rows saves memory.
+    rows saves memory. copying: copies words of the source of a single row.
     """
 
     stop: Stop
@@ -162,6 +169,7 @@ class Request:
     tokenizer: Tokenizer | None = None
     excluded: frozenset[int] = frozenset()
     keeps_states: bool = True
+    copying: CopiesSource | None = None
 
 
 class Advanced(NamedTuple):  # as SampleContext

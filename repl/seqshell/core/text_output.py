@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+MAX_PARTS, MAX_PART = 5, 40  # parts of an input that a note names, and characters of each
+
 
 def cell(value: Any, floats: str = ".6g") -> str:
     """Format a value for reading, such as in a table: on, off, 0.333333. floats: the format of floats."""
@@ -53,6 +55,16 @@ def rows_as_json(rows: Any) -> list[Any] | None:
         return None
     finite = [[float(value) if math.isfinite(value) else None for value in row] for row in rows]
     return [row[0] if len(row) == 1 else row for row in finite]
+
+
+def unknown_note(parts: Sequence[str]) -> str:
+    """The note that names the parts of an input that a vocabulary lacks; of many, the first."""
+    shown = ", ".join(
+        in_one_line(part) if len(part) <= MAX_PART else in_one_line(part[:MAX_PART]) + "..."
+        for part in parts[:MAX_PARTS]
+    )
+    more = f" and {len(parts) - MAX_PARTS:,} more" if len(parts) > MAX_PARTS else ""
+    return f"unknown to the model: {shown}{more}"
 
 
 def in_one_line(text: str) -> str:

@@ -143,9 +143,9 @@ class _Search:
         start, first, ids = self._start, self._sentences[row // self._sums.shape[1]], node.ids()
         generated, position = start.generated[first] + len(ids), start.positions[first] + len(ids)
         tokens = ExtendedHistory(start.histories[first], ids)
-        return SampleContext(
-            tokens, generated, position, self._request.tokenizer, None, self._request.draw
-        ), node.memories
+        attention = attention_of(self._trail.state) if self._request.copying is not None else None
+        context = SampleContext(tokens, generated, position, self._request.tokenizer, None, self._request.draw)
+        return context, node.memories, attention[row] if attention is not None else None
 
     def _forced(self, shaped: Shaped, token: int) -> Choice:
         """Continue with a token of the prefix, in the single place that each sentence has so far."""

@@ -17,7 +17,8 @@ CHUNK_ROWS = 16  # rows whose exponentials are computed at once, so that they fi
 
 NUM_SETS = 1024  # into which the vocabulary is divided to find the most likely tokens
 
-RowContext = tuple[SampleContext, Memories]  # the samplers' context and memories of a row
+# The samplers' context and memories of a row, and its attention [S] over the source for copying.
+RowContext = tuple[SampleContext, Memories, NDArray[Any] | None]
 
 
 class Shaped(NamedTuple):
@@ -39,8 +40,8 @@ class Shaper:
     """
 
     def __init__(self, request: Request) -> None:
-        self.chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
-        self.has_samplers = not all(map(is_about_chance, request.samplers))
+        self.chain = Chain(request.samplers, excluded=request.excluded, with_chance=False, copying=request.copying)
+        self.has_samplers = not all(map(is_about_chance, request.samplers)) or request.copying is not None
         self._excluded = np.array(sorted(request.excluded), np.int64)
 
     def shape(self, outputs: NDArray[Any], known: Callable[[int], RowContext | None]) -> Shaped:

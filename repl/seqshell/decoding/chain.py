@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import PluginError, SeqshellError, reason_of
-from seqshell.core.sampling import Logits, SampleContext, Sampler
+from seqshell.core.sampling import CopiesSource, Logits, SampleContext, Sampler
 from seqshell.decoding.probabilities import log_probs
 
 Memories = tuple[Any, ...]
@@ -32,16 +32,22 @@ def is_about_chance(sampler: Sampler | type[Any]) -> bool:
 class Chain:
     """Samplers in the order in which they run.
 
-    excluded: ids that are never drawn. with_chance: False leaves out the samplers with `about_chance`. A chain stores
-    nothing between
-    calls: the memories, one per sampler, belong to the caller.
+    excluded: ids that are never drawn. with_chance: False leaves out the samplers with `about_chance`. copying: changes
+    the logits before the first sampler, where the attention is given. A chain stores nothing between calls: the
+    memories, one per sampler, belong to the caller.
     """
 
     def __init__(
-        self, samplers: Sequence[Sampler], *, excluded: frozenset[int] = frozenset(), with_chance: bool = True
+        self,
+        samplers: Sequence[Sampler],
+        *,
+        excluded: frozenset[int] = frozenset(),
+        with_chance: bool = True,
+        copying: CopiesSource | None = None,
     ) -> None:
         self.samplers = tuple(samplers)
         self._excluded = np.array(sorted(excluded), np.int64)
+        self._copying = copying
         self._stages = tuple(
             (index, each) for index, each in enumerate(self.samplers) if with_chance or not is_about_chance(each)
         )
@@ -53,14 +59,24 @@ class Chain:
         """The memories before the first draw: None for each sampler."""
         return (None,) * len(self.samplers)
 
-    def logits(self, outputs: NDArray[Any], context: SampleContext, memories: Memories = ()) -> Logits:
+    def logits(
+        self,
+        outputs: NDArray[Any],
+        context: SampleContext,
+        memories: Memories = (),
+        attention: NDArray[Any] | None = None,
+    ) -> Logits:
         """The logits [V] to draw from, for the outputs [V] of a model. Each sampler gets its own memory in the context.
+
+        attention: [S] over the source, for copying.
 
         At least one is finite, none is NaN or inf. Otherwise a PluginError names the sampler or the model that caused
         it. A SeqshellError of a sampler is passed on.
         """
         memories = memories or self.first_memories()
         logits = self._start(outputs)
+        if self._copying is not None and attention is not None:
+            logits = self._copying.logits(logits, context, attention)
         try:
             for index, sampler in self._stages:
                 logits = sampler(logits, _with_memory(context, memories[index]))

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.sampling import Advanced, Batch, Draw, History, Logits, Request, SampleContext, Step, choose
+from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
 Pick = Callable[[Logits, Draw, int], int]
@@ -31,7 +32,7 @@ class Greedy:
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
         """Yield an Advanced for every token, without end."""
-        chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
+        chain = Chain(request.samplers, excluded=request.excluded, with_chance=False, copying=request.copying)
         return _stream(decoder, start, request, chain, _most_likely)
 
 
@@ -44,7 +45,7 @@ class Sample:
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
         """Yield an Advanced for every token, without end. A row draws the same numbers whatever the batch."""
-        chain = Chain(request.samplers, excluded=request.excluded)
+        chain = Chain(request.samplers, excluded=request.excluded, copying=request.copying)
         return _stream(decoder, start, request, chain, _drawn)
 
 
@@ -63,6 +64,7 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     memories = [each or chain.first_memories() for each in start.memories]
     num_rows, step = len(histories), 0
     while True:
+        attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)
         for row, ids in enumerate(histories):
             if step < len(request.prefix):
@@ -72,7 +74,8 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                 context = SampleContext(
                     History(ids), start.generated[row] + step, position, request.tokenizer, None, draw
                 )
-                logits = chain.logits(outputs[row], context, memories[row])
+                attended = attention[row] if attention is not None else None
+                logits = chain.logits(outputs[row], context, memories[row], attended)
                 token = pick(logits, draw, position)
                 memories[row] = chain.updated(memories[row], token, logits)
             ids.append(token)

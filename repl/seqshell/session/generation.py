@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
 from seqshell.core.events import Finished, Token
-from seqshell.core.sampling import Advanced, Batch, Draw, Hypothesis, Request, Sampler, Stop, Strategy
+from seqshell.core.sampling import Advanced, Batch, CopiesSource, Draw, Hypothesis, Request, Sampler, Stop, Strategy
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
@@ -36,7 +36,7 @@ class GenerationPlan:
     """How to generate an answer. excluded: ids that are never drawn. settings: those of this answer alone, as text.
 
     options: those that this answer was given; regenerate repeats them.
-    num_best, prefix: as in a Request. found: the answer itself, if a search has already found it.
+    num_best, prefix, copying: as in a Request. found: the answer itself, if a search has already found it.
     """
 
     strategy: Strategy
@@ -48,6 +48,7 @@ class GenerationPlan:
     num_best: int = 1
     prefix: tuple[int, ...] = ()
     found: Hypothesis | None = None
+    copying: CopiesSource | None = None
 
 
 class End:
@@ -162,7 +163,8 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterat
     start = Batch(
         here.state, cursor.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
     )
-    request = Request(plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, cursor.model.tokenizer, plan.excluded)
+    stop, tokenizer, copying = plan.stop, cursor.model.tokenizer, plan.copying
+    request = Request(stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying)
     decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
     try:
         for step in strategy.search(decoder, start, request):

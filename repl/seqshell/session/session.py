@@ -130,7 +130,7 @@ class Session:
         """Feed a text, then generate. options: as in `generate`; they are checked before anything is read."""
         stop, strategy = options.pop("stop", ()), options.pop("strategy", None)
         chosen = AnswerOptions.of(max_tokens, stop, strategy, options)
-        return self.behaviour.generate(chosen, lambda: self.feed(text, unknown))
+        return self.behaviour.generate(chosen, text, unknown)
 
     def regenerate(
         self, which: Variants = 1, max_tokens: int | None = None, *, stop: Stops = (), strategy: Chosen = None

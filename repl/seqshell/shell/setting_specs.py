@@ -46,7 +46,7 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         str,
         "error",
         choices=("error", "skip"),
-        help="report or skip characters that are not in the vocabulary",
+        help="what to do with characters that the vocabulary lacks: an error, or skip them and name them",
     ),
     Setting(
         "newline", str, "none", choices=("none", "before", "after"), help="add a newline before or after your messages"

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
-from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Quit, Token
+from seqshell.core.events import Answer, Event, LineFinished, LineStarted, Notice, Quit, Token
 from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_files import is_file
+from seqshell.core.text_output import unknown_note
 from seqshell.shell import syntax
 from seqshell.shell.command_lookup import find_command
 from seqshell.shell.line import History, LastResult, Line, Listener
@@ -203,6 +204,8 @@ class Shell:
                     yield event
                     continue
                 yield event if is_inner else self._heard(event)
+                if isinstance(event, Answer) and event.unknown and not event.is_of_file and not is_inner:
+                    yield self._heard(Notice(unknown_note(event.unknown)))
                 over = over or isinstance(event, Quit) or self.interrupted
                 if over and (self.line is line or (self.line.outer is line and isinstance(event, LineFinished))):
                     break

@@ -36,11 +36,13 @@ class Token(Event):
 class Answer(Event):
     """The answer of a model.
 
-    In JSON it is a result of its own, under `op`. repeats_input: with the message before it.
+    In JSON it is a result of its own, under `op`. repeats_input: with the message before it. unknown: the parts of the
+    message that the model's vocabulary lacks.
     """
 
     op: ClassVar[str] = ""
     repeats_input: ClassVar[bool] = False
+    unknown: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def is_of_file(self) -> bool:
@@ -50,6 +52,10 @@ class Answer(Event):
     def as_line(self) -> str:
         """The answer alone, as output with one line for each message has it."""
         return in_one_line(self.as_text() or "")
+
+    def unknown_as_json(self) -> Mapping[str, Any]:
+        """The field `unknown`, if there are unknown parts."""
+        return {"unknown": list(self.unknown)} if self.unknown else {}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ class Finished(Answer):
         """The fields of an answer of tokens."""
         fields = {"text": self.answer, "n": self.num_tokens, "stop": self.stop, "logprob": self.log_prob}
         fields |= {"pos": (self.start, self.end), "branch": self.branch}
-        return fields if self.candidate is None else {**fields, "candidate": self.candidate}
+        fields |= {} if self.candidate is None else {"candidate": self.candidate}
+        return {**fields, **self.unknown_as_json()}
 
     def as_text(self) -> str:
         """The answer, and what is printed after its tokens."""
@@ -180,7 +187,8 @@ class Label(Answer):
         item = {} if self.item is None else {"item": self.item}
         moved = {"explain": [{"text": token, "moved": by} for token, by in self.moved]} if self.moved else {}
         cut = {"left_out": self.left_out[0]} if self.left_out else {}
-        return {**item, "input": self.text, "label": self.answer, "probs": dict(self.probs), **cut, **moved}
+        answer = {"input": self.text, "label": self.answer, "probs": dict(self.probs)}
+        return {**item, **answer, **self.unknown_as_json(), **cut, **moved}
 
     def as_rows(self) -> Rows:
         """One row for each label."""

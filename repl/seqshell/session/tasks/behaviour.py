@@ -23,6 +23,7 @@ from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.navigation import Navigator
 from seqshell.session.reading import Reading
 from seqshell.session.timeline import Timeline
+from seqshell.session.unknown_words import noted, unknown_parts
 
 SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown, newline, nbest, horizon, ...
 
@@ -137,6 +138,10 @@ class TaskBehaviour:
         """The size of a text, as "6,976", and what is counted."""
         return f"{len(self.cursor.token_text.text(ids)):,}", "characters"
 
+    def unknown(self, text: str, tokenizer: Tokenizer | None = None) -> tuple[str, ...]:
+        """The different parts of an input that the model cannot read, in their order."""
+        return unknown_parts(text, tokenizer or self.model.source_tokenizer or self.model.tokenizer)
+
     def require_feeding(self) -> None:
         """UsageError unless the session can read a text without answering."""
         self.refuse("read a text without answering it")
@@ -173,17 +178,22 @@ class TaskBehaviour:
     def generate(
         self,
         options: AnswerOptions,
-        message: Callable[[], object] | None = None,
+        message: str | None = None,
+        unknown: str = "error",
         *,
         defaults: AnswerOptions = NO_OPTIONS,
     ) -> Answer:
-        """Answer from the current state. message: reads a text first, once the options are known to be valid."""
+        """Answer from the current state.
+
+        message: a text to read first, once the options are known to be valid. unknown: as for `encode`.
+        """
         self.require_generating()
         plan = self.plan(options, defaults)
         self.navigator.forget_interrupt()
-        if message is not None:
-            message()
-        return self.answers.generate(plan)
+        if message is None:
+            return self.answers.generate(plan)
+        self.navigator.feed(self.encode(message, unknown))
+        return noted(self.answers.generate(plan), self.unknown(message))
 
     def regenerate(
         self,

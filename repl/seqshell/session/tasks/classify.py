@@ -19,8 +19,7 @@ from seqshell.decoding.probabilities import log_probs
 from seqshell.session import attribution, inspection
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.timeline import Timeline
-from seqshell.session.unknown_words import space_of_unknown
-from seqshell.session.word_alignment import words_of
+from seqshell.session.word_alignment import as_written
 
 MAX_AT_ONCE = 20_000  # tokens of a model that reads a text at once, because it keeps what it computes for each
 
@@ -53,13 +52,13 @@ class ClassifyBehaviour(TaskBehaviour):
         then.
         """
         ids, left_out = self.read_text(text, unknown)
-        spoken = self._texts(text, unknown) if self.model.tokenizer.unk in ids else []
+        written = self._written(text, unknown)
         self.navigator.forget_interrupt()
         if not ids:
             return Label(text, "", (), start=self.cursor.position, end=self.cursor.position, branch=self._branch)
         self.navigator.restart(ids, whole=True)
-        self._note_unknown(ids, spoken)
-        return replace(self.label(text, explain=explain), left_out=left_out)
+        self._note_written(written)
+        return replace(self.label(text, explain=explain), left_out=left_out, unknown=self.unknown(text))
 
     def classify_lines(self, lines: Iterable[str], settings: SettingValues, explain: bool = False) -> Iterator[Event]:
         """Label lines, settings as for `answer`; the session does not move. See classify_lines."""
@@ -118,8 +117,9 @@ class ClassifyBehaviour(TaskBehaviour):
             return Label(text, "", ())
         outputs, _ = self.cursor.decoder.feed(np.array([ids], np.int64), self.cursor.decoder.initial_state(1))
         probs = self.probabilities(outputs[0])
-        moved = self._moved_by(ids, self._texts(text, unknown), probs[0][0])
-        return Label(text, probs[0][0], probs, moved, 0, len(ids), self._branch, left_out=left_out)
+        moved = self._moved_by(ids, [token for token, _ in self._written(text, unknown)], probs[0][0])
+        label, lacking = probs[0][0], self.unknown(text)
+        return Label(text, label, probs, moved, 0, len(ids), self._branch, left_out=left_out, unknown=lacking)
 
     def _moved_by(self, ids: list[int], texts: list[str], label: str) -> tuple[tuple[str, float], ...]:
         """Each token's text and by how much it moved the log-odds of the label; empty after an interrupt."""
@@ -136,23 +136,18 @@ class ClassifyBehaviour(TaskBehaviour):
     def _cut(self) -> Cut:
         return Cut.of(self.model.header.get("config", {}))
 
-    def _texts(self, text: str, unknown: str) -> list[str]:
-        """The text of each token that is read; for an unknown token, the character or word in its place."""
-        tokenizer = self.model.tokenizer
+    def _written(self, text: str, unknown: str) -> list[tuple[str, bool]]:
+        """The text of each token that is read, as the user wrote it, and whether the vocabulary has it otherwise."""
         words = " ".join(text.split())
-        ids = self.encode(words, unknown)
-        texts = inspection.texts_of(self.cursor, ids)
-        if tokenizer.unk in ids:
-            space = space_of_unknown(tokenizer)
-            by_character = len(ids) == len(words)
-            originals = list(words) if by_character else [space + word for word in words_of(words, ids, tokenizer)]
-            triples = zip(ids, texts, originals, strict=True)
-            texts = [original if token == tokenizer.unk else text for token, text, original in triples]
-        return [texts[place] for place in self._cut(list(range(len(ids))))]
+        ids = self.encode(words, unknown) if words else []
+        pieces = inspection.texts_of(self.cursor, ids)
+        written = as_written(words, ids, self.model.tokenizer, pieces)
+        pairs = [(text, text != piece) for text, piece in zip(written, pieces, strict=True)]
+        return [pairs[place] for place in self._cut(list(range(len(ids))))]
 
-    def _note_unknown(self, ids: list[int], texts: list[str]) -> None:
-        """Keep the words that were just read as unknown tokens, so that the session's text is what the user wrote."""
-        first = self.cursor.here.node - len(ids) + 1
-        for place, (token, text) in enumerate(zip(ids, texts, strict=bool(texts))):
-            if token == self.model.tokenizer.unk:
-                self.cursor.timeline.unknown_words[first + place] = text
+    def _note_written(self, written: list[tuple[str, bool]]) -> None:
+        """Keep what the vocabulary lacks of the text just read, so that the session's text is what the user wrote."""
+        first = self.cursor.here.node - len(written) + 1
+        for node, (text, differs) in enumerate(written, first):
+            if differs:
+                self.cursor.timeline.unknown_words[node] = text

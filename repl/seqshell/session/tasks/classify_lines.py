@@ -97,5 +97,6 @@ def _labelled(
         for (item, line, ids), row in zip(batch, outputs, strict=True):
             probs = behaviour.probabilities(row)
             cut = left_out[item]
-            found[item] = Label(line, probs[0][0], probs, end=len(ids), branch=branch, item=item, left_out=cut)
+            answer = Label(line, probs[0][0], probs, end=len(ids), branch=branch, item=item, left_out=cut)
+            found[item] = replace(answer, unknown=behaviour.unknown(line))
     yield len(found)

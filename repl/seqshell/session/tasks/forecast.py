@@ -152,6 +152,10 @@ class ForecastBehaviour(TaskBehaviour):
         """The number of rows."""
         return f"{len(ids):,}", "values" if len(self._series.columns) == 1 else "rows"
 
+    def unknown(self, text: str, tokenizer: Tokenizer | None = None) -> tuple[str, ...]:
+        """Nothing: a text that is not a number is an error."""
+        return ()
+
     def rewind_target(self, text: str) -> int:
         """The position just after the last occurrence of some values. UsageError if there is none."""
         target, ids = self.encode(text), self.cursor.timeline.ids_to(self.cursor.here.node)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from seqshell.core.events import Event
 from seqshell.session.answer_options import AnswerOptions
+from seqshell.session.answers import Answer
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.unknown_words import noted
 
 
 class GenerateBehaviour(TaskBehaviour):
@@ -24,9 +26,13 @@ class GenerateBehaviour(TaskBehaviour):
         """
         newline = settings["newline"]
         message = ("\n" if newline == "before" else "") + text + ("\n" if newline == "after" else "")
-        yield from self.read(self.encode(message, settings["unknown"]), lambda: self.continue_answer(settings))
 
-    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
+        def answered() -> Iterator[Event]:
+            return noted(self.continue_answer(settings), self.unknown(message))
+
+        yield from self.read(self.encode(message, settings["unknown"]), answered)
+
+    def continue_answer(self, settings: SettingValues, number: int | None = None) -> Answer:
         """Generate `number` tokens (None: max_tokens) from the current state, or fewer if `stop` occurs."""
         defaults = AnswerOptions.of(settings.get("max_tokens"), settings["stop"])
         yield from self.generate(AnswerOptions(number), defaults=defaults)

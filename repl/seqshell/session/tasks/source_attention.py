@@ -14,7 +14,7 @@ from seqshell.core.state import State, attention_of
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.session.cursor import Cursor
 from seqshell.session.unknown_words import space_of_unknown
-from seqshell.session.word_alignment import words_of
+from seqshell.session.word_alignment import as_written
 
 SOURCE_END = "<eos>"  # shown for the last token of a source
 
@@ -35,9 +35,7 @@ def source_attention(cursor: Cursor) -> Attention:
     nodes = timeline.nodes_to(node)
     texts = [cursor.token_text.piece(timeline.ids[number]).decode("utf-8", "replace") for number in nodes]
     target = [timeline.unknown_words.get(number, text) for number, text in zip(nodes, texts, strict=True)]
-    tokenizer = model.source_tokenizer
-    words = words_of(source.text, source.ids, tokenizer)
-    names = [_source_text(tokenizer, token, word) for token, word in zip(source.ids, words, strict=True)]
+    names = _source_texts(" ".join(source.text.split()), source.ids, model.source_tokenizer)
     rows: NDArray[Any] = np.array(weights[:-1])  # the last state has not chosen a token yet
     return Attention(_trimmed(names), _trimmed(target), rows.reshape(len(target), len(names)))
 
@@ -53,15 +51,17 @@ def _states(cursor: Cursor, root: int, node: int) -> Iterator[State]:
         yield state
 
 
-def _source_text(tokenizer: Tokenizer, token: int, word: str) -> str:
-    """The text of a token of a source; word: the one it belongs to, which is shown for UNK."""
-    if token == tokenizer.eos:
-        return SOURCE_END
-    return (
-        space_of_unknown(tokenizer) + word
-        if token == tokenizer.unk
-        else tokenizer.piece(token).decode("utf-8", "replace")
-    )
+def _source_texts(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
+    """The text of each token of a source as the user wrote it; after a space where it is an unknown word."""
+    pieces = [tokenizer.piece(token).decode("utf-8", "replace") for token in ids]
+    names = as_written(text, ids, tokenizer, pieces)
+    space = space_of_unknown(tokenizer)
+    for index, token in enumerate(ids):
+        if token == tokenizer.eos:
+            names[index] = SOURCE_END
+        elif token == tokenizer.unk:
+            names[index] = space + names[index].strip() if space else names[index]
+    return names
 
 
 def _trimmed(texts: Sequence[str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.source_attention import source_attention
 from seqshell.session.tasks.translation_events import translation_events
 from seqshell.session.timeline import Timeline, TranslationSource
+from seqshell.session.unknown_words import UnknownWords, noted
 from seqshell.session.word_alignment import words_of
 
 MAX_SOURCE_TOKENS = 4000  # attention looks at all of them for every token of the answer, and its state holds them all
@@ -84,7 +85,7 @@ class TranslateBehaviour(TaskBehaviour):
         if source is None:
             position, branch = self.cursor.position, self.navigator.branch
             return iter([Translation("", 0, "eos", 0.0, position, position, branch, source=text)])
-        return self._translated(plan, source)
+        return noted(self._translated(self._for_source(plan, source), source), self.unknown(text))
 
     def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
         """Translate lines, settings as for `answer`; the session does not move. See translate_lines."""
@@ -120,10 +121,10 @@ class TranslateBehaviour(TaskBehaviour):
             )
 
     def plan(self, options: AnswerOptions, defaults: AnswerOptions = NO_OPTIONS) -> GenerationPlan:
-        """As in the base class, with the prefix of the translation here."""
+        """As in the base class, with the prefix of the translation here, for its source."""
         plan = super().plan(options, defaults)
         source = self.cursor.timeline.source(self.cursor.here.node)
-        return plan if source is None else replace(plan, prefix=source.prefix)
+        return plan if source is None else self._for_source(replace(plan, prefix=source.prefix), source)
 
     def excluded_tokens(self) -> frozenset[int]:
         """UNK may be drawn if a source word replaces it."""
@@ -152,7 +153,7 @@ class TranslateBehaviour(TaskBehaviour):
     def _plan_translation(
         self, options: AnswerOptions, prefix: str, unknown: str, nbest: int, defaults: AnswerOptions = NO_OPTIONS
     ) -> GenerationPlan:
-        plan = self.plan(options, defaults)
+        plan = super().plan(options, defaults)
         if nbest < 1:
             raise UsageError("the number of candidates must be at least 1")
         if nbest > 1 and plan.strategy.streams:
@@ -160,6 +161,10 @@ class TranslateBehaviour(TaskBehaviour):
                 f"{plan.strategy.name} generates one answer; for the {nbest} best, use a search such as /strategy beam"
             )
         return replace(plan, num_best=nbest, prefix=self._prefix(prefix, unknown, plan.stop.max_tokens))
+
+    def _for_source(self, plan: GenerationPlan, source: TranslationSource) -> GenerationPlan:
+        """The plan, copying the unknown words of the source if they replace UNK."""
+        return replace(plan, copying=UnknownWords(self.model, source, self.answers.replaces_unknown).copying)
 
     def _prefix(self, prefix: str, unknown: str, max_tokens: int) -> tuple[int, ...]:
         """The ids that an answer of at most max_tokens must begin with."""

@@ -85,9 +85,12 @@ def _window(
         try:
             number, best = next(found)
             item, source = waiting[number]
-            if behaviour.answers.replaces_unknown and any(tokenizer.unk in each.ids for each in best):
+            replaces = behaviour.answers.replaces_unknown
+            copying = UnknownWords(cursor.model, source, replaces).copying
+            if copying is not None or (replaces and any(tokenizer.unk in each.ids for each in best)):
                 # What the model attended to is in its states: search again and keep them.
-                ((_, best),) = answers(decoder, [source.ids], plan.strategy, replace(request, keeps_states=True))
+                alone = replace(request, keeps_states=True, copying=copying)
+                ((_, best),) = answers(decoder, [source.ids], plan.strategy, alone)
         except (StopIteration, Interrupted):
             return
         ready[item] = _result(behaviour, source, best, plan, item)
@@ -108,5 +111,15 @@ def _result(
     stop = "length" if size == plan.stop.max_tokens else "eos"
     shown = () if plan.strategy.streams else candidates
     return Translation(
-        candidates[0].text, size, stop, log_prob, 0, size, branch, source=source.text, candidates=shown, item=item
+        candidates[0].text,
+        size,
+        stop,
+        log_prob,
+        0,
+        size,
+        branch,
+        source=source.text,
+        candidates=shown,
+        item=item,
+        unknown=behaviour.unknown(source.text),
     )

@@ -26,11 +26,12 @@ def translation_events(
     """
     unknown = UnknownWords(cursor.model, source, replaces_unknown)
     texts: list[str] = []
+    used: set[int] = set()
     before = start = cursor.here.state
     with closing(events):
         for event in events:
             if isinstance(event, Token):
-                word = unknown.word(event.id, before)
+                word = unknown.word(event.id, before, texts[-1] if texts else "", used)
                 before = cursor.here.state
                 if word is not None:
                     cursor.timeline.unknown_words[cursor.here.node] = word
@@ -61,7 +62,8 @@ def as_candidates(
 def _candidate(cursor: Cursor, found: Hypothesis, unknown: UnknownWords, start: State) -> Candidate:
     befores: Iterable[State] = (start, *found.states)
     parts: list[bytes] = []
+    used: set[int] = set()
     for token, before in zip_longest(found.ids, islice(befores, len(found.ids))):
-        word = unknown.word(token, before)
+        word = unknown.word(token, before, parts[-1].decode("utf-8", "ignore") if parts else "", used)
         parts.append(cursor.token_text.piece(token) if word is None else word.encode("utf-8", "surrogatepass"))
     return Candidate(b"".join(parts).decode("utf-8", "replace").removeprefix(" "), found.score, found.log_prob)

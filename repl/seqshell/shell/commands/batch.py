@@ -11,7 +11,7 @@ from seqshell.core.events import Data, Event, Label, Notice, Translation
 from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, unknown_note
 from seqshell.session.tasks.translate_lines import Failed
 from seqshell.shell.commands.output_files import write_text
 
@@ -67,6 +67,9 @@ def answer_lines(
     answers: list[Any] = []
     num_failed = 0
 
+    def unknown() -> list[str]:
+        return list(dict.fromkeys(part for answer in answers for part in answer.unknown))
+
     def summary() -> Notice:
         if file:
             rows = rows_of([*map(form.as_row, answers)])
@@ -75,6 +78,7 @@ def answer_lines(
         rest = f", {len(sources) - len(answers):,} not processed" if len(answers) < len(sources) else ""
         number = len(answers) - num_failed
         text = f"{counted(number, 'line')} {form.done}{form.note(answers)}{failed}{rest}"
+        text += f" · {unknown_note(unknown())}" if unknown() else ""
         return Notice(text + (f" · written to {file}" if file else ""))
 
     try:
@@ -93,4 +97,5 @@ def answer_lines(
         shell.notices.append(summary())
         raise
     yield summary()
-    yield Data({"lines": len(answers), "failed": num_failed, **({"file": file} if file else {})}, op=form.task.value)
+    fields = {"lines": len(answers), "failed": num_failed, **({"unknown": unknown()} if unknown() else {})}
+    yield Data({**fields, **({"file": file} if file else {})}, op=form.task.value)

@@ -110,4 +110,5 @@ def _as_row(event: Label) -> dict[str, Any]:
 def _as_json(event: Label) -> dict[str, Any]:
     """An answer in FILE.json."""
     why = {"explain": [{"text": token, "moved": moved} for token, moved in event.moved]} if event.moved else {}
-    return {"text": event.text, "label": event.answer, "probs": dict(event.probs), **why}
+    answer = {"text": event.text, "label": event.answer, "probs": dict(event.probs)}
+    return {**answer, **event.unknown_as_json(), **why}

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.attention_labels import END
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Notice, Score, Table
+from seqshell.core.events import Event, Notice, Table
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -54,29 +55,32 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if not arguments.text:
         words(arguments, score, 1)
-    yield from to_file(shell, arguments, _scored(shell, arguments.text))
+    yield from to_file(shell, arguments, _scored(shell, arguments.text, str(shell.settings.get("unknown"))))
 
 
-def _scored(shell: Shell, text: str) -> Iterator[Event]:
+def _scored(shell: Shell, text: str, unknown: str) -> Iterator[Event]:
     if shell.session.model.source_tokenizer is not None:
-        yield _score_of_translation(shell, text)
+        yield from _score_of_translation(shell, text, unknown)
         return
-    scoring = shell.session.behaviour.scoring(text)
+    scoring = shell.session.behaviour.scoring(text, unknown)
     try:
         yield from slow_progress(scoring.steps(), lambda: len(scoring.tokens), len(scoring.ids), "scoring")
     except GeneratorExit:  # no event can be yielded any more
         shell.notices.append(Notice("interrupted before the text was scored"))
         raise
     yield scoring.score()
+    yield from unknown_events(shell.session.behaviour.unknown(text))
 
 
-def _score_of_translation(shell: Shell, text: str) -> Score:
+def _score_of_translation(shell: Shell, text: str, unknown: str) -> Iterator[Event]:
     """The score of `SOURCE => TARGET`; the end token is named."""
     source, arrow, target = (part.strip() for part in text.partition(ARROW))
     if not (source and arrow and target):
         raise UsageError(f"usage: /score SOURCE {ARROW} TARGET (how likely is TARGET as a translation of SOURCE?)")
-    found = shell.session.score_translation(source, target)
-    return replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
+    found = shell.session.score_translation(source, target, unknown)
+    yield replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
+    behaviour, tokenizer = shell.session.behaviour, shell.session.model.tokenizer
+    yield from unknown_events([*behaviour.unknown(source), *behaviour.unknown(target, tokenizer)])
 
 
 @command("state", usage="[-o FILE]", options=TABLE_OPTION, purpose="looking")

@@ -12,6 +12,7 @@ from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.history import moved_to
 from seqshell.shell.commands.output_files import write_text
+from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -36,6 +37,7 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     ids = behaviour.encode(arguments.text, shell.settings.get("unknown"))
 
     def done() -> Iterator[Event]:
+        yield from unknown_events(behaviour.unknown(arguments.text))
         if shell.interactive:
             things = "tokens" if session.model.series is None else "values"
             yield Notice(f"{len(ids):,} {things} read · position {session.position:,}")
@@ -67,6 +69,7 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """
     if arguments.text:
         yield from shell.session.behaviour.reseed(arguments.text, shell.settings.get("unknown"))
+        yield from unknown_events(shell.session.behaviour.unknown(arguments.text))
     else:
         yield moved_to(shell.session, shell.session.reset())
 

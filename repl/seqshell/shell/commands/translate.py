@@ -112,6 +112,7 @@ def _as_json(event: Translation) -> dict[str, Any]:
         "logprob": event.log_prob,
         "stop": event.stop,
         **({"nbest": best} if best else {}),
+        **event.unknown_as_json(),
     }
 
 

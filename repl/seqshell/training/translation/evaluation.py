@@ -239,11 +239,13 @@ def _replacements(
     """For the position of each UNK, the source word with the most attention, with a space before it."""
     unknown = UnknownWords(model, TranslationSource(text, tuple(source), ()), True)
     _, first = decoder.step(np.array([BOS]), decoder.encode(np.array([source]), np.array([len(source)])))
-    words = {
-        position: unknown.word(token, before)
-        for position, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False))
-    }
-    return {position: word for position, word in words.items() if word is not None}
+    words: dict[int, str] = {}
+    used: set[int] = set()
+    for position, (token, before) in enumerate(zip(found.ids, (first, *found.states), strict=False)):
+        written = model.tokenizer.piece(found.ids[position - 1]).decode("utf-8", "ignore") if position else ""
+        if (word := unknown.word(token, before, words.get(position - 1, written), used)) is not None:
+            words[position] = word
+    return words
 
 
 def _encoded(tokenizer: Tokenizer, text: str) -> Ids | None:
