@@ -8,6 +8,7 @@ import pytest
 
 from seqshell.core.events import Attention, Candidate, Notice, Progress, Token, Translation
 from seqshell.terminal.heat_map import COLOURS
+from seqshell.terminal.printer import TRUE_COLOUR
 from seqshell.terminal.renderer import Renderer
 from seqshell.testing import tiny_model, tiny_translation_model
 from seqshell.testing.shell import shell_for
@@ -63,6 +64,23 @@ def test_weights_are_coloured_blocks_from_dark_to_bright(new_printer, visible):
     assert labels.split() == ["a", "b"]
     assert blocks == [str(COLOURS[0]), str(COLOURS[-1]), *map(str, COLOURS)]
     assert legend.split() == ["0", "1"]
+
+
+def test_weights_have_their_own_shade_in_true_colour(new_printer):
+    printer = new_printer(colours=TRUE_COLOUR)
+    Renderer(printer).draw(Attention(("a", " b", " c"), ("c",), np.array([[0.0, 0.125, 1.0]])))
+    blocks = re.findall(r"\x1b\[48;2;([\d;]+)m", printer.stream.getvalue())
+
+    assert blocks[:3] == ["68;1;84", "64;42;112", "253;231;37"]
+    assert len(set(blocks[3:])) == 10
+
+
+def test_a_map_taller_than_the_window_has_its_labels_below_too(drawn):
+    short, tall = (
+        drawn(diagonal([" red", " green"], [f" w{row}" for row in range(number)])).splitlines() for number in (20, 21)
+    )
+    assert [line.split() == ["red", "green"] for line in short[1:]] == [False] * 21
+    assert [index for index, line in enumerate(tall) if line.split() == ["red", "green"]] == [0, 22]
 
 
 def test_long_labels_are_cut_and_wide_characters_stay_aligned(drawn):

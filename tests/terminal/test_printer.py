@@ -4,12 +4,16 @@ import re
 
 import pytest
 
-from seqshell.terminal.printer import STYLES, number_of_colours
+from seqshell.terminal.printer import STYLES, TRUE_COLOUR, number_of_colours
 
 
 def test_the_number_of_colours_depends_on_the_option_and_the_terminal():
     assert number_of_colours("auto", {"TERM": "xterm-256color"}) == 256
     assert number_of_colours("auto", {"TERM": "xterm"}) == 16
+    assert number_of_colours("auto", {"TERM": "xterm", "COLORTERM": "truecolor"}) == TRUE_COLOUR
+    assert number_of_colours("auto", {"TERM": "xterm-256color", "COLORTERM": "24bit"}) == TRUE_COLOUR
+    assert number_of_colours("auto", {"TERM": "xterm", "COLORTERM": "yes"}) == 256
+    assert number_of_colours("auto", {"TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1"}) == 0
     assert number_of_colours("auto", {"TERM": "xterm", "NO_COLOR": "1"}) == 0
     assert number_of_colours("always", {"TERM": "xterm", "NO_COLOR": "1"}) == 16
     assert number_of_colours("never", {"TERM": "xterm-256color"}) == 0

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.terminal.printer import Printer
+from seqshell.terminal.printer import TRUE_COLOUR, Printer
 
 ASCII_SHADES = " .:-=+*#%@"
 # Of 256 colours: blue to yellow, each lighter than the one before, like viridis.
 COLOURS = (17, 18, 54, 61, 67, 73, 79, 114, 155, 227)
+# The same in true colour, to interpolate between.
+VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 HIGHEST_LABEL = 12  # rows of a vertical column label
 WIDEST_LABEL = 16  # columns of a row label
+OTHER_ROWS = 4  # around the cells of a map whose labels are still in the window: a label, legend, remark and prompt
 WIDEST_CELL = 4  # columns, under vertical labels
 
 
@@ -62,20 +65,22 @@ def draw(printer: Printer, heat_map: HeatMap) -> None:
     for start in range(0, number, band):
         names = heat_map.columns[start : start + band]
         printer.fresh_line()
-        if horizontal:
-            printer.line(" " * (label + 1) + "".join(pad(name, cell) for name in names).rstrip(), "dim")
-        else:
-            _draw_vertical(printer, names, label, cell)
+        _draw_labels(printer, names, label, cell, horizontal=horizontal)
         for name, row in zip(heat_map.rows, shares, strict=False):
             printer.write(pad(name, label) + " ")
             for share in row[start : start + band]:
                 draw_cell(printer, share, cell)
             printer.write("\n")
+        if len(heat_map.rows) + OTHER_ROWS > printer.height:  # the labels above have left the window
+            _draw_labels(printer, names, label, cell, horizontal=horizontal)
     draw_legend(printer, heat_map.low, heat_map.high)
 
 
 def draw_cell(printer: Printer, share: float, width: int) -> None:
     """Draw the cell of a value between 0 and 1."""
+    if printer.colours == TRUE_COLOUR:
+        printer.block(_true_colour(share), width)
+        return
     shades: Sequence[int] | str = COLOURS if printer.colours == 256 else ASCII_SHADES
     shade = shades[min(len(shades) - 1, int(share * len(shades)))]
     if isinstance(shade, int):
@@ -84,10 +89,19 @@ def draw_cell(printer: Printer, share: float, width: int) -> None:
         printer.write(shade * width)
 
 
+def _true_colour(share: float) -> tuple[int, int, int]:
+    """The colour of a value between 0 and 1: red, green and blue, 0 to 255."""
+    place = share * (len(VIRIDIS) - 1)
+    first = min(int(place), len(VIRIDIS) - 2)
+    low, high = VIRIDIS[first], VIRIDIS[first + 1]
+    red, green, blue = (round(a + (b - a) * (place - first)) for a, b in zip(low, high, strict=True))
+    return red, green, blue
+
+
 def draw_legend(printer: Printer, low: float, high: float) -> None:
     """Draw every shade between the ends of the scale."""
     printer.write(f"{low:.3g} ", "dim")
-    coloured = printer.colours == 256
+    coloured = printer.colours >= 256
     printer.write("" if coloured else "[", "dim")
     for index in range(len(ASCII_SHADES)):
         draw_cell(printer, (index + 0.5) / len(ASCII_SHADES), 2 if coloured else 1)
@@ -99,6 +113,14 @@ def pad(name: str, width: int) -> str:
     while get_cwidth(name) > width:
         name = name[:-2] + "…" if len(name) > 1 else ""
     return name + " " * (width - get_cwidth(name))
+
+
+def _draw_labels(printer: Printer, names: Sequence[str], label: int, cell: int, *, horizontal: bool) -> None:
+    """Draw the column labels: above the cells, and again below those of a map that is taller than the window."""
+    if horizontal:
+        printer.line(" " * (label + 1) + "".join(pad(name, cell) for name in names).rstrip(), "dim")
+    else:
+        _draw_vertical(printer, names, label, cell)
 
 
 def _draw_vertical(printer: Printer, names: Sequence[str], label: int, cell: int) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+TRUE_COLOUR = 1 << 24
 LEVELS = 10  # of surprisal, shown as the digits 0 to 9
 
 # Each style for 256 colours, for 16, and without colour. The 256 have a contrast of 3 or more on black and on white.
@@ -45,7 +46,7 @@ STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 
 
 def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
-    """The number of colours: 256, 16, 0 (bold and dim only) or -1 (no escape sequences).
+    """The number of colours: TRUE_COLOUR, 256, 16, 0 (bold and dim only) or -1 (no escape sequences).
 
     choice: of --color. environment: describes the terminal.
     """
@@ -54,6 +55,8 @@ def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
         return -1
     if choice == "never" or (choice != "always" and environment.get("NO_COLOR")):
         return 0
+    if environment.get("COLORTERM") in ("truecolor", "24bit"):
+        return TRUE_COLOUR
     return 256 if "256color" in term or environment.get("COLORTERM") else 16
 
 
@@ -63,6 +66,14 @@ def terminal_width(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
+
+
+def terminal_height(stream: TextIO) -> int:
+    """The height of the window, or 24 if it is unknown."""
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or 24
+    except (OSError, ValueError):
+        return 24
 
 
 class Printer:
@@ -81,6 +92,11 @@ class Printer:
     @property
     def width(self) -> int:
         return max(20, self._width())
+
+    @property
+    def height(self) -> int:
+        """The number of rows of the window."""
+        return terminal_height(self.stream)
 
     @property
     def coloured(self) -> bool:
@@ -118,14 +134,17 @@ class Printer:
             self.stream.flush()
             self.column = 0
 
-    def block(self, colour: int, width: int) -> None:
-        """Draw a block in one of 256 colours."""
-        self.stream.write(f"\x1b[48;5;{colour}m{' ' * width}\x1b[0m")
+    def block(self, colour: int | tuple[int, int, int], width: int) -> None:
+        """Draw a block in one of 256 colours, or in red, green and blue."""
+        code = f"5;{colour}" if isinstance(colour, int) else f"2;{';'.join(map(str, colour))}"
+        self.stream.write(f"\x1b[48;{code}m{' ' * width}\x1b[0m")
         self.column += width
 
     def sequence(self, style: str) -> str:
         """The numbers between ESC [ and m for a style; empty for plain text."""
-        return "" if self.colours < 0 or not style else STYLES[style][{256: 0, 16: 1}.get(self.colours, 2)]
+        return (
+            "" if self.colours < 0 or not style else STYLES[style][{TRUE_COLOUR: 0, 256: 0, 16: 1}.get(self.colours, 2)]
+        )
 
     def text(self, content: Any, style: str = "") -> Text:
         """A text for rich, made safe and without markup."""
@@ -153,7 +172,7 @@ class Printer:
             file=self.stream,
             width=None if follow else self.width,
             force_terminal=self.colours >= 0,
-            color_system={256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # literals
+            color_system={TRUE_COLOUR: "256", 256: "256", 16: "standard"}.get(self.colours),  # type: ignore[arg-type]  # literals
             no_color=self.colours <= 0,
             markup=False,
             highlight=False,

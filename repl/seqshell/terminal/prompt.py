@@ -27,6 +27,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.terminal.key_bindings import key_bindings
 from seqshell.terminal.live_label import LiveLabel
+from seqshell.terminal.printer import TRUE_COLOUR
 from seqshell.terminal.suggester import LineProcessor, Suggester
 from seqshell.terminal.toolbar import fit
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 MARK, MORE = ">>> ", "... "
 VI_MODES = {InputMode.NAVIGATION: "normal", InputMode.REPLACE: "replace", InputMode.REPLACE_SINGLE: "replace"}
 QUIT_HINT = "to quit, press Ctrl-D or type /quit"
-DEPTHS = {256: ColorDepth.DEPTH_8_BIT, 16: ColorDepth.DEPTH_4_BIT}
+DEPTHS = {TRUE_COLOUR: ColorDepth.DEPTH_24_BIT, 256: ColorDepth.DEPTH_8_BIT, 16: ColorDepth.DEPTH_4_BIT}
 PLAIN = {
     "auto-suggestion": "dim",
     "model-suggestion": "dim italic",
