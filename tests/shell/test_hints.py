@@ -11,6 +11,7 @@ from seqshell.cli.main import SUBCOMMANDS
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Notice
 from seqshell.shell.foreign_words import COMMANDS, SETTINGS
+from seqshell.shell.settings import Settings
 from seqshell.shell.shell import Shell
 from seqshell.testing import (
     tiny_checkpoint,
@@ -368,8 +369,6 @@ def test_settings_of_the_chain_are_refused_by_models_that_draw_nothing(names, ta
 
 
 def test_settings_of_the_command_line_without_effect_are_reported_once(registry, folder):
-    from seqshell.shell.settings import Settings
-
     given = {"temperature": "0.5", "max_tokens": "5", "unknown": "skip"}
     settings = Settings(registry.samplers, registry.strategies, command_line=given)
     shell = Shell(registry, settings=settings)
@@ -404,3 +403,14 @@ def test_candidates_that_will_be_equal_are_noted(names, strategy, line, told):
     for each in ("i love you", f"/strategy {strategy}"):
         list(names.handle(each))
     assert notices(names, line) == ([told] if told else [])
+
+
+def test_a_sampler_of_the_command_line_that_a_search_leaves_out_is_reported(registry, folder):
+    settings = Settings(registry.samplers, registry.strategies, command_line={"temperature": "0.5", "max_tokens": "5"})
+    shell = Shell(registry, settings=settings)
+    shell.workspace.add(tiny_model())
+    assert shell.take_notices() == ()
+    shell.workspace.add(tiny_translation_model())
+    assert [notice.text for notice in shell.take_notices()] == [
+        "greedy does not sample, so temperature=0.5 has no effect; /strategy sample does"
+    ]

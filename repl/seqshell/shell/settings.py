@@ -14,6 +14,7 @@ from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.plugin_api import Setting
 from seqshell.core.tasks import task_spec
 from seqshell.shell.decoding_settings import Decoding, DecodingSettings, full_name
+from seqshell.shell.idle_settings import only_for_drawing, unused_samplers, without_effect
 from seqshell.shell.setting_specs import (
     BUILT_IN,
     CHECKPOINT,
@@ -28,7 +29,7 @@ from seqshell.shell.setting_specs import (
     read_value,
     unquoted_value,
 )
-from seqshell.shell.unknown_settings import only_for_drawing, unknown_setting, without_effect
+from seqshell.shell.unknown_settings import unknown_setting
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
@@ -76,18 +77,25 @@ class Settings:
         """Give a new session its chain and strategy: the checkpoint's, changed by the config file and the command line.
 
         A restored session keeps its own, changed by the command line alone; the command line does not apply to a model
-        in the background. Raises UsageError for invalid names and values of the command line.
+        in the background. What it sets without an effect is reported. Raises UsageError for invalid names and values of
+        the command line.
         """
         if not restored:
             session.chain, session.strategy = self._basis(session)
-        for name, value in self._fields[COMMAND_LINE].items() if not background else ():
+        if background:
+            return
+        fields = self._fields[COMMAND_LINE]
+        for name, value in fields.items():
             if self._is_idle(name, session.model):
                 self._report(only_for_drawing(name, session.model).message)
             else:
                 self._change(session, name, value)
-        for name in self._values[COMMAND_LINE] if not background else ():
-            if note := without_effect(name, session.model):
-                self._report(note)
+        notes = [without_effect(name, session.model) for name in self._values[COMMAND_LINE]]
+        stages = [name.partition(".")[0] for name in fields]
+        if stages:
+            notes.append(unused_samplers(session, self._decoding.samplers, stages))
+        for note in filter(None, notes):
+            self._report(note)
 
     def attach(self, session: Session | None) -> None:
         """Use the chain, the strategy and the checkpoint's defaults of this session from now on."""

@@ -1,4 +1,4 @@
-"""The errors for settings that do not exist or do not apply to the current model, each with what to write instead."""
+"""The errors for settings that do not exist, each with what to write instead."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Model
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import settings_of
-from seqshell.core.tasks import TASKS, TaskSpec, task_spec
 from seqshell.shell.decoding_settings import DecodingSettings
 from seqshell.shell.foreign_words import SETTINGS, as_setting, filled
-from seqshell.shell.setting_specs import SHELL_SETTINGS, is_for_task
+from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 
 def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str) -> UsageError:
@@ -64,22 +62,3 @@ def _names_of_samplers(decoding: DecodingSettings) -> Iterable[str]:
 
 def _names_of_strategy(decoding: DecodingSettings, name: str) -> Iterable[str]:
     return [f"{name}.{field}" for field in _fields(decoding.strategies[name])] if name in decoding.strategies else []
-
-
-def _that_use(specs: Iterable[TaskSpec]) -> str:
-    *first, last = (spec.plural for spec in specs)
-    return " and ".join(filter(None, (", ".join(first), last)))
-
-
-def only_for_drawing(name: str, model: Model) -> UsageError:
-    """The error for a field of a sampler or strategy, if the model draws no tokens."""
-    users = _that_use(spec for spec in TASKS.values() if spec.draws)
-    return UsageError(f"{name} is for {users}; {model.name} is {task_spec(model.task).noun}", code="wrong_task")
-
-
-def without_effect(name: str, model: Model) -> str:
-    """What to tell the user about a setting of the shell that the model does not use; empty if it uses it."""
-    if name not in SHELL_SETTINGS or is_for_task(name, model.task):
-        return ""
-    users = _that_use(spec for spec in TASKS.values() if is_for_task(name, spec.name))
-    return f"{name} has no effect on {model.name}, which is {task_spec(model.task).noun}; it is for {users}"

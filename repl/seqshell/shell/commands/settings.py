@@ -16,7 +16,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.core.tasks import task_spec
 from seqshell.shell.commands.arguments import whole_number, words
-from seqshell.shell.unknown_settings import without_effect
+from seqshell.shell.idle_settings import unused_samplers, without_effect
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -65,9 +65,11 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield SettingChanged(name, new, was)
         if ESCAPE.search(value) and unquoted(value) is None and not value.startswith("["):
             yield Notice(f'{value} stays as it is written; for a newline or a tab, write "{value}" in quotes')
-        if note := without_effect(name, shell.session.model) if shell.workspace.current else "":
-            yield Notice(note)
-        yield from _idle(shell, name.partition(".")[0])
+        if shell.workspace.current:
+            stage = [name.partition(".")[0]]
+            note = without_effect(name, shell.session.model)
+            if note := note or unused_samplers(shell.session, shell.registry.samplers, stage):
+                yield Notice(note)
         return
     entries = (shell.settings.entry(name),) if name else shell.settings.table()
     rows = tuple((entry.name, shown(entry.value), entry.setting.range, entry.origin) for entry in entries)
@@ -133,25 +135,8 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield SettingChanged("sampler", format_chain(session.chain), was)
     else:
         yield Text(was)
-    if shell.interactive:
-        yield from _idle(shell)
-
-
-def _idle(shell: Shell, name: str = "") -> Iterator[Event]:
-    """A notice if the strategy leaves samplers of the chain out. name: of the only sampler to look at."""
-    from seqshell.decoding.chain import is_about_chance
-    from seqshell.decoding.syntax import format_chain, known_name
-
-    if not shell.workspace.current or getattr(shell.session.strategy, "draws", True):
-        return
-    idle = [
-        sampler
-        for sampler in shell.session.chain
-        if is_about_chance(sampler) and name in ("", known_name(sampler, shell.registry.samplers))
-    ]
-    if idle:
-        strategy = shell.session.strategy.name
-        yield Notice(f"{strategy} does not sample, so {format_chain(idle)} has no effect; /strategy sample does")
+    if shell.interactive and (note := unused_samplers(session, shell.registry.samplers)):
+        yield Notice(note)
 
 
 def strategy_words(shell: Shell, text: str) -> Mapping[str, str]:
