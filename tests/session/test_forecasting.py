@@ -271,6 +271,13 @@ def test_reseed_begins_another_series():
 # Refusals
 
 
+def test_a_series_ends_with_its_last_eight_values():
+    session = new_session()
+    session.observe([[float(value)] for value in range(30)])
+    assert session.rewind(20).position == 20
+    assert session.tail.split() == [str(value) for value in range(12, 20)]
+
+
 def test_a_forecaster_generates_no_text_and_a_language_model_forecasts_nothing():
     session = new_session()
     session.observe(VALUES)

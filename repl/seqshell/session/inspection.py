@@ -89,16 +89,19 @@ def _texts(pieces: Iterable[bytes]) -> list[str]:
     return texts
 
 
-def last_lines(cursor: Cursor, node: int, drops_separator: bool) -> str:
-    """The last two lines of the text up to a node; takes time proportional to their length."""
+def last_lines(cursor: Cursor, node: int, drops_separator: bool, max_tokens: int = MAX_TAIL_TOKENS) -> str:
+    """The last two lines of the text up to a node; takes time proportional to their length.
+
+    max_tokens: about as many are shown of long lines.
+    """
     timeline, data = cursor.timeline, b""
     start = depth = timeline.depth(node)
-    while start > 0 and depth - start < MAX_TAIL_TOKENS and data.count(b"\n") < 2:
-        before = max(0, start - 64)
+    while start > 0 and depth - start < max_tokens and data.count(b"\n") < 2:
+        before = max(0, start - min(64, max_tokens))
         data = _bytes_to(cursor, timeline.ancestor(node, start), before) + data
         start = before
     text = decoded(data)[0]
-    if not start and drops_separator:
+    if drops_separator and (not start or max_tokens < MAX_TAIL_TOKENS):
         text = text[text.startswith(SEPARATORS) :]
     return "\n".join((text.lstrip("\ufffd") if start else text).split("\n")[-2:])
 

@@ -234,7 +234,7 @@ class Session:
     @property
     def tail(self) -> str:
         """The last two lines of the text."""
-        return inspection.last_lines(self._cursor, self.here.node, self.behaviour.drops_separator)
+        return self.behaviour.tail()
 
     def ids(self, branch: str | None = None) -> list[int]:
         """The tokens of a branch."""

@@ -129,10 +129,13 @@ class TaskBehaviour:
         was = self.cursor.position
 
         def moved() -> Iterator[Event]:
-            tail = inspection.last_lines(self.cursor, self.cursor.here.node, self.drops_separator)
-            yield replace(self.navigator.restarted(was), tail=tail)
+            yield replace(self.navigator.restarted(was), tail=self.tail())
 
         return self.read(self.encode(text, unknown), moved, anew=True)
+
+    def tail(self) -> str:
+        """The end of the text here, to show after moving."""
+        return inspection.last_lines(self.cursor, self.cursor.here.node, self.drops_separator)
 
     def size(self, ids: Sequence[int]) -> tuple[str, str]:
         """The size of a text, as "6,976", and what is counted."""

@@ -23,11 +23,13 @@ from seqshell.core.series_tokenizer import Values
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import counted, exact
 from seqshell.core.tokenizers import Tokenizer
+from seqshell.session import inspection
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
 MIN_HISTORY = 48  # rows before a forecast, if that many were observed
 HISTORY_PER_STEP = 3
+TAIL_ROWS = 8  # shown after moving
 EXAMPLE_VALUES = 6  # in a message
 
 
@@ -147,6 +149,10 @@ class ForecastBehaviour(TaskBehaviour):
         except VocabularyError as error:
             message, hint = error.message, self._advice()
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
+
+    def tail(self) -> str:
+        """The last values."""
+        return inspection.last_lines(self.cursor, self.cursor.here.node, self.drops_separator, TAIL_ROWS)
 
     def size(self, ids: Sequence[int]) -> tuple[str, str]:
         """The number of rows."""
