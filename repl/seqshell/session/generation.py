@@ -105,9 +105,10 @@ def answer(
     if end.stop == "eos":
         for eos in plan.stop.ids:
             log_prob.add(here.outputs, eos)
-    yield Finished(
-        "".join(texts), position - start, end.stop, log_prob.sum(), start, position, branch, candidate, plan.settings
-    )
+    found = plan.found or next(iter(end.best), None)
+    is_whole = found is not None and end.stop in ("eos", "length") and len(found.ids) == position - start
+    total = found.log_prob if found is not None and is_whole else log_prob.sum()  # the same, but for rounding
+    yield Finished("".join(texts), position - start, end.stop, total, start, position, branch, candidate, plan.settings)
     if end.fault is not None:
         raise end.fault
 
