@@ -55,12 +55,27 @@ def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):
     printer = new_printer(colours=256, width=60)
     Renderer(printer).draw(RISE)
     text = printer.stream.getvalue()
-    dots = re.findall(r"\x1b\[38;5;65m([⠀-⣿]+)", text)
 
-    assert dots
-    assert "░" in text
+    assert re.findall(r"\x1b\[38;5;65m([⠀-⣿]+)", text)
+    assert re.findall(r"\x1b\[38;5;67m([⠀-⣿])+", text)
     assert not re.search(r"\x1b\[[0-9;]+m[⠀-⣿]*\x1b\[0m[⠀-⣿]", text.splitlines()[-5])
     assert "* observed" not in drawn(RISE, colours=256)
+
+
+@pytest.mark.parametrize("colours", [-1, 0, 16, 256])
+def test_the_interval_has_no_holes(drawn, colours):
+    wave = 10 + 3 * np.sin(np.arange(120) / 3)[:, None]
+    event = Forecast(("OT",), wave[:60], wave[60:], wave[60:] - 4, wave[60:] + 4, 60, interval=(0.1, 0.9))
+    rows = [line for line in drawn(event, colours=colours, width=80).splitlines() if "┤" in line]
+    shade = 0x82 if colours > 0 else None
+    columns = list(zip(*(row.ljust(79) for row in rows), strict=True))[
+        45:
+    ]  # the first is right of the last observation
+
+    for cells in columns:
+        inside = "".join(cells).strip()
+        assert len(inside) > 4
+        assert all(cell in ".o" if shade is None else (ord(cell) - 0x2800) & shade == shade for cell in inside)
 
 
 def test_a_terminal_without_unicode_gets_ascii_only(visible):

@@ -80,7 +80,7 @@ WALKS = {
     "forecast": (
         lambda path: tiny_forecast_checkpoint(path, examples=["10 11 12"]),
         {
-            "": r".*\+1 12.213 \(10.61 to 13.8\) .*━ observed   ━ forecast   ░ 80 % prediction interval",
+            "": r".*\+1 12.213 \(10.61 to 13.8\) .*━ observed   ━ forecast   ⢂ 80 % prediction interval",
             "/# a comment": "",
             "/undo": "position 0 · main · 3 tokens undone · /redo restores them",
             "/redo": r"10 11 12\| position 3 · main · 3 tokens restored · /rewind 0 goes back",

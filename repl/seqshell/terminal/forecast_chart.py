@@ -14,10 +14,12 @@ MAX_CHARTS = 4  # further columns of the data are not drawn
 WIDEST, NARROW = 120, 60  # columns of the terminal
 SAMPLES = 4  # of a line, for each dot from left to right
 MARKS = "*o."  # observed, forecast, interval, without colour
-LINES = "━━░"  # the same in the legend, with colour
+SHADE = 0x82  # the dots of a character inside the interval: evenly spaced, so that lines stand out
+LINES = "━━" + chr(0x2800 + SHADE)  # the same in the legend, with colour
 # The bit of each dot of a braille character, [column][row from the top].
 BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 OBSERVED, FORECAST, INTERVAL = "", "chain", "bar"  # styles
+STYLES = (FORECAST, OBSERVED, INTERVAL)  # of a character with dots of several, the first
 
 Points = Sequence[float]
 
@@ -139,7 +141,7 @@ Row = list[tuple[str, str]]
 
 
 def _coloured(series: Series, width: int, height: int) -> list[Row]:
-    """Draw lines with 2 by 4 dots per character; the interval is shaded where there are none."""
+    """Draw lines with 2 by 4 dots per character; a part of the dots of each character of the interval shades it."""
     observed, forecast = (_dots(part, series, 2 * width, 4 * height) for part in (_observed(series), _forecast(series)))
     band = _band(series, width, height)
     rows = []
@@ -150,10 +152,9 @@ def _coloured(series: Series, width: int, height: int) -> list[Row]:
                 sum(BRAILLE[x][y] for x in range(2) for y in range(4) if (2 * column + x, 4 * row + y) in dots)
                 for dots in (forecast, observed)
             ]
-            if any(bits):
-                cells.append((chr(0x2800 + (bits[0] | bits[1])), FORECAST if bits[0] else OBSERVED))
-            else:
-                cells.append((LINES[2], INTERVAL) if (column, row) in band else (" ", ""))
+            bits.append(SHADE if (column, row) in band else 0)
+            style = next((style for part, style in zip(bits, STYLES, strict=True) if part), "")
+            cells.append((chr(0x2800 + (bits[0] | bits[1] | bits[2])) if any(bits) else " ", style))
         rows.append(cells)
     return rows
 
