@@ -128,7 +128,9 @@ def test_a_header_without_a_series_is_refused(registry, path):
 
 def test_the_fingerprint_depends_on_the_normalisation_but_not_on_the_example(registry, path):
     header, tensors = file.read(path)
-    same = file.fingerprint({**header, "series": {**header["series"], "example": []}}, tensors)
+    same = file.fingerprint(
+        {**header, "series": {**header["series"], "example": [], "example_times": ["1", "2"]}}, tensors
+    )
     other = file.fingerprint({**header, "series": {**header["series"], "mean": [11.0]}}, tensors)
 
     assert opening.open_model(path, registry).fingerprint == same != other

@@ -202,6 +202,58 @@ def test_a_file_is_appended_before_the_forecast(shell):
     assert only(shell, "/forecast @-").history[:, 0].tolist() == [9, 5, 6]
 
 
+@pytest.mark.parametrize("line", ["@table.csv", "/forecast @table.csv"])
+def test_a_forecast_continues_the_times_of_a_table(shell, line):
+    Path("table.csv").write_text(CSV)
+    answer = only(shell, line)
+    assert (answer.time_column, answer.times[:4]) == ("date", tuple(f"2016-07-01 0{hour}:00" for hour in range(4)))
+    assert answer.as_json()["times"] == [f"2016-07-01 0{hour}:00" for hour in (3, 4, 5, 6)]
+
+    assert only(shell, "11").next_times[0] == "2016-07-01 04:00"
+    send(shell, "/rewind 9.9")
+    assert only(shell, "/forecast 1").times == ("2016-07-01 00:00", "2016-07-01 01:00", "2016-07-01 02:00")
+    send(shell, "/reset")
+    assert only(shell, "5 6").times == ()
+    assert "times" not in only(shell, "/forecast 1").as_json()
+
+
+def test_times_belong_to_the_last_table_of_the_branch(shell):
+    Path("table.csv").write_text(CSV)
+    Path("later.csv").write_text(CSV.replace("2016-", "2020-"))
+    send(shell, "@table.csv")
+    assert only(shell, "@later.csv").next_times[0] == "2020-07-01 03:00"
+    send(shell, "/undo")
+    assert only(shell, "/forecast").next_times[0] == "2016-07-01 03:00"
+    send(shell, "/undo")
+    send(shell, "9.8 9.9 10.2")
+    assert only(shell, "/forecast").times == ()
+
+
+def test_a_table_without_regular_times_has_steps(shell):
+    Path("table.csv").write_text(CSV.replace("02:00", "05:00"))
+    assert only(shell, "@table.csv").times == ()
+
+
+def test_the_example_has_the_times_of_the_checkpoint(folder):
+    model = tiny_forecast_model()
+    dated = replace(model.series, time_column="month", example_times=("1960-05", "1960-06"))
+    answer = only(shell_for(replace(model, series=dated)), "/forecast 2 --example")
+    assert answer.times[:1] + answer.times[-3:] == ("1960-05", "1960-12", "1961-01", "1961-02")
+
+
+def test_times_are_in_the_files_of_a_forecast(shell):
+    Path("table.csv").write_text(CSV)
+    send(shell, "/forecast 2 @table.csv -o f.csv")
+    rows = [line.split(",") for line in Path("f.csv").read_text().splitlines()]
+    assert [row[:3] for row in rows] == [
+        ["step", "date", "value"],
+        ["1", "2016-07-01 03:00", rows[1][2]],
+        ["2", "2016-07-01 04:00", rows[2][2]],
+    ]
+    send(shell, "/forecast 2 -o f.svg")
+    assert "<svg" in Path("f.svg").read_text()
+
+
 def test_undo_does_not_affect_the_background_model(beside):
     send(beside, "abc")
     send(beside, "/forecast --example")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqshell.core.events import Forecast
-from seqshell.terminal.forecast_chart import Series, draw_forecast
+from seqshell.terminal.forecast_chart import Series, draw_forecast, short_times
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Renderer
 
@@ -21,6 +21,7 @@ RISE = Forecast(("OT",), column(0, 1, 2), column(3, 4), column(2, 2), column(4, 
 
 def test_a_forecast_continues_the_series_inside_its_interval(drawn):
     assert drawn(RISE, width=30) == (
+        "OT\n"
         "    6 ┤                     .\n"
         "      ┤                   ...\n"
         "      ┤                 .....\n"
@@ -33,7 +34,7 @@ def test_a_forecast_continues_the_series_inside_its_interval(drawn):
         "      ┤    ****\n"
         "      ┤ ****\n"
         "    0 ┤**\n"
-        "       -2        now       +2\n"
+        "steps  -2      now         +2\n"
         "+1 3 (2 to 4)   ...\n"
         "* observed   o forecast\n"
         ". 80 % interval\n"
@@ -49,6 +50,45 @@ def test_no_line_is_wider_than_the_window(drawn, width, colours):
 
     assert max(map(len, lines)) <= width
     assert len([line for line in lines if "┤" in line or "|" in line]) == 12
+
+
+DAYS = Forecast(
+    ("load", "OT"),
+    np.arange(8, dtype=np.float64).reshape(4, 2),
+    np.arange(8, 12, dtype=np.float64).reshape(2, 2),
+    times=tuple(f"2024-02-{day} 00:00:00" for day in (24, 25, 26, 27, 28, 29)),
+    time_column="date",
+)
+
+
+def test_times_of_a_table_are_below_the_rows_they_belong_to(drawn):
+    lines = drawn(DAYS, width=60).splitlines()
+    axes = [line for line in lines if line.startswith(" date  ")]
+    chart = lines[1:9]
+
+    assert (lines[0], lines[11]) == ("load", "OT")
+    assert axes == [" date  2024-02-24 00:00     02-27 00:00         02-29 00:00"] * 2
+    now, last = (axes[0].index(day) + len(day) - 1 for day in ("02-27 00:00", "02-29 00:00"))
+    assert min(line.find("o") for line in chart if "o" in line) == now
+    assert max(line.rfind("o") for line in chart) == last == 58
+    assert "02-28 00:00 8   02-29 00:00 10" in lines
+    assert "02-28 00:00 9   02-29 00:00 11" in lines
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100])
+def test_times_that_do_not_fit_are_left_out(drawn, width):
+    (axis, _) = (line for line in drawn(DAYS, width=width).splitlines() if line.startswith(" date"))
+    assert len(axis) <= width
+    assert axis.split()[-2:] == ["02-29", "00:00"]
+    assert ("02-27" in axis) == (width >= 40)
+    assert ("2024-02-24" in axis) == (width >= 60)
+
+
+def test_short_times_name_seconds_and_years_only_where_needed():
+    assert short_times(["2024-12-31 23:00:00", "2025-01-01 00:00:00"]) == ["2024-12-31 23:00", "2025-01-01 00:00"]
+    assert short_times(["2024-12-30 00:00:01", "2024-12-31 00:00:00"])[1] == "12-31 00:00:00"
+    assert short_times(["1960-11", "1960-12"]) == ["1960-11", "1960-12"]
+    assert short_times(["7", "8"]) == ["7", "8"]
 
 
 def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):

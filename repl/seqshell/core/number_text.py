@@ -72,7 +72,7 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
     a line that is not a whole number of rows.
     """
     lines = list(_lines(text))
-    if len(lines) > 1 and not any(_NUMBER.fullmatch(cell.text) for cell in _split(lines[0])):
+    if _has_names(lines):
         return _rows_of_table(text, lines, columns)
     names = [cell.text for line in lines[:1] for cell in _cells(line, _separator(line))]
     if len(lines) == 1 and set(columns) <= set(names) and (_separator(lines[0]) or len(names) == len(columns)):
@@ -88,6 +88,25 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
             )
         rows += [tuple(values[start : start + len(columns)]) for start in range(0, len(values), len(columns))]
     return rows
+
+
+def read_other_columns(text: str, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Return the cells of the columns that `read_rows` ignores, by name; empty for a text that is not a table."""
+    lines = list(_lines(text))
+    if not _has_names(lines):
+        return {}
+    separator = _separator(lines[0])
+    names, *rows = ([cell.text for cell in _cells(line, separator)] for line in lines)
+    return {
+        name: [row[index] for row in rows if index < len(row)]
+        for index, name in enumerate(names)
+        if name not in columns
+    }
+
+
+def _has_names(lines: Sequence[_Line]) -> bool:
+    """True if the first of several lines names columns."""
+    return len(lines) > 1 and not any(_NUMBER.fullmatch(cell.text) for cell in _split(lines[0]))
 
 
 def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) -> list[Row]:

@@ -139,7 +139,9 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     described = {key: header.get(key) for key in ("architecture", "config", "tokenizer")}
     described |= {key: header[key] for key in ("source_tokenizer", "labels") if key in header}
     if "series" in header:
-        described["series"] = {key: value for key, value in header["series"].items() if key != "example"}
+        described["series"] = {
+            key: value for key, value in header["series"].items() if key not in ("example", "example_times")
+        }
     digest.update(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         values = np.asarray(tensors[name], order="C")

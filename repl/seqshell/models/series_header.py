@@ -56,7 +56,11 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
     example = tuple(_numbers(row, "example") for row in rows)
     if any(len(row) != size for row in example):
         raise CheckpointError(f"each row of the example of its series must have {size} values")
-    return Series(tuple(columns), mean, std, str(data.get("time_column", "")), example, quantiles, horizon)
+    times = data.get("example_times", ())
+    if not isinstance(times, list | tuple) or not all(isinstance(time, str) for time in times):
+        raise CheckpointError("the times of the example of its series must be texts")
+    time_column = str(data.get("time_column", ""))
+    return Series(tuple(columns), mean, std, time_column, example, quantiles, horizon, tuple(times[:2]))
 
 
 def _numbers(values: Any, what: str) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ HEIGHTS = (12, 8, 6)  # rows of a chart if there are one, two or more
 MAX_CHARTS = 4  # further columns of the data are not drawn
 WIDEST, NARROW = 120, 60  # columns of the terminal
 SAMPLES = 4  # of a line, for each dot from left to right
+WIDEST_NAME = 12  # characters of the name of the time axis
+STEPS = "steps"  # the name of the time axis if the times are unknown
+ZERO_SECONDS = re.compile(r"(\d\d:\d\d):00Z?")
+YEAR = re.compile(r"\d{4}[-/](?=\d\d[-/]\d\d)")
 MARKS = "*o."  # observed, forecast, interval, without colour
 SHADE = 0x82  # the dots of a character inside the interval: evenly spaced, so that lines stand out
 LINES = "━━" + chr(0x2800 + SHADE)  # the same in the legend, with colour
@@ -26,12 +31,17 @@ Points = Sequence[float]
 
 @dataclass(frozen=True)
 class Series:
-    """One column of a forecast: history [M], values [N], low and high [N] or empty; NaN for unknown values."""
+    """One column of a forecast: history [M], values [N], low and high [N] or empty; NaN for unknown values.
+
+    times: how to write those of history and values, [M + N]. time_name: the name of the time axis.
+    """
 
     history: Points
     values: Points
     low: Points = ()
     high: Points = ()
+    times: Sequence[str] = ()
+    time_name: str = STEPS
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -51,23 +61,41 @@ class Series:
 
 
 def draw_forecast(printer: Printer, forecast: Forecast) -> None:
-    """Draw a chart and the first forecasts of each column, then a legend."""
+    """Draw the name, a chart and the first forecasts of each column, then a legend."""
     number = len(forecast.columns)
+    before = len(forecast.history) - 1
+    times = short_times(forecast.times) or [f"{step - before:+}" for step in range(before + 1 + len(forecast.values))]
+    time_name = forecast.time_column if forecast.times else STEPS
     height = HEIGHTS[min(number, len(HEIGHTS)) - 1]
     for index, name in enumerate(forecast.columns[:MAX_CHARTS]):
         low, high = (
             [] if rows is None else [float(row[index]) for row in rows] for rows in (forecast.low, forecast.high)
         )
         series = Series(
-            [float(row[index]) for row in forecast.history], [float(row[index]) for row in forecast.values], low, high
+            [float(row[index]) for row in forecast.history],
+            [float(row[index]) for row in forecast.values],
+            low,
+            high,
+            times,
+            time_name,
         )
-        if number > 1:
-            printer.line(name, "bold")
+        printer.line(name, "bold")
         _draw_series(printer, series, height)
         _draw_numbers(printer, series)
     if number > MAX_CHARTS:
         printer.line(f"showing {MAX_CHARTS} of {number} columns; /forecast -o FILE.json saves all", "dim")
     _draw_legend(printer, forecast)
+
+
+def short_times(times: Sequence[str]) -> list[str]:
+    """Leave out the seconds if all are 0, and the year of a date where it is that of the first."""
+    matches = [ZERO_SECONDS.search(time) for time in times]
+    if all(matches):
+        times = [ZERO_SECONDS.sub(r"\1", time) for time in times]
+    year = YEAR.match(times[0]) if times else None
+    if year is None:
+        return list(times)
+    return [times[0], *(time[year.end() :] if time.startswith(year[0]) else time for time in times[1:])]
 
 
 def _draw_series(printer: Printer, series: Series, height: int) -> None:
@@ -77,7 +105,8 @@ def _draw_series(printer: Printer, series: Series, height: int) -> None:
         height // 2: f"{high - (high - low) * (height // 2) / (height - 1):.4g}",
         height - 1: f"{low:.4g}",
     }
-    label = max(map(len, names.values()))
+    time_name = series.time_name[:WIDEST_NAME]
+    label = max(map(len, (*names.values(), time_name)))
     width = max(8, min(WIDEST, printer.width - 1) - label - 2)
     rows = _coloured(series, width, height) if printer.coloured and printer.unicode else _ascii(series, width, height)
     for number, row in enumerate(rows):
@@ -86,32 +115,33 @@ def _draw_series(printer: Printer, series: Series, height: int) -> None:
         for text, style in _joined(row):
             printer.write(text, style)
         printer.write("\n")
-    _draw_times(printer, series, label + 2, width)
+    printer.line(f"{time_name.rjust(label)}  {_time_axis(series, width)}", "dim")
 
 
-def _draw_times(printer: Printer, series: Series, margin: int, width: int) -> None:
-    """Label the time axis: last step, now and first observation, in this order while they fit."""
-    before, after = len(series.history) - 1, len(series.values)
-    now = round(before * (width - 1) / max(1, before + after)) if before >= 0 else 0
+def _time_axis(series: Series, width: int) -> str:
+    """The times of the last step, the last observation and the first, in this order while they fit.
+
+    That of the last observation ends below it.
+    """
+    before, last = len(series.history) - 1, len(series.history) + len(series.values) - 1
     line = " " * width
-    for place, text in (
-        (width, f"+{after}"),
-        (now, "now" if before >= 0 else ""),
-        (0, f"-{before}" if before > 0 else ""),
-    ):
-        start = min(place, width - len(text))
+    for index in dict.fromkeys((last, max(0, before), 0)):
+        text = series.times[index] if series.times[index] != "+0" else "now"
+        column = round(index * (width - 1) / max(1, last))
+        start = max(0, column + 1 - len(text))
         if line[max(0, start - 1) : start + len(text) + 1].isspace():
             line = line[:start] + text + line[start + len(text) :]
-    printer.line(" " * margin + line.rstrip(), "dim")
+    return line.rstrip()
 
 
 def _draw_numbers(printer: Printer, series: Series) -> None:
     """Draw the first forecasts with their intervals, as many as fit on one line."""
     line = ""
-    for step, value in enumerate(series.values, 1):
+    times = series.times[len(series.history) :]
+    for step, (time, value) in enumerate(zip(times, series.values, strict=True), 1):
         known = len(series.low) >= step and math.isfinite(series.low[step - 1]) and math.isfinite(series.high[step - 1])
         between = f" ({series.low[step - 1]:.4g} to {series.high[step - 1]:.4g})" if known else ""
-        part = f"{'   ' if line else ''}+{step} {value:.5g}{between}"
+        part = f"{'   ' if line else ''}{time} {value:.5g}{between}"
         if len(line) + len(part) + 6 > printer.width:
             line += "   ..."
             break

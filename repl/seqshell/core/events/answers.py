@@ -219,7 +219,8 @@ class Forecast(Answer):
 
     low, high: an interval around them, [N, F], or None.
     columns: the names of the F series. history [M, F]: the last observed values, oldest first. interval: the quantiles
-    of low and high, which are NaN where the model gives none.
+    of low and high, which are NaN where the model gives none. times: of the rows of history, then of values; empty if
+    unknown. time_column: their name.
     """
 
     op: ClassVar[str] = "forecast"
@@ -231,23 +232,38 @@ class Forecast(Answer):
     position: int = 0
     branch: str = "main"
     interval: tuple[float, ...] = ()
+    times: tuple[str, ...] = ()
+    time_column: str = ""
+
+    @property
+    def next_times(self) -> tuple[str, ...]:
+        """The times of the values; empty if unknown."""
+        return self.times[len(self.history) :]
 
     def as_json(self) -> Mapping[str, Any]:
         """A number for each step, or a row of numbers for several series; null where the model gives no interval."""
         numbers = {"values": self.values, "low": self.low, "high": self.high}
         fields = {name: rows_as_json(rows) for name, rows in numbers.items()}
-        return {**fields, "columns": list(self.columns), "pos": self.position, "branch": self.branch}
+        times = {"times": list(self.next_times)} if self.times else {}
+        return {**fields, "columns": list(self.columns), **times, "pos": self.position, "branch": self.branch}
 
     def as_text(self) -> str:
         """One line for a single series; else one line a step."""
         return ("\n" if len(self.columns) > 1 else " ").join(self.rows())
 
     def as_rows(self) -> Rows:
-        """One row for each step: its number, the values, and the interval if there is one."""
+        """One row for each step: its number, its time if known, the values, and the interval if there is one."""
         ends = [(end, rows) for end, rows in (("low", self.low), ("high", self.high)) if rows is not None]
-        names = ["step", *self.columns, *(f"{name} {end}" for end, _ in ends for name in self.columns)]
+        times = [[time] for time in self.next_times] or [[]] * len(self.values)
+        names = [
+            "step",
+            *([self.time_column] if self.times else []),
+            *self.columns,
+            *(f"{name} {end}" for end, _ in ends for name in self.columns),
+        ]
         parts = zip(*[_numbers(rows) for rows in (self.values, *(rows for _, rows in ends))], strict=True)
-        return [names, *([step, *chain.from_iterable(row)] for step, row in enumerate(parts, 1))]
+        rows = zip(times, parts, strict=True)
+        return [names, *([step, *time, *chain.from_iterable(row)] for step, (time, row) in enumerate(rows, 1))]
 
     def rows(self) -> list[str]:
         """The values of each step, separated by spaces, as a message may hold them."""

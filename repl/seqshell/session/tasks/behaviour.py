@@ -277,6 +277,10 @@ class TaskBehaviour:
         """See ForecastBehaviour."""
         self._lacks("forecast")
 
+    def observe_example(self) -> int:
+        """See ForecastBehaviour."""
+        self._lacks("forecast")
+
     def forecast(self, steps: int | None = None) -> Forecast:
         """See ForecastBehaviour."""
         self._lacks("forecast")

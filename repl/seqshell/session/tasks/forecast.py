@@ -5,8 +5,9 @@ Values are fed like tokens. A forecast is computed from the current state; it mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,8 @@ from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Model, Series
-from seqshell.core.number_text import as_rows
+from seqshell.core.number_text import as_rows, read_other_columns
+from seqshell.core.row_times import RowTimes, read_times, times_of_table
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import counted, exact
@@ -41,6 +43,7 @@ class ForecastBehaviour(TaskBehaviour):
     allows_impossible = False
     output_noun = "values"
     _has_noted_window = False
+    _row_times: Mapping[int, tuple[int, RowTimes]] = MappingProxyType({})  # by first node of a table: start, times
 
     @classmethod
     def prepared(cls, model: Model) -> Model:
@@ -60,9 +63,14 @@ class ForecastBehaviour(TaskBehaviour):
         steps = self.check_steps(settings.get("horizon"))
         if not text.strip():
             raise UsageError("a blank line has no values; use /forecast to forecast without new ones")
-        is_file = text.lstrip().startswith("@")
-        ids = self._ids_of_file(text.strip()[1:]) if is_file else self.encode(text)
-        yield from self.read(ids, lambda: self._forecast_events(steps))
+        is_file, start = text.lstrip().startswith("@"), self.cursor.position
+        ids, times = self._read_file(text.strip()[1:]) if is_file else (self.encode(text), None)
+
+        def then() -> Iterator[Event]:
+            self._add_times(start, times)
+            yield from self._forecast_events(steps)
+
+        yield from self.read(ids, then)
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Forecast `number` steps (None: horizon) from what was observed."""
@@ -84,15 +92,29 @@ class ForecastBehaviour(TaskBehaviour):
         UsageError and VocabularyError name the file, the line and the column. An interrupt is an error, too; nothing
         has changed then.
         """
-        return self.navigator.feed_whole(self._ids_of_file(name, read_stdin))
+        start, (ids, times) = self.cursor.position, self._read_file(name, read_stdin)
+        number = self.navigator.feed_whole(ids)
+        self._add_times(start, times)
+        return number
 
-    def _ids_of_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> list[int]:
+    def observe_example(self) -> int:
+        """Observe the example of the checkpoint. Returns the number of rows. UsageError if it has none."""
+        series, start = self._series, self.cursor.position
+        if not series.example:
+            raise UsageError(f"{self.model.name} has no example; write numbers instead")
+        number = self.observe(series.example)
+        self._add_times(start, read_times(series.time_column, series.example_times))
+        return number
+
+    def _read_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> tuple[list[int], RowTimes | None]:
+        """The ids of the rows of a file, and their times if it is a table that has them."""
         name = unquoted(name) or name
         text = read_file(name, read_stdin)
         if not text.strip():
             raise UsageError(f"{name} is empty: it has no values")
         try:
-            return self.encode(text)
+            times = times_of_table(read_other_columns(text, self._series.columns), self._series.time_column)
+            return self.encode(text), times
         except VocabularyError as error:
             message = f"{name}: {error.message}"
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=error.hint) from None
@@ -123,7 +145,8 @@ class ForecastBehaviour(TaskBehaviour):
         history, middle = self._history(len(quantiles)), quantiles[..., quantiles.shape[-1] // 2]
         interval = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
         position, branch = self.cursor.position, self.navigator.branch
-        return Forecast(series.columns, history, middle, low, high, position, branch, interval=interval)
+        times, time_column = self._times(position - len(history), position + len(middle))
+        return Forecast(series.columns, history, middle, low, high, position, branch, interval, times, time_column)
 
     def check_steps(self, steps: int | None = None) -> int:
         """The number of steps of a forecast; None: as many as the model gives at once.
@@ -211,6 +234,20 @@ class ForecastBehaviour(TaskBehaviour):
         """The rows that were observed last [M, F]."""
         start = max(0, self.cursor.position - max(MIN_HISTORY, HISTORY_PER_STEP * steps))
         return self._values.rows(self.cursor.timeline.ids_to(self.cursor.here.node, start))
+
+    def _add_times(self, start: int, times: RowTimes | None) -> None:
+        """Remember the times of the rows that were read from a position on, if they are known."""
+        if times is not None and start < self.cursor.position:
+            first = self.cursor.timeline.ancestor(self.cursor.here.node, start + 1)
+            self._row_times = {**self._row_times, first: (start, times)}
+
+    def _times(self, start: int, end: int) -> tuple[tuple[str, ...], str]:
+        """The times of the rows from start to end, by the last table in this branch, and their name."""
+        timeline, node = self.cursor.timeline, self.cursor.here.node
+        for first, (before, times) in reversed(list(self._row_times.items())):
+            if before < self.cursor.position and timeline.ancestor(node, before + 1) == first:
+                return tuple(times.at(row - before) for row in range(start, end)), times.name
+        return (), ""
 
     def _advice(self) -> str:
         """What to type, with the first values of the checkpoint's example."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
+TIME_LABELS = 5  # of a picture
+
 
 @command(
     "forecast",
@@ -36,7 +38,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     The model is the current one if it forecasts, else the one of -m, else oil-temperature, which stays open in the
     background. A line of numbers is appended to the series, and so is @FILE: rows of numbers, or a table with named
-    columns. /undo removes them.
+    columns. /undo removes them. If the steps of a table's time column are equal, the forecast continues its times.
 
         >>> /forecast --example
         >>> /forecast 3
@@ -83,16 +85,15 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
 def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:
     """Append the model's example, if requested, and the values of a file, if there is one."""
     if wants_example:
-        series = session.model.series
-        if series is None or not series.example:
-            raise UsageError(f"{session.model.name} has no example; write numbers instead")
-        session.observe(series.example)
+        session.behaviour.observe_example()
     if name:
         session.behaviour.observe_file(name, shell.read_stdin)
 
 
 def _draw(found: Forecast, figure: Any) -> None:
     """Draw the series on a matplotlib Figure, one column below the other."""
+    from matplotlib.ticker import MaxNLocator
+
     size = len(found.columns)
     figure.set_size_inches(8, min(40, 1 + 2.5 * size))
     before, after = len(found.history), len(found.values)
@@ -108,4 +109,13 @@ def _draw(found: Forecast, figure: Any) -> None:
         axes.axvline(0, color="0.7", linewidth=0.8)
         axes.set_ylabel(name, parse_math=False)
     figure.axes[0].legend()
-    figure.axes[-1].set_xlabel("steps from now")
+    if found.times:
+        figure.axes[-1].xaxis.set_major_formatter(lambda step, _: _time_at(found, step))
+        figure.axes[-1].xaxis.set_major_locator(MaxNLocator(TIME_LABELS, integer=True))
+    figure.axes[-1].set_xlabel(found.time_column if found.times else "steps from now", parse_math=False)
+
+
+def _time_at(found: Forecast, step: float) -> str:
+    """The time of a step from now; "" where there is no row."""
+    index = len(found.history) - 1 + round(step)
+    return found.times[index] if 0 <= index < len(found.times) else ""

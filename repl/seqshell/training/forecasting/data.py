@@ -31,13 +31,17 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeriesData:
-    """A table of numbers, oldest first. values: [N, F]. sha256: of its file. note: about missing times, or ""."""
+    """A table of numbers, oldest first. values: [N, F]. sha256: of its file. note: about missing times, or "".
+
+    times: the cells of the time column [N]; empty if there is none.
+    """
 
     name: str
     sha256: str
     columns: tuple[str, ...]
     values: Numbers
     note: str = ""
+    times: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -95,8 +99,12 @@ def read_series(
     backwards.
     """
     table = read_table(file, folder, origin)
+    note = ""
+    times: tuple[str, ...] = ()
     if time_column:
         note = _check_times(table, time_column)
+        place = table.place(time_column, "data.time_column")
+        times = tuple(row[place].strip() for row in table.rows)
     names = tuple(columns) or tuple(name for name in table.columns if name != time_column)
     if not names:
         raise RecipeError(f"{table.name}, row 1: no column besides the time, {time_column!r}")
@@ -107,7 +115,7 @@ def read_series(
         [[_number(table, index, place, columns_key) for place in places] for index in range(len(table.rows))],
         np.float64,
     )
-    return SeriesData(table.name, table.digest, names, values, note if time_column else "")
+    return SeriesData(table.name, table.digest, names, values, note, times)
 
 
 def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...]] | None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture, Series
+from seqshell.core.row_times import read_times
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.core.text_output import exact
@@ -37,7 +38,8 @@ DIGITS = 4  # significant digits of an example's values
 class ForecastObjective:
     """Objective of a forecaster. All that is fitted, the mean and standard deviation too, uses only the training rows.
 
-    beginning: [M, F], values for the example. horizon, num_quantiles: K and Q of the module's outputs.
+    beginning: [M, F], values for the example; beginning_times: their times, or empty. horizon, num_quantiles: K and Q
+    of the module's outputs.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class ForecastObjective:
     source: SeriesData
     parts: RowSplit
     beginning: Numbers
+    beginning_times: tuple[str, ...]
     horizon: int
     num_quantiles: int
 
@@ -188,12 +191,13 @@ class ForecastObjective:
     @property
     def example(self) -> tuple[tuple[float, ...], ...]:
         """The last rows of `beginning`: the module's window or twice the horizon."""
-        size = min(LONGEST_EXAMPLE, max(int(getattr(self.config, "window", 0)), 2 * self.horizon))
-        return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in self.beginning[-size:].tolist())
+        rows = self.beginning[-self._example_size :].tolist()
+        return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in rows)
 
     @property
     def series(self) -> Series:
         """What the checkpoint records about the series."""
+        times = self.beginning_times[-self._example_size :]
         return Series(
             columns=self.source.columns,
             mean=tuple(self.scale.mean.tolist()),
@@ -202,7 +206,12 @@ class ForecastObjective:
             example=self.example,
             quantiles=self.levels,
             horizon=self.horizon,
+            example_times=times[:2] if read_times("", times) is not None else (),
         )
+
+    @property
+    def _example_size(self) -> int:
+        return min(LONGEST_EXAMPLE, max(int(getattr(self.config, "window", 0)), 2 * self.horizon))
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The end of the example and its forecast."""
@@ -238,10 +247,10 @@ def make_objective(recipe: Recipe, architecture: Architecture, config: Any, sour
             f"{architecture.name} returns outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q"
         )
     parts = split_rows(recipe.data, source.name, len(source), shape[2])
-    beginning = source.values[: parts.training.stop]
+    beginning, times = source.values[: parts.training.stop], source.times[: parts.training.stop]
     if recipe.data.example:
-        beginning = read_series(recipe.data.example, source.columns, folder=recipe.folder).values
-    return ForecastObjective(recipe, architecture, config, source, parts, beginning, shape[2], shape[4])
+        beginning, times = read_series(recipe.data.example, source.columns, folder=recipe.folder).values, ()
+    return ForecastObjective(recipe, architecture, config, source, parts, beginning, times, shape[2], shape[4])
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:

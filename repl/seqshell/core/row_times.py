@@ -1,0 +1,76 @@
+"""The times of the rows of a table: a regular column of dates or numbers, which continues after its last row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
+_HOURS = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", "T%H:%M:%SZ")
+FORMATS = (*(date + hours for date in _DATES for hours in _HOURS), "%Y-%m")
+SHORTEST_MONTH = 28  # days
+_WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class RowTimes:
+    """Times with equal steps, written as in the table.
+
+    name: of the column. start: the time of row 0. step: between rows; an integer counts months if `start` is a date.
+    format: of strftime; "" for whole numbers.
+    """
+
+    name: str
+    start: datetime | int
+    step: timedelta | int
+    format: str = ""
+
+    def at(self, row: int) -> str:
+        """The time of a row, which may be before the first or after the last; "" if there is no such date."""
+        try:
+            if isinstance(self.start, int):
+                assert isinstance(self.step, int)  # numbers have a numeric step
+                return str(self.start + self.step * row)
+            if isinstance(self.step, timedelta):
+                return (self.start + self.step * row).strftime(self.format)
+            year, month = divmod(12 * self.start.year + self.start.month - 1 + self.step * row, 12)
+            return self.start.replace(year=year, month=month + 1).strftime(self.format)
+        except (OverflowError, ValueError):
+            return ""
+
+
+def read_times(name: str, cells: Sequence[str]) -> RowTimes | None:
+    """Read the times in a column, oldest first. None if their steps differ or their format is unknown."""
+    return next(
+        (times for times in _candidates(name, cells) if all(times.at(row) == cell for row, cell in enumerate(cells))),
+        None,
+    )
+
+
+def times_of_table(columns: Mapping[str, Sequence[str]], time_column: str = "") -> RowTimes | None:
+    """The times in the time column of a table, or without one in the first column of dates. None if there are none."""
+    if time_column in columns:
+        return read_times(time_column, columns[time_column])
+    found = (read_times(name, cells) for name, cells in columns.items())
+    return next((times for times in found if times is not None and times.format), None)
+
+
+def _candidates(name: str, cells: Sequence[str]) -> Iterator[RowTimes]:
+    """All ways to read the first two times."""
+    if len(cells) < 2:
+        return
+    first, second = cells[:2]
+    if _WHOLE.fullmatch(first) and _WHOLE.fullmatch(second) and int(second) > int(first):
+        yield RowTimes(name, int(first), int(second) - int(first))
+    for format in FORMATS:
+        try:
+            start, after = datetime.strptime(first, format), datetime.strptime(second, format)
+        except ValueError:
+            continue
+        if after > start:
+            months = 12 * (after.year - start.year) + after.month - start.month
+            if months and start.day <= SHORTEST_MONTH and start.replace(year=after.year, month=after.month) == after:
+                yield RowTimes(name, start, months, format)
+            yield RowTimes(name, start, after - start, format)

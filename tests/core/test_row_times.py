@@ -1,0 +1,55 @@
+"""Times of the rows of a table: formats, steps, and what is no regular time."""
+
+import pytest
+
+from seqshell.core.row_times import read_times, times_of_table
+
+
+@pytest.mark.parametrize(
+    ("cells", "fifth"),
+    [
+        (["2016-07-01 22:00:00", "2016-07-01 23:00:00"], "2016-07-02 02:00:00"),
+        (["2016-07-01T22:00", "2016-07-01T22:30", "2016-07-01T23:00"], "2016-07-02T00:00"),
+        (["2024-02-26", "2024-02-27", "2024-02-28"], "2024-03-01"),
+        (["2024/12/29", "2024/12/30"], "2025/01/02"),
+        (["30.12.2023", "31.12.2023"], "03.01.2024"),
+        (["1960-09", "1960-10", "1960-11"], "1961-01"),
+        (["1960-10-01", "1960-11-01", "1960-12-01"], "1961-02-01"),
+        (["2001", "2003", "2005"], "2009"),
+    ],
+)
+def test_regular_times_continue_in_the_format_of_the_table(cells, fifth):
+    times = read_times("date", cells)
+    assert [times.at(row) for row in range(len(cells))] == cells
+    assert times.at(4) == fifth
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [],
+        ["2016-07-01"],
+        ["2016-07-01", "2016-07-02", "2016-07-04"],
+        ["2016-07-02", "2016-07-01"],
+        ["2016-07-01", "2016-07-01"],
+        ["monday", "tuesday"],
+        ["2016-7-1", "2016-7-2"],
+        ["2020-01-31", "2020-02-29", "2020-03-31"],
+        ["1.5", "2.5"],
+    ],
+)
+def test_other_columns_have_no_regular_times(cells):
+    assert read_times("date", cells) is None
+
+
+def test_there_is_no_date_after_the_last_year():
+    assert [read_times("date", ["9999-12-30", "9999-12-31"]).at(row) for row in (1, 2)] == ["9999-12-31", ""]
+    assert read_times("month", ["9999-11", "9999-12"]).at(2) == ""
+
+
+def test_numbers_are_times_only_in_the_time_column():
+    table = {"load": ["1", "2"], "day": ["2024-01-01", "2024-01-02"], "year": ["2001", "2002"]}
+    assert times_of_table(table).name == "day"
+    assert times_of_table(table, "year").at(2) == "2003"
+    assert times_of_table(table, "hour").name == "day"
+    assert times_of_table({"load": ["1", "2"]}) is None
