@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqshell.core.row_times import read_times, times_of_table
+from seqshell.core.row_times import read_times, short_times, times_of_table
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ def test_numbers_are_times_only_in_the_time_column():
     assert times_of_table(table, "year").at(2) == "2003"
     assert times_of_table(table, "hour").name == "day"
     assert times_of_table({"load": ["1", "2"]}) is None
+
+
+def test_short_times_name_seconds_and_years_only_where_needed():
+    assert short_times(["2024-12-31 23:00:00", "2025-01-01 00:00:00"]) == ["2024-12-31 23:00", "2025-01-01 00:00"]
+    assert short_times(["2024-12-30 00:00:01", "2024-12-31 00:00:00"])[1] == "12-31 00:00:00"
+    assert short_times(["1960-11", "1960-12"]) == ["1960-11", "1960-12"]
+    assert short_times(["7", "8"]) == ["7", "8"]

@@ -229,6 +229,18 @@ def test_times_belong_to_the_last_table_of_the_branch(shell):
     assert only(shell, "/forecast").times == ()
 
 
+def test_a_saved_session_keeps_the_times_of_its_table(shell):
+    Path("table.csv").write_text(CSV)
+    send(shell, "9")
+    send(shell, "@table.csv")
+    send(shell, "/save kept")
+    send(shell, "/reset")
+    send(shell, "/restore kept")
+    assert only(shell, "/forecast 1").times == tuple(
+        f"2016-{day}:00" for day in ("06-30 23", "07-01 00", "07-01 01", "07-01 02", "07-01 03")
+    )
+
+
 def test_a_table_without_regular_times_has_steps(shell):
     Path("table.csv").write_text(CSV.replace("02:00", "05:00"))
     assert only(shell, "@table.csv").times == ()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqshell.core.events import Forecast
-from seqshell.terminal.forecast_chart import Series, draw_forecast, short_times
+from seqshell.terminal.forecast_chart import Series, draw_forecast
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Renderer
 
@@ -82,13 +82,6 @@ def test_times_that_do_not_fit_are_left_out(drawn, width):
     assert axis.split()[-2:] == ["02-29", "00:00"]
     assert ("02-27" in axis) == (width >= 40)
     assert ("2024-02-24" in axis) == (width >= 60)
-
-
-def test_short_times_name_seconds_and_years_only_where_needed():
-    assert short_times(["2024-12-31 23:00:00", "2025-01-01 00:00:00"]) == ["2024-12-31 23:00", "2025-01-01 00:00"]
-    assert short_times(["2024-12-30 00:00:01", "2024-12-31 00:00:00"])[1] == "12-31 00:00:00"
-    assert short_times(["1960-11", "1960-12"]) == ["1960-11", "1960-12"]
-    assert short_times(["7", "8"]) == ["7", "8"]
 
 
 def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):

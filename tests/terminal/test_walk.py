@@ -14,7 +14,7 @@ from seqshell.testing import (
 
 pytestmark = pytest.mark.slow
 CTRL_C, UP = "\x03", "\x1b[A"
-SAVED = "saved to .*walk.safetensors · /restore walk restores it"
+SAVED = "saved to .* · /restore walk restores it"
 
 
 def not_here(command, tasks, task):

@@ -168,7 +168,7 @@ def test_the_example_is_the_end_of_the_training_rows_or_the_recipes(tmp_path):
         np.array(WAVE[72:80])[:, None], abs=0.01
     )  # as many as fit into the window
     assert plain.examples() == ("10 12.12 13 12.12 10 7.879 7 7.879",)
-    assert (plain.series.example_times, other.series.example_times) == (("72", "73"), ())
+    assert (plain.series.example_times, other.series.example_times) == (("72", "73", "74"), ())
     assert other.series.example[0] == (12.12,)
     assert other.series.example[-1] == (19.12,)
     assert objective_of(tmp_path, model={"window": 0, "horizon": 6}).series.example == pytest.approx(

@@ -100,7 +100,7 @@ class Series:
 
     A value x of column f is read as (x - mean[f]) / std[f].
     time_column: the table's column of times; "" if it has none. example: rows [M][F] of the data, oldest first, to
-    start with. example_times: the times of its first two rows; empty if unknown. quantiles: those that the model
+    start with. example_times: the times of its first rows; empty if unknown. quantiles: those that the model
     predicts, an odd number in (0, 1); empty if it predicts points. horizon: the number of steps that it predicts at
     once.
     """

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
 _HOURS = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", "T%H:%M:%SZ")
 FORMATS = (*(date + hours for date in _DATES for hours in _HOURS), "%Y-%m")
+NUM_FIRST = 3
 SHORTEST_MONTH = 28  # days
+_ZERO_SECONDS = re.compile(r"(\d\d:\d\d):00Z?")
+_YEAR = re.compile(r"\d{4}[-/](?=\d\d[-/]\d\d)")
 _WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
@@ -27,6 +30,11 @@ class RowTimes:
     step: timedelta | int
     format: str = ""
 
+    @property
+    def first(self) -> list[str]:
+        """The times of the first rows, by which `read_times` knows all."""
+        return [time for row in range(NUM_FIRST) if (time := self.at(row))]
+
     def at(self, row: int) -> str:
         """The time of a row, which may be before the first or after the last; "" if there is no such date."""
         try:
@@ -39,6 +47,16 @@ class RowTimes:
             return self.start.replace(year=year, month=month + 1).strftime(self.format)
         except (OverflowError, ValueError):
             return ""
+
+
+def short_times(times: Sequence[str]) -> list[str]:
+    """Leave out the seconds if all are 0, and the year of a date where it is that of the first."""
+    if all(_ZERO_SECONDS.search(time) for time in times):
+        times = [_ZERO_SECONDS.sub(r"\1", time) for time in times]
+    year = _YEAR.match(times[0]) if times else None
+    if year is None:
+        return list(times)
+    return [times[0], *(time[year.end() :] if time.startswith(year[0]) else time for time in times[1:])]
 
 
 def read_times(name: str, cells: Sequence[str]) -> RowTimes | None:

@@ -60,7 +60,7 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
     if not isinstance(times, list | tuple) or not all(isinstance(time, str) for time in times):
         raise CheckpointError("the times of the example of its series must be texts")
     time_column = str(data.get("time_column", ""))
-    return Series(tuple(columns), mean, std, time_column, example, quantiles, horizon, tuple(times[:2]))
+    return Series(tuple(columns), mean, std, time_column, example, quantiles, horizon, tuple(times))
 
 
 def _numbers(values: Any, what: str) -> tuple[float, ...]:

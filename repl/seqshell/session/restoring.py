@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError, UsageError, reason_of
+from seqshell.core.row_times import read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
@@ -57,6 +58,7 @@ def _rebuild(
     _read_sources(tensors, timeline, cursor)
     _read_words(tensors, timeline)
     _read_options(tensors, timeline)
+    _read_row_times(header, timeline)
     chains = [parse_chain(text, answers.samplers) for text in header["chains"]]
     memories = {}
     for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
@@ -83,6 +85,15 @@ def _rebuild(
     )
     navigator.resume(branches, seed, retry, turn)
     answers.chain, answers.strategy = chains[0], parse_strategy(header["strategy"], answers.strategies)
+
+
+def _read_row_times(header: Mapping[str, Any], timeline: Timeline) -> None:
+    """Add the times of tables. Files of earlier versions have none."""
+    for node, name, cells in header.get("row_times", []):
+        times = read_times(name, cells)
+        if times is None or not 0 <= node < len(timeline) or timeline.ids[node] < 0:
+            raise ValueError("the times of a table belong to no token")
+        timeline.row_times[node] = times
 
 
 def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:

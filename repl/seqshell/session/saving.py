@@ -45,7 +45,7 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.packing import as_tensor, plain, stacked
 from seqshell.session.snapshots import Snapshot, has_memory
-from seqshell.session.timeline import STRIDE, Read
+from seqshell.session.timeline import STRIDE, Read, Timeline
 
 RUN_COLUMNS: Mapping[str, type[Any]] = MappingProxyType(
     {
@@ -117,6 +117,7 @@ def write(
         "branch": navigator.branch,
         "branches": [asdict(branch) for branch in navigator.branches],
         **({} if settings is None else {"settings": dict(settings)}),
+        **({"row_times": times} if (times := _row_times(cursor.timeline)) else {}),
     }
     tensors = {
         **_timeline_tensors(cursor),
@@ -128,6 +129,11 @@ def write(
     if isinstance(model.tokenizer, Values):
         tensors["values"] = model.tokenizer.table
     file.write(path, header, tensors)
+
+
+def _row_times(timeline: Timeline) -> list[list[Any]]:
+    """For each table with times its first node, the name of the times, and the first of them."""
+    return [[node, times.name, times.first] for node, times in timeline.row_times.items()]
 
 
 def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from seqshell.core.row_times import RowTimes
 from seqshell.core.sampling import Draw
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 
@@ -63,6 +64,7 @@ class Timeline:
     source of its translations. At such a root, the source and BOS were read; depths count target tokens. unknown_words:
     by node, the word that an unknown token stands for, where its own text does not say so. options: by the first node
     of an answer, the options that it was given, if any; if it has no token, by ~N, where N is the node before it.
+    row_times: by the first node of a table, the times of its rows.
 
     ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
     before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
@@ -84,6 +86,7 @@ class Timeline:
         self.sources: dict[int, TranslationSource] = {}
         self.unknown_words: dict[int, str] = {}
         self.options: dict[int, AnswerOptions] = {}
+        self.row_times: dict[int, RowTimes] = {}
 
     def __len__(self) -> int:
         return len(self.ids)

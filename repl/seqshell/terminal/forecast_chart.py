@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqshell.core.events import Forecast
+from seqshell.core.row_times import short_times
 from seqshell.terminal.printer import Printer
 
 HEIGHTS = (12, 8, 6)  # rows of a chart if there are one, two or more
@@ -16,8 +16,6 @@ WIDEST, NARROW = 120, 60  # columns of the terminal
 SAMPLES = 4  # of a line, for each dot from left to right
 WIDEST_NAME = 12  # characters of the name of the time axis
 STEPS = "steps"  # the name of the time axis if the times are unknown
-ZERO_SECONDS = re.compile(r"(\d\d:\d\d):00Z?")
-YEAR = re.compile(r"\d{4}[-/](?=\d\d[-/]\d\d)")
 MARKS = "*o."  # observed, forecast, interval, without colour
 SHADE = 0x82  # the dots of a character inside the interval: evenly spaced, so that lines stand out
 LINES = "━━" + chr(0x2800 + SHADE)  # the same in the legend, with colour
@@ -85,17 +83,6 @@ def draw_forecast(printer: Printer, forecast: Forecast) -> None:
     if number > MAX_CHARTS:
         printer.line(f"showing {MAX_CHARTS} of {number} columns; /forecast -o FILE.json saves all", "dim")
     _draw_legend(printer, forecast)
-
-
-def short_times(times: Sequence[str]) -> list[str]:
-    """Leave out the seconds if all are 0, and the year of a date where it is that of the first."""
-    matches = [ZERO_SECONDS.search(time) for time in times]
-    if all(matches):
-        times = [ZERO_SECONDS.sub(r"\1", time) for time in times]
-    year = YEAR.match(times[0]) if times else None
-    if year is None:
-        return list(times)
-    return [times[0], *(time[year.end() :] if time.startswith(year[0]) else time for time in times[1:])]
 
 
 def _draw_series(printer: Printer, series: Series, height: int) -> None:

@@ -5,9 +5,8 @@ Values are fed like tokens. A forecast is computed from the current state; it mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -43,7 +42,6 @@ class ForecastBehaviour(TaskBehaviour):
     allows_impossible = False
     output_noun = "values"
     _has_noted_window = False
-    _row_times: Mapping[int, tuple[int, RowTimes]] = MappingProxyType({})  # by first node of a table: start, times
 
     @classmethod
     def prepared(cls, model: Model) -> Model:
@@ -238,13 +236,14 @@ class ForecastBehaviour(TaskBehaviour):
     def _add_times(self, start: int, times: RowTimes | None) -> None:
         """Remember the times of the rows that were read from a position on, if they are known."""
         if times is not None and start < self.cursor.position:
-            first = self.cursor.timeline.ancestor(self.cursor.here.node, start + 1)
-            self._row_times = {**self._row_times, first: (start, times)}
+            timeline = self.cursor.timeline
+            timeline.row_times[timeline.ancestor(self.cursor.here.node, start + 1)] = times
 
     def _times(self, start: int, end: int) -> tuple[tuple[str, ...], str]:
         """The times of the rows from start to end, by the last table in this branch, and their name."""
         timeline, node = self.cursor.timeline, self.cursor.here.node
-        for first, (before, times) in reversed(list(self._row_times.items())):
+        for first, times in reversed(timeline.row_times.items()):
+            before = timeline.depth(first) - 1
             if before < self.cursor.position and timeline.ancestor(node, before + 1) == first:
                 return tuple(times.at(row - before) for row in range(start, end)), times.name
         return (), ""

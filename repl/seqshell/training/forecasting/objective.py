@@ -14,7 +14,7 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture, Series
-from seqshell.core.row_times import read_times
+from seqshell.core.row_times import NUM_FIRST, read_times
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.core.text_output import exact
@@ -206,7 +206,7 @@ class ForecastObjective:
             example=self.example,
             quantiles=self.levels,
             horizon=self.horizon,
-            example_times=times[:2] if read_times("", times) is not None else (),
+            example_times=times[:NUM_FIRST] if read_times("", times) is not None else (),
         )
 
     @property
