@@ -263,7 +263,8 @@ def test_times_are_in_the_files_of_a_forecast(shell):
         ["2", "2016-07-01 04:00", rows[2][2]],
     ]
     send(shell, "/forecast 2 -o f.svg")
-    assert "<svg" in Path("f.svg").read_text()
+    labels = re.findall("<!-- (.*) -->", Path("f.svg").read_text())
+    assert {"date", "value", "2016-07-01 02:00", "2016-07-01 04:00"} <= set(labels)
 
 
 def test_undo_does_not_affect_the_background_model(beside):

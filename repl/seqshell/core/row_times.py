@@ -49,13 +49,18 @@ class RowTimes:
             return ""
 
 
+def without_zero_seconds(times: Sequence[str]) -> list[str]:
+    """Leave out the seconds if all are 0."""
+    has_seconds = not all(_ZERO_SECONDS.search(time) for time in times)
+    return list(times) if has_seconds else [_ZERO_SECONDS.sub(r"\1", time) for time in times]
+
+
 def short_times(times: Sequence[str]) -> list[str]:
-    """Leave out the seconds if all are 0, and the year of a date where it is that of the first."""
-    if all(_ZERO_SECONDS.search(time) for time in times):
-        times = [_ZERO_SECONDS.sub(r"\1", time) for time in times]
+    """The same, and leave out the year of a date where it is that of the first."""
+    times = without_zero_seconds(times)
     year = _YEAR.match(times[0]) if times else None
     if year is None:
-        return list(times)
+        return times
     return [times[0], *(time[year.end() :] if time.startswith(year[0]) else time for time in times[1:])]
 
 

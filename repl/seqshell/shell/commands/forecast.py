@@ -11,7 +11,7 @@ from seqshell.core.events import Data, Event, Forecast, Notice
 from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.row_times import short_times
+from seqshell.core.row_times import without_zero_seconds
 from seqshell.core.text_output import rows_as_json
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for
@@ -111,7 +111,7 @@ def _draw(found: Forecast, figure: Any) -> None:
         axes.set_ylabel(name, parse_math=False)
     figure.axes[0].legend()
     if found.times:
-        names = dict(enumerate(short_times(found.times), 1 - before))
+        names = dict(enumerate(without_zero_seconds(found.times), 1 - before))
         figure.axes[-1].xaxis.set_major_formatter(lambda step, _: names.get(round(step), ""))
         figure.axes[-1].xaxis.set_major_locator(MaxNLocator(TIME_LABELS, integer=True))
     figure.axes[-1].set_xlabel(found.time_column if found.times else "steps from now", parse_math=False)
