@@ -50,7 +50,8 @@ WALKS = {
             "/# a comment": "",
             "/undo": r"position 0 · main · 3 tokens undone · /redo restores them",
             "/redo": r"chien i chien\| position 3 · main · 3 tokens restored · /undo removes it again",
-            "/regen": "chien i chien▌  stopped at 3 tokens · /attention shows the weights",
+            "/regen": "greedy gives the same answer again; /strategy sample gives others "
+            "chien i chien▌  stopped at 3 tokens · /attention shows the weights",
             "/continue": not_here("continue", "generate", "translate"),
             "/top": r"token +model +with sampler( \S+.*){9}",
             "/score i => tu": r".* perplexity [\d.]+",
