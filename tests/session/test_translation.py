@@ -269,7 +269,7 @@ def test_regenerated_translations_are_other_draws_on_their_own_branches(session,
     assert session.text().text == finished[0].answer
     assert session.text("main").text == first
     assert [each.text for each in session.branches()] == [
-        text if len(text) <= 40 else f"{text[:39]}…" for text in (first, *(each.answer for each in finished))
+        text if len(text) <= 40 else f"{text[:40].rstrip()}…" for text in (first, *(each.answer for each in finished))
     ]
     session.checkout("main.3")
     assert session.text().text == finished[1].answer
