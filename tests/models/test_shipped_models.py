@@ -55,6 +55,25 @@ def test_a_shipped_model_translates(name, text, answer, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("greeting", "answers"),
+    [
+        ("Hello.", {"Bonjour", "Salut"}),
+        ("Hello world.", {"Bonjour, le monde", "Bonjour le monde"}),
+        ("Good morning.", {"Bonjour"}),
+        ("How are you?", {"Comment allez-vous", "Comment vas-tu", "Comment ça va"}),
+        ("Thank you.", {"Merci"}),
+    ],
+)
+def test_english_french_translates_greetings_however_they_are_typed(greeting, answers, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    session = seqshell.open("english-french")
+    plain = greeting.rstrip(".?")
+    for source in (greeting, plain, greeting.lower(), plain.lower()):
+        *_, translation = session.translate(source)
+        assert translation.answer.rstrip(" .!?") in answers, source
+
+
+@pytest.mark.parametrize(
     ("name", "text", "label"),
     [
         ("names", "Yamamoto", "Japanese"),
