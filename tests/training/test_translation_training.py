@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Finished
 from seqshell.core.subword_tokenizers import BPETokenizer
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
+from seqshell.models.file import read_header
 from seqshell.training.data.batches import Resplit, group, pair_arrays
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
@@ -202,6 +205,45 @@ def test_extra_pairs_are_copied_into_training_unless_their_source_is_held_out(tm
     assert sentences.training.targets.count("leaked") == 0
     assert len(sentences.training) == len(PAIRS) - len(held_out) + 3
     assert sentences.training.names == ("pairs.tsv", "extra.tsv")
+
+
+# The parent
+
+
+def trained(folder: Path, name: str, **training) -> Path:
+    out = folder / f"{name}.safetensors"
+    list(train(recipe(folder, **training), load_registry(), out))
+    return out
+
+
+def test_a_training_starts_from_the_weights_and_tokenizers_of_its_parent(tmp_path):
+    parent = trained(tmp_path, "parent", epochs=1)
+    weights = file.read(parent)[1]
+    child = prepared(tmp_path, [*PAIRS, ("six et six", "six and six")], parent=str(parent))
+
+    assert child.tokenizer.to_json() == seqshell.open(parent).model.tokenizer.to_json()
+    assert all(
+        np.array_equal(weights[name], values.numpy()) for name, values in child.new_module().state_dict().items()
+    )
+
+    grandchild = trained(tmp_path, "child", epochs=1, parent=str(parent))
+    model = seqshell.open(parent).model
+    provenance = read_header(grandchild)["provenance"]
+    assert provenance["parent"] == {"name": "parent", "fingerprint": model.fingerprint}
+    assert not re.search(r"parent = .*[/\\\\]", provenance["recipe"])
+
+
+@pytest.mark.parametrize(
+    ("parent", "message"),
+    [
+        ("missing", "training.parent: no model 'missing'"),
+        ("shakespeare", "shakespeare is of the task generate and the architecture lstm, not translate and attent"),
+        ("english-french", "the weights of english-french do not fit"),
+    ],
+)
+def test_invalid_parents_are_reported(tmp_path, parent, message):
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        prepared(tmp_path, parent=parent).new_module()
 
 
 # The loss

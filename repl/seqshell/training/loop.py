@@ -157,8 +157,10 @@ def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> P
     tables = recipe.tables()
     for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])
+    tables["training"]["parent"] = _without_folder(tables["training"]["parent"])
     provenance = {
         "data": dict(prepared.objective.data),
+        **({"parent": prepared.parent.as_json()} if prepared.parent is not None else {}),
         "split": dict(prepared.objective.split),
         "metrics": metrics,
         "epoch": best["epoch"],

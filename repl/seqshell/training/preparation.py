@@ -15,6 +15,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry, resolve
 from seqshell.training.objective import Objective
+from seqshell.training.parent import Parent
 from seqshell.training.recipes.recipe import Recipe, Table
 
 PLACEHOLDER = 2  # a size of the data that is not known yet
@@ -26,6 +27,7 @@ class Prepared:
     """Everything that is decided before the first step.
 
     source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number. series: of FORECAST.
+    parent: the model whose weights the training starts from; None: random weights.
     """
 
     recipe: Recipe
@@ -36,6 +38,7 @@ class Prepared:
     objective: Objective
     labels: tuple[str, ...] = ()
     series: Series | None = None
+    parent: Parent | None = None
 
     @property
     def sizes(self) -> str:
@@ -47,17 +50,19 @@ class Prepared:
         return f"vocabularies {self.source_tokenizer.size} and {self.tokenizer.size}"
 
     def new_module(self) -> Any:
-        """A SequenceModel with randomly initialised weights.
+        """A SequenceModel with the parent's weights, or randomly initialised ones.
 
-        Raises RecipeError if the architecture refuses its config.
+        Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it.
         """
-        model = resolve(self.architecture.model)
         try:
-            return model(self.config)
+            module = resolve(self.architecture.model)(self.config)
         except (ValueError, RuntimeError) as error:
             raise RecipeError(
                 f"cannot build {self.architecture.name} with the settings of the recipe: {error}"
             ) from None
+        if self.parent is not None:
+            self.parent.copy_into(module)
+        return module
 
 
 def prepare(recipe: Recipe, registry: Registry) -> Prepared:

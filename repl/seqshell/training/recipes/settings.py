@@ -55,6 +55,10 @@ class DataSettings:
 class TrainingSettings:
     """[training]: the optimisation. 0 switches off what can be switched off."""
 
+    parent: str = setting(
+        "",
+        help="translate: the model to start from, a name or a file; its tokenizers are kept; default: random weights",
+    )
     epochs: int = setting(30, low=1, high=1_000_000, help="passes through the training data")
     batch_size: int = setting(
         48, low=1, high=65_536, help='streams of text, or sentences, in a batch; "all" means accumulate = 0'

@@ -26,6 +26,7 @@ from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import open_parent
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
@@ -295,13 +296,17 @@ def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, lon
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    """Read the sentence pairs and train the tokenizers on them."""
+    """Read the sentence pairs, and train the tokenizers on them unless the parent has them."""
     sentences = read_sentences(recipe)
-    tables = recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer
-    source_tokenizer, tokenizer = train_tokenizers(
-        recipe, sentences, [tokenizer_type(registry, table) for table in tables]
-    )
+    parent = open_parent(recipe, registry)
+    if parent is not None and parent.model.source_tokenizer is not None:
+        source_tokenizer, tokenizer = parent.model.source_tokenizer, parent.model.tokenizer
+    else:
+        tables = recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer
+        source_tokenizer, tokenizer = train_tokenizers(
+            recipe, sentences, [tokenizer_type(registry, table) for table in tables]
+        )
     sizes = {"source_vocab_size": source_tokenizer.size, "target_vocab_size": tokenizer.size}
     config = check_config(recipe, architecture, sizes)
     objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
-    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective)
+    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective, parent=parent)
