@@ -7,6 +7,7 @@ import pytest
 
 import seqshell
 from seqshell.models.file import read_header
+from seqshell.models.summary import title
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "checkpoints"
@@ -32,6 +33,17 @@ def test_every_model_has_a_card_a_recipe_and_an_acceptable_size(path):
     assert f"\n## {path.stem}\n" in CARDS
     assert (FOLDER / "recipes" / f"{path.stem}.toml").is_file()
     assert path.stat().st_size < MAX_BYTES[path.stem]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_card_contains_the_metric_that_the_shell_shows(path):
+    metric = title(path.stem, read_header(path)).split(", ")[-1]
+    shown, decimals = re.findall(r"(\d+\.(\d+))", metric)[0]
+    row = next(line for line in CARDS.splitlines() if line.startswith(f"| `{path.stem}`"))
+
+    rounding = 0.6 * 10 ** -len(decimals)
+
+    assert any(abs(float(figure) - float(shown)) < rounding for figure in re.findall(r"\d+\.\d+", row)), (metric, row)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

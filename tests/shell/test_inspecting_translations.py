@@ -141,7 +141,7 @@ def test_the_title_has_cell_and_bleu():
     }
     assert (
         title("english-french", header)
-        == "english-french: subword attention LSTM seq2seq 1x512, 5.2M parameters, BLEU 41.2"
+        == "english-french: subword attention LSTM seq2seq 1x512, 5.2M parameters, greedy BLEU 41.2"
     )
     assert "subword LSTM seq2seq 1x512" in title("x", {**header, "architecture": "seq2seq"})
 

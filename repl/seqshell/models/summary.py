@@ -95,7 +95,7 @@ def _metric(provenance: Mapping[str, Any]) -> str:
     metrics = provenance.get("metrics", {})
     metrics = metrics if isinstance(metrics, Mapping) else {}
     if _is_number(metrics.get("bleu")):
-        return f"BLEU {metrics['bleu']:.1f}"
+        return f"greedy BLEU {metrics['bleu']:.1f}"
     if isinstance(metrics.get("mse"), Mapping):
         return next(
             (
