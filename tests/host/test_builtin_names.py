@@ -13,7 +13,8 @@ from seqshell.host.builtin import load_registry
 ROOT = Path(seqshell.__file__).parent
 
 # The layers contain the cells, the contract opens real checkpoints, and `plugins new` needs defaults that exist.
-EXCEPT = ("layers", "testing", "cli/plugins_new.py")
+# The foreign words stand for names that people know from other programs.
+EXCEPT = ("layers", "testing", "cli/plugins_new.py", "shell/foreign_words.py")
 
 
 def names():

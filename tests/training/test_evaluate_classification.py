@@ -111,9 +111,9 @@ def test_the_terminal_shows_baselines_and_the_confusion_matrix(model, files, cap
         "linear, character 2- to 4-grams",
     ]
     assert lines[10:13] == [
-        "true \\ predicted  fir  sec  unread",
-        "first               3    ·       1",
-        "second              2    3       ·",
+        "true \\ predicted  first  second  unread",
+        "first                 3       ·       1",
+        "second                2       3       ·",
     ]
     assert lines[13:15] == [
         "baselines trained on the other 4 of 5 folds of more.tsv",
