@@ -45,7 +45,8 @@ def test_top_shows_the_model_and_the_chain(shell):
     assert top == sorted(top, key=lambda token: -token["logprob"])
 
 
-TABLES = ["/top 3", "/score de", "/state", "/branches", "/samplers", "/strategies", "/architectures"]
+LISTS = ("/models", "/recipes", "/plugins", "/samplers", "/strategies", "/architectures")
+TABLES = ("/top 3", "/score de", "/state", "/branches", *LISTS)
 
 
 def with_file(line, name):
@@ -55,7 +56,7 @@ def with_file(line, name):
 
 @pytest.mark.parametrize("line", TABLES)
 def test_a_table_is_written_to_a_file_by_its_ending(shell, folder, line):
-    (shown,) = send(shell, line)
+    shown, *_ = send(shell, line)  # /models also shows the saved sessions
     names = ("out.csv", "out.tsv", "out.json", "out.txt")
     assert [send(shell, with_file(line, name)) for name in names] == [[Data(shown.as_json())]] * 4
 

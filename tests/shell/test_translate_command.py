@@ -281,7 +281,9 @@ def test_settings_of_translations_are_listed_only_for_translation_models(shell):
     listed = {row[0] for row in only(shell, "/set", Table).rows}
     assert own | {"max_tokens", "stop"} <= listed
     assert not {"horizon", "newline"} & listed
-    assert complete(shell, "/set nb").items == (("nbest", "number of best translations to show; more than one needs a search such as beam"),)
+    assert complete(shell, "/set nb").items == (
+        ("nbest", "number of best translations to show; more than one needs a search such as beam"),
+    )
     assert {text for text, _ in complete(shell, "/set unk ").items} == {"on", "off", "default"}
 
 

@@ -13,6 +13,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.models.summary import about, about_file, title
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -47,9 +48,11 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
             }
 
 
-@command("models", aliases=("list",), purpose="models")
+@command("models", aliases=("list",), usage="[-o FILE]", options=TABLE_OPTION, purpose="models")
 def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the models with what they do and their files, and the saved sessions; the state does not change.
+
+    With -o, only the models are written.
 
     >>> /models
     """
@@ -63,7 +66,11 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         (item["name"], item["task"] or "invalid", mark, item["about"], item["path"])
         for item, mark in zip(found, marks, strict=True)
     )
-    yield Table(("model", "task", "", "does", "file"), rows, optional=("file",))
+    table = Table(("model", "task", "", "does", "file"), rows, optional=("file",))
+    if arguments.options.get("-o"):
+        yield from to_file(shell, arguments, [table])
+        return
+    yield table
     sessions = paths.list_checkpoints(kind="sessions")
     if sessions:
         yield Table(("saved session", "file"), tuple((name, str(path)) for name, path in sessions.items()))

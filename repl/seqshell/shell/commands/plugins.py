@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 SETTING_COLUMNS = ("setting", "default", "range", "neutral", "does")
 
 
-@command("plugins", options={"--errors": "show the errors of plugins with their tracebacks"}, purpose="plugins")
+@command(
+    "plugins",
+    usage="[--errors] [-o FILE]",
+    options={"--errors": "show the errors of plugins with their tracebacks", **TABLE_OPTION},
+    purpose="plugins",
+)
 def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the plugins with version, hooks and status; the state does not change.
 
@@ -32,11 +37,12 @@ def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         errors = [f"{problem.message}\n{problem.details}".rstrip() for problem in shell.registry.problems]
         yield Text("\n\n".join([*errors, *shell.registry.warnings]) or "no plugin failed")
         return
-    yield Table(
+    table = Table(
         ("plugin", "distribution", "version", "offers", "import", "state"),
         tuple(map(_row, shell.registry.plugins)),
         optional=("import", "distribution"),
     )
+    yield from to_file(shell, arguments, [table])
     if shell.registry.problems:
         yield Notice(f"{len(shell.registry.problems)} failed: /plugins --errors", "warning")
 

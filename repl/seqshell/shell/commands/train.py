@@ -12,6 +12,7 @@ from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import opened
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -86,7 +87,7 @@ def _open_new(shell: Shell, path: Path) -> None:
     shell.open(path)
 
 
-@command("recipes", purpose="models")
+@command("recipes", usage="[-o FILE]", options=TABLE_OPTION, purpose="models")
 def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """List the recipes that /train takes by name; the state does not change.
 
@@ -95,7 +96,7 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     words(arguments, recipes, 0, 0)
     from seqshell.training.recipes.listing import recipes_table
 
-    yield recipes_table()
+    yield from to_file(shell, arguments, [recipes_table()])
     if shell.interactive:
         yield Notice(
             "/train NAME uses a recipe, /train FILE your own text, /train FILE.tsv your own pairs or labelled texts"
