@@ -39,7 +39,7 @@ class PlainText:
         self._part = 0
 
     def start(self, about: Mapping[str, Any]) -> None:
-        """Start the session; there is nothing to print."""
+        """Start the session. Prints nothing."""
 
     def begin(self, number: int, line: str, message: str | None, file: str | None) -> None:
         """Start a line."""

@@ -283,7 +283,7 @@ class Shell:
                 code="too_long",
             )
         if text.startswith("@") and is_file(text[1:]):
-            command = "feed" if session.model.task == Task.GENERATE else session.model.task
+            command = "feed" if task_spec(session.model.task).can_continue else session.model.task
             yield Notice(f"{text} is taken as text; /{command} {text} reads the file")
         yield from session.behaviour.answer(text, self.settings.values())
 

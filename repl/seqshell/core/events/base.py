@@ -29,7 +29,7 @@ class Event:
         return {}
 
     def as_text(self) -> str | None:
-        """The plain text, without a newline at its end; None if there is nothing to print."""
+        """The plain text, without a newline at its end; None if the event prints nothing."""
         return None
 
     def as_rows(self) -> Rows | None:

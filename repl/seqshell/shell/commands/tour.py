@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.tasks import TASKS
 from seqshell.shell.commands.arguments import words
@@ -56,9 +55,10 @@ def tour_lines(shell: Shell) -> Iterator[str]:
     for name, (task, text) in sections.items():
         if name in missing:
             continue
+        is_conversation = TASKS[task].can_continue  # the others answer a command, whatever the current model is
         session = shell.workspace.sessions.get(name)
         is_used = session is not None and session.position > 0
-        if name != current and (task == Task.GENERATE or is_used):
+        if name != current and (is_conversation or is_used):
             yield f"/load {name}"
             current = name
         if is_used:
@@ -68,7 +68,7 @@ def tour_lines(shell: Shell) -> Iterator[str]:
         if session is not None and is_used:
             yield f"/# Back to what {name} had read:"
             yield f"/checkout {session.branch}"
-        elif task == Task.GENERATE:
+        elif is_conversation:
             yield "/# Back to the beginning:"
             yield from (f"/checkout {session.branch if session else 'main'}", "/reset")
     if started is not None and current != started:
