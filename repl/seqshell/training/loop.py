@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from seqshell.host import Registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.training import loss_curve
 from seqshell.training.counting import new_run
+from seqshell.training.fitting import fit_first, gained_nothing
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
 from seqshell.training.progress import duration
@@ -58,7 +60,7 @@ def train(
         else:
             run.progress.first_sample = prepared.objective.sample(_ready(run.average), registry)
         try:
-            for event in run.epochs(stopped):
+            for event in itertools.chain(fit_first(run), run.epochs(stopped)):
                 yield event
                 if (
                     isinstance(event, Notice)
@@ -220,6 +222,8 @@ def _closing_notes(
             yield Notice(
                 f"keeping the average of the last {number} epochs' weights, which is better than the best epoch"
             )
+        if note := gained_nothing(run):
+            yield Notice(note)
         yield Notice("evaluating the best weights on all validation data")
         metrics = prepared.objective.measure(_best_module(run))
         _keep(run, registry, out, metrics)
@@ -234,6 +238,6 @@ def _closing_notes(
     yield Text(f"sample before training:\n{progress.first_sample}")
     yield Text(f"sample after training:\n{prepared.objective.sample(_ready(run.average), registry)}")
     name = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
-    epoch = f"epoch {best['epoch']} of {recipe.training.epochs}"
-    yield Notice(f"wrote {path}: weights of {epoch}, {duration(progress.seconds)} of training")
+    weights = "fitted weights" if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
+    yield Notice(f"wrote {path}: {weights}, {duration(progress.seconds)} of training")
     yield Text(f"seqshell -m {name}")

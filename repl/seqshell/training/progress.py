@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqshell.training.objective import Metrics
+from seqshell.training.stopping import milestone
 
 FILE_KEYS = {"batch": "piece"}  # fields that the resume file calls by another name
 
@@ -42,6 +43,15 @@ class TrainingProgress:
         if self.counted:
             self.history.append({"step": self.step, "loss": self.summed / self.counted, "learning_rate": learning_rate})
             self.summed, self.counted = 0.0, 0
+
+    def compare(self, metrics: Metrics) -> None:
+        """Count the epochs since the validation last improved noticeably."""
+        before, self.milestone = self.milestone, milestone(metrics, self.milestone)
+        if self.milestone != before:
+            self.stale = self.since_drop = 0
+        else:
+            self.stale += 1
+            self.since_drop += 1
 
     @property
     def epoch_loss(self) -> float:

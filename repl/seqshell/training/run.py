@@ -32,7 +32,7 @@ from seqshell.training.preparation import Prepared
 from seqshell.training.progress import TrainingProgress, duration
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
-from seqshell.training.stopping import criterion, has_exploded, milestone
+from seqshell.training.stopping import criterion, has_exploded
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
@@ -129,6 +129,13 @@ class Run:
         """The metrics of the averaged weights on the validation data."""
         self.average.eval()
         return self.objective.validate(self.average)
+
+    def keep_if_best(self, record: Metrics) -> None:
+        """Keep the averaged weights if the record of their validation is the best so far."""
+        best = self.progress.best
+        if best is None or criterion(record["validation"]) < criterion(best["validation"]):
+            self.progress.best = record
+            self.best_weights = self._weights()
 
     def try_average(self) -> bool:
         """Keep the average of the last epochs' weights if it validates better than the best epoch; returns True if so.
@@ -267,18 +274,11 @@ class Run:
             "seconds": round(progress.seconds, 1),
         }
         progress.history.append(record)
-        if progress.best is None or criterion(metrics) < criterion(progress.best["validation"]):
-            progress.best = record
-            self.best_weights = self._weights()
-        before, progress.milestone = progress.milestone, milestone(metrics, progress.milestone)
-        if progress.milestone != before:
-            progress.stale = progress.since_drop = 0
-        else:
-            progress.stale += 1
-            progress.since_drop += 1
-            if self.settings.schedule == "plateau" and progress.since_drop >= self.settings.plateau_patience:
-                progress.scale *= self.settings.plateau_factor
-                progress.since_drop = 0
+        self.keep_if_best(record)
+        progress.compare(metrics)
+        if self.settings.schedule == "plateau" and progress.since_drop >= self.settings.plateau_patience:
+            progress.scale *= self.settings.plateau_factor
+            progress.since_drop = 0
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
         mark = ", best so far" if progress.best is record else ""

@@ -1,0 +1,52 @@
+"""Fit a part of a module directly, before the first step: training then improves on a linear model, or keeps it.
+
+An objective with a method `fit` does it. The module is validated as epoch 0, which is the first best: if no later epoch
+is better, the fitted part alone is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from seqshell.core.events import Event, Notice
+from seqshell.training.run import Run
+
+
+@runtime_checkable
+class FittingObjective(Protocol):
+    """An objective that fits a part of some modules directly."""
+
+    def fit(self, module: Any) -> str:
+        """Fit that part in place, and let the rest add nothing to it yet.
+
+        Returns what was fitted in words, such as "a linear map of the last 48 values"; "" if the module has no such
+        part.
+        """
+
+
+def fit_first(run: Run) -> Iterator[Event]:
+    """Let the objective fit the module and validate it, unless the run has begun before. Yields a Notice if it did."""
+    objective, progress, start = run.objective, run.progress, time.perf_counter()
+    if progress.done or progress.best is not None:
+        return
+    fitted = objective.fit(run.module) if isinstance(objective, FittingObjective) else ""
+    if not fitted:
+        return
+    run.average.load_state_dict(run.module.state_dict())
+    metrics = run.validate()
+    progress.seconds += time.perf_counter() - start
+    record = {"epoch": 0, "step": 0, "validation": metrics, "seconds": round(progress.seconds, 1), "fitted": fitted}
+    progress.history.append(record)
+    progress.compare(metrics)
+    run.keep_if_best(record)
+    yield Notice(f"before training, {fitted} is fitted: validation {run.objective.summary(metrics)}")
+
+
+def gained_nothing(run: Run) -> str:
+    """A note if the best weights are those that `fit_first` fitted, else ""."""
+    best = run.progress.best or {}
+    if "fitted" not in best:
+        return ""
+    return f"training gained nothing on the validation data: keeping {best['fitted']} alone"
