@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seqshell.core.errors import RecipeError, VocabularyError
-from seqshell.core.number_text import is_gap, read_rows
+from seqshell.core.number_text import read_rows
+from seqshell.core.tables.numbers import is_gap
 from seqshell.training.forecasting.data import read_series, scale_of, split_rows
 from seqshell.training.recipes.settings import DataSettings
 

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from seqshell.core.errors import UsageError, VocabularyError
+from seqshell.core.tables.numbers import is_gap
 from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
-# How tables write a missing value; training and sessions share this set. "." comes from statistics packages, dashes
-# from spreadsheets, a signed nan from C's printf. Zero is a value, never a gap.
-GAPS = frozenset(("", "nan", "+nan", "-nan", "na", "n/a", "null", "none", "-", "--", "?", "."))
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[^\s,]+|,")
 
@@ -35,11 +33,6 @@ class _Line:
     number: int
     text: str
     start: int
-
-
-def is_gap(cell: str) -> bool:
-    """True if the text of a cell means a missing value."""
-    return cell.strip().lower() in GAPS
 
 
 def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:

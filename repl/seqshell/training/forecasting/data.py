@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.number_text import is_gap
+from seqshell.core.tables.numbers import is_gap
 from seqshell.training.data.tables import TableFile, first_rows, read_table
 from seqshell.training.recipes.settings import DataSettings
 

@@ -1,0 +1,1 @@
+"""Tables that people bring: encoding, delimiter, quotes, names, comments, footers, and numbers as people write them."""
