@@ -76,7 +76,12 @@ def test_both_protocols_equal_reading_token_by_token(checkpoint_path: Path, regi
     )  # resetting the state makes a difference
     assert measured["bits_per_char"]["carry"] == pytest.approx(np.mean(carried) / math.log(2), abs=1e-5)
     assert measured["perplexity"]["blocks256"] == pytest.approx(math.exp(np.mean(blocks)), abs=1e-4)
-    assert measured["data"] == {"name": "data.txt", "sha256": hashlib.sha256(TEXT.encode()).hexdigest(), "items": 720}
+    assert measured["data"] == {
+        "name": "data.txt",
+        "sha256": hashlib.sha256(TEXT.encode()).hexdigest(),
+        "items": 720,
+        "tokens": 720,
+    }
     assert (measured["model"], measured["task"]) == ("tiny", "generate")
     assert measured["tokens_per_second"] > 0
 
@@ -115,7 +120,7 @@ def test_each_stream_starts_from_the_initial_state(checkpoint_path: Path, regist
     )
 
 
-def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: Registry) -> None:
+def test_bytes_have_bits_per_character_and_per_byte_and_no_blocks(tmp_path: Path, registry: Registry) -> None:
     path = saved(tmp_path / "bytes.safetensors", registry, bytewise=True)
     (tmp_path / "data.txt").write_text("né né né")  # 8 characters, 11 bytes
 
@@ -124,6 +129,7 @@ def test_bytes_have_bits_per_character_and_no_blocks(tmp_path: Path, registry: R
     nats = surprisals(path, registry, "né né né", 10**9)
     assert measured["nats"] == pytest.approx({"carry": np.mean(nats)}, abs=1e-5)
     assert measured["bits_per_char"]["carry"] == pytest.approx(sum(nats) / 7 / math.log(2), abs=1e-5)
+    assert measured["bits_per_byte"]["carry"] == pytest.approx(sum(nats) / 10 / math.log(2), abs=1e-5)
 
 
 def test_invalid_models_and_data_are_reported(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:
@@ -161,13 +167,16 @@ def test_the_command_prints_a_table_or_one_object(
         == 0
     )
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["model", "task", "data", "nats", "bits_per_char", "perplexity", "tokens_per_second"]
+    assert list(printed) == [
+        *("model", "task", "data", "nats", "bits_per_char", "bits_per_byte", "perplexity", "tokens_per_second")
+    ]
     assert printed["nats"]["carry"] == round(printed["nats"]["carry"], 6)
     assert json.loads(written.read_text()) == printed
 
     assert evaluate.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data))) == 0
     out = capsys.readouterr().out
-    assert "tiny on data.txt, 720 characters" in out
+    assert "tiny on data.txt, 720 characters, 720 tokens" in out
+    assert "bits per byte" in out
     assert f"{printed['nats']['blocks256']:.4f}" in out
 
 
@@ -198,7 +207,7 @@ def test_train_prints_results_to_stdout_and_the_rest_to_stderr(
     assert cli.train_command(arguments("train", str(data), *small)) == 0
 
     out, err = capsys.readouterr()
-    assert out.splitlines()[0].split() == ["state", "nats", "bits", "per", "character", "perplexity"]
+    assert " ".join(out.splitlines()[0].split()) == "state nats bits per character bits per byte perplexity"
     assert out.splitlines()[-1] == "seqshell -m tune"
     assert "loss" in err
     assert (tmp_path / "home" / "models" / "tune.safetensors").exists()

@@ -1,4 +1,4 @@
-"""Evaluate a language model on a text: nats, bits per character and perplexity.
+"""Evaluate a language model on a text: nats, bits per character and per byte, and perplexity.
 
 Two protocols: "carry" carries the state through the whole text; "blocks256" resets it every 256 characters, like models
 with a fixed window.
@@ -70,7 +70,7 @@ def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK
 
 
 def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:
-    """nats, bits_per_char and perplexity of a text, each by protocol.
+    """nats, bits_per_char, bits_per_byte and perplexity of a text, each by protocol.
 
     `blocks256` is only for models whose tokens are characters. module: in eval mode.
     """
@@ -78,13 +78,16 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
     nats = {"carry": carried(module, ids)}
     if tokenizer.name == "char":
         nats["blocks256"] = cold_blocks(module, ids)
-    # Bits per character spread the cost of all tokens over the characters, so models with different tokenizers can be
-    # compared. The first token is read but not predicted: neither its cost nor its characters count.
-    characters = len(text) - len(tokenizer.piece(int(ids[0])).decode("utf-8", "ignore"))
-    bits = (ids.size - 1) / max(1, characters) / math.log(2)
+    # Bits per character or byte (of UTF-8) spread the cost of all tokens over the text, so models with different
+    # tokenizers can be compared. The first token is read but not predicted: neither its cost nor its text counts.
+    first = tokenizer.piece(int(ids[0]))
+    characters = len(text) - len(first.decode("utf-8", "ignore"))
+    num_bytes = len(text.encode("utf-8", "surrogatepass")) - len(first)
+    bits = {protocol: value * (ids.size - 1) / math.log(2) for protocol, value in nats.items()}  # of the whole text
     return {
         "nats": nats,
-        "bits_per_char": {protocol: value * bits for protocol, value in nats.items()},
+        "bits_per_char": {protocol: value / max(1, characters) for protocol, value in bits.items()},
+        "bits_per_byte": {protocol: value / max(1, num_bytes) for protocol, value in bits.items()},
         "perplexity": {protocol: math.exp(min(value, 700.0)) for protocol, value in nats.items()},
     }
 
@@ -104,7 +107,7 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
     return {
         "model": model.name,
         "task": str(model.task),
-        "data": {"name": name, "sha256": digest, "items": len(text)},  # characters
+        "data": {"name": name, "sha256": digest, "items": len(text), "tokens": size},  # items: characters
         **measured,
         "tokens_per_second": read / (time.perf_counter() - start),
     }
@@ -113,12 +116,12 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
 def metrics_table(measured: Mapping[str, Any]) -> Table:
     """The metrics of `measure` or `evaluate_model`, one row per protocol."""
     titles = {"carry": "carried", "blocks256": "reset every 256"}
-    metrics = ("nats", "bits_per_char", "perplexity")
+    metrics = ("nats", "bits_per_char", "bits_per_byte", "perplexity")
     rows = tuple(
         (titles[protocol], *(f"{measured[metric][protocol]:.4f}" for metric in metrics))
         for protocol in measured["nats"]
     )
-    return Table(("state", "nats", "bits per character", "perplexity"), rows)
+    return Table(("state", "nats", "bits per character", "bits per byte", "perplexity"), rows)
 
 
 def _nats(module: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, state: State) -> tuple[float, Any]:

@@ -27,6 +27,6 @@ class LanguageEvaluation(TaskEvaluation):
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
         """Yield the metrics by protocol, and the speed."""
         data = values["data"]
-        yield f"{values['model']} on {data['name']}, {data['items']:,} characters"
+        yield f"{values['model']} on {data['name']}, {data['items']:,} characters, {data['tokens']:,} tokens"
         yield metrics_table(values)
         yield f"{values['tokens_per_second']:,.0f} tokens/s"
