@@ -24,7 +24,7 @@ MAX_VOCAB_SIZE = 1_000_000
 WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l'homme is l' and homme; punctuation marks are words
 
 
-class _Vocabulary:
+class Vocabulary:
     """Tokens by id: first the specials, then words or parts of words."""
 
     name: ClassVar[str]
@@ -78,7 +78,7 @@ class _Vocabulary:
         return tuple(tokens)
 
 
-class WordTokenizer(_Vocabulary):
+class WordTokenizer(Vocabulary):
     """One token for each frequent word of the training text; every other word is UNK.
 
     counts: how often each token occurred in the training text; 0 for specials. lowercase: True to convert text to
@@ -179,7 +179,7 @@ class WordTokenizer(_Vocabulary):
         )
 
 
-class BPETokenizer(_Vocabulary):
+class BPETokenizer(Vocabulary):
     """Byte-pair encoding: characters are merged into parts of words, the most frequent pairs first
     (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
 

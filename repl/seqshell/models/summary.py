@@ -9,7 +9,7 @@ from typing import Any
 
 from seqshell.core.errors import SeqshellError
 
-UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword"}  # by tokenizer
+UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword", "whitespace": "word"}  # by tokenizer
 PROTOCOLS = ("blocks256", "carry")  # of a language model's metrics; the first one present is shown
 
 

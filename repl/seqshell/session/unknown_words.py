@@ -22,13 +22,15 @@ Events = Iterator[Token | Finished]
 def unknown_parts(text: str, tokenizer: Tokenizer) -> tuple[str, ...]:
     """The different parts of a text that a vocabulary lacks, in their order.
 
-    These are words or characters, as the tokenizer has them; neighbouring characters are one part.
+    These are words or characters, as the tokenizer has them; neighbouring characters are one part. The mark for
+    unknown words, where a text is written with it, is known.
     """
+    mark = tokenizer.piece(tokenizer.unk).decode("utf-8", "ignore").strip() if tokenizer.unk is not None else ""
     try:
         parts = list(_unknown(text, tokenizer)) if tokenizer.unk in tokenizer.encode(text) else []
     except VocabularyError as error:
         parts = [text[start:end] for start, end in runs((place, place + 1) for place in error.positions)]
-    return tuple(dict.fromkeys(word for part in parts for word in part.split()))
+    return tuple(dict.fromkeys(word for part in parts for word in part.split() if word != mark))
 
 
 def _unknown(text: str, tokenizer: Tokenizer) -> Iterator[str]:

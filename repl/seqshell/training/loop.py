@@ -110,6 +110,7 @@ def _ready(module: Any) -> Any:
 
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
+    yield from map(Notice, prepared.recipe.understood)
     # A model that is fitted by counting has no parameters yet.
     size = f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
     what = f"{prepared.architecture.name}{size}, {prepared.sizes}"

@@ -30,9 +30,10 @@ class TextData:
     validation: str
 
 
-def load_text(settings: DataSettings, folder: Path) -> TextData:
+def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False) -> TextData:
     """Read and split the text of a recipe. folder: where relative paths start.
 
+    whole_lines: if a share is held out, it begins with a line.
     Raises RecipeError if the text is missing, invalid or too short.
     """
     name, text, digest = read_text(settings.text, folder, settings.origin)
@@ -42,6 +43,7 @@ def load_text(settings: DataSettings, folder: Path) -> TextData:
         training, validation = text, read_text(settings.validation, folder, settings.origin)[1]
     else:
         cut = int((1 - settings.validation) * len(text))
+        cut = text.rfind("\n", 0, cut) + 1 or cut if whole_lines else cut
         training, validation = text[:cut], text[cut:]
     if len(training) < SMALLEST or len(validation) < 2:
         sizes = f"{len(training)} characters for training and {len(validation)} for validation"

@@ -157,7 +157,7 @@ def read_recipe_text(
 
     Raises RecipeError if the text is missing, invalid or too short.
     """
-    text = load_text(recipe.data, recipe.folder)
+    text = load_text(recipe.data, recipe.folder, whole_lines=getattr(tokenizer_type, "whole_lines", False))
     try:
         tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training])
         if tokenizer.unk is None:  # or it could not read a character that occurs only in the validation text

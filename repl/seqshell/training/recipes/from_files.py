@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
+from seqshell.training.recipes import marked_text
 from seqshell.training.recipes.recipe import Recipe, read_recipe, read_tables, recipe_from
 
 # How much a training reads in all its epochs together, to bound its time.
@@ -88,14 +90,22 @@ def is_pairs(path: Path) -> bool:
 
 
 def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `text` on a text file; a short text gets more epochs."""
-    tables = _shipped("text")
+    """The shipped recipe `text` on a text file; a short text gets more epochs.
+
+    A text with marks such as <unk> and @-@ is read by words, unless an override names another tokenizer.
+    """
+    overrides, tables = list(overrides), _shipped("text")
     tables["data"]["text"] = path.name
     tables["training"]["epochs"] = _epochs(TEXT_CHARACTERS, _size(path))
     tables["defaults"]["about"] = f"Continues what you write in the style of {path.name}."
-    return recipe_from(
+    tokenizer = _overridden({"tokenizer.name": marked_text.TOKENIZER}, overrides)["tokenizer.name"]
+    marks = marked_text.find_marks(path)
+    if marks and tokenizer == marked_text.TOKENIZER:
+        marked_text.use_words(tables, marks)
+    recipe = recipe_from(
         tables, name=_name(path.stem) or "text", folder=path.parent, overrides=overrides, where=path.name
     )
+    return replace(recipe, understood=marked_text.describe(path.name, marks, tokenizer))
 
 
 def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:

@@ -27,7 +27,8 @@ Table = Mapping[str, Any]
 class Recipe:
     """A checked recipe. tokenizer and model remain tables: their settings belong to plugins.
 
-    name: the stem of its file, and of its checkpoint. folder: where its relative paths start.
+    name: the stem of its file, and of its checkpoint. folder: where its relative paths start. understood: lines that
+    say what was understood of a data file; not part of `tables`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recipe:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
     folder: Path = Path()
+    understood: tuple[str, ...] = ()
 
     def tables(self) -> dict[str, Any]:
         """The recipe as TOML tables, with all defaults filled in."""
