@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
-_HOURS = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", "T%H:%M:%SZ")
-FORMATS = (*(date + hours for date in _DATES for hours in _HOURS), "%Y-%m")
+_HOURS = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
+FORMATS = (*(date + hours for date in _DATES for hours in _HOURS), "%Y-%m", "%Y-Q%q")  # %q: the quarter
 NUM_FIRST = 3
 SHORTEST_MONTH = 28  # days
 _ZERO_SECONDS = re.compile(r"(\d\d:\d\d):00Z?")
 _YEAR = re.compile(r"\d{4}[-/](?=\d\d[-/]\d\d)")
+_ZONE = re.compile(r"(?<=\d\d:\d\d)(?:Z|[+-]\d\d:\d\d)$")  # behind a time of day
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
@@ -22,7 +24,7 @@ class RowTimes:
     """Times with equal steps, written as in the table.
 
     name: of the column. start: the time of row 0. step: between rows; an integer counts months if `start` is a date.
-    format: of strftime; "" for whole numbers.
+    format: of strftime, and %q for a quarter; "" for whole numbers.
     """
 
     name: str
@@ -42,16 +44,16 @@ class RowTimes:
                 assert isinstance(self.step, int)  # numbers have a numeric step
                 return str(self.start + self.step * row)
             if isinstance(self.step, timedelta):
-                return (self.start + self.step * row).strftime(self.format)
+                return _written(self.start + self.step * row, self.format)
             year, month = divmod(12 * self.start.year + self.start.month - 1 + self.step * row, 12)
-            return self.start.replace(year=year, month=month + 1).strftime(self.format)
+            return _written(self.start.replace(year=year, month=month + 1), self.format)
         except (OverflowError, ValueError):
             return ""
 
 
 def without_zero_seconds(times: Sequence[str]) -> list[str]:
     """Leave out the seconds if all are 0."""
-    has_seconds = not all(_ZERO_SECONDS.search(time) for time in times)
+    has_seconds = not all(_ZERO_SECONDS.search(time) for time in times if time)
     return list(times) if has_seconds else [_ZERO_SECONDS.sub(r"\1", time) for time in times]
 
 
@@ -87,13 +89,26 @@ def _candidates(name: str, cells: Sequence[str]) -> Iterator[RowTimes]:
     first, second = cells[:2]
     if _WHOLE.fullmatch(first) and _WHOLE.fullmatch(second) and int(second) > int(first):
         yield RowTimes(name, int(first), int(second) - int(first))
-    for format in FORMATS:
+    zone = _ZONE.search(first)
+    suffix = zone[0] if zone and second.endswith(zone[0]) else ""
+    for plain in FORMATS:
         try:
-            start, after = datetime.strptime(first, format), datetime.strptime(second, format)
+            start, after = (_parsed(cell.removesuffix(suffix), plain) for cell in (first, second))
         except ValueError:
             continue
+        format = plain + suffix
         if after > start:
             months = 12 * (after.year - start.year) + after.month - start.month
             if months and start.day <= SHORTEST_MONTH and start.replace(year=after.year, month=after.month) == after:
                 yield RowTimes(name, start, months, format)
             yield RowTimes(name, start, after - start, format)
+
+
+def _parsed(cell: str, format: str) -> datetime:
+    """The start of a time. ValueError if it is not written in this format."""
+    quarter = _QUARTER.fullmatch(cell) if "%q" in format else None
+    return datetime(int(quarter[1]), 3 * int(quarter[2]) - 2, 1) if quarter else datetime.strptime(cell, format)
+
+
+def _written(time: datetime, format: str) -> str:
+    return time.strftime(format.replace("%q", str((time.month + 2) // 3)))
