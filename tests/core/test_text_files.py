@@ -20,7 +20,7 @@ def test_a_packed_file_is_read_as_its_content(folder):
     (folder / "two.gz").write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\n"))  # as cat writes it
     assert read_file("two.gz") == "a\nb\n"
     (folder / "a.txt").write_bytes(gzip.compress(b"a"))
-    with pytest.raises(UsageError, match=r"a\.txt is not UTF-8 in line 1"):
+    with pytest.raises(UsageError, match=r"a\.txt is no text: it is compressed with gzip; end its name in \.gz"):
         read_file("a.txt")
 
 

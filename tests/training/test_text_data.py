@@ -45,7 +45,7 @@ def test_byte_order_marks_and_carriage_returns_are_removed(tmp_path: Path) -> No
     [
         (None, r"a.txt does not exist; get it from the library"),
         (b"", "a.txt is empty"),
-        (b"abc\xff", r"not UTF-8 text \(byte 3 is 0xff\)"),
+        (b"abc\xff", r"a\.txt is not UTF-8 in line 1: byte 3 is 0xff; it is probably cp1252"),
         (b"short", "too short: 4 characters for training and 1 for validation; the minimum is 256 and 2"),
     ],
 )
@@ -110,3 +110,11 @@ def test_sizes_that_fit_are_kept_and_others_shrink_to_four_batches_per_stream(
     assert (num_tokens - 1) // fitted // short >= 4
     if (num_tokens - 1) // batch_size // length >= 8 * length:
         assert (fitted, short) == (batch_size, length)
+
+
+def test_a_text_in_another_encoding_is_read_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(("it’s " * 100).encode("cp1252"))
+    data = load_text(DataSettings(text="a.txt", encoding="cp1252"), tmp_path)
+
+    assert data.training == "it’s " * 90
+    assert data.sha256 == hashlib.sha256((tmp_path / "a.txt").read_bytes()).hexdigest()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqshell.core.errors import UsageError
+from seqshell.core.tables.encoding import decode
 
 MAX_FILE_SIZE = 1_000_000_000  # bytes that @FILE reads, and that a .gz file may have when it is unpacked
 PACKED = ".gz"
@@ -69,9 +70,5 @@ def unpacked(data: bytes, name: str) -> bytes:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Decode UTF-8, drop a byte order mark and turn CRLF into newlines. UsageError names the line that is not UTF-8."""
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{name} is not UTF-8 in line {line}", code="undecodable") from None
+    """Decode UTF-8 or UTF-16 and turn CRLF into newlines, as training does. Raises UsageError, with line and byte."""
+    return decode(data, name)[0]

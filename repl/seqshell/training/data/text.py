@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.tables.encoding import decode
 from seqshell.core.text_files import unpacked
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
@@ -36,11 +37,12 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
     whole_lines: if a share is held out, it begins with a line.
     Raises RecipeError if the text is missing, invalid or too short.
     """
-    name, text, digest = read_text(settings.text, folder, settings.origin)
+    name, text, digest = read_text(settings.text, folder, settings.origin, settings.encoding)
     if not isinstance(settings.validation, str | float | int):
         raise RecipeError(f"data.validation must be a share of {name}, or a file, not {settings.validation!r}")
     if isinstance(settings.validation, str):
-        training, validation = text, read_text(settings.validation, folder, settings.origin)[1]
+        validation = read_text(settings.validation, folder, settings.origin, settings.encoding)[1]
+        training = text
     else:
         cut = int((1 - settings.validation) * len(text))
         cut = text.rfind("\n", 0, cut) + 1 or cut if whole_lines else cut
@@ -51,17 +53,25 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
     return TextData(name, digest, training, validation)
 
 
-def read_text(source: str, folder: Path = Path(), origin: str = "") -> tuple[str, str, str]:
+def read_text(source: str, folder: Path = Path(), origin: str = "", encoding: str = "") -> tuple[str, str, str]:
     """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the table "generated:NAME".
 
-    folder: where relative paths start. origin: where the user can get a missing file.
+    folder: where relative paths start. origin: where the user can get a missing file. encoding: as for `decode`.
     In files, CRLF becomes LF, a byte order mark is removed, and .gz files are unpacked.
     """
     if source.startswith(PREFIX):
         return with_digest(source, make_table(source))
     if source.startswith("python:"):
         return with_digest(source, _python_text(source))
-    path = folder / Path(source).expanduser()
+    name, text, digest, _ = read_text_file(folder / Path(source).expanduser(), origin, encoding)
+    return name, text, digest
+
+
+def read_text_file(path: Path, origin: str = "", encoding: str = "") -> tuple[str, str, str, str]:
+    """(name, text, sha256 of its bytes, encoding that was found) of a file; the encoding is "" for UTF-8.
+
+    Raises RecipeError if it is missing, empty or not a text.
+    """
     if not path.exists():
         raise RecipeError(f"{path} does not exist" + (f"; get it from {origin}" if origin else ""))
     if not path.is_file():
@@ -69,18 +79,14 @@ def read_text(source: str, folder: Path = Path(), origin: str = "") -> tuple[str
     try:
         data = path.read_bytes()
         content = unpacked(data, str(path))
+        if not content:
+            raise RecipeError(f"{path} is empty")
+        text, found = decode(content, str(path), encoding, key="data.encoding")
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     except UsageError as error:
         raise RecipeError(error.message) from None
-    if not content:
-        raise RecipeError(f"{path} is empty")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start} is 0x{content[error.start]:02x}"
-        raise RecipeError(f"{path} is not UTF-8 text ({byte}); convert it or use another file") from None
-    return path.name, text.replace("\r\n", "\n"), hashlib.sha256(data).hexdigest()
+    return path.name, text, hashlib.sha256(data).hexdigest(), found
 
 
 def with_digest(name: str, text: str) -> tuple[str, str, str]:

@@ -16,6 +16,7 @@ CRITERIA = ("nats", "accuracy", "macro_recall", "both")
 class DataSettings:
     """[data]: the training data, with keys for each task. Files are relative to the recipe."""
 
+    encoding: str = setting("", help="of all files, such as cp1252; default: UTF-8, or UTF-16 if it is")
     text: str = setting("", help="generate: a text file, or python:pydoc_data.topics")
     source: str = setting("", help="translate: a file of sentences, one per line")
     target: str = setting("", help="translate: a file of their translations, line by line")
