@@ -40,6 +40,7 @@ TORCH = (
     "seqshell.training",
     "seqshell.layers.modules",
     "seqshell.models.torch_decoder",
+    "seqshell.models.decoder_comparison",
     "seqshell.testing.module_rules",
 )
 

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 import seqshell
-from seqshell import Architecture, CheckpointError, PluginError, Task
+from seqshell import Architecture, PluginError, Task
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
 from seqshell.models.building import build_decoder
 from seqshell.models.decoders import decoders_of
 from seqshell.testing import check_architecture, failed
@@ -136,14 +137,13 @@ def test_an_import_that_fails_for_another_reason_is_an_error():
 
 def test_every_decoder_is_compared_with_the_module_when_a_checkpoint_is_written(tmp_path):
     assert saved(leaky(First, MISSING, Second), tmp_path / "good.safetensors").is_file()
-    with pytest.raises(
-        CheckpointError,
-        match=r"an output of the decoder Different of leaky differs from its module's by 0\.5; at most 0\.0001",
+    for wrong, reason in (
+        (Different, "an output of the decoder Different of leaky differs from its module's by 0.5"),
+        (Unbuildable, "the decoder Unbuildable of leaky fails: the weights do not fit the architecture leaky: Runtime"),
     ):
-        saved(leaky(First, Different), tmp_path / "bad.safetensors")
-    with pytest.raises(CheckpointError, match="the weights do not fit the architecture leaky: RuntimeError"):
-        saved(leaky(First, Unbuildable), tmp_path / "bad.safetensors")
-    assert not (tmp_path / "bad.safetensors").exists()
+        with pytest.warns(RuntimeWarning, match=reason):
+            saved(leaky(First, wrong), tmp_path / "bad.safetensors")
+        assert file.read_header(tmp_path / "bad.safetensors")["runs_in_torch"].startswith(reason)
 
 
 def test_the_contract_holds_for_each_decoder():

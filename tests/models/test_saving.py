@@ -133,19 +133,6 @@ def test_a_session_opens_without_torch(elman, tmp_path, module, home):
     assert done.stdout == "5 False\n"  # four tokens and Finished
 
 
-def test_a_decoder_that_differs_from_its_module_is_refused(elman, module, elman_registry, tmp_path):
-    module = elman.Model(elman.Config(elman.tokenizer.size, offset=2e-4))
-    with pytest.raises(
-        CheckpointError,
-        match=r"an output of the decoder of simple differs from its module's by 0\.0002; at most 0\.0001 is allowed",
-    ):
-        elman.save(tmp_path / "mine.safetensors", module, elman_registry)
-    assert not (tmp_path / "mine.safetensors").exists()
-    elman.save(
-        tmp_path / "mine.safetensors", elman.Model(elman.Config(elman.tokenizer.size, offset=5e-5)), elman_registry
-    )
-
-
 def test_weights_that_are_not_finite_are_refused(elman, elman_registry, tmp_path):
     module = elman.Model(elman.Config(elman.tokenizer.size))
     with torch.no_grad():

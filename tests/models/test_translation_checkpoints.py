@@ -21,7 +21,6 @@ from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models import file, opening
-from seqshell.models.decoder_checks import difference
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.testing import tiny_translation_checkpoint
 from seqshell.testing.tiny_translator import TinyState, TinyTranslator
@@ -191,24 +190,15 @@ def test_tokenizers_that_do_not_fit_are_refused_when_saved_and_when_opened(modul
         opening.open_model(path, registry)
 
 
-def test_a_decoder_that_reads_padding_is_refused(path):
+def test_a_model_whose_decoder_reads_padding_runs_in_torch(path):
     torch.manual_seed(0)
     module = PairModule(Pair(READS.size, WRITES.size, leak=0.01))
-    with pytest.raises(
-        CheckpointError,
-        match=r"an output of the decoder of pair differs from its module's by .*; at most 0.0001 is allowed",
-    ):
-        save(path, module, registry_of(architecture()))
-
-
-def test_nan_outputs_are_a_difference(module):
-    class Broken(TorchDecoder):
-        def step(self, inputs, state):
-            outputs, state = super().step(inputs, state)
-            return outputs * np.nan, state
-
-    found = difference(Broken(module), TorchDecoder(module), architecture(), module.config)
-    assert np.isnan(found)
+    registry = registry_of(architecture())
+    with pytest.warns(RuntimeWarning, match=r"decoder of pair differs from its module's by 0\.\d+, .* runs in torch"):
+        save(path, module, registry)
+    model = opening.open_model(path, registry)
+    assert isinstance(model.decoder, TorchDecoder)
+    np.testing.assert_array_equal(model.decoder.module.readout.detach(), module.readout.detach())
 
 
 def test_a_model_whose_encoder_fails_is_refused_when_it_is_opened(module, path):

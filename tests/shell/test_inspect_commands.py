@@ -14,6 +14,7 @@ from seqshell.core.events import Data, Score, Table, Top
 from seqshell.core.json_values import tidy
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
+from seqshell.models import file
 from seqshell.models.saving import save_checkpoint
 from seqshell.shell.commands.info import module_tree
 from seqshell.testing import tiny_checkpoint, tiny_model, tiny_translation_model
@@ -119,6 +120,21 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
     assert "tokenizer char, vocabulary of 10" in lines
     assert "data name random numbers" in lines
     assert any(line.startswith("source") and line.endswith("language_models.py") for line in lines)
+
+
+def test_info_says_that_a_model_runs_in_torch_and_why(tmp_path):
+    path = tiny_checkpoint(tmp_path / "small.safetensors")
+    header, weights = file.read(path)
+    file.write(path, {**header, "runs_in_torch": "its decoder fails: IndexError: no such row"}, weights)
+    shell = shell_for()
+    shell.open(path)
+    text, data = shell.handle("/info")
+
+    lines = [" ".join(line.split()) for line in text.as_text().split("\n")]
+    assert "runs in torch its decoder fails: IndexError: no such row" in lines
+    assert data.as_json()["runs_in_torch"] == "its decoder fails: IndexError: no such row"
+    assert [event.text for event in shell.handle("/feed ab")] == []
+    assert shell.session.position == 2
 
 
 def test_info_shows_that_an_lstm_is_four_rnns_and_a_gru_three_and_where_they_are_written(tmp_path):

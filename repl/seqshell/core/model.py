@@ -41,7 +41,7 @@ class Architecture:
     decoder: `decoder(config, weights)` is a Decoder, which runs without torch; weights: arrays, named as in the
         module's state_dict. None: the host wraps the module. A tuple lists several in order of preference, such as a
         compiled one before one in numpy: the first that can be imported is used. Each must give the outputs of the
-        module.
+        module, else checkpoints are marked to run in torch.
     config, model and decoder: the object itself, or "package.module:Name", which is imported when it is first needed.
     summary: one line for `/architectures`.
     causal: False if the model must read a whole text at once (bidirectional).

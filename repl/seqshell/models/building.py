@@ -59,10 +59,13 @@ def _check_value(setting: Setting, hint: Any, value: Any) -> None:
             raise CheckpointError(error.message) from None
 
 
-def build_decoder(architecture: Architecture, config: Any, weights: Weights) -> Decoder:
-    """Build the first decoder of the architecture that can be imported, or wrap its torch module if it has none."""
+def build_decoder(architecture: Architecture, config: Any, weights: Weights, *, in_torch: bool = False) -> Decoder:
+    """Build the first decoder of the architecture that can be imported.
+
+    Wraps its torch module if it has none, or if in_torch, for a checkpoint whose decoder does not give its outputs.
+    """
     with fitting(architecture):
-        for _, make in decoders_of(architecture):
+        for _, make in () if in_torch else decoders_of(architecture):
             return make(config, weights)
         from seqshell.models.torch_decoder import wrap_module
 

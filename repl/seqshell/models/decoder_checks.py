@@ -1,8 +1,8 @@
-"""Check a decoder: one step when a checkpoint is opened, and a comparison with the torch module when one is saved."""
+"""Check a decoder with one step when a checkpoint is opened."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqshell.core.errors import CheckpointError, reason_of
 from seqshell.core.model import Architecture
@@ -28,22 +28,3 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
         raise CheckpointError(f"the model's outputs have the shape {outputs.shape}, not {(1, *shape)}: {reason}")
     if not np.isfinite(outputs).all():
         raise CheckpointError("the model's outputs are not finite numbers")
-
-
-def difference(decoder: Decoder, reference: Decoder, architecture: Architecture, config: Any) -> float:
-    """Return the largest difference between the outputs of two decoders with the same weights."""
-    import numpy as np
-
-    parts = parts_of(architecture.task)
-    inputs = parts.random_inputs(config)
-    both = decoder, reference
-    starts = [parts.start(each, config, len(inputs[0])) for each in both]
-    largest = np.zeros(())  # np.maximum keeps NaN
-    for batch in inputs:
-        found, expected = (each.feed(batch, state)[0] for each, state in zip(both, starts, strict=True))
-        largest = np.maximum(largest, np.abs(found - expected).max())
-    states = starts
-    for column in inputs[0].swapaxes(0, 1):
-        (found, own), (expected, other) = (each.step(column, state) for each, state in zip(both, states, strict=True))
-        largest, states = np.maximum(largest, np.abs(found - expected).max()), [own, other]
-    return float(largest)

@@ -48,8 +48,8 @@ def import_model(
     """Save the model in a file of another program as a checkpoint.
 
     out: a name or path; None: the file's own name, which must be free. warn: called with a message for each importer
-    that failed and was skipped. Raises a SeqshellError that says what is wrong with the file, or what its map must
-    contain.
+    that failed and was skipped, and as save_checkpoint does. Raises a SeqshellError that says what is wrong with the
+    file, or what its map must contain.
     """
     if not path.exists():
         raise UsageError(f"no file {str(path)!r}")
@@ -80,6 +80,7 @@ def import_model(
         about=model.about,
         provenance={"imported": {"file": path.name, "importer": importer}},
         registry=registry,
+        warn=warn,
     )
     return Imported(written, importer, model)
 

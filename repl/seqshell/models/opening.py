@@ -28,7 +28,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
     try:
         config = read_config(architecture, header["config"])
         contents = parts_of(architecture.task).read(header, config, registry)
-        decoder = build_decoder(architecture, config, weights)
+        decoder = build_decoder(architecture, config, weights, in_torch=bool(header.get("runs_in_torch")))
         check_step(decoder, architecture, contents)
     except CheckpointError as error:
         raise CheckpointError(

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqshell.core import paths
-from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.errors import CheckpointError, UsageError, reason_of
 from seqshell.core.model import Architecture, Series
 from seqshell.core.version import __version__
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
-from seqshell.models.building import fitting, read_config
-from seqshell.models.decoder_checks import difference
-from seqshell.models.decoders import decoders_of
+from seqshell.models.building import read_config
 from seqshell.models.ownership import tokenizer_owners
 from seqshell.models.series_header import series_json
-from seqshell.models.task_parts.parts import parts_of
+from seqshell.models.task_parts.parts import Inputs, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqshell.core.tokenizers import Tokenizer
-
-MAX_DIFFERENCE = 1e-4  # between an output of a module and of its decoder, in float32
 
 
 def save_checkpoint(
@@ -47,6 +44,8 @@ def save_checkpoint(
     series: Series | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     registry: Registry | None = None,
+    inputs: Inputs | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a trained torch module as a checkpoint that `seqshell -m` opens, and return its path.
 
@@ -56,9 +55,11 @@ def save_checkpoint(
     data: what it was trained on, in words. defaults: its default settings ("strategy", "sampler", "max_tokens").
     languages: the names of a translation model's source and target. labels: a classifier's classes, by number.
     series: what a forecaster was trained on; it needs no tokenizer. dtype: how floating-point weights are stored.
+    inputs: what the architecture's decoder and the module are compared on; default, random ones. If the decoder fails
+    or its outputs differ by more than rounding explains, the checkpoint is marked to run in torch, with the module.
+    warn: called with a message then; default, a RuntimeWarning.
 
-    Raises CheckpointError if weights are not finite, a tokenizer does not fit, the file could not be opened again, or
-    an output of the architecture's decoder differs from the module's by more than 1e-4.
+    Raises CheckpointError if weights are not finite, a tokenizer does not fit, or the file could not be opened again.
     """
     registry = registry or load_registry()
     target = paths.output_path(path, "models")
@@ -96,8 +97,12 @@ def save_checkpoint(
     }
     read = read_config(offered, settings)
     parts.read(header, read, registry)
-    _compare(offered, read, module)
-    file.write(target, header, weights)
+    reason, message = _compared(offered, read, module, inputs)
+    file.write(target, {**header, "runs_in_torch": reason} if reason else header, weights)
+    if message and warn is None:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    elif message and warn is not None:
+        warn(message)
     return target
 
 
@@ -118,23 +123,21 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
     return weights
 
 
-def _compare(architecture: Architecture, config: Any, module: Any) -> None:
-    """Raise CheckpointError if a decoder of the architecture differs from the module over a few steps in float32."""
+def _compared(architecture: Architecture, config: Any, module: Any, inputs: Inputs | None) -> tuple[str, str]:
+    """Return why the module must be used instead of the architecture's decoders, and what to tell the user.
+
+    Both are empty if the decoders give the module's outputs.
+    """
     if not architecture.decoders:
-        return
-    import copy
+        return "", ""
+    from seqshell.models.decoder_comparison import disagreement
 
-    from seqshell.models.torch_decoder import wrap_module
-
-    reference = wrap_module(architecture, copy.deepcopy(module).float().cpu())
     weights = _weights(module, "float32")
-    for name, make in decoders_of(architecture):
-        with fitting(architecture):
-            decoder = make(config, weights)
-        apart = difference(decoder, reference, architecture, config)
-        if not apart <= MAX_DIFFERENCE:  # also refuses NaN
-            which = f" {name}" if len(architecture.decoders) > 1 else ""
-            raise CheckpointError(
-                f"an output of the decoder{which} of {architecture.name} differs from its module's by {apart:.2g}; "
-                f"at most {MAX_DIFFERENCE:g} is allowed"
-            )
+    if inputs is None:
+        inputs = parts_of(architecture.task).random_inputs(config)
+    try:
+        reason = disagreement(architecture, config, module, weights, inputs)
+    except Exception as error:  # of the module: then torch could not run it either
+        failed = f"its module fails: {reason_of(error)}"
+        return "", f"the decoder of {architecture.name} was not compared with its module: {failed}"
+    return reason, reason and f"{reason}; the checkpoint keeps the module, and the model runs in torch"

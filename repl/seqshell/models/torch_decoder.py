@@ -44,7 +44,7 @@ class TorchDecoder:
 
         Returns the state before BOS is read, of a module that is a Seq2Seq.
         """
-        with _without_onednn():
+        with without_onednn():
             module: Any = self.module  # a Seq2Seq
             state = module.encode(self._tensor(source), self._tensor(lengths))
         arrays: dict[int, NDArray[Any]] = {}  # a tensor that occurs twice becomes one array
@@ -71,7 +71,7 @@ class TorchDecoder:
     def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
         before = map_leaves(self._tensor, state)
-        with _without_onednn():
+        with without_onednn():
             outputs, after = self.module(self._tensor(inputs), before)
         # A leaf that the module returned unchanged stays the same array.
         same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
@@ -90,7 +90,7 @@ def wrap_module(architecture: Architecture, module: nn.Module) -> TorchDecoder:
 
 
 @contextlib.contextmanager
-def _without_onednn() -> Iterator[None]:
+def without_onednn() -> Iterator[None]:
     """Disable oneDNN: it repacks the weights at every call of nn.LSTM, which is too slow for single steps.
 
     Training keeps it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import CheckpointError
 from seqshell.core.tokenizers import BOS, EOS, PAD
 from seqshell.host import Registry
-from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, TaskParts
+from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, Inputs, TaskParts
 from seqshell.models.tokenizer_header import check_tokenizer, read_tokenizers
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class ClassifyParts(TaskParts):
         """[C]."""
         return (len(contents.labels),), f"it has {len(contents.labels)} labels"
 
-    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
+    def random_inputs(self, config: Any) -> Inputs:
         """Texts without PAD; then the same texts, the last one cut to one token and padded."""
         import numpy as np
 
         texts = np.random.default_rng(0).integers(BOS, config.vocab_size, (NUM_ROWS, NUM_STEPS))
-        return texts, np.where(np.arange(NUM_STEPS) < np.array([[NUM_STEPS], [1]]), texts, PAD)
+        return Inputs(texts, np.where(np.arange(NUM_STEPS) < np.array([[NUM_STEPS], [1]]), texts, PAD))
 
     def try_step(self, decoder: Decoder, contents: Contents) -> NDArray[Any]:
         """Read a text at once: a model that is not causal cannot be stepped."""

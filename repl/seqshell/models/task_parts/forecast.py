@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.text_output import counted
 from seqshell.host import Registry
 from seqshell.models.series_header import read_series
-from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, TaskParts
+from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, Inputs, TaskParts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,11 +37,12 @@ class ForecastParts(TaskParts):
             f"and {counted(shape[2], 'quantile')}"
         )
 
-    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
+    def random_inputs(self, config: Any) -> Inputs:
         """Normalised values."""
         import numpy as np
 
-        return (np.random.default_rng(0).normal(size=(NUM_ROWS, NUM_STEPS, config.num_features)).astype(np.float32),)
+        shape = NUM_ROWS, NUM_STEPS, config.num_features
+        return Inputs(np.random.default_rng(0).normal(size=shape).astype(np.float32))
 
     def try_step(self, decoder: Decoder, contents: Contents) -> NDArray[Any]:
         """Read one row of zeros, which are the means of the columns."""

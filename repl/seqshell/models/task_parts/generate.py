@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqshell.host import Registry
-from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, TaskParts
+from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, Inputs, TaskParts
 from seqshell.models.tokenizer_header import read_tokenizers
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class GenerateParts(TaskParts):
@@ -24,8 +21,8 @@ class GenerateParts(TaskParts):
         """[V]."""
         return (contents.tokenizer.size,), f"its tokenizer has {contents.tokenizer.size} tokens"
 
-    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
+    def random_inputs(self, config: Any) -> Inputs:
         """Ids of the whole vocabulary."""
         import numpy as np
 
-        return (np.random.default_rng(0).integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS)),)
+        return Inputs(np.random.default_rng(0).integers(0, config.vocab_size, (NUM_ROWS, NUM_STEPS)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.model import Series
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqshell.core.state import State
     from seqshell.core.tokenizers import Tokenizer
 
-NUM_ROWS, NUM_STEPS = 2, 24  # of the random inputs that two decoders are compared on
+NUM_ROWS, NUM_STEPS = 2, 256  # of the inputs that a decoder is compared with its module on
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,29 @@ class Contents:
     source_tokenizer: Tokenizer | None = None
     labels: tuple[str, ...] = ()
     series: Series | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a decoder and its module read when they are compared.
+
+    steps: [B, T] int64 or [B, T, F] float32, read step by step and in chunks. padded: [B, T] int64, whole texts padded
+    right, for tasks that pad. sources, lengths: [B, S] and [B], of a model that translates.
+    """
+
+    steps: NDArray[Any]
+    padded: NDArray[Any] | None = None
+    sources: NDArray[Any] | None = None
+    lengths: NDArray[Any] | None = None
+
+    def rows(self, number: int) -> Inputs:
+        """The first rows."""
+        others = (None if part is None else part[:number] for part in (self.padded, self.sources, self.lengths))
+        return Inputs(self.steps[:number], *others)
+
+    def first(self, number: int) -> Inputs:
+        """The first steps of all rows."""
+        return replace(self, steps=self.steps[:, :number])
 
 
 class TaskParts(ABC):
@@ -55,8 +78,8 @@ class TaskParts(ABC):
         """Return the required shape of a row's outputs after a step, and the reason in words."""
 
     @abstractmethod
-    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
-        """Return inputs to compare two decoders on, [B, T] or [B, T, F] each; the first is also read step by step."""
+    def random_inputs(self, config: Any) -> Inputs:
+        """Return inputs to compare a decoder and its module on, where there is no data."""
 
     def try_step(self, decoder: Decoder, contents: Contents) -> NDArray[Any]:
         """Return the outputs of a first step, [1, ...]. Raises whatever the decoder raises."""
@@ -64,9 +87,9 @@ class TaskParts(ABC):
 
         return decoder.step(np.zeros(1, np.int64), decoder.initial_state(1))[0]
 
-    def start(self, decoder: Decoder, config: Any, batch_size: int) -> State:
-        """Return the state from which the decoder reads the random inputs."""
-        return decoder.initial_state(batch_size)
+    def start(self, decoder: Decoder, inputs: Inputs) -> State:
+        """Return the state from which the decoder reads the steps of the inputs."""
+        return decoder.initial_state(len(inputs.steps))
 
 
 def parts_of(task: str) -> TaskParts:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from seqshell.core.errors import CheckpointError
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry
-from seqshell.models.task_parts.parts import NUM_STEPS, Contents, TaskParts
+from seqshell.models.task_parts.parts import NUM_STEPS, Contents, Inputs, TaskParts
 from seqshell.models.tokenizer_header import check_tokenizer, read_tokenizers
 
 if TYPE_CHECKING:
@@ -38,13 +38,17 @@ class TranslateParts(TaskParts):
         """[V] of the target."""
         return (contents.tokenizer.size,), f"its tokenizer has {contents.tokenizer.size} tokens"
 
-    def random_inputs(self, config: Any) -> tuple[NDArray[Any], ...]:
-        """Targets from BOS on."""
+    def random_inputs(self, config: Any) -> Inputs:
+        """Targets from BOS on, and padded sources, one for each of LENGTHS."""
         import numpy as np
 
         targets = np.random.default_rng(0).integers(UNK, config.target_vocab_size, (len(LENGTHS), NUM_STEPS))
         targets[:, 0] = BOS
-        return (targets,)
+        lengths = np.array(LENGTHS)
+        sources = np.random.default_rng(1).integers(UNK, config.source_vocab_size, (len(LENGTHS), lengths.max()))
+        sources[np.arange(lengths.max()) >= lengths[:, None]] = PAD
+        sources[np.arange(len(LENGTHS)), lengths - 1] = EOS
+        return Inputs(targets, sources=sources, lengths=lengths)
 
     def try_step(self, decoder: Decoder, contents: Contents) -> NDArray[Any]:
         """Encode an empty source and read BOS."""
@@ -53,12 +57,8 @@ class TranslateParts(TaskParts):
         state = cast("SourceDecoder", decoder).encode(np.array([[EOS]]), np.ones(1, np.int64))
         return decoder.step(np.array([BOS]), state)[0]
 
-    def start(self, decoder: Decoder, config: Any, batch_size: int) -> State:
-        """The states of a padded batch of random sources, one for each of LENGTHS."""
-        import numpy as np
-
-        lengths = np.array(LENGTHS)
-        sources = np.random.default_rng(1).integers(UNK, config.source_vocab_size, (batch_size, lengths.max()))
-        sources[np.arange(lengths.max()) >= lengths[:, None]] = PAD
-        sources[np.arange(batch_size), lengths - 1] = EOS
-        return cast("SourceDecoder", decoder).encode(sources, lengths)
+    def start(self, decoder: Decoder, inputs: Inputs) -> State:
+        """The states of the encoded sources."""
+        assert inputs.sources is not None
+        assert inputs.lengths is not None
+        return cast("SourceDecoder", decoder).encode(inputs.sources, inputs.lengths)

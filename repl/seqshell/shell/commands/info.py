@@ -51,6 +51,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "parameters": model.num_parameters,
             "vocabulary": model.tokenizer.size,
             "fingerprint": model.fingerprint,
+            **({"runs_in_torch": reason} if (reason := model.header.get("runs_in_torch")) else {}),
         }
     )
 
@@ -65,6 +66,7 @@ def _described(model: Model, architecture: Architecture | None, owner: str) -> d
             filter(None, (model.architecture, f"from {owner}" if owner else "", model.header.get("owner_version", "")))
         ),
         "source": source_file(architecture) if architecture else "",
+        "runs in torch": model.header.get("runs_in_torch", ""),
         "settings": _written(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
         "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
