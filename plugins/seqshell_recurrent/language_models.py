@@ -49,12 +49,23 @@ class RecurrentLanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, V], state."""
+        hidden, state = self.hidden_states(tokens, state)
+        return self.logits(hidden), state
+
+    def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens: [B, T] int64. Returns the last layer's outputs [B, T, H], state."""
         config = self.config
         vectors = self.embedding(tokens)  # [B, T, E]
         vectors = token_dropout(vectors, tokens, config.vocab_size, config.token_dropout, self.training)
         inputs = sequence_dropout(vectors, config.embed_dropout, self.training, config.locked)
+        hidden: Tensor
         hidden, state = self.recurrent(inputs, state)
-        return self.readout(hidden, self.embedding.weight if config.tied else None), state
+        return hidden, state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: [..., H]. Returns [..., V]."""
+        logits: Tensor = self.readout(hidden, self.embedding.weight if self.config.tied else None)
+        return logits
 
 
 class RNNLanguageModel(RecurrentLanguageModel):

@@ -61,8 +61,7 @@ class AttentionSeq2Seq(EncoderDecoder):
             return FeedingState(recurrent, outputs, keys, mask, weights, attended)
         return AttentionState(recurrent, outputs, keys, mask, weights)
 
-    def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""
+    def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         embedded = self.embed_target(target)
         if self.config.placement == "after" and not self.config.input_feeding:
             attended, state = self._all_steps(embedded, state)
@@ -72,8 +71,7 @@ class AttentionSeq2Seq(EncoderDecoder):
                 step, state = self._step(vector, state)
                 steps.append(step)
             attended = torch.cat(steps, 1)
-        attended = sequence_dropout(attended, self.config.dropout, self.training, self.config.locked)
-        return self.readout(attended, self.target_embedding.weight if self.config.tied else None), state
+        return sequence_dropout(attended, self.config.dropout, self.training, self.config.locked), state
 
     def _all_steps(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
         """embedded: [B, T, E]. Returns the attentional vectors [B, T, R] and the state after the last step."""

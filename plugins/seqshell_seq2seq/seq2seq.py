@@ -19,7 +19,12 @@ from seqshell_seq2seq.states import ContextState
 
 
 class EncoderDecoder(nn.Module, ABC):
-    """Base class of both encoder-decoders: the embeddings of source and target, the encoder and the bridge."""
+    """Base class of both encoder-decoders: the embeddings of source and target, the encoder and the bridge.
+
+    A subclass adds the decoder and the read-out.
+    """
+
+    readout: Readout
 
     def __init__(self, config: EncoderDecoderConfig) -> None:
         super().__init__()
@@ -39,6 +44,20 @@ class EncoderDecoder(nn.Module, ABC):
     @abstractmethod
     def encode(self, source: Tensor, lengths: Tensor) -> State:
         """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
+
+    @abstractmethod
+    def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
+        """target: [B, T] int64, beginning with BOS. Returns what the read-out reads, [B, T, R], and the state."""
+
+    def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
+        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""
+        hidden, state = self.hidden_states(target, state)
+        return self.logits(hidden), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: [..., R]. Returns [..., V]."""
+        logits: Tensor = self.readout(hidden, self.target_embedding.weight if self.config.tied else None)
+        return logits
 
     def embed_source(self, source: Tensor) -> Tensor:
         """source: [B, S]. Returns [B, S, E], with dropout in training."""
@@ -89,8 +108,7 @@ class Seq2Seq(EncoderDecoder):
             return recurrent
         return ContextState(recurrent, self.bridge.summary(encoded, mask).float())
 
-    def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""
+    def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         inputs = self.embed_target(target)
         if isinstance(state, ContextState):
             inputs = torch.cat((inputs, state.context.unsqueeze(1).expand(-1, inputs.shape[1], -1)), -1)
@@ -98,6 +116,4 @@ class Seq2Seq(EncoderDecoder):
             state = ContextState(recurrent, state.context)
         else:
             hidden, state = self.decoder(inputs, state)
-        if self.projection is not None:
-            hidden = self.projection(hidden)
-        return self.readout(hidden, self.target_embedding.weight if self.config.tied else None), state
+        return (hidden if self.projection is None else self.projection(hidden)), state

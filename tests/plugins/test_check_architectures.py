@@ -82,6 +82,15 @@ CHANGES = {
     ),
     "forgets": ("state.transpose(0, 1).contiguous()", "torch.zeros_like(state.transpose(0, 1))"),
     "no bias": (' + self.weights[f"recurrent.bias_hh_l{layer}"]', ""),
+    "halves": (
+        "class Decoder:",
+        "    def hidden_states(self, tokens, state):\n"
+        "        hidden, last = self.recurrent(self.embedding(tokens), state.transpose(0, 1).contiguous())\n"
+        "        return hidden, last.transpose(0, 1)\n\n"
+        "    def logits(self, hidden):\n"
+        "        return hidden @ self.readout.weight.T\n\n"
+        "class Decoder:",
+    ),
     "a set": ("num_layers: int = 2", "num_layers: int = 2\n    marks: Any = field(default_factory=lambda: {1, 2})"),
     "a key": ("num_layers: int = 2", "num_layers: int = 2\n    marks: Any = field(default_factory=lambda: {1: 2})"),
 }
@@ -132,6 +141,12 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
             "module: reading in chunks equals reading at once",
             "in two chunks: ",
             r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
+        ),
+        (
+            "halves",
+            "module: its hidden_states and logits together are its forward",
+            "outputs: difference ",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
         (
             "no bias",

@@ -20,6 +20,7 @@ from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.host import Registry, resolve
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
+from seqshell.training import chunked_loss
 from seqshell.training.evaluation import evaluate_model
 from seqshell.training.language import evaluation
 from seqshell.training.torch_module import torch_module
@@ -92,11 +93,11 @@ def test_the_last_short_block_is_included(checkpoint_path: Path, registry: Regis
     module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(text))
 
-    assert evaluation.cold_blocks(module, ids, batch_size=1) == pytest.approx(
+    assert evaluation.cold_blocks(module, ids, len(VOCABULARY), batch_size=1) == pytest.approx(
         np.mean(surprisals(checkpoint_path, registry, text, 256)), abs=1e-5
     )
-    assert evaluation.cold_blocks(module, ids) == pytest.approx(
-        evaluation.cold_blocks(module, ids, batch_size=1), abs=1e-6
+    assert evaluation.cold_blocks(module, ids, len(VOCABULARY)) == pytest.approx(
+        evaluation.cold_blocks(module, ids, len(VOCABULARY), batch_size=1), abs=1e-6
     )
 
 
@@ -105,18 +106,34 @@ def test_the_state_is_carried_from_call_to_call(
 ) -> None:
     module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
-    at_once = evaluation.carried(module, ids)
+    at_once = evaluation.carried(module, ids, len(VOCABULARY))
     monkeypatch.setattr(evaluation, "CHUNK", 100)
 
-    assert evaluation.carried(module, ids) == pytest.approx(at_once, abs=1e-6)
+    assert evaluation.carried(module, ids, len(VOCABULARY)) == pytest.approx(at_once, abs=1e-6)
+
+
+def test_logits_of_a_large_vocabulary_are_computed_in_shorter_calls(
+    checkpoint_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = torch_module(open_model(checkpoint_path, registry), registry)
+    ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT))
+    at_once = evaluation.carried(module, ids, len(VOCABULARY), batch_size=2)
+    cold = evaluation.cold_blocks(module, ids, len(VOCABULARY), block=50)
+    monkeypatch.setattr(chunked_loss, "MOST_AT_ONCE", 100 * len(VOCABULARY) * 4)
+    sizes: list[int] = []
+    module.register_forward_hook(lambda _module, inputs, _outputs: sizes.append(inputs[0].numel()))
+
+    assert evaluation.carried(module, ids, len(VOCABULARY), batch_size=2) == pytest.approx(at_once, abs=1e-6)
+    assert evaluation.cold_blocks(module, ids, len(VOCABULARY), block=50) == pytest.approx(cold, abs=1e-6)
+    assert max(sizes) == 100
 
 
 def test_each_stream_starts_from_the_initial_state(checkpoint_path: Path, registry: Registry) -> None:
     module = torch_module(open_model(checkpoint_path, registry), registry)
     ids = np.array(CharTokenizer(VOCABULARY).encode(TEXT[:401]))
 
-    assert evaluation.carried(module, ids, batch_size=4) == pytest.approx(
-        evaluation.cold_blocks(module, ids, block=100), abs=1e-6
+    assert evaluation.carried(module, ids, len(VOCABULARY), batch_size=4) == pytest.approx(
+        evaluation.cold_blocks(module, ids, len(VOCABULARY), block=100), abs=1e-6
     )
 
 

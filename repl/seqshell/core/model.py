@@ -69,6 +69,10 @@ class SequenceModel(Protocol):
     A GENERATE model may be trained by counting instead of gradient descent: its class has a method `count(ids)`,
     ids [N] int64, and no parameters. `count` is called once with all of the text. The counts are in buffers, and
     load_state_dict accepts them in any size.
+
+    A GENERATE or TRANSLATE model may also have the two halves of `forward`: `hidden_states(inputs, state)`, which
+    returns hidden states [B, T, H] and the state, and `logits(hidden)`, from [..., H] to [..., V], without dropout.
+    Training then computes the logits of a large vocabulary in parts, so that they never fill the memory.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -93,6 +93,7 @@ def saved_as_json(architecture: Architecture, config: Any) -> str:
 def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Rule]]:
     """Yield each rule with a function that tries it and returns what was found instead, if it fails."""
     from seqshell.testing import module_rules
+    from seqshell.training.chunked_loss import has_halves
 
     rules = dict(DECODER_RULES)
     if architecture.causal:
@@ -122,6 +123,8 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
             "module: its loss has finite gradients, and training can continue from the detached state",
             partial(_of_module, module_rules.learns),
         )
+    if has_halves(model.module):
+        yield "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
     for rule, target in for_task.module_rules.items():
         yield f"module: {rule}", partial(_of_module, resolve(target))
     for name in model.own:

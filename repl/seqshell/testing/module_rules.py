@@ -108,6 +108,17 @@ def observes(module: Any, example: Example) -> str:
     )
 
 
+def halves(module: Any, example: Example) -> str:
+    """The two halves of a module's forward, `hidden_states` and `logits`, together give its outputs and state."""
+    with torch.inference_mode():
+        hidden, state = module.hidden_states(torch.from_numpy(example.inputs), example.module_start(module))
+        parts = [module.logits(rows) for rows in hidden.flatten(0, 1)]  # one at a time, [H] each
+        _, expected = module(torch.from_numpy(example.inputs), example.module_start(module))
+    outputs = torch.stack(parts).view(*hidden.shape[:2], -1).numpy()
+    arrays = [map_leaves(lambda leaf: leaf.numpy(), each) for each in (state, expected)]
+    return result_difference((outputs, arrays[0]), (_outputs(module, example), arrays[1]))
+
+
 def counts(module: nn.Module, example: Example) -> str:
     """A module without gradients is trained by counting a text."""
     before = _nats(module, example)

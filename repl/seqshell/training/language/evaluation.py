@@ -23,6 +23,7 @@ from seqshell.core.model import Model
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.host import Registry
+from seqshell.training.chunked_loss import most_targets
 from seqshell.training.data.text import encode, read_text
 from seqshell.training.optimizer import device_of
 from seqshell.training.torch_module import torch_module_on
@@ -32,30 +33,34 @@ CHUNK = 1024  # tokens per call while the state is carried
 
 
 @torch.inference_mode()
-def carried(module: nn.Module, ids: NDArray[np.int64], *, batch_size: int = 1) -> float:
+def carried(module: nn.Module, ids: NDArray[np.int64], vocab_size: int, *, batch_size: int = 1) -> float:
     """Mean nats of ids[1:] in one pass with the state carried. module: in eval mode.
 
     batch_size: number of contiguous streams, each from the initial state. More are faster and slightly worse; the
     protocol is 1.
     """
     length = (ids.size - 1) // batch_size
+    span = max(1, min(CHUNK, most_targets(vocab_size) // batch_size))
     inputs = torch.from_numpy(ids[: length * batch_size].reshape(batch_size, length).copy())
     targets = torch.from_numpy(ids[1 : length * batch_size + 1].reshape(batch_size, length).copy())
     state: State = module.initial_state(batch_size)  # type: ignore[operator]  # a SequenceModel has it
     total = 0.0
-    for start in range(0, length, CHUNK):
-        nats, state = _nats(module, inputs[:, start : start + CHUNK], targets[:, start : start + CHUNK], state)
+    for start in range(0, length, span):
+        nats, state = _nats(module, inputs[:, start : start + span], targets[:, start : start + span], state)
         total += nats
     return total / (length * batch_size)
 
 
 @torch.inference_mode()
-def cold_blocks(module: nn.Module, ids: NDArray[np.int64], *, block: int = BLOCK, batch_size: int = 64) -> float:
+def cold_blocks(
+    module: nn.Module, ids: NDArray[np.int64], vocab_size: int, *, block: int = BLOCK, batch_size: int = 64
+) -> float:
     """Mean nats of ids[1:] in blocks of `block` targets, the last one shorter.
 
     Each block starts from the initial state and reads the token before its first target. module: in eval mode.
-    batch_size: blocks per call; does not change the result.
+    batch_size: blocks per call, fewer if the vocabulary is large; does not change the result.
     """
+    batch_size = max(1, min(batch_size, most_targets(vocab_size) // block))
     inputs, targets = torch.from_numpy(ids[:-1].copy()), torch.from_numpy(ids[1:].copy())
     whole = targets.numel() // block * block
     blocks = [torch.split(ids[:whole].view(-1, block), batch_size) for ids in (inputs, targets)]
@@ -75,9 +80,9 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
     `blocks256` is only for models whose tokens are characters. module: in eval mode.
     """
     ids = encode(tokenizer, text)
-    nats = {"carry": carried(module, ids)}
+    nats = {"carry": carried(module, ids, tokenizer.size)}
     if tokenizer.name == "char":
-        nats["blocks256"] = cold_blocks(module, ids)
+        nats["blocks256"] = cold_blocks(module, ids, tokenizer.size)
     # Bits per character or byte (of UTF-8) spread the cost of all tokens over the text, so models with different
     # tokenizers can be compared. The first token is read but not predicted: neither its cost nor its text counts.
     first = tokenizer.piece(int(ids[0]))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Table
@@ -21,6 +20,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry
+from seqshell.training.chunked_loss import sequence_loss
 from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
@@ -91,18 +91,16 @@ class LanguageObjective:
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
         inputs, targets = on_device(module, batch)
-        logits, state = module(inputs, state)  # [B, T, V]
         smoothing = self.recipe.training.label_smoothing
-        return functional.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing
-        ), state
+        return sequence_loss(module, inputs, targets, state, label_smoothing=smoothing)
 
     def validate(self, module: Any) -> Metrics:
         """Nats by a usual protocol: blocks of 256 for characters, else with the state carried in a few streams."""
-        ids = self.validation_ids
+        ids, size = self.validation_ids, self.tokenizer.size
         if self.tokenizer.name == "char":
-            return {"blocks256": evaluation.cold_blocks(module, ids)}
-        return {"carry": evaluation.carried(module, ids, batch_size=max(1, min(16, ids.size // evaluation.BLOCK)))}
+            return {"blocks256": evaluation.cold_blocks(module, ids, size)}
+        streams = max(1, min(16, ids.size // evaluation.BLOCK))
+        return {"carry": evaluation.carried(module, ids, size, batch_size=streams)}
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if the next token is certain everywhere, as in a periodic text."""

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqshell.core.tokenizers import PAD
-from seqshell.training.translation.teacher_forcing import forced_logits
+from seqshell.training.chunked_loss import sequence_loss
+from seqshell.training.translation.teacher_forcing import drawn_for_batch, forced_logits
 
 
 def pair_loss(
@@ -28,14 +29,20 @@ def pair_loss(
     inputs [B, T]: BOS and the target's tokens. targets [B, T]: the tokens and EOS. All are padded right with PAD.
     label_smoothing s: train towards (1 - s) one-hot + s uniform, against overconfidence
     (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7).
-    teacher_forcing, by_batch: see `forced_logits`.
+    teacher_forcing: the chance of reading the target's token, see `forced_logits`; by_batch: drawn once for all.
     """
-    logits = forced_logits(module, inputs, module.encode(source, lengths), teacher_forcing, by_batch=by_batch)
-    nats = functional.cross_entropy(
-        logits.float().flatten(0, 1),
-        targets.flatten(),
-        ignore_index=PAD,
-        reduction="sum",
-        label_smoothing=label_smoothing,
-    )
+    state = module.encode(source, lengths)
+    chance = drawn_for_batch(teacher_forcing) if by_batch else teacher_forcing
+    if chance >= 1:
+        nats, _ = sequence_loss(
+            module, inputs, targets, state, reduction="sum", label_smoothing=label_smoothing, ignore_index=PAD
+        )
+    else:
+        nats = functional.cross_entropy(
+            forced_logits(module, inputs, state, chance).float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=PAD,
+            reduction="sum",
+            label_smoothing=label_smoothing,
+        )
     return nats, (targets != PAD).sum()

@@ -30,6 +30,11 @@ def teacher_forcing(settings: TrainingSettings, step: int) -> float:
     return max(chance, settings.teacher_forcing_least)
 
 
+def drawn_for_batch(chance: float) -> float:
+    """1 with probability `chance`, else 0: one draw that decides for all tokens of a batch."""
+    return float(torch.rand(()).item() < chance)
+
+
 def forced_logits(module: Any, inputs: Tensor, state: State, chance: float, *, by_batch: bool = False) -> Tensor:
     """The logits [B, T, V] of a decoder that reads each token of inputs [B, T] with probability `chance`.
 
@@ -37,7 +42,7 @@ def forced_logits(module: Any, inputs: Tensor, state: State, chance: float, *, b
     by_batch: one draw decides for the whole batch. The choice has no gradient.
     """
     if by_batch:
-        chance = float(torch.rand(()).item() < chance)
+        chance = drawn_for_batch(chance)
     if chance >= 1:
         logits: Tensor = module(inputs, state)[0]
         return logits

@@ -1,0 +1,114 @@
+"""The cross-entropy of a sequence model over a large vocabulary, whose logits [B, T, V] are computed in parts.
+
+The gradient of a part is computed at once, so that its logits can be dropped; values and gradients are those of
+`functional.cross_entropy`, up to rounding. This needs a module with `hidden_states` and `logits`, see
+`seqshell.core.model.SequenceModel`; for others, and for small vocabularies, all logits are computed together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seqshell.core.state import State
+
+# Bytes of float32 logits that are computed together: more are divided into parts. Parts are smaller, for the caches.
+MOST_AT_ONCE = 256_000_000
+PART = 32_000_000
+BYTES = 4  # of a logit
+
+LossOf = Callable[[Tensor, Tensor], Tensor]  # hidden states [N, H] and targets [N] to a scalar
+
+
+def has_halves(module: Any) -> bool:
+    """True if the logits of a module can be computed in parts."""
+    return callable(getattr(module, "hidden_states", None)) and callable(getattr(module, "logits", None))
+
+
+def most_targets(vocab_size: int) -> int:
+    """The number of targets whose logits may be computed together."""
+    return MOST_AT_ONCE // (vocab_size * BYTES)
+
+
+def part_size(num_targets: int, vocab_size: int) -> int:
+    """The number of targets whose logits are computed together: all, or as many as fit into PART."""
+    return num_targets if num_targets <= most_targets(vocab_size) else max(1, PART // (vocab_size * BYTES))
+
+
+def sequence_loss(
+    module: Any,
+    inputs: Tensor,
+    targets: Tensor,
+    state: State,
+    *,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> tuple[Tensor, State]:
+    """The mean or sum of the nats of targets [B, T], a scalar with gradient, and the state after inputs [B, T].
+
+    reduction: "mean" or "sum". ignore_index: targets that do not count. label_smoothing: see
+    `functional.cross_entropy`.
+    """
+
+    def nats(logits: Tensor, some: Tensor, reduction: str) -> Tensor:
+        return functional.cross_entropy(
+            logits.float(), some, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+        )
+
+    if not has_halves(module):
+        logits, state = module(inputs, state)  # [B, T, V]
+        return nats(logits.flatten(0, 1), targets.flatten(), reduction), state
+    hidden, state = module.hidden_states(inputs, state)
+    vocab_size = module.logits(hidden[:1, :1].detach()).shape[-1]
+    size = part_size(targets.numel(), vocab_size)
+    if size == targets.numel():
+        return nats(module.logits(hidden).flatten(0, 1), targets.flatten(), reduction), state
+
+    def part_loss(rows: Tensor, some: Tensor) -> Tensor:
+        return nats(module.logits(rows), some, "sum")
+
+    rows, flat = hidden.flatten(0, 1), targets.flatten()
+    if torch.is_grad_enabled():
+        weights = [weight for weight in module.parameters() if weight.requires_grad]
+        total: Tensor = _InParts.apply(part_loss, size, flat, rows, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
+    else:
+        total = torch.stack(
+            [part_loss(*part) for part in zip(torch.split(rows, size), torch.split(flat, size), strict=True)]
+        ).sum()
+    return (total / (targets != ignore_index).sum() if reduction == "mean" else total), state
+
+
+class _InParts(torch.autograd.Function):
+    """The sum of part_loss(hidden, targets) over parts of the rows of hidden [N, H] and targets [N].
+
+    Its gradients are computed in the forward pass, part by part, and only scaled in the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, part_loss: LossOf, size: int, targets: Tensor, hidden: Tensor, *weights: Tensor) -> Tensor:
+        total = torch.zeros((), device=hidden.device)
+        gradients: list[Tensor | None] = [None] * len(weights)
+        of_hidden = []
+        for rows, some in zip(torch.split(hidden, size), torch.split(targets, size), strict=True):
+            rows = rows.detach().requires_grad_()
+            with torch.enable_grad():
+                loss = part_loss(rows, some)
+            total += loss.detach()
+            found = torch.autograd.grad(loss, (rows, *weights), allow_unused=True)
+            of_hidden.append(found[0])
+            gradients = [_added(old, new) for old, new in zip(gradients, found[1:], strict=True)]
+        ctx.save_for_backward(torch.cat(of_hidden), *gradients)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, None, *(None if each is None else each * outer[0] for each in ctx.saved_tensors)
+
+
+def _added(old: Tensor | None, new: Tensor | None) -> Tensor | None:
+    return new if old is None else old if new is None else old.add_(new)
