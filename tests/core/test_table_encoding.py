@@ -34,6 +34,8 @@ def test_line_ends_become_line_feeds_and_a_carriage_return_in_a_line_stays():
     [
         ("It’s a café – “déjà vu” costs 5 €\n", "cp1252", "cp1252"),
         ("Ein schöner Tag, État naïf\n", "latin-1", "cp1252"),
+        ("I don’t know; it’s fine\n", "cp1252", "cp1252"),
+        ("a £5 note at 12 °C\n", "cp1252", "cp1252"),
         ("un café déjà là, l’été\n", "mac_roman", "mac_roman"),
         ("Привет, как дела?\n", "cp1251", "cp1251"),
         ("Привет, как дела?\n", "koi8_r", "koi8_r"),

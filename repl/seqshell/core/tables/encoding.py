@@ -25,6 +25,7 @@ _EASTERN = (
     ("big5", "\u4e00", "\u9fff", 0.7, "big5"),
 )
 _ASCII_NEIGHBOURS = 0.2  # share of East Asian characters that may be beside an ASCII letter
+_LEAST_WIDE = 3  # fewer East Asian characters are more likely a few letters of another encoding
 _OTHER_FILES = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet such as .xlsx; in a spreadsheet program, save it as CSV in UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Office file such as .xls; in a spreadsheet program, save it as CSV in UTF-8"),
@@ -146,7 +147,7 @@ def _is_eastern(sample: bytes, encoding: str, first: str, last: str, share: floa
     padded = f" {text} "
     beside = sum(any(each.isascii() and each.isalpha() for each in padded[place : place + 3 : 2]) for place in wide)
     return (
-        bool(wide)
+        len(wide) >= _LEAST_WIDE
         and len(wide) >= 0.9 * sum(not each.isascii() for each in text)
         and sum(first <= text[place] <= last for place in wide) >= share * len(wide)
         and beside <= _ASCII_NEIGHBOURS * len(wide)
@@ -154,7 +155,10 @@ def _is_eastern(sample: bytes, encoding: str, first: str, last: str, share: floa
 
 
 def _score(sample: bytes, encoding: str) -> float:
-    """How much the characters beyond ASCII look like text: lower-case letters and marks most, on average."""
+    """How much the characters beyond ASCII look like text: lower-case letters and marks most, on average.
+
+    Where two encodings look equally good, such as for the apostrophe of cp1252, an í in mac_roman, the first is meant.
+    """
     try:
         text = sample.decode(encoding)
     except UnicodeError:
@@ -170,4 +174,4 @@ def _points(before: str, each: str) -> float:
         return 1.0 if not before.isascii() or before.isalpha() == ("LATIN" in unicodedata.name(each, "")) else 0.5
     if category == "Lu":
         return -1.0 if before.islower() else 0.6
-    return 0.9 if each in _MARKS_OF_TEXT else -3.0 if category in ("Cc", "Cn", "Co") else -0.5
+    return 1.0 if each in _MARKS_OF_TEXT else -3.0 if category in ("Cc", "Cn", "Co") else -0.5
