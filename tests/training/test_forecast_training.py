@@ -122,7 +122,7 @@ def test_forecasts_and_baselines_do_not_see_the_future(tmp_path, model):
     """Forecasts for rows up to 104 do not depend on rows after 100, and fitted baselines not on rows after 80."""
     objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
-    values, changed = objective.values, objective.values.copy()
+    values, changed = objective.parts[0].values, objective.parts[0].values.copy()
     changed[101:] += 5
 
     assert np.array_equal(forecasts(module, values, range(90, 101), 4), forecasts(module, changed, range(90, 101), 4))
@@ -136,11 +136,11 @@ def test_forecasts_at_many_rows_equal_reading_up_to_each(tmp_path, model, monkey
     monkeypatch.setattr("seqshell.training.forecasting.evaluation.POSITIONS", 7)
     objective = objective_of(tmp_path, model=model)
     module = prepare(recipe(tmp_path, model=model), load_registry()).new_module().eval()
-    found = forecasts(module, objective.values, range(30, 50), 3)
+    found = forecasts(module, objective.parts[0].values, range(30, 50), 3)
 
     for place, row in enumerate(found):
         with torch.inference_mode():
-            alone = module(torch.from_numpy(objective.values[None, : 31 + place]), module.initial_state(1))[0][
+            alone = module(torch.from_numpy(objective.parts[0].values[None, : 31 + place]), module.initial_state(1))[0][
                 0, -1, :3
             ].numpy()
         assert np.allclose(row, alone, atol=1e-5)
@@ -149,8 +149,8 @@ def test_forecasts_at_many_rows_equal_reading_up_to_each(tmp_path, model, monkey
 def test_a_one_step_model_reads_its_own_forecasts(tmp_path):
     objective = objective_of(tmp_path, model={"window": 0, "horizon": 1})
     module = prepare(recipe(tmp_path, model={"window": 0, "horizon": 1}), load_registry()).new_module().eval()
-    found = forecasts(module, objective.values, range(40, 42), 3)[1, :, 0, 1]
-    series = objective.values[:42, 0].tolist()
+    found = forecasts(module, objective.parts[0].values, range(40, 42), 3)[1, :, 0, 1]
+    series = objective.parts[0].values[:42, 0].tolist()
     for _ in range(3):
         with torch.inference_mode():
             outputs = module(torch.tensor(series)[None, :, None], module.initial_state(1))[0]
@@ -282,7 +282,7 @@ def test_invalid_recipes_are_reported(tmp_path, change, message):
 def test_a_short_series_gets_smaller_batches(tmp_path):
     objective = objective_of(tmp_path, batch_size=64, sequence_length=128)
 
-    assert (objective.length, objective.batch_size) == (19, 4)
+    assert (objective.chunks.length, objective.chunks.batch_size) == (19, 4)
     assert "the series is short: using batches of 4 x 19 rows" in objective.description
     assert sum(len(batch[1]) for batch in objective.batches(0)) == 4
 

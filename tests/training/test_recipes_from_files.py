@@ -18,9 +18,11 @@ from seqshell.core.events import ModelOpened, Progress, Text, Translation
 from seqshell.core.model import Task
 from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
-from seqshell.training.forecasting.data import find_columns
+from seqshell.training.data.tables import read_table
+from seqshell.training.forecasting.columns import find_series_columns
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import is_series, load_recipe
+from seqshell.training.recipes.settings import DataSettings
 
 LINES = "".join(f"number {number}\tnombre {number}\n" for number in range(300))
 QUICK = (
@@ -141,17 +143,14 @@ def test_settings_for_a_series_depend_only_on_its_training_rows(tmp_path: Path) 
         ("a.csv", "x,y\n1,2\n", ""),
         ("a.tsv", "date\tx\n2020-01-01\t1\n", "date"),
         ("a.csv", "date,x\n2020-01-01,\n", "date"),
-        ("a.csv", "date,x\n2020-01-01,5,6\n", "date"),
         ("a.csv", "date;x\n2020-01-01;1,5\n", "date"),
     ],
 )
-def test_a_series_is_recognised_by_its_first_two_rows(tmp_path: Path, name: str, text: str, time: str) -> None:
+def test_a_series_is_recognised_by_its_cells(tmp_path: Path, name: str, text: str, time: str) -> None:
     path = Path(written(tmp_path / name, text))
-    found = find_columns(path)
 
     assert is_series(path)
-    assert found is not None
-    assert found[0] == time
+    assert find_series_columns(read_table(str(path)), DataSettings()).time_column == time
 
 
 @pytest.mark.parametrize(
@@ -175,31 +174,34 @@ def test_other_tables_are_not_series(tmp_path: Path, name: str, text: str) -> No
     ("text", "message"),
     [
         ("date,x\n", r"a\.csv has no rows below the column names"),
-        ("date\n2020-01-01\n", r"a\.csv, row 1: no column besides the time, 'date'"),
+        ("date\n2020-01-01\n", r"a\.csv, row 1: no column of numbers besides the time"),
         (
             "2020-01-01,5\n2020-01-02,6\n",
             r"a\.csv, row 1: '5' is a number, but the first row must name the columns, such as date,value",
         ),
-        ("date,x\n2020-01-01,\n2020-01-02,6\n", r"a\.csv, row 2, column x: a value is missing"),
         (
-            "date;x\n2020-01-01;1,5\n",
-            r"a\.csv, row 2, column x: '1,5' has a comma; write numbers with a point, 1\.5",
+            "date,x\n2020-01-01,5\n2020-01-02,\n2020-01-03,\n2020-01-04,\n2020-01-05,\n2020-01-06,6\n",
+            r"a\.csv, row 3, column x: 4 values are missing, in 1 run of 4, and the longest gap begins here; "
+            r"--set data\.fill=linear fills gaps on a straight line, --set data\.fill=previous with the value before",
         ),
         (
-            "date,city,x\n2020-01-01,Kew,6\n",
-            r"a\.csv, row 2, column city: 'Kew' is not a number; select columns of numbers with data\.columns",
+            "date,city\n2020-01-01,Kew\n",
+            r"a\.csv, row 1: no column of numbers besides the time \('city' 'Kew' is not a number\)",
         ),
         ("date,x\n2020-01-01,5,6\n", r"a\.csv, row 2: 3 cells, but the first row names 2 columns"),
         ("date,x\n2020-01-01,5\n", r"a\.csv is too short: 0 rows for training"),
         (
-            "month,x\n2020-02,5\n2020-01,6\n",
-            r"a\.csv, row 3, column month: '2020-01' is not later than '2020-02' before it",
+            "month,x\n2020-02,5\n2020-02,6\n",
+            r"a\.csv, column month: rows 2 and 3 have the same time, '2020-02'; if the table has several series, "
+            r"--set data\.series_column=NAME names the column that tells them apart; else remove one of the rows",
         ),
         (
-            "month,x\n2020-02,5\n2020-02,6\n",
-            r"a\.csv, row 3, column month: '2020-02' is not later than '2020-02' before it",
+            "month,x\n01/02/2020,5\n02/02/2020,6\n",
+            r"a\.csv, row 2, column month: '01/02/2020' may begin with the day or with the month, and no other date "
+            r"tells; --set data\.day_first=true or --set data\.day_first=false decides",
         ),
-        ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e200 is too large"),
+        ("date,x\n2020-01-01,1\nsum,1\n2020-01-02,1\n", r"row 3, column date: 'sum' is not a time like '2020-01-01'"),
+        ("date,x\n2020-01-01,1e200\n", r"a\.csv, row 2, column x: 1e\+200 is too large"),
     ],
 )
 def test_errors_in_a_series_name_row_and_column(tmp_path: Path, text: str, message: str) -> None:

@@ -16,32 +16,38 @@ from seqshell.training.recipes.settings import DataSettings
 HOURS = "date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n2016-07-01 01:00:00,5.7,27.8\n2016-07-01 02:00:00,5.1,27.7\n"
 
 
+def read(table, columns=(), time_column="", folder=Path(), **settings):
+    return read_series(DataSettings(table=table, columns=columns, time_column=time_column, **settings), folder)
+
+
 def written(folder: Path, text: str, name: str = "oil.csv") -> str:
     (folder / name).write_text(text, "utf-8")
     return str(folder / name)
 
 
 def test_columns_are_read_in_the_requested_order(tmp_path):
-    series = read_series(written(tmp_path, HOURS), ("OT", "HUFL"), "date")
+    series = read(written(tmp_path, HOURS), ("OT", "HUFL"), "date")
 
     assert series.columns == ("OT", "HUFL")
-    assert series.values.tolist() == [[30.5, 5.8], [27.8, 5.7], [27.7, 5.1]]
-    assert (series.name, series.note) == ("oil.csv", "")
+    assert series.parts[0].values.tolist() == [[30.5, 5.8], [27.8, 5.7], [27.7, 5.1]]
+    assert series.name == "oil.csv"
+    assert series.understood == (
+        "values in columns OT and HUFL; times in column date, 2016-07-01 00:00 to 2016-07-01 02:00, hourly "
+        "(--set data.time_column=NAME to change)",
+    )
 
 
 def test_without_names_all_columns_but_the_time_are_read(tmp_path):
-    assert read_series(written(tmp_path, HOURS), (), "date").columns == ("HUFL", "OT")
-    assert read_series(written(tmp_path, "a\n1\n2\n")).values.tolist() == [[1], [2]]
-    assert read_series(
-        written(tmp_path, '"Month","Passengers"\n"1949-01",112\n"1949-02",118\n'), (), "Month"
-    ).values.tolist() == [[112], [118]]
+    assert read(written(tmp_path, HOURS), (), "date").columns == ("HUFL", "OT")
+    assert read(written(tmp_path, "a\n1\n2\n")).parts[0].values.tolist() == [[1], [2]]
+    assert read(written(tmp_path, '"Month","Passengers"\n"1949-01",112\n"1949-02",118\n'), (), "Month").parts[
+        0
+    ].values.tolist() == [[112], [118]]
 
 
 @pytest.mark.parametrize(
     ("text", "columns", "message"),
     [
-        (HOURS.replace("27.8", ""), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
-        (HOURS.replace("27.8", "NaN"), ("OT",), r"oil\.csv, row 3, column OT: a value is missing"),
         (HOURS.replace("27.8", "warm"), ("OT",), r"oil\.csv, row 3, column OT: 'warm' is not a number"),
         (HOURS.replace("27.8", "1_0"), ("OT",), r"oil\.csv, row 3, column OT: '1_0' is not a number"),
         (HOURS.replace("27.8", "inf"), ("OT",), r"oil\.csv, row 3, column OT: 'inf' is not a number"),
@@ -59,34 +65,34 @@ def test_without_names_all_columns_but_the_time_are_read(tmp_path):
         ("", ("OT",), r"oil\.csv is empty"),
         ("date,OT\n", ("OT",), r"oil\.csv has no rows below the column names"),
         (
-            HOURS.replace("02:00", "00:30"),
+            HOURS.replace("02:00", "01:00"),
             ("OT",),
-            r"row 4, column date: '2016-07-01 00:30:00' is not later than '2016-07-01 01:00:00'",
+            r"oil\.csv, column date: rows 3 and 4 have the same time, '2016-07-01 01:00:00'; if the table has several",
         ),
-        ("date\n2016-07-01\n", (), r"no column besides the time, 'date'"),
+        ("date\n2016-07-01\n", (), r"no column of numbers besides the time"),
     ],
 )
 def test_errors_in_a_table_name_row_and_column(tmp_path, text, columns, message):
     with pytest.raises(RecipeError, match=message):
-        read_series(written(tmp_path, text), columns, "date")
+        read(written(tmp_path, text), columns, "date")
 
 
 def test_the_error_for_a_missing_file_says_where_to_get_the_data(tmp_path):
     with pytest.raises(RecipeError, match=r"ETTh1\.csv does not exist; get it from .*example\.org"):
-        read_series("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
+        read("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
 
 
 def test_gaps_in_time_are_noted(tmp_path):
-    note = read_series(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").note
+    note = read(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").understood[-1]
 
-    assert note.startswith("oil.csv, row 5, column date: times are missing before this row (1 gaps in all)")
+    assert note == "times are missing before row 5 (1 gap in all); rows are treated as evenly spaced"
 
 
 def test_months_and_years_have_no_gaps(tmp_path):
     days = "".join(f"2020-{month:02}-01,{month}\n" for month in range(1, 13))
 
-    assert read_series(written(tmp_path, "day,value\n" + days), (), "day").note == ""
-    assert read_series(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").note == ""
+    assert read(written(tmp_path, "day,value\n" + days), (), "day").understood[1:] == ()
+    assert read(written(tmp_path, "year,value\n1900,1\n1901,2\n1902,3\n"), (), "year").understood[1:] == ()
 
 
 def test_validation_and_test_shares_are_at_the_end():
@@ -139,8 +145,8 @@ def test_values_are_normalised_by_mean_and_standard_deviation_and_back():
 def test_training_and_sessions_refuse_the_same_words_for_a_missing_value(cell, tmp_path):
     table = f"date,value\n2020-01-01,1\n2020-01-02,{cell}\n2020-01-03,3\n"
     (tmp_path / "gap.csv").write_text(table)
-    with pytest.raises(RecipeError, match=r"gap\.csv, row 3, column value: a value is missing"):
-        read_series("gap.csv", ("value",), "date", folder=tmp_path)
+    with pytest.raises(RecipeError, match=r"gap\.csv, row 3, column value: 1 value is missing"):
+        read("gap.csv", ("value",), "date", folder=tmp_path, fill="none")
     with pytest.raises(VocabularyError, match=r"(?:a value is missing|is a missing value) \(line 3, column value\)"):
         read_rows(table, ("value",))
 

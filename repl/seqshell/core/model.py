@@ -99,14 +99,25 @@ class Seq2Seq(SequenceModel, Protocol):
 
 
 @dataclass(frozen=True)
+class SeriesScale:
+    """The normalisation of one of several series: its name in the table's key column, and mean and std [F]."""
+
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Series:
     """The series that a FORECAST model was trained on: the names of its columns [F], and their normalisation.
 
     A value x of column f is read as (x - mean[f]) / std[f].
-    time_column: the table's column of times; "" if it has none. example: rows [M][F] of the data, oldest first, to
+    example: rows [M][F] of the data, oldest first, to
     start with. example_times: the times of its first rows; empty if unknown. quantiles: those that the model
     predicts, an odd number in (0, 1); empty if it predicts points. horizon: the number of steps that it predicts at
-    once.
+    once. scales: of several series, each with its own, in the order of the table; mean, std and example are then those
+    of the first. time_column, series_column: of the table; several names are separated by commas. day_first: how to
+    read dates with day and month as numbers, None if the table had none. fill: the rule for gaps.
     """
 
     columns: tuple[str, ...]
@@ -117,6 +128,10 @@ class Series:
     quantiles: tuple[float, ...] = ()
     horizon: int = 1
     example_times: tuple[str, ...] = ()
+    series_column: str = ""
+    scales: tuple[SeriesScale, ...] = ()
+    day_first: bool | None = None
+    fill: str = "short"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Series
+from seqshell.core.model import Series, SeriesScale
 
 LONGEST_EXAMPLE = 10_000  # rows
+LATER = {"series_column", "scales", "day_first", "fill"}  # fields that older files do not have
 
 
 def series_json(series: Series) -> dict[str, Any]:
-    """Return a Series as JSON values for the header."""
-    return dataclasses.asdict(series)
+    """Return a Series as JSON values for the header; without the later fields where they have their defaults."""
+    plain = {field.name for field in dataclasses.fields(Series) if getattr(series, field.name) == field.default}
+    return {key: value for key, value in dataclasses.asdict(series).items() if key not in plain & LATER}
 
 
 def read_series(header: Mapping[str, Any], config: Any) -> Series:
@@ -39,8 +41,10 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
             f"the columns of its series, {', '.join(columns):.100}, do not fit its config and its tokenizer"
         )
     mean, std, quantiles = (_numbers(data.get(key, ()), key) for key in ("mean", "std", "quantiles"))
-    if len(mean) != size or len(std) != size or min(std) <= 0:
-        raise CheckpointError("its series needs a mean and a standard deviation above 0 for each column")
+    scales = _scales(data.get("scales", ()))
+    for means, deviations in ((mean, std), *((scale.mean, scale.std) for scale in scales)):
+        if len(means) != size or len(deviations) != size or min(deviations) <= 0:
+            raise CheckpointError("its series needs a mean and a standard deviation above 0 for each column")
     if (
         (quantiles and len(quantiles) % 2 == 0)
         or list(quantiles) != sorted(set(quantiles))
@@ -59,8 +63,32 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
     times = data.get("example_times", ())
     if not isinstance(times, list | tuple) or not all(isinstance(time, str) for time in times):
         raise CheckpointError("the times of the example of its series must be texts")
-    time_column = str(data.get("time_column", ""))
-    return Series(tuple(columns), mean, std, time_column, example, quantiles, horizon, tuple(times))
+    day_first = data.get("day_first")
+    return Series(
+        tuple(columns),
+        mean,
+        std,
+        str(data.get("time_column", "")),
+        example,
+        quantiles,
+        horizon,
+        tuple(times),
+        str(data.get("series_column", "")),
+        scales,
+        day_first if isinstance(day_first, bool) else None,
+        str(data.get("fill", Series.fill)),
+    )
+
+
+def _scales(values: Any) -> tuple[SeriesScale, ...]:
+    if not isinstance(values, list | tuple) or not all(
+        isinstance(value, Mapping) and isinstance(value.get("name"), str) for value in values
+    ):
+        raise CheckpointError("the scales of its series must have names")
+    return tuple(
+        SeriesScale(value["name"], *(_numbers(value.get(key, ()), f"{key} of the scales") for key in ("mean", "std")))
+        for value in values
+    )
 
 
 def _numbers(values: Any, what: str) -> tuple[float, ...]:

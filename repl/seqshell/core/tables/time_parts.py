@@ -52,7 +52,7 @@ def part_of(name: str) -> str:
 
 
 def is_time_name(name: str, cells: Sequence[str] = ()) -> bool:
-    """True if a column is a time by its name, "year", or by a word of it, "Unix time", and rising or falling numbers."""
+    """True if a column is a time by its name, or by a word of it, as in "Unix time", and numbers that rise or fall."""
     if name.strip().lower() in _NAMES:
         return True
     numbers = [float(cell) for cell in cells[:SAMPLE] if is_plain_number(cell)]

@@ -1,12 +1,9 @@
-"""Number series: read the columns of a table, split its rows by time, and normalise values."""
+"""Number series: read the columns of a table, split the rows of each series by time, and normalise values."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +11,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.tables.numbers import is_gap
-from seqshell.training.data.tables import TableFile, first_rows, read_table
+from seqshell.core.gaps import SHORT, describe_runs, fill_gaps, runs_of_gaps
+from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
+from seqshell.training.data.tables import TableFile, read_table
+from seqshell.training.forecasting.columns import SeriesColumns, describe_left_out, find_series_columns
 from seqshell.training.recipes.settings import DataSettings
 
 MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
-LONG = 1.5  # times the median step of the time column is a gap; months and years differ by less
-
-TIMES = ("date", "time", "datetime", "timestamp", "ds", "year", "month", "week", "day", "hour")  # names of time columns
-MONTH = re.compile(r"\d{4}-\d{2}")
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(\D.*)?")
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SeriesData:
-    """A table of numbers, oldest first. values: [N, F]. sha256: of its file. note: about missing times, or "".
+class SeriesPart:
+    """One series of a table, oldest first: its key, or ""; its values [N, F]; its times [N], or none."""
 
-    times: the cells of the time column [N]; empty if there is none.
+    name: str
+    values: Numbers
+    times: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SeriesData:
+    """A table of numbers: one series, or several with the same columns. sha256: of its file.
+
+    time_column, series_column: as the settings of these names; "" for none. day_first: how day and month were read
+    where both are numbers, else None. understood: for people, what was understood of the table, and what was done to
+    it.
     """
 
     name: str
     sha256: str
     columns: tuple[str, ...]
-    values: Numbers
-    note: str = ""
-    times: tuple[str, ...] = ()
+    parts: tuple[SeriesPart, ...]
+    time_column: str = ""
+    series_column: str = ""
+    day_first: bool | None = None
+    understood: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.values)
+        """The rows of all series."""
+        return sum(map(len, self.parts))
+
+    def without(self, names: Sequence[str], reason: str) -> SeriesData:
+        """The table without some of its series, which are noted with the reason."""
+        if not names:
+            return self
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        note = f"{len(names):,} of {len(self.parts):,} series left out ({shown}): {reason}"
+        parts = tuple(part for part in self.parts if part.name not in names)
+        return replace(self, parts=parts, understood=(*self.understood, note))
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,12 @@ class RowSplit:
     training: range
     validation: range
     test: range
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of rows of each part, in order of time."""
+        parts = {"training": self.training, "validation": self.validation, "test": self.test}
+        return {name: len(rows) for name, rows in parts.items()}
 
     @property
     def held_out(self) -> range:
@@ -83,69 +108,36 @@ def scale_of(values: Numbers) -> Scale:
     return Scale(values.mean(0), np.where(std > 0, std, 1.0))
 
 
-def read_series(
-    file: str,
-    columns: Sequence[str] = (),
-    time_column: str = "",
-    *,
-    folder: Path = Path(),
-    origin: str = "",
-    columns_key: str = "data.columns",
-) -> SeriesData:
-    """Read the named columns of a table, or all but the time.
+def read_series(data: DataSettings, folder: Path = Path()) -> SeriesData:
+    """Read the table of a recipe, with the errors of `series_of`. folder: where relative paths start."""
+    return series_of(read_table(data.table, folder, data.origin), data)
 
-    folder, origin: as for `read_table`. columns_key: the recipe key or option that selects columns, for messages.
-    Raises RecipeError, with row and column, for a missing value, a cell that is not a number, and times that go
-    backwards.
+
+def series_of(table: TableFile, data: DataSettings, columns_key: str = "data.columns") -> SeriesData:
+    """The series of a table: the columns that the settings name, or those that are numbers, sorted by time.
+
+    columns_key: the recipe key or option that selects columns, for messages.
+    Raises RecipeError, with row and column, for a cell that is not a number, gaps that `data.fill` does not fill, and
+    for all that `find_series_columns` refuses.
     """
-    table = read_table(file, folder, origin)
-    note = ""
-    times: tuple[str, ...] = ()
-    if time_column:
-        note = _check_times(table, time_column)
-        place = table.place(time_column, "data.time_column")
-        times = tuple(row[place].strip() for row in table.rows)
-    names = tuple(columns) or tuple(name for name in table.columns if name != time_column)
-    if not names:
-        raise RecipeError(f"{table.name}, row 1: no column besides the time, {time_column!r}")
-    if time_column in names:
-        raise RecipeError(f"{table.name}: {time_column!r} is the time column and cannot be forecast")
-    places = [table.place(name, columns_key) for name in names]
-    values = np.array(
-        [[_number(table, index, place, columns_key) for place in places] for index in range(len(table.rows))],
-        np.float64,
-    )
-    return SeriesData(table.name, table.digest, names, values, note, times)
-
-
-def find_columns(path: Path, time_column: str = "") -> tuple[str, tuple[str, ...]] | None:
-    """The time column of a table (or "") and its other columns; None unless its first two rows are names and numbers.
-
-    The time is the named column, else the first column with a date, else the first with a name such as "year". With a
-    time column some of the other cells must be numbers, without one all of them. Raises RecipeError for numbers without
-    names and names without numbers.
-    """
-    names, cells = [*first_rows(path, 3), (), ()][:2]  # there may be a blank row between them
-    if names and all(_is_number(cell) or _is_time(cell) for cell in names) and any(map(_is_number, names)):
-        number = next(filter(_is_number, names))
-        raise RecipeError(
-            f"{path.name}, row 1: {number!r} is a number, but the first row must name the columns, such as date,value"
-        )
-    if len(names) > 1 and not cells and ".csv" in path.suffixes:
-        raise RecipeError(f"{path.name} has no rows below the column names")
-    if not cells or any(map(_is_number, names)):
-        return None
-    below = dict(zip(names, cells, strict=False))  # rows of other lengths are reported by read_series
-    dates = [name for name, cell in below.items() if _is_time(cell)]
-    time = next(filter(None, [time_column, *dates, *(name for name in names if name.lower() in TIMES)]), "")
-    others = [cell for name, cell in below.items() if name != time]
-    if not others and time not in dates:
-        return None
-    fits = all(_is_number(cell) or is_gap(cell) for cell in others)
-    return (
-        (time, tuple(name for name in names if name != time))
-        if fits or (time and any(map(_is_number, others)))
-        else None
+    found = find_series_columns(table, data, columns_key)
+    if not found.values:
+        reasons = "; ".join(f"{name!r} {reason}" for name, reason in found.left_out[:3])
+        raise RecipeError(f"{table.name}, row 1: no column of numbers besides the time{reasons and f' ({reasons})'}")
+    columns = {name: _numbers(table, name, found, columns_key) for name in found.values}
+    values = np.array([column.values for column in columns.values()], np.float64).T
+    marks = [f"column {name}: {note}" for name, column in columns.items() for note in column.notes]
+    parts, gaps = _parts(table, found, values, data.fill)
+    times = found.rows.times
+    return SeriesData(
+        table.name,
+        table.digest,
+        found.values,
+        parts,
+        found.time_column,
+        found.series_column,
+        times.day_first if times else None,
+        (found.understood, *describe_left_out(found.left_out), *marks, *_notes(table, found), *gaps),
     )
 
 
@@ -179,69 +171,56 @@ def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Ro
     return split
 
 
-def _number(table: TableFile, index: int, place: int, columns_key: str) -> float:
-    """The number in a cell. Raises RecipeError for a missing value and for text."""
-    cell = table.rows[index][place].strip()
-    where = table.where(index, table.columns[place])
+def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str) -> NumberColumn:
+    """The values of a column above the footer. Raises RecipeError for other cells."""
+    place = table.place(name, columns_key)
+    cells = [row[place] for row in table.rows[: len(table.rows) - len(found.rows.footer)]]
     try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if "_" not in cell and math.isfinite(value):
+        column = read_numbers(cells)
+    except CellFault as fault:
+        where = table.where(fault.index, name)
+        raise RecipeError(f"{where}: {fault.message}; select columns of numbers with {columns_key}") from None
+    for index, value in enumerate(column.values):
         if abs(value) > MAX_VALUE:
-            raise RecipeError(f"{where}: {cell[:40]} is too large; the limit is {MAX_VALUE:g}")
-        return value
-    if is_gap(cell):
-        raise RecipeError(f"{where}: a value is missing; fill it in, or remove the rows up to it")
-    if DECIMAL_COMMA.fullmatch(cell):
-        raise RecipeError(f"{where}: {cell!r} has a comma; write numbers with a point, {cell.replace(',', '.')}")
-    raise RecipeError(f"{where}: {cell[:40]!r} is not a number; select columns of numbers with {columns_key}")
+            raise RecipeError(f"{table.where(index, name)}: {value:g} is too large; the limit is {MAX_VALUE:g}")
+    return column
 
 
-def _is_number(cell: str) -> bool:
-    """True if a cell is meant as a number."""
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return bool(DECIMAL_COMMA.fullmatch(cell))
+def _parts(
+    table: TableFile, found: SeriesColumns, values: Numbers, rule: str
+) -> tuple[tuple[SeriesPart, ...], tuple[str, ...]]:
+    """The series with their gaps filled, and a note about the gaps. Raises RecipeError for gaps that stay."""
+    parts, runs = [], []
+    for series in found.rows.series:
+        part = values[list(series.rows)]
+        gaps = runs_of_gaps(part)
+        longest = max(gaps, key=len, default=None)
+        if longest is not None and (rule == "none" or (rule == "short" and len(longest) > SHORT)):
+            where = table.where(series.rows[longest.start], found.values[longest.column])
+            out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
+            name = f" in the series {series.name}" if series.name else ""
+            here = ", and the longest gap begins here" if sum(map(len, gaps)) > 1 else ""
+            raise RecipeError(f"{where}: {describe_runs(gaps)}{name}{here}; {out}")
+        parts.append(SeriesPart(series.name, fill_gaps(part, rule) if gaps else part, series.times))
+        runs += gaps
+    if not runs:
+        return tuple(parts), ()
+    how = "with the value before" if rule == "previous" else "on a straight line"
+    return tuple(parts), (f"{describe_runs(runs)}; filled {how} (--set data.fill=none to refuse)",)
 
 
-def _is_time(cell: str) -> bool:
-    """True if a cell is a date and not a number."""
-    return not _is_number(cell) and (_as_number(cell) is not None or bool(DATE.fullmatch(cell)))
-
-
-def _check_times(table: TableFile, column: str) -> str:
-    """Raise RecipeError if a time is not later than the one before; return a note about missing steps.
-
-    Times that are neither numbers nor dates are not checked.
-    """
-    place = table.place(column, "data.time_column")
-    times = [_as_number(row[place].strip()) for row in table.rows]
-    if any(time is None for time in times) or len(times) < 2:
-        return ""
-    steps = np.diff(np.array(times, np.float64))
-    if (steps <= 0).any():
-        index = int(np.argmax(steps <= 0)) + 1
-        cells = [table.rows[row][place] for row in (index, index - 1)]
-        where = table.where(index, column)
-        raise RecipeError(f"{where}: {cells[0]!r} is not later than {cells[1]!r} before it; sort the rows by time")
-    long = np.flatnonzero(steps > LONG * np.median(steps))
-    if not len(long):
-        return ""
-    where = table.where(int(long[0]) + 1, column)
-    return f"{where}: times are missing before this row ({len(long):,} gaps in all); rows are treated as evenly spaced"
-
-
-def _as_number(text: str) -> float | None:
-    """A time as a number: a number itself, an ISO date or month in seconds; None for other texts."""
-    try:
-        value = float(text)
-        return value if math.isfinite(value) else None
-    except ValueError:
-        pass
-    try:
-        parsed = datetime.fromisoformat(f"{text}-01" if MONTH.fullmatch(text) else text)
-    except ValueError:
-        return None
-    return (parsed.replace(tzinfo=parsed.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+def _notes(table: TableFile, found: SeriesColumns) -> list[str]:
+    """What was done to the rows, and where times are missing."""
+    rows, notes = found.rows, []
+    if rows.footer:
+        first = rows.footer[0]
+        cells = ", ".join(cell.strip() for cell in table.rows[first])
+        many = f" and the {len(rows.footer) - 1} below" if len(rows.footer) > 1 else ""
+        notes.append(f"row {table.numbers[first]} ({cells[:40]}){many} left out: without a time")
+    if rows.sorting:
+        notes.append(rows.sorting)
+    if rows.missing:
+        where = f"row {table.numbers[rows.missing[0]]}"
+        gaps = f"{len(rows.missing):,} gap{'s' if len(rows.missing) > 1 else ''} in all"
+        notes.append(f"times are missing before {where} ({gaps}); rows are treated as evenly spaced")
+    return notes

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqshell.core.errors import RecipeError, UsageError
-from seqshell.core.model import Model
+from seqshell.core.model import Model, Series
 from seqshell.core.state import State, leaves, map_leaves
-from seqshell.training.data.tables import column_names
+from seqshell.core.tables.time_parts import split_names
+from seqshell.training.data.tables import TableFile, read_table
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
-from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, read_series
+from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, SeriesPart, scale_of, series_of
 from seqshell.training.forecasting.metrics import covered, errors, num_windows, usual_horizons
+from seqshell.training.forecasting.parts import averaged
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import provenance
+from seqshell.training.recipes.settings import DataSettings
 
 CHUNK = 1024  # rows observed per call
 POSITIONS = 256  # rows with forecasts per call
@@ -175,48 +177,84 @@ def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptio
     """
     series = model.series
     assert series is not None  # every model for FORECAST has one
-    time_column = series.time_column if series.time_column in column_names(Path(file)) else ""
-    source = read_series(file, _names(options.columns) or series.columns, time_column, columns_key="--columns")
+    source = _source(series, read_table(file), _names(options.columns))
     if len(source.columns) != len(series.columns):
         needed = f"{len(series.columns)} columns ({', '.join(series.columns)})"
         raise UsageError(f"--columns: {model.name} needs {needed}, not {len(source.columns)}")
-    split = _split(model, source)
-    rows = _rows(options.rows, len(source)) if options.rows else split.held_out if split else range(len(source))
-    values = Scale(np.array(series.mean), np.array(series.std)).normalised(source.values)
-    horizons = find_horizons(module, values, rows, _horizons(options.horizons))
-    start = time.perf_counter()
-    outputs = forecasts(module, values, positions_before(rows), max(horizons))
-    seconds = time.perf_counter() - start
-    season = provenance(model, "data").get("season", 1)
-    measured = metrics_of_forecasts(
-        outputs,
-        values,
-        rows,
-        horizons,
-        training=split.training if split else range(0),
-        season=season if type(season) is int else 1,
-    )
+    if options.rows and len(source.parts) > 1:
+        raise UsageError(f"--rows is for tables of one series, and {source.name} has {len(source.parts):,}")
+    season, requested = provenance(model, "data").get("season", 1), _horizons(options.horizons)
+    measured, evaluated, seconds, num_read = [], [], 0.0, 0
+    for part in source.parts:
+        split, size = _split(model, source, part), len(part)
+        rows = _rows(options.rows, size) if options.rows else split.held_out if split else range(size)
+        values = _scale(series, part).normalised(part.values)
+        horizons = find_horizons(module, values, rows, requested)
+        start = time.perf_counter()
+        outputs = forecasts(module, values, positions_before(rows), max(horizons))
+        seconds += time.perf_counter() - start
+        measured.append(
+            metrics_of_forecasts(
+                outputs,
+                values,
+                rows,
+                horizons,
+                training=split.training if split else range(0),
+                season=season if type(season) is int else 1,
+            )
+        )
+        evaluated.append(rows)
+        num_read += rows.stop
     return {
         "model": model.name,
         "task": str(model.task),
         "data": {
             "name": source.name,
             "sha256": source.sha256,
-            "items": len(rows),
-            "rows": [rows.start, rows.stop],
+            "items": sum(map(len, evaluated)),
+            **({"rows": [rows.start, rows.stop]} if len(evaluated) == 1 else {"series": len(evaluated)}),
         },
-        **measured,
+        **averaged(measured),
         **({"interval": series.quantiles[-1] - series.quantiles[0]} if series.quantiles else {}),
-        "tokens_per_second": rows.stop / seconds,
+        "tokens_per_second": num_read / seconds,
     }
 
 
-def _split(model: Model, source: SeriesData) -> RowSplit | None:
-    """How the training split the rows, if the table is the model's own training file."""
-    if provenance(model, "data").get("sha256") != source.sha256:
+def _source(series: Series, table: TableFile, columns: tuple[str, ...]) -> SeriesData:
+    """The series of a table, read as the training read its own; columns that the table lacks are found."""
+
+    def known(names: str) -> str:
+        return names if set(split_names(names, table.columns)) <= set(table.columns) else ""
+
+    settings = DataSettings(
+        table=table.name,
+        columns=columns or series.columns,
+        time_column=known(series.time_column),
+        series_column=known(series.series_column),
+        day_first="" if series.day_first is None else series.day_first,
+        fill=series.fill,
+    )
+    return series_of(table, settings, "--columns")
+
+
+def _scale(series: Series, part: SeriesPart) -> Scale:
+    """The scale of the training; of a series that a model of several does not know, that of its own rows."""
+    if not series.scales:
+        return Scale(np.array(series.mean), np.array(series.std))
+    scale = next((scale for scale in series.scales if scale.name == part.name), None)
+    return Scale(np.array(scale.mean), np.array(scale.std)) if scale else scale_of(part.values)
+
+
+def _split(model: Model, source: SeriesData, part: SeriesPart) -> RowSplit | None:
+    """How the training split the rows of a series, if the table is the model's own training file."""
+    recorded = provenance(model, "data")
+    if recorded.get("sha256") != source.sha256:
         return None
+    several = recorded.get("series")
     sizes = [provenance(model, "split").get(name, 0) for name in ("training", "validation", "test")]
-    if not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) > len(source) or not any(sizes[1:]):
+    if isinstance(several, Mapping):
+        sizes = several.get(part.name, [0])
+    if not all(type(size) is int and size >= 0 for size in sizes) or sum(sizes) > len(part) or not any(sizes[1:]):
         return None
     first, second, last = itertools.accumulate(sizes)
     return RowSplit(range(first), range(first, second), range(second, last))

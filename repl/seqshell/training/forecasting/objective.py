@@ -13,21 +13,23 @@ from torch import Tensor
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
-from seqshell.core.model import Architecture, Series
+from seqshell.core.model import Architecture, Series, SeriesScale
 from seqshell.core.row_times import NUM_FIRST, read_times
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.core.text_output import exact
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
-from seqshell.training.forecasting.baselines import find_season
-from seqshell.training.forecasting.data import Numbers, RowSplit, Scale, SeriesData, read_series, scale_of, split_rows
+from seqshell.training.forecasting.chunks import Chunks
+from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
-from seqshell.training.forecasting.metrics import errors, metrics_table, quantile_levels
+from seqshell.training.forecasting.metrics import errors, metrics_table, num_windows, quantile_levels
+from seqshell.training.forecasting.parts import Part, averaged, common_season, split_series
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
+from seqshell.training.recipes.settings import DataSettings
 from seqshell.training.stopping import CERTAIN
 
 SHOWN = 8  # values in a sample, and in a default example
@@ -38,15 +40,15 @@ DIGITS = 4  # significant digits of an example's values
 class ForecastObjective:
     """Objective of a forecaster. All that is fitted, the mean and standard deviation too, uses only the training rows.
 
-    beginning: [M, F], values for the example; beginning_times: their times, or empty. horizon, num_quantiles: K and Q
-    of the module's outputs.
+    parts: the series, with the rows of each part. beginning: [M, F], values for the example, from the first series;
+    beginning_times: their times, or empty. horizon, num_quantiles: K and Q of the module's outputs.
     """
 
     recipe: Recipe
     architecture: Architecture
     config: Any
     source: SeriesData
-    parts: RowSplit
+    parts: tuple[Part, ...]
     beginning: Numbers
     beginning_times: tuple[str, ...]
     horizon: int
@@ -56,94 +58,58 @@ class ForecastObjective:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Name and sha256, and the season of the baseline."""
-        return {"name": self.source.name, "sha256": self.source.sha256, "season": self.season}
+        """Name and sha256, the season of the baseline, and of several series the number of rows of each part."""
+        split = {part.name: list(part.rows.sizes.values()) for part in self.parts} if self.source.series_column else {}
+        found = {"name": self.source.name, "sha256": self.source.sha256, "season": self.season}
+        return {**found, **({"series": split} if split else {})}
 
     @property
     def split(self) -> dict[str, int]:
-        """The number of rows of each part, in order of time."""
-        parts = {"training": self.parts.training, "validation": self.parts.validation, "test": self.parts.test}
-        return {name: len(rows) for name, rows in parts.items()}
+        """The number of rows of each part, in order of time; of all series together."""
+        sizes = [part.rows.sizes for part in self.parts]
+        return {name: sum(size[name] for size in sizes) for name in sizes[0]}
 
     @property
     def description(self) -> str:
-        sizes = self.split
+        sizes, chunks = self.split, self.chunks
         lines = f"{sizes['training']:,} rows of {', '.join(self.source.columns)} for training"
         lines += f", {sizes['validation']:,} for validation"
         lines += f", {sizes['test']:,} for testing" if sizes["test"] else ""
-        fitted, settings = (self.batch_size, self.length), self.recipe.training
+        fitted, settings = (chunks.batch_size, chunks.length), self.recipe.training
         if fitted != (settings.batch_size, settings.sequence_length):
             lines += f"\nthe series is short: using batches of {fitted[0]} x {fitted[1]} rows"
-        return lines + (f"\n{self.source.note}" if self.source.note else "")
+        return "\n".join((lines, *self.source.understood))
 
-    @cached_property
+    @property
     def scale(self) -> Scale:
-        return scale_of(self.source.values[: self.parts.training.stop])
+        """Of the first series."""
+        return self.parts[0].scale
 
     @cached_property
-    def values(self) -> Any:
-        """[N, F], normalised."""
-        return self.scale.normalised(self.source.values)
+    def chunks(self) -> Chunks:
+        """The training rows, as batches take them."""
+        window = int(getattr(self.config, "window", 0))
+        return Chunks([part.training for part in self.parts], self.horizon, window, self.recipe.training)
 
     @cached_property
     def season(self) -> int:
-        return find_season(self.values[: self.parts.training.stop])
+        return common_season([part.training for part in self.parts])
 
     @property
     def levels(self) -> tuple[float, ...]:
         return quantile_levels(self.num_quantiles, self.recipe.training.interval)
 
     @property
-    def num_positions(self) -> int:
-        """The number of training rows that are followed by a whole horizon of training rows."""
-        return len(self.parts.training) - self.horizon
-
-    @property
-    def length(self) -> int:
-        """Positions with targets in each chunk."""
-        return max(1, min(self.recipe.training.sequence_length, self.num_positions // 4))
-
-    @property
-    def batch_size(self) -> int:
-        return max(1, min(self.recipe.training.batch_size, self.num_positions // self.length))
-
-    @property
-    def context(self) -> int:
-        """Rows read before each chunk, only for the state: the larger of the module's window and `length`."""
-        return max(self.length, int(getattr(self.config, "window", 0)))
-
-    @property
     def num_batches(self) -> int:
-        return -(-(self.num_positions // self.length) // self.batch_size)
+        return self.chunks.num_batches
 
     def initial_state(self, module: Any) -> State:
         """(): each chunk has its own context."""
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """(context [B, C, F], inputs [B, T, F], targets [B, T, K, F]); an epoch has every chunk once, in random order.
-
-        The first training row stands in for context rows before it. For a random share `state_zeroing` of the chunks
-        the context is shortened
-        in the same way, up to none: a user's series often begins without a past.
-        """
-        draws = np.random.default_rng((self.recipe.training.seed, order))
-        spare = self.num_positions % self.length
-        starts = draws.permutation(
-            np.arange(draws.integers(spare + 1), self.num_positions - self.length + 1, self.length)
-        )
-        shortened = draws.random(len(starts)) < self.recipe.training.state_zeroing
-        begins = np.where(shortened, np.maximum(starts - draws.integers(self.context + 1, size=len(starts)), 0), 0)
-        for number in range(first, self.num_batches):
-            rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            start, begin = starts[rows, None], begins[rows, None]
-            at = start + np.arange(self.length)  # [B, T]
-            before = np.maximum(start + np.arange(-self.context, 0), begin)  # [B, C]
-            yield (
-                self.values[before],
-                self.values[at],
-                self.values[at[..., None] + np.arange(1, self.horizon + 1)],
-            )
+        """The batches of `chunks`."""
+        return self.chunks.batches(order, first)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
         return int(batch[1].shape[0] * batch[1].shape[1])
@@ -161,7 +127,10 @@ class ForecastObjective:
 
     def validate(self, module: Any) -> Metrics:
         """mse and mae over the whole horizon; the one that the point is trained with comes first."""
-        return self._errors(module, self.parts.validation)
+        found = averaged([self._errors(module, part) for part in self.parts])
+        metrics = {name: found[name][str(self.horizon)] for name in ("mse", "mae")}
+        first = self.recipe.training.point_loss
+        return {first: metrics[first], **metrics}
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if the errors are a hundredth of the series' standard deviation."""
@@ -175,8 +144,12 @@ class ForecastObjective:
 
     def measure(self, module: Any) -> Metrics:
         """The errors on the test rows, or on the validation rows if there are none, beside those of the baselines."""
-        training = self.parts.training
-        return measure(module, self.values, self.parts.held_out, training=training, season=self.season)
+        return averaged(
+            [
+                measure(module, part.values, part.rows.held_out, training=part.rows.training, season=self.season)
+                for part in self.parts
+            ]
+        )
 
     def as_measured(self, validation: Metrics) -> Metrics:
         return {name: {str(self.horizon): value} for name, value in validation.items()}
@@ -202,11 +175,15 @@ class ForecastObjective:
             columns=self.source.columns,
             mean=tuple(self.scale.mean.tolist()),
             std=tuple(self.scale.std.tolist()),
-            time_column=self.recipe.data.time_column,
+            time_column=self.source.time_column,
             example=self.example,
             quantiles=self.levels,
             horizon=self.horizon,
             example_times=times[:NUM_FIRST] if read_times("", times) is not None else (),
+            series_column=self.source.series_column,
+            scales=tuple(_scale(part) for part in self.parts) if self.source.series_column else (),
+            day_first=self.source.day_first,
+            fill=self.recipe.data.fill,
         )
 
     @property
@@ -222,12 +199,12 @@ class ForecastObjective:
         forecast = self.scale.restored(found[..., self.num_quantiles // 2])
         return f"{_as_line(rows[-SHOWN:])} -> {_as_line(forecast)}"
 
-    def _errors(self, module: Any, rows: range) -> Metrics:
-        outputs = forecasts(module, self.values, positions_before(rows), self.horizon)
-        found = errors(outputs[..., self.num_quantiles // 2], self.values, rows, (self.horizon,))
-        metrics = {name: by_horizon[str(self.horizon)] for name, by_horizon in found.items()}
-        first = self.recipe.training.point_loss
-        return {first: metrics[first], **metrics}
+    def _errors(self, module: Any, part: Part) -> Metrics:
+        """The errors of a series' validation rows, as `measure` gives them."""
+        rows = part.rows.validation
+        outputs = forecasts(module, part.values, positions_before(rows), self.horizon)
+        found = errors(outputs[..., self.num_quantiles // 2], part.values, rows, (self.horizon,))
+        return {**found, "windows": num_windows(rows, (self.horizon,)), "baselines": {}}
 
 
 def make_objective(recipe: Recipe, architecture: Architecture, config: Any, source: SeriesData) -> ForecastObjective:
@@ -246,11 +223,18 @@ def make_objective(recipe: Recipe, architecture: Architecture, config: Any, sour
         raise RecipeError(
             f"{architecture.name} returns outputs {list(shape)} instead of [1, 1, K, {width}, Q] with an odd Q"
         )
-    parts = split_rows(recipe.data, source.name, len(source), shape[2])
-    beginning, times = source.values[: parts.training.stop], source.times[: parts.training.stop]
+    source, parts = split_series(source, recipe.data, shape[2])
+    first = next(part for part in source.parts if part.name == parts[0].name)
+    beginning = first.values[: len(parts[0].training)]
+    times = first.times[: len(beginning)]
     if recipe.data.example:
-        beginning, times = read_series(recipe.data.example, source.columns, folder=recipe.folder).values, ()
+        example = DataSettings(table=recipe.data.example, columns=source.columns)
+        beginning, times = read_series(example, recipe.folder).parts[0].values, ()
     return ForecastObjective(recipe, architecture, config, source, parts, beginning, times, shape[2], shape[4])
+
+
+def _scale(part: Part) -> SeriesScale:
+    return SeriesScale(part.name, tuple(part.scale.mean.tolist()), tuple(part.scale.std.tolist()))
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:
@@ -281,8 +265,7 @@ def _steps(number: int) -> str:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the series."""
-    data = recipe.data
-    source = read_series(data.table, data.columns, data.time_column, folder=recipe.folder, origin=data.origin)
+    source = read_series(recipe.data, recipe.folder)
     config = check_config(recipe, architecture, {"num_features": len(source.columns)})
     objective = make_objective(recipe, architecture, config, source)
     return Prepared(recipe, architecture, config, Values(source.columns), None, objective, series=objective.series)

@@ -32,7 +32,8 @@ class ForecastEvaluation(TaskEvaluation):
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
         """Yield the errors with those of the baselines, the share inside the interval, and the speed."""
         data = values["data"]
-        rows = f"{data['items']:,} rows from row {data['rows'][0]:,} (counted from 0)"
+        where = f"from row {data['rows'][0]:,} (counted from 0)" if "rows" in data else f"of {data['series']:,} series"
+        rows = f"{data['items']:,} rows {where}"
         yield f"{values['model']} on {data['name']}, {rows}"
         yield metrics_table(values["model"], values)
         if "covered" in values:

@@ -44,6 +44,8 @@ def check_series(data: DataSettings, where: str) -> None:
     if not data.table:
         raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
     check_texts("data.columns", data.columns, where)
+    if data.day_first not in (True, False, ""):
+        raise RecipeError(f"{where}: data.day_first must be true or false, not {data.day_first!r}")
     _check_validation(data.validation, where)
 
 

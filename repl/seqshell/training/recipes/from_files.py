@@ -19,6 +19,7 @@ from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
 from seqshell.training.recipes import marked_text
 from seqshell.training.recipes.recipe import Recipe, read_recipe, read_tables, recipe_from
+from seqshell.training.recipes.settings import DataSettings
 
 # How much a training reads in all its epochs together, to bound its time.
 TEXT_CHARACTERS = 10_000_000
@@ -70,12 +71,22 @@ def is_labelled(path: Path, overrides: Iterable[str] = ()) -> bool:
 
 
 def is_series(path: Path, overrides: Iterable[str] = ()) -> bool:
-    """True if a file is a table of numbers, by its ending and first rows."""
+    """True if a file is a table of numbers, by its ending and its cells."""
     if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
         return False
-    from seqshell.training.forecasting.data import find_columns
+    from seqshell.training.data.tables import first_rows
+    from seqshell.training.forecasting.columns import check_names, is_series_table
 
-    return find_columns(path, _overridden({"data.time_column": ""}, overrides)["data.time_column"]) is not None
+    if not check_names(path.name, first_rows(path, 3)):
+        return False
+    return is_series_table(path, _series_settings(path, overrides))
+
+
+def _series_settings(path: Path, overrides: Iterable[str]) -> DataSettings:
+    """The settings that choose the columns of a series."""
+    tables: dict[str, Any] = {"task": "forecast", "architecture": "forecaster", "data": {"table": path.name}}
+    chosen = [override for override in overrides if override.strip().startswith("data.")]
+    return recipe_from(tables, name="series", folder=path.parent, overrides=chosen, where=path.name).data
 
 
 def is_pairs(path: Path) -> bool:
@@ -174,32 +185,31 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
     Few rows get more epochs and smaller batches.
     """
-    from seqshell.training.forecasting.baselines import find_season
-    from seqshell.training.forecasting.data import find_columns, read_series, split_rows
+    from seqshell.training.forecasting.data import read_series
+    from seqshell.training.forecasting.parts import common_season, split_series
 
     overrides, tables = list(overrides), _shipped("series")
     path = path.absolute()
     name = _name(path.name.removesuffix(".gz").rpartition(".")[0]) or "series"
     data, model, training = tables["data"], tables["model"], tables["training"]
     del data["origin"]
-    time_column = _overridden({"data.time_column": ""}, overrides)["data.time_column"]
-    data["table"], data["time_column"] = path.name, (find_columns(path, time_column) or ("", ()))[0]
+    data["table"], data["time_column"] = path.name, ""
 
     def recipe() -> Recipe:
         return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
 
-    settings = recipe().data
-    source = read_series(settings.table, settings.columns, settings.time_column, folder=path.parent)
-    rows = len(
-        split_rows(settings, source.name, len(source), 1).training
-    )  # held-out rows must not influence the choices
-    season = find_season(source.values[:rows])
+    source = read_series(recipe().data, path.parent)
+    data["time_column"], data["series_column"] = source.time_column, source.series_column
+    source, parts = split_series(source, recipe().data, 1)
+    sizes = [(len(part.training), len(part.values)) for part in parts]
+    rows, shortest = sum(size for size, _ in sizes), min(sizes)  # held-out rows must not influence the choices
+    season = common_season([part.training for part in parts])
     horizon = max(
         1,
-        min(season if SHORTEST_SEASON <= season <= LONGEST_HORIZON else model["horizon"], len(source) // ROWS_PER_STEP),
+        min(season if SHORTEST_SEASON <= season <= LONGEST_HORIZON else model["horizon"], shortest[1] // ROWS_PER_STEP),
     )
     model["horizon"] = model["segment"] = horizon
-    model["window"] = horizon * max(2, min(model["window"] // horizon, rows // (ROWS_PER_SEGMENT * horizon)))
+    model["window"] = horizon * max(2, min(model["window"] // horizon, shortest[0] // (ROWS_PER_SEGMENT * horizon)))
     training["epochs"] = _epochs(SERIES_ROWS, rows)
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_CHUNK))

@@ -63,7 +63,14 @@ class Recipe:
 
 TOKENIZERS = ("tokenizer", "source_tokenizer", "target_tokenizer")
 TOP = ("task", "architecture", "data", *TOKENIZERS, "model", "training", "defaults")
-MANY_KINDS = ("validation", "examples", "columns", "label_names", "ends")  # their values are checked with the data
+MANY_KINDS = (
+    "validation",
+    "examples",
+    "columns",
+    "label_names",
+    "ends",
+    "day_first",
+)  # their values are checked with the data
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:

@@ -8,6 +8,7 @@ from typing import Any
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.plugin_api import setting
 
+FILL_RULES = ("short", "linear", "previous", "none")
 # What selects the best weights of a classifier; both: the mean of accuracy and macro recall.
 CRITERIA = ("nats", "accuracy", "macro_recall", "both")
 
@@ -36,8 +37,23 @@ class DataSettings:
     label_names: tuple[str, ...] = setting(
         (), help='classify: the labels for codes in the data, such as ["0 = no", "1 = yes"]'
     )
-    time_column: str = setting("", help="forecast: the time column, which is not forecast")
-    columns: tuple[str, ...] = setting((), help="forecast: the columns to forecast; default: all but the time")
+    time_column: str = setting(
+        "", help="forecast: the time column, which is not forecast, or several that are the time together: year,quarter"
+    )
+    day_first: bool | str = setting(
+        "",
+        help="forecast: true if 01/02/2000 is the first of February, false if it is January 2nd; default: by the data",
+    )
+    series_column: str = setting(
+        "", help="forecast: the column that tells several series of one table apart; default: found by equal times"
+    )
+    columns: tuple[str, ...] = setting((), help="forecast: the columns to forecast; default: all other numbers")
+    fill: str = setting(
+        "short",
+        choices=FILL_RULES,
+        help="forecast: missing values are filled on a straight line (linear; short: up to 3 in a row, and more are "
+        "refused), with the value before (previous), or refused (none)",
+    )
     validation: float | str | tuple[str, ...] = setting(
         0.1,
         help="share held out for validation (generate, forecast: the end), or a file, or [source, target]",
