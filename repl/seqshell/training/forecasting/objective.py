@@ -78,7 +78,7 @@ class ForecastObjective:
         fitted, settings = (chunks.batch_size, chunks.length), self.recipe.training
         if fitted != (settings.batch_size, settings.sequence_length):
             lines += f"\nthe series is short: using batches of {fitted[0]} x {fitted[1]} rows"
-        return "\n".join((lines, *self.source.understood))
+        return "\n".join((lines, *(line for line in self.source.understood if line not in self.recipe.understood)))
 
     @property
     def scale(self) -> Scale:

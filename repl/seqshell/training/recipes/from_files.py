@@ -216,7 +216,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     steps = "1 step" if horizon == 1 else f"{horizon} steps"
     command = f"/forecast @{path.name}"
     tables["defaults"]["about"] = f"Forecasts {steps} of {', '.join(source.columns)}; {command} reads your table."
-    return recipe()
+    return replace(recipe(), understood=source.understood)
 
 
 def _overridden(values: dict[str, str], overrides: Iterable[str]) -> dict[str, str]:
