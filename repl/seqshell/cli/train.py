@@ -20,6 +20,8 @@ from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
 
+NOT_IN_ITS_PLACE = 3  # the exit code if --out holds no checkpoint, but another place does
+
 
 def add_train_arguments(parser: ArgumentParser) -> None:
     """Add the options of `seqshell train`."""
@@ -52,6 +54,7 @@ def train_command(arguments: Namespace) -> int:
     """Train; returns 0, or 128 + the number of the signal that stopped it. The caller handles SeqshellError.
 
     With --json, stdout gets only one object that describes the checkpoint, or nothing if none was written.
+    If the checkpoint had to be written to another place, returns 3, and the object has its path.
     """
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.listing import defaults_text
@@ -79,13 +82,25 @@ def train_command(arguments: Namespace) -> int:
 
     from seqshell.training.loop import train
 
-    before = paths.version_of(out)
-    with first_signal() as received:
-        events = train(recipe, registry, out, arguments.resume, stopped=lambda: bool(received), picture=picture)
-        show(events, sys.stderr if arguments.json else sys.stdout)
-    if arguments.json and paths.version_of(out) != before:
-        print_json(_summary(out))
-    return 128 + received[0] if received else 0
+    written: list[Path] = []
+    try:
+        with first_signal() as received:
+            events = train(
+                recipe,
+                registry,
+                out,
+                arguments.resume,
+                stopped=lambda: bool(received),
+                picture=picture,
+                written=written.append,
+            )
+            show(events, sys.stderr if arguments.json else sys.stdout)
+    finally:
+        if arguments.json and written:
+            print_json(_summary(written[-1]))
+    if received:
+        return 128 + received[0]
+    return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
 
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:

@@ -4,6 +4,7 @@
       UsageError          an invalid command, setting, option, name or file
       VocabularyError     a text with characters that the model's vocabulary does not have
       CheckpointError     a checkpoint or saved session that cannot be read or written
+        UnwritableError   a checkpoint or saved session whose place cannot be written
       RecipeError         an invalid recipe, or data that cannot be trained on
       PluginError         a plugin that failed; it is left out, and the shell continues
       ExpectationError    an /expect that failed
@@ -55,6 +56,14 @@ class CheckpointError(SeqshellError):
     """A checkpoint or saved session that is missing, damaged, of another program, or cannot be written."""
 
     code = "checkpoint"
+
+
+class UnwritableError(CheckpointError):
+    """A checkpoint or saved session that is valid, but whose place cannot be written. reason: of the system."""
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class RecipeError(SeqshellError):

@@ -62,11 +62,6 @@ def output_path(name: str | Path, kind: Kind) -> Path:
     return target / f"{name}{ENDING}"
 
 
-def version_of(path: Path) -> tuple[int, int]:
-    """The time and inode of a file, which change when it is written; zeros if it does not exist."""
-    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else (0, 0)
-
-
 def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dict[str, Path]:
     """Return all checkpoints by name. The order of precedence is the user's folder, `folders`, the shipped one."""
     last = [shipped()] if kind == "models" else []

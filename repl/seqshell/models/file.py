@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqshell.core.atomic_write import write_atomically
-from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
     """Write a checkpoint. The dtypes of the tensors are kept. After a crash, either the old or the new file exists.
 
-    Raises CheckpointError if `read` would refuse the content, or if the file cannot be written.
+    Raises CheckpointError if `read` would refuse the content, and UnwritableError if the file cannot be written.
     """
     import numpy as np
     from safetensors.numpy import save
@@ -126,7 +126,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
     try:
         write_atomically(path, data)
     except UsageError as error:
-        raise CheckpointError(error.message) from None
+        raise UnwritableError(error.message, reason=error.message.rpartition(": ")[2]) from None
 
 
 def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

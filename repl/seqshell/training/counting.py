@@ -14,6 +14,7 @@ import torch
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Progress
+from seqshell.core.model import Architecture
 from seqshell.host import resolve
 from seqshell.training.language.objective import LanguageObjective
 from seqshell.training.preparation import Prepared
@@ -23,8 +24,12 @@ from seqshell.training.run_files import write_folder
 
 def new_run(prepared: Prepared, folder: Path) -> Run:
     """A CountingRun if the architecture's module counts, else a Run."""
-    counts = hasattr(resolve(prepared.architecture.model), "count")
-    return CountingRun(prepared, folder) if counts else Run(prepared, folder)
+    return CountingRun(prepared, folder) if is_counted(prepared.architecture) else Run(prepared, folder)
+
+
+def is_counted(architecture: Architecture) -> bool:
+    """True if the modules of the architecture are fitted by counting."""
+    return hasattr(resolve(architecture.model), "count")
 
 
 class CountingRun(Run):
@@ -56,8 +61,8 @@ class CountingRun(Run):
         progress.step = progress.epoch = 1
         progress.best = {"epoch": 1, "step": 1, "validation": metrics, "seconds": round(progress.seconds, 1)}
         progress.history.append(progress.best)
-        self.best_weights = self._weights()
-        self.write()
+        self.best_weights = self.weights()
+        yield from self.try_write()
         # Not a Notice: after one, `train` would show a sample, and there is one at the end anyway.
         yield Progress(
             1,

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
-from filelock import FileLock, Timeout
 
 from seqshell.core import paths
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, SeqshellError, reason_of
 from seqshell.core.events import Event, Notice, Text
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
-from seqshell.models.saving import save_checkpoint
 from seqshell.training import loss_curve
+from seqshell.training.averaging import try_average
 from seqshell.training.counting import new_run
 from seqshell.training.fitting import fit_first, gained_nothing
+from seqshell.training.keeping import Keeper
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
 from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe
-from seqshell.training.recipes.settings import FILES
-from seqshell.training.recipes.toml import to_toml
+from seqshell.training.rehearsal import rehearse
 from seqshell.training.run import Run
+from seqshell.training.run_files import locked
 
 
 def train(
@@ -37,6 +33,7 @@ def train(
     *,
     stopped: Callable[[], bool] = lambda: False,
     picture: Path | None = None,
+    written: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Event]:
     """Train a recipe and write the best weights to `out`, by default NAME.safetensors in the user's models folder.
 
@@ -46,66 +43,64 @@ def train(
     stopped: called before every batch; when it returns True, training ends and the best weights are kept, as when the
     generator is closed. Before the first validation there are none: then no checkpoint is written.
     picture: PNG file for the loss curve.
-    Raises RecipeError for invalid data or settings and for a loss that is NaN or infinite.
+    written: called with the path of each checkpoint that was written, which is another than `out` if that had become
+    impossible to write.
+    Raises RecipeError for invalid data or settings, if the model could not be kept, and for a loss that is NaN or
+    infinite; CheckpointError if the checkpoint cannot be written at the end.
     """
     if picture is not None:
         check_picture(picture)
     prepared = prepare(recipe, registry)
     out = paths.output_path(recipe.name, "models") if out is None else out
-    with _locked(out.with_suffix(".run")) as folder:
+    with locked(out.with_suffix(".run")) as folder:
+        prepared, note = rehearse(prepared, registry, out, folder)
         run = new_run(prepared, folder)
+        keeper = Keeper(run, registry, out, written)
         yield from _opening_notes(run, resume)
+        if note:
+            yield Notice(note, "warning")
         if resume:
             run.restore()
         else:
-            run.progress.first_sample = prepared.objective.sample(_ready(run.average), registry)
+            run.progress.first_sample = _sample(run, registry)
+        sampled, every = -1, recipe.training.sample_every
         try:
             for event in itertools.chain(fit_first(run), run.epochs(stopped)):
                 yield event
-                if (
-                    isinstance(event, Notice)
-                    and recipe.training.sample_every
-                    and run.progress.epoch % recipe.training.sample_every == 0
-                ):
-                    yield Notice(prepared.objective.sample(_ready(run.average), registry))
+                epoch = run.progress.epoch
+                if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
+                    sampled = epoch
+                    yield Notice(_sample(run, registry))
         except GeneratorExit:
-            _write_resume(run)
-            _keep_best(run, registry, out)
+            list(run.try_write())
+            keeper.keep_best()
             raise
         except KeyboardInterrupt:
             # It may have come in the middle of an update, so the resume file is left as it is.
-            _keep_best(run, registry, out)
+            keeper.keep_best()
             raise
-        except RecipeError as error:
-            kept = ""
-            if path := _keep_best(run, registry, out):
-                kept = f"; the best weights so far are in {path}"
-            raise RecipeError(error.message + kept, hint=error.hint) from None
-        _write_resume(run)  # before _keep_best, which loads the best weights into run.average
+        except Exception as error:
+            kept = keeper.keep_what_can_be_kept()
+            yield from keeper.take_notes()
+            if kept and isinstance(error, RecipeError):
+                raise RecipeError(f"{error.message}; {kept}", hint=error.hint) from None
+            if kept:
+                yield Notice(kept, "warning")
+            raise
+        yield from run.try_write()  # before keep_best, which loads the best weights into run.average
         if run.progress.best:
-            yield from _closing_notes(run, registry, out, picture, unfinished=stopped())
+            yield from _closing_notes(keeper, picture, unfinished=stopped())
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[Path]:
-    """Create the run folder if it is missing and lock it against other trainings."""
+def _sample(run: Run, registry: Registry) -> str:
+    """The model's answer to its first example. What goes wrong there does not end the training."""
+    run.average.eval()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=0)
-        with lock:
-            yield folder
-    except Timeout:
-        raise RecipeError(f"another training is writing to {folder}; choose another name with --out") from None
-    except OSError as error:
-        reason = error.strerror or error
-        raise RecipeError(f"cannot write to {folder}: {reason}; choose another place with --out") from None
-
-
-def _ready(module: Any) -> Any:
-    module.eval()
-    return module
+        return run.objective.sample(run.average, registry)
+    except Exception as error:
+        return f"no sample: {reason_of(error)}"
 
 
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
@@ -121,12 +116,6 @@ def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
         yield Notice(f"replacing an earlier run in {run.folder}; --resume would have continued it")
 
 
-def _write_resume(run: Run) -> None:
-    """Write the resume file, unless nothing was trained: it may belong to an earlier run."""
-    if run.progress.done or run.progress.best:
-        run.write()
-
-
 def _stopped_at(run: Run) -> str:
     """Where a training was stopped, and how it continues."""
     if not run.progress.done:
@@ -134,91 +123,18 @@ def _stopped_at(run: Run) -> str:
     return f"stopped after {run.progress.step:,} of {run.total_steps:,} steps; --resume continues from here"
 
 
-def _best_module(run: Run) -> Any:
-    """The module with the best weights, rounded as the checkpoint stores them."""
-    module, weights = run.average, run.best_weights
-    if run.settings.dtype == "float16":
-        weights = {
-            name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
-            for name, tensor in weights.items()
-        }
-    module.load_state_dict(weights)
-    return _ready(module)
-
-
-def _keep_best(run: Run, registry: Registry, out: Path) -> Path | None:
-    """Write the checkpoint with the metrics of the best validation. None before there is one: nothing is written."""
-    best = run.progress.best
-    return _keep(run, registry, out, run.objective.as_measured(best["validation"])) if best else None
-
-
-def _keep(run: Run, registry: Registry, out: Path, metrics: dict[str, Any]) -> Path:
-    """Write the checkpoint. Afterwards run.average holds the best weights."""
-    prepared, recipe, best = run.prepared, run.prepared.recipe, run.progress.best
-    assert best is not None  # else there are no weights to keep
-    module = _best_module(run).to(torch.device("cpu"))
-    tables = recipe.tables()
-    for key in FILES:
-        tables["data"][key] = _without_folder(tables["data"][key])
-    tables["training"]["parent"] = _without_folder(tables["training"]["parent"])
-    provenance = {
-        "data": dict(prepared.objective.data),
-        **({"parent": prepared.parent.as_json()} if prepared.parent is not None else {}),
-        "split": dict(prepared.objective.split),
-        "metrics": metrics,
-        "epoch": best["epoch"],
-        **({"averaged": best["averaged"]} if "averaged" in best else {}),
-        "steps": best["step"],
-        "seed": recipe.training.seed,
-        "precision": run.precision,
-        "seconds": round(run.progress.seconds, 1),
-        "torch": str(torch.__version__),
-        "recipe": to_toml(tables),
-    }
-    defaults = recipe.defaults
-    return save_checkpoint(
-        out,
-        architecture=recipe.architecture,
-        module=module,
-        tokenizer=prepared.tokenizer,
-        source_tokenizer=prepared.source_tokenizer,
-        config=prepared.config,
-        defaults={"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
-        examples=prepared.objective.examples(),
-        about=defaults.about,
-        provenance=provenance,
-        languages=filter(None, (recipe.data.source_language, recipe.data.target_language)),
-        series=prepared.series,
-        dtype=recipe.training.dtype,  # type: ignore[arg-type]  # its setting has these two choices
-        labels=prepared.labels,
-        registry=registry,
-    )
-
-
-def _without_folder(value: Any) -> Any:
-    """Drop the folder from a file name or a list of them, so that a checkpoint reveals no local paths.
-
-    Other values are returned as they are.
-    """
-    if isinstance(value, list | tuple):
-        return [_without_folder(item) for item in value]
-    return Path(value).name if isinstance(value, str) and value else value
-
-
-def _closing_notes(
-    run: Run, registry: Registry, out: Path, picture: Path | None, *, unfinished: bool
-) -> Iterator[Event]:
+def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:
     """Write the best weights; yield metrics, loss curve, samples, and the command that opens the model."""
+    run = keeper.run
     prepared, progress, recipe = run.prepared, run.progress, run.prepared.recipe
-    path, best = _keep_best(run, registry, out), run.progress.best
-    assert path is not None
-    assert best is not None  # the caller has checked it
+    path = keeper.keep_best()
+    assert path is not None  # the caller has checked that there are best weights
     if unfinished:
         yield Notice(_stopped_at(run))
     else:
         if run.reason_to_stop and progress.epoch < run.settings.epochs:
             yield Notice(f"stopped after epoch {progress.epoch} of {run.settings.epochs}: {run.reason_to_stop}")
-        if run.try_average():
+        if try_average(run):
             number = len(run.last_weights)
             yield Notice(
                 f"keeping the average of the last {number} epochs' weights, which is better than the best epoch"
@@ -226,19 +142,24 @@ def _closing_notes(
         if note := gained_nothing(run):
             yield Notice(note)
         yield Notice("evaluating the best weights on all validation data")
-        metrics = prepared.objective.measure(_best_module(run))
-        _keep(run, registry, out, metrics)
+        metrics = prepared.objective.measure(keeper.best_module())
+        path = keeper.keep(metrics)
         yield prepared.objective.table(metrics)
+    yield from keeper.take_notes()
     unit = task_spec(recipe.task).loss_unit
     drawn = loss_curve.draw(progress.history, unit)
     if drawn:
         yield Text(drawn)
     if picture is not None:
-        loss_curve.write_png(progress.history, picture, recipe.name, unit)
-        yield Notice(f"wrote the loss curve to {picture}")
+        try:
+            loss_curve.write_png(progress.history, picture, recipe.name, unit)
+            yield Notice(f"wrote the loss curve to {picture}")
+        except SeqshellError as error:
+            yield Notice(f"no loss curve: {error.message}", "warning")
     yield Text(f"sample before training:\n{progress.first_sample}")
-    yield Text(f"sample after training:\n{prepared.objective.sample(_ready(run.average), registry)}")
+    yield Text(f"sample after training:\n{_sample(run, keeper.registry)}")
     name = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
+    best = progress.best or {}
     weights = "fitted weights" if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
     yield Notice(f"wrote {path}: {weights}, {duration(progress.seconds)} of training")
     yield Text(f"seqshell -m {name}")

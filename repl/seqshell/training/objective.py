@@ -11,6 +11,7 @@ from torch import Tensor
 from seqshell.core.events import Table
 from seqshell.core.state import State
 from seqshell.host import Registry
+from seqshell.models.task_parts.parts import Inputs
 
 Metrics = dict[str, Any]
 TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one batch
@@ -50,6 +51,9 @@ class Objective(Protocol):
 
     def num_losses(self, batch: TrainingBatch) -> int:
         """How many losses `loss` averages: the weight of a batch when the gradients of several are accumulated."""
+
+    def inputs(self) -> Inputs:
+        """What a decoder and its module read of the training data when they are compared."""
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """The mean loss, a scalar with gradient, and the state after the batch. step: optimizer steps so far."""

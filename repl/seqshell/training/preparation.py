@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -63,6 +63,12 @@ class Prepared:
         if self.parent is not None:
             self.parent.copy_into(module)
         return module
+
+    def in_torch(self) -> Prepared:
+        """The same without the architecture's decoders: what needs a decoder runs the torch module."""
+        architecture = replace(self.architecture, decoder=None)
+        objective: Any = self.objective  # a dataclass, whose type is only known to its task
+        return replace(self, architecture=architecture, objective=replace(objective, architecture=architecture))
 
 
 def prepare(recipe: Recipe, registry: Registry) -> Prepared:

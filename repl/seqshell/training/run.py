@@ -65,7 +65,8 @@ class Run:
         self.best_weights: Tensors = {}
         self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
-        self._written = time.monotonic()
+        self._tried = time.monotonic()  # to write the files
+        self._write_fails = False
 
     @property
     def resume_file(self) -> Path:
@@ -109,8 +110,8 @@ class Run:
                         hint="lower training.learning_rate or training.clip_norm",
                     )
                 yield self._progress_event(loss, self.objective.num_tokens(batch) / max(taken, 1e-9))
-                if time.monotonic() - self._written > self.settings.resume_every:
-                    self.write()
+                if time.monotonic() - self._tried > self.settings.resume_every:
+                    yield from self.try_write()
             if progress.gathered:
                 self._update()
             yield from self._end_epoch()
@@ -135,34 +136,27 @@ class Run:
         best = self.progress.best
         if best is None or criterion(record["validation"]) < criterion(best["validation"]):
             self.progress.best = record
-            self.best_weights = self._weights()
-
-    def try_average(self) -> bool:
-        """Keep the average of the last epochs' weights if it validates better than the best epoch; returns True if so.
-
-        Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 6.1.
-        """
-        if len(self.last_weights) < 2 or self.progress.best is None:
-            return False
-        first = self.last_weights[0]
-        means = {
-            name: torch.stack([weights[name].float() for weights in self.last_weights]).mean(0).to(first[name].dtype)
-            for name in first
-        }
-        kept = self._weights()
-        self.average.load_state_dict(means)
-        metrics = self.validate()
-        is_better = criterion(metrics) < criterion(self.progress.best["validation"])
-        if is_better:
-            self.best_weights = means
-            self.progress.best = {**self.progress.best, "validation": metrics, "averaged": len(self.last_weights)}
-        self.average.load_state_dict(kept)
-        return is_better
+            self.best_weights = self.weights()
 
     def write(self) -> None:
-        """Write the resume file and metrics.jsonl."""
+        """Write the resume file and metrics.jsonl. Raises RecipeError if that fails."""
         write_run(self.folder, self._snapshot())
-        self._written = time.monotonic()
+
+    def try_write(self) -> Iterator[Event]:
+        """Write the files if anything was trained: they may belong to an earlier run.
+
+        If that fails, training continues and tries again later. A Notice says so, once until they are written again.
+        """
+        if not (self.progress.done or self.progress.best):
+            return
+        self._tried = time.monotonic()
+        failed_before, self._write_fails = self._write_fails, True
+        try:
+            self.write()
+            self._write_fails = False
+        except RecipeError as error:
+            if not failed_before:
+                yield Notice(f"{error.message}; training continues and tries again later", "warning")
 
     def restore(self) -> None:
         """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
@@ -253,7 +247,7 @@ class Run:
                 lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first
             )
 
-    def _weights(self) -> Tensors:
+    def weights(self) -> Tensors:
         """A copy of the averaged weights on the CPU."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self.average.state_dict().items()}
 
@@ -280,15 +274,16 @@ class Run:
             progress.scale *= self.settings.plateau_factor
             progress.since_drop = 0
         if self.settings.average_checkpoints:
-            self.last_weights = [*self.last_weights, self._weights()][-self.settings.average_checkpoints :]
+            self.last_weights = [*self.last_weights, self.weights()][-self.settings.average_checkpoints :]
         mark = ", best so far" if progress.best is record else ""
         if exploded := has_exploded(trained, progress.history):
             self._go_back()
             mark += "; the training loss has exploded: back to the best weights, at half the learning rate"
-        self.write()
+        problems = list(self.try_write())
         validation = self.objective.summary(metrics)
         text = f"epoch {progress.epoch}: training {trained:.3f}, validation {validation}{mark}"
         yield Notice(text, "warning" if exploded else "info")
+        yield from problems
 
     def _go_back(self) -> None:
         """Continue from the best weights with half the learning rate, and without the optimizer's moments."""

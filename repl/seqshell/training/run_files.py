@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -11,18 +12,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from seqshell.core.atomic_write import write_atomically
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.training import resume
 from seqshell.training.objective import Metrics
 from seqshell.training.progress import TrainingProgress
 from seqshell.training.recipes.recipe import TOP
-from seqshell.training.recipes.settings import TABLES
+from seqshell.training.recipes.settings import TABLES, TrainingSettings
 
 RESUME_FILE = "resume.safetensors"
+RECORD_BYTES = 100_000  # about the random states and the rest of the record
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,35 @@ def write_folder(
         write_atomically(folder / "metrics.jsonl", lines.encode())
     except OSError as error:
         raise RecipeError(f"cannot write to {folder}: {error.strerror or error}") from None
+    except UsageError as error:
+        raise RecipeError(error.message) from None
+
+
+def resume_bytes(module: Any, settings: TrainingSettings) -> int:
+    """About the size of the resume file of a module, from the first step on."""
+    weights = sum(each.nbytes for each in module.state_dict().values())
+    gradients = sum(each.nbytes for each in module.parameters())
+    moments = (settings.momentum > 0) if settings.optimizer == "sgd" else 2
+    copies = 2 + bool(settings.ema) + settings.average_checkpoints  # weights, best weights, their average, last weights
+    return int(copies * weights + (moments + (settings.accumulate != 1)) * gradients) + RECORD_BYTES
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """Create the run folder if it is missing and lock it against other trainings."""
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RecipeError(f"another training is writing to {folder}; choose another name with --out") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise RecipeError(f"cannot write to {folder}: {reason}; choose another place with --out") from None
+    try:
+        yield folder
+    finally:
+        lock.release()
 
 
 def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:

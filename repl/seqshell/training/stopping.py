@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from seqshell.training.objective import Metrics
@@ -13,8 +14,9 @@ CERTAIN = 0.01
 
 
 def criterion(metrics: Metrics) -> float:
-    """The metric that selects the weights, which is the first one; lower is better."""
-    return float(next(iter(metrics.values())))
+    """The metric that selects the weights, which is the first one; lower is better. NaN counts as infinite."""
+    value = float(next(iter(metrics.values())))
+    return math.inf if math.isnan(value) else value
 
 
 def milestone(metrics: Metrics, before: Sequence[float] = ()) -> list[float]:

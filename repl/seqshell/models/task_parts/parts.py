@@ -44,6 +44,14 @@ class Inputs:
     sources: NDArray[Any] | None = None
     lengths: NDArray[Any] | None = None
 
+    @classmethod
+    def of_stream(cls, values: NDArray[Any]) -> Inputs:
+        """From the beginning and the middle of a text [N] or a series [N, F]; a short one is read in a circle."""
+        import numpy as np
+
+        starts = np.arange(NUM_ROWS)[:, None] * (len(values) // NUM_ROWS)
+        return cls(values[(starts + np.arange(NUM_STEPS)) % len(values)])
+
     def rows(self, number: int) -> Inputs:
         """The first rows."""
         others = (None if part is None else part[:number] for part in (self.padded, self.sources, self.lengths))

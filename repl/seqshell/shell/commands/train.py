@@ -64,18 +64,19 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     path = paths.output_path(str(arguments.options.get("--out") or recipe.name), "models")
     from seqshell.training.loop import train as run
 
-    before = paths.version_of(path)
+    written: list[Path] = []
+    resume = bool(arguments.options.get("--resume"))
     try:
-        yield from run(recipe, shell.registry, path, bool(arguments.options.get("--resume")))
+        yield from run(recipe, shell.registry, path, resume, written=written.append)
     except GeneratorExit:
         message = "stopped before there was a model to keep"
-        if paths.version_of(path) != before:
-            _open_new(shell, path)
+        if written:
+            _open_new(shell, written[-1])
             message = f"stopped; the best model so far is saved and open: {opened(shell).title}"
         shell.notices.append(Notice(message))  # no event can be yielded any more
         raise
-    if paths.version_of(path) != before:
-        _open_new(shell, path)
+    if written:
+        _open_new(shell, written[-1])
         yield opened(shell)
 
 

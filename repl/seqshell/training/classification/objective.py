@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry
+from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.classification.data import (
     Examples,
     ExampleSplit,
@@ -51,6 +52,7 @@ from seqshell.training.stopping import CERTAIN
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
 SHOWN = 3  # labels in a sample
+NUM_COMPARED = 32  # texts that a decoder and its module are compared on
 TIE = 1e-6  # weight of the nats in a criterion of shares: they decide between equal shares
 METRICS = ("nats", "accuracy", "macro_recall", "macro_f1")
 
@@ -142,6 +144,13 @@ class ClassificationObjective:
     def num_losses(self, batch: TrainingBatch) -> int:
         """The number of texts."""
         return len(batch[1])
+
+    def inputs(self) -> Inputs:
+        """The tokens of the texts one after the other, and the first texts padded."""
+        texts = self._training.ids[:NUM_COMPARED]
+        return replace(
+            Inputs.of_stream(np.concatenate([np.asarray(ids, np.int64) for ids in texts])), padded=pad(texts)
+        )
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the labels, each example weighted by `weights`.

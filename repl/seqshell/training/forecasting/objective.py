@@ -20,6 +20,7 @@ from seqshell.core.state import State
 from seqshell.core.text_output import exact
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
+from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.forecasting.chunks import Chunks
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
@@ -116,6 +117,9 @@ class ForecastObjective:
 
     def num_losses(self, batch: TrainingBatch) -> int:
         return self.num_tokens(batch)
+
+    def inputs(self) -> Inputs:
+        return Inputs.of_stream(np.concatenate([part.training for part in self.parts]))
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """`forecast_loss` at all positions of the chunks; the context has no loss and no gradient."""

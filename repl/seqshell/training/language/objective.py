@@ -20,6 +20,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry
+from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.chunked_loss import sequence_loss
 from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
 from seqshell.training.data.vocabularies import train_tokenizer
@@ -84,6 +85,9 @@ class LanguageObjective:
 
     def num_losses(self, batch: TrainingBatch) -> int:
         return self.num_tokens(batch)
+
+    def inputs(self) -> Inputs:
+        return Inputs.of_stream(self.streams.ids)
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the targets.

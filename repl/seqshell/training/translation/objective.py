@@ -21,6 +21,7 @@ from seqshell.core.tokenizers import BOS, EOS, PAD, Tokenizer
 from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
+from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
 from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
@@ -31,7 +32,8 @@ from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
 from seqshell.training.translation import bleu
-from seqshell.training.translation.data import Pairs, PairSplit, read_pairs, split_pairs
+from seqshell.training.translation.data import PairSplit, read_pairs, split_pairs
+from seqshell.training.translation.encoding import EncodedPairs, encode_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
 from seqshell.training.translation.loss import pair_loss
 from seqshell.training.translation.metrics import exact_match
@@ -45,6 +47,7 @@ PLAIN_FORMS: tuple[Callable[[str], str], ...] = (
     lambda text: text.rstrip(MARKS),
     lambda text: text.lower().rstrip(MARKS),
 )
+NUM_COMPARED = 8  # pairs that a decoder and its module are compared on
 LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
 
 
@@ -75,15 +78,6 @@ def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any])
     of_each = zip(tables, kinds[-len(tables) :], texts, strict=True)
     found = [train_tokenizer(recipe, table, kind, some, specials=True) for table, kind, some in of_each]
     return found[0], found[-1]
-
-
-@dataclass(frozen=True)
-class EncodedPairs:
-    """Pairs as ids without specials. texts: the same pairs as text."""
-
-    texts: Pairs
-    sources: list[Ids]
-    targets: list[Ids]
 
 
 @dataclass(frozen=True)
@@ -160,6 +154,14 @@ class TranslationObjective:
     def num_losses(self, batch: TrainingBatch) -> int:
         return self.num_tokens(batch)
 
+    def inputs(self) -> Inputs:
+        """The first pairs; each target is read over and over until the end of the longest sentence or of NUM_STEPS."""
+        sources, targets = self._training.sources[:NUM_COMPARED], self._training.targets[:NUM_COMPARED]
+        source, lengths, *_ = pair_arrays(sources, targets)
+        size = max(NUM_STEPS // len(targets), *map(len, targets))
+        steps = np.stack([np.resize(np.array([BOS, *ids, EOS], np.int64), size) for ids in targets])
+        return Inputs(steps, sources=source, lengths=lengths)
+
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         settings = self.recipe.training
         nats, count = pair_loss(
@@ -230,11 +232,13 @@ class TranslationObjective:
 
     @cached_property
     def _training(self) -> EncodedPairs:
-        return _encode(self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length)
+        return encode_pairs(
+            self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length
+        )
 
     @cached_property
     def _validation(self) -> EncodedPairs:
-        found = _encode(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
+        found = encode_pairs(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
         if not found.sources:
             raise RecipeError(f"{' and '.join(found.texts.names)}: no validation pair has a known token on both sides")
         return found
@@ -276,23 +280,6 @@ class TranslationObjective:
         for row, best in answers(decoder, [[*ids, EOS] for ids in sources], Greedy(), request):
             found[row] = text_of(self.tokenizer, best[0].ids)
         return found
-
-
-def _encode(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:
-    """Encode the pairs with 1 to `longest` tokens on both sides; others are left out."""
-    kept: list[int] = []
-    sources: list[Ids] = []
-    targets: list[Ids] = []
-    for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
-        try:
-            ids, target_ids = source_tokenizer.encode(source), tokenizer.encode(target)
-        except VocabularyError:
-            continue
-        if 0 < len(ids) <= longest and 0 < len(target_ids) <= longest:
-            kept.append(number)
-            sources.append(ids)
-            targets.append(target_ids)
-    return EncodedPairs(pairs.at(kept), sources, targets)
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
