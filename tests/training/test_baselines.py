@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from seqshell.training.classification import baselines
-from seqshell.training.classification.baselines import (
-    SMOOTHING,
-    STRENGTH,
-    compare,
-    linear,
-    majority,
-    make_bags,
-    naive_bayes,
+from seqshell.training.classification import bags as bags_module
+from seqshell.training.classification import linear as linear_module
+from seqshell.training.classification.bags import make_bags
+from seqshell.training.classification.baselines import SMOOTHING, compare, linear, majority, naive_bayes
+from seqshell.training.classification.cross_validation import (
+    STRENGTHS,
+    Labelled,
+    calibration,
+    choose_strength,
+    held_out_logits,
 )
+from seqshell.training.classification.linear import fit, log_softmax, unit_rows
+
+STRENGTH = 10.0
 
 
 def grams(bags, row):
@@ -68,7 +72,7 @@ def test_the_majority_is_the_most_frequent_label():
 
 def test_naive_bayes_multiplies_smoothed_frequencies(monkeypatch):
     """Labels 0: aa, 1: b b; their 1-grams are counted by hand."""
-    monkeypatch.setitem(baselines.ORDERS, "words", (1, 1))
+    monkeypatch.setitem(bags_module.ORDERS, "words", (1, 1))
     bags = make_bags(["a a", "b", "b", "a b", "b a a", "c"], "words")
     known, asked = np.arange(3), np.arange(3, 6)
     training = bags.at(known)
@@ -87,44 +91,111 @@ def test_naive_bayes_multiplies_smoothed_frequencies(monkeypatch):
 
 def dense(bags):
     """The rows of the linear model's matrix, scaled to length 1."""
-    matrix = torch.zeros(len(bags.starts) - 1, bags.num)
+    matrix = torch.zeros(len(bags.starts) - 1, bags.num, dtype=torch.float64)
     matrix[torch.from_numpy(bags.rows), torch.from_numpy(bags.ids)] = 1
     return matrix / matrix.norm(dim=1, keepdim=True).clamp_min(1)
 
 
 def test_the_linear_model_is_the_one_that_autograd_finds(monkeypatch):
+    monkeypatch.setattr(linear_module, "TOLERANCE", 1e-9)
     texts = ["aab", "abb", "bba", "aaa", "bbb", "bab"]
     labels = np.array([0, 1, 1, 0, 1, 2])
     bags = make_bags([*texts, "aabb", "ba", "b", "aaaaaaa", "babab"], "characters")
     training, others = bags.at(np.arange(6)), bags.at(np.arange(6, 11))
-    monkeypatch.setattr(baselines, "ITERATIONS", 300)
-    inputs, weights, bias = (
-        dense(training),
-        torch.zeros(bags.num, 3, requires_grad=True),
-        torch.zeros(3, requires_grad=True),
-    )
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=300, line_search_fn="strong_wolfe")
+    weights = torch.zeros(bags.num, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    settings = {"max_iter": 500, "tolerance_grad": 1e-10, "tolerance_change": 1e-14, "line_search_fn": "strong_wolfe"}
+    optimizer = torch.optim.LBFGS([weights, bias], **settings)
 
     def loss():
         optimizer.zero_grad()
-        nats = torch.nn.functional.cross_entropy(inputs @ weights + bias, torch.from_numpy(labels))
+        nats = torch.nn.functional.cross_entropy(dense(training) @ weights + bias, torch.from_numpy(labels))
         value = nats + weights.square().sum() / (2 * STRENGTH * len(texts))
         value.backward()
         return value
 
     optimizer.step(loss)
+    model = fit(unit_rows(training), labels, 3, STRENGTH)
+    assert model.weights == pytest.approx(weights.detach().numpy(), abs=1e-6)
+    assert model.bias - model.bias.mean() == pytest.approx((bias - bias.mean()).detach().numpy(), abs=1e-6)
+
     scores = dense(others) @ weights + bias
-    best = scores.topk(2).values
-    assert (best[:, 0] - best[:, 1]).min() > 0.01  # a margin above rounding errors
-    assert linear(training, labels, others, 3).tolist() == scores.argmax(1).tolist()
-    assert linear(training, labels, training, 3).tolist() == labels.tolist()
+    assert model.logits(unit_rows(others)) == pytest.approx(scores.detach().numpy(), abs=1e-5)
+    assert linear(training, labels, others, 3, STRENGTH).tolist() == scores.argmax(1).tolist()
+    assert linear(training, labels, training, 3, STRENGTH).tolist() == labels.tolist()
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Labelled texts of eight random words; two words speak for each label, and one label in ten is wrong."""
+    draws = np.random.default_rng(0)
+    chosen = draws.integers(60, size=(300, 8))
+    signs = np.where(chosen < 2, 1, np.where(chosen < 4, -1, 0)).sum(1)
+    labels = np.where(draws.random(300) < 0.1, 1 - (signs > 0), signs > 0).astype(np.int64)
+    bags = make_bags([" ".join(f"w{word}" for word in row) for row in chosen], "words")
+    return Labelled(unit_rows(bags), labels, np.arange(300) % 5, 2)
+
+
+def test_the_number_of_threads_does_not_change_a_bit(words):
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            found.append((words.fit(30.0), choose_strength(words)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for model, strength in found[1:]:
+        assert np.array_equal(model.weights, found[0][0].weights)
+        assert np.array_equal(model.bias, found[0][0].bias)
+        assert strength == found[0][1]
+
+
+def test_training_ends_where_the_gradient_vanishes(words):
+    """Further iterations from the result change nothing, and a start elsewhere leads to the same model."""
+    model = words.fit(10.0)
+    again = words.fit(10.0, model)
+    elsewhere = words.fit(10.0, words.fit(300.0))
+
+    assert np.array_equal(again.weights, model.weights)
+    assert np.abs(elsewhere.weights - model.weights).max() < 0.01 * np.abs(model.weights).max()
+
+
+def test_the_strength_is_the_one_with_the_best_held_out_predictions(words):
+    scores = {}
+    for strength in STRENGTHS:
+        logits = held_out_logits(words, strength)
+        recalls = [(logits.argmax(1) == words.labels)[words.labels == label].mean() for label in (0, 1)]
+        scores[strength] = ((logits.argmax(1) == words.labels).mean() + np.mean(recalls)) / 2
+
+    chosen = choose_strength(words)
+    assert scores[chosen] >= max(scores.values()) - 0.005
+    assert scores[chosen] > 0.7
+
+
+def test_no_text_is_predicted_by_a_model_that_was_trained_on_it(words):
+    logits = held_out_logits(words, 300.0)
+    others = np.flatnonzero(words.folds != 2)
+    by_hand = words.at(others).fit(300.0).logits(words.rows.at(np.flatnonzero(words.folds == 2)))
+
+    assert np.array_equal(logits[words.folds == 2], by_hand)
+    known = words.fit(300.0).logits(words.rows)
+    assert (known.argmax(1) == words.labels).mean() > 0.95 > (logits.argmax(1) == words.labels).mean()
+
+
+def test_calibration_finds_the_factor_with_the_lowest_nats():
+    labels = np.array([0] * 80 + [1] * 20)
+    logits = np.tile([math.log(0.8), math.log(0.2)], (100, 1))
+
+    assert calibration(4 * logits, labels) == pytest.approx(0.25, rel=0.03)
+    assert log_softmax(logits) == pytest.approx(logits)
 
 
 def test_baselines_solve_easy_data():
     texts = [f"{letter * 3}{number}" for letter in "ab" for number in range(20)]
     labels = np.array([0] * 20 + [1] * 20)
     even, odd = np.arange(0, 40, 2), np.arange(1, 40, 2)
-    metrics = compare(make_bags(texts, "characters"), labels, [(even, odd), (odd, even)], 2)
+    metrics = compare(make_bags(texts, "characters"), labels, np.arange(40) % 5, [(even, odd), (odd, even)], 2)
 
     assert metrics["naive_bayes"] == metrics["linear"] == {"accuracy": 1, "macro_recall": 1, "macro_f1": 1}
     assert metrics["majority"]["accuracy"] == 0.5

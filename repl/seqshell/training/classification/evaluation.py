@@ -19,6 +19,7 @@ from seqshell.core.model import Model
 from seqshell.core.tokenizers import PAD, Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.training.classification import baselines
+from seqshell.training.classification.bags import make_bags
 from seqshell.training.classification.data import Columns, Examples, check_seen, folds, read_examples, split_examples
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
 from seqshell.training.data.batches import Ids, pad
@@ -178,18 +179,18 @@ def baseline_metrics(
         if others is None
         else (others.texts + examples.texts, others.labels + examples.labels)
     )
-    bags = baselines.make_bags(texts, unit)
+    bags = make_bags(texts, unit)
     true = np.array([numbers[label] for label in labels])
+    fold_of = np.array(folds(texts, FOLDS))
     if others is not None:
         parts = [(np.arange(len(others)), np.arange(len(others), len(texts)))]
     else:
-        fold_of = np.array(folds(texts, FOLDS))
         both = [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(FOLDS)]
         parts = [(known, tested) for known, tested in both if len(known) and len(tested)]
     if not parts:
         advice = "name other data for them with --training"
         raise RecipeError(f"{examples.name} has only one text, too few to train the baselines; {advice}")
-    return baselines.compare(bags, true, parts, len(numbers))
+    return baselines.compare(bags, true, fold_of, parts, len(numbers))
 
 
 def unit_of(tokenizer: Tokenizer) -> str:

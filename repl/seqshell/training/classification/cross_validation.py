@@ -1,0 +1,87 @@
+"""Choose the strength of a linear model by cross-validation, and predict each text without having trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqshell.training.classification.linear import Floats, Ints, LinearModel, SparseRows, fit, log_softmax
+from seqshell.training.classification.metrics import class_metrics, confusion
+
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # candidates for C, see `linear.fit`
+FOLDS = 5
+CHOICE_TEXTS = 2000  # texts that are enough to choose C; where one fold has as many, the others are left out
+DROP = 0.005  # once the score is this far below the best, larger C are not tried
+SCALES = np.geomspace(1 / 16, 2, 81)  # factors that `calibration` tries
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """rows: [R, F], the n-grams of each text; labels: [R]; folds: [R], equal texts are in the same one."""
+
+    rows: SparseRows
+    labels: Ints
+    folds: Ints
+    num_classes: int
+
+    def at(self, chosen: Ints) -> Labelled:
+        """These rows alone."""
+        return Labelled(self.rows.at(chosen), self.labels[chosen], self.folds[chosen], self.num_classes)
+
+    def fit(self, strength: float, start: LinearModel | None = None) -> LinearModel:
+        """See `linear.fit`."""
+        return fit(self.rows, self.labels, self.num_classes, strength, start=start)
+
+    def parts(self) -> Iterator[tuple[Ints, Ints]]:
+        """(training rows, held-out rows) of each fold."""
+        for fold in np.unique(self.folds):
+            known = np.flatnonzero(self.folds != fold)
+            if len(known):
+                yield known, np.flatnonzero(self.folds == fold)
+
+
+def choose_strength(data: Labelled) -> float:
+    """The C with the highest mean of accuracy and macro recall on held-out folds."""
+    parts: list[tuple[Labelled, Ints]] = []
+    for known, held_out in data.parts():
+        parts.append((data.at(known), held_out))
+        if sum(len(rows) for _, rows in parts) >= CHOICE_TEXTS:
+            break
+    models: list[LinearModel | None] = [None] * len(parts)
+    best, chosen = -1.0, STRENGTHS[0]
+    for strength in STRENGTHS:
+        models = [part.fit(strength, model) for (part, _), model in zip(parts, models, strict=True)]
+        found = [model.logits(data.rows.at(rows)) for model, (_, rows) in zip(models, parts, strict=True) if model]
+        rows = np.concatenate([rows for _, rows in parts])
+        score = _score(np.concatenate(found), data.labels[rows])
+        if score < best - DROP:
+            break
+        if score > best:
+            best, chosen = score, strength
+    return chosen
+
+
+def held_out_logits(data: Labelled, strength: float) -> Floats:
+    """[R, C]: the logits of each text by the model that is trained on the other folds."""
+    logits = np.zeros((len(data.labels), data.num_classes))
+    for known, held_out in data.parts():
+        logits[held_out] = data.at(known).fit(strength).logits(data.rows.at(held_out))
+    return logits
+
+
+def calibration(logits: Floats, labels: Ints) -> float:
+    """The factor by which logits of held-out texts have the lowest nats (Guo et al. 2017, section 4.2).
+
+    https://arxiv.org/abs/1706.04599
+    """
+    places = np.arange(len(labels)), labels
+    nats = [-log_softmax(factor * logits)[places].mean() for factor in SCALES]
+    return float(SCALES[int(np.argmin(nats))])
+
+
+def _score(logits: Floats, labels: Ints) -> float:
+    num_classes = logits.shape[1]
+    metrics = class_metrics(confusion(labels.tolist(), logits.argmax(1).tolist(), num_classes))
+    return (metrics["accuracy"] + metrics["macro_recall"]) / 2
