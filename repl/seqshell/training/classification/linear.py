@@ -52,7 +52,10 @@ class SparseRows:
         with warnings.catch_warnings():  # torch calls its sparse matrices a beta version
             warnings.simplefilter("ignore", UserWarning)
             self._matrix = torch.sparse_csr_tensor(
-                *map(torch.from_numpy, (starts, columns, values)), size=(len(starts) - 1, num)
+                torch.from_numpy(starts),
+                torch.from_numpy(columns),
+                torch.from_numpy(values),
+                size=(len(starts) - 1, num),
             )
 
     def __matmul__(self, dense: Floats) -> Floats:
