@@ -16,6 +16,7 @@ from seqshell.training.averaging import try_average
 from seqshell.training.counting import new_run
 from seqshell.training.fitting import fit_first, gained_nothing
 from seqshell.training.keeping import Keeper
+from seqshell.training.memory import check_memory
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
 from seqshell.training.progress import duration
@@ -51,6 +52,7 @@ def train(
     if picture is not None:
         check_picture(picture)
     prepared = prepare(recipe, registry)
+    check_memory(prepared)
     out = paths.output_path(recipe.name, "models") if out is None else out
     with locked(out.with_suffix(".run")) as folder:
         prepared, note = rehearse(prepared, registry, out, folder)

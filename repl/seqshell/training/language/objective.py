@@ -89,6 +89,9 @@ class LanguageObjective:
     def inputs(self) -> Inputs:
         return Inputs.of_stream(self.streams.ids)
 
+    def num_logits(self, batch: TrainingBatch) -> int:
+        return self.num_tokens(batch) * self.tokenizer.size
+
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the targets.
 

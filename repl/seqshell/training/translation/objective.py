@@ -162,6 +162,9 @@ class TranslationObjective:
         steps = np.stack([np.resize(np.array([BOS, *ids, EOS], np.int64), size) for ids in targets])
         return Inputs(steps, sources=source, lengths=lengths)
 
+    def num_logits(self, batch: TrainingBatch) -> int:
+        return int(batch[3].size) * self.tokenizer.size
+
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         settings = self.recipe.training
         nats, count = pair_loss(

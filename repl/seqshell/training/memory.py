@@ -1,0 +1,194 @@
+"""Estimate the memory of a training before its first step, and refuse one that the free memory cannot hold.
+
+What a batch keeps for its gradient is measured on one and two of its rows; the rest is counted. The estimate is of the
+peak, with float32, and in a benchmark within a factor of 1.5 of what trainings use: `tests/benchmarks/memory.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.state import map_leaves
+from seqshell.host import resolve
+from seqshell.training import chunked_loss
+from seqshell.training.counting import is_counted
+from seqshell.training.free_memory import free_memory
+from seqshell.training.objective import TrainingBatch
+from seqshell.training.optimizer import find_device
+from seqshell.training.preparation import Prepared
+from seqshell.training.recipes.settings import TrainingSettings
+
+OVERHEAD = 60_000_000  # threads, kernels and their buffers
+LOGITS_COPIES = 4.5  # logits, log-probabilities and their gradients, at the same time
+PART_COPIES = 6
+BATCHES = 50  # the largest of so many is measured
+UNITS = ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0))
+
+
+@runtime_checkable
+class SequenceObjective(Protocol):
+    """An objective whose logits are those of a vocabulary, at every step."""
+
+    def num_logits(self, batch: TrainingBatch) -> int:
+        """The number of logits of a batch: its targets times the size of the vocabulary."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that a training needs, besides those that the process has already.
+
+    weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written.
+    activations: what a batch keeps for its gradient. logits: of a batch, and their gradients.
+    """
+
+    weights: int
+    writing: int
+    activations: int
+    logits: int
+
+    @property
+    def batch(self) -> int:
+        """What one batch needs."""
+        return self.activations + self.logits
+
+    @property
+    def total(self) -> int:
+        """The peak: a batch, or writing its result."""
+        return OVERHEAD + self.weights + max(self.batch, self.writing)
+
+
+def estimate_memory(prepared: Prepared) -> MemoryEstimate:
+    """Estimate the memory of a training, without changing the random state.
+
+    Activations and logits are 0 if the weights alone exceed the free memory, since then no batch can be measured; and
+    for models that are fitted by counting.
+    """
+    settings = prepared.recipe.training
+    with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):
+            size = _size(_new_module(prepared))
+        weights, writing = _weights(size, settings), _writing(size, settings)
+        free = free_memory(find_device(settings.device))
+        if is_counted(prepared.architecture) or (free is not None and weights > free):
+            return MemoryEstimate(weights, writing, 0, 0)
+        module = _new_module(prepared).train()
+        batch = max(
+            islice(prepared.objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch)
+        )
+        return MemoryEstimate(weights, writing, _activations(prepared, module, batch), _logits(prepared, module, batch))
+
+
+def check_memory(prepared: Prepared) -> None:
+    """Raise RecipeError, with the settings to lower, if a training needs more memory than is free."""
+    free = free_memory(find_device(prepared.recipe.training.device))
+    if free is None:
+        return
+    needed = estimate_memory(prepared)
+    if needed.total <= free:
+        return
+    parts = {"weights and optimizer": needed.weights, "activations": needed.activations, "logits": needed.logits}
+    shown = ", ".join(f"{readable(size)} for {name}" for name, size in parts.items() if size)
+    raise RecipeError(
+        f"{prepared.recipe.name}: the training needs about {readable(needed.total)} of memory, and "
+        f"{readable(free)} are free ({shown}); lower {' or '.join(_to_lower(prepared, needed, free))}"
+    )
+
+
+def readable(size: int) -> str:
+    """A number of bytes for people: 8.4 GB, 340 MB, 12 kB."""
+    for unit, name, digits in UNITS:
+        if size >= unit:
+            return f"{size / unit:.{digits}f} {name}"
+    return f"{size} bytes"
+
+
+def _new_module(prepared: Prepared) -> Any:
+    """A module of the training, with random weights."""
+    try:
+        return resolve(prepared.architecture.model)(prepared.config)
+    except (ValueError, RuntimeError):
+        return prepared.new_module()  # which says what is wrong
+
+
+def _size(module: nn.Module) -> int:
+    """Bytes of parameters and buffers."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*module.parameters(), *module.buffers()))
+
+
+def _kept_copies(settings: TrainingSettings) -> int:
+    """How often weights are kept, in their own shape: moments of the optimizer, averages and the best weights."""
+    moments = 2 if settings.optimizer != "sgd" else 1 if settings.momentum else 0
+    return moments + (1 if settings.ema else 0) + 1 + settings.average_checkpoints
+
+
+def _weights(size: int, settings: TrainingSettings) -> int:
+    return size * (2 + _kept_copies(settings))  # 2: the weights and their gradients
+
+
+def _writing(size: int, settings: TrainingSettings) -> int:
+    return 2 * size * (1 + _kept_copies(settings))  # the resume file: a copy of each tensor, and the bytes of the file
+
+
+def _activations(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
+    """What a batch keeps for its gradient, without logits, from what one and two of its rows keep."""
+    rows = min(map(len, batch))
+    one = _kept(prepared, module, batch, 1)
+    if rows == 1:
+        return one
+    per_row = max(0, _kept(prepared, module, batch, 2) - one)
+    return max(0, one - per_row) + per_row * rows
+
+
+def _kept(prepared: Prepared, module: nn.Module, batch: TrainingBatch, rows: int) -> int:
+    """Bytes that the first rows of a batch keep for their gradient, besides weights and logits."""
+    objective, some = prepared.objective, tuple(array[:rows] for array in batch)
+    weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    state = map_leaves(lambda leaf: leaf[:rows], objective.initial_state(module))
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = objective.loss(module, some, state)  # its graph keeps the tensors, so that no storage is used again
+    del loss
+    num_logits = objective.num_logits(some) if isinstance(objective, SequenceObjective) else 0
+    return max(0, sum(kept.values()) - num_logits * chunked_loss.BYTES)
+
+
+def _logits(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
+    objective = prepared.objective
+    size = objective.num_logits(batch) * chunked_loss.BYTES if isinstance(objective, SequenceObjective) else 0
+    if size > chunked_loss.MOST_AT_ONCE and chunked_loss.has_halves(module):
+        return PART_COPIES * chunked_loss.PART
+    return int(LOGITS_COPIES * size)
+
+
+def _to_lower(prepared: Prepared, needed: MemoryEstimate, free: int) -> Iterator[str]:
+    """Yield the settings to lower with their values: those of a batch, unless the weights alone need too much."""
+    settings = prepared.recipe.training
+    left = free - OVERHEAD - needed.weights
+    if needed.batch and left > 0 and needed.writing < left:
+        batch = "batch_tokens" if settings.batch_tokens else "batch_size"
+        value = getattr(settings, batch)
+        fitting = int(value * left / needed.batch)
+        yield f"training.{batch} (now {value}" + (f"; {fitting} fits)" if fitting else ")")
+        if isinstance(prepared.objective, SequenceObjective):
+            length = "max_length" if prepared.source_tokenizer is not None else "sequence_length"
+            yield f"training.{length} (now {getattr(settings, length)})"
+    if "vocab_size" in inspect.signature(type(prepared.tokenizer).train).parameters:
+        yield f"tokenizer.vocab_size (the vocabulary has {prepared.tokenizer.size:,} tokens)"
+    for name in ("hidden_size", "embed_size"):
+        if left <= 0 and hasattr(prepared.config, name):
+            yield f"model.{name} (now {getattr(prepared.config, name)})"
