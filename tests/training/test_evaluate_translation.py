@@ -154,7 +154,7 @@ def test_the_strategy_is_reported_with_all_settings(model, files, capsys):
         (("test.en", "short.de"), "test.en has 4 lines and short.de has 2; they must match line by line"),
         (
             ("test.en",),
-            "test.en, line 1: no tab between source and translation; for two files, write SOURCE TARGET",
+            "test.en: no tab or other delimiter between source and translation; for two files, write SOURCE TARGET",
         ),
         (
             ("test.en", "test.de", "test.tsv"),

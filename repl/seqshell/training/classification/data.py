@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from seqshell.core.errors import RecipeError
-from seqshell.training.data.tables import read_table
+from seqshell.core.tables.reading import parse_table
+from seqshell.training.classification.folders import read_folder
+from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.text import read_text
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
 
-ENDING = ".txt"  # of the files in a folder
+# How pandas writes that there is no label; "none" and "-" may be labels.
+NO_LABEL = frozenset(("", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "#N/A", "null", "NULL"))
 SHOWN = 12  # labels that an error lists
 
 
@@ -68,15 +70,20 @@ class ExampleSplit:
     validation: Examples
 
 
-def read_examples(word: str, columns: Columns, folder: Path = Path(), origin: str = "") -> Examples:
-    """Read the examples of a table or folder.
+def read_examples(
+    word: str, columns: Columns, folder: Path = Path(), origin: str = "", *, encoding: str = "", header: str = "auto"
+) -> Examples:
+    """Read the examples of a table, a folder, or a file for fastText.
 
     folder: where relative paths start. origin: where the user can get a missing file.
+    encoding, header: as for `read_table`.
     White space in texts and labels becomes single spaces, as it is in a typed text.
     Raises RecipeError, with row and column, for a missing label or column, an empty file, or only blank texts.
     """
     path = folder / Path(word).expanduser()
-    name, digest, rows = _folder(path) if path.is_dir() else _table(word, columns, folder, origin)
+    name, digest, rows = (
+        read_folder(path, encoding) if path.is_dir() else _table(word, columns, folder, origin, encoding, header)
+    )
     found = [
         (" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place)
         for text, label, place in rows
@@ -95,7 +102,14 @@ def read_recipe_examples(recipe: Recipe, word: str = "") -> Examples:
     """
     data = recipe.data
     columns = Columns(data.text_column, data.label_column, label_names(data))
-    return read_examples(word or data.table or data.folder, columns, recipe.folder, data.origin)
+    return read_examples(
+        word or data.table or data.folder,
+        columns,
+        recipe.folder,
+        data.origin,
+        encoding=data.encoding,
+        header=data.header,
+    )
 
 
 def label_names(data: DataSettings) -> dict[str, str]:
@@ -157,37 +171,22 @@ def check_seen(examples: Examples, labels: Iterable[str]) -> None:
             raise RecipeError(f"{place}: the label {label!r} does not occur in the training data, which has {shown}")
 
 
-def _table(word: str, columns: Columns, folder: Path, origin: str) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
-    """Name, digest, and the (text, label, place) of each row of a table."""
-    table = read_table(word, folder, origin)
+def _table(
+    word: str, columns: Columns, folder: Path, origin: str, encoding: str, header: str
+) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
+    """Name, digest, and the (text, label, place) of each row of a table, or of each line for fastText."""
+    name, content, digest = read_text(word, folder, origin, encoding)
+    if is_fasttext(content):
+        lines = read_fasttext(name, content)
+        return name, digest, ((text, label, f"{name}, line {number}") for label, text, number in lines)
+    table = parse_table(name, content, digest, header=header, wanted=(columns.text, columns.label))
     text, label = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
 
     def rows() -> Iterator[tuple[str, str, str]]:
         for index, row in enumerate(table.rows):
-            place = table.where(index, columns.label)
-            if not row[label].strip():
-                raise RecipeError(f"{place}: the label is missing")
-            yield row[text], row[label].strip(), place
+            place, found = table.where(index, columns.label), row[label].strip()
+            if found in NO_LABEL and found not in columns.names:
+                raise RecipeError(f"{place}: the label is missing" + (f" ({found})" if found else ""))
+            yield row[text], found, place
 
     return table.name, table.digest, rows()
-
-
-def _folder(path: Path) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
-    """The same for the lines of the files in a folder, whose stems are the labels."""
-    try:
-        files = sorted(
-            file for file in path.iterdir() if file.suffix.lower() == ENDING and not file.name.startswith(".")
-        )
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-    if not files:
-        raise RecipeError(f"{path} has no files LABEL{ENDING} with the examples of a label, one per line")
-    read = [(file.stem, *read_text(str(file))) for file in files]
-    digest = hashlib.sha256("".join(f"{name} {part}\n" for _, name, _, part in read).encode()).hexdigest()
-
-    def rows() -> Iterator[tuple[str, str, str]]:
-        for label, name, text, _ in read:
-            for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
-                yield line, label, f"{name}, line {number}"
-
-    return path.absolute().name, digest, rows()

@@ -6,15 +6,14 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path, PurePath
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.tables.numbers import CellFault, are_numbers, is_gap, is_number
 from seqshell.core.tables.series_rows import EqualTimes, TableRows, rows_by_series
+from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_columns import ColumnTimes, read_time_column, step_name
 from seqshell.core.tables.time_parts import SEPARATOR, find_time_columns, is_time_name, part_of, split_names
 from seqshell.core.text_output import counted
-from seqshell.training.data.tables import TableFile, read_table
 from seqshell.training.recipes.settings import DataSettings
 
 ROWS_PER_SERIES = 4  # on average at least, so that a column can be the key of several series
@@ -229,39 +228,3 @@ def describe_left_out(left_out: Sequence[tuple[str, str]]) -> list[str]:
     if len(left_out) > MOST_NAMES:
         lines.append(f"{counted(len(left_out) - MOST_NAMES, 'more column')} left out for such reasons")
     return [*lines[:-1], f"{lines[-1]} ({select})"] if lines else []
-
-
-def is_series_table(path: Path, settings: DataSettings) -> bool:
-    """True if a table has dates, or a time and numbers, or only numbers; errors as in `find_series_columns`."""
-    try:
-        table = read_table(str(path))
-    except RecipeError:
-        return True  # its reader reports what is wrong with it
-    found = find_series_columns(table, settings)
-    if found.rows.times is not None and found.rows.times.is_dates:
-        return True
-    words = [reason for _, reason in found.left_out if reason.startswith("'")]
-    return bool(found.values) and (bool(found.time) or not words)
-
-
-def check_names(name: str, rows: Sequence[Sequence[str]]) -> bool:
-    """True if the first two rows of a table may be the names and the cells of columns of numbers.
-
-    Raises RecipeError for numbers without names and names without numbers.
-    """
-    names, cells = [*rows, (), ()][:2]
-    if names and all(is_number(cell) or _is_date(cell) for cell in names) and any(map(is_number, names)):
-        number = next(filter(is_number, names))
-        raise RecipeError(
-            f"{name}, row 1: {number!r} is a number, but the first row must name the columns, such as date,value"
-        )
-    if len(names) > 1 and not cells and ".csv" in PurePath(name).suffixes:
-        raise RecipeError(f"{name} has no rows below the column names")
-    return (
-        bool(cells) and not any(map(is_number, names)) and any(is_number(c) or _is_date(c) or is_gap(c) for c in cells)
-    )
-
-
-def _is_date(cell: str) -> bool:
-    times = read_time_column([cell], True)
-    return times is not None and times.is_dates

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from seqshell.core.errors import RecipeError
 from seqshell.core.gaps import SHORT, describe_runs, fill_gaps, runs_of_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
-from seqshell.training.data.tables import TableFile, read_table
+from seqshell.core.tables.table_file import TableFile
+from seqshell.core.tables.time_parts import split_names
+from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.columns import SeriesColumns, describe_left_out, find_series_columns
 from seqshell.training.recipes.settings import DataSettings
 
@@ -110,7 +112,9 @@ def scale_of(values: Numbers) -> Scale:
 
 def read_series(data: DataSettings, folder: Path = Path()) -> SeriesData:
     """Read the table of a recipe, with the errors of `series_of`. folder: where relative paths start."""
-    return series_of(read_table(data.table, folder, data.origin), data)
+    wanted = (*split_names(data.time_column, ()), *split_names(data.series_column, ()), *data.columns)
+    table = read_table(data.table, folder, data.origin, encoding=data.encoding, header=data.header, wanted=wanted)
+    return series_of(table, data)
 
 
 def series_of(table: TableFile, data: DataSettings, columns_key: str = "data.columns") -> SeriesData:
@@ -124,7 +128,7 @@ def series_of(table: TableFile, data: DataSettings, columns_key: str = "data.col
     if not found.values:
         reasons = "; ".join(f"{name!r} {reason}" for name, reason in found.left_out[:3])
         raise RecipeError(f"{table.name}, row 1: no column of numbers besides the time{reasons and f' ({reasons})'}")
-    columns = {name: _numbers(table, name, found, columns_key) for name in found.values}
+    columns = {name: _numbers(table, name, found, columns_key, data.decimal) for name in found.values}
     values = np.array([column.values for column in columns.values()], np.float64).T
     marks = [f"column {name}: {note}" for name, column in columns.items() for note in column.notes]
     parts, gaps = _parts(table, found, values, data.fill)
@@ -171,15 +175,16 @@ def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Ro
     return split
 
 
-def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str) -> NumberColumn:
+def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str, decimal: str) -> NumberColumn:
     """The values of a column above the footer. Raises RecipeError for other cells."""
     place = table.place(name, columns_key)
     cells = [row[place] for row in table.rows[: len(table.rows) - len(found.rows.footer)]]
     try:
-        column = read_numbers(cells)
+        column = read_numbers(cells, decimal=decimal, delimiter=table.delimiter, key="data.decimal")
     except CellFault as fault:
         where = table.where(fault.index, name)
-        raise RecipeError(f"{where}: {fault.message}; select columns of numbers with {columns_key}") from None
+        advice = "" if "--set" in fault.message else f"; select columns of numbers with {columns_key}"
+        raise RecipeError(f"{where}: {fault.message}{advice}") from None
     for index, value in enumerate(column.values):
         if abs(value) > MAX_VALUE:
             raise RecipeError(f"{table.where(index, name)}: {value:g} is too large; the limit is {MAX_VALUE:g}")

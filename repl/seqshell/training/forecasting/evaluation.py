@@ -16,8 +16,9 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.model import Model, Series
 from seqshell.core.state import State, leaves, map_leaves
+from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
-from seqshell.training.data.tables import TableFile, read_table
+from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
 from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, SeriesPart, scale_of, series_of
 from seqshell.training.forecasting.metrics import covered, errors, num_windows, usual_horizons

@@ -2,9 +2,8 @@
 
 Imports neither torch nor numpy.
 
-A CSV or TSV file with the columns text and label has labelled texts, like a folder of LABEL.txt files. One with columns
-of numbers is a series. Any other .tsv file with a tab in its first line has sentence pairs, like two files. Any other
-file is a text.
+What a file is for, labelled texts, sentence pairs, series of numbers or a text, is found out by its content in
+`training/data/understanding.py`.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
+from seqshell.core.model import Task
 from seqshell.training.recipes import marked_text
-from seqshell.training.recipes.recipe import Recipe, read_recipe, read_tables, recipe_from
-from seqshell.training.recipes.settings import DataSettings
+from seqshell.training.recipes.recipe import Recipe, Table, apply_overrides, read_recipe, read_tables, recipe_from
 
 # How much a training reads in all its epochs together, to bound its time.
 TEXT_CHARACTERS = 10_000_000
@@ -36,7 +36,7 @@ SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in this range become
 ROWS_PER_STEP = 12  # rows of the series per step of the horizon, at least
 ROWS_PER_SEGMENT = 6  # training rows per row of the window, at least
 LEAST_ROWS, ROWS_PER_CHUNK = 4, 50  # chunks in a batch: at least 4, else one for every 50 rows
-TABLE_ENDINGS = (".csv", ".tsv", ".tab")
+NOTHING: Table = MappingProxyType({})  # found: settings of [data] that say how a file is understood
 LANGUAGE = re.compile(r"[a-z]{2}")  # the ending of a file named after its language: test.fr
 
 
@@ -50,57 +50,16 @@ def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
     path = places.find_recipe(names[0])
     if path.suffix == ".toml":
         return read_recipe(path, overrides)
+    from seqshell.training.data.understanding import understand
+
     overrides = list(overrides)
-    if is_labelled(path, overrides):
-        return class_recipe(path, overrides)
-    if is_series(path, overrides):
-        return series_recipe(path, overrides)
-    return pair_recipe([path], overrides) if is_pairs(path) else text_recipe(path, overrides)
+    found = understand(path, apply_overrides({}, overrides))
+    make = {Task.GENERATE: text_recipe, Task.TRANSLATE: one_file_of_pairs, Task.CLASSIFY: class_recipe}
+    recipe = make.get(Task(found.task), series_recipe)(path, overrides, found.data)
+    return replace(recipe, understood=(*found.lines, *recipe.understood))
 
 
-def is_labelled(path: Path, overrides: Iterable[str] = ()) -> bool:
-    """True for a folder, and for a table that has columns of texts and labels. overrides: may name the two columns."""
-    if path.is_dir():
-        return True
-    if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
-        return False
-    columns = _overridden({"data.text_column": "text", "data.label_column": "label"}, overrides)
-    from seqshell.training.data.tables import column_names
-
-    return set(columns.values()) <= set(column_names(path))
-
-
-def is_series(path: Path, overrides: Iterable[str] = ()) -> bool:
-    """True if a file is a table of numbers, by its ending and its cells."""
-    if not path.name.lower().removesuffix(".gz").endswith(TABLE_ENDINGS):
-        return False
-    from seqshell.training.data.tables import first_rows
-    from seqshell.training.forecasting.columns import check_names, is_series_table
-
-    if not check_names(path.name, first_rows(path, 3)):
-        return False
-    return is_series_table(path, _series_settings(path, overrides))
-
-
-def _series_settings(path: Path, overrides: Iterable[str]) -> DataSettings:
-    """The settings that choose the columns of a series."""
-    tables: dict[str, Any] = {"task": "forecast", "architecture": "forecaster", "data": {"table": path.name}}
-    chosen = [override for override in overrides if override.strip().startswith("data.")]
-    return recipe_from(tables, name="series", folder=path.parent, overrides=chosen, where=path.name).data
-
-
-def is_pairs(path: Path) -> bool:
-    """True if a file has sentence pairs, by its ending and a tab in its first line."""
-    if path.suffix.lower() != ".tsv" or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return b"\t" in file.readline()
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
-
-
-def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+def text_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
     """The shipped recipe `text` on a text file; a short text gets more epochs.
 
     A text with marks such as <unk> and @-@ is read by words, unless an override names another tokenizer.
@@ -119,8 +78,13 @@ def text_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     return replace(recipe, understood=marked_text.describe(path.name, marks, tokenizer))
 
 
-def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
-    """The shipped recipe `pairs` on one file with tabs, or on two files, whose endings may name their languages.
+def one_file_of_pairs(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
+    """The shipped recipe `pairs` on one file."""
+    return pair_recipe([path], overrides, found)
+
+
+def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
+    """The shipped recipe `pairs` on one table, or on two files, whose endings may name their languages.
 
     A small file gets more epochs and smaller batches. Fewer than 200 pairs are all used for training and also for
     validation.
@@ -131,7 +95,7 @@ def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
     data, training = tables["data"], tables["training"]
     if len(paths) == 1:
         del data["origin"]
-        data["pairs"] = names[0]
+        data |= {"pairs": names[0], **found}
     else:
         del data["origin"], data["pairs"]
         data["source"], data["target"] = names
@@ -148,7 +112,7 @@ def pair_recipe(paths: Sequence[Path], overrides: Iterable[str] = ()) -> Recipe:
     return recipe_from(tables, name=_pair_name(paths), folder=folder, overrides=overrides, where=files)
 
 
-def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
     """The shipped recipe `classes` on a table or folder of labelled texts.
 
     Texts of about one word are read by characters.
@@ -162,7 +126,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     stem = path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0]
     name = _name(stem) or "classes"
     del tables["data"]["origin"], tables["data"]["table"]
-    tables["data"]["folder" if path.is_dir() else "table"] = path.name
+    tables["data"] |= {"folder" if path.is_dir() else "table": path.name, **found}
     tables["defaults"]["about"] = f"Labels texts like those in {path.name}."
 
     def recipe() -> Recipe:
@@ -178,7 +142,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     return recipe()
 
 
-def series_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+def series_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
     """The shipped recipe `series` on a table of numbers.
 
     The horizon is a season, unless that is long; the window is as long as the rows allow.

@@ -100,7 +100,7 @@ def recipe_from(
     tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe"
 ) -> Recipe:
     """Apply the overrides to the tables of a recipe, check them and fill in the defaults. Raises RecipeError."""
-    tables = _whole_batch(_overridden(tables, overrides), where)
+    tables = _whole_batch(apply_overrides(tables, overrides), where)
     _known(tables, TOP, where)
     for key in ("task", "architecture", "data"):
         if key not in tables:
@@ -130,7 +130,7 @@ def recipe_from(
     )
 
 
-def _overridden(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
+def apply_overrides(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
     """The tables with each KEY=VALUE applied; a value that is not TOML is a string."""
     result = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
     for override in overrides:

@@ -18,21 +18,37 @@ class DataSettings:
     """[data]: the training data, with keys for each task. Files are relative to the recipe."""
 
     encoding: str = setting("", help="of all files, such as cp1252; default: UTF-8, or UTF-16 if it is")
+    header: str = setting(
+        "auto",
+        choices=("auto", "yes", "no"),
+        help="whether the first row of a table names its columns; auto: found out",
+    )
+    decimal: str = setting(
+        "", choices=("", ".", ","), help="forecast: the decimal separator; default: as the numbers of a column show"
+    )
     text: str = setting("", help="generate: a text file, or python:pydoc_data.topics")
     source: str = setting("", help="translate: a file of sentences, one per line")
     target: str = setting("", help="translate: a file of their translations, line by line")
-    pairs: str = setting("", help="translate: instead, one file with source TAB target in each line, or generated:NAME")
+    pairs: str = setting(
+        "", help="translate: instead, one file with source TAB target in each line, a table, or generated:NAME"
+    )
     extra_pairs: str = setting(
         "", help="translate: a further file of pairs, for training only, such as greetings that the data lacks"
     )
     extra_copies: int = setting(1, low=1, high=1000, help="translate: how often each extra pair occurs in an epoch")
+    source_column: str = setting(
+        "", help="translate: the column of the sources in one file of pairs; default: by its name, else the first"
+    )
+    target_column: str = setting("", help="translate: the column of their translations")
     source_language: str = setting("", help="translate: the source language")
     target_language: str = setting("", help="translate: the target language")
-    table: str = setting("", help="classify, forecast: a CSV or TSV file with a row of column names, or generated:NAME")
+    table: str = setting("", help="classify, forecast: a CSV, TSV or JSON Lines file, or generated:NAME")
     text_column: str = setting("text", help="classify: the column of the texts")
     label_column: str = setting("label", help="classify: the column of the labels")
     folder: str = setting(
-        "", help="classify: instead, a folder with a file LABEL.txt for each label, one example per line"
+        "",
+        help="classify: instead, a folder with a file LABEL.txt for each label, one example per line, or a folder "
+        "LABEL with a file for each example",
     )
     label_names: tuple[str, ...] = setting(
         (), help='classify: the labels for codes in the data, such as ["0 = no", "1 = yes"]'

@@ -10,6 +10,8 @@ import numpy as np
 
 from seqshell.core.errors import RecipeError
 from seqshell.training.data.generated import PREFIX, make_pairs
+from seqshell.training.data.table_tasks import pair_columns
+from seqshell.training.data.tables import read_table
 from seqshell.training.data.text import read_text, with_digest
 
 
@@ -63,25 +65,52 @@ class PairSplit:
         return PairSplit(self.training + extra.at(rows * copies), self.validation)
 
 
-def read_pairs(files: Sequence[str], folder: Path = Path(), origin: str = "") -> Pairs:
-    """Read the pairs of (SOURCE, TARGET), (TSV,) or ("generated:NAME",).
+@dataclass(frozen=True)
+class PairFormat:
+    """How the files of pairs are written. encoding, header: as for `read_table`.
+
+    source, target: the columns of one file; "": as their names tell, else the first two.
+    """
+
+    encoding: str = ""
+    header: str = "auto"
+    source: str = ""
+    target: str = ""
+
+
+def read_pairs(
+    files: Sequence[str], folder: Path = Path(), origin: str = "", format: PairFormat = PairFormat()
+) -> Pairs:
+    """Read the pairs of (SOURCE, TARGET), of one table such as (TSV,), or of ("generated:NAME",).
 
     folder: where relative paths start. origin: where the user can get a missing file.
-    Raises RecipeError for files of different lengths, a line without a tab, and files that are empty or not text.
+    Raises RecipeError for files of different lengths, a row with other cells, and files that are empty or not text.
     """
     if len(files) not in (1, 2):
         raise RecipeError(
             "sentence pairs need a source and a target file, or one file with a tab between source and target"
         )
-    names, texts, digests = zip(*(_read(file, folder, origin) for file in files), strict=True)
     if len(files) == 1:
-        sources, targets = _columns(names[0], texts[0])
-    else:
-        sources, targets = _lines(texts[0]), _lines(texts[1])
-        if len(sources) != len(targets):
-            numbers = f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}"
-            raise RecipeError(f"{numbers}; they must match line by line")
+        return _pairs_of_table(files[0], folder, origin, format)
+    names, texts, digests = zip(*(read_text(file, folder, origin, format.encoding) for file in files), strict=True)
+    sources, targets = _lines(texts[0]), _lines(texts[1])
+    if len(sources) != len(targets):
+        numbers = f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}"
+        raise RecipeError(f"{numbers}; they must match line by line")
     return Pairs(names, digests, tuple(sources), tuple(targets))
+
+
+def _pairs_of_table(file: str, folder: Path, origin: str, format: PairFormat) -> Pairs:
+    """The pairs of a table or of generated data; further columns are ignored."""
+    if file.startswith(PREFIX):
+        name, text, digest = with_digest(file, make_pairs(file))
+        rows = [line.split("\t") for line in _lines(text)]
+        return Pairs((name,), (digest,), tuple(row[0] for row in rows), tuple(row[1] for row in rows))
+    wanted = tuple(filter(None, (format.source, format.target)))
+    table = read_table(file, folder, origin, encoding=format.encoding, header=format.header, wanted=wanted)
+    source, target = pair_columns(table, format.source, format.target)
+    places = table.place(source, "data.source_column"), table.place(target, "data.target_column")
+    return Pairs((table.name,), (table.digest,), *map(table.cells, places))
 
 
 def split_pairs(pairs: Pairs, share: float) -> PairSplit:
@@ -97,24 +126,6 @@ def split_pairs(pairs: Pairs, share: float) -> PairSplit:
         for of_validation in (False, True)
     ]
     return PairSplit(*map(pairs.at, sides))
-
-
-def _read(file: str, folder: Path, origin: str) -> tuple[str, str, str]:
-    """(name, text, sha256) of a file or of generated pairs."""
-    if not file.startswith(PREFIX):
-        return read_text(file, folder, origin)
-    return with_digest(file, make_pairs(file))
-
-
-def _columns(name: str, text: str) -> tuple[list[str], list[str]]:
-    """The first and second column of each line; further columns are ignored."""
-    rows = [line.split("\t") for line in _lines(text)]
-    for number, row in enumerate(rows, 1):
-        if len(row) < 2:
-            raise RecipeError(
-                f"{name}, line {number}: no tab between source and translation; for two files, write SOURCE TARGET"
-            )
-    return [row[0] for row in rows], [row[1] for row in rows]
 
 
 def _lines(text: str) -> list[str]:

@@ -1,0 +1,96 @@
+"""Decide what a data file or folder is for, by its content, and say so; in doubt, refuse and say what decides."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.model import Task
+from seqshell.core.tables.reading import is_table_name, parse_table
+from seqshell.core.text_output import counted
+from seqshell.training.classification.folders import describe_folder
+from seqshell.training.data.fasttext import is_fasttext, read_fasttext
+from seqshell.training.data.table_tasks import (
+    AS_TEXT,
+    CLASS_KEYS,
+    PAIR_KEYS,
+    SERIES_KEYS,
+    Understanding,
+    understand_table,
+)
+from seqshell.training.data.text import read_text_file
+
+SAME_TABS = 0.9  # share of the lines with the same number of tabs that makes a file a table
+LEAST_LINES = 3  # lines of such a file
+SENTENCES = 40  # words between two blank lines, at most, in a file with a tag for each word
+_BIO = re.compile(r"\S+(?:[ \t]+\S+)*[ \t]+(?:O|[BIESLU]-\S+)")
+
+
+def understand(path: Path, given: Mapping[str, Any]) -> Understanding:
+    """What a file or folder is for. given: what the user set, as the tables of a recipe.
+
+    Raises RecipeError for what cannot be read, and if it is in doubt what the file is for.
+    """
+    task, data = str(given.get("task", "")), given.get("data", {})
+    if path.is_dir():
+        if task not in ("", Task.CLASSIFY):
+            raise RecipeError(f"{path.name} is a folder: texts to classify, but the task is {task}")
+        return Understanding(Task.CLASSIFY, {}, describe_folder(path, str(data.get("encoding", ""))))
+    name, text, digest, encoding = read_text_file(path, "", str(data.get("encoding", "")))
+    notes = (f"{name}: read as {encoding}",) if encoding else ()
+    found = _of_text(name, text, digest, task, data)
+    return Understanding(found.task, found.data, (*found.lines, *notes))
+
+
+def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, Any]) -> Understanding:
+    """What the text of a file is for."""
+    if task in ("", Task.CLASSIFY) and is_fasttext(text):
+        labels = Counter(label for label, _, _ in read_fasttext(name, text))
+        numbers = f"{counted(labels.total(), 'text')}, {counted(len(labels), 'label')} before them, as for fastText"
+        return Understanding(Task.CLASSIFY, {}, (f"{name}: {numbers}",))
+    named = any(key in data for key in (*CLASS_KEYS, *PAIR_KEYS, *SERIES_KEYS))
+    is_table = is_table_name(name)
+    if not task and not named and has_tagged_words(text):
+        raise RecipeError(
+            f"{name} looks like a file with a tag for each word and blank lines between sentences (CoNLL); "
+            f"there is no task for it yet; {AS_TEXT}"
+        )
+    if task == Task.GENERATE or not (is_table or task or named or has_same_tabs(text)):
+        return Understanding(Task.GENERATE, {}, (f"{name}: plain text, {counted(len(text), 'character')}",))
+    wanted = [str(data[key]) for key in (*CLASS_KEYS, *PAIR_KEYS) if data.get(key)]
+    try:
+        table = parse_table(name, text, digest, header=str(data.get("header", "auto")), wanted=wanted)
+        return understand_table(table, data, task)
+    except RecipeError as error:
+        if task or AS_TEXT in error.message:
+            raise
+        raise RecipeError(f"{error.message}; {AS_TEXT}") from None
+
+
+def has_same_tabs(text: str) -> bool:
+    """True if nine of ten lines have the same number of tabs, one at least."""
+    counts = Counter(line.count("\t") for line in text.split("\n") if line.strip())
+    tabs, number = counts.most_common(1)[0] if counts else (0, 0)
+    return tabs > 0 and number >= LEAST_LINES and number >= SAME_TABS * counts.total()
+
+
+def has_tagged_words(text: str) -> bool:
+    """True for words with tags, one a line, and blank lines between sentences."""
+    blocks = [block.split("\n") for block in re.split(r"\n\s*\n", text.strip("\n"))]
+    lines = [line for block in blocks for line in block if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
+    if len(blocks) < LEAST_LINES or len(lines) < 2 * len(blocks) or len(lines) > SENTENCES * len(blocks):
+        return False
+    if all(map(_BIO.fullmatch, lines)):
+        return True
+    rows = [line.split("\t") for line in lines]
+    tags = {row[-1] for row in rows}
+    return (
+        len({len(row) for row in rows}) == 1
+        and len(rows[0]) > 1
+        and all(row[0].strip() and len(row[0].split()) == 1 for row in rows)
+        and (len(rows[0]) > 2 or len(tags) <= len(rows) // 4)
+    )
