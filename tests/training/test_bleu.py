@@ -129,7 +129,7 @@ def test_mismatched_pairs_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RecipeError, match=r"a\.en has 3 lines and a\.fr has 2; they must match line by line"):
         read_pairs(("a.en", "a.fr"), tmp_path)
-    with pytest.raises(RecipeError, match=r"a\.tsv, line 2: no tab"):
+    with pytest.raises(RecipeError, match=r"a\.tsv, row 2: 1 cells, but others have 2"):
         read_pairs(("a.tsv",), tmp_path)
     with pytest.raises(RecipeError, match=r"b\.en does not exist; get it from somewhere"):
         read_pairs(("b.en", "a.fr"), tmp_path, "somewhere")

@@ -348,13 +348,14 @@ def test_a_table_with_the_columns_text_and_label_is_a_recipe(tmp_path):
     assert prepare(made, load_registry()).objective.split == {"training": 2700, "validation": 300}
 
 
-def test_a_table_with_other_columns_is_a_recipe_if_they_are_named(tmp_path):
+def test_a_table_with_other_columns_is_understood_by_its_cells_unless_they_are_named(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("review\tstars\n" + "".join(f"so {number}\t{number % 2}\n" for number in range(20)))
 
-    assert load_recipe(str(path)).task is Task.TRANSLATE
-    made = load_recipe(str(path), ["data.text_column=review", "data.label_column=stars"])
-    assert (made.task, made.data.text_column) == (Task.CLASSIFY, "review")
+    for named in ([], ["data.text_column=review"], ["data.label_column=stars"]):
+        made = load_recipe(str(path), named)
+        assert (made.task, made.data.text_column, made.data.label_column) == (Task.CLASSIFY, "review", "stars")
+    assert load_recipe(str(path), ["task=translate"]).task is Task.TRANSLATE
 
 
 def test_a_folder_of_single_words_is_read_by_characters(tmp_path):

@@ -55,7 +55,11 @@ def _table(name: str, digest: str, raw: RawTable, header: str, wanted: Collectio
     has_header = names is not None
     if has_header and not rows:
         raise RecipeError(f"{name} has no rows below the column names")
-    named = with_row_names(names, rows) if names is not None else [""] * len(rows[0].cells)
+    if names is not None:
+        named = with_row_names(names, rows)
+    else:
+        rows = _padded(rows) if raw.delimiter == "\t" else rows
+        named = [""] * len(rows[0].cells)
     named, rows = without_empty_end(rows, named)
     _check_sizes(name, named, rows, has_header)
     if has_header:
@@ -78,6 +82,14 @@ def _table(name: str, digest: str, raw: RawTable, header: str, wanted: Collectio
         has_header,
         tuple(filter(None, notes)),
     )
+
+
+def _padded(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows of pairs that are equally long: a third cell, such as a remark, may be in some of them only."""
+    sizes = {len(row.cells) for row in rows}
+    if len(sizes) == 1 or min(sizes) < 2:
+        return rows
+    return [Row([*row.cells, *[""] * (max(sizes) - len(row.cells))], row.number) for row in rows]
 
 
 def _has_names(name: str, rows: Sequence[Row], wanted: Collection[str]) -> bool:
