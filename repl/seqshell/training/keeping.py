@@ -50,7 +50,7 @@ class Keeper:
                 yield note
 
     def keep_best(self) -> Path | None:
-        """Write the checkpoint with the metrics of the best validation, and return its path. None before there is one."""
+        """Write the checkpoint with the metrics of the best validation, and return its path; None if there is none."""
         best = self.run.progress.best
         return self.keep(self.run.objective.as_measured(best["validation"])) if best else None
 

@@ -67,14 +67,6 @@ def write_and_open(prepared: Prepared, module: Any, path: Path, registry: Regist
 
 def check_room(sizes: dict[Path, int]) -> None:
     """Raise RecipeError unless files of these sizes can be written, while those that they replace are still there."""
-    for path, size in sizes.items():
-        try:
-            with _temporary(path.parent) as place, place.open("wb") as file:
-                _allocate(file.fileno(), size)
-        except OSError as error:
-            raise RecipeError(
-                f"cannot write a file of {size_text(size)} to {path.parent}: {error.strerror}; {ADVICE}"
-            ) from None
     free = shutil.disk_usage(next(iter(sizes)).parent).free
     existing = sum(path.stat().st_size for path in sizes if path.exists())
     needed = 2 * sum(sizes.values()) - existing
@@ -83,6 +75,14 @@ def check_room(sizes: dict[Path, int]) -> None:
             f"{next(iter(sizes)).parent} has {size_text(free)} free, but checkpoint and resume file need about "
             f"{size_text(needed)}; {ADVICE}"
         )
+    for path, size in sizes.items():
+        try:
+            with _temporary(path.parent) as place, place.open("wb") as file:
+                _allocate(file.fileno(), size)
+        except OSError as error:
+            raise RecipeError(
+                f"cannot write a file of {size_text(size)} to {path.parent}: {error.strerror}; {ADVICE}"
+            ) from None
 
 
 def _allocate(file: int, size: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
@@ -112,8 +114,11 @@ def resume_bytes(module: Any, settings: TrainingSettings) -> int:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """Create the run folder if it is missing and lock it against other trainings."""
-    lock = FileLock(folder / "lock", timeout=0)
+    """Create the run folder if it is missing and lock it against other trainings.
+
+    A new folder is removed again if nothing was written to it.
+    """
+    lock, is_new = FileLock(folder / "lock", timeout=0), not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -126,6 +131,9 @@ def locked(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         lock.release()
+        with contextlib.suppress(OSError):
+            if is_new and os.listdir(folder) == ["lock"]:
+                shutil.rmtree(folder)
 
 
 def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:

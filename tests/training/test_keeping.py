@@ -1,0 +1,435 @@
+"""No work is lost: what cannot be kept is refused before the first update, and what was trained is kept somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import ClassVar
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import seqshell
+from seqshell.cli import main
+from seqshell.core.errors import CheckpointError, RecipeError
+from seqshell.core.events import Notice, Progress, Text
+from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
+from seqshell.models import file
+from seqshell.models.opening import open_model
+from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.training.keeping import Keeper
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.rehearsal import check_room
+from seqshell.training.run import Run
+from seqshell.training.run_files import RECORD_BYTES, resume_bytes
+from seqshell.training.stopping import criterion
+from seqshell_recurrent.config import GRUConfig
+from seqshell_recurrent.language_models import GRULanguageModel
+
+TEXT = "the cat sat on the mat and the dog sat on the log " * 20
+
+
+def tables(folder, architecture="gru", **training):
+    (folder / "text.txt").write_text(TEXT)
+    return {
+        "task": "generate",
+        "architecture": architecture,
+        "data": {"text": "text.txt"},
+        "model": {"hidden_size": 8, "embed_size": 4},
+        "training": {
+            "batch_size": 4,
+            "sequence_length": 20,
+            "sample_length": 5,
+            "precision": "float32",
+            "device": "cpu",
+            "epochs": 3,
+            **training,
+        },
+        "defaults": {"examples": ["the "]},
+    }
+
+
+def recipe(folder, architecture="gru", **training):
+    return recipe_from(tables(folder, architecture, **training), name="small", folder=folder)
+
+
+def registry_with(**hooks):
+    """The built-in plugins, and one with these hooks: seqshell_architectures=[...]."""
+    offers = {name: seqshell.hookimpl(lambda offered=offered: offered) for name, offered in hooks.items()}
+    return load_registry(Policy(no_plugins=True), modules=[SimpleNamespace(__name__="mine", __version__="1", **offers)])
+
+
+def architecture(model, decoder=None, name="mine"):
+    return seqshell.Architecture(name, seqshell.Task.GENERATE, GRUConfig, model, decoder)
+
+
+def warnings_of(events):
+    return [event.text for event in events if isinstance(event, Notice) and event.level == "warning"]
+
+
+# Before the first update
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (
+            "/dev/null/x.safetensors",
+            r"cannot write to /dev/null/x\.run: Not a directory; choose another place with --out",
+        ),
+        ("folder.safetensors", r"cannot write .*folder\.safetensors: it is not a regular file; choose another place"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_first_update(tmp_path, registry, out, message):
+    (tmp_path / "folder.safetensors").mkdir()
+    events = train(recipe(tmp_path), registry, tmp_path / out)
+    with pytest.raises(RecipeError, match=message):
+        next(events)
+    assert sorted(os.listdir(tmp_path)) == ["folder.safetensors", "text.txt"]
+
+
+@pytest.mark.parametrize(("limit", "size"), [(2_000, ""), (60_000, r"a file of 0\.\d MB ")])
+def test_files_that_would_become_too_large_are_refused_before_the_first_update(tmp_path, limit, size):
+    """The limit of the operating system, as a quota: first for the checkpoint, then for the resume file."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    command = [sys.executable, "-m", "seqshell", "train", "text.txt", "--out", "x.safetensors"]
+    small = ["model.hidden_size=8", "model.embed_size=4", "training.epochs=1"]
+    done = subprocess.run(
+        [*command, *(word for each in small for word in ("--set", each))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SEQSHELL_HOME": str(tmp_path / "home")},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 2
+    assert re.search(rf"cannot write {size}to .*: File too large; choose another place", done.stderr)
+    assert "epoch" not in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["text.txt"]
+
+
+def test_a_disk_without_room_for_both_files_is_refused(tmp_path):
+    room = shutil.disk_usage(tmp_path).free
+    with pytest.raises(
+        RecipeError, match=r"free, but checkpoint and resume file need about .* [MG]B; choose another place"
+    ):
+        check_room({tmp_path / "x.safetensors": 1000, tmp_path / "resume.safetensors": room - 10_000_000})
+    check_room({tmp_path / "x.safetensors": 1000})
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"ema": 0.0},
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "sgd", "average_checkpoints": 2},
+    ],
+)
+def test_the_size_of_the_resume_file_is_known_before_it_is_written(tmp_path, registry, settings):
+    training = recipe(tmp_path, epochs=2, **settings)
+    training = replace(training, model={"hidden_size": 64, "embed_size": 32})
+    list(train(training, registry, tmp_path / "x.safetensors"))
+    run = Run(prepare(training, registry), tmp_path / "x.run")
+    size = run.resume_file.stat().st_size
+    assert size <= resume_bytes(run.module, training.training) <= size + RECORD_BYTES
+
+
+class Accented(GRULanguageModel):
+    """A weight whose name no checkpoint may have."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.register_parameter("poids_é", torch.nn.Parameter(torch.zeros(1)))
+
+
+class Doubled(GRULanguageModel):
+    """Twice as many logits as tokens."""
+
+    def forward(self, inputs, state):
+        outputs, state = super().forward(inputs, state)
+        return torch.cat([outputs, outputs], -1), state
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (Accented, "invalid tensor name 'poids_é'"),
+        (Doubled, r"the model's outputs have the shape \(1, 26\), not \(1, 13\): its tokenizer has 13 tokens"),
+    ],
+)
+def test_a_model_that_could_not_be_opened_is_refused_before_the_first_update(tmp_path, model, reason):
+    events = train(recipe(tmp_path, "mine"), registry_with(seqshell_architectures=[architecture(model)]))
+    with pytest.raises(RecipeError, match=f"^small: no checkpoint could be written of this model: {reason}$"):
+        next(events)
+
+
+# Decoders, samplers and modules that fail
+
+
+class FailingDecoder:
+    def __init__(self, config, weights):
+        pass
+
+    def initial_state(self, batch_size=1):
+        raise OSError("no such library")
+
+
+def test_a_model_whose_decoder_fails_is_trained_and_runs_in_torch(tmp_path):
+    registry = registry_with(seqshell_architectures=[architecture(GRULanguageModel, FailingDecoder)])
+    out = tmp_path / "x.safetensors"
+    events = list(train(recipe(tmp_path, "mine"), registry, out))
+
+    reason = "the decoder of mine fails: OSError: no such library"
+    assert warnings_of(events) == [
+        f"{reason}; training and its checkpoint use the module in torch instead",
+        f"{reason}; the checkpoint keeps the module, and the model runs in torch",
+    ]
+    model = open_model(out, registry)
+    assert model.header["runs_in_torch"] == reason
+    assert isinstance(model.decoder, TorchDecoder)
+    assert model.header["provenance"]["metrics"]["nats"]["blocks256"] < 2.7
+
+
+@pytest.mark.parametrize("on", ["sample", "module"])
+def test_an_error_in_the_middle_loses_no_weights(tmp_path, on):
+    """A sampler that fails costs the samples only; a module that fails ends the training with the best weights."""
+
+    class Failing(GRULanguageModel):
+        calls = 0
+
+        def hidden_states(self, inputs, state):
+            Failing.calls += self.training
+            if on == "module" and Failing.calls > 25:
+                raise RuntimeError("out of luck")
+            return super().hidden_states(inputs, state)
+
+    @dataclass(frozen=True)
+    class Broken:
+        """It always fails."""
+
+        name: ClassVar[str] = "broken"
+        stage: ClassVar[str] = "truncation"
+
+        def __call__(self, logits, context):
+            raise ValueError("not today")
+
+    registry = registry_with(seqshell_architectures=[architecture(Failing)], seqshell_samplers=[Broken])
+    chosen = recipe(tmp_path, "mine")
+    if on == "sample":
+        chosen = replace(chosen, defaults=replace(chosen.defaults, sampler="broken"))
+    written, events = [], []
+    training = train(chosen, registry, tmp_path / "x.safetensors", written=written.append)
+    if on == "sample":
+        events += training
+        assert "sample after training:\nno sample: " in "\n".join(
+            each.text for each in events if isinstance(each, Text)
+        )
+        assert file.read_header(written[-1])["provenance"]["epoch"] == 3
+        return
+    with pytest.raises(RuntimeError, match="out of luck"):
+        events += training
+    assert file.read_header(written[-1])["provenance"]["epoch"] == 2
+
+
+# While the training runs, and at its end
+
+
+def replaced_by_a_file(folder):
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
+def interfere(events, action):
+    """The events, with an action after the first epoch."""
+    found = []
+    for event in events:
+        found.append(event)
+        if isinstance(event, Notice) and event.text.startswith("epoch 1:"):
+            action()
+    return found
+
+
+def test_a_place_that_disappears_costs_the_resume_file_but_not_the_model(tmp_path, registry, home):
+    place, written = tmp_path / "place", []
+    place.mkdir()
+    out = place / "x.safetensors"
+    events = interfere(
+        train(recipe(tmp_path), registry, out, written=written.append), lambda: replaced_by_a_file(place)
+    )
+
+    kept = home / "models" / "x.safetensors"
+    first, second = warnings_of(events)
+    assert first == f"cannot write to {place / 'x.run'}: Not a directory; training continues and tries again later"
+    assert second == f"cannot write {out}: Not a directory; the model is in {kept} instead"
+    assert written == [kept, kept]
+    assert file.read_header(kept)["provenance"]["epoch"] == 3
+    assert [event.text for event in events if isinstance(event, Text)][-1] == "seqshell -m x"
+    assert os.listdir(kept.parent) == ["x.safetensors"]
+
+
+def test_another_model_of_that_name_is_not_replaced(tmp_path, registry, home):
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "x.safetensors").write_text("another")
+    place, written = tmp_path / "place", []
+    place.mkdir()
+    events = train(recipe(tmp_path), registry, place / "x.safetensors", written=written.append)
+    interfere(events, lambda: replaced_by_a_file(place))
+    assert written == [home / "models" / "x-2.safetensors"] * 2
+    assert (home / "models" / "x.safetensors").read_text() == "another"
+
+
+def test_a_folder_that_is_deleted_is_made_again(tmp_path, registry):
+    out, written = tmp_path / "place" / "x.safetensors", []
+    events = train(recipe(tmp_path), registry, out, written=written.append)
+    events = interfere(events, lambda: shutil.rmtree(tmp_path / "place"))
+    assert warnings_of(events) == []
+    assert written == [out, out]
+    assert sorted(os.listdir(tmp_path / "place" / "x.run")) == ["metrics.jsonl", "resume.safetensors"]
+
+
+def test_without_a_users_folder_the_model_is_kept_among_the_temporary_files(tmp_path, registry, monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", "/dev/null/home")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    place, written = tmp_path / "place", []
+    place.mkdir()
+    (tmp_path / "temporary").mkdir()
+    events = train(recipe(tmp_path), registry, place / "x.safetensors", written=written.append)
+    interfere(events, lambda: replaced_by_a_file(place))
+    assert written == [tmp_path / "temporary" / "x.safetensors"] * 2
+
+
+def test_a_resume_file_that_cannot_be_written_is_written_later(tmp_path, registry):
+    out = tmp_path / "x.safetensors"
+    resume = tmp_path / "x.run" / "resume.safetensors"
+    found = []
+    for event in train(recipe(tmp_path, epochs=4), registry, out):
+        found.append(event)
+        if isinstance(event, Notice) and event.text.startswith("epoch 1:"):
+            resume.unlink()
+            resume.mkdir()
+        if isinstance(event, Notice) and event.text.startswith("epoch 3:"):
+            resume.rmdir()
+    assert warnings_of(found) == [
+        f"cannot write {resume}: it is not a regular file; training continues and tries again later"
+    ]
+    assert resume.is_file()
+    assert file.read_header(out)["provenance"]["epoch"] == 4
+
+
+VANDAL = """
+import os, shutil
+from pathlib import Path
+import seqshell
+from seqshell_recurrent.config import GRUConfig
+from seqshell_recurrent.language_models import GRULanguageModel
+
+class Vandal(GRULanguageModel):
+    calls = 0
+
+    def hidden_states(self, inputs, state):
+        Vandal.calls += self.training
+        place = Path(os.environ["PLACE"])
+        if Vandal.calls == 20 and place.is_dir():
+            shutil.rmtree(place)
+            place.write_text("")
+        return super().hidden_states(inputs, state)
+
+@seqshell.hookimpl
+def seqshell_architectures():
+    return [seqshell.Architecture("vandal", seqshell.Task.GENERATE, GRUConfig, Vandal)]
+"""
+
+
+def test_the_exit_code_and_the_path_in_json_show_that_the_model_is_elsewhere(folder, home, monkeypatch, capsys):
+    (folder / "vandal.py").write_text(VANDAL)
+    (folder / "text.txt").write_text(TEXT)
+    settings = "[model]\nhidden_size = 8\n[training]\nepochs = 2\nbatch_size = 4\nsequence_length = 20\n"
+    (folder / "r.toml").write_text(f'task = "generate"\narchitecture = "vandal"\n[data]\ntext = "text.txt"\n{settings}')
+    monkeypatch.setenv("PLACE", str(folder / "place"))
+    command = ["train", "r.toml", "-p", "vandal.py", "--out", "place/x.safetensors", "--json"]
+    assert main(command) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out)["path"] == str(home / "models" / "x.safetensors")
+    assert json.loads(out)["epoch"] == 2
+    assert f"the model is in {home / 'models' / 'x.safetensors'} instead" in err
+    (folder / "place").unlink()
+    assert main(command) == 3
+    (folder / "place").unlink()
+    monkeypatch.setenv("PLACE", str(folder / "another"))
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["path"] == "place/x.safetensors"
+
+
+def trained(folder, registry, **training):
+    run = Run(prepare(recipe(folder, **training), registry), folder / "x.run")
+    list(run.epochs())
+    return run
+
+
+def test_weights_that_no_checkpoint_can_hold_are_kept_as_tensors(tmp_path, registry):
+    run = trained(tmp_path, registry, epochs=1)
+    run.best_weights["readout.bias"][0] = torch.nan
+    written = []
+    keeper = Keeper(run, registry, tmp_path / "x.safetensors", written.append)
+    path = tmp_path / "x.run" / "x-weights.safetensors"
+    reason = "the weight readout.bias has values that are not finite in float32"
+    with pytest.raises(CheckpointError) as error:
+        keeper.keep_best()
+    assert error.value.message == (
+        f"no checkpoint could be written: {reason}; the best weights are in {path}, without config and tokenizer"
+    )
+    kept = load_file(path)
+    assert kept.keys() == run.best_weights.keys()
+    torch.testing.assert_close(kept["readout.weight"], run.best_weights["readout.weight"])
+    assert keeper.keep_what_can_be_kept() == error.value.message.replace("x-weights", "x-weights-2")
+    assert written == []
+
+
+def test_weights_too_large_for_float16_are_stored_as_float32(tmp_path, registry):
+    run = trained(tmp_path, registry, epochs=1, dtype="float16")
+    out = tmp_path / "x.safetensors"
+    keeper = Keeper(run, registry, out, lambda path: None)
+    keeper.keep_best()
+    assert list(keeper.take_notes()) == []
+    half = out.stat().st_size
+    run.best_weights["readout.bias"][0] = 70_000.0
+    for _ in range(2):
+        keeper.keep_best()
+    assert [note.text for note in keeper.take_notes()] == [
+        "the weights are stored as float32: some are too large for float16"
+    ]
+    assert file.read(out)[1]["readout.bias"][0] == 70_000
+    assert out.stat().st_size > 1.2 * half
+
+
+def test_a_validation_that_is_not_a_number_is_never_the_best(tmp_path, registry):
+    assert criterion({"nats": float("nan")}) == float("inf")
+    run = trained(tmp_path, registry, epochs=1)
+    run.progress.best = None
+    run.keep_if_best({"epoch": 1, "validation": {"nats": float("nan")}})
+    run.keep_if_best({"epoch": 2, "validation": {"nats": 3.0}})
+    run.keep_if_best({"epoch": 3, "validation": {"nats": float("nan")}})
+    assert run.progress.best["epoch"] == 2
+
+
+def test_a_training_whose_last_checkpoint_was_refused_is_kept_when_it_is_resumed(tmp_path, registry):
+    """As trainings that an earlier version refused at the end."""
+    list(train(recipe(tmp_path), registry, tmp_path / "x.safetensors"))
+    (tmp_path / "x.safetensors").unlink()
+    events = list(train(recipe(tmp_path), registry, tmp_path / "x.safetensors", resume=True))
+    assert not any(isinstance(event, Progress) for event in events)
+    assert file.read_header(tmp_path / "x.safetensors")["provenance"]["epoch"] == 3
