@@ -15,7 +15,8 @@ def seqshell_architectures() -> Iterator[Architecture]:
         "forecaster",
         Task.FORECAST,
         config="seqshell_forecaster.config:ForecasterConfig",
-        model="seqshell_forecaster.forecasters:make_forecaster",
+        model="seqshell_forecaster.residual:make_model",
         decoder="seqshell_forecaster.decoders:make_decoder",
-        summary="RNN, LSTM or GRU over all values so far, or over segments of the last ones (SegRNN, Lin et al. 2023)",
+        summary="RNN, LSTM or GRU over all values so far, or over segments of the last ones (SegRNN, Lin et al. 2023), "
+        "alone or beside a linear map",
     )

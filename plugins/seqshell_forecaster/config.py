@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from seqshell import setting
 
+# With a linear part: steps whose errors widen or narrow the interval, and the limits of their mean, relative to the
+# usual one.
+RECENT = 24
+TURBULENCE = (1 / 16, 16.0)
+
 
 @dataclass(frozen=True)
 class ForecasterConfig:
@@ -32,6 +37,13 @@ class ForecasterConfig:
     )
     segment: int = setting(
         24, low=1, high=100_000, help="with a window: number of values read, and forecast, per recurrent step"
+    )
+    linear_window: int = setting(
+        0,
+        low=0,
+        high=100_000,
+        neutral=0,
+        help="number of last values of a linear forecast, which the recurrent part corrects; 0: no linear part",
     )
     quantiles: int = setting(
         1,

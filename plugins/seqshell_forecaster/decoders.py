@@ -1,8 +1,8 @@
-"""The architecture forecaster in numpy; the same values as the torch modules in `forecasters`."""
+"""The architecture forecaster in numpy; the same values as the torch modules in `forecasters` and `residual`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,23 @@ from numpy.typing import NDArray
 from seqshell.core.state import State, map_leaves
 from seqshell.layers import RecurrentStack, read_layers, read_linear, take
 from seqshell.layers.weights import Floats, Weights
-from seqshell_forecaster.config import ForecasterConfig
-from seqshell_forecaster.states import WindowState
+from seqshell_forecaster.config import RECENT, TURBULENCE, ForecasterConfig
+from seqshell_forecaster.states import ResidualState, WindowState
+
+PREFIX = "recurrent."  # of the names of the recurrent part's weights, beside a linear part
+
+Recurrent: TypeAlias = "StreamingDecoder | WindowDecoder"
 
 
-def make_decoder(config: ForecasterConfig, weights: Weights) -> StreamingDecoder | WindowDecoder:
-    """The decoder for a config: WindowDecoder if it has a window, else StreamingDecoder."""
+def make_decoder(config: ForecasterConfig, weights: Weights) -> Recurrent | ResidualDecoder:
+    """The decoder for a config: WindowDecoder or StreamingDecoder, in a ResidualDecoder if it has a linear part."""
+    if not config.linear_window:
+        return _make_recurrent(config, weights)
+    own = {name.removeprefix(PREFIX): weights[name] for name in weights if name.startswith(PREFIX)}
+    return ResidualDecoder(config, weights, _make_recurrent(config, own))
+
+
+def _make_recurrent(config: ForecasterConfig, weights: Weights) -> Recurrent:
     return WindowDecoder(config, weights) if config.window else StreamingDecoder(config, weights)
 
 
@@ -76,8 +87,7 @@ class WindowDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
-        before = np.where(state.started[:, None, None], state.values, inputs[:, :1])
-        window = np.concatenate((before, inputs), 1)[:, -self.config.window :].astype(np.float32)  # [B, W, F], a copy
+        window = _following(state.values, state.started, inputs)  # [B, W, F]
         return self._forecast(window), WindowState(window, np.ones_like(state.started))
 
     def _forecast(self, window: Floats) -> Floats:
@@ -95,6 +105,78 @@ class WindowDecoder:
         hidden, _ = self.recurrent.step(np.tile(self.places, (batch, 1)), repeated)  # [B K/S, H]
         raw = self.readout(hidden).reshape(batch, -1, config.num_features, config.quantiles)
         return _quantiles(config, raw[:, : config.horizon], last)
+
+
+class ResidualDecoder:
+    """The forecast of a linear map, corrected by a recurrent decoder. Weights: as in `residual.ResidualForecaster`.
+
+    State: ResidualState.
+    """
+
+    def __init__(self, config: ForecasterConfig, weights: Weights, recurrent: Recurrent) -> None:
+        self.config, self.recurrent = config, recurrent
+        size, horizon, num_features = config.linear_window, config.horizon, config.num_features
+        self.linear = read_linear(weights, "linear.", size, horizon)
+        self.first_step = read_linear(
+            {"weight": weights["linear.weight"][:1], "bias": weights["linear.bias"][:1]}, "", size, 1
+        )
+        self.scale = take(weights, "scale", horizon, num_features, config.quantiles)
+        self.usual_error = take(weights, "usual_error", num_features)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """The state before the first value."""
+        config = self.config
+        values = np.zeros((batch_size, config.linear_window + RECENT, config.num_features), np.float32)
+        return ResidualState(values, np.zeros(batch_size, np.int64), self.recurrent.initial_state(batch_size))
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, F]. Returns forecasts [B, K, F, Q], state."""
+        return self.feed(inputs[:, None], state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
+        outputs, recurrent = self.recurrent.feed(inputs, state.recurrent)
+        values = _following(state.values, state.read > 0, inputs)
+        read = np.minimum(state.read + inputs.shape[1], values.shape[1])
+        return self._forecast(outputs, values, read), ResidualState(values, read, recurrent)
+
+    def _forecast(self, outputs: Floats, values: Floats, read: NDArray[np.int64]) -> Floats:
+        """outputs: [B, K, F, Q], of the recurrent part; values: [B, W + RECENT, F]."""
+        config, middle, last = self.config, self.config.quantiles // 2, values[:, -1]
+        point = outputs[..., middle : middle + 1]
+        change = point - last[:, None, :, None] if config.subtract_last else point
+        windows = values[:, -config.linear_window :].transpose(0, 2, 1)  # [B, F, W]
+        forecast = (last[..., None] + self.linear(_relative(windows))).transpose(0, 2, 1)[..., None]  # [B, K, F, 1]
+        forecast = forecast + self.scale[..., middle : middle + 1] * change
+        if not middle:
+            return forecast
+        distances = self.scale * self._turbulence(values, read)[:, None, :, None] * (outputs - point)
+        return np.concatenate(
+            (forecast + distances[..., :middle], forecast, forecast + distances[..., middle + 1 :]), -1
+        )
+
+    def _turbulence(self, values: Floats, read: NDArray[np.int64]) -> Floats:
+        """The factor of the distances [B, F], see `residual.ResidualForecaster`."""
+        windows = np.lib.stride_tricks.sliding_window_view(values[:, :-1], self.config.linear_window, 1)
+        forecast = windows[..., -1] + self.first_step(_relative(windows))[..., 0]  # [B, RECENT, F]
+        errors = np.abs(values[:, -RECENT:] - forecast) / self.usual_error
+        rows = np.arange(values.shape[1] - RECENT, values.shape[1])
+        forecast_before = rows > values.shape[1] - read[:, None]  # [B, RECENT]
+        mean = np.where(forecast_before[..., None], errors, np.float32(1)).mean(1)
+        factor: Floats = np.sqrt(mean.clip(*TURBULENCE))
+        return factor
+
+
+def _relative(windows: Floats) -> Floats:
+    """The inputs of the linear part: differences from the last value, then that value. windows: [..., W]."""
+    last = windows[..., -1:]
+    return np.concatenate((windows[..., :-1] - last, last), -1)
+
+
+def _following(values: Floats, started: NDArray[np.bool_], inputs: Floats) -> Floats:
+    """The last values [B, W, F] after inputs [B, T, F]; before the start, the first input fills them. A copy."""
+    before = np.where(started[:, None, None], values, inputs[:, :1])
+    return np.concatenate((before, inputs), 1)[:, -values.shape[1] :].astype(np.float32)
 
 
 def _stack(config: ForecasterConfig, weights: Weights, input_size: int) -> RecurrentStack:

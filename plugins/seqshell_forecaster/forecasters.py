@@ -20,7 +20,7 @@ from seqshell_forecaster.states import WindowState
 
 
 def make_forecaster(config: ForecasterConfig) -> Forecaster:
-    """The model for a config: WindowForecaster if it has a window, else StreamingForecaster."""
+    """The forecaster for a config: WindowForecaster if it has a window, else StreamingForecaster."""
     return WindowForecaster(config) if config.window else StreamingForecaster(config)
 
 

@@ -1,4 +1,4 @@
-"""The state of a forecaster with a window, for the torch model and the numpy decoder. Imports neither library."""
+"""The states of the forecasters, for the torch models and the numpy decoders. Imports neither library."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ class WindowState(NamedTuple):
 
     values: Any
     started: Any
+
+
+class ResidualState(NamedTuple):
+    """values: [B, W + RECENT, F], the last values, filled as in WindowState. read: [B] int64, how many were read.
+
+    recurrent: the state of the recurrent part.
+    """
+
+    values: Any
+    read: Any
+    recurrent: Any

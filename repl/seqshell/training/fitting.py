@@ -26,6 +26,14 @@ class FittingObjective(Protocol):
         """
 
 
+@runtime_checkable
+class CalibratingObjective(Protocol):
+    """An objective that adjusts the finished weights of some modules."""
+
+    def calibrate(self, module: Any) -> None:
+        """Adjust what the module says about its own uncertainty, in place; its point forecasts stay the same."""
+
+
 def fit_first(run: Run) -> Iterator[Event]:
     """Let the objective fit the module and validate it, unless the run has begun before. Yields a Notice if it did."""
     objective, progress, start = run.objective, run.progress, time.perf_counter()

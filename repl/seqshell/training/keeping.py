@@ -18,6 +18,7 @@ from seqshell.core.events import Notice
 from seqshell.host import Registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.fitting import CalibratingObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
@@ -82,7 +83,7 @@ class Keeper:
         return f"the best weights so far are in {path}" if path else ""
 
     def best_module(self) -> Any:
-        """The module with the best weights, rounded as the checkpoint stores them."""
+        """The module with the best weights, rounded as the checkpoint stores them, and calibrated."""
         run = self.run
         module, weights = run.average, run.best_weights
         if stored_dtype(run.prepared, weights) == "float16":
@@ -92,6 +93,8 @@ class Keeper:
             }
         module.load_state_dict(weights)
         module.eval()
+        if isinstance(run.objective, CalibratingObjective):
+            run.objective.calibrate(module)
         return module
 
     def _trained(self, metrics: Mapping[str, Any]) -> dict[str, Any]:

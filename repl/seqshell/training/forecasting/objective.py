@@ -24,6 +24,7 @@ from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.forecasting.chunks import Chunks
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
+from seqshell.training.forecasting.linear_part import calibrate, fit_linear_part
 from seqshell.training.forecasting.metrics import errors, metrics_table, num_windows, quantile_levels
 from seqshell.training.forecasting.parts import Part, averaged, common_season, split_series
 from seqshell.training.objective import Metrics, TrainingBatch
@@ -89,8 +90,8 @@ class ForecastObjective:
     @cached_property
     def chunks(self) -> Chunks:
         """The training rows, as batches take them."""
-        window = int(getattr(self.config, "window", 0))
-        return Chunks([part.training for part in self.parts], self.horizon, window, self.recipe.training)
+        series, window = [part.training for part in self.parts], window_of(self.config)
+        return Chunks(series, self.horizon, window, self.recipe.training)
 
     @cached_property
     def season(self) -> int:
@@ -128,6 +129,14 @@ class ForecastObjective:
             before = observed(module, context, module.initial_state(len(context)))
         outputs, _ = module(inputs, before)  # [B, T, K, F, Q]
         return forecast_loss(outputs.float(), targets, self.recipe.training.point_loss, self.levels), state
+
+    def fit(self, module: Any) -> str:
+        """Fit the linear part of a module that has one."""
+        return fit_linear_part(module, self.parts, self.horizon, self.season, self.levels)
+
+    def calibrate(self, module: Any) -> None:
+        """Give the quantiles of a module with a linear part their levels on the validation rows."""
+        calibrate(module, self.parts, self.horizon, self.levels)
 
     def validate(self, module: Any) -> Metrics:
         """mse and mae over the whole horizon; the one that the point is trained with comes first."""
@@ -192,7 +201,7 @@ class ForecastObjective:
 
     @property
     def _example_size(self) -> int:
-        return min(LONGEST_EXAMPLE, max(int(getattr(self.config, "window", 0)), 2 * self.horizon))
+        return min(LONGEST_EXAMPLE, max(window_of(self.config), 2 * self.horizon))
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The end of the example and its forecast."""
@@ -239,6 +248,11 @@ def make_objective(recipe: Recipe, architecture: Architecture, config: Any, sour
 
 def _scale(part: Part) -> SeriesScale:
     return SeriesScale(part.name, tuple(part.scale.mean.tolist()), tuple(part.scale.std.tolist()))
+
+
+def window_of(config: Any) -> int:
+    """The number of last values that a module with this config reads; 0 if it says nothing about it."""
+    return max(int(getattr(config, name, 0)) for name in ("window", "linear_window"))
 
 
 def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tuple[float, ...]) -> Tensor:

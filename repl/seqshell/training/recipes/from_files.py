@@ -35,6 +35,7 @@ FEW_PAIRS = 200  # fewer pairs are too few to hold some out
 SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in this range becomes the horizon
 ROWS_PER_STEP = 12  # rows of the series per step of the horizon, at least
 ROWS_PER_SEGMENT = 6  # training rows per row of the window, at least
+ROWS_PER_VALUE = 3  # training rows per value that the linear forecast reads, at least
 LEAST_ROWS, ROWS_PER_CHUNK = 4, 50  # chunks in a batch: at least 4, else one for every 50 rows
 NOTHING: Table = MappingProxyType({})  # found: settings of [data] that say how a file is understood
 LANGUAGE = re.compile(r"[a-z]{2}")  # the ending of a file named after its language: test.fr
@@ -174,6 +175,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTH
     )
     model["horizon"] = model["segment"] = horizon
     model["window"] = horizon * max(2, min(model["window"] // horizon, shortest[0] // (ROWS_PER_SEGMENT * horizon)))
+    model["linear_window"] = max(season + 1, min(model["linear_window"], shortest[0] // ROWS_PER_VALUE))
     training["epochs"] = _epochs(SERIES_ROWS, rows)
     training["sample_every"] = max(1, training["epochs"] // 10)
     training["batch_size"] = max(LEAST_ROWS, min(training["batch_size"], rows // ROWS_PER_CHUNK))

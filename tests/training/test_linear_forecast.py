@@ -1,0 +1,104 @@
+"""The linear map of a forecaster: what it recovers, what it falls back to, and the weights of its candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
+from seqshell.training.forecasting.linear import LinearMap, fit_linear, mixture
+
+HORIZON = 6
+
+
+def fit(series, season=1, longest=30, share=0.7):
+    """Fitted to the first rows, mixed on the next 15 %; returns the map and the positions of the rest."""
+    first, second = int(share * len(series)), int((share + 0.15) * len(series))
+    positions = np.arange(first - 1, second - HORIZON)
+    found = fit_linear([series[:first]], [(series, positions)], HORIZON, season, longest)
+    return found, np.arange(second - 1, len(series) - HORIZON)
+
+
+def mse(forecasts, series, positions):
+    targets = series[positions[:, None] + np.arange(1, HORIZON + 1)]
+    return float(((forecasts - targets) ** 2).mean())
+
+
+def test_a_map_is_applied_to_differences_from_the_last_value_and_to_that_value():
+    """After 1, 4: 4 + 2 (1 - 4) + 3 (4) + .5 for the first column, 1 + 2 (2 - 1) + 3 (1) + .5 for the second."""
+    found = LinearMap(np.array([[2.0], [3.0]]), np.array([0.5]))
+
+    assert found(np.array([[1.0, 2.0], [4.0, 1.0]]), np.array([1])).tolist() == [[[10.5, 6.5]]]
+    assert found(np.array([[1.0], [4.0]]), np.array([0])).tolist() == [[[4.5]]]  # the first row stands in
+
+
+def test_two_sines_and_a_trend_are_forecast_exactly():
+    times = np.arange(400)
+    series = (np.sin(times / 3) + 0.5 * np.cos(times / 11) + 0.01 * times)[:, None]
+    found, positions = fit(series)
+
+    assert mse(found(series, positions), series, positions) < 1e-6
+
+
+def test_an_autoregressive_process_is_forecast_as_well_as_by_its_own_coefficients():
+    random, series = np.random.default_rng(0), np.zeros((3000, 1))
+    for row in range(2, len(series)):
+        series[row] = 1.5 * series[row - 1] - 0.7 * series[row - 2] + random.normal()
+    found, positions = fit(series)
+    best = np.zeros((len(positions), HORIZON + 2, 1))
+    best[:, 0], best[:, 1] = series[positions - 1], series[positions]
+    for step in range(2, HORIZON + 2):
+        best[:, step] = 1.5 * best[:, step - 1] - 0.7 * best[:, step - 2]
+
+    assert mse(found(series, positions), series, positions) < 1.02 * mse(best[:, 2:], series, positions)
+
+
+def test_a_random_walk_is_forecast_by_the_last_value():
+    series = np.cumsum(np.random.default_rng(1).normal(size=(2000, 2)), 0)
+    found, positions = fit(series)
+    naive = last_value(series, positions, HORIZON)
+
+    assert np.abs(found(series, positions) - naive).mean() < 0.1
+    assert mse(found(series, positions), series, positions) < 1.01 * mse(naive, series, positions)
+
+
+def test_a_short_noisy_season_is_forecast_better_than_by_each_baseline():
+    random = np.random.default_rng(2)
+    series = (np.sin(2 * np.pi * np.arange(150) / 12) + 0.3 * random.normal(size=150))[:, None]
+    found, positions = fit(series, season=12)
+    error = mse(found(series, positions), series, positions)
+    first = NLinear(series[:105], HORIZON)
+
+    assert error < mse(last_value(series, positions, HORIZON), series, positions)
+    assert error < mse(seasonal(series, positions, HORIZON, 12), series, positions)
+    assert error < mse(first(series, positions), series, positions)
+
+
+def test_a_season_longer_than_the_windows_that_fit_is_repeated():
+    """Noise repeats every 50 rows: no least squares of 100 rows finds that, but last season's value is exact."""
+    period = np.random.default_rng(3).normal(size=(50, 1))
+    series = np.tile(period, (5, 1))
+    found, positions = fit(series, season=50, longest=51)
+
+    assert mse(found(series, positions), series, positions) < 0.05
+
+
+@pytest.mark.parametrize("rows", [12, 20, 40])
+def test_constant_and_very_short_series_give_finite_maps(rows):
+    for series in (np.zeros((rows, 1)), np.arange(float(rows))[:, None]):
+        first = rows // 2
+        found = fit_linear([series[:first]], [(series, np.arange(first - 1, rows - 2))], 2, 1, max(2, rows // 6))
+        assert np.isfinite(found(series, np.arange(rows))).all()
+
+
+def test_the_mixture_is_the_mean_of_few_and_minimises_the_error_of_many_forecasts():
+    """Errors of 1 and 2 that are uncorrelated: weights 2/3 and 1/3 minimise the error of the mixture."""
+    squares, both = np.diag([1.0, 2.0]), np.array([True, True])
+
+    assert mixture(squares, 0.0, both) == pytest.approx([1 / 2, 1 / 2])
+    assert mixture(squares, 4.0, both) == pytest.approx(
+        [(2 / 3 + 1 / (1 + np.exp(-2))) / 2, (1 / 3 + 1 / (1 + np.exp(2))) / 2]
+    )
+    assert mixture(squares, 4.0, np.array([False, True])) == pytest.approx([(2 / 3) / 2, (1 / 3 + 1) / 2])
+    assert mixture(squares, 1e9, both) == pytest.approx([2 / 3, 1 / 3])
+    assert mixture(np.array([[1.0, 2.0], [2.0, 4.0]]), 1e9, both) == pytest.approx([1.0, 0.0])
