@@ -162,7 +162,7 @@ def test_quoted_cells_and_other_separators_are_read(text, rows):
         ("x", "no rows below the column names: x"),
         ("d,x\n1,2,3\n", "line 2 has 3 cells, but the first line names 2 columns"),
         ('d,x\n"5\n', "line 2 has 1 cell, but the first line names 2 columns"),
-        ('d,x\n1,"1,234"\n', "'1,234' is not a number (line 2, column x)"),
+        ("d,x\n1,12.3.4\n", "'12.3.4' is not a number (line 2, column x)"),
     ],
 )
 def test_a_table_without_valid_rows_is_rejected(text, message):

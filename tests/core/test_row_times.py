@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqshell.core.row_times import read_times, short_times, times_of_table
+from seqshell.core.row_times import read_times, short_times
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,6 @@ def test_other_columns_have_no_regular_times(cells):
 def test_there_is_no_date_after_the_last_year():
     assert [read_times("date", ["9999-12-30", "9999-12-31"]).at(row) for row in (1, 2)] == ["9999-12-31", ""]
     assert read_times("month", ["9999-11", "9999-12"]).at(2) == ""
-
-
-def test_numbers_are_times_only_in_the_time_column():
-    table = {"load": ["1", "2"], "day": ["2024-01-01", "2024-01-02"], "year": ["2001", "2002"]}
-    assert times_of_table(table).name == "day"
-    assert times_of_table(table, "year").at(2) == "2003"
-    assert times_of_table(table, "hour").name == "day"
-    assert times_of_table({"load": ["1", "2"]}) is None
 
 
 def test_short_times_name_seconds_and_years_only_where_needed():

@@ -90,7 +90,11 @@ def test_a_message_may_be_a_file(shell):
         ("  ", UsageError, "a blank line has no values; use /forecast to forecast without new ones"),
         ("@none.csv", UsageError, "cannot read none.csv: No such file or directory"),
         ("@empty.csv", UsageError, "empty.csv is empty: it has no values"),
-        ("@gap.csv", VocabularyError, "gap.csv: a value is missing (line 3, column value); a series cannot have gaps"),
+        (
+            "@gap.csv",
+            VocabularyError,
+            "gap.csv: a value is missing (line 2, column value); a series cannot have gaps of more than 3 rows",
+        ),
         (
             "@other.csv",
             UsageError,
@@ -100,7 +104,7 @@ def test_a_message_may_be_a_file(shell):
 )
 def test_an_invalid_series_gives_a_one_line_error_and_changes_nothing(shell, line, kind, message):
     Path("empty.csv").write_text("\n")
-    Path("gap.csv").write_text(CSV.replace("9.9", ""))
+    Path("gap.csv").write_text("value;load\n;1\nNA;1\n;1\n-;1\n5;1\n")
     Path("other.csv").write_text(CSV.replace("value", "OT"))
     error = fails(shell, line, kind)
 
@@ -257,11 +261,13 @@ def test_times_are_in_the_files_of_a_forecast(shell):
     Path("table.csv").write_text(CSV)
     send(shell, "/forecast 2 @table.csv -o f.csv")
     rows = [line.split(",") for line in Path("f.csv").read_text().splitlines()]
-    assert [row[:3] for row in rows] == [
-        ["step", "date", "value"],
-        ["1", "2016-07-01 03:00", rows[1][2]],
-        ["2", "2016-07-01 04:00", rows[2][2]],
+    assert [row[:2] for row in rows] == [
+        ["date", "column"],
+        ["2016-07-01 03:00", "value"],
+        ["2016-07-01 04:00", "value"],
     ]
+    assert rows[0][2:] == ["q10", "q50", "q90"]
+    assert float(rows[1][2]) <= float(rows[1][3]) <= float(rows[1][4])
     send(shell, "/forecast 2 -o f.svg")
     labels = re.findall("<!-- (.*) -->", Path("f.svg").read_text())
     assert {"date", "value", "2016-07-01 02:00", "2016-07-01 04:00"} <= set(labels)

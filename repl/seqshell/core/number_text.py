@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError, VocabularyError
-from seqshell.core.tables.numbers import is_gap
+from seqshell.core.tables.numbers import CellFault, is_gap, read_numbers
 from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
@@ -19,7 +20,7 @@ _WORD = re.compile(r"[^\s,]+|,")
 
 
 @dataclass(frozen=True)
-class _Cell:
+class Cell:
     """A value as text, and the index of its first character in the whole text. Empty if a value is missing."""
 
     text: str
@@ -33,6 +34,36 @@ class _Line:
     number: int
     text: str
     start: int
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table with named columns in a text. rows: their cells, as many as names. lines: the numbers of their lines."""
+
+    text: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    lines: tuple[int, ...]
+    separator: str
+
+    def column(self, name: str) -> list[str]:
+        """The cells of a column."""
+        index = self.names.index(name)
+        return [row[index].text for row in self.rows]
+
+    def fault(self, index: int, name: str, message: str) -> VocabularyError:
+        """An error about a cell, with its positions in the text. message: `{}` is where it is."""
+        cell = self.rows[index][self.names.index(name)]
+        positions = tuple(range(cell.start, cell.start + max(1, len(cell.text))))
+        where = f"line {self.lines[index]}, column {name}"
+        return VocabularyError(message.format(where), text=self.text, positions=positions)
+
+    def gap(self, index: int, name: str, rule: str = "a series cannot have gaps") -> VocabularyError:
+        """An error about a missing value."""
+        cell = self.rows[index][self.names.index(name)].text
+        return self.fault(
+            index, name, f"{f'{cell!r} is a missing value' if cell else 'a value is missing'} ({{}}); {rule}"
+        )
 
 
 def as_rows(values: Any, columns: Sequence[str]) -> list[Row]:
@@ -65,8 +96,13 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
     a line that is not a whole number of rows.
     """
     lines = list(_lines(text))
-    if _has_names(lines):
-        return _rows_of_table(text, lines, columns)
+    table = read_table(text)
+    if table is not None:
+        found = table_values(table, columns)
+        gaps = np.argwhere(np.isnan(found))
+        if len(gaps):
+            raise table.gap(int(gaps[0][0]), columns[gaps[0][1]])
+        return [tuple(row) for row in found.tolist()]
     names = [cell.text for line in lines[:1] for cell in _cells(line, _separator(line))]
     if len(lines) == 1 and set(columns) <= set(names) and (_separator(lines[0]) or len(names) == len(columns)):
         raise UsageError(f"no rows below the column names: {lines[0].text.strip():.200}")
@@ -83,33 +119,16 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
     return rows
 
 
-def read_other_columns(text: str, columns: Sequence[str]) -> dict[str, list[str]]:
-    """Return the cells of the columns that `read_rows` ignores, by name; empty for a text that is not a table."""
+def read_table(text: str) -> TextTable | None:
+    """The table in a text whose first line has names and no numbers; None for other texts.
+
+    Raises UsageError for a line of another length than the first.
+    """
     lines = list(_lines(text))
     if not _has_names(lines):
-        return {}
+        return None
     separator = _separator(lines[0])
-    names, *rows = ([cell.text for cell in _cells(line, separator)] for line in lines)
-    return {
-        name: [row[index] for row in rows if index < len(row)]
-        for index, name in enumerate(names)
-        if name not in columns
-    }
-
-
-def _has_names(lines: Sequence[_Line]) -> bool:
-    """True if the first of several lines names columns."""
-    return len(lines) > 1 and not any(_NUMBER.fullmatch(cell.text) for cell in _split(lines[0]))
-
-
-def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) -> list[Row]:
-    """Read the columns of the series from a table whose first line names the columns."""
-    separator = _separator(lines[0])
-    names = [cell.text for cell in _cells(lines[0], separator)]
-    for name in columns:
-        if name not in names:
-            raise UsageError(f"the table has no column {name!r}, which the model reads; it has {', '.join(names):.200}")
-    indices = [names.index(name) for name in columns]
+    names = tuple(cell.text for cell in _cells(lines[0], separator))
     rows = []
     for line in lines[1:]:
         cells = _cells(line, separator)
@@ -117,10 +136,35 @@ def _rows_of_table(text: str, lines: Sequence[_Line], columns: Sequence[str]) ->
             raise UsageError(
                 f"line {line.number} has {counted(len(cells), 'cell')}, but the first line names {len(names)} columns"
             )
-        rows.append(
-            tuple(_value(cells[index], f"line {line.number}, column {names[index]}", text) for index in indices)
-        )
-    return rows
+        rows.append(tuple(cells))
+    return TextTable(text, names, tuple(rows), tuple(line.number for line in lines[1:]), separator or "")
+
+
+def table_values(table: TextTable, columns: Sequence[str], num_rows: int | None = None) -> NDArray[np.float64]:
+    """The values of columns as [N, F], of the first `num_rows` rows or all; NaN for missing ones.
+
+    The cells are read as in training. Raises UsageError for a missing column and VocabularyError for other cells.
+    """
+    for name in columns:
+        if name not in table.names:
+            known = ", ".join(table.names)
+            raise UsageError(f"the table has no column {name!r}, which the model reads; it has {known:.200}")
+    found = []
+    for name in columns:
+        try:
+            found.append(read_numbers(table.column(name)[:num_rows], delimiter=table.separator).values)
+        except CellFault as fault:
+            raise table.fault(fault.index, name, f"{_escaped(fault.message)} ({{}})") from None
+    return np.array(found, np.float64).T
+
+
+def _has_names(lines: Sequence[_Line]) -> bool:
+    """True if the first of several lines names columns."""
+    return len(lines) > 1 and not any(_NUMBER.fullmatch(cell.text) for cell in _split(lines[0]))
+
+
+def _escaped(message: str) -> str:
+    return message.replace("{", "{{").replace("}", "}}")
 
 
 def _separator(line: _Line) -> str | None:
@@ -136,33 +180,33 @@ def _lines(text: str) -> Iterator[_Line]:
         start += len(line) + 1
 
 
-def _split(line: _Line) -> Iterator[_Cell]:
+def _split(line: _Line) -> Iterator[Cell]:
     """Split a line at spaces and commas. Yields an empty cell where a value is missing next to a comma."""
     after_comma, found = True, None
     for found in _WORD.finditer(line.text):
         if found[0] != ",":
-            yield _Cell(found[0], line.start + found.start())
+            yield Cell(found[0], line.start + found.start())
         elif after_comma:
-            yield _Cell("", line.start + found.start())
+            yield Cell("", line.start + found.start())
         after_comma = found[0] == ","
     if after_comma and found is not None:
-        yield _Cell("", line.start + found.start())
+        yield Cell("", line.start + found.start())
 
 
-def _cells(line: _Line, separator: str | None) -> list[_Cell]:
+def _cells(line: _Line, separator: str | None) -> list[Cell]:
     """Split a line of a table into its cells; a cell may be quoted."""
     if separator is None:
-        return [_Cell(found[0], line.start + found.start()) for found in re.finditer(r"\S+", line.text)]
+        return [Cell(found[0], line.start + found.start()) for found in re.finditer(r"\S+", line.text)]
     cells = []
     for found in re.finditer(rf'(?:^|{separator})(\s*"(?:[^"]|"")*"\s*(?={separator}|$)|[^{separator}]*)', line.text):
         cell = found[1].strip()
         quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
         start = line.start + found.end(1) - len(found[1].lstrip())
-        cells.append(_Cell(cell[1:-1].strip() if quoted else cell, start + quoted))
+        cells.append(Cell(cell[1:-1].strip() if quoted else cell, start + quoted))
     return cells
 
 
-def _value(cell: _Cell, where: str, text: str) -> float:
+def _value(cell: Cell, where: str, text: str) -> float:
     """Return the number in a cell. Raises VocabularyError with its position in the text."""
     value = float(cell.text) if _NUMBER.fullmatch(cell.text) else None
     if value is not None and abs(value) != float("inf"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,14 +72,6 @@ def read_times(name: str, cells: Sequence[str]) -> RowTimes | None:
         (times for times in _candidates(name, cells) if all(times.at(row) == cell for row, cell in enumerate(cells))),
         None,
     )
-
-
-def times_of_table(columns: Mapping[str, Sequence[str]], time_column: str = "") -> RowTimes | None:
-    """The times in the time column of a table, or without one in the first column of dates. None if there are none."""
-    if time_column in columns:
-        return read_times(time_column, columns[time_column])
-    found = (read_times(name, cells) for name, cells in columns.items())
-    return next((times for times in found if times is not None and times.format), None)
 
 
 def _candidates(name: str, cells: Sequence[str]) -> Iterator[RowTimes]:

@@ -21,7 +21,9 @@ from seqshell.core.tokenizers import Json
 class Values:
     """A tokenizer for numbers: a token is a row of F values, and its id is the index of the row in the table.
 
-    The table only grows; a row that it already has keeps its id. The pieces joined are the series as text: values
+    The table only grows; a row that it already has keeps its id. Where a model was trained on several series, each with
+    its own scale, a row also has the mean and std [2F] by which it is normalised: an id then says which series it is
+    of. The pieces joined are the series as text: values
     separated by spaces or, if there are several columns, one row per line. Each piece starts with its space or newline.
     """
 
@@ -31,8 +33,10 @@ class Values:
     eos: int | None = None
     unk: int | None = None
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], scale: Row = ()) -> None:
+        """scale: of rows that are added without their own, [2F]; () if rows have none."""
         self.columns = tuple(columns)
+        self.scale = scale
         self.separator = " " if len(self.columns) == 1 else "\n"
         self._rows: list[Row] = []
         self._ids: dict[Row, int] = {}
@@ -44,17 +48,25 @@ class Values:
 
     @property
     def table(self) -> NDArray[np.float64]:
-        """All rows, by id: [size, F]."""
-        return np.array(self._rows, np.float64).reshape(self.size, len(self.columns))
+        """All rows, by id: [size, F], or [size, 3F] with their scales."""
+        return np.array(self._rows, np.float64).reshape(self.size, self._width)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the rows in a text, with the errors of `read_rows`."""
         return self.add(read_rows(text, self.columns))
 
-    def add(self, rows: Iterable[Row]) -> list[int]:
-        """Return the ids of rows of finite numbers. New rows are added at the end of the table."""
+    @property
+    def _width(self) -> int:
+        return len(self.columns) + len(self.scale)
+
+    def add(self, rows: Iterable[Row], scale: Row = ()) -> list[int]:
+        """Return the ids of rows of finite numbers. New rows are added at the end of the table.
+
+        scale: by which they are normalised [2F], if rows have scales; default: that of the tokenizer.
+        """
         ids = []
-        for row in rows:
+        for values in rows:
+            row = (*values, *(scale or self.scale)) if self.scale else tuple(values)
             found = self._ids.setdefault(row, len(self._rows))
             if found == len(self._rows):
                 self._rows.append(row)
@@ -63,21 +75,35 @@ class Values:
 
     def fill(self, table: NDArray[Any]) -> None:
         """Restore a saved table [N, F]. Raises ValueError if it is invalid or this table is not empty."""
-        if self._rows or table.ndim != 2 or table.shape[1] != len(self.columns) or not np.isfinite(table).all():
+        size = len(self.columns)
+        if self._rows or table.ndim != 2 or table.shape[1] != self._width or not np.isfinite(table).all():
             raise ValueError("the values are not rows of this series")
-        if self.add(map(tuple, table.tolist())) != list(range(len(table))):
+        if self.scale and (table[:, 2 * size :] <= 0).any():
+            raise ValueError("a standard deviation of the values is not above 0")
+        ids = [self.add([row[:size]], row[size:])[0] for row in map(tuple, table.tolist())]
+        if ids != list(range(len(table))):
             raise ValueError("a row of values occurs twice")
 
     def rows(self, ids: Any) -> NDArray[np.float64]:
         """Return the rows of ids [...]: [..., F]."""
+        return self._looked_up(ids)[..., : len(self.columns)]
+
+    def scales(self, ids: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return the mean and std [..., F] by which the rows of ids [...] are normalised; None if rows have none."""
+        if not self.scale:
+            return None
+        size, found = len(self.columns), self._looked_up(ids)
+        return found[..., size : 2 * size], found[..., 2 * size :]
+
+    def _looked_up(self, ids: Any) -> NDArray[np.float64]:
         ids = np.asarray(ids, np.int64)
         return np.array([self._rows[number] for number in ids.ravel().tolist()], np.float64).reshape(
-            *ids.shape, len(self.columns)
+            *ids.shape, self._width
         )
 
     def piece(self, token: int) -> bytes:
         """A row as text, starting with its separator."""
-        return (self.separator + " ".join(map(exact, self._rows[token]))).encode()
+        return (self.separator + " ".join(map(exact, self._rows[token][: len(self.columns)]))).encode()
 
     def to_json(self) -> dict[str, Any]:
         """The columns only: the rows belong to a session."""

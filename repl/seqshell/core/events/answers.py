@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, ClassVar
 
 from seqshell.core.events.base import Event, Rows
@@ -220,7 +219,7 @@ class Forecast(Answer):
     low, high: an interval around them, [N, F], or None.
     columns: the names of the F series. history [M, F]: the last observed values, oldest first. interval: the quantiles
     of low and high, which are NaN where the model gives none. times: of the rows of history, then of values; empty if
-    unknown. time_column: their name.
+    unknown. time_column: their name. series: the name of the series, if the model was trained on several.
     """
 
     op: ClassVar[str] = "forecast"
@@ -234,6 +233,7 @@ class Forecast(Answer):
     interval: tuple[float, ...] = ()
     times: tuple[str, ...] = ()
     time_column: str = ""
+    series: str = ""
 
     @property
     def next_times(self) -> tuple[str, ...]:
@@ -245,25 +245,32 @@ class Forecast(Answer):
         numbers = {"values": self.values, "low": self.low, "high": self.high}
         fields = {name: rows_as_json(rows) for name, rows in numbers.items()}
         times = {"times": list(self.next_times)} if self.times else {}
-        return {**fields, "columns": list(self.columns), **times, "pos": self.position, "branch": self.branch}
+        series = {"series": self.series} if self.series else {}
+        return {**fields, **series, "columns": list(self.columns), **times, "pos": self.position, "branch": self.branch}
 
     def as_text(self) -> str:
         """One line for a single series; else one line a step."""
         return ("\n" if len(self.columns) > 1 else " ").join(self.rows())
 
     def as_rows(self) -> Rows:
-        """One row for each step: its number, its time if known, the values, and the interval if there is one."""
-        ends = [(end, rows) for end, rows in (("low", self.low), ("high", self.high)) if rows is not None]
-        times = [[time] for time in self.next_times] or [[]] * len(self.values)
-        names = [
-            "step",
-            *([self.time_column] if self.times else []),
-            *self.columns,
-            *(f"{name} {end}" for end, _ in ends for name in self.columns),
+        """A row for each step and column: the time or else the number of the step, the column and the quantiles.
+
+        A column with the name of the series comes first if there is one.
+        """
+        ends = [rows for rows in (self.low, self.values, self.high) if rows is not None]
+        levels = (self.interval[0], 0.5, self.interval[-1]) if self.interval else ()
+        quantiles = [f"q{100 * level:.3g}" for level in levels] or ["value"]
+        start, series = ["series"] if self.series else [], [self.series] if self.series else []
+        times = self.next_times or range(1, len(self.values) + 1)
+        numbers = list(zip(*[_numbers(rows) for rows in ends], strict=True))  # of each step, by end and column
+        return [
+            [*start, self.time_column if self.times else "step", "column", *quantiles],
+            *(
+                [*series, time, name, *values]
+                for time, step in zip(times, numbers, strict=True)
+                for name, *values in zip(self.columns, *step, strict=True)
+            ),
         ]
-        parts = zip(*[_numbers(rows) for rows in (self.values, *(rows for _, rows in ends))], strict=True)
-        rows = zip(times, parts, strict=True)
-        return [names, *([step, *time, *chain.from_iterable(row)] for step, (time, row) in enumerate(rows, 1))]
 
     def rows(self) -> list[str]:
         """The values of each step, separated by spaces, as a message may hold them."""

@@ -123,15 +123,22 @@ class TaskBehaviour:
             self.unread = None
             yield from reading.then()
 
+    def read_whole(
+        self, text: str, unknown: str, then: Callable[[int], Iterator[Event]], *, anew: bool = False
+    ) -> Iterator[Event]:
+        """Read a text as in `read`. then: is called with the number of its tokens."""
+        ids = self.encode(text, unknown)
+        return self.read(ids, lambda: then(len(ids)), anew=anew)
+
     def reseed(self, text: str, unknown: str) -> Iterator[Event]:
         """Forget everything, then read a text as in `read`; yields Moved at the end."""
         self.require_feeding()
         was = self.cursor.position
 
-        def moved() -> Iterator[Event]:
+        def moved(_: int) -> Iterator[Event]:
             yield replace(self.navigator.restarted(was), tail=self.tail())
 
-        return self.read(self.encode(text, unknown), moved, anew=True)
+        return self.read_whole(text, unknown, moved, anew=True)
 
     def tail(self) -> str:
         """The end of the text here, to show after moving."""
@@ -273,7 +280,7 @@ class TaskBehaviour:
         """See ForecastBehaviour."""
         self._lacks("forecast")
 
-    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> int:
+    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> tuple[str, ...]:
         """See ForecastBehaviour."""
         self._lacks("forecast")
 

@@ -6,7 +6,7 @@ Values are fed like tokens. A forecast is computed from the current state; it mo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,8 +18,9 @@ from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Model, Series
-from seqshell.core.number_text import as_rows, read_other_columns
-from seqshell.core.row_times import RowTimes, read_times, times_of_table
+from seqshell.core.number_text import Row, as_rows, read_rows
+from seqshell.core.row_times import RowTimes, read_times
+from seqshell.core.series_text import name_of, read_series_table
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import counted, exact
@@ -34,6 +35,15 @@ TAIL_ROWS = 8  # shown after moving
 EXAMPLE_VALUES = 6  # in a message
 
 
+@dataclass(frozen=True)
+class _Observed:
+    """What a text has: the ids of its rows, their times if they are regular, and notes about a table."""
+
+    ids: list[int]
+    times: RowTimes | None = None
+    notes: tuple[str, ...] = ()
+
+
 class ForecastBehaviour(TaskBehaviour):
     """A model that forecasts a series of numbers."""
 
@@ -45,8 +55,13 @@ class ForecastBehaviour(TaskBehaviour):
 
     @classmethod
     def prepared(cls, model: Model) -> Model:
-        """The model with a table of values of its own: its ids are rows of numbers that this session has seen."""
-        return replace(model, tokenizer=Values(_series(model).columns))
+        """The model with a table of values of its own: its ids are rows of numbers that this session has seen.
+
+        Where the model was trained on several series, rows have the scale of the first one before others are read.
+        """
+        series = _series(model)
+        scale = (*series.mean, *series.std) if series.scales else ()
+        return replace(model, tokenizer=Values(series.columns, scale))
 
     @classmethod
     def decoder(cls, model: Model) -> Decoder:
@@ -62,13 +77,25 @@ class ForecastBehaviour(TaskBehaviour):
         if not text.strip():
             raise UsageError("a blank line has no values; use /forecast to forecast without new ones")
         is_file, start = text.lstrip().startswith("@"), self.cursor.position
-        ids, times = self._read_file(text.strip()[1:]) if is_file else (self.encode(text), None)
+        found = self._read_file(text.strip()[1:]) if is_file else self._read(text)
 
         def then() -> Iterator[Event]:
-            self._add_times(start, times)
+            yield from self._noted(start, found)
             yield from self._forecast_events(steps)
 
-        yield from self.read(ids, then)
+        yield from self.read(found.ids, then)
+
+    def read_whole(
+        self, text: str, unknown: str, then: Callable[[int], Iterator[Event]], *, anew: bool = False
+    ) -> Iterator[Event]:
+        """Read values, or a table, whose times are remembered. then: is called with the number of rows."""
+        start, found = 0 if anew else self.cursor.position, self._read(text)
+
+        def noted() -> Iterator[Event]:
+            yield from self._noted(start, found)
+            yield from then(len(found.ids))
+
+        return self.read(found.ids, noted, anew=anew)
 
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Forecast `number` steps (None: horizon) from what was observed."""
@@ -81,43 +108,59 @@ class ForecastBehaviour(TaskBehaviour):
         """
         is_text = isinstance(values, str)
         return self.navigator.feed(
-            self.encode(values) if is_text else self._values.add(as_rows(values, self._series.columns))
+            self.encode(values) if is_text else self._values.add(as_rows(values, self._series.columns), self._scale)
         )
 
-    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> int:
-        """Observe the values of a file: rows of numbers, or a table with named columns. Returns the number of rows.
+    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> tuple[str, ...]:
+        """Observe the values of a file: rows of numbers, or a table with named columns. Returns notes about the table.
 
-        UsageError and VocabularyError name the file, the line and the column. An interrupt is an error, too; nothing
-        has changed then.
+        series: which of several to read; "" for the last. UsageError and VocabularyError name the file, the line and
+        the column. An interrupt is an error, too; nothing has changed then.
         """
-        start, (ids, times) = self.cursor.position, self._read_file(name, read_stdin)
-        number = self.navigator.feed_whole(ids)
-        self._add_times(start, times)
-        return number
+        start, found = self.cursor.position, self._read_file(name, read_stdin, series)
+        self.navigator.feed_whole(found.ids)
+        self._add_times(start, found.times)
+        return found.notes
 
     def observe_example(self) -> int:
         """Observe the example of the checkpoint. Returns the number of rows. UsageError if it has none."""
         series, start = self._series, self.cursor.position
         if not series.example:
             raise UsageError(f"{self.model.name} has no example; write numbers instead")
-        number = self.observe(series.example)
+        number = self.navigator.feed(self._values.add(as_rows(series.example, series.columns)))
         self._add_times(start, read_times(series.time_column, series.example_times))
         return number
 
-    def _read_file(self, name: str, read_stdin: Callable[[], str] | None = None) -> tuple[list[int], RowTimes | None]:
-        """The ids of the rows of a file, and their times if it is a table that has them."""
+    def _read_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> _Observed:
+        """The rows of a file."""
         name = unquoted(name) or name
         text = read_file(name, read_stdin)
         if not text.strip():
             raise UsageError(f"{name} is empty: it has no values")
         try:
-            times = times_of_table(read_other_columns(text, self._series.columns), self._series.time_column)
-            return self.encode(text), times
+            return self._read(text, series)
         except VocabularyError as error:
             message = f"{name}: {error.message}"
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=error.hint) from None
         except UsageError as error:
             raise UsageError(f"{name}: {error.message}", hint=error.hint) from None
+
+    def _read(self, text: str, series: str = "") -> _Observed:
+        """The rows of values or of a table, with the scale of their series. series: which of several to read."""
+        try:
+            table = read_series_table(text, self._series, series)
+            rows = read_rows(text, self._series.columns) if table is None else []
+        except VocabularyError as error:
+            message, hint = error.message, self._advice()
+            raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
+        if table is None:
+            return _Observed(self._values.add(rows, self._scale))
+        return _Observed(self._values.add(table.rows, table.scale), table.times, table.notes)
+
+    def _noted(self, start: int, found: _Observed) -> Iterator[Event]:
+        """Remember the times of what was read from a position on; yields the notes about it."""
+        self._add_times(start, found.times)
+        yield from map(Notice, found.notes)
 
     def forecast(self, steps: int | None = None) -> Forecast:
         """The next `steps` rows, by default as many as the model gives at once; the state is kept.
@@ -134,8 +177,8 @@ class ForecastBehaviour(TaskBehaviour):
         self.navigator.forget_interrupt()
         outputs = self._outputs(steps)
         self.navigator.end_turn()
-        mean, std = np.array(series.mean), np.array(series.std)
-        quantiles = outputs.astype(np.float64) * std[:, None] + mean[:, None]  # [N, F, Q]
+        scale = np.array(self._scale or (*series.mean, *series.std)).reshape(2, -1, 1)  # [2, F, 1]
+        quantiles = outputs.astype(np.float64) * scale[1] + scale[0]  # [N, F, Q]
         low = high = None
         if quantiles.shape[-1] > 1:
             low, high = quantiles.min(-1), quantiles.max(-1)  # quantiles are trained one by one and may cross
@@ -144,7 +187,10 @@ class ForecastBehaviour(TaskBehaviour):
         interval = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
         position, branch = self.cursor.position, self.navigator.branch
         times, time_column = self._times(position - len(history), position + len(middle))
-        return Forecast(series.columns, history, middle, low, high, position, branch, interval, times, time_column)
+        name = name_of(series, self._scale)
+        return Forecast(
+            series.columns, history, middle, low, high, position, branch, interval, times, time_column, name
+        )
 
     def check_steps(self, steps: int | None = None) -> int:
         """The number of steps of a forecast; None: as many as the model gives at once.
@@ -165,11 +211,7 @@ class ForecastBehaviour(TaskBehaviour):
 
     def encode(self, text: str, unknown: str = "error", tokenizer: Tokenizer | None = None) -> list[int]:
         """The ids of values. Nothing can be left out of a series, whatever `unknown` says."""
-        try:
-            return self._values.encode(text)
-        except VocabularyError as error:
-            message, hint = error.message, self._advice()
-            raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
+        return self._read(text).ids
 
     def tail(self) -> str:
         """The last values."""
@@ -202,6 +244,16 @@ class ForecastBehaviour(TaskBehaviour):
     @property
     def _series(self) -> Series:
         return _series(self.model)
+
+    @property
+    def _scale(self) -> Row:
+        """The mean and std [2F] of the series that was read last, where a model knows several; else ()."""
+        values, position = self._values, self.cursor.position
+        if not values.scale or not position:
+            return values.scale
+        scales = values.scales(self.cursor.timeline.ids_to(self.cursor.here.node, position - 1)[-1])
+        assert scales is not None  # rows have scales, as `values.scale` says
+        return (*scales[0].tolist(), *scales[1].tolist())
 
     def _forecast_events(self, steps: int) -> Iterator[Event]:
         """The forecast, and once per session a note if fewer values were observed than the model uses."""

@@ -18,7 +18,8 @@ MAX_DEVIATION = 1e6  # standard deviations from the mean of the training data; a
 
 
 class ValueDecoder:
-    """A Decoder of normalised values as one of ids: looks up their values and normalises them as the series says."""
+    """A Decoder of normalised values as one of ids: looks up their values and normalises them by the scale of
+    their series."""
 
     def __init__(self, decoder: Decoder, values: Values, series: Series) -> None:
         self._decoder = decoder
@@ -45,14 +46,15 @@ class ValueDecoder:
         if np.issubdtype(inputs.dtype, np.floating):
             return inputs.astype(np.float32, copy=False)
         rows = self._values.rows(inputs)
-        normalised = (rows - self._mean) / self._std
+        mean, std = self._values.scales(inputs) or (np.broadcast_to(self._mean, rows.shape), self._std)
+        normalised = (rows - mean) / std
         far = np.argwhere(np.abs(normalised) > MAX_DEVIATION)
         if len(far):
             column = far[0][-1]
-            name, mean, std = self._series.columns[column], self._mean[column], self._std[column]
+            name, at, spread = self._series.columns[column], mean[tuple(far[0])], np.broadcast_to(std, rows.shape)
             raise UsageError(
                 f"{exact(rows[tuple(far[0])])} is too far from the training data: "
-                f"{name} has the mean {mean:.4g} and the standard deviation {std:.4g}"
+                f"{name} has the mean {at:.4g} and the standard deviation {spread[tuple(far[0])]:.4g}"
             )
         single: NDArray[np.float32] = normalised.astype(np.float32)
         return single

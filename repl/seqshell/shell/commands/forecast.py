@@ -30,6 +30,7 @@ TIME_LABELS = 5  # of a picture
     options={
         "-m MODEL": "the model to use",
         "--example": "first observe the example that comes with the model",
+        "--series NAME": "which series of @FILE to read, if its table has several; default: the last",
         "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or a row for each step (.txt)",
     },
     purpose="tasks",
@@ -52,7 +53,10 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")))
     session, values = shell.answer_with(model)
     steps = session.behaviour.check_steps(values.get("horizon") if number is None else number)
-    _observe(shell, session, name, bool(arguments.options.get("--example")))
+    series = str(arguments.options.get("--series", ""))
+    if series and not name:
+        raise UsageError("--series needs @FILE, a table with several series")
+    yield from _observe(shell, session, name, bool(arguments.options.get("--example")), series)
     found, *notes = session.behaviour.continue_answer(values, steps)
     assert isinstance(found, Forecast)
     if shell.interactive and shell.answering != shell.workspace.current:
@@ -83,12 +87,12 @@ def _read(arguments: Arguments) -> tuple[int | None, str]:
     return number, name
 
 
-def _observe(shell: Shell, session: Session, name: str, wants_example: bool) -> None:
-    """Append the model's example, if requested, and the values of a file, if there is one."""
+def _observe(shell: Shell, session: Session, name: str, wants_example: bool, series: str) -> Iterator[Event]:
+    """Append the model's example, if requested, and the values of a file, if there is one; yields notes about it."""
     if wants_example:
         session.behaviour.observe_example()
     if name:
-        session.behaviour.observe_file(name, shell.read_stdin)
+        yield from map(Notice, session.behaviour.observe_file(name, shell.read_stdin, series))
 
 
 def _draw(found: Forecast, figure: Any) -> None:

@@ -34,15 +34,14 @@ def feed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         words(arguments, feed, 1)
     session, behaviour = shell.session, shell.session.behaviour
     behaviour.require_feeding()
-    ids = behaviour.encode(arguments.text, shell.settings.get("unknown"))
 
-    def done() -> Iterator[Event]:
+    def done(number: int) -> Iterator[Event]:
         yield from unknown_events(behaviour.unknown(arguments.text))
         if shell.interactive:
             things = "tokens" if session.model.series is None else "values"
-            yield Notice(f"{len(ids):,} {things} read · position {session.position:,}")
+            yield Notice(f"{number:,} {things} read · position {session.position:,}")
 
-    yield from behaviour.read(ids, done)
+    yield from behaviour.read_whole(arguments.text, shell.settings.get("unknown"), done)
 
 
 @command("continue", usage="[N]", aliases=("c",), tasks={Task.GENERATE}, purpose="text")
