@@ -69,7 +69,7 @@ BAD = {
     "/forecast -m nothing": "no model 'nothing'",
     "/forecast -x": "/forecast has no option -x",
     "/forecast @nowhere.csv": "cannot read nowhere.csv: No such file or directory",
-    "/forecast @gap.csv": "gap.csv: a value is missing (line 3, column value); a series cannot have gaps",
+    "/forecast @gap.csv": "gap.csv: a value is missing (line 3, column value); a series cannot have gaps of more",
     "/forecast @word.csv": "word.csv: 'warm' is not a number (line 3, column value)",
     "/forecast @other.csv": "other.csv: the table has no column 'value', which the model reads; it has when, what",
     "/forecast @empty.csv": "empty.csv is empty: it has no values",
@@ -209,7 +209,7 @@ def shell(registry, folder):
         "failing.seq": "/state\n/lod\n",
         "open.seq": '"""\nabc\n',
         "empty.csv": "",
-        "gap.csv": "date,value\n2020-01-01,1.5\n2020-01-02,\n",
+        "gap.csv": "x,value\n1,1.5\n2,\n3,\n4,\n5,\n6,2\n",
         "word.csv": "date,value\n2020-01-01,1.5\n2020-01-02,warm\n",
         "other.csv": "when,what\n1,2\n",
     }.items():

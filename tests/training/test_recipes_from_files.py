@@ -186,7 +186,7 @@ def test_other_tables_are_not_series(tmp_path: Path, name: str, text: str) -> No
         ("date\n2020-01-01\n", r"a\.csv, row 1: no column of numbers besides the time"),
         (
             "date,x\n2020-01-01,5\n2020-01-02,\n2020-01-03,\n2020-01-04,\n2020-01-05,\n2020-01-06,6\n",
-            r"a\.csv, row 3, column x: 4 values are missing, in 1 run of 4, and the longest gap begins here; "
+            r"a\.csv, row 3, column x: 4 values are missing, in 1 run of 4; the longest gap, of 4, begins here; "
             r"--set data\.fill=linear fills gaps on a straight line, --set data\.fill=previous with the value before",
         ),
         (

@@ -39,27 +39,69 @@ def describe_runs(runs: list[Run]) -> str:
     missing = f"{counted(number, 'value')} {'is' if number == 1 else 'are'} missing"
     if number == 1:
         return missing
-    lengths = sorted(map(len, runs), reverse=True)
-    if lengths[0] == 1:
+    lengths = sorted(map(len, runs))
+    if lengths[-1] == 1:
         return f"{number:,} single values are missing"
     if len(lengths) <= MOST_LENGTHS:
         *first, last = map(str, lengths)
         return f"{missing}, in {counted(len(runs), 'run')} of {' and '.join(filter(None, (', '.join(first), last)))}"
-    return f"{missing}, in {len(runs):,} runs of {lengths[-1]} to {lengths[0]}"
+    return f"{missing}, in {len(runs):,} runs of {lengths[0]} to {lengths[-1]}"
 
 
-def fill_gaps(values: Numbers, rule: str) -> Numbers:
-    """values [N, F] without NaN: on a straight line between the values around a gap, or the previous one again.
+class GapFault(ValueError):
+    """A gap that the rule refuses. row, column: where the longest begins. description: of all gaps, in words."""
 
-    Gaps at the beginning get the first value, those at the end the last. rule: "previous", or any other for a line. A
-    column without any value stays as it is.
+    def __init__(self, run: Run, description: str) -> None:
+        super().__init__(description)
+        self.row, self.column, self.length = run.start, run.column, len(run)
+        self.description = description
+
+
+@dataclass(frozen=True)
+class Filled:
+    """values: without NaN, of the rows in `kept`. runs: the gaps that were filled or left out. note: what was done."""
+
+    values: Numbers
+    kept: range
+    runs: tuple[Run, ...] = ()
+    note: str = ""
+
+
+def fill_gaps(values: Numbers, rule: str) -> Filled:
+    """Fill the gaps of values [N, F] by a rule of `data.fill`. Raises GapFault for gaps that the rule refuses.
+
+    short: up to 3 rows, on a straight line; where values are missing at either end, up to 3 rows are left out. linear:
+    all gaps, on a straight line; at the ends the nearest value. previous: all gaps, with the value before; at the
+    beginning the first value. none: no gaps.
     """
+    runs = runs_of_gaps(values)
+    if not runs:
+        return Filled(values, range(len(values)))
+    longest = max(runs, key=len)
+    if rule == "none" or (rule == "short" and len(longest) > SHORT):
+        raise GapFault(longest, describe_runs(runs))
+    kept = _between(values) if rule == "short" else range(len(values))
+    ends = len(values) - len(kept)
+    inside = [run for run in runs if run.start < kept.stop and run.stop > kept.start]
+    notes = [f"{counted(ends, 'row')} at the ends left out: values are missing"] if ends else []
+    if inside:
+        how = "with the value before" if rule == "previous" else "on a straight line"
+        notes.append(f"{describe_runs(inside)}; filled {how}")
+    return Filled(_filled(values[kept.start : kept.stop], rule), kept, tuple(runs), "; ".join(notes))
+
+
+def _between(values: Numbers) -> range:
+    """The rows from the first to the last that has all its values."""
+    whole = np.flatnonzero(~np.isnan(values).any(1))
+    return range(int(whole[0]), int(whole[-1]) + 1) if len(whole) else range(0)
+
+
+def _filled(values: Numbers, rule: str) -> Numbers:
+    """values [N, F] without NaN."""
     filled = values.copy()
     rows = np.arange(len(values))
     for column in range(values.shape[1]):
         known = rows[~np.isnan(values[:, column])]
-        if not len(known):
-            continue
         if rule == "previous":
             before = np.maximum(np.searchsorted(known, rows, "right") - 1, 0)
             filled[:, column] = values[known[before], column]

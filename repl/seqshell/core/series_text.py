@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqshell.core.errors import UsageError
-from seqshell.core.gaps import SHORT, describe_runs, fill_gaps, runs_of_gaps
+from seqshell.core.gaps import SHORT, GapFault, fill_gaps
 from seqshell.core.model import Series
 from seqshell.core.number_text import Row, TextTable, read_table, table_values
 from seqshell.core.row_times import RowTimes, read_times
@@ -53,19 +53,18 @@ def read_series_table(text: str, series: Series, wanted: str = "") -> SeriesTabl
     chosen, notes = _chosen(found, key, wanted, notes)
     num_rows = len(table.rows) - len(found.footer)
     values = table_values(table, series.columns, num_rows)[list(chosen.rows)]
-    runs = runs_of_gaps(values)
-    if runs:
-        longest = max(runs, key=len)
-        if series.fill == "none" or (series.fill == "short" and len(longest) > SHORT):
-            rule = "a series cannot have gaps"
-            rule += f" of more than {SHORT} rows, and this one has {len(longest):,}" if series.fill == "short" else ""
-            raise table.gap(chosen.rows[longest.start], series.columns[longest.column], rule)
-        values = fill_gaps(values, series.fill)
-        how = "with the value before" if series.fill == "previous" else "on a straight line"
-        notes.append(f"{describe_runs(runs)}; filled {how}")
-    scale = scale_of(series, chosen.name, values.tolist()) if series.scales else ()
-    rows = tuple(tuple(row) for row in values.tolist())
-    return SeriesTable(rows, read_times(time_name, chosen.times), chosen.name, scale, tuple(notes))
+    try:
+        filled = fill_gaps(values, series.fill)
+    except GapFault as fault:
+        rule = "a series cannot have gaps"
+        rule += f" of more than {SHORT} rows, and this one has {fault.length:,}" if series.fill == "short" else ""
+        raise table.gap(chosen.rows[fault.row], series.columns[fault.column], rule) from None
+    rows = tuple(tuple(row) for row in filled.values.tolist())
+    if not rows:
+        raise UsageError("no row of the table has all its values")
+    times = read_times(time_name, chosen.times[filled.kept.start : filled.kept.stop])
+    scale = scale_of(series, chosen.name, rows) if series.scales else ()
+    return SeriesTable(rows, times, chosen.name, scale, (*notes, *filter(None, [filled.note])))
 
 
 def scale_of(series: Series, name: str, rows: Sequence[Row] = ()) -> Row:

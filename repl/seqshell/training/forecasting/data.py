@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.gaps import SHORT, describe_runs, fill_gaps, runs_of_gaps
+from seqshell.core.gaps import GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
@@ -19,6 +19,7 @@ from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.columns import SeriesColumns, describe_left_out, find_series_columns
 from seqshell.training.recipes.settings import DataSettings
 
+MOST_NOTES = 3  # about the gaps of series
 MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
 
 Numbers = NDArray[np.float64]
@@ -194,24 +195,24 @@ def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str
 def _parts(
     table: TableFile, found: SeriesColumns, values: Numbers, rule: str
 ) -> tuple[tuple[SeriesPart, ...], tuple[str, ...]]:
-    """The series with their gaps filled, and a note about the gaps. Raises RecipeError for gaps that stay."""
-    parts, runs = [], []
+    """The series with their gaps filled, and notes about the gaps. Raises RecipeError for gaps that stay."""
+    parts, notes = [], []
     for series in found.rows.series:
-        part = values[list(series.rows)]
-        gaps = runs_of_gaps(part)
-        longest = max(gaps, key=len, default=None)
-        if longest is not None and (rule == "none" or (rule == "short" and len(longest) > SHORT)):
-            where = table.where(series.rows[longest.start], found.values[longest.column])
+        name = f" in the series {series.name}" if series.name else ""
+        try:
+            filled = fill_gaps(values[list(series.rows)], rule)
+        except GapFault as fault:
+            where = table.where(series.rows[fault.row], found.values[fault.column])
+            begins = f"; the longest gap, of {fault.length:,}, begins here" if fault.length > 1 else ""
             out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
-            name = f" in the series {series.name}" if series.name else ""
-            here = ", and the longest gap begins here" if sum(map(len, gaps)) > 1 else ""
-            raise RecipeError(f"{where}: {describe_runs(gaps)}{name}{here}; {out}")
-        parts.append(SeriesPart(series.name, fill_gaps(part, rule) if gaps else part, series.times))
-        runs += gaps
-    if not runs:
-        return tuple(parts), ()
-    how = "with the value before" if rule == "previous" else "on a straight line"
-    return tuple(parts), (f"{describe_runs(runs)}; filled {how} (--set data.fill=none to refuse)",)
+            raise RecipeError(f"{where}: {fault.description}{name}{begins}; {out}") from None
+        times = series.times[filled.kept.start : filled.kept.stop]
+        parts.append(SeriesPart(series.name, filled.values, times))
+        if filled.note:
+            notes.append(f"{filled.note}{name} (--set data.fill=none to refuse)")
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"gaps in {len(notes) - MOST_NOTES:,} more series are filled in the same way"]
+    return tuple(parts), tuple(notes)
 
 
 def _notes(table: TableFile, found: SeriesColumns) -> list[str]:

@@ -1,0 +1,57 @@
+"""Gaps in series: counted, filled by the rules of data.fill, or refused."""
+
+import numpy as np
+import pytest
+
+from seqshell.core.gaps import GapFault, describe_runs, fill_gaps, runs_of_gaps
+
+NONE = float("nan")
+
+
+def column(*values):
+    return np.array(values, np.float64)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "filled"),
+    [
+        ("short", (1, NONE, 3), [1, 2, 3]),
+        ("short", (1, NONE, NONE, NONE, 5), [1, 2, 3, 4, 5]),
+        ("linear", (NONE, 1, NONE, NONE, NONE, NONE, 6, NONE), [1, 1, 2, 3, 4, 5, 6, 6]),
+        ("previous", (NONE, 1, NONE, NONE, NONE, NONE, 6, NONE), [1, 1, 1, 1, 1, 1, 6, 6]),
+        ("none", (1, 2), [1, 2]),
+    ],
+)
+def test_gaps_are_filled_by_the_rule(rule, values, filled):
+    assert fill_gaps(column(*values), rule).values[:, 0].tolist() == filled
+
+
+def test_rows_at_the_ends_are_left_out_where_no_line_can_be_drawn():
+    found = fill_gaps(np.array([[NONE, 1], [2, 2], [NONE, 3], [4, 4], [5, NONE]]), "short")
+
+    assert found.values.tolist() == [[2, 2], [3, 3], [4, 4]]
+    assert found.kept == range(1, 4)
+    assert (
+        found.note == "2 rows at the ends left out: values are missing; 1 value is missing; filled on a straight line"
+    )
+
+
+@pytest.mark.parametrize(("rule", "values"), [("short", (1, NONE, NONE, NONE, NONE, 6)), ("none", (1, NONE, 3))])
+def test_other_gaps_are_refused_at_the_longest(rule, values):
+    with pytest.raises(GapFault) as raised:
+        fill_gaps(column(*values), rule)
+    assert (raised.value.row, raised.value.length) == (1, len(values) - 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((1, NONE, 3), "1 value is missing"),
+        ((1, NONE, 3, NONE, 5), "2 single values are missing"),
+        ((NONE, NONE, 3), "2 values are missing, in 1 run of 2"),
+        ((1, NONE, 3, NONE, NONE, 6, NONE, NONE, NONE), "6 values are missing, in 3 runs of 1, 2 and 3"),
+        ((*(NONE, 1) * 4, NONE, NONE), "6 values are missing, in 5 runs of 1 to 2"),
+    ],
+)
+def test_gaps_are_described_by_their_number_and_lengths(values, words):
+    assert describe_runs(runs_of_gaps(column(*values))) == words
