@@ -156,3 +156,15 @@ def test_times_are_found_in_one_column_or_several(table, names, texts):
 )
 def test_numbers_and_words_are_no_times(table):
     assert find_time_columns(table) == ()
+
+
+def test_a_column_with_the_month_first_is_found():
+    table = {"value": ["1", "2", "3"], "Date": ["03/24/2022", "03/25/2022", "04/01/2022"]}
+
+    assert find_time_columns(table) == ("Date",)
+
+
+def test_years_that_count_are_a_time_by_any_name():
+    assert find_time_columns({"people": ["7", "9", "8"], "Jahr": ["1900", "1901", "1902"]}) == ("Jahr",)
+    assert find_time_columns({"people": ["7", "9", "8"], "no": ["1", "2", "3"]}) == ()
+    assert find_time_columns({"people": ["1900", "1905", "1902"]}) == ()

@@ -154,3 +154,8 @@ def test_training_and_sessions_refuse_the_same_words_for_a_missing_value(cell, t
 @pytest.mark.parametrize("cell", ["0", "-0", "0.0", "zero", "gap", "#"])
 def test_words_and_zeros_are_not_missing_values(cell):
     assert not is_gap(cell)
+
+
+def test_a_table_with_a_series_in_each_row_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match=r"row 1: the columns 1960, 1961, \.\.\. are times, .* transpose the table"):
+        read(written(tmp_path, "country,1960,1961,1962\nPeru,1,2,3\nChad,4,5,6\n"))

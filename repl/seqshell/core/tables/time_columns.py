@@ -71,6 +71,14 @@ def read_time_column(cells: Sequence[str], day_first: bool | None = None) -> Col
     return _dates(best, order) if best else None
 
 
+def read_sample(cells: Sequence[str], day_first: bool | None = None) -> ColumnTimes | None:
+    """As `read_time_column`, for a part of a column; if it does not tell day and month apart, the day is first."""
+    try:
+        return read_time_column(cells, day_first)
+    except CellFault:
+        return read_time_column(cells, True)
+
+
 def step_name(times: ColumnTimes) -> str:
     """How far the times are apart, in words: monthly, every 15 minutes; "" for numbers, a single time and odd steps."""
     keys = sorted({key for key in times.keys if not math.isnan(key)})

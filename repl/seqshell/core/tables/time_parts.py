@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from seqshell.core.tables.time_columns import is_plain_number, read_time_column
+from seqshell.core.tables.time_columns import is_plain_number, read_sample
 
 # The words of a column's name, by the part of a time that it holds.
 _PARTS = {
@@ -35,6 +36,7 @@ _WHOLE_NAMES = ("datetime", "timestamp", "ds", "period", "epoch", "unix", "unixt
 _NAMES = frozenset((*_PARTS, *_WHOLE_NAMES))
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s?[ap]\.?m\.?)?(\s?(Z|[+-]\d\d:?\d\d))?", re.IGNORECASE)
 SEPARATOR = ","  # between the names of columns that together are the time
+USUAL_YEARS = (1500, 2200)  # numbers that may be years where no name says so
 SAMPLE = 200  # cells that show what a column holds
 
 
@@ -66,7 +68,7 @@ def is_time_name(name: str, cells: Sequence[str] = ()) -> bool:
 def find_time_columns(table: Mapping[str, Sequence[str]], day_first: bool | None = None) -> tuple[str, ...]:
     """The columns that are the time together: one of dates, else several parts, else one of numbers with such a name.
 
-    table: the cells of each column. Raises CellFault as `read_time_column` does.
+    Whole numbers that count from year to year are a time by any name. table: the cells of each column.
     """
     dates = [name for name, cells in table.items() if _has_dates(name, cells, day_first)]
     by_part = {part: name for name in reversed(list(table)) if (part := part_of(name))}
@@ -82,7 +84,8 @@ def find_time_columns(table: Mapping[str, Sequence[str]], day_first: bool | None
         ):
             return names
     named = (name for name, cells in table.items() if is_time_name(name, cells) and _is_numeric(cells))
-    found = next(iter(dates), None) or next(named, None)
+    years = (name for name, cells in table.items() if _counts_years(cells))
+    found = next(iter(dates), None) or next(named, None) or next(years, None)
     return (found,) if found is not None else ()
 
 
@@ -116,15 +119,10 @@ def _joined(parts: Sequence[str], cells: Sequence[str]) -> str:
 
 def _has_dates(name: str, cells: Sequence[str], day_first: bool | None) -> bool:
     """True if most cells of a column are dates; numbers are only with the name of a time."""
-    times = read_time_column(cells[:SAMPLE], _any_order(day_first))
+    times = read_sample(cells[:SAMPLE], day_first)
     if times is None or not times.is_dates or len(times.unread) * 2 > len(times.keys):
         return False
     return is_time_name(name, cells) or not _is_numeric(cells)
-
-
-def _any_order(day_first: bool | None) -> bool:
-    """An order of day and month for looking at a part of a column, where nothing may tell."""
-    return day_first is not False
 
 
 def _fits(part: str, cells: Sequence[str]) -> bool:
@@ -135,15 +133,26 @@ def _fits(part: str, cells: Sequence[str]) -> bool:
     if part == "time":
         return all(map(_CLOCK.fullmatch, filled))
     if part == "date":
-        times = read_time_column(filled, True)
+        times = read_sample(filled)
         return times is not None and times.unit in ("day", "week")
     if part == "month" and not _is_numeric(filled):
-        times = read_time_column([f"{cell} 2000" for cell in filled])
+        times = read_sample([f"{cell} 2000" for cell in filled])
         return times is not None and times.unit == "month"
     limits = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "week": (1, 53), "day": (1, 31)}
     low, high = limits.get(part, (0, 59 if part == "minute" else 24))
     numbers = [cell.upper().removeprefix("Q").removeprefix("W").removesuffix(".0") for cell in filled]
     return sum(number.isdecimal() and low <= int(number) <= high for number in numbers) * 2 > len(numbers)
+
+
+def _counts_years(cells: Sequence[str]) -> bool:
+    """True for three or more years that rise, or fall, by one from row to row."""
+    if len(cells) < 3 or not all(cell.strip().isdecimal() for cell in cells):
+        return False
+    years = [int(cell) for cell in cells]
+    low, high = USUAL_YEARS
+    return {after - before for before, after in pairwise(years)} in ({1}, {-1}) and low <= min(years) <= max(
+        years
+    ) <= high
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:

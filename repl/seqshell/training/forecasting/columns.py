@@ -11,7 +11,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.tables.numbers import CellFault, are_numbers, is_gap, is_number
 from seqshell.core.tables.series_rows import EqualTimes, TableRows, rows_by_series
 from seqshell.core.tables.table_file import TableFile
-from seqshell.core.tables.time_columns import ColumnTimes, read_time_column, step_name
+from seqshell.core.tables.time_columns import ColumnTimes, read_sample, step_name
 from seqshell.core.tables.time_parts import SEPARATOR, find_time_columns, is_time_name, part_of, split_names
 from seqshell.core.text_output import counted
 from seqshell.training.recipes.settings import DataSettings
@@ -101,6 +101,11 @@ def find_series_columns(table: TableFile, settings: DataSettings, columns_key: s
     candidates = {name: [column[row] for row in kept] for name, column in cells.items() if name not in (*time, *key)}
     reasons = {} if settings.columns else dict(_left_out(candidates, rows, kept))
     values = settings.columns or tuple(name for name in candidates if name not in reasons)
+    if not settings.columns and not time and _are_times(values):
+        raise RecipeError(
+            f"{table.name}, row 1: the columns {values[0]}, {values[1]}, ... are times, so each row is a series; "
+            "transpose the table: a row for each time, a column for each series"
+        )
     return SeriesColumns(time, key, values, tuple(reasons.items()), rows)
 
 
@@ -174,11 +179,7 @@ def _left_out(table: Mapping[str, Sequence[str]], rows: TableRows, kept: Sequenc
         given = [cell.strip() for cell in column if not is_gap(cell)]
         if not given:
             yield name, "has no values"
-        elif (
-            (times := read_time_column(given[:MOST_NAMES], True)) is not None
-            and times.is_dates
-            and not is_number(given[0])
-        ):
+        elif (times := read_sample(given[:MOST_NAMES])) is not None and times.is_dates and not is_number(given[0]):
             yield name, "is a time, too"
         elif not are_numbers(column) and sum(map(is_number, given)) * 2 <= len(given):
             word = next(cell for cell in given if not is_number(cell))
@@ -191,6 +192,12 @@ def _left_out(table: Mapping[str, Sequence[str]], rows: TableRows, kept: Sequenc
             yield name, "numbers the rows"
         elif len(numbers) > 1 and rows.times is not None and _repeats(name, column, rows.times, kept):
             yield name, "repeats a part of the time"
+
+
+def _are_times(names: Sequence[str]) -> bool:
+    """True if columns of values are named after times in order, such as 1960, 1961, 1962."""
+    times = read_sample(names) if len(names) > 2 else None
+    return times is not None and times.unit != "number" and not times.unread and sorted(times.keys) == list(times.keys)
 
 
 def _is_numbered(name: str) -> bool:
