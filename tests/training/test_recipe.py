@@ -57,7 +57,6 @@ def test_the_printed_defaults_are_a_recipe_without_a_text() -> None:
         ({"data": {"text": "a", "validation": 1.5}}, "data.validation must be a share between 0 and 1"),
         ({"data": {"text": "a", "validation": True}}, "data.validation must be a share"),
         ({"tokenizer": {}}, "tokenizer.name is missing"),
-        ({"defaults": {"examples": "ROMEO:"}}, "defaults.examples must be a list of texts"),
         ({"defaults": {"examples": [1]}}, "defaults.examples must be a list of texts"),
     ],
 )
@@ -87,6 +86,28 @@ def test_files_in_overrides_are_relative_to_the_current_folder(folder: Path) -> 
     assert recipe("data.text=here.txt").data.text == str(folder / "here.txt")
     assert recipe("data.text=elsewhere.txt").data.text == "elsewhere.txt"  # relative to the recipe
     assert recipe("data.validation=here.txt").data.validation == str(folder / "here.txt")
+
+
+def test_a_single_text_is_a_list_of_one_and_columns_may_have_commas_between_them() -> None:
+    assert recipe("defaults.examples=Yes, my lord").defaults.examples == ("Yes, my lord",)
+    assert recipe("data.columns=value").data.columns == ("value",)
+    assert recipe("data.columns=low, high").data.columns == ("low", "high")
+    assert recipe("data.columns=['low, high']").data.columns == ("low, high",)
+    assert recipe("data.columns=2020").data.columns == ("2020",)
+    assert recipe("data.label_column=1").data.label_column == "1"
+    assert recipe("data.text_column='a b'").data.text_column == "a b"
+
+
+def test_another_tokenizer_loses_the_settings_of_the_one_it_replaces() -> None:
+    words = {"name": "word", "lowercase": True, "vocab_size": 20}
+
+    assert recipe("tokenizer.name=char", tokenizer=words).tokenizer == {"name": "char"}
+    assert recipe("tokenizer.name=word", tokenizer=words).tokenizer == words
+    for overrides in (
+        ("tokenizer.name=bpe", "tokenizer.vocab_size=9"),
+        ("tokenizer.vocab_size=9", "tokenizer.name=bpe"),
+    ):
+        assert recipe(*overrides, tokenizer=words).tokenizer == {"name": "bpe", "vocab_size": 9}
 
 
 @pytest.mark.parametrize("word", ["epochs", "a.b.c=1", ".x=1", "architecture.x=1"])

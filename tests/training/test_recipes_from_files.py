@@ -381,3 +381,11 @@ def test_ctrl_c_before_the_first_validation_writes_no_model_and_exits_with_130(f
     assert out == ""
     assert err.splitlines()[-1].startswith("no model written: stopped after ")
     assert not (paths.folder("models") / "long.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", ["char", "byte", "whitespace"])
+def test_any_tokenizer_works_for_classes_and_pairs(tmp_path: Path, name: str) -> None:
+    labelled = written(tmp_path / "a.csv", "text,label\n" + "".join(f"so {row},{row % 2}\n" for row in range(20)))
+    for path in (labelled, written(tmp_path / "a.tsv", LINES)):
+        prepared = prepare(load_recipe(path, [f"tokenizer.name={name}"]), load_registry())
+        assert prepared.tokenizer.name == name

@@ -19,7 +19,8 @@ from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
 from seqshell.core.model import Task
 from seqshell.training.recipes import marked_text
-from seqshell.training.recipes.recipe import Recipe, Table, apply_overrides, read_recipe, read_tables, recipe_from
+from seqshell.training.recipes.overrides import apply_overrides
+from seqshell.training.recipes.recipe import Recipe, Table, read_recipe, read_tables, recipe_from
 
 # How much a training reads in all its epochs together, to bound its time.
 TEXT_CHARACTERS = 10_000_000

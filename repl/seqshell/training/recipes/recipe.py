@@ -18,7 +18,8 @@ from seqshell.core.plugin_api import settings_of
 from seqshell.core.tasks import TASKS, TaskSpec, task_spec
 from seqshell.host import resolve
 from seqshell.training.recipes.data_checks import check_texts
-from seqshell.training.recipes.settings import FILES, TABLES, DataSettings, DefaultSettings, TrainingSettings
+from seqshell.training.recipes.overrides import LISTS_OF_TEXTS, TOKENIZERS, apply_overrides
+from seqshell.training.recipes.settings import TABLES, DataSettings, DefaultSettings, TrainingSettings
 
 Table = Mapping[str, Any]
 
@@ -61,16 +62,8 @@ class Recipe:
         return {"source_tokenizer": dict(self.source_tokenizer), "target_tokenizer": dict(self.tokenizer)}
 
 
-TOKENIZERS = ("tokenizer", "source_tokenizer", "target_tokenizer")
 TOP = ("task", "architecture", "data", *TOKENIZERS, "model", "training", "defaults")
-MANY_KINDS = (
-    "validation",
-    "examples",
-    "columns",
-    "label_names",
-    "ends",
-    "day_first",
-)  # their values are checked with the data
+MANY_KINDS = (*LISTS_OF_TEXTS, "validation", "ends", "day_first")  # their values are checked with the data
 
 
 def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -130,27 +123,6 @@ def recipe_from(
     )
 
 
-def apply_overrides(tables: Table, overrides: Iterable[str]) -> dict[str, Any]:
-    """The tables with each KEY=VALUE applied; a value that is not TOML is a string."""
-    result = {key: dict(value) if isinstance(value, dict) else value for key, value in tables.items()}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        names = key.strip().split(".")
-        if not equals or len(names) > 2 or not all(names):
-            raise RecipeError(f"--set needs KEY=VALUE such as training.epochs=3, not {override!r}")
-        try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value
-        table = result
-        if len(names) == 2:
-            table = result.setdefault(names[0], {})
-            if not isinstance(table, dict):
-                raise RecipeError(f"--set {override}: {names[0]} is not a table")
-        table[names[-1]] = _from_here(parsed) if names[0] == "data" and names[-1] in FILES else parsed
-    return result
-
-
 def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
     """Replace `batch_size = "all"` by `accumulate = 0`: one step per epoch, computed in batches of the default size."""
     training = tables.get("training")
@@ -164,13 +136,6 @@ def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
         **tables,
         "training": {key: value for key, value in training.items() if key != "batch_size"} | {"accumulate": 0},
     }
-
-
-def _from_here(value: Any) -> Any:
-    """Make files named in an override, not in the recipe, relative to the current folder, if they exist there."""
-    if isinstance(value, list):
-        return [_from_here(item) for item in value]
-    return str(Path(value).absolute()) if isinstance(value, str) and value and Path(value).exists() else value
 
 
 def _known(keys: Iterable[str], known: Iterable[str], where: str, table: str = "") -> None:
@@ -191,7 +156,7 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
     try:
         return kind(
             **{
-                key: known[key].parse(value) if key not in MANY_KINDS else _frozen(value)
+                key: known[key].parse(value) if key not in MANY_KINDS else _frozen(key, value)
                 for key, value in values.items()
             }
         )
@@ -199,7 +164,10 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
         raise RecipeError(f"{where}: {name}.{error.message}") from None
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(key: str, value: Any) -> Any:
+    """A list as a tuple, and a single text as a tuple of one; columns may be several with commas between them."""
+    if key in LISTS_OF_TEXTS and isinstance(value, str):
+        value = [part.strip() for part in (value.split(",") if key == "columns" else [value]) if part.strip()]
     return tuple(value) if isinstance(value, list) else value
 
 
