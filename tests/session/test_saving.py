@@ -170,10 +170,28 @@ def test_a_model_file_is_not_a_saved_session(path):
         Session.restore(path, tiny_model())
 
 
-def test_a_missing_sampler_is_named(session, path):
+def test_a_session_is_restored_without_a_missing_sampler_and_what_it_remembers(session, path):
     session.save(path)
-    with pytest.raises(CheckpointError, match="no sampler 'counting'"):
-        Session.restore(path, session.model, strategies=REGISTERED["strategies"])
+    with pytest.warns(RuntimeWarning, match="one.safetensors is restored without the sampler 'counting', which no"):
+        restored = Session.restore(path, session.model, strategies=REGISTERED["strategies"])
+    assert restored.text() == session.text()
+    assert restored.chain == ()
+    assert restored.here.memories == ()
+    assert len(list(restored.generate(5))) == 6
+
+
+def test_a_session_is_restored_without_a_missing_strategy(session, path):
+    session.strategy = Greedy()
+    session.save(path)
+    problems = []
+    restored = Session.restore(
+        path, session.model, report=problems.append, samplers=REGISTERED["samplers"], strategies={"sample": Sample}
+    )
+    assert problems == [
+        "one.safetensors is restored without the strategy 'greedy', which no plugin offers; seqshell plugins list"
+    ]
+    assert restored.strategy == Sample()
+    assert restored.chain == (Counting(2.0),)
 
 
 class Both(NamedTuple):

@@ -71,6 +71,12 @@ def parse_chain(text: str, available: Available, current: Sequence[Sampler] = ()
     return tuple(chain)
 
 
+def sampler_texts(text: str) -> list[tuple[str, str]]:
+    """The name of each sampler in a chain, and what is written for it. Raises UsageError as parse_chain does."""
+    words = _scan(text, _SAMPLER, "a sampler is NAME=VALUE,FIELD=VALUE")
+    return [(word["name"], word[0].strip().lstrip("+-")) for word in words]
+
+
 def format_chain(samplers: Sequence[Sampler], available: Available | None = None) -> str:
     """The chain as parse_chain reads it; `none` if it is empty. available: finds owner/name where it is needed."""
     return " ".join(_format_sampler(sampler, available or {}) for sampler in samplers) or NO_SAMPLERS

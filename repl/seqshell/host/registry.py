@@ -104,10 +104,14 @@ class Offers(Mapping[str, Any]):
 
     def owner(self, name: str) -> str:
         """The name of the plugin that offers `name`. Raises KeyError if none does."""
+        return self.plugin(name).name
+
+    def plugin(self, name: str) -> PluginInfo:
+        """The plugin that offers `name`. Raises KeyError if none does."""
         offer = self._find(name)
         if offer is None:
             raise KeyError(name)
-        return offer.plugin.name
+        return offer.plugin
 
     def of(self, owner: str, name: str) -> str | None:
         """The key for `name` of `owner`, or None.

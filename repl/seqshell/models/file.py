@@ -8,6 +8,7 @@ text under "seqshell" in its "__metadata__":
     tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input)
     tokenizer_owners (if they are from plugins) · labels (classify) · series (forecast)
     defaults · examples · about · provenance · parameters
+    decoding_owners (of the samplers and the strategy in the defaults, if they are from plugins)
     runs_in_torch (why the architecture's decoder is not used, if it does not give the outputs of the module)
 
 The file is untrusted. The library does not check the limits below, so it is not used for reading: memory is allocated
@@ -52,7 +53,7 @@ FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, 
 OPTIONAL: Mapping[str, type] = {
     "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "tokenizer_owners": dict,
     "series": dict, "defaults": dict, "examples": list, "about": str, "provenance": dict, "parameters": int,
-    "runs_in_torch": str,
+    "decoding_owners": dict, "runs_in_torch": str,
 }  # fmt: skip
 
 

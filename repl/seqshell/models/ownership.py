@@ -1,14 +1,16 @@
-"""Find the plugins that own a checkpoint's architecture and tokenizers, or say which package to install."""
+"""Find the plugins that own what a checkpoint needs, or say which package to install."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, PluginError
+from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.model import Architecture
+from seqshell.decoding.available import Missing
+from seqshell.decoding.syntax import sampler_texts
 from seqshell.host import Offers, PluginInfo, Registry
 from seqshell.host.imports import title_of
 
@@ -75,11 +77,7 @@ def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
 def tokenizer_owners(tokenizers: Mapping[str, Tokenizer], registry: Registry) -> dict[str, dict[str, str]]:
     """Return the owners of tokenizers from plugins, for the header: {key: {"owner", "distribution"}}."""
     infos = {key: _owner(each, registry) for key, each in tokenizers.items()}
-    return {
-        key: {"owner": info.name, "distribution": info.distribution}
-        for key, info in infos.items()
-        if info is not None and not info.builtin
-    }
+    return {key: _entry(info) for key, info in infos.items() if info is not None and not info.builtin}
 
 
 def _owner(tokenizer: Tokenizer, registry: Registry) -> PluginInfo | None:
@@ -88,3 +86,50 @@ def _owner(tokenizer: Tokenizer, registry: Registry) -> PluginInfo | None:
             if name.rpartition("/")[2] == tokenizer.name and registry.tokenizers[name] is type(tokenizer):
                 return registry.plugin(registry.tokenizers.owner(name))
     return None
+
+
+def decoding_owners(
+    chains: Iterable[str], strategy: str, samplers: Mapping[str, Any], strategies: Mapping[str, Any]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Return the owners of samplers and a strategy from plugins, for a header.
+
+    chains, strategy: as text. samplers, strategies: those that are available, a registry's.
+    {"sampler": {name: {"owner", "distribution"}}, "strategy": ...}; kinds without any are left out.
+    """
+    names: dict[str, set[str]] = {"sampler": set(), "strategy": {strategy.strip().partition(" ")[0]}}
+    for text in chains:
+        with suppress(UsageError):  # what cannot be read names no sampler
+            names["sampler"] |= {name for name, _ in sampler_texts(text)}
+    found = {
+        kind: {name: _entry(offers.plugin(name)) for name in sorted(names[kind]) if _is_from_plugin(name, offers)}
+        for kind, offers in (("sampler", samplers), ("strategy", strategies))
+        if isinstance(offers, Offers)
+    }
+    return {kind: owners for kind, owners in found.items() if owners}
+
+
+def describe_missing(missing_one: Missing, owners: Any, registry: Registry | None = None) -> str:
+    """Say which sampler or strategy is left out, and which package to install. owners: as decoding_owners returns."""
+    kind, name = missing_one.kind, missing_one.name
+    if missing_one.reason:
+        return f"without the {kind} {name!r}: {missing_one.reason}"
+    of_kind = owners.get(kind) if isinstance(owners, dict) else None
+    entry = of_kind.get(name) if isinstance(of_kind, dict) else None
+    owner, distribution = (
+        str(entry.get(key, "")) if isinstance(entry, dict) else "" for key in ("owner", "distribution")
+    )
+    if registry is not None:
+        title, reason, hint = missing(owner, distribution, registry)
+    else:
+        package = distribution if PACKAGE.fullmatch(distribution) else ""
+        title, reason = f" of {title_of(owner, package)}" if owner else "", ""
+        hint = f"pip install {package}" if package else "seqshell plugins list"
+    return f"without the {kind} {name!r}{title}, which no plugin offers{reason}; {hint}"
+
+
+def _is_from_plugin(name: str, offers: Offers) -> bool:
+    return name in offers and not offers.plugin(name).builtin
+
+
+def _entry(info: PluginInfo) -> dict[str, str]:
+    return {"owner": info.name, "distribution": info.distribution}

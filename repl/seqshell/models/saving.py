@@ -16,7 +16,7 @@ from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.models.building import read_config
-from seqshell.models.ownership import tokenizer_owners
+from seqshell.models.ownership import decoding_owners, tokenizer_owners
 from seqshell.models.series_header import series_json
 from seqshell.models.task_parts.parts import Inputs, parts_of
 
@@ -85,7 +85,8 @@ def save_checkpoint(
         "config": settings,
         **{key: {"name": each.name, **each.to_json()} for key, each in tokenizers.items()},
         **({"tokenizer_owners": owners} if (owners := tokenizer_owners(tokenizers, registry)) else {}),
-        "defaults": dict(defaults or {}),
+        "defaults": (chosen := dict(defaults or {})),
+        **({"decoding_owners": users} if (users := _decoding_owners(chosen, registry)) else {}),
         **({"languages": list(languages)} if (languages := tuple(languages)) else {}),
         **({"labels": list(labels)} if (labels := tuple(labels)) else {}),
         **({"series": series_json(series)} if series is not None else {}),
@@ -104,6 +105,11 @@ def save_checkpoint(
     elif message and warn is not None:
         warn(message)
     return target
+
+
+def _decoding_owners(defaults: Mapping[str, Any], registry: Registry) -> Mapping[str, Any]:
+    sampler, strategy = (str(defaults.get(key) or "") for key in ("sampler", "strategy"))
+    return decoding_owners([sampler], strategy, registry.samplers, registry.strategies)
 
 
 def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:

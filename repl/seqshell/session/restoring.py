@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from seqshell.core.row_times import read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
-from seqshell.decoding.syntax import parse_chain, parse_strategy
+from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
+from seqshell.models.ownership import describe_missing
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
@@ -28,10 +30,15 @@ from seqshell.session.snapshots import Snapshot, SnapshotStore
 from seqshell.session.timeline import Read, Timeline, TranslationSource
 
 Tensors = Mapping[str, NDArray[Any]]
+# What reading an inconsistent file raises.
+DAMAGE = UsageError, KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError
 
 
-def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> None:
-    """Read a session into the parts of a new one. CheckpointError if the file is damaged or of another model."""
+def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> list[str]:
+    """Read a session into the parts of a new one. CheckpointError if the file is damaged or of another model.
+
+    Returns a message for each sampler and strategy that is not available; it is left out, with what it remembers.
+    """
     saved, model = saved_model(path), cursor.model
     if saved.fingerprint != model.fingerprint:
         raise CheckpointError(
@@ -41,16 +48,17 @@ def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> 
         )
     header, tensors = file.read(path)
     try:
-        _rebuild(header, tensors, cursor, navigator, answers)
-    except UsageError as error:
-        raise CheckpointError(f"{path.name} needs a sampler or strategy that is missing: {error.message}") from None
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError) as error:
+        missing = _rebuild(header, tensors, cursor, navigator, answers)
+    except DAMAGE as error:
         raise CheckpointError(f"{path.name} is damaged: {reason_of(error)}") from error
+    owners = header.get("decoding_owners")
+    return [f"{path.name} is restored {describe_missing(each, owners)}" for each in dict.fromkeys(missing)]
 
 
 def _rebuild(
     header: Mapping[str, Any], tensors: Tensors, cursor: Cursor, navigator: Navigator, answers: Answers
-) -> None:
+) -> list[Missing]:
+    """Returns the samplers and strategies that are missing."""
     model = cursor.model
     if isinstance(model.tokenizer, Values):
         model.tokenizer.fill(tensors["values"])
@@ -59,12 +67,16 @@ def _rebuild(
     _read_words(tensors, timeline)
     _read_options(tensors, timeline)
     _read_row_times(header, timeline)
-    chains = [parse_chain(text, answers.samplers) for text in header["chains"]]
+    chains = [samplers_of(text, answers.samplers) for text in header["chains"]]
     memories = {}
-    for node, chain, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
-        memories[node] = tuple(values), chains[chain]
-        if not 0 <= node < len(timeline) or len(values) != len(chains[chain]):
+    for node, number, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
+        if not 0 <= node < len(timeline) or len(values) != len(chains[number]):
             raise ValueError("a sampler's memory belongs to no token")
+        pairs = zip(values, chains[number], strict=True)
+        memories[node] = (
+            tuple(value for value, sampler in pairs if not isinstance(sampler, Missing)),
+            chain_of(chains[number]),
+        )
     store = SnapshotStore(timeline, cursor.store.budget)
     snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, cursor, timeline, memories)}
     for node in sorted(snapshots):
@@ -84,7 +96,11 @@ def _rebuild(
         _integer(header[name], 2**64 if name != "turn" else 2**62) for name in ("seed", "retry", "turn")
     )
     navigator.resume(branches, seed, retry, turn)
-    answers.chain, answers.strategy = chains[0], parse_strategy(header["strategy"], answers.strategies)
+    strategy = strategy_of(header["strategy"], answers.strategies)
+    answers.chain = chain_of(chains[0])
+    if not isinstance(strategy, Missing):
+        answers.strategy = strategy
+    return [each for each in (*chain.from_iterable(chains), strategy) if isinstance(each, Missing)]
 
 
 def _read_row_times(header: Mapping[str, Any], timeline: Timeline) -> None:

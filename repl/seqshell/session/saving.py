@@ -1,7 +1,7 @@
 """A session <-> one file, in the format of checkpoints: every token, the branches, and snapshots to go back to.
 
 The JSON header has kind "session", the model's name, path and fingerprint, seed, retry, turn, strategy, chains, the
-shell's settings, the current branch, and all branches with their redos. The tensors:
+owners of those from plugins, the shell's settings, the current branch, and all branches with their redos. The tensors:
 
     ids [N] int32                 the token of every node, -1 for a root
     runs.* [R]                    first, parent, turn, read, seed, retry of every run (see Timeline)
@@ -38,6 +38,7 @@ from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import named_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy
 from seqshell.models import file
+from seqshell.models.ownership import decoding_owners
 from seqshell.session.answer_options import NO_OPTIONS
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches
@@ -100,6 +101,9 @@ def write(
         message = f"{path.name}: what a sampler remembers is neither JSON values nor arrays: {error}"
         raise CheckpointError(message) from None
     model = cursor.model
+    strategy = format_strategy(answers.strategy, answers.strategies)
+    available = answers.samplers, answers.strategies
+    texts = [format_chain(each, answers.samplers) for each in chains]
     header = {
         "kind": "session",
         "model": {
@@ -112,10 +116,11 @@ def write(
         "retry": navigator.retry,
         "turn": navigator.turn,
         "here": cursor.here.node,
-        "strategy": format_strategy(answers.strategy, answers.strategies),
-        "chains": [format_chain(chain, answers.samplers) for chain in chains],
+        "strategy": strategy,
+        "chains": texts,
         "branch": navigator.branch,
         "branches": [asdict(branch) for branch in navigator.branches],
+        **({"decoding_owners": owners} if (owners := decoding_owners(texts, strategy, *available)) else {}),
         **({} if settings is None else {"settings": dict(settings)}),
         **({"row_times": times} if (times := _row_times(cursor.timeline)) else {}),
     }

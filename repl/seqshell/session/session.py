@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -269,10 +270,17 @@ class Session:
         saving.write(Path(path), self._cursor, self._navigator, self._answers, settings)
 
     @classmethod
-    def restore(cls, path: str | Path, model: Model, **options: Any) -> Session:
-        """Read a saved session. options: as for Session. CheckpointError if it is damaged or of another model."""
+    def restore(
+        cls, path: str | Path, model: Model, *, report: Callable[[str], None] | None = None, **options: Any
+    ) -> Session:
+        """Read a saved session. options: as for Session. CheckpointError if it is damaged or of another model.
+
+        report: called for each sampler or strategy that is not available and is left out; default, a RuntimeWarning.
+        """
         session = cls(model, **options)
-        restoring.read(Path(path), session._cursor, session._navigator, session._answers)
+        problems = restoring.read(Path(path), session._cursor, session._navigator, session._answers)
+        for problem in problems:
+            warnings.warn(problem, RuntimeWarning, stacklevel=2) if report is None else report(problem)
         return session
 
     @staticmethod

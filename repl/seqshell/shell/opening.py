@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.model import Model
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models.opening import open_model
+from seqshell.models.ownership import describe_missing
 
 if TYPE_CHECKING:
+    from seqshell.core.sampling import Sampler, Strategy
+    from seqshell.decoding.available import Missing
+    from seqshell.decoding.syntax import Available
     from seqshell.session import Session
 
 
 def open(name: str | Path, *, registry: Registry | None = None, seed: int = 0) -> Session:
-    """Open a session on a checkpoint, by name or path; without torch if the architecture has a decoder."""
-    registry = registry or load_registry()
-    return start_session(open_model(name, registry), registry, seed=seed)
+    """Open a session on a checkpoint, by name or path; without torch if the architecture has a decoder.
+
+    A sampler or strategy of the checkpoint that is not available is left out, with a RuntimeWarning.
+    """
+    registry, problems = registry or load_registry(), list[str]()
+    session = start_session(open_model(name, registry), registry, seed=seed, report=problems.append)
+    for problem in problems:
+        warnings.warn(problem, RuntimeWarning, stacklevel=2)
+    return session
 
 
-def start_session(model: Model, registry: Registry, *, seed: int = 0, snapshot_mb: float = 256) -> Session:
+def start_session(
+    model: Model,
+    registry: Registry,
+    *,
+    seed: int = 0,
+    snapshot_mb: float = 256,
+    report: Callable[[str], None] = lambda problem: None,
+) -> Session:
     """Start a session at the initial state, with the strategy and the sampler chain of the checkpoint.
 
-    Raises CheckpointError if one of them is not available.
+    report: called with a message for each sampler or strategy that is not available and is left out.
     """
-    from seqshell.decoding.syntax import parse_chain, parse_strategy
     from seqshell.session import Session
 
     session = Session(
         model, samplers=registry.samplers, strategies=registry.strategies, seed=seed, snapshot_mb=snapshot_mb
     )
-    defaults = model.header.get("defaults", {})
-    try:
-        if defaults.get("sampler"):
-            session.chain = parse_chain(str(defaults["sampler"]), registry.samplers)
-        if defaults.get("strategy"):
-            session.strategy = parse_strategy(str(defaults["strategy"]), registry.strategies)
-    except UsageError as error:
-        raise CheckpointError(
-            f"{model.name} needs a sampler or strategy that is not available: {error.message}"
-        ) from None
+    chain, strategy, missing = default_decoding(model.header, registry.samplers, registry.strategies)
+    session.chain = chain
+    if strategy is not None:
+        session.strategy = strategy
+    for each in missing:
+        without = describe_missing(each, model.header.get("decoding_owners"), registry)
+        report(f"{model.name} is opened {without}")
     return session
+
+
+def default_decoding(
+    header: Mapping[str, Any], samplers: Available, strategies: Available
+) -> tuple[tuple[Sampler, ...], Strategy | None, list[Missing]]:
+    """The chain and the strategy of a checkpoint, as far as they are available, and what is missing.
+
+    The strategy is None if the checkpoint names none or it is missing.
+    """
+    from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
+
+    defaults = header.get("defaults", {})
+    found = samplers_of(str(defaults.get("sampler") or ""), samplers)
+    strategy = strategy_of(str(defaults["strategy"]), strategies) if defaults.get("strategy") else None
+    missing = [each for each in (*found, strategy) if isinstance(each, Missing)]
+    return chain_of(found), None if isinstance(strategy, Missing) else strategy, missing

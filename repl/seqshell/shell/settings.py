@@ -69,7 +69,7 @@ class Settings:
             try:
                 self._values[CONFIG][name] = read_value(SHELL_SETTINGS[name], value)
             except UsageError as error:
-                self._report(f"config.toml: {error.message}")
+                self.report(f"config.toml: {error.message}")
 
     # Sessions
 
@@ -87,7 +87,7 @@ class Settings:
         fields = self._fields[COMMAND_LINE]
         for name, value in fields.items():
             if self._is_idle(name, session.model):
-                self._report(only_for_drawing(name, session.model).message)
+                self.report(only_for_drawing(name, session.model).message)
             else:
                 self._change(session, name, value)
         notes = [without_effect(name, session.model) for name in self._values[COMMAND_LINE]]
@@ -95,7 +95,7 @@ class Settings:
         if stages:
             notes.append(unused_samplers(session, self._decoding.samplers, stages))
         for note in filter(None, notes):
-            self._report(note)
+            self.report(note)
 
     def attach(self, session: Session | None) -> None:
         """Use the chain, the strategy and the checkpoint's defaults of this session from now on."""
@@ -225,7 +225,7 @@ class Settings:
                 try:
                     found[name] = read_value(SHELL_SETTINGS[name], value)
                 except UsageError as error:
-                    self._report(f"{session.model.name}: {error.message}")
+                    self.report(f"{session.model.name}: {error.message}")
         return found
 
     def _is_idle(self, name: str, model: Model) -> bool:
@@ -277,23 +277,20 @@ class Settings:
             return False
 
     def _basis(self, session: Session, *, config: bool = True) -> Decoding:
-        """The checkpoint's chain and strategy. config: changed by the config file."""
-        defaults = session.model.header.get("defaults", {})
-        chain: tuple[Any, ...] = ()
-        strategy = self._decoding.read_strategy(task_spec(session.model.task).strategy)
-        try:
-            chain = self._decoding.read_chain(defaults.get("sampler", ""))
-            strategy = self._decoding.read_strategy(defaults["strategy"]) if defaults.get("strategy") else strategy
-        except SeqshellError as error:
-            self._report(f"{session.model.name}: its defaults cannot be used: {error.message}")
+        """The checkpoint's chain and strategy, as far as they are available. config: changed by the config file."""
+        from seqshell.shell.opening import default_decoding
+
+        header, decoding = session.model.header, self._decoding
+        chain, strategy, _ = default_decoding(header, decoding.samplers, decoding.strategies)
+        strategy = strategy or decoding.read_strategy(task_spec(session.model.task).strategy)
         for name, value in self._fields[CONFIG].items() if config else ():
             try:
                 chain, strategy = self._changed((chain, strategy), name, value)
             except SeqshellError as error:
-                self._report(f"config.toml: {error.message}")
+                self.report(f"config.toml: {error.message}")
         return chain, strategy
 
-    def _report(self, problem: str) -> None:
+    def report(self, problem: str) -> None:
         """Keep a problem for `take_problems`, each once: the same values are read many times."""
         if problem not in self._reported:
             self._reported.add(problem)

@@ -95,7 +95,13 @@ class Workspace:
         """Start a session on a model and make it current, unless it stays in the background."""
         from seqshell.shell.opening import start_session
 
-        session = start_session(model, self._registry, seed=self.seed, snapshot_mb=self._settings.get("snapshot_mb"))
+        session = start_session(
+            model,
+            self._registry,
+            seed=self.seed,
+            snapshot_mb=self._settings.get("snapshot_mb"),
+            report=self._settings.report,
+        )
         self._settings.prepare(session, background=background)
         self._keep(self._free_name(model.name), session, background=background)
         self._notify("seqshell_model_loaded", session=session)
@@ -125,7 +131,13 @@ class Workspace:
                 f"{path.name} needs the model {needed}: {error.message}",
                 hint=f"if it is elsewhere, start with -m FILE --restore {name}, or /load FILE and then /restore {name}",
             ) from None
-        session = Session.restore(path, model, samplers=self._registry.samplers, strategies=self._registry.strategies)
+        session = Session.restore(
+            path,
+            model,
+            report=self._settings.report,
+            samplers=self._registry.samplers,
+            strategies=self._registry.strategies,
+        )
         self._settings.prepare(session, restored=True)
         restore_settings(self._settings, saved.settings)
         self.own_files.add(path.resolve())
