@@ -26,10 +26,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqshell import CheckpointError, ForeignModel, SeqshellError, Task, UsageError
+from seqshell import CheckpointError, ForeignFile, ForeignModel, SeqshellError, Task, UsageError, recognise_file
+from seqshell_recurrent.pickled_values import own_tokenizer, plain_types
 from seqshell_recurrent.weight_matching import WeightMatch, match_weights
 
-PICKLED = (".pt", ".pth", ".ckpt", ".bin")
+PICKLED = (".pt", ".pth", ".ckpt", ".bin")  # names that promise a file of torch
+READABLE = ("checkpoint", "safetensors", "torch", "mixed")  # kinds of seqshell.ForeignFile
 KEYS: Mapping[str, tuple[type, ...]] = {  # of the table [weights]
     "recurrent": (str, list),
     "embedding": (str, bool),
@@ -41,20 +43,27 @@ TABLES = ("weights", "config", "tokenizer", "defaults", "importer", "about")
 
 
 def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
-    """Import a .safetensors file or, only if options["allow_pt"] is true, a .pt, .pth, .ckpt or .bin file.
+    """Import a file of safetensors or, only if options["allow_pt"] is true, one of torch, whatever its name is.
 
     Returns None for other files. Raises UsageError for an invalid map and CheckpointError for an unreadable file.
     """
-    if path.suffix != ".safetensors" and path.suffix not in PICKLED:
+    found = recognise_file(path)
+    if found.kind not in READABLE:
+        if path.suffix == ".safetensors" or path.suffix in PICKLED or found.kind != "other":
+            raise found.error(path)
         return None
     names = _weights_table(options)
-    if path.suffix in PICKLED and not options.get("allow_pt"):
+    is_pickle = found.kind in ("torch", "mixed")
+    if is_pickle and not options.get("allow_pt"):
         raise UsageError(
             f"{path.name} is a pickle and may contain more than weights; "
             "--allow-pt reads its weights only (torch's weights_only)"
         )
+    if found.kind == "checkpoint":
+        raise UsageError(f"{path.name} is already a seqshell checkpoint; open it with seqshell -m {path}")
+    loaded = _read_pickle(path, found) if is_pickle else _read_safetensors(path)
     try:
-        tensors = _inside(_read_pickle(path), names) if path.suffix in PICKLED else _read_safetensors(path)
+        tensors = _inside(loaded, names) if is_pickle else loaded
         shapes = {name: tuple(value.shape) for name, value in tensors.items()}
         match = match_weights(shapes, names, partial(_are_equal, tensors))
         return ForeignModel(
@@ -62,7 +71,7 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
             match.architecture,
             {**match.config, **options.get("config", {})},
             _weights(tensors, match, path),
-            tokenizer=None,
+            tokenizer=own_tokenizer(loaded, match.config["vocab_size"]),
             about=f"imported from {path.name}",
         )
     except SeqshellError as error:
@@ -92,30 +101,34 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
     try:
         with safe_open(path, "pt") as file:
-            if "seqshell" in (file.metadata() or {}):
-                raise UsageError(f"this is already a seqshell checkpoint; open it with seqshell -m {path}")
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-    except SeqshellError:
-        raise
     except Exception as error:  # safetensors raises several classes for damaged files
-        raise CheckpointError(f"not a readable safetensors file: {' '.join(str(error).split())[:200]}") from None
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path.name}: not a readable safetensors file: {reason}") from None
 
 
-def _read_pickle(path: Path) -> Any:
-    """The file as torch's weights_only unpickler reads it: tensors in dicts and lists, and no other objects."""
+def _read_pickle(path: Path, found: ForeignFile) -> Any:
+    """The file as torch's weights_only unpickler reads it: tensors and plain data, and no other objects."""
     from pickle import UnpicklingError
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError:
+        with torch.serialization.safe_globals(plain_types()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        if found.kind == "mixed":
+            raise found.error(path) from None
         raise CheckpointError(
-            "the file is damaged, or contains more than weights, which is not read; "
+            f"{path.name}: torch's weights_only does not read the file ({_first_line(error)}); "
             "save only the weights, with torch.save(model.state_dict(), ...)"
         ) from None
     except Exception as error:
         raise CheckpointError(
-            f"torch cannot read the file: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            f"{path.name} is truncated or damaged: torch cannot read it: {type(error).__name__}: {_first_line(error)}"
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "").strip()[:200]
 
 
 def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ RECURRENT = re.compile(
     r"(?:_l(?P<layer>\d{1,3}))?(?P<reverse>_reverse)?"
 )
 CELLS = {1: "rnn", 3: "gru", 4: "lstm"}  # by the number of gates, which torch stacks in one matrix
+ENCODER, DECODER = (re.compile(rf"(^|[._]){name}", re.IGNORECASE) for name in ("enc", "dec"))  # in names of modules
 MAX_NAMES = 6  # in a message
 
 
@@ -150,6 +151,11 @@ def _ordered_modules(modules: Mapping[str, Any], options: Mapping[str, Any]) -> 
         return chosen
     if len({re.sub(r"\d+", "#", module) for module in modules}) > 1:
         names = ", ".join(map(repr, sorted(modules)))
+        if all(any(part.search(module) for module in modules) for part in (ENCODER, DECODER)):
+            raise UsageError(
+                f"the file has an encoder and a decoder ({names}): encoder-decoders, which translate, are not imported "
+                "yet, only language models; seqshell train SOURCE TARGET trains one"
+            )
         raise UsageError(
             f"several recurrent modules found; name those of the model in a map, from the bottom up: "
             f"[weights] recurrent = [{names}]"

@@ -13,6 +13,7 @@ _HOMES = {
     "seqshell.core.events": (
         "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation"
     ),
+    "seqshell.core.foreign_files": "ForeignFile recognise_file",
     "seqshell.core.imported_model": "ForeignModel",
     "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
@@ -54,6 +55,8 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Text as Text
     from seqshell.core.events import Token as Token
     from seqshell.core.events import Translation as Translation
+    from seqshell.core.foreign_files import ForeignFile as ForeignFile
+    from seqshell.core.foreign_files import recognise_file as recognise_file
     from seqshell.core.hookspecs import hookimpl as hookimpl
     from seqshell.core.imported_model import ForeignModel as ForeignModel
     from seqshell.core.model import Architecture as Architecture

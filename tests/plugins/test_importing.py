@@ -1,6 +1,9 @@
 """`seqshell import` with the built-in importer state_dict: the imported model computes the same logits."""
 
 import json
+import warnings
+from argparse import Namespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -326,9 +329,9 @@ def test_pickles_need_permission_and_never_run_code(capsys, tmp_path):
     (tmp_path / "cut.pt").write_bytes((tmp_path / "fine.pt").read_bytes()[:900])
     for name, code, message in (
         ("fine.pt", 2, "fine.pt is a pickle and may contain more than weights; --allow-pt reads its weights only"),
-        ("evil.pt", 3, "evil.pt: the file is damaged, or contains more than weights"),
+        ("evil.pt", 3, "evil.pt contains, beside weights, objects of io.open, which are not read"),
         ("list.pt", 3, "list.pt: no weights by name found"),
-        ("cut.pt", 3, "cut.pt: torch cannot read the file"),
+        ("cut.pt", 3, "cut.pt is truncated or damaged"),
     ):
         options = ["--map", "map.toml", *([] if name == "fine.pt" else ["--allow-pt"])]
         actual, out, err = run(capsys, name, *options)
@@ -352,7 +355,7 @@ def test_a_pickle_that_claims_more_numbers_than_it_contains_is_refused(capsys):
 
 
 def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path):
-    (tmp_path / "rubbish.safetensors").write_bytes(b"rubbish")
+    (tmp_path / "rubbish.safetensors").write_bytes(b"404: Not Found")
     (tmp_path / "notes.txt").write_text("no weights")
     save("whole.safetensors", GRU | OUTER)
     nans = {name: torch.full(shape, torch.nan) for name, shape in (GRU | OUTER).items()}
@@ -361,12 +364,16 @@ def test_files_that_cannot_be_imported_are_refused_in_one_line(capsys, tmp_path)
     assert run(capsys, "whole.safetensors", "--map", "map.toml", "--out", "./ours.safetensors")[0] == 0
     for arguments, code, message in (
         (["nope.pt"], 2, "no file 'nope.pt'"),
-        (["rubbish.safetensors"], 3, "rubbish.safetensors: not a readable safetensors file"),
-        (["notes.txt"], 2, "no importer accepts notes.txt; available: state_dict"),
+        (["rubbish.safetensors"], 3, "rubbish.safetensors is a text that begins with '404: Not Found', not a model"),
+        (["notes.txt"], 2, "notes.txt is a text, not a model; seqshell train notes.txt trains a model on it"),
         (["."], 2, "--out NAME"),
         (["int.safetensors", "--map", "map.toml"], 3, "int.safetensors: rnn.weight_ih_l0 is of type int8"),
         (["nan.safetensors", "--map", "map.toml"], 3, "has values that are not finite in float32"),
-        (["ours.safetensors"], 2, "this is already a seqshell checkpoint; open it with"),
+        (
+            ["ours.safetensors"],
+            2,
+            "ours.safetensors is already a seqshell checkpoint; open it with seqshell -m ours.safetensors",
+        ),
         (["whole.safetensors", "--map", "map.toml", "--out", "./whole.safetensors"], 2, "is the imported file itself"),
         (["whole.safetensors", "--map", "map.toml", "--out", "a b"], 2, "invalid name"),
         (["whole.safetensors", "--map", "nope.toml"], 2, "cannot read nope.toml"),
@@ -438,3 +445,86 @@ def test_a_plugins_importer_comes_first_and_its_errors_name_it(capsys, tmp_path)
     assert (header["about"], header["defaults"]) == ("from JSON", {"max_tokens": 4})
     save("theirs.safetensors", GRU | OUTER)
     assert run(capsys, "theirs.safetensors", "--map", "map.toml", "-p", "other.py")[0] == 0
+
+
+def test_files_of_torch_are_read_whatever_their_name_is(capsys):
+    module = WordModel(nn.LSTM)
+    for name in ("model.pth.tar", "rnn_20_epoch.net", "noending"):
+        torch.save({"state_dict": module.state_dict()}, name)
+        check_same(capsys, module, name, "--map", "map.toml", "--allow-pt")
+    assert run(capsys, "model.pth.tar", "--map", "map.toml", "--allow-pt", "--json")[0] == 0
+    assert seqshell.open("model", registry=load_registry()).model.name == "model"
+
+
+def test_plain_values_beside_the_weights_are_read(capsys):
+    module = WordModel(nn.LSTM)
+    beside = {
+        "args": Namespace(hidden=H, rate=np.float64(0.5), shape=(1, 2)),
+        "more": SimpleNamespace(seed=np.int64(3)),
+        "loss": np.float32(1.5),
+        "curve": np.arange(3.0),
+    }
+    torch.save({"state_dict": module.state_dict(), **beside}, "beside.pt")
+    check_same(capsys, module, "beside.pt", "--map", "map.toml", "--allow-pt")
+
+
+def test_the_tokens_of_a_file_are_those_of_its_model(capsys, tmp_path):
+    module, shuffled = WordModel(nn.LSTM), "gbadcfe"
+    numbers = {character: number for number, character in enumerate(shuffled)}
+    for entry in (tuple(shuffled), list(shuffled), shuffled, numbers, dict(enumerate(shuffled))):
+        torch.save({"state_dict": module.state_dict(), "tokens": entry}, "own.net")
+        check_same(capsys, module, "own.net", "--allow-pt")
+        assert file.read_header(tmp_path / "home" / "models" / "ours.safetensors")["tokenizer"] == {
+            "name": "char",
+            "vocabulary": shuffled,
+        }
+
+
+def test_a_text_whose_characters_contradict_the_tokens_of_the_file_is_refused(capsys, tmp_path):
+    (tmp_path / "input.txt").write_text(LETTERS)
+    (tmp_path / "text.toml").write_text('[tokenizer]\ntext = "input.txt"\n')
+    state_dict = WordModel(nn.LSTM).state_dict()
+    torch.save({"state_dict": state_dict, "tokens": tuple("gbadcfe")}, "own.net")
+    code, _, err = run(capsys, "own.net", "--map", "text.toml", "--allow-pt")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the file has its own 7 tokens, and they are not the sorted characters of input.txt; leave" in err
+
+    torch.save({"state_dict": state_dict, "tokens": tuple(LETTERS)}, "own.net")
+    assert run(capsys, "own.net", "--map", "text.toml", "--allow-pt")[0] == 0
+
+
+def test_an_encoder_decoder_is_not_taken_for_a_stack(capsys):
+    state_dict = {
+        **{f"encoder.gru.{name}": weight for name, weight in nn.GRU(E, H).state_dict().items()},
+        **{f"decoder.gru.{name}": weight for name, weight in nn.GRU(E, H).state_dict().items()},
+        "encoder.embedding.weight": torch.zeros(V, E),
+    }
+    torch.save(state_dict, "seq2seq.pt")
+    code, _, err = run(capsys, "seq2seq.pt", "--map", "map.toml", "--allow-pt")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the file has an encoder and a decoder ('decoder.gru', 'encoder.gru'): encoder-decoders" in err
+
+
+def save_script(path):
+    with warnings.catch_warnings(action="ignore"):  # torch deprecates TorchScript
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
+
+
+def test_files_that_are_not_read_say_what_they_are(capsys, tmp_path, recwarn):
+    torch.save(WordModel(nn.GRU), "whole.pt")
+    save_script("script.pt")
+    (tmp_path / "lfs.pt").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    (tmp_path / "keras.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    recwarn.clear()
+    for name, code, message in (
+        ("whole.pt", 3, "whole.pt is a whole object of the class test_importing.WordModel"),
+        ("script.pt", 3, "script.pt is a TorchScript program"),
+        ("lfs.pt", 3, "lfs.pt is a Git LFS pointer"),
+        ("keras.h5", 2, "keras.h5 is an HDF5 file, as Keras writes it"),
+    ):
+        actual, out, err = run(capsys, name, "--allow-pt")
+        assert (actual, out, err.count("\n")) == (code, "", 1), err
+        assert message in err.replace("tests.plugins.", "")
+        assert main(["-m", f"./{name}", "-c", "/info"]) == 3
+        assert message in capsys.readouterr().err.replace("tests.plugins.", "")
+    assert not recwarn.list

@@ -19,7 +19,7 @@ MAP = """\
 MAP.toml (leave out whatever the file itself shows):
   about = "one sentence"       what the model does
   importer = "state_dict"      use this importer; default: try those of plugins first
-  [tokenizer]
+  [tokenizer]                  only if the file does not name its characters
   vocabulary = "\\n abc..."     tokens by id; or file = "vocab.json"; or text = "input.txt" for
                                the sorted characters of the training text
   [weights]                    names in the file, of modules or weights
@@ -37,13 +37,15 @@ MAP.toml (leave out whatever the file itself shows):
 def add_import_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell import`."""
     parser.epilog = MAP
-    parser.add_argument("file", metavar="FILE", help="file of weights: .safetensors, or .pt with --allow-pt")
+    parser.add_argument("file", metavar="FILE", help="file of weights: safetensors, or of PyTorch with --allow-pt")
     parser.add_argument("--map", metavar="MAP.toml", help="names of the weights, settings and vocabulary; see below")
     parser.add_argument(
         "--out", metavar="NAME|PATH", help="checkpoint to write; default: the name of FILE in your models folder"
     )
     parser.add_argument(
-        "--allow-pt", action="store_true", help="also read .pt and .pth files, with torch's weights_only"
+        "--allow-pt",
+        action="store_true",
+        help="also read files of PyTorch, with its weights_only: no code in them runs",
     )
 
 

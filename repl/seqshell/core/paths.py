@@ -81,6 +81,8 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
     if name not in known:
         if kind == "sessions" and not known:
             raise CheckpointError(f"no {what} {name!r}: none exists yet; /save NAME and leaving the shell save one")
+        if Path(name).is_file():
+            raise CheckpointError(f"no {what} {name!r}; to open the file, write ./{name}")
         suggestion = did_you_mean(name, known, f"available: {', '.join(known)}", most=3)
         raise CheckpointError(f"no {what} {name!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}")
     return known[name]

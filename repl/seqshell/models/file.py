@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
+from seqshell.core.foreign_files import recognise_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,6 @@ DTYPES = {
     "U32": ("uint32", 4), "I32": ("int32", 4), "U64": ("uint64", 8), "I64": ("int64", 8),
     "F16": ("float16", 2), "F32": ("float32", 4), "F64": ("float64", 8),
 }  # fmt: skip
-FOREIGN = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".npz", ".npy", ".h5", ".onnx", ".gguf")
 # The required and the optional fields of a model's header. Of a saved session, only format and kind are checked here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
@@ -154,17 +154,13 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open the file, unless its ending or kind shows that it is not a checkpoint."""
-    if path.suffix.lower() in FOREIGN:
-        raise CheckpointError(
-            f"{path.name} is not opened: files of this type can run code or lack what seqshell needs; "
-            "load it where it was created and save it with seqshell.save_checkpoint"
-        )
+    """Open the file, unless it is a folder or a special file."""
     try:
         mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise recognise_file(path).error(path)
         if not stat.S_ISREG(mode):
-            kind = "folder" if stat.S_ISDIR(mode) else "special file"
-            raise CheckpointError(f"{path} is a {kind}, not a checkpoint")
+            raise CheckpointError(f"{path} is a special file, not a checkpoint")
         return open(path, "rb")
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
@@ -174,13 +170,8 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entr
     size = os.fstat(file.fileno()).st_size
     start = file.read(8)
     length = int.from_bytes(start, "little")
-    archive = start[:4] == b"PK\x03\x04" or start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-    if archive and length > MAX_HEADER:  # a real length may start with these bytes
-        raise CheckpointError(
-            f"{path.name} is a pickle or a zip archive; save it with seqshell.save_checkpoint where it was created"
-        )
     if len(start) < 8 or length > size - 8:
-        raise CheckpointError(f"{path.name} is not a checkpoint or is truncated: it has {size:,} bytes")
+        raise recognise_file(path).error(path)
     if length > MAX_HEADER:
         raise CheckpointError(f"{path.name}: the header has {length:,} bytes; at most {MAX_HEADER:,} are allowed")
     return _parse(file.read(length), size - 8 - length, path)
@@ -194,8 +185,13 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
     metadata = outer.pop("__metadata__", {})
     text = metadata.get("seqshell") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
-        raise CheckpointError(
-            f"{path.name} was not written by seqshell; save it with seqshell.save_checkpoint where it was created"
+        found = recognise_file(path)
+        raise (
+            found.error(path)
+            if found.kind == "safetensors"
+            else CheckpointError(
+                f"{path.name} was not written by seqshell; save it with seqshell.save_checkpoint where it was created"
+            )
         )
     header = _json(text, path)
     _check_header(header, path)

@@ -8,7 +8,8 @@ others.
     name = "char"                   # char (default), byte, or one from a plugin
     vocabulary = "\n !',abc"        # char: the characters in order; or instead of it
     file = "vocab.json"             #   a JSON list of them, or object of character -> number
-    text = "input.txt"              #   the training text, whose characters in code point order are the vocabulary
+    text = "input.txt"              #   the training text, whose characters in code point order are the vocabulary;
+                                    #   refused if the file names its characters and they are others
 
     [defaults]                      # the model's default settings
     sampler = "temperature=0.8"

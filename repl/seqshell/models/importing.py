@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
+from seqshell.core.foreign_files import recognise_file
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.model import Architecture
 from seqshell.core.names import NAME
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
     from seqshell.host import Registry
 
+ENDINGS = re.compile(r"(\.(safetensors|pt|pth|ckpt|bin|net|model|pkl|tar))+$|\.\w+$", re.I)
 BYTES = 256  # a vocabulary of this size is one of bytes, unless a map says otherwise
 
 
@@ -90,17 +93,16 @@ def _target(path: Path, out: str | None) -> Path:
 
     Raises UsageError if it is the imported file, or if it exists and was not given explicitly.
     """
-    if out is None and not NAME.fullmatch(path.stem):
-        raise UsageError(f"{path.stem!r} is not a valid model name; choose one with --out NAME")
-    target = paths.output_path(out if out is not None else path.stem, "models")
+    stem = ENDINGS.sub("", path.name) or path.stem
+    if out is None and not NAME.fullmatch(stem):
+        raise UsageError(f"{stem!r} is not a valid model name; choose one with --out NAME")
+    target = paths.output_path(out if out is not None else stem, "models")
     if target.exists() and target.samefile(path):
         raise UsageError(
             f"--out {out} is the imported file itself; with a name, the checkpoint is saved in your models folder"
         )
     if out is None and target.exists():
-        raise UsageError(
-            f"you already have a model {path.stem}: --out NAME chooses another name, --out {path.stem} replaces it"
-        )
+        raise UsageError(f"you already have a model {stem}: --out NAME chooses another name, --out {stem} replaces it")
     return target
 
 
@@ -131,7 +133,7 @@ def _read(
             return name, found
     if chosen:
         raise UsageError(f"the importer {chosen} does not accept {path.name}")
-    raise UsageError(f"no importer accepts {path.name}; available: {', '.join(names) or 'none'}")
+    raise UsageError(recognise_file(path).message(path))
 
 
 def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) -> ForeignModel | None:
@@ -163,6 +165,8 @@ def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, regi
     tokenizer = model.tokenizer
     if "tokenizer" in tables:
         tokenizer = map_tokenizer(tables["tokenizer"], folder, registry)
+        if "text" in tables["tokenizer"] and model.tokenizer is not None:
+            _check_same_tokens(tokenizer, model.tokenizer, tables["tokenizer"]["text"])
     elif tokenizer is None and model.series is None:
         tokenizer = _guessed_tokenizer(model, registry)
     return replace(
@@ -171,6 +175,15 @@ def _with_map(model: ForeignModel, tables: Mapping[str, Any], folder: Path, regi
         defaults={**model.defaults, **tables.get("defaults", {})},
         about=tables.get("about", model.about),
     )
+
+
+def _check_same_tokens(tokenizer: Tokenizer, own: Tokenizer, name: str) -> None:
+    """Raise UsageError if a text gives other tokens than the file has, or in another order."""
+    if tokenizer.to_json() != own.to_json():
+        raise UsageError(
+            f"the file has its own {own.size} tokens, and they are not the sorted characters of {name}; "
+            'leave [tokenizer] text out of the map, or write vocabulary = "abc..." to replace them'
+        )
 
 
 def _guessed_tokenizer(model: ForeignModel, registry: Registry) -> Tokenizer:
