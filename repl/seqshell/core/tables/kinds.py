@@ -14,6 +14,8 @@ MOST = 0.9  # share of the cells that have to be numbers or times; the others ar
 FEW = 3  # how often each value of a column of few values occurs, on average
 MOST_LABELS = 200  # different ones; texts that are often repeated have more
 LONG_LABEL = 50  # characters, on average
+# How programs write that there is no text or label; "none" and "-" may be labels.
+NO_TEXT = frozenset(("", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "#N/A", "null", "NULL"))
 EMPTY, NUMBER, BOOLEAN, TIME, CODE, WORDS = "empty", "number", "boolean", "time", "code", "words"
 
 
@@ -25,14 +27,16 @@ class Content:
     cells: tuple[str, ...]
 
     @cached_property
-    def values(self) -> tuple[str, ...]:
-        """The cells that are not missing."""
-        return tuple(cell for cell in self.cells if not is_gap(cell))
-
-    @cached_property
     def kind(self) -> str:
         """EMPTY, NUMBER, BOOLEAN, TIME, CODE (single words with digits, nearly all different) or WORDS."""
-        return kind_of(self.values)
+        return kind_of([cell for cell in self.cells if not is_gap(cell)])
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The cells that are not missing; among words, "none" and "-" are not."""
+        if self.kind in (WORDS, CODE):
+            return tuple(cell for cell in self.cells if cell not in NO_TEXT)
+        return tuple(cell for cell in self.cells if not is_gap(cell))
 
     @cached_property
     def num_distinct(self) -> int:

@@ -96,7 +96,7 @@ def has_names(rows: Sequence[Sequence[str]], wanted: Collection[str] = (), *, ex
         return True
     if votes:
         typed = [column for column in columns if column.kind in (NUMBER, TIME, BOOLEAN)]
-        return any(_is_name(column) for column in typed) or _has_numbered_names(typed)
+        return any(_is_name(column) for column in typed) or _has_numbered_names(typed, len(typed) < len(columns))
     if any(len(name.split()) >= LONGEST_NAME for name in first):
         return False
     single = all(re.fullmatch(r"\w+", name) for name in first)
@@ -115,14 +115,17 @@ def _is_name(column: Content) -> bool | None:
     return None
 
 
-def _has_numbered_names(columns: Sequence[Content]) -> bool:
-    """True if the first cells number the columns, 0, 1, 2 or 2019, 2020, 2021, and the cells below do not."""
+def _has_numbered_names(columns: Sequence[Content], has_words: bool) -> bool:
+    """True if the first cells number the columns, 0, 1, 2 or 2019, 2020, 2021, and the cells below do not.
+
+    has_words: whether there are columns of words, too.
+    """
     names = [column.name for column in columns]
     if len(names) < 2 or kind_of(names) != NUMBER or not all(name.isdigit() for name in names):
         return False
     numbers = list(map(int, names))
     is_run = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    if not is_run or (numbers[0] and len(numbers) < 3):
+    if not is_run or (numbers[0] and len(numbers) < 3 and not has_words):
         return False
     return any(column.values[:1] != (str(number + 1),) for column, number in zip(columns, numbers, strict=True))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.tables.kinds import NO_TEXT
 from seqshell.core.tables.reading import parse_table
 from seqshell.training.classification.folders import read_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
@@ -17,8 +18,6 @@ from seqshell.training.data.text import read_text
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
 
-# How pandas writes that there is no label; "none" and "-" may be labels.
-NO_LABEL = frozenset(("", "nan", "NaN", "NAN", "NA", "N/A", "<NA>", "#N/A", "null", "NULL"))
 SHOWN = 12  # labels that an error lists
 
 
@@ -185,7 +184,7 @@ def _table(
     def rows() -> Iterator[tuple[str, str, str]]:
         for index, row in enumerate(table.rows):
             place, found = table.where(index, columns.label), row[label].strip()
-            if found in NO_LABEL and found not in columns.names:
+            if found in NO_TEXT and found not in columns.names:
                 raise RecipeError(f"{place}: the label is missing" + (f" ({found})" if found else ""))
             yield row[text], found, place
 

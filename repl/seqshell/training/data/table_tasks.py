@@ -124,11 +124,17 @@ def _named_pairs(columns: Sequence[Content]) -> tuple[str, str] | None:
 
 
 def _is_series(columns: Sequence[Content], texts: Sequence[Content]) -> bool:
-    """True for numbers without texts: with a time, or without words of which the numbers could be features."""
-    has_numbers = any(column.kind in (NUMBER, BOOLEAN) for column in columns)
+    """True for numbers without texts: with a time, or without words and labels of which they could be features."""
+    numbers = [column for column in columns if column.kind in (NUMBER, BOOLEAN)]
     has_time = any(column.kind == TIME or is_time_name(column.name, column.cells) for column in columns)
-    has_words = any(column.kind == WORDS and (len(column.cells) == 1 or not column.is_constant) for column in columns)
-    return not texts and ((has_time and has_numbers) or (not has_words and (has_time or has_numbers)))
+    has_words = any(
+        column.kind in (WORDS, CODE) and (len(column.cells) == 1 or not column.is_constant) for column in columns
+    )
+    if texts or (has_words and not (has_time and numbers)):
+        return False
+    return has_time or any(
+        not column.counts and not (column.has_few_values and _is_named(column, LABEL_NAMES)) for column in numbers
+    )
 
 
 def _classes(table: TableFile, columns: Sequence[Content], text: str = "", label: str = "") -> Understanding:
