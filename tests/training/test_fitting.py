@@ -86,6 +86,18 @@ def test_the_fitted_part_is_validated_first_and_kept_if_training_gains_nothing(f
     assert not weights["readout.weight"].any()
 
 
+def test_a_gain_that_may_be_chance_does_not_count(fitting, monkeypatch):
+    monkeypatch.setattr(Fitting, "least_gain", 0.1, raising=False)
+    texts, provenance, weights = fitting(learning_rate=0.02, epochs=3, ema=0.0)
+
+    assert provenance["epoch"] == 0
+    assert not weights["readout.weight"].any()
+    kept = (
+        "training gained nothing beyond chance on the validation data: keeping the frequencies of the characters alone"
+    )
+    assert kept in texts
+
+
 def test_training_improves_on_the_fitted_part(fitting):
     texts, provenance, weights = fitting(learning_rate=0.02, epochs=3, ema=0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqshell.training.run import Run
-from seqshell.training.stopping import criterion
+from seqshell.training.stopping import improves
 
 
 def try_average(run: Run) -> bool:
@@ -23,7 +23,7 @@ def try_average(run: Run) -> bool:
     kept = run.weights()
     run.average.load_state_dict(means)
     metrics = run.validate()
-    is_better = criterion(metrics) < criterion(run.progress.best["validation"])
+    is_better = improves(metrics, run.progress.best)
     if is_better:
         run.best_weights = means
         run.progress.best = {**run.progress.best, "validation": metrics, "averaged": len(run.last_weights)}

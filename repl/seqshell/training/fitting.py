@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from seqshell.core.events import Event, Notice
+from seqshell.training.objective import Metrics
 from seqshell.training.run import Run
 
 
@@ -24,6 +25,15 @@ class FittingObjective(Protocol):
         Returns what was fitted in words, such as "a linear map of the last 48 values"; "" if the module has no such
         part.
         """
+
+
+@runtime_checkable
+class CautiousObjective(Protocol):
+    """An objective with so little validation data that training may seem to improve on the fitted part by chance."""
+
+    @property
+    def least_gain(self) -> float:
+        """The factor, at most 1, by which the fitted part's criterion must fall before training counts as better."""
 
 
 @runtime_checkable
@@ -45,7 +55,10 @@ def fit_first(run: Run) -> Iterator[Event]:
     run.average.load_state_dict(run.module.state_dict())
     metrics = run.validate()
     progress.seconds += time.perf_counter() - start
-    record = {"epoch": 0, "step": 0, "validation": metrics, "seconds": round(progress.seconds, 1), "fitted": fitted}
+    record: Metrics = {"epoch": 0, "step": 0, "validation": metrics, "seconds": round(progress.seconds, 1)}
+    record["fitted"] = fitted
+    if isinstance(objective, CautiousObjective):
+        record["least_gain"] = objective.least_gain
     progress.history.append(record)
     progress.compare(metrics)
     run.keep_if_best(record)
@@ -57,4 +70,5 @@ def gained_nothing(run: Run) -> str:
     best = run.progress.best or {}
     if "fitted" not in best:
         return ""
-    return f"training gained nothing on the validation data: keeping {best['fitted']} alone"
+    chance = " beyond chance" if "least_gain" in best else ""
+    return f"training gained nothing{chance} on the validation data: keeping {best['fitted']} alone"

@@ -32,7 +32,7 @@ from seqshell.training.preparation import Prepared
 from seqshell.training.progress import TrainingProgress, duration
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
-from seqshell.training.stopping import criterion, has_exploded
+from seqshell.training.stopping import has_exploded, improves
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
@@ -133,8 +133,7 @@ class Run:
 
     def keep_if_best(self, record: Metrics) -> None:
         """Keep the averaged weights if the record of their validation is the best so far."""
-        best = self.progress.best
-        if best is None or criterion(record["validation"]) < criterion(best["validation"]):
+        if improves(record["validation"], self.progress.best):
             self.progress.best = record
             self.best_weights = self.weights()
 

@@ -19,6 +19,14 @@ def criterion(metrics: Metrics) -> float:
     return math.inf if math.isnan(value) else value
 
 
+def improves(metrics: Metrics, best: Metrics | None) -> bool:
+    """True if these metrics are better than those of the best record so far, if there is one.
+
+    A record of a part that was fitted directly may demand a `least_gain`, see `fitting.CautiousObjective`.
+    """
+    return best is None or criterion(metrics) < criterion(best["validation"]) * best.get("least_gain", 1.0)
+
+
 def milestone(metrics: Metrics, before: Sequence[float] = ()) -> list[float]:
     """The lowest criterion and nats so far, by which early stopping notices an improvement.
 
