@@ -31,18 +31,18 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "training": {"batch_size": 48, "sequence_length": 128},
     },
     "word GRU, 33,000 words, in parts": {
-        "data": ("text", 33_000, 60_000),
+        "data": ("text", 33_000, 35_000),
         "tokenizer": {"name": "whitespace"},
         "training": {"batch_size": 48, "sequence_length": 128},
     },
     "word GRU, 100,000 words, tied": {
-        "data": ("text", 100_000, 120_000),
+        "data": ("text", 100_000, 105_000),
         "tokenizer": {"name": "whitespace"},
-        "model": {"embed_size": 200, "hidden_size": 200, "tied": True},
+        "model": {"embed_size": 32, "hidden_size": 32, "tied": True},
         "training": {"batch_size": 20, "sequence_length": 35},
     },
     "elman, 33,000 words": {
-        "data": ("text", 33_000, 60_000),
+        "data": ("text", 33_000, 35_000),
         "architecture": "elman",
         "tokenizer": {"name": "whitespace"},
         "training": {"batch_size": 16, "sequence_length": 35},

@@ -22,11 +22,11 @@ from seqshell.training import chunked_loss
 from seqshell.training.counting import is_counted
 from seqshell.training.free_memory import free_memory
 from seqshell.training.objective import TrainingBatch
-from seqshell.training.optimizer import find_device
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import TrainingSettings
 
-OVERHEAD = 60_000_000  # threads, kernels and their buffers
+OVERHEAD = 150_000_000  # libraries, threads and kernels
+CHECKPOINT_COPIES = 4  # of the weights, while the untrained model is written as a checkpoint and opened
 LOGITS_COPIES = 4.5  # logits, log-probabilities and their gradients, at the same time
 PART_COPIES = 6
 BATCHES = 50  # the largest of so many is measured
@@ -45,8 +45,9 @@ class SequenceObjective(Protocol):
 class MemoryEstimate:
     """Bytes that a training needs, besides those that the process has already.
 
-    weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written.
-    activations: what a batch keeps for its gradient. logits: of a batch, and their gradients.
+    weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written, in
+    the main memory, so 0 on a GPU. activations: what a batch keeps for its gradient. logits: those of a batch, and
+    their gradients.
     """
 
     weights: int
@@ -61,8 +62,8 @@ class MemoryEstimate:
 
     @property
     def total(self) -> int:
-        """The peak: a batch, or writing its result."""
-        return OVERHEAD + self.weights + max(self.batch, self.writing)
+        """The peak. Freed memory is too scattered for large tensors, so batches and writing do not share it."""
+        return OVERHEAD + self.weights + self.batch + self.writing
 
 
 def estimate_memory(prepared: Prepared) -> MemoryEstimate:
@@ -75,8 +76,9 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
     with torch.random.fork_rng(devices=[]):
         with torch.device("meta"):
             size = _size(_new_module(prepared))
-        weights, writing = _weights(size, settings), _writing(size, settings)
-        free = free_memory(find_device(settings.device))
+        device = prepared.device
+        weights, writing = _weights(size, settings), 0 if device.type == "cuda" else _writing(size, settings)
+        free = free_memory(device)
         if is_counted(prepared.architecture) or (free is not None and weights > free):
             return MemoryEstimate(weights, writing, 0, 0)
         module = _new_module(prepared).train()
@@ -88,13 +90,18 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
 
 def check_memory(prepared: Prepared) -> None:
     """Raise RecipeError, with the settings to lower, if a training needs more memory than is free."""
-    free = free_memory(find_device(prepared.recipe.training.device))
+    free = free_memory(prepared.device)
     if free is None:
         return
     needed = estimate_memory(prepared)
     if needed.total <= free:
         return
-    parts = {"weights and optimizer": needed.weights, "activations": needed.activations, "logits": needed.logits}
+    parts = {
+        "weights and optimizer": needed.weights,
+        "activations": needed.activations,
+        "logits": needed.logits,
+        "writing files": needed.writing,
+    }
     shown = ", ".join(f"{readable(size)} for {name}" for name, size in parts.items() if size)
     raise RecipeError(
         f"{prepared.recipe.name}: the training needs about {readable(needed.total)} of memory, and "
@@ -134,7 +141,8 @@ def _weights(size: int, settings: TrainingSettings) -> int:
 
 
 def _writing(size: int, settings: TrainingSettings) -> int:
-    return 2 * size * (1 + _kept_copies(settings))  # the resume file: a copy of each tensor, and the bytes of the file
+    resume_file = 2 * size * (1 + _kept_copies(settings))  # a copy of each tensor, and the bytes of the file
+    return resume_file + CHECKPOINT_COPIES * size
 
 
 def _activations(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
@@ -171,15 +179,16 @@ def _logits(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
     objective = prepared.objective
     size = objective.num_logits(batch) * chunked_loss.BYTES if isinstance(objective, SequenceObjective) else 0
     if size > chunked_loss.MOST_AT_ONCE and chunked_loss.has_halves(module):
-        return PART_COPIES * chunked_loss.PART
+        largest = max(weight.numel() * weight.element_size() for weight in module.parameters())
+        return PART_COPIES * chunked_loss.PART + 2 * largest  # and the gradient of the read-out, of two parts
     return int(LOGITS_COPIES * size)
 
 
 def _to_lower(prepared: Prepared, needed: MemoryEstimate, free: int) -> Iterator[str]:
     """Yield the settings to lower with their values: those of a batch, unless the weights alone need too much."""
     settings = prepared.recipe.training
-    left = free - OVERHEAD - needed.weights
-    if needed.batch and left > 0 and needed.writing < left:
+    left = free - OVERHEAD - needed.weights - needed.writing
+    if needed.batch and left > 0:
         batch = "batch_tokens" if settings.batch_tokens else "batch_size"
         value = getattr(settings, batch)
         fitting = int(value * left / needed.batch)

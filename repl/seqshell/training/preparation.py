@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.model import Architecture, Series
@@ -17,6 +17,9 @@ from seqshell.host import Registry, resolve
 from seqshell.training.objective import Objective
 from seqshell.training.parent import Parent
 from seqshell.training.recipes.recipe import Recipe, Table
+
+if TYPE_CHECKING:
+    import torch
 
 PLACEHOLDER = 2  # a size of the data that is not known yet
 NO_SIZES: Mapping[str, int] = MappingProxyType({})
@@ -48,6 +51,16 @@ class Prepared:
         if self.source_tokenizer is None or self.source_tokenizer is self.tokenizer:
             return f"vocabulary {self.tokenizer.size}" + (f", {len(self.labels)} labels" if self.labels else "")
         return f"vocabularies {self.source_tokenizer.size} and {self.tokenizer.size}"
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the training. Raises RecipeError if it is not available."""
+        from seqshell.training.optimizer import find_device
+
+        try:
+            return find_device(self.recipe.training.device)
+        except ValueError as error:
+            raise RecipeError(f"{self.recipe.name}: training.device: {error}") from None
 
     def new_module(self) -> Any:
         """A SequenceModel with the parent's weights, or randomly initialised ones.

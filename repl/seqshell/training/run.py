@@ -22,7 +22,6 @@ from seqshell.training.optimizer import (
     autocast,
     choose_precision,
     clip_gradients,
-    find_device,
     keep_freed_memory,
     learning_rate,
     make_optimizer,
@@ -48,10 +47,7 @@ class Run:
         self.prepared = prepared
         self.settings = settings
         self.folder = folder
-        try:
-            self.device = find_device(settings.device)
-        except ValueError as error:
-            raise RecipeError(f"{prepared.recipe.name}: training.device: {error}") from None
+        self.device = prepared.device
         torch.manual_seed(settings.seed)
         random.seed(settings.seed)
         np.random.seed(settings.seed % 2**32)
