@@ -13,7 +13,14 @@ from seqshell.core.model import Series
 from seqshell.core.number_text import Row, TextTable, read_table, table_values
 from seqshell.core.row_times import RowTimes, read_times
 from seqshell.core.tables.numbers import CellFault
-from seqshell.core.tables.series_rows import EqualTimes, SeriesRows, TableRows, rows_by_series
+from seqshell.core.tables.series_rows import (
+    CellTimes,
+    EqualTimes,
+    SeriesRows,
+    TableRows,
+    read_row_times,
+    rows_by_series,
+)
 from seqshell.core.tables.time_parts import find_time_columns, split_names
 
 SHOWN_NAMES = 6  # series in a message
@@ -91,14 +98,14 @@ def _rows(
     try:
         if not time or not set(time) <= set(cells):
             time = find_time_columns({name: cells[name] for name in others if name not in key}, series.day_first)
-        found = rows_by_series(cells, size, time, key, series.day_first)
+        found = rows_by_series(read_row_times(cells, time, series.day_first), size, [cells[name] for name in key])
     except EqualTimes as fault:
         lines = f"lines {table.lines[fault.earlier]} and {table.lines[fault.index]} have the same time, {fault.text!r}"
         out = "keep the rows of one series" if not key else "remove one of the rows"
         raise UsageError(f"{lines}; {out}") from None
     except CellFault as fault:
         note = f"no times are read: line {table.lines[fault.index]}: {fault.message.partition(';')[0]}"
-        return rows_by_series(cells, size, (), key), "", [note]
+        return rows_by_series(CellTimes(), size, [cells[name] for name in key]), "", [note]
     notes = [found.sorting] if found.sorting else []
     if found.footer:
         notes.append(f"line {table.lines[found.footer[0]]} and those below are left out: without a time")

@@ -58,60 +58,74 @@ class EqualTimes(CellFault):
         self.text = text
 
 
-def rows_by_series(
-    table: Mapping[str, Sequence[str]],
-    num_rows: int,
-    time_columns: Sequence[str] = (),
-    key_columns: Sequence[str] = (),
-    day_first: bool | None = None,
-) -> TableRows:
-    """Group the rows by the cells of their key columns, and sort each group by time.
+@dataclass(frozen=True)
+class CellTimes:
+    """The times of the rows of a table, read once. texts: as in the table. footer: rows at the end without a time."""
 
-    table: the cells of each column. Rows without a time below all others are left out. Raises CellFault for other
-    rows without a time, and for dates whose order of day and month nothing tells; EqualTimes for two rows of one
-    series with one time.
-    """
-    times: ColumnTimes | None = None
+    name: str = ""
     texts: tuple[str, ...] = ()
-    if time_columns:
-        cells = join_cells(time_columns, [table[name] for name in time_columns])
-        times = read_time_column(cells, day_first)
-        if times is not None and len(times.unread) * 2 > num_rows:
-            times = None
-        texts = tuple(cells)
-    footer = _footer(times, texts, num_rows) if times is not None else ()
+    times: ColumnTimes | None = None
+    footer: tuple[int, ...] = ()
+
+
+def read_row_times(
+    table: Mapping[str, Sequence[str]], time_columns: Sequence[str], day_first: bool | None = None
+) -> CellTimes:
+    """Read the times of all rows.
+
+    table: the cells of each column. Raises CellFault for rows without a time above others, and for dates whose order
+    of day and month nothing tells.
+    """
+    if not time_columns:
+        return CellTimes()
+    cells = tuple(join_cells(time_columns, [table[name] for name in time_columns]))
+    times = read_time_column(cells, day_first)
+    name = ",".join(time_columns)
+    if times is None or len(times.unread) * 2 > len(cells):
+        return CellTimes(name, cells)
+    return CellTimes(name, cells, times, _footer(times, cells, len(cells)))
+
+
+def rows_by_series(read: CellTimes, num_rows: int, keys: Sequence[Sequence[str]] = ()) -> TableRows:
+    """Group the rows by the cells of their key columns, and sort each group by time. Rows of the footer are left out.
+
+    keys: the cells of each key column. Raises EqualTimes for two rows of one series with one time.
+    """
+    times, texts = read.times, read.texts
+    names = [KEY_SEPARATOR.join(map(str.strip, row)) for row in zip(*keys, strict=True)] if keys else [""] * num_rows
     groups: dict[str, list[int]] = {}
-    for index in range(num_rows - len(footer)):
-        groups.setdefault(KEY_SEPARATOR.join(table[name][index].strip() for name in key_columns), []).append(index)
+    for index, name in enumerate(names[: num_rows - len(read.footer)]):
+        groups.setdefault(name, []).append(index)
     if times is None:
-        plain = (
-            SeriesRows(name, tuple(rows), tuple(texts[row] for row in rows) if texts else ())
-            for name, rows in groups.items()
+        return TableRows(
+            tuple(
+                SeriesRows(name, tuple(rows), tuple(texts[row] for row in rows) if texts else ())
+                for name, rows in groups.items()
+            )
         )
-        return TableRows(tuple(plain))
-    return _sorted(groups, times, texts, time_columns, footer)
-
-
-def _sorted(
-    groups: Mapping[str, list[int]],
-    times: ColumnTimes,
-    texts: Sequence[str],
-    time_columns: Sequence[str],
-    footer: tuple[int, ...],
-) -> TableRows:
-    """The groups of rows, each sorted by time. Raises EqualTimes."""
-    keys, name = times.keys, ",".join(time_columns)
-    found, missing, directions = [], [], set()
-    for group, rows in groups.items():
-        directions |= {(keys[after] > keys[before]) - (keys[after] < keys[before]) for before, after in pairwise(rows)}
-        rows = sorted(rows, key=keys.__getitem__)
-        for before, after in pairwise(rows):
-            if keys[before] == keys[after]:
-                raise EqualTimes(after, before, texts[after])
-        missing += [rows[index] for index in long_steps([keys[row] for row in rows])]
+    found: list[SeriesRows] = []
+    missing: list[int] = []
+    directions: set[int] = set()
+    for name, rows in groups.items():
+        steps = [times.keys[after] - times.keys[before] for before, after in pairwise(rows)]
+        if not (is_sorted := all(step > 0 for step in steps)):
+            rows = sorted(rows, key=times.keys.__getitem__)
+            for before, after in pairwise(rows):
+                if times.keys[before] == times.keys[after]:
+                    raise EqualTimes(after, before, texts[after])
+        directions |= {1} if is_sorted else {-1} if all(step < 0 for step in steps) else {1, -1}
+        missing += [rows[index] for index in long_steps([times.keys[row] for row in rows])]
         chosen = ColumnTimes((), tuple(times.texts[row] for row in rows), times.unit, times.day_first)
-        found.append(SeriesRows(group, tuple(rows), to_continue(name, [texts[row] for row in rows], chosen)))
-    return TableRows(tuple(found), times, footer, directions == {-1}, directions <= {1}, tuple(missing))
+        found.append(SeriesRows(name, tuple(rows), to_continue(read.name, [texts[row] for row in rows], chosen)))
+    return TableRows(tuple(found), times, read.footer, directions == {-1}, directions <= {1}, tuple(missing))
+
+
+def tells_apart(read: CellTimes, keys: Sequence[Sequence[str]]) -> bool:
+    """True if no two rows with the same cells in the key columns have the same time."""
+    assert read.times is not None  # rows without times are not told apart by them
+    rows = list(zip(read.times.keys, *keys, strict=True))
+    rows = rows[: len(rows) - len(read.footer)]
+    return len(set(rows)) == len(rows)
 
 
 def _footer(times: ColumnTimes, texts: Sequence[str], num_rows: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -55,20 +55,25 @@ def read_time_column(cells: Sequence[str], day_first: bool | None = None) -> Col
     day_first: how to read 01/02/2000; None: as the data tell. Raises CellFault if they do not tell, or contradict.
     """
     cells = [" ".join(cell.split()) for cell in cells]
-    filled = [cell for cell in cells if cell]
+    different: dict[str, int] = {}  # in a table of several series, each time occurs often
+    for index, cell in enumerate(cells):
+        different.setdefault(cell, index)
+    filled = [cell for cell in different if cell]
     if not filled:
         return None
     if sum(map(is_plain_number, filled)) * 2 > len(filled):
         return _numbers(cells)
     tried = dict.fromkeys(pattern for cell in filled[:TRIED] for pattern in patterns_of(cell))
-    best: list[Moment | None] = []
+    best: dict[str, Moment | None] = {}
     order: bool | None = None
     for pattern in tried:
-        first = _day_first(pattern, cells, day_first) if has_two_readings(pattern) else None
-        moments = [read_moment(pattern, cell, first is not False) for cell in cells]
-        if _number_read(moments) > _number_read(best):
+        first = _day_first(pattern, different, day_first) if has_two_readings(pattern) else None
+        moments = {cell: read_moment(pattern, cell, first is not False) for cell in different}
+        if _number_read(moments.values()) > _number_read(best.values()):
             best, order = moments, first
-    return _dates(best, order) if best else None
+            if _number_read(best.values()) == len(filled):
+                break
+    return _dates([best[cell] for cell in cells], order) if _number_read(best.values()) else None
 
 
 def read_sample(cells: Sequence[str], day_first: bool | None = None) -> ColumnTimes | None:
@@ -159,32 +164,35 @@ def _dates(moments: Sequence[Moment | None], day_first: bool | None) -> ColumnTi
     )
 
 
-def _day_first(pattern: re.Pattern[str], cells: Sequence[str], told: bool | None) -> bool:
+def _day_first(pattern: re.Pattern[str], cells: Mapping[str, int], told: bool | None) -> bool:
     """How day and month are ordered: as told, else as a number above 12 tells, else as gives equal steps or an order.
 
-    With dots, the day is first. Raises CellFault if the cells contradict each other, or if nothing tells.
+    cells: different ones, with the indices of their rows. With dots, the day is first. Raises CellFault if the cells
+    contradict each other, or if nothing tells.
     """
     if told is not None:
         return told
-    found = [(index, match) for index, cell in enumerate(cells) if (match := pattern.fullmatch(cell))]
-    days = next((index for index, match in found if int(match["first"]) > 12), None)
-    months = next((index for index, match in found if int(match["second_part"]) > 12), None)
+    found = {cell: match for cell in cells if (match := pattern.fullmatch(cell))}
+    days = next((cell for cell, match in found.items() if int(match["first"]) > 12), None)
+    months = next((cell for cell, match in found.items() if int(match["second_part"]) > 12), None)
     if days is not None and months is not None:
-        both = f"{cells[days]!r} has the day first, {cells[months]!r} the month"
-        raise CellFault(max(days, months), f"{both}; write all dates in one way, such as 2000-01-28")
+        both = f"{days!r} has the day first, {months!r} the month"
+        index = max(cells[days], cells[months])
+        raise CellFault(index, f"{both}; write all dates in one way, such as 2000-01-28")
     if days is not None or months is not None:
         return days is not None
-    if found[0][1]["mark"] == ".":
+    first, match = next(iter(found.items()))
+    if match["mark"] == ".":
         return True
-    readings = {first: [read_moment(pattern, cell, first) for cell in cells] for first in (True, False)}
+    readings = {order: [read_moment(pattern, cell, order) for cell in found] for order in (True, False)}
     for fits in (_has_equal_steps, _is_in_order):
-        good = [first for first, moments in readings.items() if fits(moments)]
+        good = [order for order, moments in readings.items() if fits(moments)]
         if len(good) == 1:
             return good[0]
-    index = next((index for index, match in found if match["first"] != match["second_part"]), found[0][0])
+    cell = next((cell for cell in found if found[cell]["first"] != found[cell]["second_part"]), first)
     raise CellFault(
-        index,
-        f"{cells[index]!r} may begin with the day or with the month, and no other date tells; "
+        cells[cell],
+        f"{cell!r} may begin with the day or with the month, and no other date tells; "
         "--set data.day_first=true or --set data.day_first=false decides",
     )
 
@@ -207,5 +215,5 @@ def _is_in_order(moments: Sequence[Moment | None]) -> bool:
     )
 
 
-def _number_read(moments: Sequence[Moment | None]) -> int:
+def _number_read(moments: Iterable[Moment | None]) -> int:
     return sum(moment is not None for moment in moments)

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.tables.numbers import CellFault, are_numbers, is_gap, is_number
-from seqshell.core.tables.series_rows import EqualTimes, TableRows, rows_by_series
+from seqshell.core.tables.series_rows import (
+    CellTimes,
+    EqualTimes,
+    TableRows,
+    read_row_times,
+    rows_by_series,
+    tells_apart,
+)
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_columns import ColumnTimes, read_sample, step_name
 from seqshell.core.tables.time_parts import SEPARATOR, find_time_columns, is_time_name, part_of, split_names
@@ -85,18 +92,20 @@ def find_series_columns(table: TableFile, settings: DataSettings, columns_key: s
             raise RecipeError(f"{table.name}: {name!r} is {what} and cannot be forecast")
     day_first = settings.day_first if isinstance(settings.day_first, bool) else None
     others = {name: column for name, column in cells.items() if name not in (*settings.columns, *key)}
+    size = len(table.rows)
     try:
         time = time or find_time_columns(others, day_first)
-        rows = rows_by_series(cells, len(table.rows), time, key, day_first)
-        if not key and time and not rows.was_sorted and not rows.is_descending:
-            key, rows = _blocks(cells, others, time, rows, day_first)
-    except EqualTimes as fault:
-        found = None if key else _find_key(cells, others, time, day_first)
-        if found is None:
-            raise _equal_times(table, time, key, fault) from None
-        key, rows = found
+        read = read_row_times(cells, time, day_first)
     except CellFault as fault:
         raise RecipeError(f"{table.where(fault.index, (time or table.columns)[0])}: {fault.message}") from None
+    try:
+        if not key and read.times is not None and not tells_apart(read, []):
+            key = next((names for names in _keys(others, time, size) if _fits(read, cells, names)), ())
+        rows = rows_by_series(read, size, [cells[name] for name in key])
+    except EqualTimes as fault:
+        raise _equal_times(table, time, key, fault) from None
+    if not key and not rows.was_sorted and not rows.is_descending:
+        key, rows = _blocks(cells, others, read, rows, time)
     kept = [index for part in rows.series for index in part.rows]
     candidates = {name: [column[row] for row in kept] for name, column in cells.items() if name not in (*time, *key)}
     reasons = {} if settings.columns else dict(_left_out(candidates, rows, kept))
@@ -119,44 +128,36 @@ def _named(thing: str, names: Sequence[str]) -> str:
 
 def _keys(others: Mapping[str, Sequence[str]], time: Sequence[str], num_rows: int) -> Iterator[tuple[str, ...]]:
     """Columns that may tell several series apart: single ones before pairs, words before whole numbers."""
+    distinct = {name: set(column) for name, column in others.items() if name not in time}
     few = {
-        name: column
-        for name, column in others.items()
-        if name not in time and 2 <= len(set(column)) <= num_rows // ROWS_PER_SERIES and not any(map(is_gap, column))
+        name: values
+        for name, values in distinct.items()
+        if 2 <= len(values) <= num_rows // ROWS_PER_SERIES and not any(map(is_gap, values))
     }
-    words = [name for name, column in few.items() if not all(map(is_number, column))]
+    words = [name for name, values in few.items() if not all(map(is_number, values))]
     whole = [
-        name for name, column in few.items() if name not in words and all(cell.strip().isdecimal() for cell in column)
+        name for name, values in few.items() if name not in words and all(cell.strip().isdecimal() for cell in values)
     ]
     yield from ((name,) for name in (*words, *whole))
     yield from itertools.combinations((*words, *whole), 2)
 
 
-def _find_key(
-    cells: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]], time: Sequence[str], day_first: bool | None
-) -> tuple[tuple[str, ...], TableRows] | None:
-    """The first key under which all times of each series differ, and the rows by series; None if there is none."""
-    num_rows = len(next(iter(cells.values())))
-    for key in _keys(others, time, num_rows):
-        try:
-            return key, rows_by_series(cells, num_rows, time, key, day_first)
-        except EqualTimes:
-            continue
-    return None
+def _fits(read: CellTimes, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> bool:
+    """True if all times of each series differ, where these columns are the key."""
+    return tells_apart(read, [cells[name] for name in names])
 
 
 def _blocks(
     cells: Mapping[str, Sequence[str]],
     others: Mapping[str, Sequence[str]],
-    time: Sequence[str],
+    read: CellTimes,
     rows: TableRows,
-    day_first: bool | None,
+    time: Sequence[str],
 ) -> tuple[tuple[str, ...], TableRows]:
     """A key of words under which rows in no order of time are in order; else none, and `rows`."""
-    num_rows = len(next(iter(cells.values())))
-    for key in _keys(others, time, num_rows):
-        if len(key) == 1 and not all(map(is_number, cells[key[0]])):
-            split = rows_by_series(cells, num_rows, time, key, day_first)
+    for key in _keys(others, time, len(read.texts)):
+        if len(key) == 1 and not all(map(is_number, set(cells[key[0]]))):
+            split = rows_by_series(read, len(read.texts), [cells[key[0]]])
             if split.was_sorted or split.is_descending:
                 return key, split
     return (), rows
