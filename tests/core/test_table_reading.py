@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.tables.names import has_names
 from seqshell.core.tables.reading import parse_table
 
 DAYS = [f"2021-03-{day:02}" for day in range(1, 10)]
@@ -160,3 +161,18 @@ def test_json_lines_and_arrays_are_tables():
 def test_what_is_no_table_is_refused_with_its_row(name, text, message):
     with pytest.raises(RecipeError, match=message):
         parse_table(name, text)
+
+
+@pytest.mark.parametrize(
+    ("first", "is_header"),
+    [
+        (("English", "Español", "Notes"), True),  # two names that tell are enough
+        (("sentence_en", "sentence_de"), True),
+        (("He left", "Et alors"), False),  # short words that are codes of languages, too
+        (("I speak some English", "Ich spreche etwas Deutsch"), False),
+    ],
+)
+def test_languages_name_columns_where_they_are_not_a_part_of_a_sentence(first, is_header):
+    below = [(f"some words {number}", f"andere Worte {number}", "") for number in range(9)]
+
+    assert has_names([first, *(row[: len(first)] for row in below)], expected=False) is is_header

@@ -70,7 +70,7 @@ def test_a_gzipped_table_is_unpacked(tmp_path):
             "a.csv, row 1: no column 'label'; select one of 'text', 'stars' with data.label_column",
         ),
         ("a.csv", "label,label,text\nx,y,a\n", "a.csv, row 1: more than one column is named 'label'"),
-        ("a.csv", "text,label\na,x\nb, \n", "a.csv, row 3, column label: the label is missing"),
+        ("a.csv", "text,label\na,\nb, \n", "a.csv has no labels"),
         ("a.csv", "text,label\n,x\n  ,y\n", "a.csv has no texts"),
     ],
 )

@@ -272,8 +272,9 @@ def test_columns_and_tasks_that_the_user_names_decide(tmp_path):
 
 def test_a_missing_label_is_not_a_label_of_its_own(tmp_path):
     text = opinions("review,mood\n", lambda n, text: f"{text},{('up', 'down', 'none', 'up')[n % 4]}\n")
-    with pytest.raises(RecipeError, match=r"a\.csv, row 42, column mood: the label is missing \(nan\)"):
-        made(tmp_path, "a.csv", text + "well well,nan\n")
+    examples = read_recipe_examples(made(tmp_path, "a.csv", text + "well well,nan\nso so,\n"))
+    assert (len(examples), examples.num_unlabelled) == (40, 2)
+    assert set(examples.labels) == {"up", "down", "none"}
 
     recipe = made(tmp_path, "a.csv", text)
     assert set(read_recipe_examples(recipe).labels) == {"up", "down", "none"}
@@ -312,3 +313,12 @@ def test_a_folder_is_for_classifiers_only(tmp_path):
     folder_of_reviews(tmp_path / "reviews")
     with pytest.raises(RecipeError, match="reviews is a folder: texts to classify, but the task is generate"):
         understand(tmp_path / "reviews", {"task": "generate"})
+
+
+def test_the_last_word_of_a_name_tells_what_a_column_is(tmp_path):
+    text = opinions(
+        "user_name,text,airline_sentiment\n", lambda n, text: f"Jo Doe {n},{text},{('up', 'down')[n % 2]}\n"
+    )
+    recipe = made(tmp_path, "tweets.csv", text)
+
+    assert (recipe.data.text_column, recipe.data.label_column) == ("text", "airline_sentiment")

@@ -60,15 +60,23 @@ LANGUAGES = {
 _CODES = frozenset((*LANGUAGES.values(), "ca", "hr", "sk", "sl", "et", "lv", "lt", "fa", "bn", "ta", "ur", "ga", "eu"))
 _OTHER_NAMES = ("id", "index", "value", "score", "count", "number", "amount", "price", "author", "user", "url", "lang")
 _KNOWN = frozenset((*TEXT_NAMES, *LABEL_NAMES, *SOURCE_NAMES, *TARGET_NAMES, *LANGUAGES, *_OTHER_NAMES))
+LONGEST_LANGUAGE = 2  # words of a column named after a language, such as "English sentence"
+LEAST_KNOWN = 2  # telling names that are enough, whatever the other cells of the row are
 LONGEST_NAME = 5  # words; a cell with more is no name
 SHORT_VALUE = 3  # words that the cells below a name of one word have, on average
 SAMPLE = 200  # rows below the first that are compared with it
 
 
 def language_of(name: str) -> str:
-    """The code of the language that a column is named after: en for English, "en" and sentence_en; "" for none."""
-    words = re.findall(r"\w+?(?=_|\b)", name.lower())
-    found = [LANGUAGES.get(word, word) for word in words if word in LANGUAGES or word in _CODES]
+    """The code of the language that a column is named after: en for English, "en" and sentence_en; "" for none.
+
+    Codes count in single words only: many are short words of sentences, such as he and it.
+    """
+    if len(name.split()) > LONGEST_LANGUAGE:
+        return ""
+    words = re.split(r"[\W_]+", name.lower())
+    codes = _CODES if len(name.split()) == 1 else ()
+    found = [LANGUAGES.get(word, word) for word in words if word in LANGUAGES or word in codes]
     return found[0] if len(found) == 1 else ""
 
 
@@ -83,7 +91,10 @@ def has_names(rows: Sequence[Sequence[str]], wanted: Collection[str] = (), *, ex
     wanted: names that decide if all are there. expected: the answer if nothing tells, as with two columns of texts.
     """
     first, below = [cell.strip() for cell in rows[0]], rows[1 : SAMPLE + 1]
-    if (wanted and set(wanted) <= set(first)) or (any(first) and all(map(is_known, filter(None, first)))):
+    known = [is_known(cell) for cell in first if cell]
+    if (wanted and set(wanted) <= set(first)) or (known and all(known)):
+        return True
+    if sum(known) >= LEAST_KNOWN and all(len(name.split()) < LONGEST_NAME for name in first):
         return True
     if not below:
         return expected

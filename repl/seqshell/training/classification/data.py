@@ -41,7 +41,8 @@ class Examples:
     """Texts and their labels.
 
     name: of the file or folder. digest: sha256 of its content.
-    places: where each label was read, for messages. num_blank: number of examples left out because they have no text.
+    places: where each label was read, for messages. num_blank, num_unlabelled: number of examples left out because
+    they have no text, or no label.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Examples:
     labels: tuple[str, ...]
     places: tuple[str, ...]
     num_blank: int = 0
+    num_unlabelled: int = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -58,7 +60,7 @@ class Examples:
         """The examples with these row numbers."""
         kept = list(rows)
         texts, labels, places = (tuple(part[row] for row in kept) for part in (self.texts, self.labels, self.places))
-        return Examples(self.name, self.digest, texts, labels, places, self.num_blank)
+        return Examples(self.name, self.digest, texts, labels, places, self.num_blank, self.num_unlabelled)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def read_examples(
     folder: where relative paths start. origin: where the user can get a missing file.
     encoding, header: as for `read_table`.
     White space in texts and labels becomes single spaces, as it is in a typed text.
-    Raises RecipeError, with row and column, for a missing label or column, an empty file, or only blank texts.
+    Raises RecipeError for a missing column, an empty file, or no texts with labels.
     """
     path = folder / Path(word).expanduser()
     name, digest, rows = (
@@ -87,11 +89,12 @@ def read_examples(
         (" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place)
         for text, label, place in rows
     ]
-    kept = [item for item in found if item[0]]
+    written = [item for item in found if item[0]]
+    kept = [item for item in written if item[1]]
     if not kept:
-        raise RecipeError(f"{name} has no texts")
+        raise RecipeError(f"{name} has no {'labels' if written else 'texts'}")
     texts, labels, places = zip(*kept, strict=True)
-    return Examples(name, digest, texts, labels, places, len(found) - len(kept))
+    return Examples(name, digest, texts, labels, places, len(found) - len(written), len(written) - len(kept))
 
 
 def read_recipe_examples(recipe: Recipe, word: str = "") -> Examples:
@@ -185,7 +188,7 @@ def _table(
         for index, row in enumerate(table.rows):
             place, found = table.where(index, columns.label), row[label].strip()
             if found in NO_TEXT and found not in columns.names:
-                raise RecipeError(f"{place}: the label is missing" + (f" ({found})" if found else ""))
+                found = ""
             yield row[text], found, place
 
     return table.name, table.digest, rows()

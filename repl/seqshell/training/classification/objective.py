@@ -19,6 +19,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture
 from seqshell.core.state import State
+from seqshell.core.text_output import counted
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry
@@ -115,6 +116,8 @@ class ClassificationObjective:
         lines += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
         if self.split_of.training.num_blank:
             lines += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
+        if self.split_of.training.num_unlabelled:
+            lines += f"\n{counted(self.split_of.training.num_unlabelled, 'text')} without a label left out"
         unread = self.split["training"] - len(self._training.rows)
         return lines + (f"\n{unread:,} texts without any known token are left out" if unread else "")
 

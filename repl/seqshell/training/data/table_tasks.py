@@ -22,6 +22,7 @@ MOST_NUMBERS = 50  # different numbers that may be labels
 FILLED = 0.5  # share of the rows that have a text; a column with less is a remark
 SHOWN = 8  # columns that a message describes
 AS_TEXT = "--set task=generate learns the file as plain text"
+_NO_RANK = (True, 1000)  # of a name that tells nothing
 _LICENCE = re.compile(r"CC[- ]?BY|CC0|Attribution", re.IGNORECASE)
 
 
@@ -102,13 +103,22 @@ def _labels(columns: Sequence[Content]) -> list[Content]:
 
 
 def _is_named(column: Content, names: Sequence[str]) -> bool:
-    return column.name.strip().lower() in names
+    return _rank(column.name, names) < _NO_RANK
 
 
 def _named(columns: Sequence[Content], names: Sequence[str]) -> str:
     """The column with the most telling of the names, or ""."""
     found = [column.name for column in columns if _is_named(column, names)]
-    return min(found, key=lambda name: names.index(name.strip().lower()), default="")
+    return min(found, key=lambda name: _rank(name, names), default="")
+
+
+def _rank(name: str, names: Sequence[str]) -> tuple[bool, int]:
+    """How telling a name is, the smaller the more: a whole name, else its last word, as in airline_sentiment."""
+    whole = name.strip().lower()
+    *_, last = re.split(r"[\W_]+", whole)
+    if whole in names:
+        return False, names.index(whole)
+    return (True, names.index(last)) if last in names else _NO_RANK
 
 
 def _named_pairs(columns: Sequence[Content]) -> tuple[str, str] | None:
