@@ -104,7 +104,7 @@ def test_weights_that_cannot_fit_are_never_built(
 
 
 def test_a_missing_device_is_named(tmp_path: Path, registry: Registry) -> None:
-    with pytest.raises(RecipeError, match="words: training.device: no device 'gpu'"):
+    with pytest.raises(RecipeError, match=r"words: training\.device: no device 'gpu'"):
         check_memory(prepared(tmp_path, registry, device="gpu"))
 
 

@@ -21,7 +21,7 @@ WORDS_PER_MARK = 1000  # a marked text has at least one mark in so many words
 
 # The model for such a text: words are many, so the read-out shares the matrix of the embedding.
 BATCH = {"batch_size": 16, "sequence_length": 32}  # a word is about five characters
-MODEL = {"embed_size": 256, "hidden_size": 256, "tied": True, "embed_dropout": 0.3, "dropout": 0.3}
+MODEL = {"embed_size": 200, "hidden_size": 200, "tied": True, "embed_dropout": 0.3, "dropout": 0.3}
 
 
 def find_marks(path: Path) -> tuple[str, ...]:
