@@ -88,7 +88,7 @@ def test_an_error_about_the_length_of_a_row_names_the_line():
         read_rows("1 2 3", TWO)
     with pytest.raises(UsageError, match=r"line 2 has 1 value, but a row has 2: load, OT$"):
         read_rows("1 2\n3\n4 5", TWO)
-    with pytest.raises(UsageError, match=r"line 3 has 3 cells, but the first line names 4 columns$"):
+    with pytest.raises(UsageError, match=r"the table, row 3: 3 cells, but the first row names 4 columns$"):
         read_rows(TABLE.replace("01:00:00,3,", "01:00:00,"), TWO)
 
 
@@ -160,8 +160,8 @@ def test_quoted_cells_and_other_separators_are_read(text, rows):
     [
         ('"Month","x"\n', 'no rows below the column names: "Month","x"'),
         ("x", "no rows below the column names: x"),
-        ("d,x\n1,2,3\n", "line 2 has 3 cells, but the first line names 2 columns"),
-        ('d,x\n"5\n', "line 2 has 1 cell, but the first line names 2 columns"),
+        ("d,x\n1,2,3\n", "the table, row 2: 3 cells, but the first row names 2 columns"),
+        ('d,x\n"5\n', "the table, row 2: a quotation mark is not closed"),
         ("d,x\n1,12.3.4\n", "'12.3.4' is not a number (line 2, column x)"),
     ],
 )

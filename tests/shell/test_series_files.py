@@ -92,6 +92,33 @@ def test_cells_are_numbers_as_in_training(shell):
     assert forecast(shell, "/forecast 1").history[:, 0].tolist() == [9.5, 10.25]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# exported by X\n# units: C\nday,value\n2000-01-01,9\n2000-01-02,10\n",
+        "# day,value\n2000-01-01,9\n2000-01-02,10\n",
+        "sep=;\nday;value\n2000-01-01;9\n2000-01-02;10\n",
+        ",day,value\n0,2000-01-01,9\n1,2000-01-02,10\n",
+        "day,value,\n2000-01-01,9,\n2000-01-02,10,\n",
+        "day,value\n2000-01-01,9\n2000-01-02,10\nTotal,19\n",
+        '{"day": "2000-01-01", "value": 9}\n{"day": "2000-01-02", "value": 10}\n',
+        "day value\n2000-01-01 9\n2000-01-02 10\n",
+    ],
+)
+def test_tables_of_any_dialect_are_read_as_in_training(shell, text):
+    Path("a.csv").write_text(text)
+    send(shell, "/feed @a.csv")
+    found = forecast(shell, "/forecast 1")
+    assert (found.history[:, 0].tolist(), found.next_times) == ([9, 10], ("2000-01-03",))
+
+
+def test_a_fault_in_a_table_is_found_in_its_text(shell):
+    Path("a.csv").write_text(",day,value\n0,2000-01-01,9\n1,2000-01-02,1.2.3\n")
+    with pytest.raises(VocabularyError, match=r"'1\.2\.3' is not a number \(line 3, column value\)") as raised:
+        send(shell, "/feed @a.csv")
+    assert "".join(raised.value.text[place] for place in raised.value.positions) == "1.2.3"
+
+
 def test_short_gaps_are_filled_with_a_message_and_long_ones_refused(shell):
     Path("a.csv").write_text("value,x\n9,0\n,0\nNA,0\n12,0\n")
     assert "2 values are missing, in 1 run of 2; filled on a straight line" in notes(shell, "/feed @a.csv")

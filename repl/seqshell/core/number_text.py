@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import UsageError, VocabularyError
+from seqshell.core.errors import RecipeError, UsageError, VocabularyError
+from seqshell.core.tables.dialect import COMMENT
 from seqshell.core.tables.numbers import CellFault, is_gap, read_numbers
+from seqshell.core.tables.reading import parse_table
 from seqshell.core.text_output import counted
 
 Row = tuple[float, ...]
@@ -38,29 +40,36 @@ class _Line:
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table with named columns in a text. rows: their cells, as many as names. lines: the numbers of their lines."""
+    """A table with named columns in a text. rows: their cells, as many as names. lines: the numbers of their lines.
+
+    separator: between the cells, "" for spaces. notes: what was left out of the text, for people.
+    """
 
     text: str
     names: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     separator: str
+    notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> list[str]:
         """The cells of a column."""
         index = self.names.index(name)
-        return [row[index].text for row in self.rows]
+        return [row[index] for row in self.rows]
 
     def fault(self, index: int, name: str, message: str) -> VocabularyError:
         """An error about a cell, with its positions in the text. message: `{}` is where it is."""
-        cell = self.rows[index][self.names.index(name)]
+        number, column = self.lines[index], self.names.index(name)
+        line = next(line for line in _lines(self.text) if line.number == number)
+        cells = _cells(line, self.separator or None)
+        place = column + max(0, len(cells) - len(self.names))  # columns that are left out are mostly the first
+        cell = cells[place] if place < len(cells) else Cell("", line.start)
         positions = tuple(range(cell.start, cell.start + max(1, len(cell.text))))
-        where = f"line {self.lines[index]}, column {name}"
-        return VocabularyError(message.format(where), text=self.text, positions=positions)
+        return VocabularyError(message.format(f"line {number}, column {name}"), text=self.text, positions=positions)
 
     def gap(self, index: int, name: str, rule: str = "a series cannot have gaps") -> VocabularyError:
         """An error about a missing value."""
-        cell = self.rows[index][self.names.index(name)].text
+        cell = self.rows[index][self.names.index(name)].strip()
         return self.fault(
             index, name, f"{f'{cell!r} is a missing value' if cell else 'a value is missing'} ({{}}); {rule}"
         )
@@ -120,24 +129,34 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
 
 
 def read_table(text: str) -> TextTable | None:
-    """The table in a text whose first line has names and no numbers; None for other texts.
+    """The table in a text whose first line has names and no numbers, as training reads it; None for other texts.
 
-    Raises UsageError for a line of another length than the first.
+    Cells may also be separated by spaces. Raises UsageError for a line of another length than the first.
     """
     lines = list(_lines(text))
-    if not _has_names(lines):
+    below = [line for line in lines if not line.text.startswith(COMMENT)]
+    is_json = text.lstrip().startswith("{")
+    if not (_has_names(below) or (is_json and lines) or len(below) < len(lines)):
         return None
-    separator = _separator(lines[0])
-    names = tuple(cell.text for cell in _cells(lines[0], separator))
-    rows = []
-    for line in lines[1:]:
-        cells = _cells(line, separator)
-        if len(cells) != len(names):
+    separator = _separator(below[0]) if below else None
+    if separator is None and not is_json:
+        return _spaced(text, below) if _has_names(below) else None
+    try:
+        table = parse_table("the table.jsonl" if is_json else "the table", text, header="auto" if is_json else "yes")
+    except RecipeError as error:
+        raise UsageError(error.message) from None
+    return TextTable(text, table.columns, table.rows, table.numbers, table.delimiter, table.notes)
+
+
+def _spaced(text: str, lines: Sequence[_Line]) -> TextTable:
+    """A table whose cells are separated by spaces."""
+    names, *rows = (tuple(cell.text for cell in _cells(line, None)) for line in lines)
+    for line, row in zip(lines[1:], rows, strict=True):
+        if len(row) != len(names):
             raise UsageError(
-                f"line {line.number} has {counted(len(cells), 'cell')}, but the first line names {len(names)} columns"
+                f"line {line.number} has {counted(len(row), 'cell')}, but the first line names {len(names)} columns"
             )
-        rows.append(tuple(cells))
-    return TextTable(text, names, tuple(rows), tuple(line.number for line in lines[1:]), separator or "")
+    return TextTable(text, names, tuple(rows), tuple(line.number for line in lines[1:]), "")
 
 
 def table_values(table: TextTable, columns: Sequence[str], num_rows: int | None = None) -> NDArray[np.float64]:

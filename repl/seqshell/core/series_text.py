@@ -71,7 +71,7 @@ def read_series_table(text: str, series: Series, wanted: str = "") -> SeriesTabl
         raise UsageError("no row of the table has all its values")
     times = read_times(time_name, chosen.times[filled.kept.start : filled.kept.stop])
     scale = scale_of(series, chosen.name, rows) if series.scales else ()
-    return SeriesTable(rows, times, chosen.name, scale, (*notes, *filter(None, [filled.note])))
+    return SeriesTable(rows, times, chosen.name, scale, (*table.notes, *notes, *filter(None, [filled.note])))
 
 
 def scale_of(series: Series, name: str, rows: Sequence[Row] = ()) -> Row:
