@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,9 +35,22 @@ class NeuralNGramLanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, n - 1]. Returns logits [B, T, V], state [B, n - 1]."""
+        hidden, state = self.hidden_states(tokens, state)
+        return self.logits(hidden), state
+
+    def hidden_states(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens: [B, T] int64; state: [B, n - 1]. Returns hidden states [B, T, H], state [B, n - 1].
+
+        With direct connections, the vectors of the context follow each hidden state: [B, T, H + (n - 1) E].
+        """
         contexts, state = windows(tokens, state)
         vectors = self.embedding(contexts + 1).flatten(2)  # [B, T, (n - 1) E]
         vectors = functional.dropout(vectors, self.config.embed_dropout, self.training)
         hidden = functional.dropout(self.hidden(vectors).tanh(), self.config.dropout, self.training)  # [B, T, H]
-        logits = self.readout(hidden)
-        return (logits if self.direct is None else logits + self.direct(vectors)), state
+        return (hidden if self.direct is None else torch.cat((hidden, vectors), -1)), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: as `hidden_states` returns them, [..., H] or wider. Returns [..., V]."""
+        size = self.config.hidden_size
+        logits: Tensor = self.readout(hidden[..., :size])
+        return logits if self.direct is None else logits + self.direct(hidden[..., size:])

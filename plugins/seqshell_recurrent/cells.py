@@ -144,13 +144,23 @@ class LSTMCellLanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, State]:
         """tokens: [B, T] int64; state: [B, L, H] each. Returns logits [B, T, V], state."""
+        hidden, state = self.hidden_states(tokens, state)
+        return self.logits(hidden), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: [..., H]. Returns [..., V]."""
+        logits: Tensor = self.readout(hidden)
+        return logits
+
+    def hidden_states(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """tokens: [B, T] int64. Returns the hidden states of the last layer [B, T, H], state."""
         hidden, cell, outputs = list(state.hidden.unbind(1)), list(state.cell.unbind(1)), []  # [B, H] of each layer
         for x in self.embedding(tokens).unbind(1):
             for layer, step in enumerate(self.cells):
                 hidden[layer], cell[layer] = step(x, hidden[layer], cell[layer])
                 x = hidden[layer]
             outputs.append(x)
-        return self.readout(torch.stack(outputs, 1)), LSTMState(torch.stack(hidden, 1), torch.stack(cell, 1))
+        return torch.stack(outputs, 1), LSTMState(torch.stack(hidden, 1), torch.stack(cell, 1))
 
 
 class GRUCellLanguageModel(nn.Module):
@@ -170,12 +180,22 @@ class GRUCellLanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """tokens: [B, T] int64; state: [B, L, H]. Returns logits [B, T, V], state."""
+        hidden, state = self.hidden_states(tokens, state)
+        return self.logits(hidden), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden: [..., H]. Returns [..., V]."""
+        logits: Tensor = self.readout(hidden)
+        return logits
+
+    def hidden_states(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens: [B, T] int64; state: [B, L, H]. Returns the hidden states of the last layer [B, T, H], state."""
         hidden, outputs = list(state.unbind(1)), []  # [B, H] of each layer
         for x in self.embedding(tokens).unbind(1):
             for layer, step in enumerate(self.cells):
                 x = hidden[layer] = step(x, hidden[layer])
             outputs.append(x)
-        return self.readout(torch.stack(outputs, 1)), torch.stack(hidden, 1)
+        return torch.stack(outputs, 1), torch.stack(hidden, 1)
 
 
 def _outer_layers(config: StackedCellConfig) -> tuple[nn.Module, nn.Linear]:

@@ -82,6 +82,26 @@ def test_one_part_gives_the_same_bits_as_before(registry: Registry) -> None:
     assert all(torch.equal(found[name], gradient) for name, gradient in expected_gradients.items())
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("rnn", {}), ("gru", {}), ("lstm_cell", {}), ("gru_cell", {}), ("neural_ngram", {"order": 3, "direct": True})],
+)
+def test_every_recurrent_language_model_has_parts(
+    registry: Registry, in_parts: None, name: str, settings: dict[str, Any]
+) -> None:
+    module: Any = made(registry, name, vocab_size=12, embed_size=8, hidden_size=8, **settings)
+    inputs, targets = TOKENS[:, :-1], TOKENS[:, 1:]
+    expected = reference(module, inputs, targets, module.initial_state(3))
+    expected_gradients = gradients(module, expected)
+
+    loss, _ = sequence_loss(module, inputs, targets, module.initial_state(3))
+
+    assert chunked_loss.has_halves(module)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    found = gradients(module, loss)
+    assert all(torch.allclose(found[name], gradient, atol=1e-6) for name, gradient in expected_gradients.items())
+
+
 @pytest.mark.parametrize("name", ["seq2seq", "attention_seq2seq"])
 def test_translation_models_have_parts_without_padding(registry: Registry, in_parts: None, name: str) -> None:
     module: Any = made(registry, name, source_vocab_size=12, target_vocab_size=12, embed_size=8, hidden_size=8)
