@@ -1,8 +1,9 @@
 """The architectures classifier and bidirectional_classifier in torch.
 
 Embedding, recurrent layers, pooling over time (`pooling`), linear read-out, and optionally n-gram weights
-(`ngram_features`). The bidirectional layers follow Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093, and
-Graves & Schmidhuber 2005. The decoders are in `decoders`.
+(`ngram_features`) and a linear model of n-grams that is fitted first (`linear_ngrams`). The bidirectional layers follow
+Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093, and Graves & Schmidhuber 2005. The decoders are in
+`decoders`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch.nn import init
 from seqshell import PAD, UNK, State
 from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
 from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.linear_ngrams import LinearNgrams
 from seqshell_classifier.ngram_features import NgramFeatures
 from seqshell_classifier.pooling import Pooling, make_pooling
 from seqshell_classifier.states import ClassifierState
@@ -25,9 +27,10 @@ class PooledClassifier(nn.Module):
     """Base class of both classifiers: all parts but the recurrent layers.
 
     size: of the pooled hidden states, H or 2H for two directions.
+    distinct: the linear part uses each n-gram of a text once, however often it occurs.
     """
 
-    def __init__(self, config: ClassifierConfig, size: int) -> None:
+    def __init__(self, config: ClassifierConfig, size: int, *, distinct: bool) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
@@ -37,6 +40,28 @@ class PooledClassifier(nn.Module):
         self.readout = Readout(size * len(config.poolings), config.num_classes)
         if config.ngrams:
             self.wide = NgramFeatures(config)
+        if config.linear_ngrams:
+            self.linear = LinearNgrams(config, distinct=distinct)
+
+    @property
+    def num_linear(self) -> int:
+        """The number of n-grams that the linear part can have; 0 if there is no such part."""
+        return self.config.linear_size // self.config.num_classes if self.config.linear_ngrams else 0
+
+    @property
+    def counts_ngrams(self) -> bool:
+        """True if the linear part uses an n-gram as often as it occurs, False if once."""
+        return not self.linear.distinct
+
+    def ngram_keys(self, tokens: Tensor) -> Tensor:
+        """The keys of the n-grams of texts [B, T], padded on the right: [B, K] int64, -1 for no n-gram."""
+        return self.linear.keys_of(tokens)
+
+    def start_from(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
+        """Take on a linear part and let the rest add nothing to it yet. keys: [F]; weights: [F, C]; bias: [C]."""
+        self.linear.fitted(keys, weights, bias)
+        for parameter in self.readout.parameters():
+            init.zeros_(parameter)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The embeddings [B, T, E] of tokens [B, T].
@@ -62,7 +87,7 @@ class Classifier(PooledClassifier):
     """
 
     def __init__(self, config: ClassifierConfig) -> None:
-        super().__init__(config, config.hidden_size)
+        super().__init__(config, config.hidden_size, distinct=False)
         self.recurrent = RecurrentStack(
             CELLS[config.cell],
             config.embed_size,
@@ -79,7 +104,8 @@ class Classifier(PooledClassifier):
         zeros = self.embedding.weight.new_zeros(batch_size, self.config.hidden_size)
         pools = tuple(pool.initial_state(zeros) for pool in self.pool_list())
         ngrams = self.wide.initial_state(batch_size) if self.config.ngrams else ()
-        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams)
+        linear = self.linear.initial_state(batch_size) if self.config.linear_ngrams else ()
+        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams, linear)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, C], state."""
@@ -89,11 +115,14 @@ class Classifier(PooledClassifier):
             *(pool.running(hidden, before) for pool, before in zip(self.pool_list(), state.pools, strict=True)),
             strict=True,
         )
-        logits, ngrams = self.readout(torch.cat(pooled, -1)), state.ngrams
+        logits, ngrams, linear = self.readout(torch.cat(pooled, -1)), state.ngrams, state.linear
         if self.config.ngrams:
             added, ngrams = self.wide.running(tokens, ngrams)
             logits = logits + added
-        return logits, ClassifierState(recurrent, states, ngrams)
+        if self.config.linear_ngrams:
+            added, linear = self.linear.running(tokens, linear)
+            logits = logits + added
+        return logits, ClassifierState(recurrent, states, ngrams, linear)
 
 
 class BidirectionalClassifier(PooledClassifier):
@@ -104,7 +133,7 @@ class BidirectionalClassifier(PooledClassifier):
 
     def __init__(self, config: ClassifierConfig) -> None:
         size = 2 * config.hidden_size
-        super().__init__(config, size)
+        super().__init__(config, size, distinct=True)
         self.recurrent = nn.ModuleList(
             BidirectionalLayer(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
         )
@@ -125,6 +154,8 @@ class BidirectionalClassifier(PooledClassifier):
         logits = self.readout(pooled)
         if self.config.ngrams:
             logits = logits + self.wide.whole(tokens, mask)
+        if self.config.linear_ngrams:
+            logits = logits + self.linear.whole(tokens)
         return logits.unsqueeze(1), ()
 
 

@@ -50,6 +50,19 @@ class ClassifierConfig:
     ngram_dropout: float = setting(
         0.0, low=0, high=0.99, neutral=0.0, help="share of the n-grams to leave out, in training"
     )
+    linear_ngrams: int = setting(
+        0,
+        low=0,
+        high=8,
+        neutral=0,
+        help="build on a linear model of all n-grams of up to N tokens, fitted before the first step; 0: none",
+    )
+    linear_size: int = setting(
+        2_000_000,
+        low=1,
+        high=1 << 28,
+        help="largest number of weights of the linear model, which leaves out the rarest n-grams",
+    )
     word_dropout: float = setting(
         0.0, low=0, high=0.99, neutral=0.0, help="share of the tokens to replace by unknown, in training"
     )

@@ -11,6 +11,7 @@ from seqshell import PAD, State
 from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.numpy_linear_ngrams import LinearNgrams
 from seqshell_classifier.numpy_ngram_features import NgramFeatures
 from seqshell_classifier.numpy_pooling import LastPooling, Pooling, read_pooling
 from seqshell_classifier.states import ClassifierState
@@ -32,19 +33,21 @@ class ClassifierDecoder:
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
         self.ngrams = NgramFeatures(config, weights) if config.ngrams else None
+        self.linear = LinearNgrams(config, weights) if config.linear_ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """The state before the first token."""
         pools = tuple(pool.initial_state(batch_size) for pool in self.pools)
         ngrams = self.ngrams.initial_state(batch_size) if self.ngrams else ()
-        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams)
+        linear = self.linear.initial_state(batch_size) if self.linear else ()
+        return ClassifierState(self.recurrent.initial_state(batch_size), pools, ngrams, linear)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64, none of them PAD. Returns logits [B, C], state."""
         hidden, recurrent = self.recurrent.step(inputs, state.recurrent)
         pooled, states = self._pooled(hidden[:, None], state.pools)
-        added, ngrams = self._ngram_logits(inputs[:, None], state.ngrams)
-        return self.readout(pooled) + added, ClassifierState(recurrent, states, ngrams)
+        added, ngrams, linear = self._ngram_logits(inputs[:, None], state)
+        return self.readout(pooled) + added, ClassifierState(recurrent, states, ngrams, linear)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64, padded on the right. Returns logits [B, C] after each row's last token, state."""
@@ -56,13 +59,15 @@ class ClassifierDecoder:
             chunk = inputs[:, start : start + CHUNK]
             hidden, recurrent = self.recurrent.read(chunk, state.recurrent)
             pooled, states = self._pooled(hidden, state.pools)
-            added, ngrams = self._ngram_logits(chunk, state.ngrams)
-            state = ClassifierState(recurrent, states, ngrams)
+            added, ngrams, linear = self._ngram_logits(chunk, state)
+            state = ClassifierState(recurrent, states, ngrams, linear)
         return self.readout(pooled) + added, state
 
-    def _ngram_logits(self, tokens: NDArray[Any], state: State) -> tuple[Any, State]:
-        """tokens: [B, T]. Returns the logits that the n-grams add after the last one, [B, C] or 0, and their state."""
-        return self.ngrams.read(tokens, state) if self.ngrams else (0, ())
+    def _ngram_logits(self, tokens: NDArray[Any], state: ClassifierState) -> tuple[Any, State, State]:
+        """tokens: [B, T]. Returns the logits that the n-grams add after the last one, [B, C] or 0, and both states."""
+        added, ngrams = self.ngrams.read(tokens, state.ngrams) if self.ngrams else (0, ())
+        fitted, linear = self.linear.read(tokens, state.linear) if self.linear else (0, ())
+        return added + fitted, ngrams, linear
 
     def _pooled(self, hidden: Floats, before: tuple[State, ...]) -> tuple[Floats, tuple[State, ...]]:
         """hidden: [B, T, H]. Returns the input of the read-out after the last token, and the states of pooling."""
@@ -98,6 +103,7 @@ class BidirectionalClassifierDecoder:
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)
         self.ngrams = NgramFeatures(config, weights) if config.ngrams else None
+        self.linear = LinearNgrams(config, weights) if config.linear_ngrams else None
 
     def initial_state(self, batch_size: int = 1) -> State:
         """()."""
@@ -121,7 +127,10 @@ class BidirectionalClassifierDecoder:
             for pool in self.pools
         ]
         logits = self.readout(np.concatenate(pooled, axis=-1))
-        return logits + self.ngrams.whole(inputs) if self.ngrams else logits, ()
+        for part in (self.ngrams, self.linear):
+            if part:
+                logits = logits + part.whole(inputs)
+        return logits, ()
 
 
 def _pools(config: ClassifierConfig, weights: Weights, size: int) -> list[Pooling]:

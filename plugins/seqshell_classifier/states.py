@@ -1,4 +1,4 @@
-"""The state of the causal classifier: the state of its recurrent layers, of each kind of pooling, and of the n-grams.
+"""The state of the causal classifier: of its recurrent layers, each kind of pooling, the n-grams and the linear part.
 
 The states of pooling, over the hidden states read so far:
 
@@ -20,11 +20,15 @@ EMPTY_LOG_TOTAL = -1e4  # log of the sum of no weights: finite, and exp(EMPTY_LO
 
 
 class ClassifierState(NamedTuple):
-    """recurrent: LSTMState or [B, L, H]; pools: a state for each kind of pooling; ngrams: RunningNgrams, or ()."""
+    """recurrent: LSTMState or [B, L, H]; pools: a state for each kind of pooling.
+
+    ngrams, linear: RunningNgrams, or ().
+    """
 
     recurrent: State
     pools: tuple[State, ...]
     ngrams: State
+    linear: State = ()
 
 
 class RunningMean(NamedTuple):
@@ -43,7 +47,7 @@ class RunningAttention(NamedTuple):
 
 class RunningNgrams(NamedTuple):
     """last: [B, n - 1] int64, the last tokens, -1 before the beginning; total: [B, C], the sum of the weights of all
-    n-grams; count: [B, 1] int64, the number of tokens."""
+    n-grams; count: [B, 1] int64, the number of tokens; in the linear part, of known n-grams."""
 
     last: Any
     total: Any

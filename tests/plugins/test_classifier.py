@@ -32,6 +32,8 @@ SETTINGS = [
     {"pooling": "attention+mean+max+last", "dropout": 0.5},
     {"ngrams": 1, "ngram_slots": 7},
     {"ngrams": 3, "ngram_slots": 50, "ngram_dropout": 0.5, "cell": "gru"},
+    {"linear_ngrams": 1},
+    {"linear_ngrams": 3, "ngrams": 2, "ngram_slots": 50, "cell": "gru"},
 ]
 FAMILIES = {
     "classifier": (Classifier, ClassifierDecoder),
@@ -51,6 +53,9 @@ def make(name, settings, seed=1):
     with torch.no_grad():
         for weight in module.parameters():
             weight += 0.5 * torch.randn_like(weight)
+        if config.linear_ngrams:  # it knows the n-grams of the first two texts
+            keys = module.ngram_keys(torch.from_numpy(TEXTS[:2])).unique()[1:]
+            module.linear.fitted(keys, torch.randn(len(keys), C), torch.randn(C))
     return module, decoder_type(config, weights(module))
 
 
@@ -122,6 +127,51 @@ def test_ngrams_add_their_weights_to_the_logits(name):
             weight.zero_()
     added = [ngram_logits(module, text[:length]) for text, length in zip(TEXTS, LENGTHS, strict=True)]
     assert_close(last_logits(module, TEXTS) - last_logits(without, TEXTS), np.stack(added), 1e-5)
+
+
+def grams(text, distinct):
+    """The n-grams of up to 3 tokens of a text, with its boundaries; the boundaries alone are none."""
+    line = ["^", *text.tolist(), "$"]
+    found = [tuple(line[start : start + size]) for size in (1, 2, 3) for start in range(len(line) - size + 1)]
+    found = [gram for gram in found if gram not in [("^",), ("$",)]]
+    return list(dict.fromkeys(found)) if distinct else found
+
+
+@pytest.mark.parametrize(("name", "distinct"), [("classifier", False), ("bidirectional_classifier", True)])
+def test_the_linear_part_sums_the_weights_of_known_ngrams(name, distinct):
+    """An n-gram has one key wherever it stands; the sum is divided by the root of the number of known n-grams."""
+    module, _ = make(name, {"linear_ngrams": 3})
+    texts = [np.array([5, 6, 5, 6]), np.array([6, 5, 6, 5, 5, 6, 7]), np.array([9])]
+    for text in texts:
+        keys = [key for key in module.ngram_keys(torch.from_numpy(text)[None])[0].tolist() if key != -1]
+        assert len(keys) == len(grams(text, distinct))
+        assert len(set(keys)) == len(grams(text, True))
+    weights = {
+        key: torch.randn(C) for key in module.ngram_keys(torch.from_numpy(texts[0])[None])[0].tolist() if key + 1
+    }
+    bias = torch.randn(C)
+    before = last_logits(module, texts[1][None])
+    module.start_from(torch.tensor(list(weights)), torch.stack(list(weights.values())), bias)
+    known = [key for key in module.ngram_keys(torch.from_numpy(texts[1])[None])[0].tolist() if key in weights]
+    shared = [gram for gram in grams(texts[1], distinct) if gram in grams(texts[0], True)]
+    expected = sum(weights[key] for key in known) / len(shared) ** 0.5 + bias
+
+    assert len(known) == len(shared) > 5
+    assert_close(last_logits(module, texts[1][None])[0], expected.numpy(), 1e-5)
+    assert not np.allclose(before[0], expected.numpy(), atol=0.01)
+    assert_close(last_logits(module, texts[2][None])[0], bias.numpy())  # it has no known n-gram
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_are_loaded_whatever_the_number_of_ngrams_in_them(name):
+    module, _ = make(name, {"linear_ngrams": 3})
+    other = FAMILIES[name][0](module.config).eval()
+    assert len(other.linear.keys) == 1
+    other.load_state_dict(module.state_dict())
+
+    assert torch.equal(other.linear.keys, module.linear.keys)
+    assert other.linear.keys.dtype == torch.int32
+    assert_close(last_logits(other, TEXTS), last_logits(module, TEXTS), 0)
 
 
 def test_ngram_dropout_keeps_the_mean():

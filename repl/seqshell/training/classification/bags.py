@@ -71,10 +71,15 @@ def make_bags(texts: Sequence[str], unit: str) -> Bags:
             inside &= line > 1
         keys.append(key[inside])
         rows.append(owner[: len(key)][inside])
-    different, ids = np.unique(np.concatenate(keys), return_inverse=True)
-    cells, counts = np.unique(np.concatenate(rows) * len(different) + ids, return_counts=True)
-    starts = np.searchsorted(cells, np.arange(len(texts) + 1) * len(different))
-    return Bags(cells % len(different), counts, starts, len(different), unit)
+    return collect(np.concatenate(rows), np.concatenate(keys), len(texts), unit)[1]
+
+
+def collect(rows: Ints, keys: Ints, num_rows: int, unit: str) -> tuple[Ints, Bags]:
+    """The different keys [F], and the bags of n-grams given by their rows and keys [N], in any order."""
+    different, ids = np.unique(keys, return_inverse=True)
+    cells, counts = np.unique(rows * len(different) + ids, return_counts=True)
+    starts = np.searchsorted(cells, np.arange(num_rows + 1) * len(different))
+    return different, Bags(cells % len(different), counts, starts, len(different), unit)
 
 
 def frequent(bags: Bags, most: int) -> NDArray[np.bool_]:

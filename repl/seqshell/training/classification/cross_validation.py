@@ -19,20 +19,25 @@ SCALES = np.geomspace(1 / 16, 2, 81)  # factors that `calibration` tries
 
 @dataclass(frozen=True)
 class Labelled:
-    """rows: [R, F], the n-grams of each text; labels: [R]; folds: [R], equal texts are in the same one."""
+    """rows: [R, F], the n-grams of each text; labels: [R]; folds: [R], equal texts are in the same one.
+
+    importance: [R], the weight of each text in training; None: all the same.
+    """
 
     rows: SparseRows
     labels: Ints
     folds: Ints
     num_classes: int
+    importance: Floats | None = None
 
     def at(self, chosen: Ints) -> Labelled:
         """These rows alone."""
-        return Labelled(self.rows.at(chosen), self.labels[chosen], self.folds[chosen], self.num_classes)
+        importance = None if self.importance is None else self.importance[chosen]
+        return Labelled(self.rows.at(chosen), self.labels[chosen], self.folds[chosen], self.num_classes, importance)
 
     def fit(self, strength: float, start: LinearModel | None = None) -> LinearModel:
         """See `linear.fit`."""
-        return fit(self.rows, self.labels, self.num_classes, strength, start=start)
+        return fit(self.rows, self.labels, self.num_classes, strength, importance=self.importance, start=start)
 
     def parts(self) -> Iterator[tuple[Ints, Ints]]:
         """(training rows, held-out rows) of each fold."""
@@ -71,13 +76,13 @@ def held_out_logits(data: Labelled, strength: float) -> Floats:
     return logits
 
 
-def calibration(logits: Floats, labels: Ints) -> float:
+def calibration(logits: Floats, labels: Ints, importance: Floats | None = None) -> float:
     """The factor by which logits of held-out texts have the lowest nats (Guo et al. 2017, section 4.2).
 
-    https://arxiv.org/abs/1706.04599
+    importance: [R], the weight of each text. https://arxiv.org/abs/1706.04599
     """
     places = np.arange(len(labels)), labels
-    nats = [-log_softmax(factor * logits)[places].mean() for factor in SCALES]
+    nats = [np.average(-log_softmax(factor * logits)[places], weights=importance) for factor in SCALES]
     return float(SCALES[int(np.argmin(nats))])
 
 

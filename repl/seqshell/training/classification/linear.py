@@ -88,14 +88,21 @@ def unit_rows(bags: Bags, *, counted: bool = False) -> SparseRows:
 
 
 def fit(
-    rows: SparseRows, labels: Ints, num_classes: int, strength: float, *, start: LinearModel | None = None
+    rows: SparseRows,
+    labels: Ints,
+    num_classes: int,
+    strength: float,
+    *,
+    importance: Floats | None = None,
+    start: LinearModel | None = None,
 ) -> LinearModel:
     """The weights that minimise mean nats + squared weights / (2 strength R); the bias is free.
 
     L-BFGS (Liu & Nocedal 1989, https://doi.org/10.1007/BF01589116), preconditioned by a bound of the loss's curvature.
-    start: where it begins; by default at zero.
+    importance: [R], by which the nats of each row are multiplied. start: where it begins; by default at zero.
     """
     size, decay = len(labels), 1 / (strength * len(labels))
+    shares = np.full((size, 1), 1 / size) if importance is None else importance[:, None] / size
     expected = np.eye(num_classes)[labels]
     transposed = rows.transposed
     squares = np.bincount(rows.columns, weights=rows.values**2, minlength=rows.num)
@@ -105,9 +112,9 @@ def fit(
         """The loss and its gradient at point [F + 1, C]: weights and bias times `roots`."""
         values = point / roots
         logs = log_softmax(rows @ values[:-1] + values[-1])
-        error = (np.exp(logs) - expected) / size
+        error = (np.exp(logs) - expected) * shares
         gradient = np.vstack((transposed @ error + decay * values[:-1], error.sum(0)))
-        return decay / 2 * _dot(values[:-1], values[:-1]) - _dot(expected, logs) / size, gradient / roots
+        return decay / 2 * _dot(values[:-1], values[:-1]) - _dot(expected * shares, logs), gradient / roots
 
     zero = np.zeros((rows.num + 1, num_classes))
     least = TOLERANCE * np.sqrt(_dot(*[loss(zero)[1]] * 2))

@@ -22,13 +22,15 @@ from seqshell.core.state import State
 from seqshell.core.text_output import counted
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
-from seqshell.host import Registry
+from seqshell.host import Registry, resolve
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.classification.cross_validation import FOLDS
 from seqshell.training.classification.data import (
     Examples,
     ExampleSplit,
     check_labels,
     check_seen,
+    folds,
     label_names,
     read_recipe_examples,
     split_examples,
@@ -41,6 +43,7 @@ from seqshell.training.classification.evaluation import (
     predictions,
     unit_of,
 )
+from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, linear_start
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
@@ -130,9 +133,11 @@ class ClassificationObjective:
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """(inputs [B, T] padded right, labels [B])."""
+        """(inputs [B, T] padded right, labels [B]), and with a linear part its `FittedPart.corrections` [B, C]."""
+        part = self._linear_part
         for rows in self._epoch(order)[first:]:
-            yield pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
+            batch = pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
+            yield batch if part is None else (*batch, part.corrections[rows])
 
     def _epoch(self, order: int) -> list[NDArray[np.int64]]:
         """The rows of each batch."""
@@ -160,8 +165,8 @@ class ClassificationObjective:
 
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
-        inputs, labels = on_device(module, batch)
-        logits = last_logits(module, inputs, causal=self.architecture.causal).float()
+        inputs, labels, *corrections = on_device(module, batch)
+        logits = sum(corrections, last_logits(module, inputs, causal=self.architecture.causal).float())
         nats = functional.cross_entropy(
             logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
         )
@@ -174,6 +179,28 @@ class ClassificationObjective:
         counts = np.bincount(self._training.labels, minlength=len(self.labels))
         weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
         return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+
+    def fit(self, module: Any) -> str:
+        """Fit the linear part of a module, if it has one, and describe it."""
+        return self._linear_part.put_into(module) if self._linear_part is not None else ""
+
+    @cached_property
+    def _linear_part(self) -> FittedPart | None:
+        """The linear part of the architecture, fitted to the training texts; a resumed training fits it again."""
+        with torch.random.fork_rng(devices=[]):
+            module = linear_start(resolve(self.architecture.model)(self.config))
+        if module is None:
+            return None
+        texts = self.split_of.training.texts
+        return fit_linear_part(
+            module,
+            self._training.ids,
+            self._training.labels,
+            importance=self.weights[self._training.labels],
+            folds=np.array(folds([texts[row] for row in self._training.rows], FOLDS)),
+            num_classes=len(self.labels),
+            unit=unit_of(self.tokenizer),
+        )
 
     def validate(self, module: Any) -> Metrics:
         """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""

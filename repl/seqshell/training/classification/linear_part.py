@@ -1,0 +1,113 @@
+"""Fit the linear part of a classifier before the first step: logistic regression over the n-grams that it reads.
+
+Training then adds the recurrent part to it. The linear part knows the training texts better than any other text, so its
+errors on them would teach the recurrent part too little. While training, each training text therefore gets the logits
+of a linear model that was fitted without it (stacking, Wolpert 1992, https://doi.org/10.1016/S0893-6080(05)80023-1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqshell.training.classification.bags import Bags, Ints, collect, frequent
+from seqshell.training.classification.cross_validation import Labelled, calibration, choose_strength, held_out_logits
+from seqshell.training.classification.linear import unit_rows
+from seqshell.training.data.batches import Ids, pad
+
+TOKENS = 16_384  # per call of the module, padding included
+
+
+@runtime_checkable
+class LinearStart(Protocol):
+    """A classifier's module that can be built on a linear model of n-grams."""
+
+    @property
+    def num_linear(self) -> int:
+        """The number of n-grams that the linear part can have; 0 if there is no such part."""
+
+    @property
+    def counts_ngrams(self) -> bool:
+        """True if the linear part uses an n-gram as often as it occurs, False if once."""
+
+    def ngram_keys(self, tokens: Tensor) -> Tensor:
+        """The keys of the n-grams of texts [B, T], padded on the right: [B, K] int64, -1 for no n-gram."""
+
+    def start_from(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
+        """Take on a linear part and let the rest add nothing to it yet. keys: [F]; weights: [F, C]; bias: [C].
+
+        Its logits are the bias and the sum of the weights of a text's known n-grams, divided by the root of their
+        number.
+        """
+
+
+@dataclass(frozen=True)
+class FittedPart:
+    """keys: [F]; weights: [F, C]; bias: [C].
+
+    corrections: [R, C] to add to the logits of each training text, as if it had not been among them.
+    """
+
+    keys: Ints
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    corrections: NDArray[np.float32]
+
+    def put_into(self, module: LinearStart) -> str:
+        """Let the module start from this part; returns the part in words."""
+        module.start_from(*map(torch.from_numpy, (self.keys, self.weights, self.bias)))
+        return f"a linear model of {len(self.keys):,} n-grams"
+
+
+def linear_start(module: Any) -> LinearStart | None:
+    """The module, if it has a linear part to fit."""
+    return module if isinstance(module, LinearStart) and module.num_linear else None
+
+
+def fit_linear_part(
+    module: LinearStart,
+    texts: Sequence[Ids],
+    labels: Ints,
+    *,
+    importance: NDArray[np.float32],
+    folds: Ints,
+    num_classes: int,
+    unit: str,
+) -> FittedPart:
+    """Fit the linear part of a module to texts, each a list of ids, with labels [R].
+
+    importance: [R], the weight of each text. folds: [R], of the cross-validation; equal texts are in one. unit: of the
+    n-grams, see `bags.LEAST`.
+    """
+    keys, bags = _bags(module, texts, unit)
+    kept = frequent(bags, module.num_linear)
+    rows = unit_rows(bags.only(kept), counted=module.counts_ngrams)
+    data = Labelled(rows, labels, folds, num_classes, importance.astype(np.float64))
+    strength = choose_strength(data)
+    unseen = held_out_logits(data, strength)
+    factor = calibration(unseen, labels, data.importance)
+    model = data.fit(strength).scaled(factor)
+    corrections = factor * unseen - model.logits(rows)
+    return FittedPart(keys[kept], *(part.astype(np.float32) for part in (model.weights, model.bias, corrections)))
+
+
+def _bags(module: LinearStart, texts: Sequence[Ids], unit: str) -> tuple[Ints, Bags]:
+    """The keys [F] of all n-grams of the texts, and the bags with their places among them."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    parts: list[tuple[Ints, Ints]] = []  # (row, key) of each n-gram
+    start = 0
+    while start < len(order):
+        size = max(1, TOKENS // max(1, len(texts[order[min(len(order) - 1, start + 1023)]])))
+        chosen = order[start : start + min(size, 1024)]
+        keys = module.ngram_keys(torch.from_numpy(pad([texts[row] for row in chosen]))).numpy()
+        places = np.nonzero(keys != -1)
+        parts.append((np.array(chosen)[places[0]], keys[places]))
+        start += len(chosen)
+    rows, keys = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return collect(rows, keys, len(texts), unit)
