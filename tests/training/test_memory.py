@@ -103,6 +103,20 @@ def test_weights_that_cannot_fit_are_never_built(
         check_memory(made)
 
 
+def test_a_model_that_fails_is_left_to_the_training_to_report(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prepared(tmp_path, registry)
+
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError("boom in forward")
+
+    monkeypatch.setattr(type(made.objective), "loss", fail)
+
+    assert estimate_memory(made).batch == 0
+    check_memory(made)
+
+
 def test_a_missing_device_is_named(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(RecipeError, match=r"words: training\.device: no device 'gpu'"):
         check_memory(prepared(tmp_path, registry, device="gpu"))

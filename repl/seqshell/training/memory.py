@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from seqshell.host import resolve
 from seqshell.training import chunked_loss
 from seqshell.training.counting import is_counted
 from seqshell.training.free_memory import free_memory
-from seqshell.training.objective import TrainingBatch
+from seqshell.training.objective import Objective, TrainingBatch
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import TrainingSettings
 
@@ -69,23 +69,23 @@ class MemoryEstimate:
 def estimate_memory(prepared: Prepared) -> MemoryEstimate:
     """Estimate the memory of a training, without changing the random state.
 
-    Activations and logits are 0 if the weights alone exceed the free memory, since then no batch can be measured; and
-    for models that are fitted by counting.
+    Activations and logits are 0 if no batch can be measured: if the weights alone exceed the free memory, for a model
+    that is fitted by counting, and for one that fails, which the training will report.
     """
-    settings = prepared.recipe.training
+    settings, device, objective = prepared.recipe.training, prepared.device, prepared.objective
+    free = free_memory(device)
     with torch.random.fork_rng(devices=[]):
-        with torch.device("meta"):
-            size = _size(_new_module(prepared))
-        device = prepared.device
+        size = _size_of_weights(prepared)
         weights, writing = _weights(size, settings), 0 if device.type == "cuda" else _writing(size, settings)
-        free = free_memory(device)
         if is_counted(prepared.architecture) or (free is not None and weights > free):
             return MemoryEstimate(weights, writing, 0, 0)
-        module = _new_module(prepared).train()
-        batch = max(
-            islice(prepared.objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch)
-        )
-        return MemoryEstimate(weights, writing, _activations(prepared, module, batch), _logits(prepared, module, batch))
+        try:
+            module = prepared.new_module().train()
+            batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
+            activations, logits = _activations(objective, module, batch), _logits(objective, module, batch)
+        except Exception:
+            return MemoryEstimate(weights, writing, 0, 0)
+    return MemoryEstimate(weights, writing, activations, logits)
 
 
 def check_memory(prepared: Prepared) -> None:
@@ -117,12 +117,13 @@ def readable(size: int) -> str:
     return f"{size} bytes"
 
 
-def _new_module(prepared: Prepared) -> Any:
-    """A module of the training, with random weights."""
+def _size_of_weights(prepared: Prepared) -> int:
+    """Bytes of the module's weights, without allocating them if its class can be built so."""
     try:
-        return resolve(prepared.architecture.model)(prepared.config)
-    except (ValueError, RuntimeError):
-        return prepared.new_module()  # which says what is wrong
+        with torch.device("meta"):
+            return _size(resolve(prepared.architecture.model)(prepared.config))
+    except Exception:  # it reads its weights while it is built, or refuses its config
+        return _size(prepared.new_module())
 
 
 def _size(module: nn.Module) -> int:
@@ -145,19 +146,19 @@ def _writing(size: int, settings: TrainingSettings) -> int:
     return resume_file + CHECKPOINT_COPIES * size
 
 
-def _activations(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
+def _activations(objective: Objective, module: nn.Module, batch: TrainingBatch) -> int:
     """What a batch keeps for its gradient, without logits, from what one and two of its rows keep."""
     rows = min(map(len, batch))
-    one = _kept(prepared, module, batch, 1)
+    one = _kept(objective, module, batch, 1)
     if rows == 1:
         return one
-    per_row = max(0, _kept(prepared, module, batch, 2) - one)
+    per_row = max(0, _kept(objective, module, batch, 2) - one)
     return max(0, one - per_row) + per_row * rows
 
 
-def _kept(prepared: Prepared, module: nn.Module, batch: TrainingBatch, rows: int) -> int:
+def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: int) -> int:
     """Bytes that the first rows of a batch keep for their gradient, besides weights and logits."""
-    objective, some = prepared.objective, tuple(array[:rows] for array in batch)
+    some = tuple(array[:rows] for array in batch)
     weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
     kept: dict[int, int] = {}
 
@@ -175,8 +176,7 @@ def _kept(prepared: Prepared, module: nn.Module, batch: TrainingBatch, rows: int
     return max(0, sum(kept.values()) - num_logits * chunked_loss.BYTES)
 
 
-def _logits(prepared: Prepared, module: nn.Module, batch: TrainingBatch) -> int:
-    objective = prepared.objective
+def _logits(objective: Objective, module: nn.Module, batch: TrainingBatch) -> int:
     size = objective.num_logits(batch) * chunked_loss.BYTES if isinstance(objective, SequenceObjective) else 0
     if size > chunked_loss.MOST_AT_ONCE and chunked_loss.has_halves(module):
         largest = max(weight.numel() * weight.element_size() for weight in module.parameters())
