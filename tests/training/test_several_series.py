@@ -183,3 +183,14 @@ def test_a_trained_model_is_evaluated_on_the_held_out_rows_of_all_series(tmp_pat
     assert (found["data"]["items"], found["data"]["series"]) == (18, 2)
     assert found["windows"]["1"] == 18
     assert set(found["baselines"]) >= {"last_value"}
+
+
+def test_an_evaluated_table_is_sorted_with_a_note(tmp_path):
+    rows = [f"{day:02}/01/2000,{day % 4}" for day in range(31, 0, -1)]
+    (tmp_path / "a.csv").write_text("day,x\n" + "\n".join(rows) + "\n")
+    out = tmp_path / "a.safetensors"
+    list(train(load_recipe(str(tmp_path / "a.csv"), SMALL), load_registry(), out))
+    found = evaluate_model(out, str(tmp_path / "a.csv"), load_registry())
+
+    assert found["data"]["notes"] == ["rows were newest first; they are sorted by time"]
+    assert found["data"]["rows"] == [26, 31]

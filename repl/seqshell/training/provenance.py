@@ -5,6 +5,7 @@ A file from elsewhere may record nothing, or something malformed.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,3 +17,14 @@ def provenance(model: Model, key: str) -> Mapping[str, Any]:
     whole = model.header.get("provenance")
     part = whole.get(key) if isinstance(whole, Mapping) else None
     return part if isinstance(part, Mapping) else {}
+
+
+def recorded_texts(model: Model, keys: tuple[str, ...]) -> dict[str, str]:
+    """The settings of [data] in the recipe of a checkpoint that are texts, by these keys; without those it lacks."""
+    whole = model.header.get("provenance")
+    recipe = whole.get("recipe") if isinstance(whole, Mapping) else None
+    try:
+        data = tomllib.loads(recipe).get("data", {}) if isinstance(recipe, str) else {}
+    except tomllib.TOMLDecodeError:
+        data = {}
+    return {key: data[key] for key in keys if isinstance(data, dict) and isinstance(data.get(key), str)}

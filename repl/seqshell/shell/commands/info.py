@@ -84,6 +84,8 @@ def _series(series: Series) -> str:
     """The columns with their scales, the number of steps of a forecast, and the quantiles."""
     scales = zip(series.columns, series.mean, series.std, strict=True)
     columns = ", ".join(f"{name} (mean {mean:.4g}, deviation {std:.4g})" for name, mean, std in scales)
+    if series.scales:
+        columns = f"{len(series.scales):,} series by {series.series_column}, such as {series.scales[0].name}: {columns}"
     steps = f"{series.horizon} steps at once" if series.horizon > 1 else "one step at a time, from its own forecasts"
     shares = f", quantiles {', '.join(f'{share:g}' for share in series.quantiles)}" if series.quantiles else ""
     return f"{columns}; {steps}{shares}"

@@ -142,7 +142,7 @@ def series_of(table: TableFile, data: DataSettings, columns_key: str = "data.col
         found.time_column,
         found.series_column,
         times.day_first if times else None,
-        (found.understood, *describe_left_out(found.left_out), *marks, *_notes(table, found), *gaps),
+        (found.understood, *table.notes, *describe_left_out(found.left_out), *marks, *_notes(table, found), *gaps),
     )
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.model import Model, Series
 from seqshell.core.state import State, leaves, map_leaves
-from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
 from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
@@ -24,7 +23,7 @@ from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, Seri
 from seqshell.training.forecasting.metrics import covered, errors, num_windows, usual_horizons
 from seqshell.training.forecasting.parts import averaged
 from seqshell.training.optimizer import device_of
-from seqshell.training.provenance import provenance
+from seqshell.training.provenance import provenance, recorded_texts
 from seqshell.training.recipes.settings import DataSettings
 
 CHUNK = 1024  # rows observed per call
@@ -178,7 +177,7 @@ def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptio
     """
     series = model.series
     assert series is not None  # every model for FORECAST has one
-    source = _source(series, read_table(file), _names(options.columns))
+    source = _source(model, series, file, _names(options.columns))
     if len(source.columns) != len(series.columns):
         needed = f"{len(series.columns)} columns ({', '.join(series.columns)})"
         raise UsageError(f"--columns: {model.name} needs {needed}, not {len(source.columns)}")
@@ -214,6 +213,7 @@ def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptio
             "sha256": source.sha256,
             "items": sum(map(len, evaluated)),
             **({"rows": [rows.start, rows.stop]} if len(evaluated) == 1 else {"series": len(evaluated)}),
+            **({"notes": list(source.understood[1:])} if source.understood[1:] else {}),
         },
         **averaged(measured),
         **({"interval": series.quantiles[-1] - series.quantiles[0]} if series.quantiles else {}),
@@ -221,19 +221,23 @@ def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptio
     }
 
 
-def _source(series: Series, table: TableFile, columns: tuple[str, ...]) -> SeriesData:
+def _source(model: Model, series: Series, file: str, columns: tuple[str, ...]) -> SeriesData:
     """The series of a table, read as the training read its own; columns that the table lacks are found."""
+    reading = recorded_texts(model, ("encoding", "header", "decimal"))
+    columns = columns or series.columns
+    table = read_table(file, encoding=reading.get("encoding", ""), header=reading.get("header", "auto"), wanted=columns)
 
     def known(names: str) -> str:
         return names if set(split_names(names, table.columns)) <= set(table.columns) else ""
 
     settings = DataSettings(
         table=table.name,
-        columns=columns or series.columns,
+        columns=columns,
         time_column=known(series.time_column),
         series_column=known(series.series_column),
         day_first="" if series.day_first is None else series.day_first,
         fill=series.fill,
+        decimal=reading.get("decimal", ""),
     )
     return series_of(table, settings, "--columns")
 

@@ -58,7 +58,7 @@ def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = ()) -> Re
     found = understand(path, apply_overrides({}, overrides))
     make = {Task.GENERATE: text_recipe, Task.TRANSLATE: one_file_of_pairs, Task.CLASSIFY: class_recipe}
     recipe = make.get(Task(found.task), series_recipe)(path, overrides, found.data)
-    return replace(recipe, understood=(*found.lines, *recipe.understood))
+    return replace(recipe, understood=tuple(dict.fromkeys((*found.lines, *recipe.understood))))
 
 
 def text_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
