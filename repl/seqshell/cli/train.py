@@ -9,7 +9,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
@@ -19,6 +19,9 @@ from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
+
+if TYPE_CHECKING:
+    from seqshell.training.recipes.recipe import Recipe
 
 NOT_IN_ITS_PLACE = 3  # the exit code if --out holds no checkpoint, but another place does
 
@@ -44,6 +47,12 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, in your models folder"
     )
     parser.add_argument("--resume", action="store_true", help="continue an earlier run of this recipe where it stopped")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what was understood, the first examples as the model reads them, sizes, memory and time; train and "
+        "write nothing",
+    )
     parser.add_argument("--defaults", action="store_true", help="print every key of a recipe with its default")
     parser.add_argument(
         "-o", metavar="FILE.png", dest="picture", help="write the loss curve as a picture (needs matplotlib)"
@@ -74,6 +83,8 @@ def train_command(arguments: Namespace) -> int:
     if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not Path(word).exists()]:
         raise UsageError(f"unexpected {misplaced[0]!r}; use --set {misplaced[0]}")
     recipe = load_recipe(arguments.recipe, overrides)
+    if arguments.dry_run:
+        return _dry_run(arguments, recipe)
     out = paths.output_path(arguments.out or recipe.name, "models")
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
@@ -101,6 +112,22 @@ def train_command(arguments: Namespace) -> int:
     if received:
         return 128 + received[0]
     return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
+
+
+def _dry_run(arguments: Namespace, recipe: Recipe) -> int:
+    """Print the plan of a training, with --json as one object; returns 0."""
+    from seqshell.training.dry_run import dry_run
+
+    plan = dry_run(recipe, registry_for_command(arguments))
+    if arguments.json:
+        print_json(plan.as_json())
+        return 0
+    for note in plan.notes:
+        print_result(note, sys.stdout)
+    for table in plan.tables():
+        print()
+        print_result(table, sys.stdout)
+    return 0
 
 
 def add_recipes_arguments(parser: ArgumentParser) -> None:

@@ -30,12 +30,6 @@ def counted(number: int, thing: str = "token") -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def size_text(size: float) -> str:
-    """Format a number of bytes: 0.2 MB, 34 MB, 5.6 GB."""
-    number, unit = (size / 1e9, "GB") if size >= 1e9 else (size / 1e6, "MB")
-    return f"{number:.0f} {unit}" if number >= 10 else f"{number:.1f} {unit}"
-
-
 def columns(rows: Sequence[Sequence[Any]]) -> list[str]:
     """Align rows in columns, two spaces apart, numbers to the right. Returns a line per row."""
     texts = [[cell(value) for value in row] for row in rows]

@@ -24,6 +24,7 @@ from seqshell.training.free_memory import free_memory
 from seqshell.training.objective import Objective, TrainingBatch
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import TrainingSettings
+from seqshell.training.run_files import kept_copies
 
 OVERHEAD = 150_000_000  # libraries, threads and kernels
 CHECKPOINT_COPIES = 4  # of the weights, while the untrained model is written as a checkpoint and opened
@@ -131,18 +132,12 @@ def _size(module: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in (*module.parameters(), *module.buffers()))
 
 
-def _kept_copies(settings: TrainingSettings) -> int:
-    """How often weights are kept, in their own shape: moments of the optimizer, averages and the best weights."""
-    moments = 2 if settings.optimizer != "sgd" else 1 if settings.momentum else 0
-    return moments + (1 if settings.ema else 0) + 1 + settings.average_checkpoints
-
-
 def _weights(size: int, settings: TrainingSettings) -> int:
-    return size * (2 + _kept_copies(settings))  # 2: the weights and their gradients
+    return size * (2 + kept_copies(settings))  # 2: the weights and their gradients
 
 
 def _writing(size: int, settings: TrainingSettings) -> int:
-    resume_file = 2 * size * (1 + _kept_copies(settings))  # a copy of each tensor, and the bytes of the file
+    resume_file = 2 * size * (1 + kept_copies(settings))  # a copy of each tensor, and the bytes of the file
     return resume_file + CHECKPOINT_COPIES * size
 
 

@@ -76,6 +76,9 @@ class Objective(Protocol):
     def table(self, measured: Metrics) -> Table:
         """The metrics of `measure` as a table."""
 
+    def first_examples(self, number: int) -> list[dict[str, Any]]:
+        """The first training examples, as the model reads them: texts, numbers, or lists of them by name."""
+
     def examples(self) -> tuple[str, ...]:
         """Inputs for a new user to try."""
 

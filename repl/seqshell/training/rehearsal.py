@@ -11,11 +11,11 @@ from typing import Any
 
 from seqshell.core.errors import CheckpointError, RecipeError, UnwritableError
 from seqshell.core.model import Model
-from seqshell.core.text_output import size_text
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.counting import is_counted
 from seqshell.training.keeping import save_model
+from seqshell.training.memory import readable
 from seqshell.training.preparation import Prepared
 from seqshell.training.run_files import RESUME_FILE, resume_bytes
 
@@ -41,10 +41,14 @@ def rehearse(prepared: Prepared, registry: Registry, out: Path, folder: Path) ->
     if not is_counted(prepared.architecture):
         sizes[folder / RESUME_FILE] = resume_bytes(module, prepared.recipe.training)
     check_room(sizes)
+    note = torch_note(model)
+    return (prepared.in_torch() if note else prepared), note
+
+
+def torch_note(model: Model | None) -> str:
+    """Why a training and its checkpoint need torch, if the decoder of the untrained model fails; else ""."""
     reason = model.header.get("runs_in_torch") if model is not None else ""
-    if not reason:
-        return prepared, ""
-    return prepared.in_torch(), f"{reason}; training and its checkpoint use the module in torch instead"
+    return f"{reason}; training and its checkpoint use the module in torch instead" if reason else ""
 
 
 def write_and_open(prepared: Prepared, module: Any, path: Path, registry: Registry) -> Model | None:
@@ -72,8 +76,8 @@ def check_room(sizes: dict[Path, int]) -> None:
     needed = 2 * sum(sizes.values()) - existing
     if free < needed:
         raise RecipeError(
-            f"{next(iter(sizes)).parent} has {size_text(free)} free, but checkpoint and resume file need about "
-            f"{size_text(needed)}; {ADVICE}"
+            f"{next(iter(sizes)).parent} has {readable(free)} free, but checkpoint and resume file need about "
+            f"{readable(needed)}; {ADVICE}"
         )
     for path, size in sizes.items():
         try:
@@ -81,7 +85,7 @@ def check_room(sizes: dict[Path, int]) -> None:
                 _allocate(file.fileno(), size)
         except OSError as error:
             raise RecipeError(
-                f"cannot write a file of {size_text(size)} to {path.parent}: {error.strerror}; {ADVICE}"
+                f"cannot write a file of {readable(size)} to {path.parent}: {error.strerror}; {ADVICE}"
             ) from None
 
 

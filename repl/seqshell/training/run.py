@@ -83,10 +83,7 @@ class Run:
 
         Yields Progress after every batch, where the generator may be closed, and a Notice after every epoch.
         """
-        keep_freed_memory()
-        if not self.precision:
-            self.module.train()
-            self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
+        self.choose_precision()
         progress = self.progress
         while progress.epoch < self.settings.epochs and not self.reason_to_stop:
             if progress.order < 0:
@@ -96,8 +93,7 @@ class Run:
                 if stopped():
                     return
                 start = time.perf_counter()
-                self.module.train()
-                loss = self._train_on(batch)
+                loss = self.train_on(batch)
                 taken = time.perf_counter() - start
                 progress.seconds += taken
                 if not math.isfinite(loss):
@@ -111,6 +107,13 @@ class Run:
             if progress.gathered:
                 self._update()
             yield from self._end_epoch()
+
+    def choose_precision(self) -> None:
+        """Choose the precision of the batches, unless that is done already."""
+        keep_freed_memory()
+        if not self.precision:
+            self.module.train()
+            self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
 
     @property
     def reason_to_stop(self) -> str:
@@ -175,11 +178,12 @@ class Run:
             last_weights=self.last_weights,
         )
 
-    def _train_on(self, batch: TrainingBatch) -> float:
+    def train_on(self, batch: TrainingBatch) -> float:
         """Compute the gradient of one batch, and take a step once `accumulate` batches are gathered.
 
         Returns the mean loss.
         """
+        self.module.train()
         progress, settings = self.progress, self.settings
         if settings.state_zeroing and any(True for _ in leaves(self.state)):
             self._zero_states()

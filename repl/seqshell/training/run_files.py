@@ -103,13 +103,16 @@ def write_folder(
         raise RecipeError(error.message) from None
 
 
+def kept_copies(settings: TrainingSettings) -> int:
+    """How often weights are kept, in their own shape: moments of the optimizer, averages and the best weights."""
+    moments = 2 if settings.optimizer != "sgd" else 1 if settings.momentum else 0
+    return moments + (1 if settings.ema else 0) + 1 + settings.average_checkpoints
+
+
 def resume_bytes(module: Any, settings: TrainingSettings) -> int:
     """About the size of the resume file of a module, from the first step on."""
-    weights = sum(each.nbytes for each in module.state_dict().values())
-    gradients = sum(each.nbytes for each in module.parameters())
-    moments = (settings.momentum > 0) if settings.optimizer == "sgd" else 2
-    copies = 2 + bool(settings.ema) + settings.average_checkpoints  # weights, best weights, their average, last weights
-    return int(copies * weights + (moments + (settings.accumulate != 1)) * gradients) + RECORD_BYTES
+    size = sum(each.nbytes for each in module.state_dict().values())
+    return int(size * (1 + kept_copies(settings) + (settings.accumulate != 1))) + RECORD_BYTES
 
 
 @contextlib.contextmanager

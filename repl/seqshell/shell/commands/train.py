@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Notice
+from seqshell.core.events import Data, Event, Notice, Tables
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import opened
@@ -34,6 +34,7 @@ def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
     options={
         "--out NAME|PATH": "where to write the model; models/RECIPE if not given",
         "--resume": "continue an interrupted training",
+        "--dry-run": "show the data as the model reads it, sizes, memory and time; train nothing",
     },
     complete=recipe_words,
     purpose="models",
@@ -61,6 +62,14 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
     recipe = load_recipe([first, *second], [*device, *overrides])
+    if arguments.options.get("--dry-run"):
+        from seqshell.training.dry_run import dry_run
+
+        plan = dry_run(recipe, shell.registry)
+        yield from map(Notice, plan.notes)
+        yield Tables(plan.tables())
+        yield Data(plan.as_json())
+        return
     path = paths.output_path(str(arguments.options.get("--out") or recipe.name), "models")
     from seqshell.training.loop import train as run
 

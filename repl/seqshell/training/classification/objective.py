@@ -47,6 +47,7 @@ from seqshell.training.classification.linear_part import FittedPart, fit_linear_
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
+from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
@@ -235,6 +236,14 @@ class ClassificationObjective:
 
     def table(self, measured: Metrics) -> Table:
         return metrics_table(self.recipe.name, measured, unit_of(self.tokenizer))
+
+    def first_examples(self, number: int) -> list[dict[str, Any]]:
+        """The first texts that the model can read, with their labels."""
+        examples, encoded_ones = self.split_of.training, self._training
+        return [
+            {"text": examples.texts[row], **encoded_example(self.tokenizer, ids), "label": examples.labels[row]}
+            for row, ids in zip(encoded_ones.rows[:number], encoded_ones.ids, strict=False)
+        ]
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the shortest training text of each of the most frequent labels."""

@@ -181,6 +181,20 @@ class ForecastObjective:
     def table(self, measured: Metrics) -> Table:
         return metrics_table(self.recipe.name, measured)
 
+    def first_examples(self, number: int) -> list[dict[str, Any]]:
+        """The first rows: the series, the time, the values, and the values as the model reads them, normalised."""
+        part, columns = self.parts[0], self.source.columns
+        rows = zip(self.source.parts[0].values[:number], part.training[:number], strict=True)
+        found = []
+        for row, (values, normalised) in enumerate(rows):
+            labels = {
+                **({"series": part.name} if part.name else {}),
+                **({"time": part.times[row]} if part.times else {}),
+            }
+            named = zip((*columns, *(f"{name}, normalised" for name in columns)), (*values, *normalised), strict=True)
+            found.append({**labels, **{name: float(f"{value:.6g}") for name, value in named}})
+        return found
+
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the last values of `example`."""
         return self.recipe.defaults.examples or (_as_line(self.example[-SHOWN:]),)

@@ -22,6 +22,7 @@ from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.chunked_loss import sequence_loss
+from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
@@ -124,6 +125,10 @@ class LanguageObjective:
 
     def table(self, measured: Metrics) -> Table:
         return evaluation.metrics_table(measured)
+
+    def first_examples(self, number: int) -> list[dict[str, Any]]:
+        """The beginnings of the first streams."""
+        return [encoded_example(self.tokenizer, row) for row in next(self.batches(0))[0][:number].tolist()]
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the beginning of the training text."""

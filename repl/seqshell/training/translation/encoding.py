@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqshell.core.errors import VocabularyError
@@ -17,6 +18,11 @@ class EncodedPairs:
     texts: Pairs
     sources: list[Ids]
     targets: list[Ids]
+
+    def at(self, rows: Sequence[int]) -> EncodedPairs:
+        """Some of the pairs."""
+        sources, targets = ([side[row] for row in rows] for side in (self.sources, self.targets))
+        return EncodedPairs(self.texts.at(rows), sources, targets)
 
 
 def encode_pairs(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:

@@ -23,6 +23,7 @@ from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
 from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays
+from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
 from seqshell.training.objective import Metrics, TrainingBatch
@@ -222,6 +223,21 @@ class TranslationObjective:
         forms = {"exact": "{:.2%}", "bleu": "{:.2f}"}
         values = [forms.get(name, "{:.4f}").format(value).replace("%", " %") for name, value in measured.items()]
         return Table(("validation", "value"), tuple(zip(map(titles.__getitem__, measured), values, strict=True)))
+
+    def first_examples(self, number: int) -> list[dict[str, Any]]:
+        """The first pairs that are short enough."""
+        pairs = self._training.at(range(min(number, len(self._training.sources))))
+        texts = zip(pairs.texts.sources, pairs.texts.targets, strict=True)
+        ids = zip(pairs.sources, pairs.targets, strict=True)
+        return [
+            {
+                "source": source,
+                **encoded_example(self.source_tokenizer, source_ids, "source "),
+                "target": target,
+                **encoded_example(self.tokenizer, target_ids, "target "),
+            }
+            for (source, target), (source_ids, target_ids) in zip(texts, ids, strict=True)
+        ]
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first training source."""
