@@ -76,10 +76,15 @@ def pair_arrays(sources: Sequence[Ids], targets: Sequence[Ids]) -> tuple[NDArray
     return pad(source), lengths, pad([[BOS, *ids] for ids in targets]), pad([[*ids, EOS] for ids in targets])
 
 
+def splits_words(tokenizer: Any) -> bool:
+    """True for a tokenizer that splits words into subwords, such as BPETokenizer."""
+    return hasattr(tokenizer, "encode_word")
+
+
 class Resplit:
     """Encode sentences with BPE-dropout, differently each time, from a few precomputed splits per word.
 
-    tokenizer: with methods `split` and `encode_word`, like BPETokenizer. The same seed gives the same splits.
+    tokenizer: one that `splits_words`. The same seed gives the same splits.
     Provilkov et al. 2020, https://arxiv.org/abs/1910.13267.
     """
 

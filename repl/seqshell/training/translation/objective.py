@@ -22,7 +22,7 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
-from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays
+from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays, splits_words
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
@@ -138,7 +138,7 @@ class TranslationObjective:
         draws = np.random.default_rng((settings.seed, order))
         sources: Sequence[Ids] = self._training.sources
         targets: Sequence[Ids] = self._training.targets
-        if settings.subword_dropout:
+        if settings.subword_dropout and all(map(splits_words, (self.source_tokenizer, self.tokenizer))):
             sources, targets = (list(side.sentences(draws)) for side in self._resplit)
         if settings.plain_sources:
             chosen = draws.random(len(sources)) < settings.plain_sources
