@@ -20,8 +20,10 @@ from seqshell.training.classification.linear import unit_rows
 from seqshell.training.fitting import fit_first
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
+from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import recipe_from
 from seqshell.training.run import Run
+from seqshell.training.stopping import improves
 
 GOOD, BAD, OTHERS = ("fine", "lovely", "great"), ("dull", "poor", "awful"), ("a", "film", "plot", "cast", "with", "the")
 ARCHITECTURES = ("classifier", "bidirectional_classifier")
@@ -107,6 +109,25 @@ def test_the_linear_part_alone_is_kept_if_training_gains_nothing(tmp_path, archi
     session = seqshell.open(out)
     assert session.classify("a lovely film with the great cast").answer == "good"
     assert session.classify("a dull plot the poor film").answer == "bad"
+
+
+def test_a_fitted_part_is_given_up_only_for_lower_nats():
+    fitted = {"validation": {"wanting": 0.2, "nats": 0.5}, "fitted": "a linear model"}
+
+    assert not improves({"wanting": 0.1, "nats": 0.6}, fitted)
+    assert not improves({"wanting": 0.3, "nats": 0.4}, fitted)
+    assert improves({"wanting": 0.1, "nats": 0.4}, fitted)
+    assert improves({"wanting": 0.1, "nats": 0.6}, {"validation": fitted["validation"]})
+
+
+def test_files_are_labelled_from_a_linear_model_of_their_words_or_characters(tmp_path):
+    (tmp_path / "words.tsv").write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in texts(40)))
+    (tmp_path / "names.tsv").write_text("text\tlabel\n" + "".join(f"n{row}\t{row % 2}\n" for row in range(40)))
+
+    for name, number, tokenizer in (("words", 2, "word"), ("names", 4, "char")):
+        found = load_recipe(str(tmp_path / f"{name}.tsv"))
+        assert (found.model["linear_ngrams"], found.tokenizer["name"]) == (number, tokenizer)
+        assert found.training.criterion == "both"
 
 
 def test_a_resumed_training_has_the_same_bits(tmp_path):

@@ -22,8 +22,11 @@ def criterion(metrics: Metrics) -> float:
 def improves(metrics: Metrics, best: Metrics | None) -> bool:
     """True if these metrics are better than those of the best record so far, if there is one.
 
-    A record of a part that was fitted directly may demand a `least_gain`, see `fitting.CautiousObjective`.
+    A record of a part that was fitted directly may demand a `least_gain`, see `fitting.CautiousObjective`. It is given
+    up only for one with lower nats, too: a higher share of a few validation texts may be luck.
     """
+    if best is not None and "fitted" in best and metrics.get("nats", 0.0) > best["validation"].get("nats", 0.0):
+        return False
     return best is None or criterion(metrics) < criterion(best["validation"]) * best.get("least_gain", 1.0)
 
 

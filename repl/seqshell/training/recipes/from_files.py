@@ -31,6 +31,7 @@ MAX_EPOCHS = 100
 BATCH_SHARE = 200  # an epoch has at least about this many batches: small files get small batches
 LEAST_BATCH = 64  # tokens in a batch
 LEAST_TEXTS = 8  # labelled texts in a batch
+CHARACTERS = 4  # longest n-grams of the linear part of texts that are read by characters
 SHORT = 2  # words; texts with fewer on average are read by characters
 FEW_PAIRS = 200  # fewer pairs are too few to hold some out
 SHORTEST_SEASON, LONGEST_HORIZON = 4, 48  # steps: a season in this range becomes the horizon
@@ -141,6 +142,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHI
     training["batch_size"] = max(LEAST_TEXTS, min(training["batch_size"], len(texts) // BATCH_SHARE))
     if sum(len(text.split()) for text in texts) < SHORT * len(texts):
         tables["tokenizer"] = {"name": "char"}
+        tables["model"]["linear_ngrams"] = CHARACTERS
     return recipe()
 
 
