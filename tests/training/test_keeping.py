@@ -99,7 +99,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_first_update(tmp_p
     assert sorted(os.listdir(tmp_path)) == ["folder.safetensors", "text.txt"]
 
 
-@pytest.mark.parametrize(("limit", "size"), [(2_000, ""), (60_000, r"a file of 0\.\d MB ")])
+@pytest.mark.parametrize(("limit", "size"), [(2_000, ""), (60_000, r"a file of \d+ kB ")])
 def test_files_that_would_become_too_large_are_refused_before_the_first_update(tmp_path, limit, size):
     """The limit of the operating system, as a quota: first for the checkpoint, then for the resume file."""
     (tmp_path / "text.txt").write_text(TEXT)
@@ -121,9 +121,7 @@ def test_files_that_would_become_too_large_are_refused_before_the_first_update(t
 
 def test_a_disk_without_room_for_both_files_is_refused(tmp_path):
     room = shutil.disk_usage(tmp_path).free
-    with pytest.raises(
-        RecipeError, match=r"free, but checkpoint and resume file need about .* [MG]B; choose another place"
-    ):
+    with pytest.raises(RecipeError, match=r"free, but checkpoint and resume file need about .*B; choose another place"):
         check_room({tmp_path / "x.safetensors": 1000, tmp_path / "resume.safetensors": room - 10_000_000})
     check_room({tmp_path / "x.safetensors": 1000})
     assert os.listdir(tmp_path) == []
