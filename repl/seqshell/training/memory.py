@@ -48,13 +48,14 @@ class MemoryEstimate:
 
     weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written, in
     the main memory, so 0 on a GPU. activations: what a batch keeps for its gradient. logits: those of a batch, and
-    their gradients.
+    their gradients. rows: of that batch.
     """
 
     weights: int
     writing: int
-    activations: int
-    logits: int
+    activations: int = 0
+    logits: int = 0
+    rows: int = 0
 
     @property
     def batch(self) -> int:
@@ -79,14 +80,14 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
         size = _size_of_weights(prepared)
         weights, writing = _weights(size, settings), 0 if device.type == "cuda" else _writing(size, settings)
         if is_counted(prepared.architecture) or (free is not None and weights > free):
-            return MemoryEstimate(weights, writing, 0, 0)
+            return MemoryEstimate(weights, writing)
         try:
             module = prepared.new_module().train()
             batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
             activations, logits = _activations(objective, module, batch), _logits(objective, module, batch)
         except Exception:
-            return MemoryEstimate(weights, writing, 0, 0)
-    return MemoryEstimate(weights, writing, activations, logits)
+            return MemoryEstimate(weights, writing)
+    return MemoryEstimate(weights, writing, activations, logits, rows=len(batch[0]))
 
 
 def check_memory(prepared: Prepared) -> None:
@@ -185,13 +186,14 @@ def _to_lower(prepared: Prepared, needed: MemoryEstimate, free: int) -> Iterator
     left = free - OVERHEAD - needed.weights - needed.writing
     if needed.batch and left > 0:
         batch = "batch_tokens" if settings.batch_tokens else "batch_size"
-        value = getattr(settings, batch)
+        value = settings.batch_tokens or needed.rows
         fitting = int(value * left / needed.batch)
         yield f"training.{batch} (now {value}" + (f"; {fitting} fits)" if fitting else ")")
         if isinstance(prepared.objective, SequenceObjective):
             length = "max_length" if prepared.source_tokenizer is not None else "sequence_length"
             yield f"training.{length} (now {getattr(settings, length)})"
-    if "vocab_size" in inspect.signature(type(prepared.tokenizer).train).parameters:
+    is_large = prepared.tokenizer.size > getattr(prepared.config, "hidden_size", 0)  # larger than the recurrent weights
+    if is_large and "vocab_size" in inspect.signature(type(prepared.tokenizer).train).parameters:
         yield f"tokenizer.vocab_size (the vocabulary has {prepared.tokenizer.size:,} tokens)"
     for name in ("hidden_size", "embed_size"):
         if left <= 0 and hasattr(prepared.config, name):
