@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from seqshell import setting
 
-# With a linear part: steps whose errors widen or narrow the interval, and the limits of their mean, relative to the
-# usual one.
+# With a linear part, the mean error of RECENT steps, relative to the usual one, widens or narrows intervals: clipped,
+# and damped by an exponent below 1, because so few steps give a noisy estimate.
 RECENT = 24
 TURBULENCE = (1 / 16, 16.0)
+DAMPING = 0.75
 
 
 @dataclass(frozen=True)
