@@ -236,7 +236,6 @@ class ForecastBehaviour(TaskBehaviour):
         raise UsageError(f"{text.strip()!r:.80} is not in this branch's series", code="not_found")
 
     # Inside
-
     @property
     def _values(self) -> Values:
         return cast(Values, self.model.tokenizer)
@@ -249,7 +248,7 @@ class ForecastBehaviour(TaskBehaviour):
     def _scale(self) -> Row:
         """The mean and std [2F] of the series that was read last, where a model knows several; else ()."""
         values, position = self._values, self.cursor.position
-        if not values.scale or not position:
+        if not (values.scale and position):
             return values.scale
         scales = values.scales(self.cursor.timeline.ids_to(self.cursor.here.node, position - 1)[-1])
         assert scales is not None  # rows have scales, as `values.scale` says
@@ -258,11 +257,12 @@ class ForecastBehaviour(TaskBehaviour):
     def _forecast_events(self, steps: int) -> Iterator[Event]:
         """The forecast, and once per session a note if fewer values were observed than the model uses."""
         yield self.forecast(steps)
-        window = self.model.header.get("config", {}).get("window", 0)
-        if not self._has_noted_window and type(window) is int and self.cursor.position < window:
+        config = self.model.header.get("config", {})
+        window = max([0, *(config[key] for key in ("window", "linear_window") if type(config.get(key)) is int)])
+        if not self._has_noted_window and self.cursor.position < window:
             self._has_noted_window = True
-            known = f"{self.model.name} uses the last {window:,} values and has only {self.cursor.position:,}"
-            yield Notice(f"{known}; the missing ones are filled with the first")
+            has = f"the last {window:,} values and has only {self.cursor.position:,}"
+            yield Notice(f"{self.model.name} uses {has}; the missing ones are filled with the first")
 
     def _outputs(self, steps: int) -> NDArray[Any]:
         """Normalised quantiles [steps, F, Q] from the current state on.

@@ -73,15 +73,16 @@ def quantile_levels(number: int, interval: float) -> tuple[float, ...]:
     return tuple(round(level, 6) for level in np.linspace(0.5 - interval / 2, 0.5 + interval / 2, number).tolist())
 
 
-def metrics_table(model: str, measured: Mapping[str, Any]) -> Table:
-    """mse and mae by horizon: a row for the model, then one for each baseline."""
+def metrics_table(model: str, measured: Mapping[str, Any], note: str = "") -> Table:
+    """mse and mae by horizon: a row for the model, then one for each baseline. note: a second line of its title."""
     horizons = tuple(measured["mse"])
     cells = tuple(
         (name, *(f"{metrics[kind][horizon]:.4f}" for kind in ("mse", "mae") for horizon in horizons))
         for name, metrics in _with_baselines(model, measured).items()
     )
     columns = tuple(f"{kind} {horizon}" for kind in ("MSE", "MAE") for horizon in horizons)
-    return Table(("", *columns), cells, "mean error over the next steps, of values normalised by the training data")
+    title = "mean error over the next steps, of values normalised by the training data"
+    return Table(("", *columns), cells, "\n".join(filter(None, (title, note))))
 
 
 def draw_errors(values: Mapping[str, Any]) -> Any:

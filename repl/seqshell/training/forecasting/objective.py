@@ -26,7 +26,7 @@ from seqshell.training.forecasting.chunks import Chunks
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
 from seqshell.training.forecasting.linear_part import calibrate, fit_linear_part
-from seqshell.training.forecasting.metrics import errors, metrics_table, num_windows, quantile_levels
+from seqshell.training.forecasting.metrics import errors, interval_summary, metrics_table, num_windows, quantile_levels
 from seqshell.training.forecasting.parts import Part, averaged, common_season, split_series
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
@@ -179,7 +179,10 @@ class ForecastObjective:
         return {name: {str(self.horizon): value} for name, value in validation.items()}
 
     def table(self, measured: Metrics) -> Table:
-        return metrics_table(self.recipe.name, measured)
+        interval = {"interval": self.recipe.training.interval}
+        return metrics_table(
+            self.recipe.name, measured, interval_summary({**measured, **interval}) if "covered" in measured else ""
+        )
 
     def first_examples(self, number: int) -> list[dict[str, Any]]:
         """The first rows: the series, the time, the values, and the values as the model reads them, normalised."""

