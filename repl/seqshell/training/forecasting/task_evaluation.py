@@ -30,7 +30,7 @@ class ForecastEvaluation(TaskEvaluation):
         yield Evaluation(evaluate_series(model, torch_module_on(device, model, registry), files[0], options))
 
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
-        """Yield what was done to the table, the errors beside the baselines, the share in the interval, and the speed."""
+        """Yield what was done to the table, the errors beside the baselines, the interval, and the speed."""
         data = values["data"]
         yield from data.get("notes", [])
         where = f"from row {data['rows'][0]:,} (counted from 0)" if "rows" in data else f"of {data['series']:,} series"
