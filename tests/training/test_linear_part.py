@@ -144,3 +144,22 @@ def test_a_module_without_a_linear_part_is_not_fitted(tmp_path):
     assert prepared.objective.fit(module) == ""
     prepared.objective.calibrate(module)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_stopped_training_resumes_and_gives_the_same_model(tmp_path):
+    """The tent map again, with fewer epochs, stopped in one of them."""
+    values = [0.3]
+    while len(values) < 200:
+        values.append(1 - 1.9 * abs(values[-1]))
+    model = {"horizon": 1, "segment": 1, "window": 2, "hidden_size": 16}
+    made = recipe(tmp_path, np.array(values), model, epochs=12, learning_rate=0.02, warmup_steps=0, ema=0.0)
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(train(made, load_registry(), whole))
+    calls = iter(range(100))
+    list(train(made, load_registry(), parts, stopped=lambda: next(calls) >= 5))
+    texts = [event.text for event in train(made, load_registry(), parts, resume=True) if isinstance(event, Notice)]
+
+    assert not any(text.startswith("before training") for text in texts)
+    (_, first), (_, second) = file.read(whole), file.read(parts)
+    assert first["recurrent.readout.weight"].any()
+    assert all(np.array_equal(first[name], second[name]) for name in first)

@@ -118,6 +118,7 @@ def test_a_table_of_times_and_numbers_is_a_series_with_its_season_as_horizon(tmp
         12,
         4,
     )
+    assert made.model["linear_window"] == 28  # a third of the training rows
     assert (made.training.epochs, made.training.batch_size, made.training.sample_every) == (100, 4, 10)
     assert made.defaults.about == "Forecasts 6 steps of sold; /forecast @my sales.csv reads your table."
     assert prepared.series.columns == ("sold",)
@@ -129,7 +130,7 @@ def test_long_series_get_fewer_epochs_and_a_longer_window(tmp_path: Path) -> Non
     made = load_recipe(series(tmp_path, 10_000, season=24))
 
     assert (made.training.epochs, made.training.batch_size) == (8, 64)
-    assert (made.model["horizon"], made.model["window"]) == (24, 336)
+    assert (made.model["horizon"], made.model["window"], made.model["linear_window"]) == (24, 336, 720)
 
 
 def test_settings_for_a_series_depend_only_on_its_training_rows(tmp_path: Path) -> None:
