@@ -19,6 +19,7 @@ RECURRENT = re.compile(
     r"(?:_l(?P<layer>\d{1,3}))?(?P<reverse>_reverse)?"
 )
 CELLS = {1: "rnn", 3: "gru", 4: "lstm"}  # by the number of gates, which torch stacks in one matrix
+ATTENTION = re.compile(r"(^|[._])(self_)?att(n|ention)", re.IGNORECASE)
 ENCODER, DECODER = (re.compile(rf"(^|[._]){name}", re.IGNORECASE) for name in ("enc", "dec"))  # in names of modules
 MAX_NAMES = 6  # in a message
 
@@ -120,8 +121,11 @@ def _recurrent_layers(shapes: Shapes, options: Mapping[str, Any]) -> _RecurrentL
         layers = modules.setdefault(match["module"].rstrip("."), {})
         layers.setdefault(int(match["layer"] or 0), {})[match["part"]] = name
     if not modules:
+        is_transformer = any(map(ATTENTION.search, shapes))
+        found = ", but attention, as in transformers, which are not imported" if is_transformer else ""
         raise UsageError(
-            f"no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0); the file has {_listed(shapes)}"
+            f"no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0){found}; "
+            f"the file has {_listed(shapes)}"
         )
     stacked = [
         layer for module in _ordered_modules(modules, options) for layer in _complete_layers(modules[module], module)

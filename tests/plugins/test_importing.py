@@ -505,6 +505,18 @@ def test_an_encoder_decoder_is_not_taken_for_a_stack(capsys):
     assert "the file has an encoder and a decoder ('decoder.gru', 'encoder.gru'): encoder-decoders" in err
 
 
+def test_a_transformer_is_called_one(capsys):
+    weights = {"transformer.h.0.attn.c_attn.weight": torch.zeros(3, 3)}
+    torch.save(weights, "gpt.pt")
+    save_file(weights, "gpt.safetensors")
+    code, _, err = run(capsys, "gpt.pt", "--allow-pt")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0), but attention" in err
+    code, _, err = run(capsys, "gpt.safetensors")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "gpt.safetensors was not written by seqshell: it has the weights of a transformer" in err
+
+
 def save_script(path):
     with warnings.catch_warnings(action="ignore"):  # torch deprecates TorchScript
         torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)

@@ -46,9 +46,9 @@ RECURRENT = re.compile(r"weight_(ih|hh)(_l\d+)?(_reverse)?$")
 class ForeignFile:
     """What a file is.
 
-    kind: "checkpoint" of seqshell, "safetensors" of other programs, "torch" (weights, or containers with weights),
-    "mixed" (weights and other objects), "object" (a pickle of another object), "torchscript", or "other", which
-    includes empty and truncated files.
+    kind: "checkpoint" of seqshell, "safetensors" of other programs, "transformer" in safetensors, "torch" (weights,
+    or containers with weights), "mixed" (weights and other objects), "object" (a pickle of another object),
+    "torchscript", or "other", which includes empty and truncated files.
     what: the rest of a sentence that begins with the file's name. todo: what the user can do; FILE is the file.
     """
 
@@ -224,7 +224,7 @@ def _safetensors(file: BinaryIO, size: int) -> ForeignFile:
         return ForeignFile("other", f"is truncated: it has {size:,} bytes, and its tensors end at {needed:,}", AGAIN)
     if not any(map(RECURRENT.search, header)) and any(map(TRANSFORMER.search, header)):
         return ForeignFile(
-            "safetensors", "was not written by seqshell: it has the weights of a transformer", OTHER_KIND
+            "transformer", "was not written by seqshell: it has the weights of a transformer", OTHER_KIND
         )
     return ForeignFile(
         "safetensors",

@@ -188,7 +188,7 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
         found = recognise_file(path)
         raise (
             found.error(path)
-            if found.kind == "safetensors"
+            if found.kind != "checkpoint"
             else CheckpointError(
                 f"{path.name} was not written by seqshell; save it with seqshell.save_checkpoint where it was created"
             )
