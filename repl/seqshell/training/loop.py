@@ -81,9 +81,12 @@ def train(
             # It may have come in the middle of an update, so the resume file is left as it is.
             keeper.keep_best()
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             kept = keeper.keep_what_can_be_kept()
             yield from keeper.take_notes()
+            if isinstance(error, SystemExit):  # of a plugin's model: it must not end the shell
+                message = f"{recipe.name}: {prepared.architecture.name} failed in training: {reason_of(error)}"
+                raise RecipeError("; ".join(filter(None, (message, kept)))) from error
             if kept and isinstance(error, RecipeError):
                 raise RecipeError(f"{error.message}; {kept}", hint=error.hint) from None
             if kept:
@@ -122,7 +125,8 @@ def _stopped_at(run: Run) -> str:
     """Where a training was stopped, and how it continues."""
     if not run.progress.done:
         return "stopped before the first step"
-    return f"stopped after {run.progress.step:,} of {run.total_steps:,} steps; --resume continues from here"
+    advice = "" if run.write_fails else "; --resume continues from here"
+    return f"stopped after {run.progress.step:,} of {run.total_steps:,} steps{advice}"
 
 
 def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:

@@ -62,7 +62,7 @@ class Run:
         self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
         self._tried = time.monotonic()  # to write the files
-        self._write_fails = False
+        self.write_fails = False  # then --resume does not continue from here
 
     @property
     def resume_file(self) -> Path:
@@ -148,10 +148,10 @@ class Run:
         if not (self.progress.done or self.progress.best):
             return
         self._tried = time.monotonic()
-        failed_before, self._write_fails = self._write_fails, True
+        failed_before, self.write_fails = self.write_fails, True
         try:
             self.write()
-            self._write_fails = False
+            self.write_fails = False
         except RecipeError as error:
             if not failed_before:
                 yield Notice(f"{error.message}; training continues and tries again later", "warning")
