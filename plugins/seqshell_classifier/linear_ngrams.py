@@ -1,4 +1,4 @@
-"""The linear part of a classifier in torch: logistic regression over n-grams, to which the recurrent part adds.
+"""The linear part of a classifier in torch: a linear model of n-grams, to which the recurrent part adds.
 
 It is fitted before the first step, see seqshell.training.classification.linear_part, and then stays as it is. A text
 with n-grams g of known keys, m of them in all, has the logits [C]
@@ -6,7 +6,7 @@ with n-grams g of known keys, m of them in all, has the logits [C]
     bias + sum over g of weights[g] / sqrt(m)
 
 The bidirectional classifier uses each n-gram once, the causal one as often as it occurs: only such sums can be
-continued token by token. Wang & Manning 2012, https://aclanthology.org/P12-2018, show how strong this is.
+continued token by token.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ from seqshell.training.classification.baselines import SMOOTHING, compare, linea
 from seqshell.training.classification.cross_validation import (
     STRENGTHS,
     Labelled,
-    calibration,
     choose_strength,
     held_out_logits,
+    mixture,
 )
-from seqshell.training.classification.linear import fit, log_softmax, unit_rows
+from seqshell.training.classification.linear import fit, log_softmax, naive_bayes_weights, unit_rows
 
 STRENGTH = 10.0
 
@@ -164,7 +165,7 @@ def test_training_ends_where_the_gradient_vanishes(words):
 def test_the_strength_is_the_one_with_the_best_held_out_predictions(words):
     scores = {}
     for strength in STRENGTHS:
-        logits = held_out_logits(words, strength)
+        logits = held_out_logits(words, partial(Labelled.fit, strength=strength))
         recalls = [(logits.argmax(1) == words.labels)[words.labels == label].mean() for label in (0, 1)]
         scores[strength] = ((logits.argmax(1) == words.labels).mean() + np.mean(recalls)) / 2
 
@@ -174,7 +175,7 @@ def test_the_strength_is_the_one_with_the_best_held_out_predictions(words):
 
 
 def test_no_text_is_predicted_by_a_model_that_was_trained_on_it(words):
-    logits = held_out_logits(words, 300.0)
+    logits = held_out_logits(words, partial(Labelled.fit, strength=300.0))
     others = np.flatnonzero(words.folds != 2)
     by_hand = words.at(others).fit(300.0).logits(words.rows.at(np.flatnonzero(words.folds == 2)))
 
@@ -183,12 +184,27 @@ def test_no_text_is_predicted_by_a_model_that_was_trained_on_it(words):
     assert (known.argmax(1) == words.labels).mean() > 0.95 > (logits.argmax(1) == words.labels).mean()
 
 
-def test_calibration_finds_the_factor_with_the_lowest_nats():
-    labels = np.array([0] * 80 + [1] * 20)
-    logits = np.tile([math.log(0.8), math.log(0.2)], (100, 1))
+def test_two_models_are_mixed_with_the_factors_of_the_lowest_nats():
+    """Each model knows half of the log-odds, and the first is twice as sure as it should be."""
+    draws = np.random.default_rng(0)
+    halves = draws.normal(size=(2, 4000)) * 2
+    labels = (draws.random(4000) < 1 / (1 + np.exp(-halves.sum(0)))).astype(np.int64)
+    first, second = (np.stack((np.zeros(4000), half), 1) for half in halves)
 
-    assert calibration(4 * logits, labels) == pytest.approx(0.25, rel=0.03)
-    assert log_softmax(logits) == pytest.approx(logits)
+    assert mixture(2 * first, second, labels) == (0.5, 1.0)
+    assert mixture(first, np.zeros((4000, 2)), labels)[0] < 1
+    assert log_softmax(first).tolist() == pytest.approx(torch.from_numpy(first).log_softmax(1).numpy())
+
+
+def test_the_weights_of_naive_bayes_are_smoothed_log_probabilities(monkeypatch):
+    """Label 0 has the texts aa and a b, label 1 the text b; a text counts an n-gram once."""
+    monkeypatch.setitem(bags_module.ORDERS, "words", (1, 1))
+    model = naive_bayes_weights(unit_rows(make_bags(["a a", "a b", "b"], "words")), np.array([0, 0, 1]), 2)
+    logs = [[math.log(2.5 / 4), math.log(0.5 / 2)], [math.log(1.5 / 4), math.log(1.5 / 2)]]
+    by_hand = [[(row[0] - row[1]) / 2, (row[1] - row[0]) / 2] for row in logs]
+
+    assert model.weights == pytest.approx(np.array(by_hand))
+    assert model.bias.tolist() == [0, 0]
 
 
 def test_baselines_solve_easy_data():

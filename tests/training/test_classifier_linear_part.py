@@ -13,7 +13,7 @@ from seqshell.core.events import Notice
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.training.classification.bags import make_bags
-from seqshell.training.classification.cross_validation import Labelled, choose_strength
+from seqshell.training.classification.cross_validation import FACTORS, Labelled, choose_strength
 from seqshell.training.classification.data import folds
 from seqshell.training.classification.evaluation import predictions
 from seqshell.training.classification.linear import unit_rows
@@ -58,8 +58,8 @@ def fitted(folder: Path, architecture="bidirectional_classifier", **training) ->
     return run
 
 
-def test_the_linear_part_predicts_as_the_linear_baseline_does(tmp_path):
-    """It reads the same words and pairs of words, so it is the same model, but for its calibration."""
+def test_the_linear_part_mixes_the_linear_baseline_and_naive_bayes(tmp_path):
+    """It reads the same words and pairs of words as the baseline, so it has the same logits."""
     run = fitted(tmp_path)
     training, validation = run.objective.split_of.training, run.objective.split_of.validation
     bags = make_bags(training.texts + validation.texts, "words")
@@ -67,15 +67,19 @@ def test_the_linear_part_predicts_as_the_linear_baseline_does(tmp_path):
     kept = np.bincount(bags.at(known).ids, minlength=bags.num) >= 2
     labels = np.array([("bad", "good").index(label) for label in training.labels])
     data = Labelled(unit_rows(bags.at(known).only(kept)), labels, np.array(folds(training.texts, 5)), 2)
-    baseline = data.fit(choose_strength(data)).logits(unit_rows(bags.at(others).only(kept)))
+    asked = unit_rows(bags.at(others).only(kept))
+    models = data.fit(choose_strength(data)), data.naive_bayes()
+    odds = np.stack([logits[:, 1] - logits[:, 0] for logits in (model.logits(asked) for model in models)], 1)
     logs = np.zeros((len(validation), 2))
     for rows, found in predictions(run.average.eval(), run.objective._validation.ids, causal=False):
         logs[rows] = found
+    factors, *_ = np.linalg.lstsq(odds, logs[:, 1] - logs[:, 0])
 
     assert len(run.average.linear.keys) == kept.sum()
-    factor = (logs[:, 1] - logs[:, 0]) / (baseline[:, 1] - baseline[:, 0])
-    assert factor == pytest.approx(np.full(len(factor), factor[0]), rel=1e-3)
-    assert factor[0] > 0
+    assert odds @ factors == pytest.approx(logs[:, 1] - logs[:, 0], abs=1e-3)
+    assert [min(FACTORS, key=lambda known: abs(known - factor)) for factor in factors] == pytest.approx(
+        factors, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from seqshell.training.classification.linear import Floats, Ints, LinearModel, SparseRows, fit, log_softmax
+from seqshell.training.classification.linear import (
+    Floats,
+    Ints,
+    LinearModel,
+    SparseRows,
+    fit,
+    log_softmax,
+    naive_bayes_weights,
+)
 from seqshell.training.classification.metrics import class_metrics, confusion
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # candidates for C, see `linear.fit`
 FOLDS = 5
 CHOICE_TEXTS = 2000  # texts that are enough to choose C; where one fold has as many, the others are left out
 DROP = 0.005  # once the score is this far below the best, larger C are not tried
-SCALES = np.geomspace(1 / 16, 2, 81)  # factors that `calibration` tries
+FACTORS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # that `mixture` tries
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,10 @@ class Labelled:
     def fit(self, strength: float, start: LinearModel | None = None) -> LinearModel:
         """See `linear.fit`."""
         return fit(self.rows, self.labels, self.num_classes, strength, importance=self.importance, start=start)
+
+    def naive_bayes(self) -> LinearModel:
+        """See `linear.naive_bayes_weights`."""
+        return naive_bayes_weights(self.rows, self.labels, self.num_classes)
 
     def parts(self) -> Iterator[tuple[Ints, Ints]]:
         """(training rows, held-out rows) of each fold."""
@@ -68,22 +80,26 @@ def choose_strength(data: Labelled) -> float:
     return chosen
 
 
-def held_out_logits(data: Labelled, strength: float) -> Floats:
-    """[R, C]: the logits of each text by the model that is trained on the other folds."""
+def held_out_logits(data: Labelled, fitted: Callable[[Labelled], LinearModel]) -> Floats:
+    """[R, C]: the logits of each text by the model that is fitted to the other folds."""
     logits = np.zeros((len(data.labels), data.num_classes))
     for known, held_out in data.parts():
-        logits[held_out] = data.at(known).fit(strength).logits(data.rows.at(held_out))
+        logits[held_out] = fitted(data.at(known)).logits(data.rows.at(held_out))
     return logits
 
 
-def calibration(logits: Floats, labels: Ints, importance: Floats | None = None) -> float:
-    """The factor by which logits of held-out texts have the lowest nats (Guo et al. 2017, section 4.2).
+def mixture(first: Floats, second: Floats, labels: Ints, importance: Floats | None = None) -> tuple[float, float]:
+    """The factors with which the sum of two models' logits [R, C] of held-out texts has the lowest nats.
 
-    importance: [R], the weight of each text. https://arxiv.org/abs/1706.04599
+    importance: [R], the weight of each text.
     """
     places = np.arange(len(labels)), labels
-    nats = [np.average(-log_softmax(factor * logits)[places], weights=importance) for factor in SCALES]
-    return float(SCALES[int(np.argmin(nats))])
+    nats = {
+        (one, other): np.average(-log_softmax(one * first + other * second)[places], weights=importance)
+        for one in FACTORS[1:]
+        for other in FACTORS
+    }
+    return min(nats, key=lambda pair: float(nats[pair]))
 
 
 def _score(logits: Floats, labels: Ints) -> float:

@@ -23,6 +23,7 @@ MAX_ITERATIONS = 1000
 HISTORY = 6  # steps that L-BFGS remembers
 CURVATURE = 0.25  # upper bound of p (1 - p), the curvature of the loss by a logit
 SUFFICIENT = 1e-4  # share of the expected decrease of the loss that a step must reach
+SMOOTHING = 0.5  # that `naive_bayes_weights` adds to each count
 SHORTEST_STEP = 1e-10
 
 
@@ -38,9 +39,9 @@ class LinearModel:
         found: Floats = rows @ self.weights + self.bias
         return found
 
-    def scaled(self, factor: float) -> LinearModel:
-        """The model with all logits times a factor."""
-        return LinearModel(factor * self.weights, factor * self.bias)
+    def mixed(self, factor: float, other: LinearModel, others: float) -> LinearModel:
+        """The model whose logits are a factor times these, plus `others` times those of another model."""
+        return LinearModel(factor * self.weights + others * other.weights, factor * self.bias + others * other.bias)
 
 
 class SparseRows:
@@ -121,6 +122,15 @@ def fit(
     point = zero if start is None else np.vstack((start.weights, start.bias)) * roots
     found = _minimum(loss, point, least) / roots
     return LinearModel(found[:-1], found[-1])
+
+
+def naive_bayes_weights(rows: SparseRows, labels: Ints, num_classes: int) -> LinearModel:
+    """The log-probability of each n-gram by label, as in naive Bayes over sets of n-grams, with mean 0 over labels."""
+    owners = np.repeat(np.arange(len(labels)), np.diff(rows.starts))
+    cells = rows.columns * num_classes + labels[owners]
+    counts = np.bincount(cells, minlength=rows.num * num_classes).reshape(rows.num, num_classes) + SMOOTHING
+    logs = np.log(counts / counts.sum(0))
+    return LinearModel(logs - logs.mean(1, keepdims=True), np.zeros(num_classes))
 
 
 @contextlib.contextmanager

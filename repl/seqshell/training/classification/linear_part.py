@@ -1,4 +1,4 @@
-"""Fit the linear part of a classifier before the first step: logistic regression over the n-grams that it reads.
+"""Fit the linear part of a classifier before the first step: a linear model of the n-grams that it reads.
 
 Training then adds the recurrent part to it. The linear part knows the training texts better than any other text, so its
 errors on them would teach the recurrent part too little. While training, each training text therefore gets the logits
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqshell.training.classification.bags import Bags, Ints, collect, frequent
-from seqshell.training.classification.cross_validation import Labelled, calibration, choose_strength, held_out_logits
-from seqshell.training.classification.linear import unit_rows
+from seqshell.training.classification.cross_validation import Labelled, choose_strength, held_out_logits, mixture
+from seqshell.training.classification.linear import LinearModel, unit_rows
 from seqshell.training.data.batches import Ids, pad
 
 TOKENS = 16_384  # per call of the module, padding included
@@ -82,6 +82,8 @@ def fit_linear_part(
 ) -> FittedPart:
     """Fit the linear part of a module to texts, each a list of ids, with labels [R].
 
+    It is a mixture of logistic regression and naive Bayes (Wang & Manning 2012, https://aclanthology.org/P12-2018),
+    which is better with few texts.
     importance: [R], the weight of each text. folds: [R], of the cross-validation; equal texts are in one. unit: of the
     n-grams, see `bags.LEAST`.
     """
@@ -90,10 +92,14 @@ def fit_linear_part(
     rows = unit_rows(bags.only(kept), counted=module.counts_ngrams)
     data = Labelled(rows, labels, folds, num_classes, importance.astype(np.float64))
     strength = choose_strength(data)
-    unseen = held_out_logits(data, strength)
-    factor = calibration(unseen, labels, data.importance)
-    model = data.fit(strength).scaled(factor)
-    corrections = factor * unseen - model.logits(rows)
+
+    def regression(part: Labelled) -> LinearModel:
+        return part.fit(strength)
+
+    unseen, others = held_out_logits(data, regression), held_out_logits(data, Labelled.naive_bayes)
+    one, other = mixture(unseen, others, labels, data.importance)
+    model = regression(data).mixed(one, data.naive_bayes(), other)
+    corrections = one * unseen + other * others - model.logits(rows)
     return FittedPart(keys[kept], *(part.astype(np.float32) for part in (model.weights, model.bias, corrections)))
 
 
