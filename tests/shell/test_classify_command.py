@@ -202,6 +202,27 @@ def test_a_file_gives_one_line_for_each_line(shell):
     assert events[-1] == Data({"lines": 7, "failed": 1}, op="classify")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'Review,stars\n"A fine, fine film.",5\nA dull film.,1\n'),
+        ("a.tsv", "id\ttext\n7\tA fine, fine film.\n8\tA dull film.\n"),
+        ("a.jsonl", '{"text": "A fine, fine film."}\n{"text": "A dull film."}\n'),
+    ],
+)
+def test_of_a_table_the_texts_are_classified(shell, name, text):
+    Path(name).write_text(text)
+    found = [event for event in send(shell, f"/classify @{name}") if isinstance(event, Label)]
+
+    assert [event.text for event in found] == ["A fine, fine film.", "A dull film."]
+
+
+def test_a_table_with_several_columns_of_texts_is_refused(shell):
+    Path("a.csv").write_text("one,two\na b c,d e f\ng h i,j k l\n")
+    with pytest.raises(UsageError, match="which of the columns 'one', 'two' has the texts is in doubt"):
+        send(shell, "/classify @a.csv")
+
+
 def test_output_files_hold_all_lines_in_order(shell):
     Path("a.txt").write_text("\n".join(LINES), encoding="utf-8")
     shown = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]

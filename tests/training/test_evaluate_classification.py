@@ -24,7 +24,7 @@ def table(rows=ROWS, columns=("body", "kind")):
     return "\t".join(columns) + "\n" + "".join(f"{text}\t{label}\n" for text, label in rows)
 
 
-def saved(path, **data):
+def saved(path, recipe="", **data):
     registry = load_registry(Policy(no_plugins=True))
     tokenizer = CharTokenizer("abc", specials=True)
     architecture = registry.lookup("architecture", "classifier")
@@ -43,6 +43,7 @@ def saved(path, **data):
         module.readout.weight.copy_(torch.tensor([[4.0], [0.0]]))
         module.readout.bias.copy_(torch.tensor([0.0, 1.0]))
     provenance = {"data": {"name": "rows.tsv", "sha256": "", "text_column": "body", "label_column": "kind", **data}}
+    provenance |= {"recipe": recipe} if recipe else {}
     return save_checkpoint(
         path,
         architecture="classifier",
@@ -241,3 +242,15 @@ def test_options_of_classifiers_are_refused_for_other_models(files, capsys):
         in capsys.readouterr().err
     )
     assert ClassificationOptions() == ClassificationOptions("", "", False, "")
+
+
+def test_data_is_read_in_the_encoding_of_the_training_if_it_is_not_utf8(files, capsys):
+    rows = table().replace("\n", "\tcaf\xe9\n")
+    (files / "rows.tsv").write_bytes(rows.encode("cp1252"))
+    assert evaluate(saved(files / "plain.safetensors"), "rows.tsv") == 2
+    assert capsys.readouterr().err.endswith("caf\xe9'): convert it to UTF-8\n")
+
+    latin = saved(
+        files / "latin.safetensors", '[data]\nencoding = "cp1252"\n', label_names={"1": "first", "2": "second"}
+    )
+    assert evaluate_model(latin, "rows.tsv", load_registry(Policy(no_plugins=True)))["data"]["items"] == len(ROWS)

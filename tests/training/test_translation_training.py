@@ -25,8 +25,8 @@ from seqshell.training.recipes.recipe import recipe_from
 from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.run import Run
 from seqshell.training.run_files import check_same_recipe
+from seqshell.training.translation.data import read_sentences
 from seqshell.training.translation.loss import pair_loss
-from seqshell.training.translation.objective import read_sentences
 from seqshell.training.translation.teacher_forcing import forced_logits, teacher_forcing
 
 NUMBERS = {"un": "one", "deux": "two", "trois": "three", "quatre": "four", "cinq": "five"}

@@ -16,7 +16,7 @@ from seqshell.training.classification.data import read_recipe_examples
 from seqshell.training.data.understanding import understand
 from seqshell.training.forecasting.data import read_series
 from seqshell.training.recipes.from_files import load_recipe
-from seqshell.training.translation.objective import read_sentences
+from seqshell.training.translation.data import read_sentences
 
 GOODS = ("kettle", "lamp", "chair", "table", "clock", "mirror", "carpet", "shelf", "vase", "stove")
 MOODS = ("broken on arrival", "a joy to use", "loud and slow", "just what we needed")

@@ -32,8 +32,8 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         "recipe",
         nargs="*",
         metavar="RECIPE|NAME|FILE",
-        help="a recipe; a text file; sentence pairs in two files, or in two columns of FILE.tsv; a table of texts and "
-        "labels; a table of numbers",
+        help="a recipe; a text file; sentence pairs in two files, or in two columns of a table; a table or folder of "
+        "texts and labels; a table of numbers",
     )
     parser.add_argument(
         "--set",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqshell.core.model import Model
+from seqshell.training.data.file_format import FileFormat, PairFormat
 
 
 def provenance(model: Model, key: str) -> Mapping[str, Any]:
@@ -28,3 +29,15 @@ def recorded_texts(model: Model, keys: tuple[str, ...]) -> dict[str, str]:
     except tomllib.TOMLDecodeError:
         data = {}
     return {key: data[key] for key in keys if isinstance(data, dict) and isinstance(data.get(key), str)}
+
+
+def file_format(model: Model) -> FileFormat:
+    """How the files of the training were written; for other files the encoding is used if they are not UTF-8."""
+    found = recorded_texts(model, ("encoding", "header"))
+    return FileFormat("", found.get("header", "auto"), found.get("encoding", ""), "")
+
+
+def pair_format(model: Model) -> PairFormat:
+    """The same for pairs, with their columns."""
+    found = recorded_texts(model, ("source_column", "target_column"))
+    return PairFormat(file_format(model), found.get("source_column", ""), found.get("target_column", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Event, Label, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
@@ -33,7 +34,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     The model is the current one if it classifies, else the one of -m, else sentiment. It stays open in the background;
     /load makes it current. Without a TEXT, classify what the current model has read so far, for example after /rewind.
-    /classify @FILE -o FILE gives one line for each line of a file, blank ones included.
+    /classify @FILE -o FILE gives one line for each line of a file, blank ones included; of a table such as FILE.csv it
+    reads the column of texts, as in training.
 
     --explain colours each token: blue pushes towards the label, orange against it, and a stronger colour pushes more.
     It measures how the log-odds ln(p/(1-p)) of the label change when the token is read or, for a model that reads
@@ -60,7 +62,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     name = model_for(shell, Task.CLASSIFY, word)
     session, values = shell.answer_with(name)
     if arguments.file:
-        yield from _lines(shell, session, arguments.text, values, explain, file)
+        sources = _texts_of(session, arguments.file, arguments.text)
+        yield from _lines(shell, session, sources, values, explain, file)
         return
     found = (
         session.label(explain=explain)
@@ -77,17 +80,34 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def _lines(
-    shell: Shell, session: Session, text: str, values: Mapping[str, Any], explain: bool, file: str
+    shell: Shell, session: Session, sources: list[str], values: Mapping[str, Any], explain: bool, file: str
 ) -> Iterator[Event]:
-    """One label for each line of a text."""
+    """One label for each text."""
 
     def empty(source: str, item: int) -> Label:
         return Label(source, "", (), branch=session.branch, item=item)
 
     form = LineFormat(Task.CLASSIFY, "labelled", empty, _as_line, _as_json, _as_row, _cut)
-    sources = lines_of(text)
     found = session.behaviour.classify_lines(sources, values, explain)
     yield from answer_lines(shell, form, sources, found, file)
+
+
+def _texts_of(session: Session, file: str, text: str) -> list[str]:
+    """The lines of a file, or the texts of a table."""
+    from seqshell.core.tables.reading import is_table_name, parse_table
+
+    if not is_table_name(file):
+        return lines_of(text)
+    from seqshell.training.data.table_tasks import text_column
+    from seqshell.training.provenance import provenance
+
+    recorded = str(provenance(session.model, "data").get("text_column", ""))
+    try:
+        table = parse_table(file, text, wanted=(recorded,))
+        place = table.place(text_column(table, recorded), "")
+    except RecipeError as error:
+        raise UsageError(error.message) from None
+    return [" ".join(cell.split()) for cell in table.cells(place)]
 
 
 def _cut(found: list[Label]) -> str:

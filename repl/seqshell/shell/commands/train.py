@@ -42,10 +42,10 @@ def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
 def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Train a model from a recipe or a file, and open it; the states of open models do not change.
 
-    A text file trains a language model. FILE.tsv, or two files line by line, are sentences and their translations. A
-    CSV or TSV with the columns text and label, or a folder of files LABEL.txt, are texts to classify. A table with a
-    time column and numbers is a series to forecast. KEY=VALUE overrides a key of the recipe. Ctrl-C keeps and opens the
-    best model so far.
+    What a file is for shows in its content, is said before the training, and can be changed with KEY=VALUE, which
+    overrides a key of the recipe. A text trains a language model; two columns of texts, or two files line by line, a
+    translation model; a column of texts and one of labels, or a folder of files LABEL.txt, a classifier; and columns of
+    numbers a forecaster. Tables are CSV, TSV or JSON Lines. Ctrl-C keeps and opens the best model so far.
 
         >>> /train phrases training.epochs=3
         >>> good morning
@@ -108,6 +108,4 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     yield from to_file(shell, arguments, [recipes_table()])
     if shell.interactive:
-        yield Notice(
-            "/train NAME uses a recipe, /train FILE your own text, /train FILE.tsv your own pairs or labelled texts"
-        )
+        yield Notice("/train NAME uses a recipe, /train FILE your own text, pairs, labelled texts or numbers")

@@ -14,6 +14,7 @@ from seqshell.core.tables.kinds import NO_TEXT
 from seqshell.core.tables.reading import parse_table
 from seqshell.training.classification.folders import read_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
+from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.text import read_text
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
@@ -72,19 +73,16 @@ class ExampleSplit:
 
 
 def read_examples(
-    word: str, columns: Columns, folder: Path = Path(), origin: str = "", *, encoding: str = "", header: str = "auto"
+    word: str, columns: Columns, folder: Path = Path(), origin: str = "", format: FileFormat = AS_FOUND
 ) -> Examples:
     """Read the examples of a table, a folder, or a file for fastText.
 
     folder: where relative paths start. origin: where the user can get a missing file.
-    encoding, header: as for `read_table`.
     White space in texts and labels becomes single spaces, as it is in a typed text.
     Raises RecipeError for a missing column, an empty file, or no texts with labels.
     """
     path = folder / Path(word).expanduser()
-    name, digest, rows = (
-        read_folder(path, encoding) if path.is_dir() else _table(word, columns, folder, origin, encoding, header)
-    )
+    name, digest, rows = read_folder(path, format) if path.is_dir() else _table(word, columns, folder, origin, format)
     found = [
         (" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place)
         for text, label, place in rows
@@ -109,8 +107,7 @@ def read_recipe_examples(recipe: Recipe, word: str = "") -> Examples:
         columns,
         recipe.folder,
         data.origin,
-        encoding=data.encoding,
-        header=data.header,
+        FileFormat.of(data),
     )
 
 
@@ -174,14 +171,14 @@ def check_seen(examples: Examples, labels: Iterable[str]) -> None:
 
 
 def _table(
-    word: str, columns: Columns, folder: Path, origin: str, encoding: str, header: str
+    word: str, columns: Columns, folder: Path, origin: str, format: FileFormat
 ) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
     """Name, digest, and the (text, label, place) of each row of a table, or of each line for fastText."""
-    name, content, digest = read_text(word, folder, origin, encoding)
+    name, content, digest = read_text(word, folder, origin, format)
     if is_fasttext(content):
         lines = read_fasttext(name, content)
         return name, digest, ((text, label, f"{name}, line {number}") for label, text, number in lines)
-    table = parse_table(name, content, digest, header=header, wanted=(columns.text, columns.label))
+    table = parse_table(name, content, digest, header=format.header, wanted=(columns.text, columns.label))
     text, label = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
 
     def rows() -> Iterator[tuple[str, str, str]]:

@@ -25,7 +25,7 @@ from seqshell.training.classification.metrics import UNREAD, class_metrics, conf
 from seqshell.training.data.batches import Ids, pad
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of
-from seqshell.training.provenance import provenance
+from seqshell.training.provenance import file_format, provenance
 
 TOKENS = 16_384  # tokens per call, padding included
 FOLDS = 5  # cross-validation folds of the baselines
@@ -55,14 +55,15 @@ def evaluate_classes(
     A text that the model cannot read is counted as wrong. Raises RecipeError, with row and column, for invalid data.
     """
     columns = columns_of(model, options)
-    examples = read_examples(data, columns)
+    format = file_format(model)
+    examples = read_examples(data, columns, format=format)
     seen = provenance(model, "data")
     is_own = seen.get("sha256") == examples.digest
     others: Examples | None = None
     if options.held_out:
         others, examples = _held_out(model, examples)
     elif options.training:
-        others = read_examples(options.training, columns)
+        others = read_examples(options.training, columns, format=format)
         check_seen(others, model.labels)
     elif is_own:
         yield Notice(f"{model.name} was trained on part of {examples.name}; use --held-out to evaluate on the rest")

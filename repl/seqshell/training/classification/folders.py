@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.text_output import counted
+from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.text import read_text
 
 ENDING = ".txt"
@@ -43,10 +44,10 @@ def find_files(path: Path) -> Folder:
     return Folder(path, tuple((file.stem, file) for file in lines), False)
 
 
-def read_folder(path: Path, encoding: str = "") -> tuple[str, str, Iterator[tuple[str, str, str]]]:
+def read_folder(path: Path, format: FileFormat = AS_FOUND) -> tuple[str, str, Iterator[tuple[str, str, str]]]:
     """Name, digest, and the (text, label, place) of each text of a folder."""
     folder = find_files(path)
-    read = [(label, *read_text(str(file), encoding=encoding)) for label, file in folder.files]
+    read = [(label, *read_text(str(file), format=format)) for label, file in folder.files]
     before = [f"{label}/" if folder.whole else "" for label, *_ in read]
     digests = (f"{start}{name} {digest}\n" for start, (_, name, _, digest) in zip(before, read, strict=True))
 
@@ -61,13 +62,13 @@ def read_folder(path: Path, encoding: str = "") -> tuple[str, str, Iterator[tupl
     return path.absolute().name, hashlib.sha256("".join(digests).encode()).hexdigest(), rows()
 
 
-def describe_folder(path: Path, encoding: str = "") -> tuple[str, ...]:
+def describe_folder(path: Path, format: FileFormat = AS_FOUND) -> tuple[str, ...]:
     """What a folder holds, for people."""
     folder = find_files(path)
     labels = counted(len({label for label, _ in folder.files}), "label")
     what = f"{labels}, a folder each, with a file for each text" if folder.whole else f"{labels}, a file each"
     left_out = f"; left out: {', '.join(folder.left_out)}" if folder.left_out else ""
-    number = sum(1 for _ in read_folder(path, encoding)[2])
+    number = sum(1 for _ in read_folder(path, format)[2])
     return (f"{path.absolute().name}: {counted(number, 'text')}, {what}{left_out}",)
 
 

@@ -48,7 +48,7 @@ def understand_table(table: TableFile, given: Mapping[str, Any], task: str = "")
     if task == Task.TRANSLATE or (not task and any(key in given for key in PAIR_KEYS)):
         return _pairs(table, columns, *(str(given.get(key, "")) for key in PAIR_KEYS))
     if task == Task.FORECAST or (not task and any(key in given for key in SERIES_KEYS)):
-        return Understanding(Task.FORECAST, {}, table.notes)
+        return _series(table)
     if (named := _named_pairs(columns)) is not None:
         return _pairs(table, columns, *named)
     texts, labels = _texts(columns), _labels(columns)
@@ -56,13 +56,30 @@ def understand_table(table: TableFile, given: Mapping[str, Any], task: str = "")
     if named_text and named_label and named_text != named_label:
         return _classes(table, columns, named_text, named_label)
     if _is_series(columns, texts):
-        return Understanding(Task.FORECAST, {}, table.notes)
+        return _series(table)
     labels = [column for column in labels if column not in texts]
     if len(texts) == 1 and len(labels) == 1:
         return _classes(table, columns, texts[0].name, labels[0].name)
     if len(texts) == 2 and not labels:
         return _pairs(table, columns, texts[0].name, texts[1].name)
     raise RecipeError(_in_doubt(table, columns, texts, labels))
+
+
+def text_column(table: TableFile, recorded: str = "") -> str:
+    """The column of texts to classify: as in training, else as its name and its cells tell.
+
+    Raises RecipeError if several may be it, or none.
+    """
+    if recorded in table.columns or len(table.columns) == 1:
+        return recorded if recorded in table.columns else table.columns[0]
+    contents = [Content(name, table.cells(place)) for place, name in enumerate(table.columns)]
+    texts = _texts(contents)
+    if found := _named(texts or contents, TEXT_NAMES):
+        return found
+    if len(texts) != 1:
+        known = ", ".join(map(repr, table.columns))
+        raise RecipeError(f"{table.name}: which of the columns {known} has the texts is in doubt; keep that one only")
+    return texts[0].name
 
 
 def _texts(columns: Sequence[Content]) -> list[Content]:
@@ -144,6 +161,13 @@ def _is_series(columns: Sequence[Content], texts: Sequence[Content]) -> bool:
         return False
     return has_time or any(
         not column.counts and not (column.has_few_values and _is_named(column, LABEL_NAMES)) for column in numbers
+    )
+
+
+def _series(table: TableFile) -> Understanding:
+    """Series; their reader finds the columns."""
+    return Understanding(
+        Task.FORECAST, {}, (f"{table.name}: {counted(len(table.rows), 'row')} of numbers", *table.notes)
     )
 
 

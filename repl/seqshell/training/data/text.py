@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.tables.encoding import decode
 from seqshell.core.text_files import unpacked
+from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
 
@@ -37,11 +38,12 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
     whole_lines: if a share is held out, it begins with a line.
     Raises RecipeError if the text is missing, invalid or too short.
     """
-    name, text, digest = read_text(settings.text, folder, settings.origin, settings.encoding)
+    format = FileFormat.of(settings)
+    name, text, digest = read_text(settings.text, folder, settings.origin, format)
     if not isinstance(settings.validation, str | float | int):
         raise RecipeError(f"data.validation must be a share of {name}, or a file, not {settings.validation!r}")
     if isinstance(settings.validation, str):
-        validation = read_text(settings.validation, folder, settings.origin, settings.encoding)[1]
+        validation = read_text(settings.validation, folder, settings.origin, format)[1]
         training = text
     else:
         cut = int((1 - settings.validation) * len(text))
@@ -53,21 +55,23 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
     return TextData(name, digest, training, validation)
 
 
-def read_text(source: str, folder: Path = Path(), origin: str = "", encoding: str = "") -> tuple[str, str, str]:
+def read_text(
+    source: str, folder: Path = Path(), origin: str = "", format: FileFormat = AS_FOUND
+) -> tuple[str, str, str]:
     """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the table "generated:NAME".
 
-    folder: where relative paths start. origin: where the user can get a missing file. encoding: as for `decode`.
+    folder: where relative paths start. origin: where the user can get a missing file.
     In files, CRLF becomes LF, a byte order mark is removed, and .gz files are unpacked.
     """
     if source.startswith(PREFIX):
         return with_digest(source, make_table(source))
     if source.startswith("python:"):
         return with_digest(source, _python_text(source))
-    name, text, digest, _ = read_text_file(folder / Path(source).expanduser(), origin, encoding)
+    name, text, digest, _ = read_text_file(folder / Path(source).expanduser(), origin, format)
     return name, text, digest
 
 
-def read_text_file(path: Path, origin: str = "", encoding: str = "") -> tuple[str, str, str, str]:
+def read_text_file(path: Path, origin: str = "", format: FileFormat = AS_FOUND) -> tuple[str, str, str, str]:
     """(name, text, sha256 of its bytes, encoding that was found) of a file; the encoding is "" for UTF-8.
 
     Raises RecipeError if it is missing, empty or not a text.
@@ -81,12 +85,22 @@ def read_text_file(path: Path, origin: str = "", encoding: str = "") -> tuple[st
         content = unpacked(data, str(path))
         if not content:
             raise RecipeError(f"{path} is empty")
-        text, found = decode(content, str(path), encoding, key="data.encoding")
+        text, found = _decoded(content, str(path), format)
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     except UsageError as error:
         raise RecipeError(error.message) from None
     return path.name, text, hashlib.sha256(data).hexdigest(), found
+
+
+def _decoded(content: bytes, name: str, format: FileFormat) -> tuple[str, str]:
+    """The text in the format's encoding, else in UTF-8 or UTF-16, else in the format's other encoding."""
+    try:
+        return decode(content, name, format.encoding, key=format.key)
+    except UsageError:
+        if not format.other:
+            raise
+        return decode(content, name, format.other)
 
 
 def with_digest(name: str, text: str) -> tuple[str, str, str]:

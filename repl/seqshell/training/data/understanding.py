@@ -14,6 +14,7 @@ from seqshell.core.tables.reading import is_table_name, parse_table
 from seqshell.core.text_output import counted
 from seqshell.training.classification.folders import describe_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
+from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.table_tasks import (
     AS_TEXT,
     CLASS_KEYS,
@@ -36,11 +37,12 @@ def understand(path: Path, given: Mapping[str, Any]) -> Understanding:
     Raises RecipeError for what cannot be read, and if it is in doubt what the file is for.
     """
     task, data = str(given.get("task", "")), given.get("data", {})
+    format = FileFormat(str(data.get("encoding", "")))
     if path.is_dir():
         if task not in ("", Task.CLASSIFY):
             raise RecipeError(f"{path.name} is a folder: texts to classify, but the task is {task}")
-        return Understanding(Task.CLASSIFY, {}, describe_folder(path, str(data.get("encoding", ""))))
-    name, text, digest, encoding = read_text_file(path, "", str(data.get("encoding", "")))
+        return Understanding(Task.CLASSIFY, {}, describe_folder(path, format))
+    name, text, digest, encoding = read_text_file(path, "", format)
     notes = (f"{name}: read as {encoding}",) if encoding else ()
     found = _of_text(name, text, digest, task, data)
     return Understanding(found.task, found.data, (*found.lines, *notes))

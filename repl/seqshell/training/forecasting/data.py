@@ -15,6 +15,7 @@ from seqshell.core.gaps import GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
+from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.columns import SeriesColumns, describe_left_out, find_series_columns
 from seqshell.training.recipes.settings import DataSettings
@@ -114,7 +115,7 @@ def scale_of(values: Numbers) -> Scale:
 def read_series(data: DataSettings, folder: Path = Path()) -> SeriesData:
     """Read the table of a recipe, with the errors of `series_of`. folder: where relative paths start."""
     wanted = (*split_names(data.time_column, ()), *split_names(data.series_column, ()), *data.columns)
-    table = read_table(data.table, folder, data.origin, encoding=data.encoding, header=data.header, wanted=wanted)
+    table = read_table(data.table, folder, data.origin, FileFormat.of(data), wanted)
     return series_of(table, data)
 
 

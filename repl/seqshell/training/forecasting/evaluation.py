@@ -23,7 +23,7 @@ from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, Seri
 from seqshell.training.forecasting.metrics import covered, errors, num_windows, usual_horizons
 from seqshell.training.forecasting.parts import averaged
 from seqshell.training.optimizer import device_of
-from seqshell.training.provenance import provenance, recorded_texts
+from seqshell.training.provenance import file_format, provenance, recorded_texts
 from seqshell.training.recipes.settings import DataSettings
 
 CHUNK = 1024  # rows observed per call
@@ -223,9 +223,8 @@ def evaluate_series(model: Model, module: Any, file: str, options: ForecastOptio
 
 def _source(model: Model, series: Series, file: str, columns: tuple[str, ...]) -> SeriesData:
     """The series of a table, read as the training read its own; columns that the table lacks are found."""
-    reading = recorded_texts(model, ("encoding", "header", "decimal"))
     columns = columns or series.columns
-    table = read_table(file, encoding=reading.get("encoding", ""), header=reading.get("header", "auto"), wanted=columns)
+    table = read_table(file, format=file_format(model), wanted=columns)
 
     def known(names: str) -> str:
         return names if set(split_names(names, table.columns)) <= set(table.columns) else ""
@@ -237,7 +236,7 @@ def _source(model: Model, series: Series, file: str, columns: tuple[str, ...]) -
         series_column=known(series.series_column),
         day_first="" if series.day_first is None else series.day_first,
         fill=series.fill,
-        decimal=reading.get("decimal", ""),
+        decimal=recorded_texts(model, ("decimal",)).get("decimal", ""),
     )
     return series_of(table, settings, "--columns")
 

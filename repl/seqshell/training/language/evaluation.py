@@ -26,6 +26,7 @@ from seqshell.host import Registry
 from seqshell.training.chunked_loss import most_targets
 from seqshell.training.data.text import encode, read_text
 from seqshell.training.optimizer import device_of
+from seqshell.training.provenance import file_format
 from seqshell.training.torch_module import torch_module_on
 
 BLOCK = 256  # targets per block, as in nanoGPT's character model
@@ -98,7 +99,7 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
 
 
 def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> dict[str, Any]:
-    name, text, digest = read_text(data)
+    name, text, digest = read_text(data, format=file_format(model))
     try:
         size = len(model.tokenizer.encode(text))
     except VocabularyError as error:

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from seqshell.core.errors import RecipeError
+from seqshell.training.data.file_format import PAIRS_AS_FOUND, PairFormat
 from seqshell.training.data.generated import PREFIX, make_pairs
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.tables import read_table
 from seqshell.training.data.text import read_text, with_digest
+from seqshell.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -65,21 +67,8 @@ class PairSplit:
         return PairSplit(self.training + extra.at(rows * copies), self.validation)
 
 
-@dataclass(frozen=True)
-class PairFormat:
-    """How the files of pairs are written. encoding, header: as for `read_table`.
-
-    source, target: the columns of one file; "": as their names tell, else the first two.
-    """
-
-    encoding: str = ""
-    header: str = "auto"
-    source: str = ""
-    target: str = ""
-
-
 def read_pairs(
-    files: Sequence[str], folder: Path = Path(), origin: str = "", format: PairFormat = PairFormat()
+    files: Sequence[str], folder: Path = Path(), origin: str = "", format: PairFormat = PAIRS_AS_FOUND
 ) -> Pairs:
     """Read the pairs of (SOURCE, TARGET), of one table such as (TSV,), or of ("generated:NAME",).
 
@@ -92,7 +81,7 @@ def read_pairs(
         )
     if len(files) == 1:
         return _pairs_of_table(files[0], folder, origin, format)
-    names, texts, digests = zip(*(read_text(file, folder, origin, format.encoding) for file in files), strict=True)
+    names, texts, digests = zip(*(read_text(file, folder, origin, format.file) for file in files), strict=True)
     sources, targets = _lines(texts[0]), _lines(texts[1])
     if len(sources) != len(targets):
         numbers = f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}"
@@ -107,10 +96,32 @@ def _pairs_of_table(file: str, folder: Path, origin: str, format: PairFormat) ->
         rows = [line.split("\t") for line in _lines(text)]
         return Pairs((name,), (digest,), tuple(row[0] for row in rows), tuple(row[1] for row in rows))
     wanted = tuple(filter(None, (format.source, format.target)))
-    table = read_table(file, folder, origin, encoding=format.encoding, header=format.header, wanted=wanted)
+    table = read_table(file, folder, origin, format.file, wanted)
     source, target = pair_columns(table, format.source, format.target)
     places = table.place(source, "data.source_column"), table.place(target, "data.target_column")
     return Pairs((table.name,), (table.digest,), *map(table.cells, places))
+
+
+def read_sentences(recipe: Recipe) -> PairSplit:
+    """Read and split the pairs of a recipe, see `split_pairs`. Raises RecipeError for missing or mismatched files."""
+    data = recipe.data
+    format = PairFormat.of(data)
+    files = [data.pairs] if data.pairs else [data.source, data.target]
+    pairs = read_pairs(files, recipe.folder, data.origin, format)
+    if isinstance(data.validation, float | int):
+        sentences = split_pairs(pairs, data.validation)
+    else:
+        files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
+        sentences = PairSplit(pairs, read_pairs(files, recipe.folder, data.origin, format))
+    if data.extra_pairs:
+        sentences = sentences.with_extra(
+            read_pairs([data.extra_pairs], recipe.folder, format=format), data.extra_copies
+        )
+    sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
+    if min(map(len, sides)) < 1:
+        sizes = f"{len(sides[0])} pairs for training, {len(sides[1])} for validation"
+        raise RecipeError(f"{' and '.join(pairs.names)}: too few sentences: {sizes}")
+    return PairSplit(*sides)
 
 
 def split_pairs(pairs: Pairs, share: float) -> PairSplit:

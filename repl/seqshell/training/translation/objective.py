@@ -33,7 +33,7 @@ from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
 from seqshell.training.translation import bleu
-from seqshell.training.translation.data import PairFormat, PairSplit, read_pairs, split_pairs
+from seqshell.training.translation.data import PairSplit, read_sentences
 from seqshell.training.translation.encoding import EncodedPairs, encode_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
 from seqshell.training.translation.loss import pair_loss
@@ -50,28 +50,6 @@ PLAIN_FORMS: tuple[Callable[[str], str], ...] = (
 )
 NUM_COMPARED = 8  # pairs that a decoder and its module are compared on
 LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
-
-
-def read_sentences(recipe: Recipe) -> PairSplit:
-    """Read and split the pairs of a recipe, see `split_pairs`. Raises RecipeError for missing or mismatched files."""
-    data = recipe.data
-    format = PairFormat(data.encoding, data.header, data.source_column, data.target_column)
-    files = [data.pairs] if data.pairs else [data.source, data.target]
-    pairs = read_pairs(files, recipe.folder, data.origin, format)
-    if isinstance(data.validation, float | int):
-        sentences = split_pairs(pairs, data.validation)
-    else:
-        files = [data.validation] if isinstance(data.validation, str) else list(data.validation)
-        sentences = PairSplit(pairs, read_pairs(files, recipe.folder, data.origin, format))
-    if data.extra_pairs:
-        sentences = sentences.with_extra(
-            read_pairs([data.extra_pairs], recipe.folder, format=format), data.extra_copies
-        )
-    sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
-    if min(map(len, sides)) < 1:
-        sizes = f"{len(sides[0])} pairs for training, {len(sides[1])} for validation"
-        raise RecipeError(f"{' and '.join(pairs.names)}: too few sentences: {sizes}")
-    return PairSplit(*sides)
 
 
 def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:

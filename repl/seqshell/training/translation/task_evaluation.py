@@ -10,6 +10,7 @@ from seqshell.core.events import Progress, Table
 from seqshell.core.model import Model
 from seqshell.host import Registry
 from seqshell.training.evaluation_result import Evaluation
+from seqshell.training.provenance import pair_format
 from seqshell.training.task_evaluation import TaskEvaluation
 from seqshell.training.torch_module import torch_module_on
 from seqshell.training.translation.data import read_pairs
@@ -27,7 +28,7 @@ class TranslationEvaluation(TaskEvaluation):
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: TranslationOptions
     ) -> Iterator[Progress | Evaluation]:
         """Yield progress and, last, the Evaluation."""
-        pairs = read_pairs(files)
+        pairs = read_pairs(files, format=pair_format(model))
         yield from evaluate_pairs(model, torch_module_on(device, model, registry), pairs, registry, options)
 
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
