@@ -144,7 +144,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 1354891
         ("llama.gguf", b"GGUF\3" + bytes(99), "is a GGUF file, a transformer for llama.cpp"),
         ("a.npy", b"\x93NUMPY\1\0" + bytes(99), "is an array of numpy"),
         ("graph.pb", b"\x0a\xff" + bytes(99), "is a graph of TensorFlow"),
-        ("packed.pt.gz", gzip.compress(b"weights"), "is compressed with gzip; unpack it first"),
+        ("packed.pt.gz", gzip.compress(b"weights", mtime=0), "is compressed with gzip; unpack it first"),
         ("noise.pt", b"\xfe\x01\xff" * 99, "is no model that seqshell knows, or it is truncated or damaged"),
         ("cut.safetensors", (2**20).to_bytes(8, "little") + b'{"w":', "is truncated or damaged: it has 13 bytes"),
         ("bad.safetensors", (5).to_bytes(8, "little") + b'{"w":', "is damaged: its header is not valid JSON"),
