@@ -6,7 +6,7 @@ import pytest
 
 from seqshell.core.row_times import read_times
 from seqshell.core.tables.numbers import CellFault
-from seqshell.core.tables.time_columns import read_time_column, step_name, to_continue
+from seqshell.core.tables.time_columns import long_steps, read_time_column, step_name, to_continue
 from seqshell.core.tables.time_parts import find_time_columns, join_cells
 
 
@@ -168,3 +168,17 @@ def test_years_that_count_are_a_time_by_any_name():
     assert find_time_columns({"people": ["7", "9", "8"], "Jahr": ["1900", "1901", "1902"]}) == ("Jahr",)
     assert find_time_columns({"people": ["7", "9", "8"], "no": ["1", "2", "3"]}) == ()
     assert find_time_columns({"people": ["1900", "1905", "1902"]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "missing"),
+    [
+        ((4, 5, 8, 9, 10, 11, 12, 15), []),  # weekdays from a Thursday on
+        ((4, 5, 8, 9, 11, 12, 15, 16, 17), [4]),
+        ((4, 5, 9, 10, 11, 12, 15), [2]),
+        ((4, 5, 6, 7, 10, 11), [4]),  # a weekend is in it
+    ],
+)
+def test_weekends_without_rows_are_not_missing(days, missing):
+    times = read_time_column([f"2024-01-{day:02}" for day in days])
+    assert long_steps(times.keys) == missing

@@ -11,7 +11,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.gaps import SHORT, GapFault, fill_gaps
 from seqshell.core.model import Series
 from seqshell.core.number_text import Row, TextTable, read_table, table_values
-from seqshell.core.row_times import RowTimes, read_times
+from seqshell.core.row_times import RowTimes, listed_times, read_times
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.series_rows import (
     CellTimes,
@@ -69,7 +69,8 @@ def read_series_table(text: str, series: Series, wanted: str = "") -> SeriesTabl
     rows = tuple(tuple(row) for row in filled.values.tolist())
     if not rows:
         raise UsageError("no row of the table has all its values")
-    times = read_times(time_name, chosen.times[filled.kept.start : filled.kept.stop])
+    cells = chosen.times[filled.kept.start : filled.kept.stop]
+    times = read_times(time_name, cells) or listed_times(time_name, cells)
     scale = scale_of(series, chosen.name, rows) if series.scales else ()
     return SeriesTable(rows, times, chosen.name, scale, (*table.notes, *notes, *filter(None, [filled.note])))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError, UsageError, reason_of
-from seqshell.core.row_times import read_times
+from seqshell.core.row_times import listed_times, read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
@@ -106,7 +106,7 @@ def _rebuild(
 def _read_row_times(header: Mapping[str, Any], timeline: Timeline) -> None:
     """Add the times of tables. Files of earlier versions have none."""
     for node, name, cells in header.get("row_times", []):
-        times = read_times(name, cells)
+        times = read_times(name, cells) or listed_times(name, cells)
         if times is None or not 0 <= node < len(timeline) or timeline.ids[node] < 0:
             raise ValueError("the times of a table belong to no token")
         timeline.row_times[node] = times

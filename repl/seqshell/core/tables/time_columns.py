@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from seqshell.core.row_times import read_times, without_zero_seconds
+from seqshell.core.row_times import WEEKDAYS, read_times, without_zero_seconds
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.time_formats import Moment, from_unix, has_two_readings, patterns_of, read_moment, written
 
@@ -112,10 +112,18 @@ def to_continue(name: str, cells: Sequence[str], times: ColumnTimes) -> tuple[st
 
 
 def long_steps(keys: Sequence[float]) -> list[int]:
-    """The indices of sorted times with missing times before them."""
+    """The indices of sorted times with missing times before them; days that are only weekends are not missing."""
     steps = [after - before for before, after in pairwise(keys)]
     usual = median(steps) if steps else 0.0
-    return [index for index, step in enumerate(steps, 1) if step > LONG * usual]
+    found = [index for index, step in enumerate(steps, 1) if step > LONG * usual]
+    if usual != DAY or any(_weekday(key) >= WEEKDAYS for key in keys):
+        return found
+    return [index for index in found if keys[index] - keys[index - 1] > 3 * DAY or _weekday(keys[index]) != 0]
+
+
+def _weekday(seconds: float) -> int:
+    """0 for Monday."""
+    return (int(seconds // DAY) + 3) % 7  # 1970 began on a Thursday
 
 
 def is_plain_number(cell: str) -> bool:

@@ -40,7 +40,8 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     The model is the current one if it forecasts, else the one of -m, else oil-temperature, which stays open in the
     background. A line of numbers is appended to the series, and so is @FILE: rows of numbers, or a table with named
-    columns. /undo removes them. If the steps of a table's time column are equal, the forecast continues its times.
+    columns, which is sorted by time; of several series, the last or that of --series. /undo removes them. If most steps
+    of its time column are equal, the forecast continues its times.
 
         >>> /forecast --example
         >>> /forecast 3
