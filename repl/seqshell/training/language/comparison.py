@@ -111,13 +111,12 @@ def compare(
     models = []
     for each in entries:
         if isinstance(each, Recipe):
-            out = paths.output_path(each.name, "models")
-            yield from (
-                event for event in train(each, registry, out, stopped=stopped) if isinstance(event, Progress | Notice)
-            )
+            written = [paths.output_path(each.name, "models")]
+            events = train(each, registry, written[0], stopped=stopped, written=written.append)
+            yield from (event for event in events if isinstance(event, Progress | Notice))
             if stopped():
                 return
-            each = open_model(out, registry)
+            each = open_model(written[-1], registry)
         models.append(each)
     rows = []
     for index, model in enumerate(models):
