@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CAUTION = 4.0  # independent forecasts at which the two sides of an interval count half as if they were alike
 NEIGHBOURS = 1  # steps of the horizon on either side whose errors, brought to the same size, are used too
 LEAST = 1e-3  # of a factor
 TINY = 1e-12
@@ -23,12 +24,14 @@ def distance_factors(
     """Factors [H, F, Q] for the distances of the quantiles from the point forecast, which give them their levels.
 
     outputs: [P, H, F, Q] at P positions, the middle quantile is the point; targets: [P, H, F]. ages: [P]; an error of
-    age 1 counts half as much as one of age 0. The factor of the point is 1.
+    age 1 counts half as much as one of age 0. The factor of the point is 1. Few forecasts cannot tell a skewed
+    distribution from a drift, so the fewer whole horizons there are, the more errors of both sides count for each side.
     """
     num, horizon, columns, quantiles = outputs.shape
     middle = quantiles // 2
     point = outputs[..., middle].astype(np.float64)
-    weights = 0.5**ages
+    weights, windows = 0.5**ages, num / horizon
+    alike = CAUTION / (CAUTION + windows)
     factors = np.ones((horizon, columns, quantiles))
     for place, level in enumerate(levels):
         if place == middle:
@@ -44,9 +47,10 @@ def distance_factors(
             pooled = scores[:, near] / sizes[near] * sizes[step]  # [P, steps, F]
             for column in range(columns):
                 found = pooled[:, :, column]
-                factors[step, column, place] = weighted_quantile(
-                    found.ravel(), np.repeat(weights, found.shape[1]), share * (1 + 1 / num)
-                )
+                each = np.repeat(weights, found.shape[1])
+                own = weighted_quantile(found.ravel(), each, share * (1 + 1 / num))
+                both = weighted_quantile(np.abs(found).ravel(), each, (2 * share - 1) * (1 + 1 / num))
+                factors[step, column, place] = (1 - alike) * own + alike * both
     return np.maximum(factors, LEAST)
 
 
