@@ -163,3 +163,19 @@ def test_a_module_without_halves_computes_all_logits(registry: Registry, in_part
 )
 def test_only_logits_that_need_much_memory_are_divided(targets: int, vocab_size: int, size: int) -> None:
     assert chunked_loss.part_size(targets, vocab_size) == size
+
+
+def test_a_subclass_with_another_forward_computes_its_own_logits(registry: Registry, in_parts: None) -> None:
+    built_in = type(made(registry, "lstm", vocab_size=12, **SETTINGS))
+
+    class Cooler(built_in):  # type: ignore[misc, valid-type]  # the class is found by name
+        def forward(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+            logits, state = super().forward(tokens, state)
+            return logits / 2, state
+
+    module = made(registry, "lstm", vocab_size=12, **SETTINGS)
+    module.__class__ = Cooler
+    inputs, targets = TOKENS[:, :-1], TOKENS[:, 1:]
+    loss, _ = sequence_loss(module, inputs, targets, module.initial_state(3))
+
+    torch.testing.assert_close(loss, reference(module, inputs, targets, module.initial_state(3)))

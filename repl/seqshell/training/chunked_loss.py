@@ -25,8 +25,14 @@ LossOf = Callable[[Tensor, Tensor], Tensor]  # hidden states [N, H] and targets 
 
 
 def has_halves(module: Any) -> bool:
-    """True if the logits of a module can be computed in parts."""
-    return callable(getattr(module, "hidden_states", None)) and callable(getattr(module, "logits", None))
+    """True if the logits of a module can be computed in parts: its class has both halves of its own `forward`.
+
+    A subclass that replaces `forward` alone has not: the halves that it inherits are those of another forward.
+    """
+    own = [
+        name for kind in type(module).__mro__ for name in ("hidden_states", "logits", "forward") if name in vars(kind)
+    ]
+    return {"hidden_states", "logits"} <= set(own) and own[0] != "forward"
 
 
 def most_targets(vocab_size: int) -> int:
