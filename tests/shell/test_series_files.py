@@ -112,6 +112,15 @@ def test_tables_of_any_dialect_are_read_as_in_training(shell, text):
     assert (found.history[:, 0].tolist(), found.next_times) == ([9, 10], ("2000-01-03",))
 
 
+def test_a_table_without_names_is_read_by_a_model_of_such_a_table(folder):
+    model = tiny_forecast_model(("column2",))
+    shell = shell_for(replace(model, series=replace(model.series, time_column="column1")))
+    Path("a.csv").write_text("2000-01-02,10\n2000-01-01,9\n")
+    found = forecast(shell, "/forecast 1 @a.csv")
+    assert (found.history[:, 0].tolist(), found.next_times) == ([9, 10], ("2000-01-03",))
+    assert forecast(shell, "11").history[:, 0].tolist() == [9, 10, 11]
+
+
 def test_a_fault_in_a_table_is_found_in_its_text(shell):
     Path("a.csv").write_text(",day,value\n0,2000-01-01,9\n1,2000-01-02,1.2.3\n")
     with pytest.raises(VocabularyError, match=r"'1\.2\.3' is not a number \(line 3, column value\)") as raised:

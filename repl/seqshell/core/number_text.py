@@ -128,21 +128,25 @@ def read_rows(text: str, columns: Sequence[str]) -> list[Row]:
     return rows
 
 
-def read_table(text: str) -> TextTable | None:
+def read_table(text: str, has_made_up_names: bool = False) -> TextTable | None:
     """The table in a text whose first line has names and no numbers, as training reads it; None for other texts.
 
-    Cells may also be separated by spaces. Raises UsageError for a line of another length than the first.
+    has_made_up_names: the columns have the names that training makes up, so that no line has names. Cells may also be
+    separated by spaces. Raises UsageError for a line of another length than the first.
     """
     lines = list(_lines(text))
     below = [line for line in lines if not line.text.startswith(COMMENT)]
     is_json = text.lstrip().startswith("{")
-    if not (_has_names(below) or (is_json and lines) or len(below) < len(lines)):
-        return None
     separator = _separator(below[0]) if below else None
+    is_unnamed = has_made_up_names and separator is not None and len(below) > 1
+    if not (_has_names(below) or (is_json and lines) or len(below) < len(lines) or is_unnamed):
+        return None
     if separator is None and not is_json:
         return _spaced(text, below) if _has_names(below) else None
     try:
-        table = parse_table("the table.jsonl" if is_json else "the table", text, header="auto" if is_json else "yes")
+        table = parse_table(
+            "the table.jsonl" if is_json else "the table", text, header="auto" if is_json or is_unnamed else "yes"
+        )
     except RecipeError as error:
         raise UsageError(error.message) from None
     return TextTable(text, table.columns, table.rows, table.numbers, table.delimiter, table.notes)

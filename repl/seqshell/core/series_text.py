@@ -12,6 +12,7 @@ from seqshell.core.gaps import SHORT, GapFault, fill_gaps
 from seqshell.core.model import Series
 from seqshell.core.number_text import Row, TextTable, read_table, table_values
 from seqshell.core.row_times import RowTimes, listed_times, read_times
+from seqshell.core.tables.names import made_up
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.series_rows import (
     CellTimes,
@@ -24,6 +25,7 @@ from seqshell.core.tables.series_rows import (
 from seqshell.core.tables.time_parts import find_time_columns, split_names
 
 SHOWN_NAMES = 6  # series in a message
+MOST_MADE_UP = 1000  # names of columns
 TIME = "time"  # the name of times in several columns
 
 
@@ -48,7 +50,7 @@ def read_series_table(text: str, series: Series, wanted: str = "") -> SeriesTabl
     wanted: the series to read, where a table has several; "" for the last. Raises UsageError and VocabularyError with
     line and column.
     """
-    table = read_table(text)
+    table = read_table(text, set(series.columns) <= set(made_up(MOST_MADE_UP)))
     if table is None:
         if wanted:
             raise UsageError("only a table with a column of series names has several series")

@@ -221,7 +221,7 @@ def _notes(table: TableFile, found: SeriesColumns) -> list[str]:
     rows, notes = found.rows, []
     if rows.footer:
         first = rows.footer[0]
-        cells = ", ".join(cell.strip() for cell in table.rows[first])
+        cells = ", ".join(cell.strip() for cell in table.rows[first] if cell.strip())
         many = f" and the {len(rows.footer) - 1} below" if len(rows.footer) > 1 else ""
         notes.append(f"row {table.numbers[first]} ({cells[:40]}){many} left out: without a time")
     if rows.sorting:
