@@ -152,9 +152,12 @@ TABLES_OF_NUMBERS = {
     "index.csv": days(",day,kWh\n", lambda n: f"{n},2021-{1 + n // 28:02}-{1 + n % 28:02},{n % 7}\n"),
     "commas.csv": days("day,kWh,\n", lambda n: f"2021-{1 + n // 28:02}-{1 + n % 28:02},{n % 7},\n"),
     "lines.jsonl": days("", lambda n: f'{{"day": "2021-{1 + n // 28:02}-{1 + n % 28:02}", "kWh": {n % 7}}}\n'),
+    "values.txt": days("", lambda n: f"{n % 7}\n"),
+    "table.txt": days("day,kWh\n", lambda n: f"2021-{1 + n // 28:02}-{1 + n % 28:02},{n % 7}\n"),
     "switch.csv": days("day,on\n", lambda n: f"2021-{1 + n // 28:02}-{1 + n % 28:02},{n % 3 == 0}\n"),
 }
 FORECAST = {
+    "values.txt": ("column1", 0.0),
     "euros.csv": ("Betrag", 1100.5),
     "values.csv": ("kWh", 0.5),
     "no_names.csv": ("column2", 0.0),

@@ -14,6 +14,7 @@ from seqshell.core.text_output import counted
 
 TAB_ENDINGS = (".tsv", ".tab")
 DELIMITERS = "\t;|,"  # a comma last: it is also in numbers and texts
+NO_DELIMITER = "\x1f"  # of a single column; in no text
 COMMENT = "#"
 SNIFFED = 65_536  # characters that show the delimiter
 ENOUGH = 0.9  # share of the rows with as many cells as the first that settles the delimiter
@@ -98,7 +99,7 @@ def _parsed(name: str, body: str, delimiter: str, above: int) -> tuple[Row, ...]
     if delimiter == "\t" and not _has_quoted_cells(body):
         cells: Iterator[list[str]] = (line.split("\t") if line.strip() else [] for line in body.split("\n"))
     else:
-        cells = _quoted(name, body, delimiter or ",", above)
+        cells = _quoted(name, body, delimiter or NO_DELIMITER, above)
     rows = (Row(row, number) for number, row in enumerate(cells, above + 1))
     return tuple(row for row in rows if any(cell.strip() for cell in row.cells))
 
@@ -114,6 +115,7 @@ def _quoted(name: str, body: str, delimiter: str, above: int) -> Iterator[list[s
             return
         except csv.Error as error:
             wrong = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
+            wrong = "there is text after the quotation mark that closes a cell" if "expected after" in wrong else wrong
             raise RecipeError(f"{name}, row {number}: {wrong}") from None
 
 

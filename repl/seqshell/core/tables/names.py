@@ -72,7 +72,7 @@ def language_of(name: str) -> str:
 
     Codes count in single words only: many are short words of sentences, such as he and it.
     """
-    if len(name.split()) > LONGEST_LANGUAGE:
+    if len(name.split()) > LONGEST_LANGUAGE or re.search(r"[.!?,]", name):
         return ""
     words = re.split(r"[\W_]+", name.lower())
     codes = _CODES if len(name.split()) == 1 else ()

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.model import Task
+from seqshell.core.tables.kinds import NUMBER, TIME, Content
 from seqshell.core.tables.reading import is_table_name, parse_table
 from seqshell.core.text_output import counted
 from seqshell.training.classification.folders import describe_folder
@@ -25,6 +26,7 @@ from seqshell.training.data.table_tasks import (
 )
 from seqshell.training.data.text import read_text_file
 
+SAMPLE = 1_000_000  # characters that show the layout of a file
 SAME_TABS = 0.9  # share of the lines with the same number of tabs that makes a file a table
 LEAST_LINES = 3  # lines of such a file
 SENTENCES = 40  # words between two blank lines, at most, in a file with a tag for each word
@@ -54,14 +56,15 @@ def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, An
         labels = Counter(label for label, _, _ in read_fasttext(name, text))
         numbers = f"{counted(labels.total(), 'text')}, {counted(len(labels), 'label')} before them, as for fastText"
         return Understanding(Task.CLASSIFY, {}, (f"{name}: {numbers}",))
+    sample = text if len(text) <= SAMPLE else text[: text.rfind("\n", 0, SAMPLE) + 1]
     named = any(key in data for key in (*CLASS_KEYS, *PAIR_KEYS, *SERIES_KEYS))
-    is_table = is_table_name(name)
-    if not task and not named and has_tagged_words(text):
+    is_table = is_table_name(name) or has_same_tabs(sample) or has_columns_of_numbers(name, sample)
+    if not task and not named and has_tagged_words(sample):
         raise RecipeError(
             f"{name} looks like a file with a tag for each word and blank lines between sentences (CoNLL); "
             f"there is no task for it yet; {AS_TEXT}"
         )
-    if task == Task.GENERATE or not (is_table or task or named or has_same_tabs(text)):
+    if task == Task.GENERATE or not (is_table or task or named):
         return Understanding(Task.GENERATE, {}, (f"{name}: plain text, {counted(len(text), 'character')}",))
     wanted = [str(data[key]) for key in (*CLASS_KEYS, *PAIR_KEYS) if data.get(key)]
     try:
@@ -78,6 +81,16 @@ def has_same_tabs(text: str) -> bool:
     counts = Counter(line.count("\t") for line in text.split("\n") if line.strip())
     tabs, number = counts.most_common(1)[0] if counts else (0, 0)
     return tabs > 0 and number >= LEAST_LINES and number >= SAME_TABS * counts.total()
+
+
+def has_columns_of_numbers(name: str, text: str) -> bool:
+    """True if all lines have the same number of cells, and a column has numbers or times."""
+    try:
+        table = parse_table(name, text)
+    except RecipeError:
+        return False
+    contents = [Content(column, table.cells(place)) for place, column in enumerate(table.columns)]
+    return len(table.rows) >= LEAST_LINES and any(content.kind in (NUMBER, TIME) for content in contents)
 
 
 def has_tagged_words(text: str) -> bool:
