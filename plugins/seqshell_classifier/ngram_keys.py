@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqshell.layers.hashing import MODULUS, ngram_indices
-
+MODULUS = 2**31 - 1
+# One of the multipliers of L'Ecuyer 1999, https://doi.org/10.1090/S0025-5718-99-00996-5. Its multiples are spread evenly,
+# so that two pairs of tokens rarely share a key.
+MULTIPLIER = 1_583_458_089
 BEGIN, END = -1, -2  # in place of tokens
 NONE = -1  # in place of a key
 
@@ -19,7 +21,8 @@ def window_keys(windows: Any) -> list[Any]:
     windows: [..., N] int64, the last N tokens; BEGIN wherever the text has not begun. Returns N arrays [...]; NONE for
     an n-gram that reaches back further than one BEGIN.
     """
-    keys = ngram_indices(windows, MODULUS)[1:]
-    for back in range(1, windows.shape[-1]):
-        keys[back] = (keys[back] + 1) * (windows[..., -back] != BEGIN) - 1
+    keys, key = [], 0
+    for back in range(1, windows.shape[-1] + 1):
+        key = (key + windows[..., -back] + 3) * MULTIPLIER % MODULUS
+        keys.append(key if back == 1 else (key + 1) * (windows[..., 1 - back] != BEGIN) - 1)
     return keys

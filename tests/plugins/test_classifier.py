@@ -14,6 +14,7 @@ from seqshell.layers.hashing import ngram_indices
 from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.decoders import BidirectionalClassifierDecoder, ClassifierDecoder
+from seqshell_classifier.ngram_keys import window_keys
 from seqshell_classifier.states import EMPTY_LOG_TOTAL, ClassifierState, RunningAttention, RunningMean
 
 V, C, E, H = 13, 3, 5, 4  # sizes: vocabulary, classes, embedding, hidden state
@@ -160,6 +161,14 @@ def test_the_linear_part_sums_the_weights_of_known_ngrams(name, distinct):
     assert_close(last_logits(module, texts[1][None])[0], expected.numpy(), 1e-5)
     assert not np.allclose(before[0], expected.numpy(), atol=0.01)
     assert_close(last_logits(module, texts[2][None])[0], bias.numpy())  # it has no known n-gram
+
+
+def test_different_ngrams_have_different_keys():
+    """Among all pairs of 1,000 words, whose ids are close together, and among as many triples."""
+    pairs = np.stack(np.meshgrid(np.arange(4, 1004), np.arange(4, 1004)), -1).reshape(-1, 2)
+    triples = np.random.default_rng(0).integers(4, 1004, (1_000_000, 3))
+    for number, windows in ((1_000_000, pairs), (len(np.unique(triples, axis=0)), triples)):
+        assert number - len(np.unique(window_keys(windows)[-1])) < 0.001 * number
 
 
 @pytest.mark.parametrize("name", FAMILIES)
