@@ -53,9 +53,12 @@ def test_logits_are_those_of_a_batch_unless_they_are_computed_in_parts(
     monkeypatch.setattr(chunked_loss, "MOST_AT_ONCE", 10_000)
     monkeypatch.setattr(chunked_loss, "PART", 10_000)
 
-    assert whole == memory.LOGITS_COPIES * 16 * 8 * made.tokenizer.size * 4
+    validation = memory.VALIDATION_COPIES * made.objective.validation_ids.size * made.tokenizer.size * 4
+    assert whole == memory.LOGITS_COPIES * 16 * 8 * made.tokenizer.size * 4 + validation
     largest = max(weight.numel() for weight in made.new_module().parameters()) * 4
-    assert estimate_memory(made).logits == memory.PART_COPIES * 10_000 + 2 * largest
+    few = 10_000 // (made.tokenizer.size * 4)  # targets of the validation, in one call
+    validation = memory.VALIDATION_COPIES * few * made.tokenizer.size * 4
+    assert estimate_memory(made).logits == memory.PART_COPIES * 10_000 + 2 * largest + validation
 
 
 def test_activations_grow_with_the_batch(tmp_path: Path, registry: Registry) -> None:

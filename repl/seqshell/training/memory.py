@@ -30,6 +30,7 @@ OVERHEAD = 150_000_000  # libraries, threads and kernels
 CHECKPOINT_COPIES = 4  # of the weights, while the untrained model is written as a checkpoint and opened
 LOGITS_COPIES = 4.5  # logits, log-probabilities and their gradients, at the same time
 PART_COPIES = 6
+VALIDATION_COPIES = 2  # logits and log-probabilities
 BATCHES = 50  # the largest of so many is measured
 UNITS = ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0))
 
@@ -41,14 +42,18 @@ class SequenceObjective(Protocol):
     def num_logits(self, batch: TrainingBatch) -> int:
         """The number of logits of a batch: its targets times the size of the vocabulary."""
 
+    @property
+    def validation_logits(self) -> int:
+        """The number of logits that are computed together while the model is validated."""
+
 
 @dataclass(frozen=True)
 class MemoryEstimate:
     """Bytes that a training needs, besides those that the process has already.
 
     weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written, in
-    the main memory, so 0 on a GPU. activations: what a batch keeps for its gradient. logits: those of a batch, and
-    their gradients. rows: of that batch.
+    the main memory, so 0 on a GPU. activations: what a batch keeps for its gradient. logits: those of a batch
+    and their gradients, and those of the validation. rows: of that batch.
     """
 
     weights: int
@@ -173,11 +178,15 @@ def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: i
 
 
 def _logits(objective: Objective, module: nn.Module, batch: TrainingBatch) -> int:
-    size = objective.num_logits(batch) * chunked_loss.BYTES if isinstance(objective, SequenceObjective) else 0
+    if not isinstance(objective, SequenceObjective):
+        return 0
+    size = objective.num_logits(batch) * chunked_loss.BYTES
+    validation = VALIDATION_COPIES * objective.validation_logits * chunked_loss.BYTES
     if size > chunked_loss.MOST_AT_ONCE and chunked_loss.has_halves(module):
         largest = max(weight.numel() * weight.element_size() for weight in module.parameters())
-        return PART_COPIES * chunked_loss.PART + 2 * largest  # and the gradient of the read-out, of two parts
-    return int(LOGITS_COPIES * size)
+        # The gradient of the read-out, of two parts.
+        return validation + PART_COPIES * chunked_loss.PART + 2 * largest
+    return validation + int(LOGITS_COPIES * size)
 
 
 def _to_lower(prepared: Prepared, needed: MemoryEstimate, free: int) -> Iterator[str]:

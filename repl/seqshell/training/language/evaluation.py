@@ -31,6 +31,12 @@ from seqshell.training.torch_module import torch_module_on
 
 BLOCK = 256  # targets per block, as in nanoGPT's character model
 CHUNK = 1024  # tokens per call while the state is carried
+STREAMS = 16  # in the validation after each epoch
+
+
+def targets_together(num_tokens: int, vocab_size: int) -> int:
+    """How many targets of a text a validation in STREAMS predicts in one call, at most."""
+    return max(1, min(num_tokens, STREAMS * CHUNK, most_targets(vocab_size)))
 
 
 @torch.inference_mode()

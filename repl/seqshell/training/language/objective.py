@@ -93,6 +93,11 @@ class LanguageObjective:
     def num_logits(self, batch: TrainingBatch) -> int:
         return self.num_tokens(batch) * self.tokenizer.size
 
+    @property
+    def validation_logits(self) -> int:
+        size = self.tokenizer.size
+        return evaluation.targets_together(self.validation_ids.size, size) * size
+
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         """Mean nats of the targets.
 
@@ -107,7 +112,7 @@ class LanguageObjective:
         ids, size = self.validation_ids, self.tokenizer.size
         if self.tokenizer.name == "char":
             return {"blocks256": evaluation.cold_blocks(module, ids, size)}
-        streams = max(1, min(16, ids.size // evaluation.BLOCK))
+        streams = max(1, min(evaluation.STREAMS, ids.size // evaluation.BLOCK))
         return {"carry": evaluation.carried(module, ids, size, batch_size=streams)}
 
     def is_perfect(self, metrics: Metrics) -> bool:

@@ -148,6 +148,10 @@ class TranslationObjective:
     def num_logits(self, batch: TrainingBatch) -> int:
         return int(batch[3].size) * self.tokenizer.size
 
+    @property
+    def validation_logits(self) -> int:
+        return 0  # fewer than those of a batch
+
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
         settings = self.recipe.training
         nats, count = pair_loss(
