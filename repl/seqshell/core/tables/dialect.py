@@ -79,7 +79,8 @@ def _delimiter(name: str, body: str) -> str:
         if delimiter in sample and (sizes := _sizes(sample, delimiter)):
             usual, number = Counter(sizes).most_common(1)[0]
             share = number / len(sizes)
-            if usual > 1 and (sizes[0] > 1 or share >= ENOUGH):  # a first row of one cell may be a title
+            is_title = sizes[0] == 1 and number >= ENOUGH * (len(sizes) - 1)  # a first row of one cell may be one
+            if usual > 1 and (sizes[0] > 1 or is_title):
                 scores[delimiter] = share + (sizes[0] == usual)  # names tell more than texts with delimiters
     best = min(max(scores.values(), default=0.0), 1 + ENOUGH)
     return next((delimiter for delimiter, score in scores.items() if score >= best), "")
