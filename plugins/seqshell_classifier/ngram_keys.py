@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 MODULUS = 2**31 - 1
-# One of the multipliers of L'Ecuyer 1999, https://doi.org/10.1090/S0025-5718-99-00996-5. Its multiples are spread evenly,
-# so that two pairs of tokens rarely share a key.
+# From L'Ecuyer 1999, https://doi.org/10.1090/S0025-5718-99-00996-5: its multiples are spread evenly, so that two pairs
+# of tokens rarely share a key.
 MULTIPLIER = 1_583_458_089
 BEGIN, END = -1, -2  # in place of tokens
 NONE = -1  # in place of a key
