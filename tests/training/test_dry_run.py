@@ -148,3 +148,12 @@ def test_the_shell_shows_the_plan_and_opens_nothing(files, registry):
     assert any("tokens for training" in event.text for event in events if isinstance(event, Notice))
     assert shell.workspace.sessions == {}
     assert not Path("home").exists()
+
+
+def test_the_shell_takes_set_as_the_command_line_does(files, registry):
+    shell, set_small = Shell(registry), " ".join(f"--set {each}" for each in SMALL)
+    (data,) = [each for each in shell.handle(f"/train t.txt {set_small} --dry-run") if isinstance(each, Data)]
+
+    assert data.values == next(
+        each.values for each in shell.handle(f"/train t.txt {' '.join(SMALL)} --dry-run") if isinstance(each, Data)
+    ) | {key: data.values[key] for key in ("seconds", "seconds_per_epoch", "memory_bytes", "free_memory_bytes")}

@@ -34,6 +34,7 @@ def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
     options={
         "--out NAME|PATH": "where to write the model; models/RECIPE if not given",
         "--resume": "continue an interrupted training",
+        "--set": "may stand before each KEY=VALUE, as on the command line",
         "--dry-run": "show the data as the model reads it, sizes, memory and time; train nothing",
     },
     complete=recipe_words,
