@@ -67,7 +67,7 @@ def test_a_gzipped_table_is_unpacked(tmp_path):
         (
             "a.csv",
             "text,stars\na,3\n",
-            "a.csv, row 1: no column 'label'; select one of 'text', 'stars' with data.label_column",
+            "a.csv, row 1: no column 'label'; select one of 'text', 'stars' with --set data.label_column=NAME",
         ),
         ("a.csv", "label,label,text\nx,y,a\n", "a.csv, row 1: more than one column is named 'label'"),
         ("a.csv", "text,label\na,\nb, \n", "a.csv has no labels"),

@@ -112,7 +112,7 @@ def test_a_validation_file_may_not_have_other_labels(tmp_path):
         ({"data": {"label_names": ["Polish"]}}, "data.label_names needs items such as \"0 = negative\", not 'Polish'"),
         (
             {"data": {"label_column": "language"}},
-            "row 1: no column 'language'; select one of 'text', 'label' with data.label_column",
+            "row 1: no column 'language'; select one of 'text', 'label' with --set data.label_column=NAME",
         ),
         ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),

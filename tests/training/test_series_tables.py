@@ -54,7 +54,7 @@ def test_without_names_all_columns_but_the_time_are_read(tmp_path):
         (
             HOURS,
             ("MULL",),
-            r"oil\.csv, row 1: no column 'MULL'; select one of 'date', 'HUFL', 'OT' with data\.columns",
+            r"oil\.csv, row 1: no column 'MULL'; select one of 'date', 'HUFL', 'OT' with --set data\.columns=NAME",
         ),
         (HOURS, ("date",), r"oil\.csv: 'date' is the time column and cannot be forecast"),
         (

@@ -29,7 +29,7 @@ class TableFile:
         """The index of a column. Raises RecipeError if it is missing or ambiguous; key: what selects another column."""
         if column not in self.columns:
             known = ", ".join(map(repr, self.columns))
-            raise RecipeError(f"{self.name}, row 1: no column {column!r}; select one of {known} with {key}")
+            raise RecipeError(f"{self.name}, row 1: no column {column!r}; select one of {known} with {way_out(key)}")
         if self.columns.count(column) > 1:
             raise RecipeError(f"{self.name}, row 1: more than one column is named {column!r}")
         return self.columns.index(column)
@@ -41,3 +41,8 @@ class TableFile:
     def where(self, index: int, column: str) -> str:
         """The position of a cell for a message. index: of the row, from 0."""
         return f"{self.name}, row {self.numbers[index]}, column {column}"
+
+
+def way_out(key: str) -> str:
+    """How a user sets a recipe key or gives an option: --set data.columns=NAME, --columns NAME."""
+    return f"{key} NAME" if key.startswith("-") else f"--set {key}=NAME"

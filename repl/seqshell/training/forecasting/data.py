@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import RecipeError
 from seqshell.core.gaps import GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
-from seqshell.core.tables.table_file import TableFile
+from seqshell.core.tables.table_file import TableFile, way_out
 from seqshell.core.tables.time_parts import split_names
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.tables import read_table
@@ -185,7 +185,7 @@ def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str
         column = read_numbers(cells, decimal=decimal, delimiter=table.delimiter, key="data.decimal")
     except CellFault as fault:
         where = table.where(fault.index, name)
-        advice = "" if "--set" in fault.message else f"; select columns of numbers with {columns_key}"
+        advice = "" if "--set" in fault.message else f"; select columns of numbers with {way_out(columns_key)}"
         raise RecipeError(f"{where}: {fault.message}{advice}") from None
     for index, value in enumerate(column.values):
         if abs(value) > MAX_VALUE:
