@@ -150,7 +150,7 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
         return ForeignFile(
             "torchscript",
             "is a TorchScript program (torch.jit.save), whose code is not run",
-            'if you trust it, in Python: torch.save(torch.jit.load(FILE).state_dict(), "weights.pt")',
+            'if you trust it, in Python: torch.save(torch.jit.load("FILE").state_dict(), "weights.pt")',
         )
     for name in names:
         if name.rpartition("/")[2] == "data.pkl":
