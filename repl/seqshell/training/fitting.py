@@ -31,9 +31,8 @@ class FittingObjective(Protocol):
 class CautiousObjective(Protocol):
     """An objective with so little validation data that training may seem to improve on the fitted part by chance."""
 
-    @property
-    def least_gain(self) -> float:
-        """The factor, at most 1, by which the fitted part's criterion must fall before training counts as better."""
+    def to_beat(self, fitted: Metrics) -> Metrics:
+        """The metrics below which training is better beyond chance. fitted: those of the fitted part."""
 
 
 @runtime_checkable
@@ -58,7 +57,7 @@ def fit_first(run: Run) -> Iterator[Event]:
     record: Metrics = {"epoch": 0, "step": 0, "validation": metrics, "seconds": round(progress.seconds, 1)}
     record["fitted"] = fitted
     if isinstance(objective, CautiousObjective):
-        record["least_gain"] = objective.least_gain
+        record["to_beat"] = objective.to_beat(metrics)
     progress.history.append(record)
     progress.compare(metrics)
     run.keep_if_best(record)
@@ -70,5 +69,5 @@ def gained_nothing(run: Run) -> str:
     best = run.progress.best or {}
     if "fitted" not in best:
         return ""
-    chance = " beyond chance" if "least_gain" in best else ""
+    chance = " beyond chance" if "to_beat" in best else ""
     return f"training gained nothing{chance} on the validation data: keeping {best['fitted']} alone"

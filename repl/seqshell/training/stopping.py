@@ -22,12 +22,12 @@ def criterion(metrics: Metrics) -> float:
 def improves(metrics: Metrics, best: Metrics | None) -> bool:
     """True if these metrics are better than those of the best record so far, if there is one.
 
-    A record of a part that was fitted directly may demand a `least_gain`, see `fitting.CautiousObjective`. It is given
-    up only for one with lower nats, too: a higher share of a few validation texts may be luck.
+    The record of a part that was fitted directly may have further values `to_beat`, see `fitting.CautiousObjective`.
     """
-    if best is not None and "fitted" in best and metrics.get("nats", 0.0) > best["validation"].get("nats", 0.0):
-        return False
-    return best is None or criterion(metrics) < criterion(best["validation"]) * best.get("least_gain", 1.0)
+    if best is None:
+        return True
+    limits = best.get("to_beat", {})
+    return criterion(metrics) < criterion(best["validation"]) and all(metrics[name] < limits[name] for name in limits)
 
 
 def milestone(metrics: Metrics, before: Sequence[float] = ()) -> list[float]:

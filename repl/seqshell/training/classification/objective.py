@@ -185,6 +185,10 @@ class ClassificationObjective:
         """Fit the linear part of a module, if it has one, and describe it."""
         return self._linear_part.put_into(module) if self._linear_part is not None else ""
 
+    def to_beat(self, fitted: Metrics) -> Metrics:
+        """The likelihood of the validation texts must rise by more than one nat in all (Akaike 1974)."""
+        return {"nats": fitted["nats"] - 1 / len(self._validation.ids)}
+
     @cached_property
     def _linear_part(self) -> FittedPart | None:
         """The linear part of the architecture, fitted to the training texts; a resumed training fits it again."""

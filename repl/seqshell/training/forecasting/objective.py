@@ -135,15 +135,15 @@ class ForecastObjective:
         """Fit the linear part of a module that has one."""
         return fit_linear_part(module, self.parts, self.horizon, self.season, self.levels)
 
-    @property
-    def least_gain(self) -> float:
+    def to_beat(self, fitted: Metrics) -> Metrics:
         """The likelihood of the validation rows must rise by more than one nat, as in the criterion of Akaike (1974).
 
         Windows of a whole horizon count as independent, and columns, which are related, as the root of their number.
         """
         rows = sum(len(part.rows.validation) for part in self.parts)
         windows = rows / self.horizon * math.sqrt(len(self.source.columns))
-        return math.exp(-(2 if self.recipe.training.point_loss == "mse" else 1) / windows)
+        first = self.recipe.training.point_loss
+        return {first: fitted[first] * math.exp(-(2 if first == "mse" else 1) / windows)}
 
     def calibrate(self, module: Any) -> None:
         """Give the quantiles of a module with a linear part their levels on the validation rows."""
