@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from seqshell import setting
 
-# With a linear part, the mean error of RECENT steps, relative to the usual one, widens or narrows intervals: clipped,
-# and damped by an exponent below 1, because so few steps give a noisy estimate.
-RECENT = 48
+# With a linear part, the mean error of RECENT steps, relative to the usual one and clipped, scales intervals.
+RECENT = 24
 TURBULENCE = (1 / 16, 16.0)
-DAMPING = 0.75
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seqshell.core.state import State, map_leaves
 from seqshell.layers import RecurrentStack, read_layers, read_linear, take
 from seqshell.layers.weights import Floats, Weights
-from seqshell_forecaster.config import DAMPING, RECENT, TURBULENCE, ForecasterConfig
+from seqshell_forecaster.config import RECENT, TURBULENCE, ForecasterConfig
 from seqshell_forecaster.states import ResidualState, WindowState
 
 PREFIX = "recurrent."  # of the names of the recurrent part's weights, beside a linear part
@@ -163,7 +163,7 @@ class ResidualDecoder:
         rows = np.arange(values.shape[1] - RECENT, values.shape[1])
         forecast_before = rows > values.shape[1] - read[:, None]  # [B, RECENT]
         mean = np.where(forecast_before[..., None], errors, np.float32(1)).mean(1)
-        factor: Floats = mean.clip(*TURBULENCE) ** np.float32(DAMPING)
+        factor: Floats = mean.clip(*TURBULENCE)
         return factor
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqshell.core.state import State
-from seqshell_forecaster.config import DAMPING, RECENT, TURBULENCE, ForecasterConfig
+from seqshell_forecaster.config import RECENT, TURBULENCE, ForecasterConfig
 from seqshell_forecaster.forecasters import Forecaster, make_forecaster
 from seqshell_forecaster.states import ResidualState
 
@@ -29,8 +29,7 @@ class ResidualForecaster(nn.Module):
     A step k of a column f is forecast as last + weight[k] x + bias[k] + scale[k, f] r. x is the window minus its last
     value, with that value itself in the last place, and r is the change that the recurrent part forecasts. A quantile
     is at scale[k, f, q] s d from there: d is its distance in the recurrent part, and s is the linear part's mean
-    error one step ahead in the last RECENT steps, relative to its usual one, to the power DAMPING: intervals are wider
-    in turbulent times.
+    error one step ahead in the last RECENT steps, relative to its usual one: intervals are wider in turbulent times.
 
     Weights: linear.weight [K, W], oldest value first, and linear.bias [K], the same for all columns; scale [K, F, Q],
     usual_error [F]: none of them is trained by gradients. recurrent.*: those of the recurrent forecaster.
@@ -115,7 +114,7 @@ class ResidualForecaster(nn.Module):
         errors = (values[:, size - RECENT + 1 :] - forecast).abs() / self.usual_error  # [B, RECENT + T - 1, F]
         rows = torch.arange(size - RECENT + 1, values.shape[1], device=values.device)
         errors = torch.where((rows > size - state.read[:, None])[..., None], errors, 1.0)
-        return errors.unfold(1, RECENT, 1).mean(-1).clamp(*TURBULENCE) ** DAMPING
+        return errors.unfold(1, RECENT, 1).mean(-1).clamp(*TURBULENCE)
 
 
 def _relative(windows: Tensor) -> Tensor:

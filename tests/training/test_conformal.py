@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqshell.training.forecasting.conformal import distance_factors, weighted_quantile
+from seqshell.training.forecasting.conformal import distance_factors, quantile
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -21,7 +21,7 @@ def outputs_of(num, random, horizon=3, columns=2):
 def test_factors_give_the_stated_coverage_on_exchangeable_data():
     random = np.random.default_rng(0)
     outputs, targets = outputs_of(4000, random)
-    factors = distance_factors(outputs, targets, LEVELS, np.zeros(len(targets)))
+    factors = distance_factors(outputs, targets, LEVELS)
     outputs, targets = outputs_of(4000, random)
     low, high = (factors[..., place] * outputs[..., place] for place in (0, 2))
 
@@ -37,7 +37,7 @@ def test_few_rows_give_wider_intervals_so_that_they_do_not_cover_too_little():
     random, shares = np.random.default_rng(1), []
     for _ in range(200):
         outputs, targets = outputs_of(19, random)
-        factors = distance_factors(outputs, targets, LEVELS, np.zeros(len(targets)))
+        factors = distance_factors(outputs, targets, LEVELS)
         outputs, targets = outputs_of(20, random)
         low, high = (factors[..., place] * outputs[..., place] for place in (0, 2))
         shares.append(((low <= targets) & (targets <= high)).mean())
@@ -45,25 +45,7 @@ def test_few_rows_give_wider_intervals_so_that_they_do_not_cover_too_little():
     assert 0.8 < np.mean(shares) < 0.9
 
 
-def test_recent_errors_count_more():
-    outputs = np.tile(np.array([-1.0, 0.0, 1.0]), (100, 1, 1, 1))
-    calm_first = np.concatenate((np.linspace(-1, 1, 50), np.linspace(-5, 5, 50)))[:, None, None]
-    ages = np.linspace(2, 0, 100)
-    calm_long_ago, calm_now = (
-        distance_factors(outputs, calm_first, LEVELS, each)[0, 0, 2] for each in (ages, 2 - ages)
-    )
+def test_a_quantile_is_the_smallest_value_with_enough_values_below():
+    values = np.array([3.0, 1.0, 2.0, 1.0])
 
-    assert calm_now < calm_long_ago - 0.5
-
-
-def test_a_weighted_quantile_is_the_smallest_value_with_enough_weight_below():
-    values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])
-
-    assert [weighted_quantile(values, weights, level) for level in (0.1, 0.5, 0.6, 0.75, 0.9, 1.2)] == [
-        1,
-        1,
-        2,
-        2,
-        3,
-        3,
-    ]
+    assert [quantile(values, level) for level in (0.0, 0.1, 0.5, 0.6, 0.75, 0.9, 1.2)] == [1, 1, 1, 2, 2, 3, 3]

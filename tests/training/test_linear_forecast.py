@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
-from seqshell.training.forecasting.linear import LinearMap, fit_linear, mixture
+from seqshell.training.forecasting.linear import LinearMap, fit_linear, posteriors, returns_to_level
 
 HORIZON = 6
 
@@ -91,14 +91,34 @@ def test_constant_and_very_short_series_give_finite_maps(rows):
         assert np.isfinite(found(series, np.arange(rows))).all()
 
 
-def test_the_mixture_is_the_mean_of_few_and_minimises_the_error_of_many_forecasts():
-    """Errors of 1 and 2 that are uncorrelated: weights 2/3 and 1/3 minimise the error of the mixture."""
-    squares, both = np.diag([1.0, 2.0]), np.array([True, True])
+@pytest.mark.parametrize("horizon", [5, 6, 8])
+def test_the_last_season_is_one_of_the_candidates(horizon):
+    """Six rows leave no window for least squares, and the last value is far worse on the rows that choose."""
+    period = np.array([0.0, 5.0, -3.0, 8.0, -9.0])
+    series = np.tile(period, 20)[:, None]
+    found = fit_linear([series[:6]], [(series, np.arange(5, 80))], horizon, 5, 6)
+    positions = np.arange(10, 80)
 
-    assert mixture(squares, 0.0, both) == pytest.approx([1 / 2, 1 / 2])
-    assert mixture(squares, 4.0, both) == pytest.approx(
-        [(2 / 3 + 1 / (1 + np.exp(-2))) / 2, (1 / 3 + 1 / (1 + np.exp(2))) / 2]
-    )
-    assert mixture(squares, 4.0, np.array([False, True])) == pytest.approx([(2 / 3) / 2, (1 / 3 + 1) / 2])
-    assert mixture(squares, 1e9, both) == pytest.approx([2 / 3, 1 / 3])
-    assert mixture(np.array([[1.0, 2.0], [2.0, 4.0]]), 1e9, both) == pytest.approx([1.0, 0.0])
+    assert found(series, positions) == pytest.approx(seasonal(series, positions, horizon, 5), abs=1e-3)
+
+
+def test_candidates_are_weighted_by_their_priors_and_by_their_likelihoods():
+    errors, equal = np.array([1.0, 2.0]), np.array([1.0, 1.0])
+
+    assert posteriors(equal, errors, 0.0) == pytest.approx([1 / 2, 1 / 2])
+    assert posteriors(np.array([0.5, 1.5]), errors, 0.0) == pytest.approx([1 / 4, 3 / 4])
+    assert posteriors(equal, errors, 4.0) == pytest.approx([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))])
+    assert posteriors(equal, errors, 1e9).tolist() == [1.0, 0.0]
+    assert posteriors(equal, np.zeros(2), 4.0) == pytest.approx([1 / 2, 1 / 2])
+
+
+def test_a_level_to_return_to_is_found_in_an_autoregressive_process_and_not_in_a_random_walk():
+    noise = np.random.default_rng(4).normal(size=(1000, 2))
+    process = np.zeros_like(noise)
+    for row in range(1, len(noise)):
+        process[row] = 0.9 * process[row - 1] + noise[row]
+
+    assert returns_to_level([process], 1)
+    assert not returns_to_level([np.cumsum(noise, 0)], 1)
+    assert not returns_to_level([process[:12]], 1)
+    assert not returns_to_level([np.zeros((100, 1))], 1)

@@ -1,17 +1,17 @@
 """The linear part of a forecaster: a mixture of linear maps of the last values, fitted to the training rows.
 
 A map forecasts how much the next H values differ from the last one, in the same way for all columns. It reads the last
-W values relative to the last one, and in the place of the last one, whose difference would be 0, the value itself.
-Candidates are fitted by least squares over several windows, with and without that value, since a series may have a mean
-to return to or not, and are shrunk by several strengths towards a naive forecast: the last value, the last season, or
-the last season's changes. Their weights in the mixture, which is again one linear map, are chosen on the validation
-rows.
+W values relative to the last one, and in the place of the last one, whose difference would be 0, the value itself: only
+if the series returns to a level, since any few hundred rows of a random walk seem to. Candidates are the last value,
+the last season, and least squares over several windows, shrunk by several strengths towards the last value. The
+validation rows give each candidate a weight in the mixture, which is again one linear map.
 
 Values are normalised, [N, F]; a position is the last known row, as in `baselines`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +25,12 @@ Positions = NDArray[np.int64]
 
 WINDOWS = (1, 2, 4, 8, 16, 32, 64, 128, 336)  # candidates for the window, beside multiples of the season
 RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # strengths of the shrinkage, relative to the mean square of inputs
-LEAST_SEASONAL_RIDGE = 1e-2  # weaker shrinkage towards a season and towards the last value is nearly the same
 ROWS_PER_VALUE = 3  # training rows for each value of the longest window
 MOST_FITTED, MOST_VALIDATED = 100_000, 1000  # positions, evenly spaced, of longer series
 CHUNK = 1 << 22  # numbers in memory at once
-CAUTION = 4.0  # independent forecasts at which half of the weights are likelihoods
+NAIVE = 0.3  # the prior weight of each naive forecast; that of all least squares together is 1
+UNIT_ROOT = -3.43  # Dickey-Fuller statistic of a random walk, undercut in 1 % of cases (MacKinnon 2010)
 SMALLEST = 1e-12  # mean squares and weights below it are rounding
-MOST_MOVES = 5000  # of weight between two candidates
 
 
 @dataclass(frozen=True)
@@ -81,11 +80,12 @@ def fit_linear(
     training: rows [N, F] of each series. validation: rows of each series, and the positions that a whole horizon of
     validation rows follows. season: 1 for none.
     """
-    candidates = list(_candidates(training, horizon, season, longest))
-    squares = _error_products(candidates, validation, horizon)
+    naive = _naive(horizon, season, longest)
+    fitted = list(_fitted(training, horizon, season, longest))
+    candidates = [*naive, *fitted]
+    priors = np.array([*(NAIVE for _ in naive), *(1 / len(fitted) for _ in fitted)])
     rows = sum(len(positions) + horizon - 1 for _, positions in validation)
-    cautious = np.array([not candidate[-2].any() for candidate in candidates])
-    shares = mixture(squares, rows / horizon, cautious)
+    shares = posteriors(priors, _mean_squares(candidates, validation, horizon), rows / horizon)
     total = np.zeros((longest + 1, horizon))
     for share, candidate in zip(shares, candidates, strict=True):
         if share > SMALLEST:
@@ -93,61 +93,61 @@ def fit_linear(
     return LinearMap(total[:-1], total[-1])
 
 
-def mixture(squares: Numbers, num_independent: float, cautious: NDArray[np.bool_]) -> Numbers:
-    """The weights [C] of the candidates, positive with sum 1, given the mean products of their errors [C, C].
+def posteriors(priors: Numbers, errors: Numbers, num_independent: float) -> Numbers:
+    """The weights [C] of candidates, with sum 1, given prior weights [C] and mean squared errors [C].
 
-    One part of each weight minimises the error of the mixture. The other part is the candidate's likelihood, as if
-    num_independent forecasts were independent and normal: few of them cannot tell good candidates apart, and the mean
-    of many candidates is safer than the best one. The fewer they are, the larger is this part. Only candidates that are
-    cautious [C], which do not read the level of the series, have a share in it.
+    Priors are multiplied by likelihoods, as if num_independent forecasts were independent and normal with the variance
+    of the best candidate. Few forecasts cannot tell good candidates apart, and the mean of many is safer than one.
     """
-    errors = np.maximum(np.diag(squares), SMALLEST)
-    likely = np.where(cautious, np.exp(-num_independent / 2 * (errors / errors[cautious].min() - 1)), 0.0)
-    best = np.zeros(len(errors))
-    best[errors.argmin()] = 1.0
-    scaled = squares / errors.min()
-    # Pairwise Frank-Wolfe (Lacoste-Julien & Jaggi 2015, https://arxiv.org/abs/1511.05932): move weight from the
-    # candidate with the largest gradient to the one with the smallest, as far as the error falls.
-    for _ in range(MOST_MOVES):
-        gradient = scaled @ best
-        to, source = int(gradient.argmin()), int(np.where(best > 0, gradient, -np.inf).argmax())
-        gain = gradient[source] - gradient[to]
-        if gain < 1e-9:
-            break
-        curve = scaled[to, to] - 2 * scaled[to, source] + scaled[source, source]
-        moved = min(best[source], gain / max(curve, SMALLEST))
-        best[to] += moved
-        best[source] = 0.0 if moved == best[source] else best[source] - moved
-    caution = CAUTION / (CAUTION + num_independent)
-    mixed: Numbers = (1 - caution) * best + caution * likely / likely.sum()
-    return mixed
+    errors = np.maximum(errors, SMALLEST)
+    found: Numbers = priors * np.exp(-num_independent / 2 * (errors / errors.min() - 1))
+    found /= found.sum()
+    return found
 
 
-def _candidates(training: Sequence[Array], horizon: int, season: int, longest: int) -> Iterator[Numbers]:
-    """Yield the matrices [W + 1, H] of linear maps: naive forecasts, and least squares shrunk towards them."""
-    yield np.zeros((2, horizon))  # the last value
-    if 1 < season < longest:
-        yield from _seasonal(season, season + 1, horizon)
+def _naive(horizon: int, season: int, longest: int) -> list[Numbers]:
+    """The last value, and the last season if it fits, as linear maps [W + 1, H]."""
+    if not 1 < season < longest:
+        return [np.zeros((2, horizon))]
+    repeated = np.zeros((season + 2, horizon))  # a season back from each step, relative to the last value
+    steps = np.arange(horizon)
+    repeated[1 + steps % season, steps] = 1.0
+    repeated[season] = 0.0  # the last value itself
+    return [np.zeros((2, horizon)), repeated]
+
+
+def _fitted(training: Sequence[Array], horizon: int, season: int, longest: int) -> Iterator[Numbers]:
+    """Yield the matrices [W + 1, H] of least squares over each window, by the strength of the shrinkage."""
+    returns = returns_to_level(training, season)
     for window in _windows(max(map(len, training)), horizon, season, longest):
         products = _products(training, window, horizon)
-        if products is None:
-            continue
-        naive = [np.zeros((window + 1, horizon)), *(_seasonal(season, window, horizon) if 1 < season < window else ())]
-        for ridge in RIDGES:
-            for number, target in enumerate(naive):
-                if not number or ridge >= LEAST_SEASONAL_RIDGE:
-                    yield _shrunk(*products, target, ridge)
-            yield _shrunk(*products, naive[0], ridge, has_level=False)
+        if products is not None:
+            for ridge in RIDGES:
+                yield _shrunk(*products, ridge, has_level=False)
+                if returns:
+                    yield _shrunk(*products, ridge, has_level=True)
 
 
-def _seasonal(season: int, window: int, horizon: int) -> tuple[Numbers, Numbers]:
-    """The last season as a linear map [W + 1, H] of W > season values, and the same plus the change over a season."""
-    level = np.zeros((window + 1, horizon))
-    steps = np.arange(horizon)
-    level[window - season + steps % season, steps] = 1.0
-    change = level.copy()
-    change[window - 1 - season] -= 1.0
-    return level, change
+def returns_to_level(training: Sequence[Array], season: int) -> bool:
+    """True if the columns return to a level, by the augmented Dickey-Fuller test, on average over columns and series.
+
+    Said & Dickey 1984, https://doi.org/10.1093/biomet/71.3.599; lags as Schwert 1989,
+    https://doi.org/10.1080/07350015.1989.10509723, but no fewer than a season.
+    """
+    found = []
+    for values in training:
+        window = 1 + max(season, int(4 * (len(values) / 100) ** 0.25))
+        positions = np.arange(window - 1, len(values) - 1)
+        if len(positions) <= 2 * window:
+            return False
+        for column in values.T:
+            inputs, last = window_inputs(column[:, None], positions, window)
+            inverse: Array = np.linalg.pinv(inputs.T @ inputs)
+            changes = column[positions + 1] - last[:, 0]
+            weight = inverse @ (inputs.T @ changes)
+            spread = np.sum((changes - inputs @ weight) ** 2) / (len(inputs) - window - 1) * inverse[-2, -2]
+            found.append(weight[-2] / math.sqrt(max(spread, SMALLEST)))
+    return bool(np.mean(found) < UNIT_ROOT)
 
 
 def _windows(rows: int, horizon: int, season: int, longest: int) -> list[int]:
@@ -178,36 +178,33 @@ def _products(training: Sequence[Array], window: int, horizon: int) -> tuple[Num
     return (squares, products, number) if number else None
 
 
-def _shrunk(
-    squares: Numbers, products: Numbers, number: int, naive: Numbers, ridge: float, *, has_level: bool = True
-) -> Numbers:
-    """The least squares, shrunk towards the map `naive`; the bias too. has_level: with the last value as an input."""
+def _shrunk(squares: Numbers, products: Numbers, number: int, ridge: float, *, has_level: bool) -> Numbers:
+    """The least squares, shrunk towards the last value; the bias too. has_level: with the last value as an input."""
     usual = max(float(np.diag(squares)[:-1].mean()), SMALLEST * number)
     penalty = np.full(len(squares), ridge * usual)
     penalty[-1] = ridge * number
     if not has_level:
         squares, products = squares.copy(), products.copy()
         squares[-2], squares[:, -2], products[-2], penalty[-2] = 0.0, 0.0, 0.0, 1.0
-    found: Numbers = naive + np.linalg.solve(squares + np.diag(penalty), products - squares @ naive)
+    found: Array = np.linalg.solve(squares + np.diag(penalty), products)
     return found
 
 
-def _error_products(
+def _mean_squares(
     candidates: Sequence[Numbers], validation: Sequence[tuple[Array, Positions]], horizon: int
 ) -> Numbers:
-    """The mean products [C, C] of the candidates' errors on the validation rows."""
-    squares: Numbers = np.zeros((len(candidates), len(candidates)))
+    """The mean squared errors [C] of the candidates on the validation rows."""
+    squares: Numbers = np.zeros(len(candidates))
     number = 0
     longest = max(map(len, candidates)) - 1
     step = max(1, sum(len(positions) for _, positions in validation) // MOST_VALIDATED)
     for values, positions in validation:
-        for some in _chunks(positions[::step], (len(candidates) * horizon + longest) * values.shape[1]):
+        for some in _chunks(positions[::step], (horizon + longest) * values.shape[1]):
             inputs, last = window_inputs(values, some, longest)
             changes = values[some[:, None] + np.arange(1, horizon + 1)] - last[:, None]  # [P, H, F]
             targets = changes.transpose(0, 2, 1).reshape(-1, horizon)
-            errors = np.stack([(inputs[:, -len(each) :] @ each - targets).ravel() for each in candidates])
-            squares += errors @ errors.T
-            number += errors.shape[1]
+            squares += [((inputs[:, -len(each) :] @ each - targets) ** 2).sum() for each in candidates]
+            number += targets.size
     return squares / max(1, number)
 
 

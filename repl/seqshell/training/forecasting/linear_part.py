@@ -20,6 +20,7 @@ from seqshell.training.forecasting.linear import fit_linear
 from seqshell.training.forecasting.parts import Part
 
 LEAST_ERROR = 1e-6  # of the usual error, which divides
+MOST_CALIBRATED = 10_000  # training rows that calibrate intervals
 
 
 @runtime_checkable
@@ -56,20 +57,26 @@ def fit_linear_part(module: Any, parts: Sequence[Part], horizon: int, season: in
 
 
 def calibrate(module: Any, parts: Sequence[Part], horizon: int, levels: tuple[float, ...]) -> None:
-    """Scale the distances of the quantiles so that they have their levels on the validation rows."""
+    """Scale the distances of the quantiles so that they have their levels on past rows.
+
+    These are the validation rows and the second half of the training rows, at most MOST_CALIBRATED of them. Validation
+    rows alone are one stretch of time, calmer or rougher than the next. The errors of the training rows are a little
+    too small, since the model was fitted to them, but that is less than the difference between stretches.
+    """
     if not isinstance(module, LinearPart) or not levels:
         return
     middle = module.scale.shape[-1] // 2
     plain = torch.ones_like(module.scale)
     plain[..., middle] = module.scale[..., middle]
     module.set_scale(plain)
-    outputs, targets, ages = [], [], []
+    outputs, targets = [], []
     for part in parts:
-        positions = _positions(part, horizon)
+        training = part.rows.training.stop
+        first = max(training // 2, training - MOST_CALIBRATED)
+        positions = np.concatenate((np.arange(first, training - 1), _positions(part, horizon)))
         outputs.append(forecasts(module, part.values, range(positions[0], positions[-1] + 1), horizon))
         targets.append(_targets(part.values, positions, horizon))
-        ages.append(np.arange(len(positions))[::-1] / len(positions))
-    factors = distance_factors(np.concatenate(outputs), np.concatenate(targets), levels, np.concatenate(ages))
+    factors = distance_factors(np.concatenate(outputs), np.concatenate(targets), levels)
     module.set_scale(plain * torch.from_numpy(factors).to(plain))
 
 
