@@ -54,13 +54,21 @@ def prepared(folder, **training):
     }
 
 
-@pytest.fixture
-def fitting(tmp_path, monkeypatch):
-    """Train with the objective above; returns the run's events and its header."""
+@dataclass(frozen=True)
+class CautiousFitting(Fitting):
+    """Asks for a tenth of the nats."""
+
+    def to_beat(self, fitted):
+        return {name: 0.1 * value for name, value in fitted.items()}
+
+
+@pytest.fixture(params=[Fitting])
+def fitting(request, tmp_path, monkeypatch):
+    """Train with one of the objectives above; returns the run's events and its header."""
 
     def prepare_fitting(recipe, registry):
         found = prepare(recipe, registry)
-        object.__setattr__(found, "objective", Fitting(**vars(found.objective)))
+        object.__setattr__(found, "objective", request.param(**vars(found.objective)))
         return found
 
     monkeypatch.setattr(loop, "prepare", prepare_fitting)
@@ -86,6 +94,7 @@ def test_the_fitted_part_is_validated_first_and_kept_if_training_gains_nothing(f
     assert not weights["readout.weight"].any()
 
 
+@pytest.mark.parametrize("fitting", [CautiousFitting], indirect=True)
 def test_a_gain_that_may_be_chance_does_not_count(fitting, monkeypatch):
     monkeypatch.setattr(
         Fitting, "to_beat", lambda self, fitted: {name: 0.1 * fitted[name] for name in fitted}, raising=False
