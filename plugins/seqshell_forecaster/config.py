@@ -8,7 +8,7 @@ from seqshell import setting
 
 # With a linear part, the mean error of RECENT steps, relative to the usual one and clipped, scales intervals.
 RECENT = 24
-TURBULENCE = (1 / 16, 16.0)
+VOLATILITY = (1 / 16, 16.0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seqshell.core.state import State, map_leaves
 from seqshell.layers import RecurrentStack, read_layers, read_linear, take
 from seqshell.layers.weights import Floats, Weights
-from seqshell_forecaster.config import RECENT, TURBULENCE, ForecasterConfig
+from seqshell_forecaster.config import RECENT, VOLATILITY, ForecasterConfig
 from seqshell_forecaster.states import ResidualState, WindowState
 
 PREFIX = "recurrent."  # of the names of the recurrent part's weights, beside a linear part
@@ -150,12 +150,12 @@ class ResidualDecoder:
         forecast = forecast + self.scale[..., middle : middle + 1] * change
         if not middle:
             return forecast
-        distances = self.scale * self._turbulence(values, read)[:, None, :, None] * (outputs - point)
+        distances = self.scale * self._volatility(values, read)[:, None, :, None] * (outputs - point)
         return np.concatenate(
             (forecast + distances[..., :middle], forecast, forecast + distances[..., middle + 1 :]), -1
         )
 
-    def _turbulence(self, values: Floats, read: NDArray[np.int64]) -> Floats:
+    def _volatility(self, values: Floats, read: NDArray[np.int64]) -> Floats:
         """The factor of the distances [B, F], see `residual.ResidualForecaster`."""
         windows = np.lib.stride_tricks.sliding_window_view(values[:, :-1], self.config.linear_window, 1)
         forecast = windows[..., -1] + self.first_step(_relative(windows))[..., 0]  # [B, RECENT, F]
@@ -163,7 +163,7 @@ class ResidualDecoder:
         rows = np.arange(values.shape[1] - RECENT, values.shape[1])
         forecast_before = rows > values.shape[1] - read[:, None]  # [B, RECENT]
         mean = np.where(forecast_before[..., None], errors, np.float32(1)).mean(1)
-        factor: Floats = mean.clip(*TURBULENCE)
+        factor: Floats = mean.clip(*VOLATILITY)
         return factor
 
 

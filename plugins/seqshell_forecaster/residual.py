@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqshell.core.state import State
-from seqshell_forecaster.config import RECENT, TURBULENCE, ForecasterConfig
+from seqshell_forecaster.config import RECENT, VOLATILITY, ForecasterConfig
 from seqshell_forecaster.forecasters import Forecaster, make_forecaster
 from seqshell_forecaster.states import ResidualState
 
@@ -65,7 +65,7 @@ class ResidualForecaster(nn.Module):
         forecast = self._linear(windows).transpose(2, 3)[..., None]  # [B, T, K, F, 1]
         forecast = forecast + self.scale[..., middle : middle + 1] * change
         if middle:
-            distances = self.scale * self._turbulence(values, state)[:, :, None, :, None] * (outputs - point.detach())
+            distances = self.scale * self._volatility(values, state)[:, :, None, :, None] * (outputs - point.detach())
             parts = distances[..., :middle], distances[..., middle + 1 :]
             fixed = forecast.detach()  # only its own loss trains the point
             forecast = torch.cat((fixed + parts[0], forecast, fixed + parts[1]), -1)
@@ -106,7 +106,7 @@ class ResidualForecaster(nn.Module):
         forecast: Tensor = windows[..., -1:] + self.linear(_relative(windows))
         return forecast
 
-    def _turbulence(self, values: Tensor, state: Any) -> Tensor:
+    def _volatility(self, values: Tensor, state: Any) -> Tensor:
         """The factor s of the distances [B, T, F]; rows before the first and its first are no forecasts, so usual."""
         config, size = self.config, state.values.shape[1]
         windows = values[:, 1:-1].unfold(1, config.linear_window, 1)  # [B, RECENT + T - 1, F, W]
@@ -114,7 +114,7 @@ class ResidualForecaster(nn.Module):
         errors = (values[:, size - RECENT + 1 :] - forecast).abs() / self.usual_error  # [B, RECENT + T - 1, F]
         rows = torch.arange(size - RECENT + 1, values.shape[1], device=values.device)
         errors = torch.where((rows > size - state.read[:, None])[..., None], errors, 1.0)
-        return errors.unfold(1, RECENT, 1).mean(-1).clamp(*TURBULENCE)
+        return errors.unfold(1, RECENT, 1).mean(-1).clamp(*VOLATILITY)
 
 
 def _relative(windows: Tensor) -> Tensor:
