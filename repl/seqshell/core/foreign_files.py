@@ -139,6 +139,7 @@ def _archive(file: BinaryIO) -> ForeignFile:
     try:
         with zipfile.ZipFile(file) as archive:
             return _archive_of(archive)
+    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for an encrypted archive.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return ForeignFile("other", "is truncated or damaged: it begins as an archive and does not end as one", AGAIN)
 

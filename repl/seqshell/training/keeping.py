@@ -75,7 +75,7 @@ class Keeper:
         return path
 
     def keep_what_can_be_kept(self) -> str:
-        """`keep_best` after an error, in words; "" if there is nothing to keep."""
+        """Write the checkpoint after an error. Returns where the weights are, as a message; "" before there are any."""
         try:
             path = self.keep_best()
         except CheckpointError as error:
