@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from seqshell.core.version import __version__ as __version__
 
 _HOMES = {
@@ -34,7 +32,10 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 
 __all__ = sorted(_HOME)
 
+TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's answer to Ctrl-C
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
+    from typing import Any
+
     from seqshell.core.decoder import Decoder as Decoder
     from seqshell.core.errors import CheckpointError as CheckpointError
     from seqshell.core.errors import ExpectationError as ExpectationError

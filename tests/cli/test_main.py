@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from seqshell.cli.main import SUBCOMMANDS, main
+from seqshell.cli import main
 from seqshell.cli.options import first_argument
+from seqshell.cli.program import SUBCOMMANDS
 from seqshell.testing import tiny_checkpoint
 
 

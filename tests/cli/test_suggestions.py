@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from seqshell.cli.main import SUBCOMMANDS, main
+from seqshell.cli import main
+from seqshell.cli.program import SUBCOMMANDS
 from seqshell.core import paths
 from seqshell.shell import foreign_words
 from seqshell.testing import tiny_checkpoint

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seqshell.cli.main import SUBCOMMANDS
+from seqshell.cli.program import SUBCOMMANDS
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Notice
 from seqshell.shell.foreign_words import COMMANDS, SETTINGS

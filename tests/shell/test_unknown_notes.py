@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqshell.cli.main import main
+from seqshell.cli import main
 from seqshell.core.text_output import unknown_note
 from seqshell.testing import tiny_checkpoint, tiny_classification_checkpoint, tiny_translation_checkpoint
 

@@ -15,6 +15,17 @@ SIGNALS = tuple(
 )
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """While the block runs, Ctrl-C raises KeyboardInterrupt, and not only what it does at the start and at the end."""
+    handlers = SignalHandlers({signal.SIGINT: signal.default_int_handler})
+    handlers.install()
+    try:
+        yield
+    finally:
+        handlers.restore()
+
+
 class StopSignals:
     """A context in which signals raise KeyboardInterrupt in the main thread. `number` is the first signal received.
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
+from seqshell.cli.signals import interruptible
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
+from seqshell.core.uninterrupted_imports import uninterrupted_imports
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str]) -> int:
     """Run the program and return its exit code."""
     # Products with one row are too small to share among threads. OpenBLAS reads this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,20 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # open until the process ends
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    args = list(sys.argv[1:] if argv is None else argv)
     try:
-        index = first_argument(args)
-        if index is None or args[index] not in SUBCOMMANDS:
-            if index is not None and not args[index].startswith("-"):
-                from seqshell.cli.suggestions import check_first_word
-
-                check_first_word(args[index:], SUBCOMMANDS)
-            return _shell(args)
-        name, rest = args[index], [*args[:index], *args[index + 1 :]]
-        subcommand = SUBCOMMANDS[name]
-        parser = subcommand_parser(name, subcommand.summary)
-        subcommand.add(parser)
-        return subcommand.run(parse(parser, rest))
+        with uninterrupted_imports(), interruptible():
+            return _run(list(argv))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
@@ -47,6 +41,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _failed(error)
+
+
+def end(code: int) -> int:
+    """Return the exit code for sys.exit, or end the process with it if a thread is still at work, such as an import.
+
+    Python's own way out ends such a thread in the middle of native code, which may crash.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    return code
+
+
+def _run(args: list[str]) -> int:
+    index = first_argument(args)
+    if index is None or args[index] not in SUBCOMMANDS:
+        if index is not None and not args[index].startswith("-"):
+            from seqshell.cli.suggestions import check_first_word
+
+            check_first_word(args[index:], SUBCOMMANDS)
+        return _shell(args)
+    name, rest = args[index], [*args[:index], *args[index + 1 :]]
+    subcommand = SUBCOMMANDS[name]
+    parser = subcommand_parser(name, subcommand.summary)
+    subcommand.add(parser)
+    return subcommand.run(parse(parser, rest))
 
 
 def _failed(error: Exception) -> int:
