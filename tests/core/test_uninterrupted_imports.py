@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from importlib import import_module
 
 import pytest
@@ -33,11 +34,16 @@ def slow(tmp_path, monkeypatch):
     sys.modules.pop("slow_native", None)
 
 
-def interrupt_once_started(folder):
-    """Send SIGINT to this process when the module is being executed."""
+def interrupt_while_importing(folder):
+    """Send SIGINT to this process when the module is being executed and the main thread waits for it."""
+    main = threading.get_ident()
+
+    def is_waiting():
+        stack = traceback.walk_stack(sys._current_frames()[main])
+        return {"find_and_load", "_lock_unlock_module"} & {frame.f_code.co_name for frame, _ in stack}
 
     def send():
-        while not (folder / "log").exists():
+        while not ((folder / "log").exists() and is_waiting()):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -47,7 +53,7 @@ def interrupt_once_started(folder):
 @pytest.mark.parametrize("load", [lambda: __import__("slow_native"), lambda: import_module("slow_native")])
 def test_an_interrupted_import_continues_and_its_module_is_executed_once(slow, load):
     with uninterrupted_imports():
-        interrupt_once_started(slow)
+        interrupt_while_importing(slow)
         with pytest.raises(KeyboardInterrupt):
             load()
         assert is_importing()
@@ -59,7 +65,7 @@ def test_an_interrupted_import_continues_and_its_module_is_executed_once(slow, l
 def test_the_second_wait_for_an_import_can_be_interrupted_too(slow):
     with uninterrupted_imports():
         for _ in range(2):
-            interrupt_once_started(slow)
+            interrupt_while_importing(slow)
             with pytest.raises(KeyboardInterrupt):
                 import slow_native
         (slow / "go").touch()

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
+from seqshell.core.grace_period import GracePeriod
 from seqshell.core.signal_handlers import SignalHandlers
 
+INTERRUPTED_SECONDS = 0.2  # that an answer may take to end after its token
 SIGNALS = tuple(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
 )
@@ -29,13 +31,15 @@ def interruptible() -> Iterator[None]:
 class StopSignals:
     """A context in which signals raise KeyboardInterrupt in the main thread. `number` is the first signal received.
 
-    interrupt: if set, the first signal calls it instead, so that an answer ends after its current token and is printed.
+    interrupt: if set, the first signal calls it instead, so that an answer ends after its current token and is printed;
+    if that takes longer than INTERRUPTED_SECONDS, KeyboardInterrupt is raised after all.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
         self.interrupt: Callable[[], None] | None = None
-        self._handlers = SignalHandlers(dict.fromkeys(SIGNALS, self._handle))
+        self._grace = GracePeriod(self._raise)
+        self._handlers = SignalHandlers({**dict.fromkeys(SIGNALS, self._handle), signal.SIGALRM: self._grace.on_alarm})
 
     def __enter__(self) -> StopSignals:
         self._handlers.install()
@@ -44,6 +48,7 @@ class StopSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._grace.cancel()
         self._handlers.restore()
 
     @property
@@ -51,11 +56,21 @@ class StopSignals:
         """128 plus the number of the signal, as in shells; 0 if there was none."""
         return 128 + self.number if self.number is not None else 0
 
+    def end_answer(self) -> None:
+        """The answer has ended: signals raise KeyboardInterrupt again."""
+        self.interrupt = None
+        self._grace.cancel()
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         first, self.number = self.number is None, self.number or number
         if first and self.interrupt is not None:
             self.interrupt()
+            self._grace.start(INTERRUPTED_SECONDS)
             return
+        self._raise()
+
+    def _raise(self) -> None:
+        self._grace.cancel()
         raise KeyboardInterrupt
 
 

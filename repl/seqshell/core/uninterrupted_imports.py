@@ -7,7 +7,6 @@ for the first one, as Python's import locks have it.
 
 from __future__ import annotations
 
-import _thread
 import contextvars
 import importlib
 import threading
@@ -27,8 +26,6 @@ class ImportThread(threading.Thread):
         super().__init__(name=f"import {name}", daemon=True)
         self._load = load
         self._context = contextvars.copy_context()
-        self._done = _thread.allocate_lock()
-        self._done.acquire()
         self._result: Any = None
         self._error: BaseException | None = None
 
@@ -38,12 +35,10 @@ class ImportThread(threading.Thread):
             self._result = self._context.run(self._load)
         except BaseException as error:  # raised in the main thread
             self._error = error
-        finally:
-            self._done.release()
 
     def result(self) -> Any:
         """Wait for the module and return it, or raise the error of the import."""
-        self._done.acquire()
+        self.join()
         if self._error is not None:
             error, self._error = self._error, None
             raise error

@@ -16,6 +16,7 @@ class Line:
     and with it. outer: the line that runs this one, as /source does.
     model: the name of the open model that answers it, if that is not the current one.
     changed: whether it moved the current session; known when it has finished.
+    stops_after: what an interrupt waits for, such as "this step"; empty if the line may be stopped anywhere.
     """
 
     text: str
@@ -24,6 +25,7 @@ class Line:
     outer: Line | None = None
     model: str | None = None
     changed: bool = False
+    stops_after: str = ""
 
 
 class Listener(Protocol):

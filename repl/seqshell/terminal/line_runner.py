@@ -70,6 +70,8 @@ class LineRunner:
         self._renderer = Renderer(printer)
         self._stream = TokenStream(printer, lambda: shell.interrupted)
         self._outcome = Outcome()
+        self._is_drawing = False
+        self._stopping = ""  # what an interrupted line still waits for, until it is drawn
         self._speeds: dict[str, float] = {}  # tokens per second of each model's last answer
 
     @property
@@ -85,16 +87,20 @@ class LineRunner:
         try:
             events = self.shell.run(line)
             with (
-                self._signals.answering(self.shell.interrupt, lambda: self.shell.registry.busy is not None),
+                self._signals.answering(self.shell.interrupt, self._ends_itself),
                 closing(events),
             ):
                 for event in events:
                     outcome.drawn = outcome.drawn or not isinstance(event, Notice | LineStarted | LineFinished)
+                    self._is_drawing = True
                     self._draw(event)
+                    self._is_drawing = False
+                    self._draw_stopping()
             outcome.done = True
         except KeyboardInterrupt:
+            has_tokens = not self._stream.is_at_start
             self._end_line()
-            self._printer.line("stopped at once; the text ends where it is shown", "dim")
+            self._printer.line(f"stopped at once{'; the text ends where it is shown' if has_tokens else ''}", "dim")
         except Exception as error:
             self._end_line()
             is_unchanged = not outcome.drawn and not outcome.changed
@@ -108,6 +114,7 @@ class LineRunner:
             draw_error(self._printer, error, put_back=outcome.put_back)
         finally:
             self._renderer.end_progress()
+            self._is_drawing, self._stopping = False, ""
         self.draw_notices()
         return outcome
 
@@ -115,6 +122,20 @@ class LineRunner:
         """Draw the messages that came up between lines, such as plugins that failed."""
         for notice in self.shell.take_notices():
             self._renderer.draw(notice)
+
+    def _ends_itself(self) -> bool:
+        """Whether an interrupted line still has something to finish, and then says so. Called in a signal handler."""
+        if self.shell.line is None or not self.shell.line.stops_after:
+            return False
+        self._stopping = f"stopping after {self.shell.line.stops_after}; Ctrl-C again stops at once"
+        if not self._is_drawing:
+            self._draw_stopping()
+        return True
+
+    def _draw_stopping(self) -> None:
+        text, self._stopping = self._stopping, ""
+        if text:
+            self._renderer.draw(Notice(text))
 
     def _end_line(self) -> None:
         self._renderer.end_progress()

@@ -1,4 +1,4 @@
-"""Signal handling in the terminal: Ctrl-C stops an answer after a token; SIGTERM and SIGHUP end the program cleanly."""
+"""Signal handling in the terminal: Ctrl-C stops a line; SIGTERM and SIGHUP end the program cleanly."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 
 from prompt_toolkit.application import Application
 
+from seqshell.core.grace_period import GracePeriod
 from seqshell.core.signal_handlers import SignalHandlers
 
-# How long an answer may take to finish its token after SIGTERM or SIGHUP, and a plugin's code after Ctrl-C.
-GRACE_SECONDS = 2.0
+# How long a line may take to stop by itself, such as an answer at the end of its token: after Ctrl-C, which must have
+# an effect within 0.3 s, and after SIGTERM or SIGHUP.
+INTERRUPTED_SECONDS = 0.2
+TERMINATED_SECONDS = 2.0
 
 
 class Terminated(BaseException):
@@ -30,15 +33,16 @@ class Signals:
     def __init__(self) -> None:
         self._prompting: Application[Any] | None = None
         self._interrupt: Callable[[], None] | None = None  # stops the current answer
-        self._is_plugin_running: Callable[[], bool] = lambda: False
+        self._ends_itself: Callable[[], bool] = lambda: False
         self._presses = 0
         self._terminated_by: int | None = None
+        self._grace = GracePeriod(self._on_grace_over)
         self._handlers = SignalHandlers(
             {
                 signal.SIGINT: self._on_interrupt,
                 signal.SIGTERM: self._on_terminate,
                 signal.SIGHUP: self._on_terminate,
-                signal.SIGALRM: self._on_alarm,
+                signal.SIGALRM: self._grace.on_alarm,
             }
         )
 
@@ -47,7 +51,7 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._grace.cancel()
         self._handlers.restore()
 
     @contextmanager
@@ -62,24 +66,25 @@ class Signals:
 
     @contextmanager
     def answering(
-        self, interrupt: Callable[[], None], is_plugin_running: Callable[[], bool] = lambda: False
+        self, interrupt: Callable[[], None], ends_itself: Callable[[], bool] = lambda: False
     ) -> Iterator[None]:
-        """While a line is answered, the first Ctrl-C calls `interrupt` and a second one raises KeyboardInterrupt.
+        """While a line is answered, the first Ctrl-C calls `interrupt`, and a second one raises KeyboardInterrupt.
 
-        is_plugin_running: if it returns True GRACE_SECONDS after the first Ctrl-C, KeyboardInterrupt is raised as well.
+        ends_itself: called if the line still runs INTERRUPTED_SECONDS after the first Ctrl-C. KeyboardInterrupt is
+        raised then as well, unless it returns True: the line has said that it ends in a moment, and what it keeps.
         """
-        self._interrupt, self._is_plugin_running, self._presses = interrupt, is_plugin_running, 0
+        self._interrupt, self._ends_itself, self._presses = interrupt, ends_itself, 0
         try:
             yield
         finally:
             self._interrupt = None
             self.check()
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._grace.cancel()
 
     def check(self) -> None:
         """Raise Terminated if SIGTERM or SIGHUP has been received."""
         if self._terminated_by is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._grace.cancel()
             raise Terminated(self._terminated_by)
 
     def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
@@ -89,7 +94,7 @@ class Signals:
         if self._interrupt is None or self._presses > 1:
             raise KeyboardInterrupt
         self._interrupt()
-        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+        self._grace.start(INTERRUPTED_SECONDS)
 
     def _on_terminate(self, signum: int, frame: FrameType | None) -> None:
         again, self._terminated_by = self._terminated_by is not None, signum
@@ -99,14 +104,14 @@ class Signals:
             end_prompt(self._prompting, Terminated(signum))
         elif self._interrupt is not None:
             self._interrupt()
-            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+            self._grace.start(TERMINATED_SECONDS)
         else:
             raise Terminated(signum)
 
-    def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+    def _on_grace_over(self) -> None:
         if self._terminated_by is not None:
             raise Terminated(self._terminated_by)
-        if self._interrupt is not None and self._presses == 1 and self._is_plugin_running():
+        if self._interrupt is not None and self._presses == 1 and not self._ends_itself():
             self._presses += 1
             raise KeyboardInterrupt
 

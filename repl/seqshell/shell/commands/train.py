@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Data, Event, Notice, Tables
+from seqshell.core.events import Data, Event, Notice, Progress, Tables
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import opened
@@ -77,8 +77,11 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     written: list[Path] = []
     resume = bool(arguments.options.get("--resume"))
     try:
-        yield from run(recipe, shell.registry, path, resume, written=written.append)
-    except GeneratorExit:
+        for event in run(recipe, shell.registry, path, resume, written=written.append):
+            if isinstance(event, Progress) and shell.line:  # from the first step on, stopping keeps what was trained
+                shell.line.stops_after = "this step"
+            yield event
+    except (GeneratorExit, KeyboardInterrupt):
         message = "stopped before there was a model to keep"
         if written:
             _open_new(shell, written[-1])
