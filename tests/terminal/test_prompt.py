@@ -268,3 +268,9 @@ def test_the_editor_returns_its_text_to_the_prompt(keyboard, ask, new_prompt, tm
         keyboard.send_text(ENTER) if buffer.text.startswith("edited") else None
     )
     assert ask("draft\x18\x05", prompt) == "edited\nline"
+
+
+@pytest.mark.parametrize("keys", ["\x1b[31M", "\x1b[<0;1M", "\x1b[M\x00\x00\x00", "\x1b[<0;3;3M"])
+def test_a_mouse_sequence_does_nothing(ask, keys):
+    """No terminal sends one to the prompt, but a text that is pasted into a simple terminal may contain it."""
+    assert ask("a" + keys + "b" + ENTER) == "ab"

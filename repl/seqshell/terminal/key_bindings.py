@@ -65,6 +65,10 @@ def key_bindings(prompt: PromptActions) -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         prompt.paste(event)
 
+    @keys.add(Keys.Vt100MouseEvent)
+    def _(event: KeyPressEvent) -> None:
+        pass  # the prompt has no mouse, and prompt_toolkit raises ValueError for a sequence that is none, as in a paste
+
     @keys.add("escape", "enter", filter=typing & emacs_mode)
     def _(event: KeyPressEvent) -> None:
         if prompt.multi_line:
