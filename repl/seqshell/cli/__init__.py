@@ -30,8 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _signal.signal(_signal.SIGINT, _end_quietly)
     import sys
 
-    from seqshell.cli.program import end, run
+    from seqshell.cli.ending import end, report_faults
+    from seqshell.cli.program import run
 
+    report_faults()
     return end(run(sys.argv[1:]))
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING
 from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.cli.signals import interruptible
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
+from seqshell.core.plugin_guard import as_fault, culprit
 from seqshell.core.uninterrupted_imports import uninterrupted_imports
 
 if TYPE_CHECKING:
@@ -33,7 +31,12 @@ def run(argv: Sequence[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         with uninterrupted_imports(), interruptible():
-            return _run(list(argv))
+            try:
+                return _run(list(argv))
+            except BaseException as error:
+                if (isinstance(error, SystemExit) and culprit(error) is None) or (fault := as_fault(error)) is None:
+                    raise
+                raise fault from error
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
@@ -41,20 +44,6 @@ def run(argv: Sequence[str]) -> int:
         return 130
     except Exception as error:
         return _failed(error)
-
-
-def end(code: int) -> int:
-    """Return the exit code for sys.exit, or end the process with it if a thread is still at work, such as an import.
-
-    Python's own way out ends such a thread in the middle of native code, which may crash.
-    """
-    if any(thread.daemon for thread in threading.enumerate()):
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    return code
 
 
 def _run(args: list[str]) -> int:

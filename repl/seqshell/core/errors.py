@@ -14,6 +14,8 @@ A message says what is wrong, where, and what to do; lower case, no full stop.
 
 from __future__ import annotations
 
+from seqshell.core.signal_handlers import stops_host
+
 MAX_REASON = 300  # characters
 
 
@@ -98,9 +100,23 @@ def reason_of(error: BaseException) -> str:
         return "it called sys.exit"
     try:
         message = " ".join(str(error).split())[:MAX_REASON]
-    except Exception:  # the exception's own __str__ failed
+    except BaseException as failure:  # the exception's own __str__ failed
+        if stops_host(failure):
+            raise
         message = ""
     if isinstance(error, SeqshellError):
         return message
     name = type(error).__name__
     return f"{name}: {message}" if message else name
+
+
+def trace_of(error: BaseException) -> str:
+    """The traceback of an exception as text. Never raises."""
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException as failure:  # an exception with attributes of wrong types
+        if stops_host(failure):
+            raise
+        return type(error).__name__

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import PluginError, UsageError, reason_of
 from seqshell.core.events import Event
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
@@ -150,9 +150,14 @@ def setting(
 def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
     """The settings of a dataclass, in the order of its fields.
 
-    A plain field has no limits; one without a default has the default None.
+    A plain field has no limits; one without a default has the default None. PluginError for an annotation that names
+    what its module does not have, such as something imported for type checkers only.
     """
-    hints = typing.get_type_hints(offered)
+    try:
+        hints = typing.get_type_hints(offered)
+    except Exception as error:
+        reason = reason_of(error)
+        raise PluginError(f"the annotations of {offered.__name__} cannot be read when it runs: {reason}") from error
     found = []
     for item in dataclasses.fields(offered):
         default = None if item.default is dataclasses.MISSING else item.default

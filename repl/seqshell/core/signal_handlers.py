@@ -12,8 +12,16 @@ from typing import Any
 Handler = Callable[[int, FrameType | None], None]
 
 
+class HostStop(BaseException):
+    """Ends whatever is running, the code of plugins included. Only seqshell itself raises its subclasses."""
+
+
+class UserInterrupt(KeyboardInterrupt):
+    """The KeyboardInterrupt of a signal that was received, as opposed to one that a plugin raises."""
+
+
 class SignalHandlers:
-    """Handlers by signal number.
+    """Handlers by signal number. The KeyboardInterrupt that one of them raises becomes a UserInterrupt.
 
     Ignored signals stay ignored, because the program then runs under nohup or in the background.
     """
@@ -26,12 +34,31 @@ class SignalHandlers:
         """Install the handlers. Does nothing outside the main thread, where Python allows no handlers."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number, handler in self._handlers.items():
+        for number in self._handlers:
             with contextlib.suppress(OSError, ValueError):
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, handler)
+                    self._before[number] = signal.signal(number, self._receive)
 
     def restore(self) -> None:
         """Restore the previous handlers; calling it again does nothing."""
         while self._before:
             signal.signal(*self._before.popitem())
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self._handlers[number](number, frame)
+        except KeyboardInterrupt:
+            raise UserInterrupt from None
+
+
+def stops_host(error: BaseException) -> bool:
+    """True if an exception ends what is running because the host or the user wants it.
+
+    A plain KeyboardInterrupt counts only while Python's own handler is in force: SignalHandlers raises a UserInterrupt.
+    """
+    if not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, HostStop)
+    if isinstance(error, UserInterrupt):
+        return True
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread receives signals
+    return is_main and not isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), SignalHandlers)

@@ -14,6 +14,7 @@ from seqshell.core.sampling import Advanced, Batch, Hypotheses, Hypothesis, Requ
 from seqshell.decoding.beam_search import COMPACT_SHARE
 from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.chain import Memories
+from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.hypotheses import PathNode, Trail
 from seqshell.decoding.stop_texts import BranchingStops
 
@@ -80,7 +81,7 @@ def _started(decoder: SourceDecoder, sources: Sequence[Sequence[int]], bos: int,
 def _searched(
     decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request
 ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-    for step in strategy.search(decoder, start, request):
+    for step in guarded_search(strategy, decoder, start, request):
         if isinstance(step, Hypotheses):
             yield step.row, step.best
 
@@ -98,7 +99,7 @@ def _streamed(
     log_probs = [0.0] * len(start.histories)
     live = list(range(len(start.histories)))  # rows of the start that are still in the batch
     nodes: list[PathNode | None] = [PathNode(None, -1, -1, row) for row in live]  # None if a row is finished
-    steps = strategy.search(decoder, start, request)
+    steps = guarded_search(strategy, decoder, start, request)
     for number in range(stop.max_tokens):
         step = next(steps, None)
         if not isinstance(step, Advanced):  # the strategy ended on its own
@@ -124,7 +125,8 @@ def _streamed(
             trail.keep_rows(np.array(kept))
             live, nodes = [live[place] for place in kept], [nodes[place] for place in kept]
             restart = _restart(start, trail, live, nodes, tuple(step.memories[place] for place in kept))
-            steps = strategy.search(decoder, restart, replace(request, prefix=request.prefix[number + 1 :]))
+            later = replace(request, prefix=request.prefix[number + 1 :])
+            steps = guarded_search(strategy, decoder, restart, later)
         trail.thin(nodes)
     for row, node in zip(live, nodes, strict=True):
         if node is not None:

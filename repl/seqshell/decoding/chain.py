@@ -10,15 +10,16 @@ functions.
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import PluginError, SeqshellError, reason_of
+from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.sampling import CopiesSource, Logits, SampleContext, Sampler
+from seqshell.core.signal_handlers import stops_host
 from seqshell.decoding.probabilities import log_probs
 
 Memories = tuple[Any, ...]
@@ -83,7 +84,9 @@ class Chain:
             sound = _is_sound(logits, outputs.shape)
         except SeqshellError:
             raise
-        except (Exception, SystemExit):
+        except BaseException as error:
+            if stops_host(error):
+                raise
             sound = False
         if not sound:
             self._blame(outputs, context, memories)
@@ -96,12 +99,8 @@ class Chain:
         logs = log_probs(logits)
         new = list(memories or self.first_memories())
         for index, update in self._updates:
-            try:
+            with _guard(self.samplers[index], "failed in update"):
                 new[index] = update(new[index], token, logs)
-            except SeqshellError:
-                raise
-            except (Exception, SystemExit) as error:
-                raise _fault(self.samplers[index], f"failed in update: {reason_of(error)}", error) from error
         return tuple(new)
 
     def _start(self, outputs: NDArray[Any]) -> Logits:
@@ -116,12 +115,10 @@ class Chain:
         if trouble := _trouble(logits, outputs.shape):
             raise PluginError(f"the model {trouble}")
         for index, sampler in self._stages:
-            try:
+            with _guard(sampler):
                 logits = sampler(logits, _with_memory(context, memories[index]))
-            except (Exception, SystemExit) as error:
-                raise _fault(sampler, f"failed: {reason_of(error)}", error) from error
             if trouble := _trouble(logits, outputs.shape):
-                raise _fault(sampler, trouble)
+                raise _guard(sampler).error(trouble)
         raise PluginError(
             "the sampler chain failed, but not when it was run again: one of its samplers is not a pure function"
         )
@@ -155,14 +152,7 @@ def _trouble(logits: Any, shape: tuple[int, ...]) -> str:
     return "" if np.isfinite(logits).any() else "left no token"
 
 
-def _fault(sampler: Sampler, trouble: str, error: Exception | SystemExit | None = None) -> PluginError:
+def _guard(sampler: Sampler, doing: str = "failed") -> Guard:
     kind = type(sampler)
-    name = getattr(kind, "name", kind.__name__)
-    owner = kind.__module__.partition(".")[0]
-    details = "".join(traceback.format_exception(error)) if error else ""
-    return PluginError(
-        f"the sampler {name} of {owner} {trouble}",
-        plugin=owner,
-        details=details,
-        hint=f"/sampler -{name} removes it",
-    )
+    name, owner = getattr(kind, "name", kind.__name__), owner_of(kind)
+    return Guard(f"the sampler {name}{owner.suffix}", owner, doing, hint=f"/sampler -{name} removes it")

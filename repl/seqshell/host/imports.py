@@ -6,15 +6,12 @@ import importlib
 import importlib.util
 import re
 import sys
-import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from seqshell.core.errors import PluginError, reason_of
+from seqshell.core.errors import PluginError
+from seqshell.core.plugin_guard import Guard, Owner
 
-T = TypeVar("T")
 TARGET = re.compile(r"[^\W\d]\w*(\.\w+)*(:\w+(\.\w+)*)?")
 
 
@@ -25,9 +22,9 @@ def resolve(target: Any, *, plugin: str = "", distribution: str = "") -> Any:
     """
     if not isinstance(target, str):
         return target
-    return guarded(
-        partial(locate, target), plugin=plugin, distribution=distribution, doing=f"{target} cannot be imported"
-    )
+    owner = Owner(plugin, distribution)
+    what = f"{owner.title}: {target}" if plugin else target
+    return Guard(what, owner, "cannot be imported", passes_errors=False).call(locate, target)
 
 
 def locate(target: str) -> Any:
@@ -62,24 +59,3 @@ def import_file(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
-
-
-def guarded(call: Callable[[], T], *, plugin: str, distribution: str, doing: str) -> T:
-    """Call a plugin's code.
-
-    Every exception except KeyboardInterrupt becomes a PluginError, SystemExit too. doing: what failed, for the message.
-    """
-    try:
-        return call()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        where = f"{title_of(plugin, distribution)}: " if plugin else ""
-        message = f"{where}{doing}: {reason_of(error)}"
-        details = "".join(traceback.format_exception(error))
-        raise PluginError(message, plugin=plugin, distribution=distribution, details=details) from error
-
-
-def title_of(plugin: str, distribution: str) -> str:
-    """How messages refer to a plugin: "the plugin NAME (DISTRIBUTION)"."""
-    return f"the plugin {plugin}{f' ({distribution})' if distribution else ''}"

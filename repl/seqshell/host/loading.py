@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
-from seqshell.core import hookspecs, paths
+from seqshell.core import hookspecs
 from seqshell.core.errors import PluginError
 from seqshell.core.names import NAME
 from seqshell.core.plugin_api import Command
+from seqshell.core.plugin_guard import OWNER, Guard
+from seqshell.core.process_state import unchanged
 from seqshell.core.version import __version__
-from seqshell.host import validation
-from seqshell.host.entry_points import entry_points, slow_entry_points
-from seqshell.host.imports import guarded, import_file, locate, title_of
+from seqshell.host import finding, validation
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.slow_import import watched
 
-HOST = "seqshell"  # our own distribution: its entry points are the built-in plugins
 OFFERING = {  # hook -> the kind of what it offers
     "seqshell_architectures": "architecture",
     "seqshell_samplers": "sampler",
@@ -40,30 +38,6 @@ OFFERING = {  # hook -> the kind of what it offers
 }
 MAX_PRINTED = 200  # characters of a plugin's output that a warning quotes
 MAX_OFFERS = 10_000  # per hook: an endless generator must not block startup
-
-
-@dataclass(frozen=True)
-class FoundPlugin:
-    """A plugin that has not been imported.
-
-    name: its unique name. origin: its name before names were made unique. target: the name of its module, or the path
-    of its file. requested: True if -p names it, or if it is loaded under every policy.
-    """
-
-    name: str
-    origin: str
-    load: Callable[[], Any]
-    target: str = ""
-    distribution: str = ""
-    version: str = ""
-    builtin: bool = False
-    requested: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names by which a Policy may refer to it."""
-        distribution = [self.distribution] if self.distribution and not self.builtin else []
-        return tuple(dict.fromkeys((self.name, self.origin, *distribution)))
 
 
 def build_registry(
@@ -83,11 +57,12 @@ def build_registry(
     Raises PluginError if a plugin fails under a strict policy.
     """
     policy = Policy.read() if policy is None else policy
-    manager = pluggy.PluginManager(HOST)
+    manager = pluggy.PluginManager(finding.HOST)
     manager.add_hookspecs(hookspecs)
     registry = Registry(manager)
-    outside = [*_installed(policy, folders), *_files()]
-    found = list(_with_unique_names([*_host_modules(own), *_with_requested(outside, policy.extra), *_objects(modules)]))
+    outside = [*finding.installed(policy, folders), *finding.files()]
+    everything = [*finding.host_modules(own), *finding.with_requested(outside, policy.extra), *finding.objects(modules)]
+    found = list(finding.with_unique_names(everything))
     warnings = [*policy.warnings, *policy.unknown(name for plugin in found for name in plugin.names)]
     for plugin in found:
         reason = "" if plugin.requested else policy.refusal(plugin.names, builtin=plugin.builtin)
@@ -96,7 +71,7 @@ def build_registry(
             registry.admit(replace(info, state="disabled", reason=reason), {}, ())
             continue
         had_torch = "torch" in sys.modules
-        title = title_of(plugin.name, plugin.distribution)
+        title = plugin.owner.title
         with nullcontext() if plugin.builtin else watched(title, on_slow) as printed:
             _load(manager, registry, plugin)
         if printed and (text := " ".join(printed.take().split())):
@@ -113,113 +88,61 @@ def build_registry(
     return registry
 
 
-def _host_modules(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
-    for index, module in enumerate(modules):
-        name = _last_part(module) if index else HOST
-        yield FoundPlugin(name, name, partial(_identity, module), version=__version__, builtin=True, requested=True)
-
-
-def _installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[FoundPlugin]:
-    """The plugins of installed distributions, the built-in ones first."""
-    scanned = slow_entry_points() if policy.slow_scan else entry_points(folders)
-    for point in sorted(scanned, key=lambda point: (point.distribution != HOST, point.name, point.distribution)):
-        target = point.target.partition("[")[0].strip()  # an entry point may name extras
-        load = partial(locate, target)
-        yield FoundPlugin(
-            point.name, point.name, load, target, point.distribution, point.version, builtin=point.distribution == HOST
-        )
-
-
-def _files() -> Iterator[FoundPlugin]:
-    """The plugins in the user's plugins folder: files and packages."""
-    try:
-        entries = sorted(os.scandir(paths.folder("plugins")), key=lambda entry: entry.name)
-    except OSError:  # the folder does not exist
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name[0] not in "._" and (entry.name.endswith(".py") or (path / "__init__.py").is_file()):
-            yield _file(path)
-
-
-def _file(path: Path) -> FoundPlugin:
-    return FoundPlugin(path.stem, path.stem, partial(import_file, path), os.path.realpath(path))
-
-
-def _with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterator[FoundPlugin]:
-    """The plugins found, with those that -p names marked as requested, and the plugins that -p adds.
-
-    extra: names of modules or plugins, or paths of files.
-    """
-    is_file = {name: "/" in name or os.sep in name or name.endswith(".py") for name in extra}
-    requested = {os.path.realpath(os.path.expanduser(name)) if is_file[name] else name: name for name in extra}
-    for plugin in found:
-        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested)
-        for target in matching:
-            requested[target] = ""
-        yield replace(plugin, requested=bool(matching))
-    for name in filter(None, requested.values()):
-        if is_file[name]:
-            yield replace(_file(Path(name).expanduser()), requested=True)
-        else:
-            yield FoundPlugin(name, name, partial(locate, name), name, requested=True)
-
-
-def _objects(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
-    for module in modules:
-        name = _last_part(module)
-        yield FoundPlugin(name, name, partial(_identity, module), requested=True)
-
-
-def _with_unique_names(found: Sequence[FoundPlugin]) -> Iterator[FoundPlugin]:
-    """Make names unique: third-party plugins with the same name become DISTRIBUTION.NAME, or file.NAME for a file."""
-    count = Counter(plugin.name for plugin in found)
-    taken: set[str] = set()
-    for plugin in found:
-        name = plugin.name
-        if count[name] > 1 and not plugin.builtin:
-            name = f"{plugin.distribution or 'file'}.{name}"
-        number = 2
-        while name in taken:
-            name, number = f"{name.rstrip('0123456789')}{number}", number + 1
-        taken.add(name)
-        yield replace(plugin, name=name)
-
-
-def _load(manager: pluggy.PluginManager, registry: Registry, found: FoundPlugin) -> None:
+def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.FoundPlugin) -> None:
     """Import and register a plugin with everything that it offers; if any of it fails, only record the error."""
     start = time.perf_counter()
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
-    guard = partial(guarded, plugin=found.name, distribution=found.distribution)
     try:
         if not NAME.fullmatch(found.name):
             raise PluginError(f"invalid plugin name {found.name!r}", plugin=found.name, distribution=found.distribution)
-        module = guard(found.load, doing="the import failed")
-        version = found.version or str(getattr(module, "__version__", ""))
-        package = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
-        info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
-        guard(partial(_check_module, module), doing="it cannot be used")
-        guard(partial(manager.register, module, found.name), doing="invalid hooks")
-        hooks = guard(partial(_hooks, manager, module), doing="invalid hooks")
-        info = replace(info, hooks=tuple(hooks))
-        # Checkpoints that were made with -p before the plugin was installed refer to it by its module's name.
-        known_as = (*found.names, found.target, _last_part(module))
-        aliases = tuple(dict.fromkeys(name for name in known_as if name != found.name))
-        offers: dict[str, list[Offer]] = {}
-        folders: list[Path] = []
-        for hook, kind in OFFERING.items():
-            if hook not in hooks:
-                continue
-            offered = guard(partial(_collect, hooks[hook]), doing=f"{hook} failed")
-            if kind == "folder":
-                folders = guard(partial(list, map(validation.folder, offered)), doing=f"{hook} has an invalid offer")
-            else:
-                offers[kind] = guard(
-                    partial(_offers, kind, offered, info, aliases), doing=f"{hook} has an invalid offer"
-                )
+        with nullcontext() if found.builtin else unchanged(Guard(found.owner.title, found.owner)):
+            module = _guard(found, "the import failed").call(found.load)
+            version, package = _guard(found, "it cannot be used").call(_described, module, found)
+            info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
+            offers, folders, info = _offered(manager, module, found, info)
         registry.admit(info, offers, folders)
     except PluginError as error:
         registry.fail(replace(info, import_ms=info.import_ms or (time.perf_counter() - start) * 1000), error)
+
+
+def _guard(found: finding.FoundPlugin, doing: str) -> Guard:
+    return Guard(f"{found.owner.title}:", found.owner, doing, passes_errors=False)
+
+
+def _described(module: Any, found: finding.FoundPlugin) -> tuple[str, str]:
+    """The version of a plugin and the first part of its module's name. The module remembers its plugin."""
+    if isinstance(module, ModuleType):
+        vars(module)[OWNER] = found.owner
+    version = found.version or str(getattr(module, "__version__", ""))
+    package = str(getattr(module, "__name__", None) or type(module).__module__).partition(".")[0]
+    vars(sys.modules.get(package, ModuleType(""))).setdefault(OWNER, found.owner)
+    _check_module(module)
+    return version, package
+
+
+def _offered(
+    manager: pluggy.PluginManager, module: Any, found: finding.FoundPlugin, info: PluginInfo
+) -> tuple[dict[str, list[Offer]], list[Path], PluginInfo]:
+    """Register the hooks of a plugin. Returns its offers by kind, its folders, and its info with the hooks."""
+    invalid = _guard(found, "invalid hooks")
+    invalid.call(manager.register, module, found.name)
+    hooks = invalid.call(_hooks, manager, module)
+    info = replace(info, hooks=tuple(hooks))
+    # Checkpoints that were made with -p before the plugin was installed refer to it by its module's name.
+    known_as = (*found.names, found.target, finding.last_part(module))
+    aliases = tuple(dict.fromkeys(name for name in known_as if name != found.name))
+    offers: dict[str, list[Offer]] = {}
+    folders: list[Path] = []
+    for hook, kind in OFFERING.items():
+        if hook not in hooks:
+            continue
+        offered = _guard(found, f"{hook} failed").call(_collect, hooks[hook])
+        with _guard(found, f"{hook} has an invalid offer"):
+            if kind == "folder":
+                folders = list(map(validation.folder, offered))
+            else:
+                offers[kind] = _offers(kind, offered, info, aliases)
+    return offers, folders, info
 
 
 def _shadow_warnings(registry: Registry) -> Iterator[str]:
@@ -301,12 +224,3 @@ def _offers(kind: str, offered: Sequence[Any], info: PluginInfo, owner_aliases: 
     if duplicates:
         raise PluginError(f"it offers the {kind} {duplicates[0]} twice")
     return offers
-
-
-def _last_part(module: Any) -> str:
-    """The last part of a module's name; for another object, of its class's name."""
-    return str(getattr(module, "__name__", type(module).__name__)).rpartition(".")[2]
-
-
-def _identity(module: Any) -> Any:
-    return module

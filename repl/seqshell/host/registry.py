@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 
 import pluggy
 
-from seqshell.core.errors import PluginError
+from seqshell.core.errors import PluginError, trace_of
 from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import Lazy
-from seqshell.host.imports import guarded, resolve, title_of
+from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.process_state import unchanged
+from seqshell.host.imports import resolve
 from seqshell.host.validation import check
 
 
@@ -42,7 +44,12 @@ class PluginInfo:
     @property
     def title(self) -> str:
         """How messages refer to the plugin: "the plugin NAME (DISTRIBUTION)"."""
-        return title_of(self.name, self.distribution)
+        return self.owner.title
+
+    @property
+    def owner(self) -> Owner:
+        """The plugin as its modules carry it."""
+        return Owner(self.name, self.distribution, self.builtin)
 
 
 @dataclass
@@ -159,14 +166,11 @@ class Offers(Mapping[str, Any]):
 
     def _load(self, offer: Offer, lazy: Lazy) -> Any:
         plugin = offer.plugin
-        value = resolve(lazy.target, plugin=plugin.name, distribution=plugin.distribution)
-        doing = f"{lazy.target} is not valid as the {self.kind} {offer.name}"
-        guarded(
-            lambda: check(self.kind, value, offer.name),
-            plugin=plugin.name,
-            distribution=plugin.distribution,
-            doing=doing,
-        )
+        doing = f"is not valid as the {self.kind} {offer.name}"
+        guard = Guard(f"{plugin.title}: {lazy.target}", plugin.owner, doing, passes_errors=False)
+        with nullcontext() if plugin.builtin else unchanged(guard):
+            value = resolve(lazy.target, plugin=plugin.name, distribution=plugin.distribution)
+            guard.call(check, self.kind, value, offer.name)
         return value
 
 
@@ -259,16 +263,16 @@ class Registry:
             name = implementation.plugin_name
             call = partial(implementation.function, **{key: arguments[key] for key in implementation.argnames})
             info = self._plugins[name]
+            guard = Guard(f"{info.title}: {hook}", info.owner, passes_errors=False)
             try:
                 self.busy = info
-                guarded(call, plugin=name, distribution=info.distribution, doing=f"{hook} failed")
+                with nullcontext() if hook == "seqshell_token" else unchanged(guard):  # the hot path
+                    guard.call(call)
             except PluginError as error:
                 failed.append(error)
             except KeyboardInterrupt as stop:
                 message = f"{info.title}: {hook} was stopped by Ctrl-C"
-                stopped = PluginError(
-                    message, plugin=name, distribution=info.distribution, details=traceback.format_exc()
-                )
+                stopped = PluginError(message, plugin=name, distribution=info.distribution, details=trace_of(stop))
                 stopped.__cause__ = stop
                 failed.append(stopped)
             finally:

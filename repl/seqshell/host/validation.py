@@ -9,7 +9,7 @@ from typing import Any
 from seqshell.core.errors import PluginError
 from seqshell.core.model import Architecture
 from seqshell.core.names import NAME
-from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, stage_of
+from seqshell.core.plugin_api import SAMPLER_STAGES, Command, Lazy, Option, settings_of, stage_of
 from seqshell.core.tasks import TASKS
 from seqshell.host.imports import TARGET
 
@@ -49,6 +49,7 @@ def check(kind: str, value: Any, name: str) -> None:
     elif kind == "command":
         if not isinstance(value, Command) or not callable(value.run):
             raise PluginError(f"{_described(value)} is not a Command; @seqshell.command makes one")
+        _check_command(value)
     elif kind == "importer":
         if not callable(value):
             raise PluginError(f"{_described(value)} is not callable")
@@ -64,6 +65,8 @@ def check(kind: str, value: Any, name: str) -> None:
             raise PluginError(
                 f"{value.__name__} has the name {getattr(value, 'name', None)!r}, but is offered as {name!r}"
             )
+        if kind != "tokenizer":
+            settings_of(value)
         if kind == "sampler" and (error := stage_error(value)):
             raise PluginError(error)
 
@@ -100,6 +103,25 @@ def _check_architecture(value: Any) -> None:
                 f"the {part} of the architecture {value.name} must be {expected} or package.module:Name, "
                 f"not {_described(found)}"
             )
+
+
+def _check_command(value: Command) -> None:
+    """Raise PluginError for a command whose fields help, completion or the shell cannot use."""
+    texts = {"usage": value.usage, "purpose": value.purpose, "docstring": value.run.__doc__ or ""}
+    for option in value.options:
+        if not isinstance(option, Option):
+            raise PluginError(f"an option of /{value.name} is {_described(option)}, not an Option")
+        texts |= {"option": option.flag, "value of an option": option.takes, "help of an option": option.help}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise PluginError(f"the {name} of /{value.name} is {_described(text)}, not a text")
+    for alias in value.aliases:
+        if not isinstance(alias, str) or not (NAME.fullmatch(alias) or alias == "?"):
+            raise PluginError(f"the alias {_described(alias)} of /{value.name} is not a valid name")
+    if unknown := sorted(str(task) for task in value.tasks if task not in TASKS):
+        raise PluginError(f"/{value.name} is for the task {unknown[0]!r:.40}; expected one of {', '.join(TASKS)}")
+    if value.complete is not None and not callable(value.complete):
+        raise PluginError(f"the completion of /{value.name} is {_described(value.complete)}, not a function")
 
 
 def _is_frozen_dataclass(value: type[Any]) -> bool:

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, SeqshellError, UsageError, reason_of
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Setting, settings_of
+from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.host import resolve
 from seqshell.models.decoders import decoders_of
 
@@ -45,6 +46,9 @@ def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
         return offered(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the config does not fit the architecture {architecture.name}: {error}") from None
+    except BaseException:
+        with Guard("the config", Owner(), f"does not fit the architecture {architecture.name}", raises=CheckpointError):
+            raise
 
 
 def _check_value(setting: Setting, hint: Any, value: Any) -> None:
@@ -100,14 +104,9 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
 @contextmanager
 def fitting(architecture: Architecture) -> Iterator[None]:
     """Turn whatever a plugin's module or decoder raises about its weights into a CheckpointError."""
-    try:
+    doing = f"do not fit the architecture {architecture.name}"
+    with Guard("the weights", Owner(), doing, raises=CheckpointError):
         yield
-    except SeqshellError:
-        raise
-    except Exception as error:
-        raise CheckpointError(
-            f"the weights do not fit the architecture {architecture.name}: {reason_of(error)}"
-        ) from error
 
 
 def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqshell.core.errors import CheckpointError, reason_of
+from seqshell.core.errors import CheckpointError
 from seqshell.core.model import Architecture
+from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.models.task_parts.parts import Contents, parts_of
 
 if TYPE_CHECKING:
@@ -17,12 +18,9 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
     import numpy as np
 
     parts = parts_of(architecture.task)
-    try:
+    what = f"the architecture {architecture.name}"
+    with Guard(what, Owner(), "fails with these weights", passes_errors=False, raises=CheckpointError):
         outputs = parts.try_step(decoder, contents)
-    except Exception as error:
-        raise CheckpointError(
-            f"the architecture {architecture.name} fails with these weights: {reason_of(error)}"
-        ) from error
     shape, reason = parts.output_shape(contents)
     if outputs.shape != (1, *shape):
         raise CheckpointError(f"the model's outputs have the shape {outputs.shape}, not {(1, *shape)}: {reason}")

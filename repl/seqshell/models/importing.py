@@ -16,7 +16,7 @@ from seqshell.core.foreign_files import recognise_file
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.model import Architecture
 from seqshell.core.names import NAME
-from seqshell.host.imports import guarded
+from seqshell.core.plugin_guard import Guard
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
 from seqshell.models.saving import save_checkpoint
@@ -151,10 +151,8 @@ def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) 
         return found
 
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not part of the result
-        doing = f"the importer {name} failed at {path.name}"
-        answer: ForeignModel | SeqshellError | None = guarded(
-            read, plugin=info.name, distribution=info.distribution, doing=doing
-        )
+        guard = Guard(f"{info.title}: the importer {name}", info.owner, f"failed at {path.name}", passes_errors=False)
+        answer: ForeignModel | SeqshellError | None = guard.call(read)
     if isinstance(answer, SeqshellError):
         raise answer
     return answer

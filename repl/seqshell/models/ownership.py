@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.model import Architecture
+from seqshell.core.plugin_guard import Owner
 from seqshell.decoding.available import Missing
 from seqshell.decoding.syntax import sampler_texts
 from seqshell.host import Offers, PluginInfo, Registry
-from seqshell.host.imports import title_of
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
@@ -59,7 +59,7 @@ def missing(owner: str, distribution: str, registry: Registry) -> tuple[str, str
     """For a plugin that a checkpoint needs: its title, why it is not loaded if that is known, and a hint, in words."""
     here = registry.named(owner)
     package = distribution if here is None and PACKAGE.fullmatch(distribution) else ""
-    title = f" of {title_of(owner, package)}" if owner else ""
+    title = f" of {Owner(owner, package).title}" if owner else ""
     reason = f"; {here.reason}" if here is not None and here.state == "failed" else ""
     if here is not None and here.state == "disabled":
         reason = f"; the plugin {here.name} is not loaded: {here.reason}"
@@ -122,7 +122,7 @@ def describe_missing(missing_one: Missing, owners: Any, registry: Registry | Non
         title, reason, hint = missing(owner, distribution, registry)
     else:
         package = distribution if PACKAGE.fullmatch(distribution) else ""
-        title, reason = f" of {title_of(owner, package)}" if owner else "", ""
+        title, reason = f" of {Owner(owner, package).title}" if owner else "", ""
         hint = f"pip install {package}" if package else "seqshell plugins list"
     return f"without the {kind} {name!r}{title}, which no plugin offers{reason}; {hint}"
 

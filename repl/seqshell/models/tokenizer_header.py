@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, SeqshellError, reason_of
+from seqshell.core.errors import CheckpointError
+from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry
 from seqshell.models.ownership import known_as, missing
@@ -45,12 +46,8 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = Non
             f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint
         )
     offered: type[Tokenizer] = offers[known]
-    try:
+    with Guard(f"the tokenizer {name}", Owner(), "cannot be read", raises=CheckpointError):
         return offered.from_json(values)
-    except SeqshellError:
-        raise
-    except Exception as error:
-        raise CheckpointError(f"the tokenizer {name} cannot be read: {reason_of(error)}") from error
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: Any, field: str, noun: str) -> None:

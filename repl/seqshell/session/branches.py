@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seqshell.core.errors import UsageError
 from seqshell.core.names import check_name, unknown_name
@@ -67,6 +67,13 @@ class Branches:
             raise ValueError("branches are each other's parents")
         branches.current = branches[current]
         return branches
+
+    def copy(self) -> Branches:
+        """The same branches as objects of their own."""
+        copied = Branches()
+        copied._branches = {branch.name: replace(branch, returns=[*branch.returns]) for branch in self}
+        copied.current = copied._branches[self.current.name]
+        return copied
 
     def __iter__(self) -> Iterator[BranchState]:
         return iter(self._branches.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder, SourceDecoder
-from seqshell.core.errors import PluginError, SeqshellError, reason_of
 from seqshell.core.model import Model
+from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.state import State, map_leaves
 from seqshell.core.tokenizers import BOS
 from seqshell.session.timeline import Read
@@ -34,24 +33,21 @@ class CheckedDecoder:
         self._feed = decoder.feed
         self._allows_impossible = allows_impossible
         self._noun = noun
+        self._guard = Guard(f"the model {model.name}", Owner(str(model.header.get("owner", ""))))
         self.shape = shape
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...]. PluginError if the model fails."""
-        try:
+        with self._guard:
             return self._decoder.initial_state(batch_size)
-        except (Exception, SystemExit) as error:
-            raise self._failed(error) from error
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """source: [B, S] int64, padded right; lengths: [B].
 
         Returns the state before BOS. PluginError if the model fails.
         """
-        try:
+        with self._guard:
             return cast(SourceDecoder, self._decoder).encode(source, lengths)
-        except (Exception, SystemExit) as error:
-            raise self._failed(error) from error
 
     def begin(self, source: Sequence[int]) -> tuple[NDArray[Any], State]:
         """Encode one row of source ids, EOS included, and read BOS.
@@ -62,10 +58,8 @@ class CheckedDecoder:
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError if the model fails."""
-        try:
+        with self._guard:
             outputs, state = self._step(inputs, state)
-        except (Exception, SystemExit) as error:
-            raise self._failed(error) from error
         # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each value. It
         # may overflow, or meet an -inf that is allowed: then `_check` decides.
         try:
@@ -78,10 +72,8 @@ class CheckedDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError if the model fails."""
-        try:
+        with self._guard:
             outputs, new = self._feed(inputs, state)
-        except (Exception, SystemExit) as error:
-            raise self._failed(error) from error
         self._check(outputs, len(inputs))
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
 
@@ -107,20 +99,11 @@ class CheckedDecoder:
         elif not self._is_finite_enough(np.isfinite(outputs)) or np.isposinf(outputs).any():
             trouble = f"returned infinite {self._noun}"
         if trouble:
-            raise PluginError(
-                f"the model {self._model.name} {trouble}", plugin=str(self._model.header.get("owner", ""))
-            )
+            raise self._guard.error(trouble)
 
     def _is_finite_enough(self, finite: NDArray[np.bool_]) -> bool:
         """finite: [B, *shape]."""
         return bool((finite.any(-1) if self._allows_impossible else finite).all())
-
-    def _failed(self, error: Exception | SystemExit) -> SeqshellError:
-        if isinstance(error, SeqshellError):
-            return error
-        details = "".join(traceback.format_exception(error))
-        owner = str(self._model.header.get("owner", ""))
-        return PluginError(f"the model {self._model.name} failed: {reason_of(error)}", plugin=owner, details=details)
 
 
 def detached(leaf: Any) -> Any:

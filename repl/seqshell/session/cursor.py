@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import SeqshellError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.model import Model
 from seqshell.core.sampling import Draw, History, SampleContext, Sampler
 from seqshell.core.state import State
@@ -35,12 +36,27 @@ class Cursor:
         self.timeline = Timeline(STRIDE if model.causal else UNSPLIT)
         self.store = SnapshotStore(self.timeline, budget)
         self.interrupted = False
+        self._is_held = False
         self.here = self.add_root(-1, FIRST_TURN, Draw())
 
     @property
     def position(self) -> int:
         """The number of tokens that were read."""
         return self.timeline.depth(self.here.node)
+
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """A context in which nothing can change the session."""
+        self._is_held, was = True, self._is_held
+        try:
+            yield
+        finally:
+            self._is_held = was
+
+    def require_free(self) -> None:
+        """UsageError while a hook looks at the session."""
+        if self._is_held:
+            raise UsageError("a hook for tokens must not change the session: the answer is not finished", code="held")
 
     # Forward
 

@@ -31,4 +31,5 @@ class Settable(Forwarded[T]):
     """The same, but it can be set."""
 
     def __set__(self, session: Any, value: T) -> None:
+        session._cursor.require_free()
         setattr(getattr(session, self._part), self._name, value)

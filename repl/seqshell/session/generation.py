@@ -6,8 +6,8 @@ emitted.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
+from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.events import Finished, Token
 from seqshell.core.sampling import Advanced, Batch, CopiesSource, Draw, Hypothesis, Request, Sampler, Stop, Strategy
+from seqshell.core.signal_handlers import HostStop
 from seqshell.core.state import State, map_leaves
+from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
@@ -128,7 +130,8 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
         for _ in range(stop.max_tokens):
             if cursor.interrupted:
                 end.stop = "interrupt"
-                return
+                waiting.clear()
+                break
             step = next(steps, None)
             if step is None:  # only a search ends on its own
                 end.stop = "stop" if stop.texts and not stop.ids else "eos"
@@ -142,24 +145,30 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
             waiting.append(step)
             free, found = watch.add(token_text.piece(step[0]))
             yield from waiting[:free]
+            del waiting[:free]
             if found:
                 end.stop = "stop"
-                return
-            del waiting[:free]
+                waiting.clear()
+                break
+        steps.close()  # a strategy that does not end is a fault
     except Interrupted:
         end.stop = "interrupt"
         return
     except SeqshellError as error:
         end.stop, end.fault = "error", error
+    except GeneratorExit:
+        with suppress(PluginError):
+            steps.close()
+        raise
     yield from waiting
 
 
-def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Step]:
+def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Generator[Step, None, None]:
     """What the strategy chooses, step by step. PluginError names the strategy if it fails."""
     if plan.found is not None:
         yield from _hypothesis_steps(cursor, plan.found, cursor.memories(plan.samplers))
         return
-    here, size, strategy = cursor.here, cursor.model.tokenizer.size, plan.strategy
+    here, strategy = cursor.here, plan.strategy
     memories, context = cursor.memories(plan.samplers), cursor.context(draw)
     start = Batch(
         here.state, cursor.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
@@ -167,24 +176,12 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterat
     stop, tokenizer, copying = plan.stop, cursor.model.tokenizer, plan.copying
     request = Request(stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying)
     decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
-    try:
-        for step in strategy.search(decoder, start, request):
-            if isinstance(step, Advanced):
-                token = int(step.tokens[0])
-                if not 0 <= token < size:
-                    raise ValueError(f"it chose the id {token}; the vocabulary has the ids 0 to {size - 1}")
-                yield token, step.state, step.outputs, step.memories[0]
-            else:
-                end.best = step.best
-                yield from _hypothesis_steps(cursor, step.best[0], memories)
-    except (SeqshellError, Interrupted):
-        raise
-    except (Exception, SystemExit) as error:
-        details = "".join(traceback.format_exception(error))
-        owner = type(strategy).__module__.partition(".")[0]
-        raise PluginError(
-            f"the strategy {strategy.name} of {owner} failed: {reason_of(error)}", plugin=owner, details=details
-        ) from error
+    for step in guarded_search(strategy, decoder, start, request):
+        if isinstance(step, Advanced):
+            yield int(step.tokens[0]), step.state, step.outputs, step.memories[0]
+        else:
+            end.best = step.best
+            yield from _hypothesis_steps(cursor, step.best[0], memories)
 
 
 def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:
@@ -203,7 +200,7 @@ def _unchanged_or_detached(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[
     return before if same else detached(leaf)
 
 
-class Interrupted(Exception):
+class Interrupted(HostStop):
     """The user interrupted a search. Never leaves this package."""
 
 

@@ -11,6 +11,7 @@ from seqshell.core.sampling import Draw
 from seqshell.session import inspection
 from seqshell.session.branches import Branches, BranchState
 from seqshell.session.cursor import Cursor
+from seqshell.session.mark import Place
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.timeline import Timeline, TranslationSource
 
@@ -46,6 +47,7 @@ class Navigator:
 
     def set_seed(self, seed: int) -> None:
         """Draw with another seed from now on; the state is kept."""
+        self.cursor.require_free()
         if not 0 <= seed < 2**64:
             raise UsageError(f"the seed must be 0 to {2**64 - 1}, not {seed}")
         self.seed, self.retry = int(seed), 0
@@ -59,6 +61,7 @@ class Navigator:
 
     def begin_turn(self, line: str = "") -> None:
         """What is committed from now on, until the next call, is one turn. line: what the user typed."""
+        self.cursor.require_free()
         self.line = line
         self.cursor.interrupted = False
         self._has_lines = True
@@ -69,6 +72,7 @@ class Navigator:
 
         Without begin_turn, whatever follows an answer or a move begins a turn.
         """
+        self.cursor.require_free()
         if not self._has_lines and self._is_answered:
             self.turn += 1
         self._is_answered = answers
@@ -228,6 +232,11 @@ class Navigator:
             return self._moved(self.cursor.position)
         return self.switch(branch, self.cursor.snapshot(branch.node), branch.retry)
 
+    def drop(self, name: str) -> None:
+        """Remove a branch other than the current one."""
+        self.cursor.require_free()
+        self.branches.drop(name)
+
     def listed(self) -> tuple[Branch, ...]:
         """All branches as events show them, parents before children."""
         self.keep_place()
@@ -243,6 +252,17 @@ class Navigator:
         self.keep_place()
         return self.branches[branch].node if branch else self.cursor.here.node
 
+    # Marks
+
+    def place(self) -> Place:
+        """Where it is, with the branches, for `return_to`."""
+        return Place(self.cursor.here, self.seed, self.retry, self._is_answered, self.branches.copy())
+
+    def return_to(self, place: Place) -> None:
+        """Be again as at a place."""
+        self.cursor.here, self.seed, self.retry, self._is_answered = place.here, place.seed, place.retry, place.answered
+        self.branches = place.branches.copy()
+
     # The steps that moves are made of
 
     def keep_place(self) -> None:
@@ -251,10 +271,12 @@ class Navigator:
 
     def go_to(self, snapshot: Snapshot, retry: int) -> None:
         """Make a snapshot the current one."""
+        self.cursor.require_free()
         self.cursor.here, self.retry, self._is_answered = snapshot, retry, True
 
     def switch(self, branch: BranchState, snapshot: Snapshot, retry: int) -> Moved:
         """Make a branch the current one, at a snapshot."""
+        self.cursor.require_free()
         was, left = self.cursor.position, self.branch
         self.keep_place()
         self.branches.current = branch

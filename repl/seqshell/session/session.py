@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Score, Text, Top
 from seqshell.core.model import Model
 from seqshell.core.sampling import Sampler, Strategy
+from seqshell.core.sealed import Sealed
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted
 from seqshell.decoding.strategies import Greedy, Sample
@@ -21,6 +23,7 @@ from seqshell.session.answers import Answer, Answers
 from seqshell.session.cursor import Cursor
 from seqshell.session.forwarding import Forwarded, Settable
 from seqshell.session.guard import ThreadGuard, guarded
+from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
 from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
@@ -33,8 +36,8 @@ Chosen = Strategy | str | None
 Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their settings
 
 
-@guarded("interrupt")
-class Session:
+@guarded("interrupt", "held_still")
+class Session(Sealed):
     """One model with its state: it reads, answers, and can go back to any position.
 
     samplers, strategies: those that settings may name. seed: 0 to 2**64 - 1. snapshot_mb: memory for snapshots. Its
@@ -57,6 +60,7 @@ class Session:
         self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
         self.behaviour = kind(cursor, navigator, self._answers)
         self.guard = ThreadGuard()
+        self._seal()
 
     def __repr__(self) -> str:
         number = counted(self._cursor.timeline.num_tokens)
@@ -102,6 +106,21 @@ class Session:
         """Make what is committed until the next call one turn. line: what the user typed."""
         self._navigator.begin_turn(line)
         self.behaviour.unread = None
+
+    def mark(self) -> Mark:
+        """Where the session is, with its branches and how it answers, for `return_to`."""
+        return Mark(self._navigator.place(), self.chain, self.strategy, self.excluded, self.replaces_unknown)
+
+    def return_to(self, mark: Mark) -> None:
+        """Be again as at the mark; what was read since then is in no branch."""
+        self._navigator.return_to(mark.place)
+        self.behaviour.unread = None
+        self.chain, self.strategy, self.excluded = mark.chain, mark.strategy, mark.excluded
+        self.replaces_unknown = mark.replaces_unknown
+
+    def held_still(self) -> AbstractContextManager[None]:
+        """A context in which nothing can change the session: whatever tries to raises a UsageError."""
+        return self._cursor.held_still()
 
     def interrupt(self) -> None:
         """Stop what is running at the next token. Safe in a signal handler and from another thread."""
@@ -216,7 +235,7 @@ class Session:
 
     def drop(self, name: str) -> None:
         """Remove a branch other than the current one."""
-        self._navigator.branches.drop(name)
+        self._navigator.drop(name)
 
     def branches(self) -> tuple[Branch, ...]:
         """All branches, parents before children."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
-from seqshell.core.errors import SeqshellError
+from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.names import similar
+from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.tasks import TASKS
 from seqshell.host import builtin
 from seqshell.models.file import read_header
@@ -109,13 +110,19 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
 
 def _offered(shell: Shell, command: Command, rest: str) -> Mapping[str, str]:
     """What a command's own completer offers, with descriptions."""
+    if command.complete is None:
+        return {}
+    owner = owner_of(command.complete)
     try:
-        offered = command.complete(shell, rest) if command.complete is not None else ()
-        return offered if isinstance(offered, Mapping) else dict.fromkeys(offered, "")
-    except (
-        Exception,
-        SystemExit,
-    ):  # of a plugin, or of a session that changes meanwhile
+        with Guard(f"the completion of /{command.name}{owner.suffix}", owner):
+            offered = command.complete(shell, rest)
+            items = dict(offered) if isinstance(offered, Mapping) else dict.fromkeys(offered, "")
+            return {str(text): str(about) for text, about in items.items()}
+    except PluginError as error:
+        if not owner.builtin:  # else of a session that changes meanwhile
+            shell.registry.note(error)
+        return {}
+    except SeqshellError:
         return {}
 
 

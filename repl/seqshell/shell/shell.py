@@ -16,13 +16,16 @@ from seqshell.core.events import Answer, Event, LineFinished, LineStarted, Notic
 from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
+from seqshell.core.plugin_guard import faults_named
+from seqshell.core.sealed import Sealed
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_files import is_file
 from seqshell.core.text_output import unknown_note
 from seqshell.shell import syntax
 from seqshell.shell.command_lookup import find_command
+from seqshell.shell.kept import Kept
 from seqshell.shell.line import History, LastResult, Line, Listener
-from seqshell.shell.plugin_commands import plugin_command
+from seqshell.shell.plugin_commands import plugin_command, signed
 from seqshell.shell.recording import Recorder
 from seqshell.shell.settings import Settings
 from seqshell.shell.workspace import Place, Workspace
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 Events = Generator[Event, None, None]
 
 
-class Shell:
+class Shell(Sealed):
     """Executes lines. For plugins, `session`, `settings`, `registry`, `open` and `handle` are public.
 
     interactive: a person types; autosave and the notes for people depend on it.
@@ -44,6 +47,8 @@ class Shell:
     notices: messages that came up between lines; the next line yields them unless they were taken before.
     scripts: the names of the scripts that are running, the outermost first.
     """
+
+    settable = frozenset({"line", "interrupted", "interactive", "notices", "read_stdin", "_num_lines"})
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class Shell:
         )
         self._listeners: tuple[Listener, ...] = (self.history, self.last_result, self.recorder)
         self._num_lines = 0
+        self._seal()
 
     @property
     def session(self) -> Session:
@@ -185,7 +191,7 @@ class Shell:
         self._num_lines += 1
         line = Line(text, op, self._num_lines, outer=self.line)
         self.line, self.interrupted = line, False
-        before = self.workspace.place
+        before, kept = self.workspace.place, Kept(self.workspace, self.registry)
         if self.workspace.current:
             self.session.begin_turn(text)
         listened = self.registry.listens("seqshell_token")
@@ -193,16 +199,19 @@ class Shell:
         over = False
         try:
             yield self._heard(LineStarted(op, line.number, text, str(self.task or "")))
-            for event in work:
+            for event in faults_named(work):
                 is_inner = self.line is not line  # of a line that this one runs, which has handled it already
                 if isinstance(event, Token):  # the hot path: other listeners need no tokens
                     if not is_inner:
-                        if listened:
-                            session = self.workspace.sessions[self.answering or ""]
-                            yield from self._failures("seqshell_token", session=session, token=event)
+                        if listened and (session := self.workspace.sessions.get(self.answering or "")):
+                            with session.held_still():
+                                problems = tuple(self._failures("seqshell_token", session=session, token=event))
+                            yield from problems
                         self.last_result.add(event)
+                    kept.is_shown = True
                     yield event
                     continue
+                kept.is_shown = kept.is_shown or isinstance(event, LineFinished)
                 yield event if is_inner else self._heard(event)
                 if isinstance(event, Answer) and event.unknown and not event.is_of_file and not is_inner:
                     yield self._heard(Notice(unknown_note(event.unknown)))
@@ -210,17 +219,20 @@ class Shell:
                 if over and (self.line is line or (self.line.outer is line and isinstance(event, LineFinished))):
                     break
             work.close()
+            kept.check_process(self.workspace.sessions.get(self.answering or ""))
             ended = self._finish(line, before)
             yield from self.take_notices()
             yield ended
         except Exception as error:
+            if isinstance(error, PluginError):
+                kept.restore()
             if ended is None:
                 ended = self._finish(line, before, failed=True)
                 yield ended
-            signed = self._signed(error) if isinstance(error, PluginError) else error
-            if signed is error:
+            named = signed(error, self.registry) if isinstance(error, PluginError) else error
+            if named is error:
                 raise
-            raise signed from error
+            raise named from error
         finally:
             work.close()
             if ended is None:  # nobody reads on, or Ctrl-C stopped it at once
@@ -255,23 +267,6 @@ class Shell:
                 self.interrupt()  # Ctrl-C was meant for the answer too
             yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
 
-    def _signed(self, error: PluginError) -> PluginError:
-        """A plugin's error with its distribution, if there is something to add; it is kept for /plugins --errors."""
-        plugin = self.registry.named(error.plugin)
-        if plugin is None or plugin.builtin:
-            return error
-        signed = error
-        if plugin.distribution and not error.distribution:
-            signed = PluginError(
-                f"{error.message} ({plugin.distribution} {plugin.version})",
-                plugin=plugin.name,
-                distribution=plugin.distribution,
-                details=error.details,
-                hint=error.hint,
-            )
-        self.registry.note(signed)
-        return signed
-
     def _nothing(self) -> Events:
         yield from ()
 
@@ -304,7 +299,11 @@ class Shell:
             yield Notice(f"{arguments.text} is taken as text; @{arguments.text} reads the file")
         owner = self.registry.plugin(self.registry.owner("command", line.name))
         run = partial(found.run, self, arguments)
-        yield from run() if owner.builtin else plugin_command(run, found.name, owner, self.registry, self.notices)
+        if owner.builtin:
+            yield from run()
+            return
+        own = self.line
+        yield from plugin_command(run, found.name, owner, self.registry, self.notices, lambda: self.line is own)
 
     def _full_name(self, name: str) -> str:
         """The name of the command that a name or alias means, or the name itself if there is no such command."""

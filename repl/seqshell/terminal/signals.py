@@ -11,7 +11,7 @@ from typing import Any
 from prompt_toolkit.application import Application
 
 from seqshell.core.grace_period import GracePeriod
-from seqshell.core.signal_handlers import SignalHandlers
+from seqshell.core.signal_handlers import HostStop, SignalHandlers
 
 # How long a line may take to stop by itself, such as an answer at the end of its token: after Ctrl-C, which must have
 # an effect within 0.3 s, and after SIGTERM or SIGHUP.
@@ -19,7 +19,7 @@ INTERRUPTED_SECONDS = 0.2
 TERMINATED_SECONDS = 2.0
 
 
-class Terminated(BaseException):
+class Terminated(HostStop):
     """SIGTERM or SIGHUP was received, or the terminal was closed. The exit status is 128 + signum."""
 
     def __init__(self, signum: int) -> None:

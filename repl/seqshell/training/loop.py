@@ -9,6 +9,7 @@ from pathlib import Path
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError, SeqshellError, reason_of
 from seqshell.core.events import Event, Notice, Text
+from seqshell.core.signal_handlers import stops_host
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
 from seqshell.training import loss_curve
@@ -67,7 +68,7 @@ def train(
             run.progress.first_sample = _sample(run, registry)
         sampled, every = -1, recipe.training.sample_every
         try:
-            for event in itertools.chain(fit_first(run), run.epochs(stopped)):
+            for event in _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run):
                 yield event
                 epoch = run.progress.epoch
                 if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
@@ -81,12 +82,9 @@ def train(
             # It may have come in the middle of an update, so the resume file is left as it is.
             keeper.keep_best()
             raise
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             kept = keeper.keep_what_can_be_kept()
             yield from keeper.take_notes()
-            if isinstance(error, SystemExit):  # of a plugin's model: it must not end the shell
-                message = f"{recipe.name}: {prepared.architecture.name} failed in training: {reason_of(error)}"
-                raise RecipeError("; ".join(filter(None, (message, kept)))) from error
             if kept and isinstance(error, RecipeError):
                 raise RecipeError(f"{error.message}; {kept}", hint=error.hint) from None
             if kept:
@@ -97,6 +95,22 @@ def train(
             yield from _closing_notes(keeper, picture, unfinished=stopped())
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
+
+
+def _with_errors(events: Iterator[Event], run: Run) -> Iterator[Event]:
+    """The events. What a plugin's model raises to end the program becomes a RecipeError: it ends the training alone."""
+    while True:
+        try:
+            event = next(events, None)
+        except BaseException as error:
+            if isinstance(error, Exception) or stops_host(error):
+                raise
+            name = run.prepared.architecture.name
+            message = f"{run.prepared.recipe.name}: {name} failed in training: {reason_of(error)}"
+            raise RecipeError(message) from error
+        if event is None:
+            return
+        yield event
 
 
 def _sample(run: Run, registry: Registry) -> str:

@@ -43,6 +43,10 @@ class Steps(Event):
 
 @dataclass(frozen=True)
 class Quit(Event):
-    """The user leaves. code: the exit code."""
+    """The user leaves. code: the exit code, 0 to 255; ValueError for another."""
 
     code: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.code) is not int or not 0 <= self.code <= 255:
+            raise ValueError(f"the exit code must be a whole number from 0 to 255, not {self.code!r:.20}")

@@ -1,0 +1,171 @@
+"""The one guard through which seqshell calls into plugins. Whatever comes out of a plugin is an error that names it.
+
+    with guard: ...                        a call
+    for event in guard.each(events): ...   a generator of the plugin, each step and its end
+
+Three kinds of exceptions pass unchanged: what the host itself raises to stop (Ctrl-C, a signal, an interrupted search),
+a SeqshellError, which already has a message for the user, and nothing else. GeneratorExit, SystemExit, CancelledError
+and a KeyboardInterrupt that nobody typed are errors of the plugin as any other exception is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+
+from seqshell.core.errors import PluginError, SeqshellError, reason_of, trace_of
+from seqshell.core.signal_handlers import stops_host
+
+T = TypeVar("T")
+OWNER = "__seqshell_plugin__"  # the attribute of a plugin's module that holds its Owner
+_END = object()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The plugin that code belongs to. is_plugin: False if no plugin is known, and `name` is that of the module."""
+
+    name: str = ""
+    distribution: str = ""
+    builtin: bool = False
+    is_plugin: bool = True
+
+    @property
+    def title(self) -> str:
+        """How messages refer to it: "the plugin NAME (DISTRIBUTION)"."""
+        return f"the plugin {self.name}{f' ({self.distribution})' if self.distribution else ''}"
+
+    @property
+    def suffix(self) -> str:
+        """What follows the name of something that it offers: " of the plugin NAME (DISTRIBUTION)", or nothing."""
+        return "" if self.builtin or not self.name else f" of {self.title if self.is_plugin else self.name}"
+
+
+def owner_of(kind: Any) -> Owner:
+    """The plugin that a class or function comes from, by its module."""
+    return owner_of_module(str(getattr(kind, "__module__", None) or ""))
+
+
+def owner_of_module(module: str) -> Owner:
+    """The plugin that a module belongs to."""
+    parts = module.split(".")
+    for end in range(len(parts), 0, -1):
+        found = getattr(sys.modules.get(".".join(parts[:end])), "__dict__", {}).get(OWNER)
+        if isinstance(found, Owner):
+            return found
+    return Owner(parts[0], is_plugin=False)
+
+
+def culprit(error: BaseException) -> Owner | None:
+    """The third-party plugin in whose code an exception was raised, or None.
+
+    That is the owner of the last code of seqshell or of a plugin that the traceback names.
+    """
+    found: Owner | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        owner = owner_of_module(str(trace.tb_frame.f_globals.get("__name__", "")))
+        found = owner if owner.is_plugin else found
+        trace = trace.tb_next
+    return None if found is None or found.builtin else found
+
+
+class Guard:
+    """Calls into one plugin. An exception becomes a PluginError: "WHAT DOING: REASON".
+
+    what: what is called, as in "the sampler top_k of mine". doing: what it was doing, "failed" or "failed in update".
+    hint: what the user can do. passes_errors: False if a SeqshellError is the plugin's fault too. raises: the error
+    instead of a PluginError, where a damaged file is as likely a cause.
+    """
+
+    __slots__ = ("_doing", "_hint", "_owner", "_passes_errors", "_raises", "_what")
+
+    def __init__(
+        self,
+        what: str,
+        owner: Owner,
+        doing: str = "failed",
+        *,
+        hint: str = "",
+        passes_errors: bool = True,
+        raises: Callable[[str], SeqshellError] | None = None,
+    ) -> None:
+        self._what = what
+        self._owner = owner
+        self._doing = doing
+        self._hint = hint
+        self._passes_errors = passes_errors
+        self._raises = raises
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or stops_host(error) or (self._passes_errors and isinstance(error, SeqshellError)):
+            return
+        raise self.error(f"{self._doing}: {reason_of(error)}", error) from error
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of a call."""
+        with self:
+            return function(*arguments)
+
+    def error(self, fault: str, error: BaseException | None = None) -> SeqshellError:
+        """The error that names the plugin. fault: the end of the message, as in "returned NaN"."""
+        if self._raises is not None:
+            return self._raises(f"{self._what} {fault}")
+        details = trace_of(error) if error is not None else ""
+        return PluginError(
+            f"{self._what} {fault}",
+            plugin=self._owner.name,
+            distribution=self._owner.distribution,
+            details=details,
+            hint=self._hint,
+        )
+
+    def each(self, items: Iterable[T]) -> Generator[T, None, None]:
+        """The items of a plugin's generator. It is closed when the caller stops reading."""
+        with self:
+            steps = iter(items)
+        try:
+            while True:
+                with self:
+                    item: Any = next(steps, _END)
+                if item is _END:
+                    return
+                yield item
+        finally:
+            with self:
+                if close := getattr(steps, "close", None):
+                    close()
+
+
+def as_fault(error: BaseException) -> SeqshellError | None:
+    """The PluginError for what came out of a plugin's code; None for the host's own errors, and for what stops it.
+
+    The last resort: for calls that no Guard watches. What would end the program is an error, too.
+    """
+    owner = culprit(error)
+    if isinstance(error, SeqshellError) or stops_host(error) or (isinstance(error, Exception) and owner is None):
+        return None
+    title = owner.title if owner else "a plugin"
+    return Guard(title, owner or Owner()).error(f"failed: {reason_of(error)}", error)
+
+
+def faults_named(items: Iterator[T]) -> Iterator[T]:
+    """The items. What a plugin's code raises is an error that names the plugin, wherever the host calls it."""
+    while True:
+        try:
+            item: Any = next(items, _END)
+        except BaseException as error:
+            if (fault := as_fault(error)) is None:
+                raise
+            raise fault from error
+        if item is _END:
+            return
+        yield item

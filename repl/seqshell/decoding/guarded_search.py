@@ -1,0 +1,49 @@
+"""Every call of a strategy: its faults name it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from seqshell.core.decoder import Decoder
+from seqshell.core.plugin_guard import Guard, owner_of
+from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Step, Strategy
+
+
+def strategy_guard(strategy: Strategy) -> Guard:
+    """The guard for what a strategy does and returns."""
+    owner = owner_of(type(strategy))
+    return Guard(f"the strategy {strategy.name}{owner.suffix}", owner)
+
+
+def guarded_search(strategy: Strategy, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
+    """The steps of a search. PluginError names the strategy if it fails, or if a step is of no use."""
+    guard = strategy_guard(strategy)
+    size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
+    for step in guard.each(guard.call(strategy.search, decoder, start, request)):
+        with guard:
+            if isinstance(step, Advanced):
+                _check_ids([int(step.tokens[0])], size)
+                if step.outputs.shape != start.outputs.shape or len(step.memories) != len(step.tokens):
+                    raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
+            else:
+                _check_hypotheses(step, size, request.keeps_states)
+        yield step
+
+
+def _check_ids(ids: Sequence[int], size: int) -> None:
+    if ids and not 0 <= min(ids) <= max(ids) < size:
+        wrong = next(each for each in ids if not 0 <= each < size)
+        raise ValueError(f"it chose the id {wrong}; the vocabulary has the ids 0 to {size - 1}")
+
+
+def _check_hypotheses(step: Step, size: int, keeps_states: bool) -> None:
+    """Raise ValueError for answers that cannot be committed."""
+    if not isinstance(step, Hypotheses):
+        raise ValueError(f"it yielded a {type(step).__name__} instead of Advanced or Hypotheses")
+    if not step.best:
+        raise ValueError("it found no answer")
+    for found in step.best:
+        _check_ids(found.ids, size)
+        if keeps_states and not len(found.ids) == len(found.states) == len(found.outputs):
+            raise ValueError(f"it has {len(found.states)} states for {len(found.ids)} tokens")

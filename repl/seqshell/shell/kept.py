@@ -1,0 +1,54 @@
+"""What a line that fails in a plugin must leave as it was: the open sessions, and the state of the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seqshell.core.plugin_guard import Guard, Owner, owner_of
+from seqshell.core.process_state import ProcessState
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+    from seqshell.session import Session
+    from seqshell.shell.workspace import Workspace
+
+
+class Kept:
+    """The open sessions and the process before a line.
+
+    is_shown: whether the line has shown a token, or finished a line of a script; then the sessions stay where they are.
+    """
+
+    def __init__(self, workspace: Workspace, registry: Registry) -> None:
+        self.is_shown = False
+        self._registry = registry
+        self._marks = [(session, session.mark()) for session in workspace.sessions.values()]
+        has_plugins = any(not info.builtin and info.state == "loaded" for info in registry.plugins)
+        self._process = ProcessState() if has_plugins else None
+
+    def restore(self) -> None:
+        """Undo what the line has changed, unless the user has seen a part of it."""
+        if self._process is not None:
+            self._process.restore(folder=False)
+        if not self.is_shown:
+            for session, mark in self._marks:
+                session.return_to(mark)
+
+    def check_process(self, session: Session | None) -> None:
+        """Undo what the line has changed of the process. PluginError names the plugins that may have done it.
+
+        session: the one that answered.
+        """
+        if self._process is None or not (changes := self._process.restore(folder=False)):
+            return
+        suspects = self._suspects(session)
+        title = " or ".join(owner.title for owner in suspects) or "a plugin"
+        raise Guard(title, suspects[0] if suspects else Owner()).error(f"{changes}; this was undone")
+
+    def _suspects(self, session: Session | None) -> list[Owner]:
+        """The third-party plugins whose code may run in an answer."""
+        found = [] if session is None else [owner_of(type(part)) for part in (*session.chain, session.strategy)]
+        if session is not None and (info := self._registry.named(str(session.model.header.get("owner", "")))):
+            found.append(info.owner)
+        found += [info.owner for info in self._registry.plugins if "seqshell_token" in info.hooks]
+        return [owner for owner in dict.fromkeys(found) if owner.is_plugin and not owner.builtin]
