@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Campaign -> the number of its cases here; it takes a few seconds.
-COUNTS: dict[str, int] = {}
+COUNTS: dict[str, int] = {"checkpoints": 300}
 
 FAULTS = """
 import os, random, signal, sys, time
@@ -56,7 +56,8 @@ def campaign(*arguments: str, **environment: str) -> tuple[int, dict[str, object
 
 
 def test_every_campaign_is_tested_here():
-    assert {path.stem for path in (ROOT / "tests" / "campaigns").glob("*.py")} == {"campaign", *COUNTS}
+    scripts = (ROOT / "tests" / "campaigns").glob("*.py")
+    assert {path.stem for path in scripts if "\nCAMPAIGN = " in path.read_text("utf-8")} == set(COUNTS)
 
 
 @pytest.mark.slow

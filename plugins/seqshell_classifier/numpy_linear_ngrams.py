@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from seqshell import PAD
+from seqshell import PAD, CheckpointError
 from seqshell.layers import take
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import ClassifierConfig
@@ -27,8 +27,7 @@ class LinearNgrams:
         Raises CheckpointError if one is missing or has another shape.
         """
         number = len(weights["linear.weights"]) if "linear.weights" in weights else 1
-        take(weights, "linear.keys", number)  # checks it; as float32, keys would be rounded
-        self.keys = np.asarray(weights["linear.keys"], np.int64)
+        self.keys = _keys(weights, number)
         self.weights = take(weights, "linear.weights", number, config.num_classes)
         self.bias = take(weights, "linear.bias", config.num_classes)
         self.size = config.linear_ngrams
@@ -76,3 +75,14 @@ class LinearNgrams:
         roots: Floats = np.sqrt(np.maximum(1, counts).astype(np.float32))
         logits: Floats = sums / roots + self.bias
         return logits
+
+
+def _keys(weights: Weights, number: int) -> Ints:
+    """The keys of the n-grams [F], F >= 1, sorted."""
+    name = "linear.keys"
+    if name not in weights:
+        raise CheckpointError(f"the checkpoint lacks the tensor {name}")
+    keys = weights[name]
+    if keys.shape != (number,) or not number or keys.dtype.kind not in "iu" or (keys[1:] < keys[:-1]).any():
+        raise CheckpointError(f"the tensor {name} must be {max(1, number):,} integers in increasing order")
+    return keys.astype(np.int64)

@@ -30,6 +30,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -42,9 +43,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqshell.core.errors import PluginError, SeqshellError
+
 FORK = multiprocessing.get_context("fork")
 CASES_PER_WORKER = 500  # then a fresh one is forked, so that no case suffers from what many before it left
 PROGRESS = 60.0  # seconds between two lines of progress on stderr
+
+MAX_LINE = 500  # characters of a message with its hint
+# Names of exceptions that are no words for users.
+FOREIGN = re.compile(r"\b(?:[A-Z]\w*Error|Traceback|AssertionError)\b")
 
 Check = Callable[[random.Random, Path], str | None]
 
@@ -205,6 +212,21 @@ class _Worker:
         self.process = FORK.Process(target=_serve, args=(self.campaign, self.seed, self.folder, self._output, other))
         self.process.start()
         other.close()
+
+
+def trouble_of(error: SeqshellError) -> str | None:
+    """What is wrong with an error message: it has several lines, is too long, or is that of another library.
+
+    A plugin that fails may be quoted, if the message says how to go on.
+    """
+    text = " / ".join(filter(None, (error.message, error.hint)))
+    if "\n" in text or not text.isprintable():
+        return f"a message of several lines or with control characters: {text!r}"
+    if len(text) > MAX_LINE:
+        return f"a message of {len(text)} characters: {text!r}"
+    if (found := FOREIGN.search(text)) and not (isinstance(error, PluginError) and error.hint):
+        return f"a message of another library, {found[0]}: {text}"
+    return None
 
 
 def _serve(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from torch import nn
 
 import seqshell
 from seqshell.core.errors import CheckpointError, PluginError
@@ -14,8 +15,9 @@ from seqshell.core.events import Notice, Token
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
-from seqshell.models import file, opening
+from seqshell.models import building, file, opening
 from seqshell.shell.shell import Shell
+from seqshell.testing import tiny_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ from seqshell.shell.shell import Shell
         ({"tokenizer": {"name": "char", "vocabulary": "aa"}}, "needs a vocabulary of distinct characters"),
         (
             {"tokenizer": {"name": "char", "vocabulary": "ab"}},
-            r"outputs have the shape \(1, 7\), not \(1, 2\): its tokenizer has 2 tokens",
+            "its config has vocab_size 7, but its tokenizer has 2 tokens",
         ),
         ({"tokenizer": {"name": "subprocess:run"}}, "needs the tokenizer 'subprocess:run', which no plugin offers"),
         ({"tokenizer": {}}, "needs the tokenizer None"),
@@ -59,22 +61,91 @@ def test_weights_that_do_not_fit_the_config_are_refused(elman, module, tmp_path,
         opening.open_model(elman.rewritten(path, {"recurrent.weight": np.zeros((9, 9), np.float32)}), registry)
 
 
-def test_a_false_size_in_the_config_allocates_no_memory(elman, module, tmp_path):
-    """The module of the config would take 4 TB; it is compared with the weights before it is built."""
+def test_a_vocabulary_size_is_compared_with_the_tokenizer_before_anything_is_built(elman, saved, elman_registry):
+    config = {**file.read_header(saved)["config"], "vocab_size": 2**37}
+    with pytest.raises(CheckpointError, match="config has vocab_size 137438953472, but its tokenizer has 7 tokens"):
+        opening.open_model(elman.rewritten(saved, config=config), elman_registry)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        (2**37, "its config asks for 2,199,023,255,617 numbers, but it has 177"),
+        (9, r"embedding\.weight is \[7, 8\], but the config implies \[9, 8\]"),
+    ],
+)
+def test_a_module_is_compared_with_the_weights_before_it_is_built(elman, module, size, reason):
+    """The first would take 8 TB."""
+    weights = {name: values.numpy() for name, values in module.state_dict().items()}
+    with pytest.raises(CheckpointError, match=reason):
+        building.build_module(elman.architecture, elman.Config(size), weights)
+
+
+def test_a_module_of_very_many_layers_is_refused_before_it_is_built(elman):
+    class Deep(nn.Module):
+        def __init__(self, config):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(1, 1) for _ in range(config.vocab_size))
+
+    with pytest.raises(CheckpointError, match="its config asks for many more layers than its 1 numbers fill"):
+        building.build_module(
+            replace(elman.architecture, model=Deep), elman.Config(2**40), {"x": np.zeros(1, np.float32)}
+        )
+
+
+@pytest.mark.parametrize(
+    ("values", "number"), [((np.nan, 1, 2), 1), ((np.inf, -np.inf, np.nan), 3), ((3e38, 3e38, -np.inf), 1)]
+)
+def test_weights_that_are_not_finite_are_refused(elman, saved, elman_registry, values, number):
+    """A sum that overflows is no reason."""
+    weights = np.full((8, 8), 3e38, np.float32)
+    opening.open_model(elman.rewritten(saved, {"recurrent.weight": weights}), elman_registry)
+    weights[0, :3] = values
+    reason = f"mine.safetensors is damaged: {number} of the 64 numbers in the tensor recurrent.weight are NaN or inf"
+    with pytest.raises(CheckpointError, match=reason):
+        opening.open_model(elman.rewritten(saved, {"recurrent.weight": weights}), elman_registry)
+
+
+def test_weights_that_are_integers_are_refused(elman, module, tmp_path):
+    """By the layers for numpy, and before a torch module is built."""
+    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
+    readout = {"readout.weight": np.ones((10, 8), np.int32)}
+    with pytest.raises(CheckpointError, match=r"the tensor readout\.weight has numbers of the type int32; .* floats"):
+        seqshell.open(elman.rewritten(path, readout))
     registry = elman.registry_of(replace(elman.architecture, decoder=None))
     path = elman.save(tmp_path / "mine.safetensors", module, registry)
-    config = {**file.read_header(path)["config"], "vocab_size": 2**37}
     with pytest.raises(
-        CheckpointError, match=r"embedding.weight is \(7, 8\), but the config implies \(137438953472, 8\)"
+        CheckpointError, match=r"readout\.weight is \[7, 8\] of integers, but the config implies \[7, 8\]$"
     ):
-        opening.open_model(elman.rewritten(path, config=config), registry)
+        opening.open_model(elman.rewritten(path, {"readout.weight": np.ones((7, 8), np.int32)}), registry)
 
 
-def test_weights_that_give_outputs_that_are_not_finite_are_refused(elman, saved, elman_registry):
-    with pytest.raises(CheckpointError, match="outputs are not finite numbers"):
-        opening.open_model(
-            elman.rewritten(saved, {"readout.weight": np.full((7, 8), np.nan, np.float32)}), elman_registry
-        )
+def test_large_weights_whose_products_overflow_cause_no_warning(elman, saved, elman_registry):
+    """Warnings are errors in these tests."""
+    large = {"readout.weight": np.full((7, 8), 3e38, np.float32)}
+    with pytest.raises(CheckpointError, match="the model's outputs are not finite numbers"):
+        opening.open_model(elman.rewritten(saved, large), elman_registry)
+
+
+def test_products_that_overflow_later_are_an_error_without_a_warning(elman, saved, elman_registry):
+    """The first token alone gives no hidden state."""
+    embedding = np.ones((7, 8), np.float32)
+    embedding[0] = 0
+    large = {"readout.weight": np.full((7, 8), 3e38, np.float32), "embedding.weight": embedding}
+    session = seqshell.open(elman.rewritten(saved, large), registry=elman_registry)
+    with pytest.raises(PluginError, match="the model mine returned infinite logits"):
+        session.feed("abcabc")
+
+
+def test_a_name_from_a_file_is_shortened_in_the_middle(elman, saved, elman_registry):
+    """Whatever is in it, the message has one line."""
+    name = "begin" + "\nx" * 500 + "end"
+    with pytest.raises(CheckpointError) as caught:
+        opening.open_model(elman.rewritten(saved, tokenizer={"name": name}), elman_registry)
+    assert "needs the tokenizer 'begin\\nx\\nx" in caught.value.message
+    assert "\\nx\\nxend', which no plugin offers" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 250
 
 
 def test_a_decoder_that_cannot_be_imported_is_a_plugin_error(elman, saved):

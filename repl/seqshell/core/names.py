@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from seqshell.core.errors import UsageError
+from seqshell.core.text_output import MAX_VALUE, quoted
 
 SHORTEST_BEGINNING = 3  # letters of a name that are taken for the beginning of another
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -18,7 +19,7 @@ def check_name(name: str) -> str:
     """The name itself. UsageError if it is invalid."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"invalid name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores, "
+            f"invalid name {quoted(name)}: use 1 to 64 letters, digits, dots, dashes or underscores, "
             "starting with a letter or digit"
         )
     return name
@@ -47,16 +48,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") 
     known = list(known)
     if owned := [each for each in known if each.endswith(f"/{name}")]:
         return UsageError(
-            f"several plugins offer the {kind} {name!r}: choose {' or '.join(owned)}", code=f"ambiguous_{kind}"
+            f"several plugins offer the {kind} {quoted(name)}: choose {' or '.join(owned)}",
+            code=f"ambiguous_{kind}",
         )
     meant = did_you_mean(name, known, f"available: {', '.join(known)}" if known else "none is available")
-    return UsageError(f"no {kind} {name!r}; {meant}", hint=nearest(name, known) or hint, code=f"unknown_{kind}")
+    return UsageError(f"no {kind} {quoted(name)}; {meant}", hint=nearest(name, known) or hint, code=f"unknown_{kind}")
 
 
 def similar(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The known names that resemble `name`, the most similar first; if none does, those that begin with it."""
     from difflib import get_close_matches
 
+    if len(name) > MAX_VALUE:  # no name is that long, and the comparison takes the square of the time
+        return []
     known = list(known)
     begun = [each for each in known if each.startswith(name)] if len(name) >= SHORTEST_BEGINNING else []
     return get_close_matches(name, known, most) or begun[:most]

@@ -15,6 +15,7 @@ from seqshell.core.errors import PluginError, UsageError, reason_of
 from seqshell.core.events import Event
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
+from seqshell.core.text_output import quoted
 
 T = TypeVar("T")
 
@@ -81,14 +82,14 @@ class Setting:
             expected = self.range or {bool: "on or off", int: "a whole number", float: "a number"}.get(
                 self.kind, "a text"
             )
-            raise UsageError(f"{self.name} must be {expected}, not {value!r}") from None
+            raise UsageError(f"{self.name} must be {expected}, not {quoted(value)}") from None
         outside = (
             isinstance(parsed, int | float)
             and not isinstance(parsed, bool)
             and not ((self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high))
         )  # written so that NaN is outside
         if outside or (self.choices and parsed not in self.choices):
-            raise UsageError(f"{self.name} must be {self.range}, not {value!r}")
+            raise UsageError(f"{self.name} must be {self.range}, not {quoted(value)}")
         return parsed
 
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from seqshell.core.errors import PluginError, SeqshellError, reason_of, trace_of
 from seqshell.core.signal_handlers import stops_host
+from seqshell.core.text_output import brief
 
 T = TypeVar("T")
 OWNER = "__seqshell_plugin__"  # the attribute of a plugin's module that holds its Owner
@@ -36,7 +37,7 @@ class Owner:
     @property
     def title(self) -> str:
         """How messages refer to it: "the plugin NAME (DISTRIBUTION)"."""
-        return f"the plugin {self.name}{f' ({self.distribution})' if self.distribution else ''}"
+        return f"the plugin {brief(self.name)}{f' ({self.distribution})' if self.distribution else ''}"
 
     @property
     def suffix(self) -> str:

@@ -74,15 +74,15 @@ class Values:
         return ids
 
     def fill(self, table: NDArray[Any]) -> None:
-        """Restore a saved table [N, F]. Raises ValueError if it is invalid or this table is not empty."""
+        """Restore a saved table [N, F]. Raises CheckpointError if it is invalid or this table is not empty."""
         size = len(self.columns)
         if self._rows or table.ndim != 2 or table.shape[1] != self._width or not np.isfinite(table).all():
-            raise ValueError("the values are not rows of this series")
+            raise CheckpointError("the values are not rows of this series")
         if self.scale and (table[:, 2 * size :] <= 0).any():
-            raise ValueError("a standard deviation of the values is not above 0")
+            raise CheckpointError("a standard deviation of the values is not above 0")
         ids = [self.add([row[:size]], row[size:])[0] for row in map(tuple, table.tolist())]
         if ids != list(range(len(table))):
-            raise ValueError("a row of values occurs twice")
+            raise CheckpointError("a row of values occurs twice")
 
     def rows(self, ids: Any) -> NDArray[np.float64]:
         """Return the rows of ids [...]: [..., F]."""

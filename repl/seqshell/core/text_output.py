@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 MAX_PARTS, MAX_PART = 5, 40  # parts of an input that a note names, and characters of each
+MAX_VALUE = 80  # characters of a name or value from a file, in a message
 
 
 def cell(value: Any, floats: str = ".6g") -> str:
@@ -65,6 +66,18 @@ def unknown_note(parts: Sequence[str]) -> str:
     )
     more = f" and {len(parts) - MAX_PARTS:,} more" if len(parts) > MAX_PARTS else ""
     return f"unknown to the model: {shown}{more}"
+
+
+def brief(value: Any) -> str:
+    """Format a name or a value from a file for a message: in one line, shortened in the middle to 80 characters."""
+    text = value if isinstance(value, str) and value and value.isprintable() else repr(value)
+    half = MAX_VALUE // 2
+    return text if len(text) <= MAX_VALUE else f"{text[: half - 1]}…{text[-half:]}"
+
+
+def quoted(value: Any) -> str:
+    """Format a value as `brief` does, a text in quotes."""
+    return brief(repr(value))
 
 
 def in_one_line(text: str) -> str:

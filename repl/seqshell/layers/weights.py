@@ -17,12 +17,14 @@ Floats = NDArray[np.float32]
 
 
 def take(weights: Weights, name: str, *shape: int) -> Floats:
-    """The named tensor in float32. Raises CheckpointError if it is missing or has another shape."""
+    """The named tensor in float32. Raises CheckpointError if it is missing, has another shape, or has no floats."""
     if name not in weights:
         raise CheckpointError(f"the checkpoint lacks the tensor {name}")
     tensor = weights[name]
     if tensor.shape != shape:
         raise CheckpointError(f"the tensor {name} is {list(tensor.shape)}; the config requires {list(shape)}")
+    if tensor.dtype.kind != "f":
+        raise CheckpointError(f"the tensor {name} has numbers of the type {tensor.dtype}; weights must be floats")
     return np.asarray(tensor, np.float32)
 
 

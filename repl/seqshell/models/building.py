@@ -7,7 +7,7 @@ weights that the file holds.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,14 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Setting, settings_of
 from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.text_output import brief, quoted
 from seqshell.host import resolve
 from seqshell.models.decoders import decoders_of
+
+# Limits of what a config may ask for, before it is built: calls of torch for any module, and numbers for each number of
+# the checkpoint: a module may have buffers that are not saved.
+MAX_CALLS = 100_000
+MAX_UNSAVED = 1000
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,14 +44,15 @@ def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
     for key, value in values.items():
         if key not in known:
             raise CheckpointError(
-                f"the architecture {architecture.name} has no setting {key!r}; "
+                f"the architecture {architecture.name} has no setting {quoted(key)}; "
                 "a newer version of its plugin may have it"
             )
         _check_value(known[key], hints[key], value)
     try:
         return offered(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the config does not fit the architecture {architecture.name}: {error}") from None
+        reason = reason_of(error).removeprefix(f"{type(error).__name__}: ")
+        raise CheckpointError(f"the config does not fit the architecture {architecture.name}: {reason}") from None
     except BaseException:
         with Guard("the config", Owner(), f"does not fit the architecture {architecture.name}", raises=CheckpointError):
             raise
@@ -56,7 +63,7 @@ def _check_value(setting: Setting, hint: Any, value: Any) -> None:
     fits = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
     if hint in fits:
         if type(value) not in fits[hint]:
-            raise CheckpointError(f"the setting {setting.name} cannot be {value!r:.60}")
+            raise CheckpointError(f"the setting {setting.name} cannot be {quoted(value)}")
         try:
             setting.parse(value)
         except UsageError as error:
@@ -85,16 +92,18 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
 
     with fitting(architecture):
         build = resolve(architecture.model)
-        held = {name: tuple(values.shape) for name, values in weights.items()}
+        held = {name: _described(values.shape, values.dtype.kind == "f") for name, values in weights.items()}
         try:
-            claimed = _shapes(partial(build, config))
+            claimed = _claimed(partial(build, config), sum(values.size for values in weights.values()))
+        except CheckpointError:
+            raise
         except Exception:  # the module needs real numbers while it is built; load_state_dict checks the shapes then
             claimed = held
         for name in sorted(claimed.keys() | held.keys()):
             if claimed.get(name) != held.get(name):
                 raise CheckpointError(
-                    f"the weights do not fit the architecture {architecture.name}: "
-                    f"{name} is {held.get(name, 'missing')}, but the config implies {claimed.get(name, 'none')}"
+                    f"the weights do not fit the architecture {architecture.name}: {brief(name)} is "
+                    f"{held.get(name, 'missing')}, but the config implies {claimed.get(name, 'none')}"
                 )
         module = build(config)
         module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
@@ -103,21 +112,40 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
 
 @contextmanager
 def fitting(architecture: Architecture) -> Iterator[None]:
-    """Turn whatever a plugin's module or decoder raises about its weights into a CheckpointError."""
+    """Turn whatever a plugin's module or decoder raises about its weights into a CheckpointError.
+
+    Weights may be so large that their products are not finite; numpy does not warn of that.
+    """
+    import numpy as np
+
     doing = f"do not fit the architecture {architecture.name}"
-    with Guard("the weights", Owner(), doing, raises=CheckpointError):
-        yield
+    with Guard("the weights", Owner(), doing, raises=CheckpointError), np.errstate(all="ignore"):
+        try:
+            yield
+        except MemoryError:
+            raise CheckpointError(
+                f"the memory is too small for the architecture {architecture.name} with the sizes of its config"
+            ) from None
 
 
-def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of a module's weights, without allocating memory for them."""
+def _claimed(build: Callable[[], Any], size: int) -> dict[str, str]:
+    """Describe the weights of a module by name, without allocating memory for them.
+
+    size: how many numbers the checkpoint holds. Raises CheckpointError if the module is much larger.
+    """
     import torch
     from torch.overrides import TorchFunctionMode
+
+    calls = 0
 
     class Unfilled(TorchFunctionMode):
         """Skips filling weights on the meta device: that would import torch's compiler, which takes seconds."""
 
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > MAX_CALLS + size:
+                raise CheckpointError(f"its config asks for many more layers than its {size:,} numbers fill")
             first = next(iter((*args, *(kwargs or {}).values())), None)
             in_place = function.__name__.endswith("_") and not function.__name__.endswith("__")
             return (
@@ -127,4 +155,12 @@ def _shapes(build: Callable[[], Any]) -> dict[str, tuple[int, ...]]:
             )
 
     with torch.device("meta"), Unfilled():
-        return {name: tuple(value.shape) for name, value in build().state_dict().items()}
+        module = build()
+        parts = (*module.parameters(), *module.buffers())  # with the buffers that no checkpoint holds
+        if (claimed := sum(part.numel() for part in parts)) > MAX_UNSAVED * (size + 1):
+            raise CheckpointError(f"its config asks for {claimed:,} numbers, but it has {size:,}")
+        return {name: _described(value.shape, value.is_floating_point()) for name, value in module.state_dict().items()}
+
+
+def _described(shape: Iterable[int], has_floats: bool) -> str:
+    return f"{list(shape)}{'' if has_floats else ' of integers'}"

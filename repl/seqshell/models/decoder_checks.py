@@ -19,7 +19,10 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
 
     parts = parts_of(architecture.task)
     what = f"the architecture {architecture.name}"
-    with Guard(what, Owner(), "fails with these weights", passes_errors=False, raises=CheckpointError):
+    with (
+        Guard(what, Owner(), "fails with these weights", passes_errors=False, raises=CheckpointError),
+        np.errstate(all="ignore"),
+    ):
         outputs = parts.try_step(decoder, contents)
     shape, reason = parts.output_shape(contents)
     if outputs.shape != (1, *shape):

@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 from seqshell.core.foreign_files import recognise_file
+from seqshell.core.strict_json import read_object
+from seqshell.core.text_output import brief, quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +41,6 @@ FORMAT = 1
 MAX_HEADER = 8_000_000  # bytes
 MAX_TENSORS = 4096
 MAX_DIMENSIONS = 8
-MAX_DEPTH = 32  # of JSON inside JSON
 TENSOR_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 # The safetensors dtypes that a checkpoint may hold -> numpy's name and the bytes of one element.
@@ -84,7 +85,10 @@ def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read a checkpoint's header and its tensors by name. float16 becomes float32; other dtypes are kept."""
+    """Read a checkpoint's header and its tensors by name. float16 becomes float32; other dtypes are kept.
+
+    Raises CheckpointError as `read_header` does, and if a weight of a model is NaN or infinite.
+    """
     import numpy as np
 
     path = Path(path)
@@ -96,6 +100,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 dtype = np.dtype(DTYPES[entry.dtype][0]).newbyteorder("<")
                 values = np.fromfile(file, dtype, count=math.prod(entry.shape)).reshape(entry.shape)
                 tensors[entry.name] = values.astype(np.float32) if entry.dtype == "F16" else values
+                if header["kind"] == "model":
+                    _check_finite(entry.name, tensors[entry.name], path)
         except (MemoryError, ValueError, OSError):
             raise CheckpointError(
                 f"cannot read {path.name} to the end: it needs {entries[-1].end:,} bytes of memory"
@@ -119,7 +125,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
     for name, values in tensors.items():
         if values.dtype.name not in {known for known, _ in DTYPES.values()}:
             raise CheckpointError(
-                f"{path.name}: the tensor {name} has the dtype {values.dtype}, which the format does not support"
+                f"{path.name}: the tensor {brief(name)} has the dtype {values.dtype}, which the format does not support"
             )
     data = save({name: np.asarray(values, order="C") for name, values in tensors.items()}, {"seqshell": text})
     length = int.from_bytes(data[:8], "little")
@@ -181,7 +187,7 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
     """Check everything, and return our header and the tensors in the order of their data."""
     if len(raw) > MAX_HEADER:
         raise CheckpointError(f"{path.name}: the header has {len(raw):,} bytes; at most {MAX_HEADER:,} are allowed")
-    outer = _json(raw, path)
+    outer = _object(raw, path)
     metadata = outer.pop("__metadata__", {})
     text = metadata.get("seqshell") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
@@ -193,7 +199,7 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
                 f"{path.name} was not written by seqshell; save it with seqshell.save_checkpoint where it was created"
             )
         )
-    header = _json(text, path)
+    header = _object(text, path)
     _check_header(header, path)
     if len(outer) > MAX_TENSORS:
         raise CheckpointError(f"{path.name} has {len(outer):,} tensors; at most {MAX_TENSORS:,} are allowed")
@@ -203,7 +209,9 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
     position = 0
     for entry in entries:
         if entry.begin != position:
-            raise CheckpointError(f"{path.name}: the tensor {entry.name} does not start where the previous one ends")
+            raise CheckpointError(
+                f"{path.name}: the tensor {brief(entry.name)} does not start where the previous one ends"
+            )
         position = entry.end
     if position != data_size:
         raise CheckpointError(
@@ -214,21 +222,38 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
 
 def _entry(name: str, value: Any, path: Path) -> _Entry:
     if not TENSOR_NAME.fullmatch(name):
-        raise CheckpointError(f"{path.name}: invalid tensor name {name[:140]!r}")
+        raise CheckpointError(f"{path.name}: invalid tensor name {quoted(name)}")
+    shown = brief(name)
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise CheckpointError(f"{path.name}: the tensor {name} is not described by dtype, shape and data_offsets")
+        raise CheckpointError(f"{path.name}: the tensor {shown} is not described by dtype, shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise CheckpointError(
-            f"{path.name}: the tensor {name} has the unknown dtype {dtype!r}; available: {', '.join(DTYPES)}"
+            f"{path.name}: the tensor {shown} has the unknown dtype {quoted(dtype)}; available: {', '.join(DTYPES)}"
         )
     if not _counts(shape) or len(shape) > MAX_DIMENSIONS:
         raise CheckpointError(
-            f"{path.name}: the shape of the tensor {name} must be at most {MAX_DIMENSIONS} whole numbers"
+            f"{path.name}: the shape of the tensor {shown} must be at most {MAX_DIMENSIONS} whole numbers"
         )
     if not _counts(offsets) or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype][1]:
-        raise CheckpointError(f"{path.name}: the data_offsets of the tensor {name} do not fit its shape")
+        raise CheckpointError(f"{path.name}: the data_offsets of the tensor {shown} do not fit its shape")
     return _Entry(name, dtype, tuple(shape), *offsets)
+
+
+def _check_finite(name: str, values: NDArray[Any], path: Path) -> None:
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return
+    with np.errstate(all="ignore"):
+        if math.isfinite(values.sum()):  # the sum of finite numbers may overflow, but no other sum is finite
+            return
+    if number := int((~np.isfinite(values)).sum()):
+        raise CheckpointError(
+            f"{path.name} is damaged: {number:,} of the {values.size:,} numbers in the tensor {brief(name)} are NaN or "
+            f"infinite",
+            hint="copy, download or train it again",
+        )
 
 
 def _counts(values: Any) -> bool:
@@ -243,10 +268,13 @@ def _check_header(header: dict[str, Any], path: Path) -> None:
         raise CheckpointError(f"{path.name}: the header has no format")
     if version > FORMAT:
         raise CheckpointError(
-            f"{path.name} has format {version}, but this seqshell reads format {FORMAT}; a newer version opens it"
+            f"{path.name} has format {brief(version)}, but this seqshell reads format {FORMAT}; "
+            "a newer version opens it"
         )
     if header.get("kind") not in ("model", "session"):
-        raise CheckpointError(f"{path.name}: the header's kind must be model or session, not {header.get('kind')!r}")
+        raise CheckpointError(
+            f"{path.name}: the header's kind must be model or session, not {quoted(header.get('kind'))}"
+        )
     if header["kind"] == "model":
         for key, kind in FIELDS.items():
             if type(header.get(key)) is not kind:
@@ -256,37 +284,8 @@ def _check_header(header: dict[str, Any], path: Path) -> None:
                 raise CheckpointError(f"{path.name}: {key!r} in the header has the wrong type")
 
 
-def _json(text: bytes | str, path: Path) -> dict[str, Any]:
-    """Parse a JSON object without NaN, infinities, duplicate keys or deep nesting."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key occurs twice")
-        return found
-
-    def finite(number: str) -> float:
-        value = float(number)
-        if not math.isfinite(value):
-            raise ValueError(f"{number} is not a finite number")
-        return value
-
+def _object(text: bytes | str, path: Path) -> dict[str, Any]:
     try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        value = json.loads(decoded, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
-        if not isinstance(value, dict):
-            raise ValueError("it is not an object")
-        level: list[Any] = [value]
-        for _ in range(MAX_DEPTH):
-            level = [
-                inner
-                for part in level
-                for inner in (part.values() if isinstance(part, dict) else part)
-                if isinstance(inner, dict | list)
-            ]
-        if level:
-            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise CheckpointError(f"{path.name}: the header is not valid JSON: {reason}") from None
-    return value
+        return read_object(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path.name}: the header is not valid JSON: {error}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_guard import Owner
+from seqshell.core.text_output import brief, quoted
 from seqshell.decoding.available import Missing
 from seqshell.decoding.syntax import sampler_texts
 from seqshell.host import Offers, PluginInfo, Registry
@@ -43,14 +44,14 @@ def find_architecture(header: Mapping[str, Any], registry: Registry, name: str) 
     if known is None or known not in offers:
         title, reason, hint = missing(owner, distribution, registry)
         raise CheckpointError(
-            f"{name} needs the architecture {architecture_name!r}{title}, which no plugin offers; "
+            f"{name} needs the architecture {quoted(architecture_name)}{title}, which no plugin offers; "
             f"installed: {', '.join(sorted(offers)) or 'none'}{reason}",
             hint=hint,
         )
     architecture: Architecture = offers[known]
     if architecture.task != header["task"]:
         raise CheckpointError(
-            f"{name} is for the task {header['task']}, but the architecture {known} is for {architecture.task}"
+            f"{name} is for the task {brief(header['task'])}, but the architecture {known} is for {architecture.task}"
         )
     return known, architecture
 
@@ -71,7 +72,8 @@ def versions_apart(header: Mapping[str, Any], registry: Registry) -> str:
     made, here = header.get("owner_version", ""), registry.named(header.get("owner", ""))
     if here is None or here.builtin or not made or here.version == made:
         return ""
-    return f"; it was saved with version {made} of {here.title}, but version {here.version or 'unknown'} is installed"
+    installed = here.version or "unknown"
+    return f"; it was saved with version {brief(made)} of {here.title}, but version {installed} is installed"
 
 
 def tokenizer_owners(tokenizers: Mapping[str, Tokenizer], registry: Registry) -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from seqshell.core.errors import CheckpointError
 from seqshell.core.model import Series, SeriesScale
+from seqshell.core.text_output import brief
 
 LONGEST_EXAMPLE = 10_000  # rows
 LATER = {"series_column", "scales", "day_first", "fill"}  # fields that older files do not have
@@ -38,7 +39,7 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
     size, known = len(columns), header["tokenizer"].get("columns")
     if size != getattr(config, "num_features", size) or list(columns) != known:
         raise CheckpointError(
-            f"the columns of its series, {', '.join(columns):.100}, do not fit its config and its tokenizer"
+            f"the columns of its series, {brief(', '.join(columns))}, do not fit its config and its tokenizer"
         )
     mean, std, quantiles = (_numbers(data.get(key, ()), key) for key in ("mean", "std", "quantiles"))
     scales = _scales(data.get("scales", ()))
@@ -53,7 +54,7 @@ def read_series(header: Mapping[str, Any], config: Any) -> Series:
         raise CheckpointError("the quantiles of its series must be an odd number of increasing values between 0 and 1")
     horizon = data.get("horizon", 1)
     if type(horizon) is not int or horizon < 1:
-        raise CheckpointError(f"the horizon of its series must be a positive integer, not {horizon!r:.40}")
+        raise CheckpointError(f"the horizon of its series must be a positive integer, not {brief(horizon)}")
     rows = data.get("example", ())
     if not isinstance(rows, list | tuple) or len(rows) > LONGEST_EXAMPLE:
         raise CheckpointError(f"the example of its series must have at most {LONGEST_EXAMPLE:,} rows")

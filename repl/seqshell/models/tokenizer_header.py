@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError
 from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.text_output import brief, quoted
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry
 from seqshell.models.ownership import known_as, missing
@@ -43,18 +44,24 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = Non
         title, reason, hint = missing(plugin, distribution, registry) if plugin else ("", "", "")
         installed = ", ".join(sorted(offers))
         raise CheckpointError(
-            f"it needs the tokenizer {name!r}{title}, which no plugin offers; installed: {installed}{reason}", hint=hint
+            f"it needs the tokenizer {quoted(name)}{title}, which no plugin offers; installed: {installed}{reason}",
+            hint=hint,
         )
     offered: type[Tokenizer] = offers[known]
     with Guard(f"the tokenizer {name}", Owner(), "cannot be read", raises=CheckpointError):
         return offered.from_json(values)
 
 
-def check_tokenizer(tokenizer: Tokenizer, config: Any, field: str, noun: str) -> None:
-    """Raise CheckpointError unless the tokenizer has the config's size and starts with the special tokens."""
+def check_size(tokenizer: Tokenizer, config: Any, field: str) -> None:
+    """Raise CheckpointError unless the tokenizer has the config's size."""
     size = getattr(config, field, tokenizer.size)
     if tokenizer.size != size:
-        raise CheckpointError(f"its config has {field} {size}, but its tokenizer has {tokenizer.size} tokens")
+        raise CheckpointError(f"its config has {field} {brief(size)}, but its tokenizer has {tokenizer.size} tokens")
+
+
+def check_tokenizer(tokenizer: Tokenizer, config: Any, field: str, noun: str) -> None:
+    """Raise CheckpointError unless the tokenizer has the config's size and starts with the special tokens."""
+    check_size(tokenizer, config, field)
     if (tokenizer.pad, tokenizer.bos, tokenizer.eos) != (PAD, BOS, EOS) or tokenizer.unk not in (None, UNK):
         raise CheckpointError(
             f"its {tokenizer.name} tokenizer does not start with PAD, BOS, EOS and UNK, as {noun} needs"

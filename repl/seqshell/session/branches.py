@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.names import check_name, unknown_name
+from seqshell.core.text_output import quoted
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,16 @@ class Branches:
 
     @classmethod
     def rebuilt(cls, found: list[BranchState], current: str) -> Branches:
-        """Branches read from a file. ValueError if their parents are not a tree."""
+        """Branches read from a file. CheckpointError if their parents are not a tree."""
         branches = cls()
         branches._branches = {}
         names = {branch.name for branch in found}
         for branch in found:
             if branch.parent is not None and branch.parent not in names:
-                raise ValueError(f"the parent of branch {branch.name!r} is missing")
+                raise CheckpointError(f"the parent of branch {quoted(branch.name)} is missing")
             branches.add(branch)
         if len(branches.in_tree_order()) != len(found):
-            raise ValueError("branches are each other's parents")
+            raise CheckpointError("branches are each other's parents")
         branches.current = branches[current]
         return branches
 

@@ -20,6 +20,8 @@ from seqshell.session.timeline import Read
 class CheckedDecoder:
     """A model's Decoder that checks what it returns. Where [B, V] is written, the shape is [B, *shape].
 
+    numpy does not warn of numbers that are not finite, since they are refused here if they reach the outputs.
+
     allows_impossible: -inf is valid, for an impossible token, if at least one value of each row is finite; else every
     value must be finite. noun: what a value is called in error messages.
     """
@@ -46,7 +48,7 @@ class CheckedDecoder:
 
         Returns the state before BOS. PluginError if the model fails.
         """
-        with self._guard:
+        with self._guard, np.errstate(all="ignore"):
             return cast(SourceDecoder, self._decoder).encode(source, lengths)
 
     def begin(self, source: Sequence[int]) -> tuple[NDArray[Any], State]:
@@ -58,21 +60,22 @@ class CheckedDecoder:
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError if the model fails."""
-        with self._guard:
-            outputs, state = self._step(inputs, state)
-        # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each value. It
-        # may overflow, or meet an -inf that is allowed: then `_check` decides.
-        try:
-            is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
-        except (TypeError, AttributeError):
-            is_valid = False
+        with np.errstate(all="ignore"):
+            with self._guard:
+                outputs, state = self._step(inputs, state)
+            # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each
+            # value. It may overflow, or meet an -inf that is allowed: then `_check` decides.
+            try:
+                is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
+            except (TypeError, AttributeError):
+                is_valid = False
         if not is_valid:
             self._check(outputs, len(inputs))
         return outputs, state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError if the model fails."""
-        with self._guard:
+        with self._guard, np.errstate(all="ignore"):
             outputs, new = self._feed(inputs, state)
         self._check(outputs, len(inputs))
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
@@ -86,20 +89,23 @@ class CheckedDecoder:
             return self.feed(np.array([ids], np.int64), state)
         return self.step(np.array(ids, np.int64), state)
 
-    def _check(self, outputs: Any, num_rows: int) -> None:
-        """PluginError if the outputs have the wrong type or shape, or invalid values."""
+    def trouble(self, outputs: Any, num_rows: int) -> str:
+        """What is wrong with outputs: their type, their shape or their values, after "returned"; "" if nothing is."""
         shape = (num_rows, *self.shape)
-        trouble = ""
         if not isinstance(outputs, np.ndarray) or not np.issubdtype(outputs.dtype, np.floating):
-            trouble = f"returned {type(outputs).__name__} instead of an array of floats"
-        elif outputs.shape != shape:
-            trouble = f"returned outputs of the shape {list(outputs.shape)} instead of {list(shape)}"
-        elif np.isnan(outputs).any():
-            trouble = "returned NaN"
-        elif not self._is_finite_enough(np.isfinite(outputs)) or np.isposinf(outputs).any():
-            trouble = f"returned infinite {self._noun}"
-        if trouble:
-            raise self._guard.error(trouble)
+            return f"{type(outputs).__name__} instead of an array of floats"
+        if outputs.shape != shape:
+            return f"outputs of the shape {list(outputs.shape)} instead of {list(shape)}"
+        if np.isnan(outputs).any():
+            return "NaN"
+        if not self._is_finite_enough(np.isfinite(outputs)) or np.isposinf(outputs).any():
+            return f"infinite {self._noun}"
+        return ""
+
+    def _check(self, outputs: Any, num_rows: int) -> None:
+        """PluginError if something is wrong with outputs."""
+        if trouble := self.trouble(outputs, num_rows):
+            raise self._guard.error(f"returned {trouble}")
 
     def _is_finite_enough(self, finite: NDArray[np.bool_]) -> bool:
         """finite: [B, *shape]."""

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.errors import CheckpointError
+
 
 def stacked(name: str, leaves: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """One leaf [1, ...] of many snapshots as tensors; an array that several of them share is stored once."""
@@ -31,7 +33,9 @@ def unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDA
 
     like: for each snapshot, the leaf as the model makes it, for its shape and dtype.
     """
-    together = tensors[name].astype(like[0].dtype, copy=False)
+    together = tensors[name]
+    if together.dtype != like[0].dtype or np.isnan(together).any():
+        raise CheckpointError(f"{name} has no numbers of the type {like[0].dtype}, or NaN among them")
     shapes, count = tensors.get(f"{name}.shapes"), len(like)
     if shapes is None:
         different = [together[row : row + 1].copy() for row in range(len(together))]
@@ -41,10 +45,10 @@ def unstacked(name: str, tensors: Mapping[str, NDArray[Any]], like: Sequence[NDA
         different = [part.reshape(shape).copy() for part, shape in zip(parts, shapes, strict=True)]
     places = tensors.get(f"{name}.of", np.arange(len(different)))
     if len(places) != count or (count and not 0 <= places.min() <= places.max() < len(different)):
-        raise ValueError(f"{name} does not have {count} rows")
+        raise CheckpointError(f"{name} does not have {count} rows")
     for place, leaf in zip(places, like, strict=True):
         if shapes is None and different[place].shape != leaf.shape:
-            raise ValueError(f"{name} has the shape {different[place].shape}, and the model's is {leaf.shape}")
+            raise CheckpointError(f"{name} has the shape {different[place].shape}, and the model's is {leaf.shape}")
     return [different[place] for place in places]
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, UsageError, reason_of
+from seqshell.core.errors import CheckpointError, SeqshellError
 from seqshell.core.row_times import listed_times, read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
+from seqshell.core.text_output import brief, quoted
 from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
 from seqshell.models.ownership import describe_missing
@@ -30,8 +31,8 @@ from seqshell.session.snapshots import Snapshot, SnapshotStore
 from seqshell.session.timeline import Read, Timeline, TranslationSource
 
 Tensors = Mapping[str, NDArray[Any]]
-# What reading an inconsistent file raises.
-DAMAGE = UsageError, KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError
+# What reading an inconsistent file raises where its parts are not checked one by one.
+DAMAGE = KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError, MemoryError
 
 
 def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> list[str]:
@@ -42,15 +43,17 @@ def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> 
     saved, model = saved_model(path), cursor.model
     if saved.fingerprint != model.fingerprint:
         raise CheckpointError(
-            f"{path.name} was saved with the model {saved.name} (fingerprint {saved.fingerprint[:12]}), "
+            f"{path.name} was saved with the model {brief(saved.name)} (fingerprint {brief(saved.fingerprint[:12])}), "
             f"and {model.name} has other weights ({model.fingerprint[:12]})",
             hint=f"start with -m FILE --restore {path.stem}, where FILE has those weights",
         )
     header, tensors = file.read(path)
     try:
         missing = _rebuild(header, tensors, cursor, navigator, answers)
+    except SeqshellError as error:
+        raise CheckpointError(f"{path.name} is damaged: {error.message}") from error
     except DAMAGE as error:
-        raise CheckpointError(f"{path.name} is damaged: {reason_of(error)}") from error
+        raise CheckpointError(f"{path.name} is damaged: its parts do not fit together") from error
     owners = header.get("decoding_owners")
     return [f"{path.name} is restored {describe_missing(each, owners)}" for each in dict.fromkeys(missing)]
 
@@ -71,7 +74,7 @@ def _rebuild(
     memories = {}
     for node, number, values in json.loads(tensors["memories"].tobytes(), object_hook=array_of):
         if not 0 <= node < len(timeline) or len(values) != len(chains[number]):
-            raise ValueError("a sampler's memory belongs to no token")
+            raise CheckpointError("a sampler's memory belongs to no token")
         pairs = zip(values, chains[number], strict=True)
         memories[node] = (
             tuple(value for value, sampler in pairs if not isinstance(sampler, Missing)),
@@ -90,7 +93,7 @@ def _rebuild(
     node = header["here"]
     here = cursor.snapshot(node) if node in timeline.sources else snapshots[node]
     if here.outputs is None or branches.current.node != here.node:
-        raise ValueError("the current snapshot is incomplete")
+        raise CheckpointError("the current snapshot is incomplete")
     cursor.here = here
     seed, retry, turn = (
         _integer(header[name], 2**64 if name != "turn" else 2**62) for name in ("seed", "retry", "turn")
@@ -108,7 +111,7 @@ def _read_row_times(header: Mapping[str, Any], timeline: Timeline) -> None:
     for node, name, cells in header.get("row_times", []):
         times = read_times(name, cells) or listed_times(name, cells)
         if times is None or not 0 <= node < len(timeline) or timeline.ids[node] < 0:
-            raise ValueError("the times of a table belong to no token")
+            raise CheckpointError("the times of a table belong to no token")
         timeline.row_times[node] = times
 
 
@@ -122,7 +125,7 @@ def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
         end = firsts[number + 1] if number + 1 < len(firsts) else len(ids)
         tokens, draw = ids[first:end], Draw(seed, retry)
         if first != len(timeline) or not (0 <= parent < first or parent == -1 == -first - 1):
-            raise ValueError("a run does not begin where the one before it ends")
+            raise CheckpointError("a run does not begin where the one before it ends")
         if read == Read.ROOT:
             timeline.add_root(parent, turn, draw)
             fits = tokens == [-1]
@@ -131,7 +134,7 @@ def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
             timeline.extend(tokens)
             fits = all(0 <= token < size for token in tokens)
         if not fits:
-            raise ValueError("a token is not in the vocabulary")
+            raise CheckpointError("a token is not in the vocabulary")
     return timeline
 
 
@@ -139,14 +142,15 @@ def _read_sources(tensors: Tensors, timeline: Timeline, cursor: Cursor) -> None:
     """The sources of translations, if there are any."""
     if "sources" not in tensors:
         return
-    assert cursor.model.source_tokenizer is not None
+    if cursor.model.source_tokenizer is None:
+        raise CheckpointError(f"it has sources of translations, and {cursor.model.name} does not translate")
     sizes = cursor.model.source_tokenizer.size, cursor.model.tokenizer.size
     for node, text, ids, prefix in json.loads(tensors["sources"].tobytes()):
         for numbers, size in zip((ids, prefix), sizes, strict=True):
             for number in numbers:
                 _integer(number, size)
         if timeline.ids[_integer(node, len(timeline))] >= 0 or not ids or not isinstance(text, str):
-            raise ValueError("a source is not at a root")
+            raise CheckpointError("a source is not at a root")
         timeline.sources[node] = TranslationSource(text, tuple(ids), tuple(prefix))
 
 
@@ -154,7 +158,7 @@ def _read_words(tensors: Tensors, timeline: Timeline) -> None:
     """The words that unknown tokens stand for, if there are any."""
     for node, text in json.loads(tensors["words"].tobytes()) if "words" in tensors else ():
         if timeline.ids[_integer(node, len(timeline))] < 0 or not isinstance(text, str):
-            raise ValueError("a word belongs to no token")
+            raise CheckpointError("a word belongs to no token")
         timeline.unknown_words[node] = text
 
 
@@ -181,7 +185,7 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
     if not kept:
         return
     if any(not 0 <= node < len(timeline) or timeline.ids[node] < 0 for node in kept):
-        raise ValueError("a snapshot belongs to no token")
+        raise CheckpointError("a snapshot belongs to no token")
     likes = list(_templates(kept, template, cursor, timeline))
     names = [name for name, _ in named_leaves(template)]
     columns = [unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)]
@@ -190,8 +194,8 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
         node: row.copy()
         for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)
     }
-    if any(row.shape != (1, *cursor.decoder.shape) for row in outputs.values()):
-        raise ValueError("the outputs do not fit the model")
+    if any(cursor.decoder.trouble(row, 1) for row in outputs.values()):
+        raise CheckpointError("the outputs do not fit the model")
     for node, row in zip(kept, rows, strict=True):
         state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
         yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
@@ -228,11 +232,11 @@ def _branch(data: Mapping[str, Any], num_nodes: int) -> BranchState:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r:.40} is not a text")
+        raise CheckpointError(f"{quoted(value)} is not a text")
     return value
 
 
 def _integer(value: Any, limit: int) -> int:
     if type(value) is not int or not 0 <= value < limit:
-        raise ValueError(f"{value!r:.40} is not an integer below {limit}")
+        raise CheckpointError(f"{quoted(value)} is not an integer below {limit}")
     return value

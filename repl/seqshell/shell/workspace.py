@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Answer, Event, Translation
 from seqshell.core.model import Task
+from seqshell.core.text_output import brief
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
@@ -128,7 +129,7 @@ class Workspace:
             model = replaced[1].model if replaced else opening.open_model(needed, self._registry)
         except CheckpointError as error:
             raise CheckpointError(
-                f"{path.name} needs the model {needed}: {error.message}",
+                f"{path.name} needs the model {brief(needed)}: {error.message}",
                 hint=f"if it is elsewhere, start with -m FILE --restore {name}, or /load FILE and then /restore {name}",
             ) from None
         session = Session.restore(

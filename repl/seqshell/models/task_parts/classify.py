@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError
+from seqshell.core.text_output import quoted
 from seqshell.core.tokenizers import BOS, EOS, PAD
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, Inputs, TaskParts
@@ -57,7 +58,7 @@ def read_labels(header: Mapping[str, Any], config: Any) -> tuple[str, ...]:
         raise CheckpointError("its task is classify, but it does not have a list of at least two labels")
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
-        raise CheckpointError(f"it has two labels {twice!r:.60}")
+        raise CheckpointError(f"it has two labels {quoted(twice)}")
     if len(labels) != getattr(config, "num_classes", len(labels)):
         raise CheckpointError(f"its config has num_classes {config.num_classes}, but it has {len(labels)} labels")
     return tuple(labels)

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_ROWS, NUM_STEPS, Contents, Inputs, TaskParts
-from seqshell.models.tokenizer_header import read_tokenizers
+from seqshell.models.tokenizer_header import check_size, read_tokenizers
 
 
 class GenerateParts(TaskParts):
@@ -15,7 +15,9 @@ class GenerateParts(TaskParts):
 
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
         """Read the tokenizer."""
-        return Contents(read_tokenizers(header, registry)[0])
+        tokenizer, _ = read_tokenizers(header, registry)
+        check_size(tokenizer, config, self.vocab_field)
+        return Contents(tokenizer)
 
     def output_shape(self, contents: Contents) -> tuple[tuple[int, ...], str]:
         """[V]."""
