@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.errors import CheckpointError, UsageError, reason_of
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Setting, settings_of
 from seqshell.core.plugin_guard import Guard, Owner
