@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from seqshell.training.forecasting.baselines import NLinear, last_value, seasonal
-from seqshell.training.forecasting.linear import LinearMap, fit_linear, posteriors, returns_to_level
+from seqshell.training.forecasting.linear import (
+    LinearMap,
+    fit_linear,
+    posteriors,
+    returns_to_level,
+    typical_errors,
+    variance_ratio,
+)
 
 HORIZON = 6
 
@@ -58,8 +65,22 @@ def test_a_random_walk_is_forecast_by_the_last_value():
     found, positions = fit(series)
     naive = last_value(series, positions, HORIZON)
 
-    assert np.abs(found(series, positions) - naive).mean() < 0.1
-    assert mse(found(series, positions), series, positions) < 1.01 * mse(naive, series, positions)
+    assert np.abs(found(series, positions) - naive).mean() < 0.02
+    assert mse(found(series, positions), series, positions) < 1.001 * mse(naive, series, positions)
+
+
+def test_changes_that_go_on_in_their_direction_are_forecast_better_than_by_the_last_value():
+    """Each change is .95 of the one before, plus noise: no level to return to, and no random walk."""
+    noise = np.random.default_rng(5).normal(size=(300, 1))
+    changes = np.zeros_like(noise)
+    for row in range(1, len(noise)):
+        changes[row] = 0.95 * changes[row - 1] + noise[row]
+    series = np.cumsum(changes, 0)
+    found, positions = fit(series)
+
+    assert mse(found(series, positions), series, positions) < 0.5 * mse(
+        last_value(series, positions, HORIZON), series, positions
+    )
 
 
 def test_a_short_noisy_season_is_forecast_better_than_by_each_baseline():
@@ -122,3 +143,22 @@ def test_a_level_to_return_to_is_found_in_an_autoregressive_process_and_not_in_a
     assert not returns_to_level([np.cumsum(noise, 0)], 1)
     assert not returns_to_level([process[:12]], 1)
     assert not returns_to_level([np.zeros((100, 1))], 1)
+
+
+def test_the_variance_ratio_is_1_for_a_random_walk_and_the_horizon_for_a_change_that_stays():
+    noise = np.random.default_rng(6).normal(size=(20_000, 2))
+    blocks = np.repeat(noise[:2000], 1000, 0)  # each change stays for 1,000 rows
+
+    assert variance_ratio([np.cumsum(noise, 0)], 10) == pytest.approx(1, abs=0.1)
+    assert variance_ratio([np.cumsum(blocks, 0)], 10) == pytest.approx(10, abs=0.5)
+    assert variance_ratio([np.zeros((50, 1))], 10) == 0
+    assert variance_ratio([np.zeros((5, 1))], 10) == 1
+
+
+def test_the_typical_error_is_the_square_of_a_power_mean_over_forecasts():
+    """The last value errs by 1 twice and by 7 once; by columns, the root of the mean square of 3 and 4."""
+    last = np.zeros((2, 1))
+    one, two = np.array([[0.0], [1.0], [2.0], [9.0]]), np.array([[0.0, 0.0], [3.0, 4.0]])
+
+    assert typical_errors([last], [(one, np.arange(3))], 1) == pytest.approx([((1 + 1 + 7**1.5) / 3) ** (2 / 1.5)])
+    assert typical_errors([last], [(two, np.arange(1))], 1) == pytest.approx([12.5])

@@ -4,7 +4,8 @@ A map forecasts how much the next H values differ from the last one, in the same
 W values relative to the last one, and in the place of the last one, whose difference would be 0, the value itself: only
 if the series returns to a level, since any few hundred rows of a random walk seem to. Candidates are the last value,
 the last season, and least squares over several windows, shrunk by several strengths towards the last value. The
-validation rows give each candidate a weight in the mixture, which is again one linear map.
+validation rows give each candidate a weight in the mixture, which is again one linear map. Hardly anything forecasts a
+random walk better than its last value, so if the training rows look like one, the last value has a large prior weight.
 
 Values are normalised, [N, F]; a position is the last known row, as in `baselines`.
 """
@@ -28,8 +29,13 @@ RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # strengths of the shrinkage,
 ROWS_PER_VALUE = 3  # training rows for each value of the longest window
 MOST_FITTED, MOST_VALIDATED = 100_000, 1000  # positions, evenly spaced, of longer series
 CHUNK = 1 << 22  # numbers in memory at once
-NAIVE = 0.3  # the prior weight of each naive forecast; that of all least squares together is 1
+# Prior weights: of each naive forecast, and of the last value of a random walk, where those of all least squares have
+# the sum 1; and of one that reads the last value itself, relative to one that does not.
+NAIVE, RANDOM_WALK, LEVEL = 0.1, 30.0, 0.2
+EVIDENCE = 2.0  # of a whole horizon of validation rows, in independent forecasts: its windows overlap in part only
+EXPONENT = 1.5  # of the sizes of errors on the validation rows
 UNIT_ROOT = -3.43  # Dickey-Fuller statistic of a random walk, undercut in 1 % of cases (MacKinnon 2010)
+PERSISTENT = 3.0  # variance ratio above which changes go on in their direction too long for a random walk
 SMALLEST = 1e-12  # mean squares and weights below it are rounding
 
 
@@ -80,12 +86,16 @@ def fit_linear(
     training: rows [N, F] of each series. validation: rows of each series, and the positions that a whole horizon of
     validation rows follows. season: 1 for none.
     """
+    returns = returns_to_level(training, season)
+    is_walk = season == 1 and not returns and variance_ratio(training, horizon) < PERSISTENT
     naive = _naive(horizon, season, longest)
-    fitted = list(_fitted(training, horizon, season, longest))
-    candidates = [*naive, *fitted]
-    priors = np.array([*(NAIVE for _ in naive), *(1 / len(fitted) for _ in fitted)])
+    fitted = list(_fitted(training, horizon, season, longest, has_level=returns))
+    candidates = [*naive, *(matrix for matrix, _ in fitted)]
+    weights = np.array([weight for _, weight in fitted])
+    priors = np.array([*(RANDOM_WALK if is_walk else NAIVE for _ in naive), *weights / weights.sum()])
     rows = sum(len(positions) + horizon - 1 for _, positions in validation)
-    shares = posteriors(priors, _mean_squares(candidates, validation, horizon), rows / horizon)
+    errors = typical_errors(candidates, validation, horizon)
+    shares = posteriors(priors, errors, EVIDENCE * rows / horizon)
     total = np.zeros((longest + 1, horizon))
     for share, candidate in zip(shares, candidates, strict=True):
         if share > SMALLEST:
@@ -94,7 +104,7 @@ def fit_linear(
 
 
 def posteriors(priors: Numbers, errors: Numbers, num_independent: float) -> Numbers:
-    """The weights [C] of candidates, with sum 1, given prior weights [C] and mean squared errors [C].
+    """The weights [C] of candidates, with sum 1, given prior weights [C] and squared errors [C].
 
     Priors are multiplied by likelihoods, as if num_independent forecasts were independent and normal with the variance
     of the best candidate. Few forecasts cannot tell good candidates apart, and the mean of many is safer than one.
@@ -116,16 +126,20 @@ def _naive(horizon: int, season: int, longest: int) -> list[Numbers]:
     return [np.zeros((2, horizon)), repeated]
 
 
-def _fitted(training: Sequence[Array], horizon: int, season: int, longest: int) -> Iterator[Numbers]:
-    """Yield the matrices [W + 1, H] of least squares over each window, by the strength of the shrinkage."""
-    returns = returns_to_level(training, season)
+def _fitted(
+    training: Sequence[Array], horizon: int, season: int, longest: int, *, has_level: bool
+) -> Iterator[tuple[Numbers, float]]:
+    """Yield the matrices [W + 1, H] of least squares over each window, by the strength of the shrinkage, and weights.
+
+    has_level: also those with the last value itself as an input.
+    """
     for window in _windows(max(map(len, training)), horizon, season, longest):
         products = _products(training, window, horizon)
         if products is not None:
             for ridge in RIDGES:
-                yield _shrunk(*products, ridge, has_level=False)
-                if returns:
-                    yield _shrunk(*products, ridge, has_level=True)
+                yield _shrunk(*products, ridge, has_level=False), 1.0
+                if has_level:
+                    yield _shrunk(*products, ridge, has_level=True), LEVEL
 
 
 def returns_to_level(training: Sequence[Array], season: int) -> bool:
@@ -148,6 +162,21 @@ def returns_to_level(training: Sequence[Array], season: int) -> bool:
             spread = np.sum((changes - inputs @ weight) ** 2) / (len(inputs) - window - 1) * inverse[-2, -2]
             found.append(weight[-2] / math.sqrt(max(spread, SMALLEST)))
     return bool(np.mean(found) < UNIT_ROOT)
+
+
+def variance_ratio(training: Sequence[Array], horizon: int) -> float:
+    """The variance of changes over the horizon, divided by that of H independent changes over one step.
+
+    It is about 1 for a random walk and larger if changes go on in their direction; a mean over columns and series.
+    Lo & MacKinlay 1988, https://doi.org/10.1093/rfs/1.1.41.
+    """
+    found = []
+    for values in training:
+        changes = np.diff(values.astype(np.float64), axis=0)
+        if len(values) > horizon:
+            over = values[horizon:] - values[:-horizon] - horizon * changes.mean(0)
+            found.append(((over**2).mean(0) / np.maximum(horizon * changes.var(0), SMALLEST)).mean())
+    return float(np.mean(found)) if found else 1.0
 
 
 def _windows(rows: int, horizon: int, season: int, longest: int) -> list[int]:
@@ -190,12 +219,15 @@ def _shrunk(squares: Numbers, products: Numbers, number: int, ridge: float, *, h
     return found
 
 
-def _mean_squares(
+def typical_errors(
     candidates: Sequence[Numbers], validation: Sequence[tuple[Array, Positions]], horizon: int
 ) -> Numbers:
-    """The mean squared errors [C] of the candidates on the validation rows."""
-    squares: Numbers = np.zeros(len(candidates))
-    number = 0
+    """The squared sizes [C] of the candidates' errors on the validation rows: those of a power mean over forecasts.
+
+    The size of a forecast's error is the root of its mean square. Sizes count by their EXPONENT, between the absolute
+    and the squared size, so that a few rough stretches of time do not decide alone.
+    """
+    found = []
     longest = max(map(len, candidates)) - 1
     step = max(1, sum(len(positions) for _, positions in validation) // MOST_VALIDATED)
     for values, positions in validation:
@@ -203,9 +235,11 @@ def _mean_squares(
             inputs, last = window_inputs(values, some, longest)
             changes = values[some[:, None] + np.arange(1, horizon + 1)] - last[:, None]  # [P, H, F]
             targets = changes.transpose(0, 2, 1).reshape(-1, horizon)
-            squares += [((inputs[:, -len(each) :] @ each - targets) ** 2).sum() for each in candidates]
-            number += targets.size
-    return squares / max(1, number)
+            squares = [((inputs[:, -len(each) :] @ each - targets) ** 2).reshape(len(some), -1) for each in candidates]
+            found.append(np.array([square.mean(1) for square in squares]))  # [C, P]
+    powers = np.concatenate(found, 1) ** (EXPONENT / 2)
+    errors: Numbers = powers.mean(1) ** (2 / EXPONENT)
+    return errors
 
 
 def _chunks(positions: Positions, size: int) -> Iterator[Positions]:
