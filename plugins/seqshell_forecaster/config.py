@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seqshell import setting
 
-# With a linear part, the mean error of RECENT steps, relative to the usual one and clipped, scales intervals.
+# The mean error of a linear part's RECENT last forecasts, relative to the usual one and clipped, scales intervals.
 RECENT = 24
 VOLATILITY = (1 / 16, 16.0)
 
@@ -70,6 +70,11 @@ class ForecasterConfig:
     def kind(self) -> str:
         """The name of the cell in `seqshell.layers`."""
         return "rnn_tanh" if self.cell == "rnn" else self.cell
+
+    @property
+    def num_values(self) -> int:
+        """The number of last values that a linear part's forecast and its RECENT last errors depend on."""
+        return self.linear_window + RECENT + self.horizon - 1
 
     @property
     def num_outputs(self) -> int:

@@ -117,16 +117,15 @@ class ResidualDecoder:
         self.config, self.recurrent = config, recurrent
         size, horizon, num_features = config.linear_window, config.horizon, config.num_features
         self.linear = read_linear(weights, "linear.", size, horizon)
-        self.first_step = read_linear(
-            {"weight": weights["linear.weight"][:1], "bias": weights["linear.bias"][:1]}, "", size, 1
-        )
+        ends = {name: weights[f"linear.{name}"][[0, -1]] for name in ("weight", "bias")}
+        self.ends = read_linear(ends, "", size, 2)  # the first and the last step
         self.scale = take(weights, "scale", horizon, num_features, config.quantiles)
-        self.usual_error = take(weights, "usual_error", num_features)
+        self.usual_error = take(weights, "usual_error", 2, num_features)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """The state before the first value."""
         config = self.config
-        values = np.zeros((batch_size, config.linear_window + RECENT, config.num_features), np.float32)
+        values = np.zeros((batch_size, config.num_values, config.num_features), np.float32)
         return ResidualState(values, np.zeros(batch_size, np.int64), self.recurrent.initial_state(batch_size))
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
@@ -141,7 +140,7 @@ class ResidualDecoder:
         return self._forecast(outputs, values, read), ResidualState(values, read, recurrent)
 
     def _forecast(self, outputs: Floats, values: Floats, read: NDArray[np.int64]) -> Floats:
-        """outputs: [B, K, F, Q], of the recurrent part; values: [B, W + RECENT, F]."""
+        """outputs: [B, K, F, Q], of the recurrent part; values: [B, num_values, F]."""
         config, middle, last = self.config, self.config.quantiles // 2, values[:, -1]
         point = outputs[..., middle : middle + 1]
         change = point - last[:, None, :, None] if config.subtract_last else point
@@ -150,20 +149,24 @@ class ResidualDecoder:
         forecast = forecast + self.scale[..., middle : middle + 1] * change
         if not middle:
             return forecast
-        distances = self.scale * self._volatility(values, read)[:, None, :, None] * (outputs - point)
+        distances = self.scale * self._volatility(values, read)[..., None] * (outputs - point)
         return np.concatenate(
             (forecast + distances[..., :middle], forecast, forecast + distances[..., middle + 1 :]), -1
         )
 
     def _volatility(self, values: Floats, read: NDArray[np.int64]) -> Floats:
-        """The factor of the distances [B, F], see `residual.ResidualForecaster`."""
+        """The factor of the distances [B, K, F], see `residual.ResidualForecaster`."""
+        horizon = self.config.horizon
         windows = np.lib.stride_tricks.sliding_window_view(values[:, :-1], self.config.linear_window, 1)
-        forecast = windows[..., -1] + self.first_step(_relative(windows))[..., 0]  # [B, RECENT, F]
-        errors = np.abs(values[:, -RECENT:] - forecast) / self.usual_error
-        rows = np.arange(values.shape[1] - RECENT, values.shape[1])
-        forecast_before = rows > values.shape[1] - read[:, None]  # [B, RECENT]
-        mean = np.where(forecast_before[..., None], errors, np.float32(1)).mean(1)
-        factor: Floats = mean.clip(*VOLATILITY)
+        forecast = windows[..., -1:] + self.ends(_relative(windows))  # [B, RECENT + K - 1, F, 2]
+        made = np.stack((forecast[:, horizon - 1 :, :, 0], forecast[:, :RECENT, :, 1]), 1)  # [B, 2, RECENT, F]
+        errors = np.abs(values[:, None, -RECENT:] - made) / self.usual_error[:, None]
+        rows = np.arange(RECENT, 0, -1)  # counted from the last one
+        ahead = np.array([[1], [horizon]])
+        known = rows + ahead <= read[:, None, None]  # [B, 2, RECENT]
+        first, last = np.where(known[..., None], errors, 1).mean(2).clip(*VOLATILITY).swapaxes(0, 1)  # [B, F]
+        share = np.linspace(0, 1, horizon)[:, None]
+        factor: Floats = (first[:, None] + share * (last - first)[:, None]).astype(np.float32)
         return factor
 
 

@@ -28,11 +28,13 @@ class ResidualForecaster(nn.Module):
 
     A step k of a column f is forecast as last + weight[k] x + bias[k] + scale[k, f] r. x is the window minus its last
     value, with that value itself in the last place, and r is the change that the recurrent part forecasts. A quantile
-    is at scale[k, f, q] s d from there: d is its distance in the recurrent part, and s is the linear part's mean
-    error one step ahead in the last RECENT steps, relative to its usual one: intervals are wider in turbulent times.
+    is at scale[k, f, q] s[k, f] d from there: d is its distance in the recurrent part, and s is the size of the linear
+    part's RECENT last errors relative to its usual one, so that intervals are wider in turbulent times. s[1] is that of
+    errors one step ahead, s[K] that of errors a whole horizon ahead, and the steps between lie on a line.
 
     Weights: linear.weight [K, W], oldest value first, and linear.bias [K], the same for all columns; scale [K, F, Q],
-    usual_error [F]: none of them is trained by gradients. recurrent.*: those of the recurrent forecaster.
+    usual_error [2, F], of the first and the last step: none of them is trained by gradients. recurrent.*: those of the
+    recurrent forecaster.
     State: ResidualState.
     """
 
@@ -46,11 +48,11 @@ class ResidualForecaster(nn.Module):
         self.scale: Tensor
         self.register_buffer("scale", torch.ones(config.horizon, config.num_features, config.quantiles))
         self.usual_error: Tensor
-        self.register_buffer("usual_error", torch.ones(config.num_features))
+        self.register_buffer("usual_error", torch.ones(2, config.num_features))
 
     def initial_state(self, batch_size: int = 1) -> State:
         config = self.config
-        values = self.scale.new_zeros(batch_size, config.linear_window + RECENT, config.num_features)
+        values = self.scale.new_zeros(batch_size, config.num_values, config.num_features)
         read = torch.zeros(batch_size, dtype=torch.int64, device=values.device)
         return ResidualState(values, read, self.recurrent.initial_state(batch_size))
 
@@ -65,7 +67,7 @@ class ResidualForecaster(nn.Module):
         forecast = self._linear(windows).transpose(2, 3)[..., None]  # [B, T, K, F, 1]
         forecast = forecast + self.scale[..., middle : middle + 1] * change
         if middle:
-            distances = self.scale * self._volatility(values, state)[:, :, None, :, None] * (outputs - point.detach())
+            distances = self.scale * self._volatility(values, state)[..., None] * (outputs - point.detach())
             parts = distances[..., :middle], distances[..., middle + 1 :]
             fixed = forecast.detach()  # only its own loss trains the point
             forecast = torch.cat((fixed + parts[0], forecast, fixed + parts[1]), -1)
@@ -86,13 +88,13 @@ class ResidualForecaster(nn.Module):
 
     @torch.no_grad()
     def set_scale(self, scale: Tensor, usual_error: Tensor | None = None) -> None:
-        """Set the factors of the recurrent part's outputs [K, F, Q], and the linear part's usual error [F]."""
+        """Set the factors of the recurrent part's outputs [K, F, Q], and the linear part's usual error [2, F]."""
         self.scale.copy_(scale)
         if usual_error is not None:
             self.usual_error.copy_(usual_error)
 
     def _with_values(self, inputs: Tensor, state: Any) -> Tensor:
-        """The values of the state followed by the inputs: [B, W + RECENT + T, F]."""
+        """The values of the state followed by the inputs: [B, num_values + T, F]."""
         before = torch.where((state.read > 0)[:, None, None], state.values, inputs[:, :1])
         return torch.cat((before, inputs), 1)
 
@@ -107,13 +109,23 @@ class ResidualForecaster(nn.Module):
         return forecast
 
     def _volatility(self, values: Tensor, state: Any) -> Tensor:
-        """The factor s of the distances [B, T, F]; rows before the first and its first are no forecasts, so usual."""
+        """The factor s of the distances [B, T, K, F]."""
+        first, last = self._recent_error(values, state, 0), self._recent_error(values, state, -1)  # [B, T, F]
+        share = torch.linspace(0, 1, self.config.horizon, device=values.device)[:, None]  # [K, 1]
+        return torch.lerp(first[:, :, None], last[:, :, None], share)
+
+    def _recent_error(self, values: Tensor, state: Any, step: int) -> Tensor:
+        """The mean error [B, T, F] of the RECENT last forecasts of a step, 0 or -1, relative to the usual one, clipped.
+
+        Forecasts made before the first row are taken as usual.
+        """
         config, size = self.config, state.values.shape[1]
-        windows = values[:, 1:-1].unfold(1, config.linear_window, 1)  # [B, RECENT + T - 1, F, W]
-        forecast = windows[..., -1] + _relative(windows) @ self.linear.weight[0] + self.linear.bias[0]
-        errors = (values[:, size - RECENT + 1 :] - forecast).abs() / self.usual_error  # [B, RECENT + T - 1, F]
+        ahead = config.horizon if step else 1
+        windows = values[:, config.horizon - ahead + 1 : -ahead].unfold(1, config.linear_window, 1)
+        forecast = windows[..., -1] + _relative(windows) @ self.linear.weight[step] + self.linear.bias[step]
+        errors = (values[:, size - RECENT + 1 :] - forecast).abs() / self.usual_error[step]  # [B, RECENT + T - 1, F]
         rows = torch.arange(size - RECENT + 1, values.shape[1], device=values.device)
-        errors = torch.where((rows > size - state.read[:, None])[..., None], errors, 1.0)
+        errors = torch.where((rows >= size - state.read[:, None] + ahead)[..., None], errors, 1.0)
         return errors.unfold(1, RECENT, 1).mean(-1).clamp(*VOLATILITY)
 
 

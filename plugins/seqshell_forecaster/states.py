@@ -16,7 +16,7 @@ class WindowState(NamedTuple):
 
 
 class ResidualState(NamedTuple):
-    """values: [B, W + RECENT, F], the last values, filled as in WindowState. read: [B] int64, how many were read.
+    """values: [B, num_values, F], the last values, filled as in WindowState. read: [B] int64, how many were read.
 
     recurrent: the state of the recurrent part.
     """

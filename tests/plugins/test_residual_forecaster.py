@@ -103,17 +103,19 @@ def test_observe_returns_the_same_state_as_forward(settings):
 
 
 def test_the_interval_is_wider_after_large_errors_and_usual_before_any():
-    """After RECENT errors of 9 times the usual size, distances are 9 times as long."""
+    """Errors are 9 times the usual size: after RECENT of them, distances are 9 times as long."""
     module = module_of(num_features=1, linear_window=1, quantiles=3)
     module.set_linear(torch.zeros(5, 1), torch.zeros(5))
-    series = np.cumsum(np.full((1, RECENT + 1, 1), 9.0, np.float32), 1)
-    forecasts = read(module, series)[0, :, 0, 0]
-    widths = forecasts[:, 2] - forecasts[:, 0]
+    module.set_scale(torch.ones(5, 1, 3), torch.tensor([[1.0], [5.0]]))
+    series = np.cumsum(np.full((1, RECENT + 5, 1), 9.0, np.float32), 1)
+    forecasts = read(module, series)[0, :, :, 0]  # [T, K, Q]
+    widths = (forecasts[..., 2] - forecasts[..., 0]) / (forecasts[0, :, 2] - forecasts[0, :, 0])
+    first, last = (1 + 8 * (np.arange(RECENT + 5) - unknown).clip(0, RECENT) / RECENT for unknown in (0, 4))
 
-    assert forecasts[:, 1] == pytest.approx(series[0, :, 0])
-    assert widths / widths[0] == pytest.approx(
-        [(errors * 9 + RECENT - errors) / RECENT for errors in range(RECENT + 1)], rel=1e-4
-    )
+    assert forecasts[..., 1] == pytest.approx(np.repeat(series[0], 5, 1))
+    assert widths[:, 0] == pytest.approx(first, rel=1e-4)
+    assert widths[:, 4] == pytest.approx(last, rel=1e-4)
+    assert widths[:, 1] == pytest.approx(first + (last - first) / 4, rel=1e-4)
 
 
 def test_the_linear_part_has_no_gradient_and_quantiles_do_not_train_the_point():

@@ -37,7 +37,7 @@ class LinearPart(Protocol):
         """Set the map, weight [K, W] and bias [K], of values relative to the last one; the correction becomes 0."""
 
     def set_scale(self, scale: Tensor, usual_error: Tensor | None = None) -> None:
-        """Set the factors [K, F, Q], and the mean absolute error [F] of the linear part one step ahead."""
+        """Set the factors [K, F, Q], and the linear part's mean absolute error [2, F] of the first and last step."""
 
 
 def fit_linear_part(module: Any, parts: Sequence[Part], horizon: int, season: int, levels: tuple[float, ...]) -> str:
@@ -47,7 +47,7 @@ def fit_linear_part(module: Any, parts: Sequence[Part], horizon: int, season: in
     validation = [(part.values, _positions(part, horizon)) for part in parts]
     found = fit_linear([part.training for part in parts], validation, horizon, season, module.config.linear_window)
     errors = np.concatenate([found(*each) - _targets(*each, horizon) for each in validation])  # [P, K, F]
-    usual = np.maximum(np.abs(errors[:, 0]).mean(0), LEAST_ERROR)
+    usual = np.maximum(np.abs(errors[:, [0, -1]]).mean(0), LEAST_ERROR)  # [2, F]
     scale = np.ones(tuple(module.scale.shape))
     scale[..., scale.shape[-1] // 2] = np.sqrt((errors**2).mean(0))
     module.set_linear(torch.from_numpy(found.weight.T), torch.from_numpy(found.bias))
