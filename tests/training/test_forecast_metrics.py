@@ -68,6 +68,14 @@ def test_a_season_in_the_level_is_detected_if_changes_are_noise():
     assert find_season(np.stack([other, other], 1)) == 8
 
 
+def test_a_clear_season_in_the_level_counts_before_a_weak_one_in_the_changes():
+    """Weekly values of 12 years: a yearly season, and noise that repeats every 3 weeks."""
+    rows, draws = np.arange(12 * 52), np.random.default_rng(0)
+    series = np.sin(2 * np.pi * rows / 52) + 0.01 * rows + 0.1 * np.where(rows % 3, draws.normal(size=len(rows)), 1)
+
+    assert find_season(series[:, None]) == 52
+
+
 @pytest.mark.parametrize(
     "values",
     [np.arange(100.0), np.random.default_rng(1).normal(size=500), np.random.default_rng(1).normal(size=500).cumsum()],

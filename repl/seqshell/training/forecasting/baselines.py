@@ -7,6 +7,7 @@ for each of P positions.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ WINDOW = 336  # values that NLinear reads, as published
 WINDOWS = 4096  # windows in memory at once
 RIDGE = 1e-3  # added to the sums of squares, so that constant columns do not make them singular
 LONGEST_SEASON = 1000
+CLEAR = 0.7  # correlation of levels above which their season counts first
 LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # lowest correlations of a season, of changes and of levels
 NOISE = 4.0  # the lowest correlation in standard deviations of that of noise, 1 / sqrt(N)
 NEARLY = 0.9  # share of the best correlation that counts as equally good
@@ -41,19 +43,24 @@ def seasonal(values: Array, positions: Positions, horizon: int, season: int) -> 
 def find_season(values: Array) -> int:
     """The period of a series in rows, 2 or more; 1 if it has no season. values: [N, F], the training rows.
 
-    Changes between rows show a season however the level drifts: the season is the lag at which changes correlate best
-    with themselves, averaged over the columns, or an earlier lag that is nearly as good, since a season also correlates
-    at its multiples. Where changes are mostly noise, a long season shows in the detrended level. Either way, no lag
-    within half of the season is better.
+    The season is the lag at which rows correlate best with themselves, averaged over the columns, or an earlier lag
+    that is nearly as good, since a season also correlates at its multiples. No lag within half of it is better. A clear
+    season shows in the level, less a straight line. Else changes between rows show one however the level drifts, and
+    where they are mostly noise, a long season shows in the level again.
     """
-    enough = max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values)))
-    peaks = _peaks(_correlations(np.diff(values.astype(np.float64), axis=0)))
-    highest = max(peaks.values(), default=0.0)
-    if highest > enough:
-        return next(lag for lag, height in peaks.items() if height > NEARLY * highest)
-    peaks = _peaks(_correlations(_detrended(values.astype(np.float64))))
-    best = max(peaks, key=lambda lag: peaks[lag], default=1)
-    return best if peaks.get(best, 0.0) > LEAST_OF_LEVELS else 1
+    values = values.astype(np.float64)
+    levels, changes = _peaks(_correlations(_detrended(values))), _peaks(_correlations(np.diff(values, axis=0)))
+    if max(levels.values(), default=0.0) > CLEAR:
+        return _earliest(levels)
+    if max(changes.values(), default=0.0) > max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values))):
+        return _earliest(changes)
+    best = max(levels, key=lambda lag: levels[lag], default=1)
+    return best if levels.get(best, 0.0) > LEAST_OF_LEVELS else 1
+
+
+def _earliest(peaks: Mapping[int, float]) -> int:
+    """The first lag whose correlation is nearly the highest."""
+    return next(lag for lag, height in peaks.items() if height > NEARLY * max(peaks.values()))
 
 
 def _peaks(correlations: NDArray[np.float64]) -> dict[int, float]:
