@@ -57,8 +57,8 @@ class PooledClassifier(nn.Module):
         """The keys of the n-grams of texts [B, T], padded on the right: [B, K] int64, -1 for no n-gram."""
         return self.linear.keys_of(tokens)
 
-    def start_from(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
-        """Take on a linear part and let the rest add nothing to it yet. keys: [F]; weights: [F, C]; bias: [C]."""
+    def set_linear(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
+        """Set the linear part and let the rest add nothing to it. keys: [F]; weights: [F, C]; bias: [C]."""
         self.linear.fitted(keys, weights, bias)
         for parameter in self.readout.parameters():
             init.zeros_(parameter)

@@ -152,7 +152,7 @@ def test_the_linear_part_sums_the_weights_of_known_ngrams(name, distinct):
     }
     bias = torch.randn(C)
     before = last_logits(module, texts[1][None])
-    module.start_from(torch.tensor(list(weights)), torch.stack(list(weights.values())), bias)
+    module.set_linear(torch.tensor(list(weights)), torch.stack(list(weights.values())), bias)
     known = [key for key in module.ngram_keys(torch.from_numpy(texts[1])[None])[0].tolist() if key in weights]
     shared = [gram for gram in grams(texts[1], distinct) if gram in grams(texts[0], True)]
     expected = sum(weights[key] for key in known) / len(shared) ** 0.5 + bias

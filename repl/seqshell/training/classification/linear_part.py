@@ -25,8 +25,8 @@ TOKENS = 16_384  # per call of the module, padding included
 
 
 @runtime_checkable
-class LinearStart(Protocol):
-    """A classifier's module that can be built on a linear model of n-grams."""
+class LinearPart(Protocol):
+    """A classifier's module with a linear model of n-grams, which its recurrent part corrects."""
 
     @property
     def num_linear(self) -> int:
@@ -39,8 +39,8 @@ class LinearStart(Protocol):
     def ngram_keys(self, tokens: Tensor) -> Tensor:
         """The keys of the n-grams of texts [B, T], padded on the right: [B, K] int64, -1 for no n-gram."""
 
-    def start_from(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
-        """Take on a linear part and let the rest add nothing to it yet. keys: [F]; weights: [F, C]; bias: [C].
+    def set_linear(self, keys: Tensor, weights: Tensor, bias: Tensor) -> None:
+        """Set the linear part and let the rest add nothing to it. keys: [F]; weights: [F, C]; bias: [C].
 
         Its logits are the bias and the sum of the weights of a text's known n-grams, divided by the root of their
         number.
@@ -59,19 +59,19 @@ class FittedPart:
     bias: NDArray[np.float32]
     corrections: NDArray[np.float32]
 
-    def put_into(self, module: LinearStart) -> str:
-        """Let the module start from this part; returns the part in words."""
-        module.start_from(*map(torch.from_numpy, (self.keys, self.weights, self.bias)))
+    def put_into(self, module: LinearPart) -> str:
+        """Set the linear part of a module; returns the part in words."""
+        module.set_linear(*map(torch.from_numpy, (self.keys, self.weights, self.bias)))
         return f"a linear model of {len(self.keys):,} n-grams"
 
 
-def linear_start(module: Any) -> LinearStart | None:
+def with_linear_part(module: Any) -> LinearPart | None:
     """The module, if it has a linear part to fit."""
-    return module if isinstance(module, LinearStart) and module.num_linear else None
+    return module if isinstance(module, LinearPart) and module.num_linear else None
 
 
 def fit_linear_part(
-    module: LinearStart,
+    module: LinearPart,
     texts: Sequence[Ids],
     labels: Ints,
     *,
@@ -103,7 +103,7 @@ def fit_linear_part(
     return FittedPart(keys[kept], *(part.astype(np.float32) for part in (model.weights, model.bias, corrections)))
 
 
-def _bags(module: LinearStart, texts: Sequence[Ids], unit: str) -> tuple[Ints, Bags]:
+def _bags(module: LinearPart, texts: Sequence[Ids], unit: str) -> tuple[Ints, Bags]:
     """The keys [F] of all n-grams of the texts, and the bags with their places among them."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     parts: list[tuple[Ints, Ints]] = []  # (row, key) of each n-gram

@@ -43,7 +43,7 @@ from seqshell.training.classification.evaluation import (
     predictions,
     unit_of,
 )
-from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, linear_start
+from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
@@ -193,7 +193,7 @@ class ClassificationObjective:
     def _linear_part(self) -> FittedPart | None:
         """The linear part of the architecture, fitted to the training texts; a resumed training fits it again."""
         with torch.random.fork_rng(devices=[]):
-            module = linear_start(resolve(self.architecture.model)(self.config))
+            module = with_linear_part(resolve(self.architecture.model)(self.config))
         if module is None:
             return None
         texts = self.split_of.training.texts
