@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqshell.core.errors import MAX_REASON, PluginError, UsageError, reason_of
+from seqshell.core.errors import MAX_MESSAGE, MAX_REASON, PluginError, UsageError, reason_of
 
 
 class Unprintable(Exception):
@@ -26,3 +26,18 @@ class Unprintable(Exception):
 )
 def test_an_exception_is_reported_in_one_line(error, line):
     assert reason_of(error) == line
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("no model 'a\nb'\r\nhere", "no model 'a b' here"),
+        ("x" * MAX_MESSAGE, "x" * MAX_MESSAGE),
+        (f"unexpected '{'x' * 5000}'; usage: /top", f"unexpected '{'x' * 228} ... {'x' * 221}'; usage: /top"),
+    ],
+)
+def test_a_message_is_one_line_of_limited_length_that_keeps_its_beginning_and_end(message, line):
+    error = UsageError(message, hint=message)
+
+    assert (error.message, str(error), error.hint) == (line, line, line)
+    assert len(line) <= MAX_MESSAGE

@@ -17,17 +17,22 @@ from __future__ import annotations
 from seqshell.core.signal_handlers import stops_host
 
 MAX_REASON = 300  # characters
+MAX_MESSAGE = 480  # characters; a name or value that the user wrote may have any number
 
 
 class SeqshellError(Exception):
-    """An error that the user can fix. hint: what to do, if the message does not say it."""
+    """An error that the user can fix. hint: what to do, if the message does not say it.
+
+    message: made one line of at most MAX_MESSAGE characters; of a longer one, the middle is left out.
+    """
 
     code = "error"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message = _one_line(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = _one_line(hint)
 
 
 class UsageError(SeqshellError):
@@ -92,6 +97,11 @@ class ExpectationError(SeqshellError):
     """The last result does not contain the text of /expect."""
 
     code = "expectation"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.splitlines())
+    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE // 2]} ... {line[5 - MAX_MESSAGE // 2 :]}"
 
 
 def reason_of(error: BaseException) -> str:
