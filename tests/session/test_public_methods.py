@@ -49,6 +49,7 @@ WRONG = [
     ("score", (None,), "score: text must be a text, not None"),
     ("save", (3,), "save: path must be a path, not 3"),
     ("set_seed", ("7",), "set_seed: seed must be a whole number, not '7'"),
+    ("return_to", (3,), "return_to: mark must be a mark of this session, not 3"),
     ("begin_turn", (None,), "begin_turn: line must be a text, not None"),
 ]
 

@@ -81,7 +81,7 @@ def test_a_picture_without_matplotlib_gives_a_one_line_error(shell, monkeypatch)
 
 def test_special_characters_are_drawn_literally(shell, monkeypatch):
     odd = Attention(("$x_1$", "\u65e5", " \x1b[2J"), ("$", ""), np.full((2, 3), 1 / 3))
-    monkeypatch.setattr(shell.session, "attention", lambda: odd)
+    monkeypatch.setattr(type(shell.session), "attention", lambda session: odd)
     send(shell, "/translate the cat")
     send(shell, "/attention -o a.png")
     assert Path("a.png").stat().st_size > 1000

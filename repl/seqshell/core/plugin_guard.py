@@ -22,6 +22,7 @@ from seqshell.core.text_output import brief
 
 T = TypeVar("T")
 OWNER = "__seqshell_plugin__"  # the attribute of a plugin's module that holds its Owner
+IMPORTING: dict[str, Owner] = {}  # the modules that are being imported, whose code runs before they have an Owner
 _END = object()
 
 
@@ -57,6 +58,8 @@ def owner_of_module(module: str) -> Owner:
         found = getattr(sys.modules.get(".".join(parts[:end])), "__dict__", {}).get(OWNER)
         if isinstance(found, Owner):
             return found
+    if parts[0] in IMPORTING:
+        return IMPORTING[parts[0]]
     return Owner(parts[0], is_plugin=False)
 
 

@@ -11,19 +11,20 @@ class Sealed:
     """
 
     settable: ClassVar[frozenset[str]] = frozenset()
-    _is_sealed = False
+    _sealed: frozenset[str] = frozenset()
 
     def _seal(self) -> None:
-        self._is_sealed = True
+        self._sealed = frozenset((*vars(self), *dir(type(self)))) - self.settable
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self._is_sealed and name not in self.settable and hasattr(self, name):
-            self._refuse(name)
+        self._check(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        self._refuse(name)
+        self._check(name)
+        object.__delattr__(self, name)
 
-    def _refuse(self, name: str) -> None:
-        if not hasattr(getattr(type(self), name, None), "__set__"):  # a descriptor decides on its own
+    def _check(self, name: str) -> None:
+        """AttributeError for a sealed attribute, unless it is a descriptor, which decides on its own."""
+        if name in self._sealed and not hasattr(getattr(type(self), name, None), "__set__"):
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set or deleted")

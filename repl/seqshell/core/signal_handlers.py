@@ -54,11 +54,12 @@ class SignalHandlers:
 def stops_host(error: BaseException) -> bool:
     """True if an exception ends what is running because the host or the user wants it.
 
-    A plain KeyboardInterrupt counts only while Python's own handler is in force: SignalHandlers raises a UserInterrupt.
+    A plain KeyboardInterrupt counts only while Python's own handler is in force: SignalHandlers raise a UserInterrupt.
     """
     if not isinstance(error, KeyboardInterrupt):
         return isinstance(error, HostStop)
     if isinstance(error, UserInterrupt):
         return True
-    is_main = threading.current_thread() is threading.main_thread()  # no other thread receives signals
-    return is_main and not isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), SignalHandlers)
+    handler = signal.getsignal(signal.SIGINT)
+    is_ours = handler is signal.SIG_IGN or isinstance(getattr(handler, "__self__", None), SignalHandlers)
+    return threading.current_thread() is threading.main_thread() and not is_ours  # other threads receive no signals

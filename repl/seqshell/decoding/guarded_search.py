@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.plugin_guard import Guard, owner_of
@@ -16,19 +17,20 @@ def strategy_guard(strategy: Strategy) -> Guard:
     return Guard(f"the strategy {strategy.name}{owner.suffix}", owner)
 
 
-def guarded_search(strategy: Strategy, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
+def guarded_search(strategy: Strategy, decoder: Decoder, start: Batch, request: Request) -> Generator[Step, None, None]:
     """The steps of a search. PluginError names the strategy if it fails, or if a step is of no use."""
     guard = strategy_guard(strategy)
     size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
-    for step in guard.each(guard.call(strategy.search, decoder, start, request)):
-        with guard:
-            if isinstance(step, Advanced):
-                _check_ids([int(step.tokens[0])], size)
-                if step.outputs.shape != start.outputs.shape or len(step.memories) != len(step.tokens):
-                    raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
-            else:
-                _check_hypotheses(step, size, request.keeps_states)
-        yield step
+    with closing(guard.each(guard.call(strategy.search, decoder, start, request))) as steps:
+        for step in steps:
+            with guard:
+                if isinstance(step, Advanced):
+                    _check_ids([int(step.tokens[0])], size)
+                    if step.outputs.shape != start.outputs.shape or len(step.memories) != len(step.tokens):
+                        raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
+                else:
+                    _check_hypotheses(step, size, request.keeps_states)
+            yield step
 
 
 def _check_ids(ids: Sequence[int], size: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections import Counter
@@ -19,7 +21,7 @@ from seqshell.core import hookspecs
 from seqshell.core.errors import PluginError
 from seqshell.core.names import NAME
 from seqshell.core.plugin_api import Command
-from seqshell.core.plugin_guard import OWNER, Guard
+from seqshell.core.plugin_guard import IMPORTING, OWNER, Guard
 from seqshell.core.process_state import unchanged
 from seqshell.core.version import __version__
 from seqshell.host import finding, validation
@@ -96,8 +98,13 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.Foun
         if not NAME.fullmatch(found.name):
             raise PluginError(f"invalid plugin name {found.name!r}", plugin=found.name, distribution=found.distribution)
         with nullcontext() if found.builtin else unchanged(Guard(found.owner.title, found.owner)):
-            module = _guard(found, "the import failed").call(found.load)
-            version, package = _guard(found, "it cannot be used").call(_described, module, found)
+            name = Path(found.target).stem if os.path.isabs(found.target) else re.split(r"[.:]", found.target)[0]
+            IMPORTING[name] = found.owner
+            try:
+                module = _guard(found, "the import failed").call(found.load)
+                version, package = _guard(found, "it cannot be used").call(_described, module, found)
+            finally:
+                del IMPORTING[name]
             info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
             offers, folders, info = _offered(manager, module, found, info)
         registry.admit(info, offers, folders)

@@ -55,7 +55,21 @@ class Answers:
 
     @chain.setter
     def chain(self, samplers: Iterable[Sampler]) -> None:
-        self._chain = tuple(samplers)
+        chain = tuple(samplers)
+        if wrong := [each for each in chain if isinstance(each, type) or not callable(each)]:
+            raise TypeError(f"{wrong[0]!r:.40} is not a sampler")
+        self._chain = chain
+
+    @property
+    def strategy(self) -> Strategy:
+        """How answers are searched for."""
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, strategy: Strategy) -> None:
+        if isinstance(strategy, type) or not callable(getattr(strategy, "search", None)):
+            raise TypeError(f"{strategy!r:.40} is not a strategy")
+        self._strategy = strategy
 
     @property
     def excluded(self) -> frozenset[int]:
@@ -64,7 +78,10 @@ class Answers:
 
     @excluded.setter
     def excluded(self, ids: Iterable[int]) -> None:
-        self._excluded = frozenset(ids)
+        excluded = frozenset(ids)
+        if wrong := [each for each in excluded if not hasattr(each, "__index__")]:
+            raise TypeError(f"{wrong[0]!r:.40} is not the id of a token")
+        self._excluded = excluded
 
     @property
     def draws_unknown(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder, SourceDecoder
+from seqshell.core.errors import PluginError
 from seqshell.core.model import Model
 from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.state import State, map_leaves
@@ -60,23 +61,30 @@ class CheckedDecoder:
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError if the model fails."""
-        with np.errstate(all="ignore"):
-            with self._guard:
+        try:
+            with self._guard, np.errstate(all="ignore"):
                 outputs, state = self._step(inputs, state)
-            # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each
-            # value. It may overflow, or meet an -inf that is allowed: then `_check` decides.
-            try:
-                is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
-            except (TypeError, AttributeError):
-                is_valid = False
+                # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each
+                # value. It may overflow, or meet an -inf that is allowed: then `_check` decides.
+                try:
+                    is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
+                except (TypeError, AttributeError):
+                    is_valid = False
+        except PluginError:
+            _require_ids(inputs, 1)
+            raise
         if not is_valid:
             self._check(outputs, len(inputs))
         return outputs, state
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError if the model fails."""
-        with self._guard, np.errstate(all="ignore"):
-            outputs, new = self._feed(inputs, state)
+        try:
+            with self._guard, np.errstate(all="ignore"):
+                outputs, new = self._feed(inputs, state)
+        except PluginError:
+            _require_ids(inputs, 2)
+            raise
         self._check(outputs, len(inputs))
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
 
@@ -110,6 +118,12 @@ class CheckedDecoder:
     def _is_finite_enough(self, finite: NDArray[np.bool_]) -> bool:
         """finite: [B, *shape]."""
         return bool((finite.any(-1) if self._allows_impossible else finite).all())
+
+
+def _require_ids(inputs: Any, dimensions: int) -> None:
+    """TypeError, which blames the caller, unless a model that failed was given what it can read."""
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != dimensions:
+        raise TypeError(f"the model was given {type(inputs).__name__}, not an array with {dimensions} dimensions")
 
 
 def detached(leaf: Any) -> Any:

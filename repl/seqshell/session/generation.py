@@ -7,7 +7,7 @@ emitted.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,12 +176,13 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
     stop, tokenizer, copying = plan.stop, cursor.model.tokenizer, plan.copying
     request = Request(stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying)
     decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
-    for step in guarded_search(strategy, decoder, start, request):
-        if isinstance(step, Advanced):
-            yield int(step.tokens[0]), step.state, step.outputs, step.memories[0]
-        else:
-            end.best = step.best
-            yield from _hypothesis_steps(cursor, step.best[0], memories)
+    with closing(guarded_search(strategy, decoder, start, request)) as steps:
+        for step in steps:
+            if isinstance(step, Advanced):
+                yield int(step.tokens[0]), step.state, step.outputs, step.memories[0]
+            else:
+                end.best = step.best
+                yield from _hypothesis_steps(cursor, step.best[0], memories)
 
 
 def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:

@@ -52,6 +52,7 @@ _EXPECTED: Mapping[str, tuple[Fits, str]] = MappingProxyType(
             _or_none(lambda value: _is_text(value) or hasattr(value, "search")),
             "a strategy or the text that names it",
         ),
+        "Mark": (lambda value: hasattr(value, "place"), "a mark of this session"),
         "Variants": (
             lambda value: _is_whole(value) or _are(value, lambda each: isinstance(each, Mapping)),
             "a whole number or a list of settings such as {'temperature': 0.5}",

@@ -94,6 +94,8 @@ class Session(Sealed):
 
     @snapshot_mb.setter
     def snapshot_mb(self, budget: float) -> None:
+        if not isinstance(budget, int | float) or not budget >= 0:
+            raise TypeError(f"snapshot_mb must be a number of at least 0, not {budget!r:.40}")
         self._cursor.store.budget = budget * MB
 
     def set_seed(self, seed: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqshell.core.plugin_guard import Guard, Owner, owner_of
+from seqshell.core.errors import PluginError
+from seqshell.core.plugin_guard import Owner, owner_of
 from seqshell.core.process_state import ProcessState
 
 if TYPE_CHECKING:
@@ -41,14 +42,22 @@ class Kept:
         """
         if self._process is None or not (changes := self._process.restore(folder=False)):
             return
-        suspects = self._suspects(session)
+        listening = [
+            info
+            for info in self._registry.plugins
+            if "seqshell_token" in info.hooks and not info.builtin and info.state == "loaded"
+        ]
+        suspects = list(dict.fromkeys((*self._answering(session), *(info.owner for info in listening))))
         title = " or ".join(owner.title for owner in suspects) or "a plugin"
-        raise Guard(title, suspects[0] if suspects else Owner()).error(f"{changes}; this was undone")
+        first = suspects[0] if suspects else Owner()
+        error = PluginError(f"{title} {changes}; this was undone", plugin=first.name, distribution=first.distribution)
+        if len(suspects) == len(listening) == 1:  # as for a hook that raises
+            self._registry.fail(listening[0], error)
+        raise error
 
-    def _suspects(self, session: Session | None) -> list[Owner]:
-        """The third-party plugins whose code may run in an answer."""
+    def _answering(self, session: Session | None) -> list[Owner]:
+        """The third-party plugins that the sampler chain, the strategy and the model of a session come from."""
         found = [] if session is None else [owner_of(type(part)) for part in (*session.chain, session.strategy)]
         if session is not None and (info := self._registry.named(str(session.model.header.get("owner", "")))):
             found.append(info.owner)
-        found += [info.owner for info in self._registry.plugins if "seqshell_token" in info.hooks]
-        return [owner for owner in dict.fromkeys(found) if owner.is_plugin and not owner.builtin]
+        return [owner for owner in found if owner.is_plugin and not owner.builtin]

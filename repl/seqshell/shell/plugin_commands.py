@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.errors import PluginError
+from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.events import Event, LineFinished, LineStarted, Notice, Table
 from seqshell.core.json_values import tidy
 from seqshell.core.plugin_guard import Guard
@@ -49,7 +49,12 @@ def plugin_command(
 
     def next_event() -> Any:
         with unchanged(guard, folder=False), guard:
-            event = next(steps, _END)
+            try:
+                event = next(steps, _END)
+            except UsageError as error:
+                if error.code == "type":  # of an argument that the plugin passes, not of what the user wrote
+                    raise guard.error(f"failed: {error.message}", error) from error
+                raise
             if event is not _END:
                 _check(event, in_line())
         return event
