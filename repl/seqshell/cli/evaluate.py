@@ -18,6 +18,7 @@ from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import first_signal
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import output_file
 from seqshell.core.tasks import TASKS, task_spec
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def evaluate_command(arguments: Namespace) -> int:
     arguments.settings = tuple(map(_setting, arguments.settings))
     model = open_model(arguments.model, registry)
     _check_options(arguments, model)
-    output = Path(arguments.output) if arguments.output else None
+    output = output_file(arguments.output) if arguments.output else None
     task_evaluation = evaluation_of(model.task)
     if output:
         _check_output(output, model, task_evaluation)
@@ -146,8 +147,6 @@ def _check_output(path: Path, model: Model, evaluation: TaskEvaluation) -> None:
     """Raise a SeqshellError, before the work, if the evaluation cannot be written to `path`."""
     from seqshell.training.pictures import check_picture
 
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"-o: no folder {path.parent}")
     if path.suffix.lower() in OTHER_PICTURES:
         raise UsageError(f"-o: end {path.name} in .png for a picture, in .json for the metrics")
     if path.suffix.lower() == ".png":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
+from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
     from seqshell.models.importing import import_model
 
     imported = import_model(
-        Path(arguments.file).expanduser(),
+        named_path(arguments.file),
         registry,
-        map_path=Path(arguments.map).expanduser() if arguments.map else None,
+        map_path=named_path(arguments.map) if arguments.map else None,
         out=arguments.out,
         allow_pt=arguments.allow_pt,
         warn=lambda text: print(safe(text), file=sys.stderr),

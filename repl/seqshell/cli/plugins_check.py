@@ -8,11 +8,11 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import PluginError, UsageError
+from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import counted
 from seqshell.host import PluginInfo, Policy, Registry, entry_points
@@ -90,13 +90,14 @@ def plugin_targets(plugin: str) -> tuple[str, ...]:
         for point in entry_points()
         if plugin in (point.name, point.target) or normalized(plugin) == point.distribution
     ]
-    path = Path(plugin).expanduser()
+    path = named_path(plugin)
     if (known and "/" not in plugin and os.sep not in plugin) or not path.exists():
         if not known and ("/" in plugin or plugin.endswith(".py")):
-            raise UsageError(f"no file {plugin}")
+            raise UsageError(f"no file {shown_name(plugin)}")
         if not known and not _is_module(plugin):
             raise UsageError(
-                f"no plugin, distribution, module or file named {plugin!r}", hint="seqshell plugins lists them"
+                f"no plugin, distribution, module or file named {shown_name(plugin)!r}",
+                hint="seqshell plugins lists them",
             )
         return tuple(dict.fromkeys(point.name for point in known)) or (plugin,)
     path = path.resolve()
@@ -105,7 +106,7 @@ def plugin_targets(plugin: str) -> tuple[str, ...]:
             raise UsageError(f"{plugin} contains neither pyproject.toml nor __init__.py")
         return (str(path),)
     try:
-        project = tomllib.loads((path / "pyproject.toml").read_text("utf-8")).get("project", {})
+        project = tomllib.loads(read_bytes(path / "pyproject.toml").decode("utf-8")).get("project", {})
         targets = [str(target) for target in project.get("entry-points", {}).get("seqshell", {}).values()]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise UsageError(f"{plugin}/pyproject.toml: {error}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import shown_name
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
 LONGEST = 40  # characters of a name
@@ -89,8 +90,8 @@ def distribution_files(name: str, kind: str) -> dict[str, str]:
 def _check_name(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise UsageError(
-            f"{name!r} is not a valid plugin name: start with a letter, then use letters, digits and single dashes, "
-            f"at most {LONGEST} characters"
+            f"{shown_name(name)!r} is not a valid plugin name: start with a letter, then use letters, digits and "
+            f"single dashes, at most {LONGEST} characters"
         )
     plain = name.lower().replace("-", "_")
     if plain.split("_")[0] == PREFIX:

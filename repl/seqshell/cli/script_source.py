@@ -6,17 +6,22 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from seqshell.cli.options import Prompt
 from seqshell.core.errors import UsageError
 from seqshell.core.limits import MAX_MESSAGE
+from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.paths import ENDING
 from seqshell.core.text_files import decoded
 from seqshell.shell.syntax import UnclosedBlock, closes_block, opens_block
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_SKIPPED = 10 * MAX_MESSAGE  # bytes of a line that is too long; then the rest of the script is not read
 BOM = b"\xef\xbb\xbf"
 
 
@@ -77,9 +82,9 @@ def _stdin_up_to(size: int) -> bytes:
 
 
 def _file(name: str, names: list[str]) -> Source:
-    path = Path(name)
+    path = named_path(name, error=partial(UsageError, code="no_script"))
     if path.is_dir():
-        raise UsageError(f"{name} is a folder, not a script", code="no_script")
+        raise UsageError(f"{shown_name(name)} is a folder, not a script", code="no_script")
     if not path.exists():
         from seqshell.cli.suggestions import no_script
 
@@ -90,11 +95,8 @@ def _file(name: str, names: list[str]) -> Source:
 
 
 def _file_lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            yield from _lines(file)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}", code="no_script") from None
+    with opened(path, error=partial(UsageError, code="no_script"), stream=True) as file:
+        yield from _lines(file)
 
 
 def stdin_lines() -> Iterator[bytes]:
@@ -118,9 +120,12 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     """
     while data := file.readline(MAX_MESSAGE + 3):
         if not data.endswith(b"\n"):
-            rest = data
+            rest, skipped = data, 0
             while rest and not rest.endswith(b"\n"):
                 rest = file.readline(MAX_MESSAGE)
+                skipped += len(rest)
+                if skipped > MAX_SKIPPED:  # such as /proc/self/pagemap
+                    raise UsageError(f"a line has more than {MAX_SKIPPED // 1_000_000} MB", code="too_long")
         yield data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
 
 

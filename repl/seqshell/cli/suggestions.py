@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import named_path, shown_name
 from seqshell.core.names import nearest
 from seqshell.shell.foreign_words import OPTIONS, SETTINGS, SUBCOMMANDS, as_setting, filled
 
@@ -17,7 +17,7 @@ RECIPE_KEYS = {"lr": "learning_rate", "batch": "batch_size", "num_epochs": "epoc
 def check_first_word(args: Sequence[str], names: Iterable[str]) -> None:
     """Raise UsageError if the first argument is no file but resembles a subcommand. names: of the subcommands."""
     word, *rest = args
-    if Path(word).exists() or word in paths.list_checkpoints():
+    if named_path(word).exists() or word in paths.list_checkpoints():
         return
     if line := _meant(word, rest, names):
         raise UsageError(f"there is no subcommand or script {word!r}; use seqshell {line}", code="no_script")
@@ -48,13 +48,13 @@ def no_script(names: Sequence[str], missing: str) -> UsageError:
     """The error for scripts, one of which does not exist: a model's name, or words that are meant as a line."""
     models = paths.list_checkpoints()
     near = missing if missing in models else nearest(missing, models)
-    text = missing if any(Path(name).exists() for name in names) else " ".join(names)
+    text = missing if any(named_path(name).exists() for name in names) else " ".join(names)
     line = f"-c {shlex.quote(text) if text != missing else repr(text)} to send a line"
     if near == missing:
         hint = f"use -m {missing} to open a model, {line}"
     else:
         hint = f"did you mean -m {near}? Use {line}" if near else f"use {line}; seqshell --help lists the subcommands"
-    return UsageError(f"no script {missing!r}; {hint}", code="no_script")
+    return UsageError(f"no script {shown_name(missing)!r}; {hint}", code="no_script")
 
 
 def unknown_option(option: str, following: Sequence[str], known: Iterable[str], program: str) -> UsageError:

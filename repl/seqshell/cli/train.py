@@ -17,6 +17,7 @@ from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import first_signal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
 
@@ -80,7 +81,7 @@ def train_command(arguments: Namespace) -> int:
         overrides.append(f"training.device={json.dumps(arguments.device)}")
     if arguments.seed is not None:
         overrides.append(f"training.seed={arguments.seed}")
-    if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not Path(word).exists()]:
+    if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not named_path(word).exists()]:
         raise UsageError(f"unexpected {misplaced[0]!r}; use --set {misplaced[0]}")
     recipe = load_recipe(arguments.recipe, overrides)
     if arguments.dry_run:
@@ -88,7 +89,7 @@ def train_command(arguments: Namespace) -> int:
     out = paths.output_path(arguments.out or recipe.name, "models")
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
-    picture = Path(arguments.picture) if arguments.picture else None
+    picture = named_path(arguments.picture) if arguments.picture else None
     registry = registry_for_command(arguments)
 
     from seqshell.training.loop import train

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seqshell.core.errors import CheckpointError
+from seqshell.core.named_files import named_path, opened
 from seqshell.core.pickle_contents import PickleContents, read_pickle_contents
 
 MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".h5", ".onnx", ".gguf", ".net", ".tar", "")
@@ -67,15 +68,13 @@ class ForeignFile:
 
 def recognise_file(path: Path) -> ForeignFile:
     """Say what a file or folder is, from its content. Raises CheckpointError if it cannot be read."""
-    try:
-        if path.is_dir():
-            return _folder(path)
-        if not path.is_file():
-            return ForeignFile("other", "is a special file, not a model", "use the file of the model")
-        with path.open("rb") as file:
-            return _recognise(file, path)
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
+    path = named_path(path, error=CheckpointError)
+    if path.is_dir():
+        return _folder(path)
+    if path.exists() and not path.is_file():
+        return ForeignFile("other", "is a special file, not a model", "use the file of the model")
+    with opened(path, error=CheckpointError) as file:
+        return _recognise(file, path)
 
 
 def _recognise(file: BinaryIO, path: Path) -> ForeignFile:

@@ -11,24 +11,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError
+from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.names import NAME, check_name, did_you_mean
 
 Kind = Literal["models", "sessions", "plugins", "recipes"]
 
 ENDING = ".safetensors"
+MAX_CONFIG = 1_000_000  # bytes of config.toml
 
 
 def home() -> Path:
     """Return $SEQSHELL_HOME, else the system's folder for user data.
 
-    It contains models/, sessions/, plugins/, recipes/ and config.toml.
+    It contains models/, sessions/, plugins/, recipes/ and config.toml. Raises UsageError if it cannot be a folder, or
+    if the system has none.
     """
-    chosen = os.environ.get("SEQSHELL_HOME", "")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_data_path
+    if chosen := os.environ.get("SEQSHELL_HOME", ""):
+        return named_path(chosen, error=_no_home).absolute()
+    from platformdirs import user_data_dir
 
-    return user_data_path("seqshell", appauthor=False)
+    try:
+        found = user_data_dir("seqshell", appauthor=False)
+    except RuntimeError:  # HOME is missing, and the system does not know the user
+        raise _no_home("there is no home folder") from None
+    return named_path(found, error=_no_home)
+
+
+def _no_home(message: str) -> UsageError:
+    return UsageError(f"no folder for models, sessions and settings: {message}", hint="set SEQSHELL_HOME to one")
 
 
 def folder(kind: Kind) -> Path:
@@ -51,7 +61,7 @@ def is_path(name: str) -> bool:
 def output_path(name: str | Path, kind: Kind) -> Path:
     """Return the path to write to: a path as it is, a name in the user's folder, which is created."""
     if isinstance(name, Path) or is_path(name):
-        return Path(name).expanduser()
+        return named_path(name)
     target = folder(kind)
     check_name(name)
     try:
@@ -73,18 +83,22 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
     what = "model" if kind == "models" else "saved session"
     known = list_checkpoints(folders, kind)
     if isinstance(name, Path) or is_path(name):
-        path = Path(name).expanduser()
+        path = named_path(name, error=CheckpointError)
         if not os.path.lexists(path):
             suggestion = did_you_mean(path.name.removesuffix(ENDING), known, "", most=3)
-            raise CheckpointError(f"no file {str(name)!r}" + (f"; {suggestion}" if suggestion else ""))
+            raise CheckpointError(f"no file {shown_name(name)!r}" + (f"; {suggestion}" if suggestion else ""))
         return path
     if name not in known:
         if kind == "sessions" and not known:
-            raise CheckpointError(f"no {what} {name!r}: none exists yet; /save NAME and leaving the shell save one")
-        if Path(name).is_file():
-            raise CheckpointError(f"no {what} {name!r}; to open the file, write ./{name}")
+            raise CheckpointError(
+                f"no {what} {shown_name(name)!r}: none exists yet; /save NAME and leaving the shell save one"
+            )
+        if named_path(name, error=CheckpointError).is_file():
+            raise CheckpointError(f"no {what} {shown_name(name)!r}; to open the file, write ./{name}")
         suggestion = did_you_mean(name, known, f"available: {', '.join(known)}", most=3)
-        raise CheckpointError(f"no {what} {name!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}")
+        raise CheckpointError(
+            f"no {what} {shown_name(name)!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}"
+        )
     return known[name]
 
 
@@ -101,11 +115,13 @@ def find_recipe(name: str) -> Path:
     known = list_recipes()
     if "/" not in name and name in known:
         return known[name]
-    path = Path(name).expanduser()
+    path = named_path(name, error=RecipeError)
     if not path.exists():
         suggestion = did_you_mean(name.removesuffix(".toml"), known, "", most=3)
         recipes = f"recipes: {', '.join(known) or 'none'}"
-        raise RecipeError(f"no recipe or file {name!r}; " + (f"{suggestion} {recipes}" if suggestion else recipes))
+        raise RecipeError(
+            f"no recipe or file {shown_name(name)!r}; " + (f"{suggestion} {recipes}" if suggestion else recipes)
+        )
     return path
 
 
@@ -117,12 +133,9 @@ def config_file() -> Path:
 def read_config() -> dict[str, Any]:
     """Read config.toml; empty if there is none. Raises UsageError if it cannot be read or is not TOML."""
     path = config_file()
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not named_path(path).exists():
         return {}
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    data = read_bytes(path, most=MAX_CONFIG)
     import tomllib
 
     try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import MAX_FILE_SIZE, read_bytes
 from seqshell.core.tables.encoding import decode
 
-MAX_FILE_SIZE = 1_000_000_000  # bytes that @FILE reads, and that a .gz file may have when it is unpacked
 PACKED = ".gz"
 
 
@@ -23,20 +22,7 @@ def read_file(name: str, read_stdin: Callable[[], str] | None = None, *, hint: s
         if read_stdin is None:
             raise UsageError("@- reads stdin, which is the terminal or the script here; use @FILE to read a file")
         return read_stdin()
-    path = Path(name).expanduser()
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{name} is not a regular file")
-            if status.st_size > MAX_FILE_SIZE:
-                raise UsageError(f"{name} has {status.st_size:,} bytes; @FILE reads at most {MAX_FILE_SIZE:,}")
-            return decoded(unpacked(file.read(), name), name)
-    except IsADirectoryError:
-        raise UsageError(f"{name} is a folder") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}", hint=hint) from None
+    return decoded(unpacked(read_bytes(name, error=partial(UsageError, hint=hint)), name), name)
 
 
 def is_file(text: str) -> bool:

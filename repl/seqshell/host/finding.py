@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core import paths
+from seqshell.core.named_files import named_path
 from seqshell.core.plugin_guard import Owner
 from seqshell.core.version import __version__
 from seqshell.host.entry_points import entry_points, slow_entry_points
@@ -88,7 +89,7 @@ def with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterat
     extra: names of modules or plugins, or paths of files.
     """
     is_file = {name: "/" in name or os.sep in name or name.endswith(".py") for name in extra}
-    requested = {os.path.realpath(os.path.expanduser(name)) if is_file[name] else name: name for name in extra}
+    requested = {os.path.realpath(named_path(name)) if is_file[name] else name: name for name in extra}
     for plugin in found:
         matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested)
         for target in matching:
@@ -96,7 +97,7 @@ def with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterat
         yield replace(plugin, requested=bool(matching))
     for name in filter(None, requested.values()):
         if is_file[name]:
-            yield replace(_file(Path(name).expanduser()), requested=True)
+            yield replace(_file(named_path(name)), requested=True)
         else:
             yield FoundPlugin(name, name, partial(locate, name), name, requested=True)
 

@@ -44,6 +44,8 @@ def import_file(path: Path) -> Any:
     The module is named after the file, or seqshell_file_NAME if another module has that name.
     """
     source = path / "__init__.py" if path.is_dir() else path
+    if source.exists() and not source.is_file():
+        raise ImportError(f"{path} is not a regular file")
     name = path.stem
     if name in sys.modules or importlib.util.find_spec(name) is not None:
         name = f"seqshell_file_{name}"

@@ -22,8 +22,8 @@ import json
 import math
 import os
 import re
-import stat
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 from seqshell.core.foreign_files import recognise_file
+from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.strict_json import read_object
 from seqshell.core.text_output import brief, quoted
 
@@ -159,17 +160,14 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return digest.hexdigest()
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     """Open the file, unless it is a folder or a special file."""
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise recognise_file(path).error(path)
-        if not stat.S_ISREG(mode):
-            raise CheckpointError(f"{path} is a special file, not a checkpoint")
-        return open(path, "rb")
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
+    path = named_path(path, error=CheckpointError)
+    if path.is_dir():
+        raise recognise_file(path).error(path)
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{shown_name(path)} is a special file, not a checkpoint")
+    return opened(path, error=CheckpointError)
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entry]]:

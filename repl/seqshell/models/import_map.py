@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.named_files import named_path, read_bytes
 from seqshell.models.tokenizer_header import read_tokenizer
 
 if TYPE_CHECKING:
@@ -103,13 +104,11 @@ def _characters(path: Path) -> str:
 def _path(folder: Path, word: Any) -> Path:
     if not isinstance(word, str) or not word:
         raise UsageError(f"[tokenizer] of the map: {word!r:.60} is not a path")
-    return folder / Path(word).expanduser()
+    return named_path(word, folder)
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 (byte {error.start})") from None

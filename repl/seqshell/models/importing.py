@@ -15,6 +15,7 @@ from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, Us
 from seqshell.core.foreign_files import recognise_file
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.model import Architecture
+from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.names import NAME
 from seqshell.core.plugin_guard import Guard
 from seqshell.models.building import build_module, read_config
@@ -55,7 +56,7 @@ def import_model(
     file, or what its map must contain.
     """
     if not path.exists():
-        raise UsageError(f"no file {str(path)!r}")
+        raise UsageError(f"no file {shown_name(path)!r}")
     target = _target(path, out)
     tables = read_map(map_path) if map_path else {}
     importer, model = _read(path, {**tables, "allow_pt": allow_pt}, registry, warn)
@@ -96,7 +97,7 @@ def _target(path: Path, out: str | None) -> Path:
     stem = ENDINGS.sub("", path.name) or path.stem
     if out is None and not NAME.fullmatch(stem):
         raise UsageError(f"{stem!r} is not a valid model name; choose one with --out NAME")
-    target = paths.output_path(out if out is not None else stem, "models")
+    target = output_file(paths.output_path(out if out is not None else stem, "models"))
     if target.exists() and target.samefile(path):
         raise UsageError(
             f"--out {out} is the imported file itself; with a name, the checkpoint is saved in your models folder"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.named_files import named_path
 from seqshell.core.names import similar
 from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.tasks import TASKS
@@ -149,8 +150,8 @@ def _files(word: str, sign: str = "", ending: str = "") -> Iterator[tuple[str, s
     """
     folder, beginning = os.path.split(word)
     try:
-        entries = sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda entry: entry.name)
-    except OSError:
+        entries = sorted(os.scandir(named_path(folder)), key=lambda entry: entry.name)
+    except (OSError, SeqshellError):
         return
     for entry in entries:
         if not entry.name.startswith(beginning) or (entry.name.startswith(".") and not beginning.startswith(".")):

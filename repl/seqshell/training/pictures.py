@@ -9,6 +9,7 @@ from typing import Any
 
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
+from seqshell.core.named_files import output_file
 
 
 def check_picture(path: Path) -> None:
@@ -17,8 +18,7 @@ def check_picture(path: Path) -> None:
         raise RecipeError(f"-o: end {path.name} in .png")
     if importlib.util.find_spec("matplotlib") is None:
         raise RecipeError("a picture needs matplotlib: pip install matplotlib")
-    if not path.absolute().parent.is_dir():
-        raise RecipeError(f"-o: no folder {path.parent}")
+    output_file(path, RecipeError)
 
 
 def new_figure(width: float, height: float) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -16,6 +15,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Notice
 from seqshell.core.events.base import Rows
 from seqshell.core.json_values import tidy
+from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.plugin_api import Arguments
 from seqshell.core.text_files import PACKED
 
@@ -119,16 +119,7 @@ def write_picture(word: str, draw: Draw, event: Event, text: str, as_json: Mappi
 
 def _place(word: str) -> Path:
     """The path of a regular file, or a new one, in a writable folder. Raises UsageError otherwise."""
-    try:
-        path = Path(word).expanduser()
-        if not path.parent.is_dir():
-            raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
-        if path.suffix.lower() == PACKED:
-            raise UsageError(f"cannot write {word}: what is written is not packed; leave out {PACKED}")
-        if path.exists() and not path.is_file():
-            raise UsageError(f"cannot write {word}: it is {'a folder' if path.is_dir() else 'not a regular file'}")
-        if not os.access(path.parent, os.W_OK):
-            raise UsageError(f"cannot write {word}: no permission to write to {path.parent.absolute()}")
-    except (OSError, ValueError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
-        raise UsageError(f"cannot write {word[:100]}: {getattr(error, 'strerror', None) or error}") from None
+    path = output_file(word)
+    if path.suffix.lower() == PACKED:
+        raise UsageError(f"cannot write {shown_name(word)}: what is written is not packed; leave out {PACKED}")
     return path

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
+from seqshell.core.named_files import opened, output_file, reason, shown_name
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
@@ -18,6 +18,8 @@ from seqshell.shell.recording import decoding_lines
 from seqshell.shell.setting_specs import BUILT_IN, CHECKPOINT, SHELL_SETTINGS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seqshell.core.model import Model
     from seqshell.shell.shell import Shell
 
@@ -49,7 +51,7 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             script.write("".join(f"{line}\n" for line in beginning))
             script.flush()
         except OSError as error:
-            raise UsageError(f"cannot write {word}: {error.strerror or error}") from None
+            raise UsageError(f"cannot write {shown_name(word)}: {reason(error)}") from None
         shell.recorder.begin(script)
     elif shell.recorder.is_recording:
         shell.recorder.end()
@@ -61,16 +63,12 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 def _new_script(word: str) -> Path:
     """The path of a new file, or of a recording to replace. Raises UsageError for any other file."""
-    path = Path(word).expanduser()
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {word}: there is no folder {path.parent}")
+    path = output_file(word)
     if path.is_symlink() or path.exists():
-        try:
-            replaceable = path.is_file() and path.read_bytes()[: len(FIRST_LINE)] in (b"", FIRST_LINE.encode())
-        except OSError:
-            replaceable = False
+        with opened(path) as file:
+            replaceable = file.read(len(FIRST_LINE)) in (b"", FIRST_LINE.encode())
         if not replaceable:
-            raise UsageError(f"{word} exists and is not a recording; choose another name")
+            raise UsageError(f"{shown_name(word)} exists and is not a recording; choose another name")
     return path
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.named_files import named_path
 from seqshell.core.tables.kinds import NO_TEXT
 from seqshell.core.tables.reading import parse_table
 from seqshell.training.classification.folders import read_folder
@@ -81,7 +82,7 @@ def read_examples(
     White space in texts and labels becomes single spaces, as it is in a typed text.
     Raises RecipeError for a missing column, an empty file, or no texts with labels.
     """
-    path = folder / Path(word).expanduser()
+    path = named_path(word, folder, RecipeError)
     name, digest, rows = read_folder(path, format) if path.is_dir() else _table(word, columns, folder, origin, format)
     found = [
         (" ".join(text.split()), columns.names.get(label, " ".join(label.split())), place)

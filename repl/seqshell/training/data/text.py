@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.named_files import named_path, read_bytes
 from seqshell.core.tables.encoding import decode
 from seqshell.core.text_files import unpacked
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
@@ -67,7 +68,7 @@ def read_text(
         return with_digest(source, make_table(source))
     if source.startswith("python:"):
         return with_digest(source, _python_text(source))
-    name, text, digest, _ = read_text_file(folder / Path(source).expanduser(), origin, format)
+    name, text, digest, _ = read_text_file(named_path(source, folder, RecipeError), origin, format)
     return name, text, digest
 
 
@@ -78,16 +79,12 @@ def read_text_file(path: Path, origin: str = "", format: FileFormat = AS_FOUND) 
     """
     if not path.exists():
         raise RecipeError(f"{path} does not exist" + (f"; get it from {origin}" if origin else ""))
-    if not path.is_file():
-        raise RecipeError(f"{path} is not a regular file")
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, error=RecipeError)
         content = unpacked(data, str(path))
         if not content:
             raise RecipeError(f"{path} is empty")
         text, found = _decoded(content, str(path), format)
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
     except UsageError as error:
         raise RecipeError(error.message) from None
     return path.name, text, hashlib.sha256(data).hexdigest(), found

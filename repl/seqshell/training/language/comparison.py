@@ -16,6 +16,7 @@ from seqshell.core import paths
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.events import Notice, Progress, Table
 from seqshell.core.model import Model, Task
+from seqshell.core.named_files import named_path, shown_name
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.data.text import encode, load_text, read_text
@@ -139,7 +140,9 @@ def _open(name: str, options: ComparisonOptions, registry: Registry) -> Model | 
     elif is_recipe or name in paths.list_recipes():
         found = load_recipe(name, options.overrides)
     else:
-        raise UsageError(f"{name!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them")
+        raise UsageError(
+            f"{shown_name(name)!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them"
+        )
     if found.task != Task.GENERATE:
         raise UsageError(f"{found.name} is for {found.task}; compare is for language models, seqshell evaluate for all")
     return _on_data(found, options) if isinstance(found, Recipe) else found
@@ -163,7 +166,7 @@ def _on_data(recipe: Recipe, options: ComparisonOptions) -> Recipe:
 
 
 def _absolute(text: str) -> str:
-    return text if text.startswith("python:") else str(Path(text).expanduser().absolute())
+    return text if text.startswith("python:") else str(named_path(text).absolute())
 
 
 def _held_out(options: ComparisonOptions, entries: Sequence[Model | Recipe]) -> HeldOut:

@@ -8,6 +8,7 @@ What a file is for, labelled texts, sentence pairs, series of numbers or a text,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from typing import Any
 from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
 from seqshell.core.model import Task
+from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.training.recipes import marked_text
 from seqshell.training.recipes.overrides import apply_overrides
 from seqshell.training.recipes.recipe import Recipe, Table, read_recipe, read_tables, recipe_from
@@ -203,20 +205,18 @@ def _shipped(name: str) -> dict[str, Any]:
 
 def _data_file(name: str) -> Path:
     """One of two data files. Raises RecipeError for a recipe or a missing file."""
-    path = Path(name).expanduser()
+    path = named_path(name, error=RecipeError)
     is_recipe = path.suffix == ".toml" or (not path.exists() and name in places.list_recipes())
     if is_recipe or not path.exists():
-        what = f"{name!r} is a recipe" if is_recipe else f"no file {name!r}"
+        what = f"{shown_name(name)!r} is a recipe" if is_recipe else f"no file {shown_name(name)!r}"
         raise RecipeError(f"{what}; train takes one recipe, one file, or a source and a target file")
     return path
 
 
 def _size(path: Path) -> int:
     """The size of a file in bytes."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+    with opened(path, error=RecipeError) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def _epochs(total: int, size: int) -> int:
@@ -224,11 +224,8 @@ def _epochs(total: int, size: int) -> int:
 
 
 def _has_few_lines(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return all(number < FEW_PAIRS for number, _ in enumerate(file, 1))
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+    with opened(path, error=RecipeError) as file:
+        return all(number < FEW_PAIRS for number, _ in enumerate(file, 1))
 
 
 def _pair_name(paths: Sequence[Path]) -> str:

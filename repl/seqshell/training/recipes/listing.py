@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqshell.core import paths
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Table
+from seqshell.core.named_files import opened, read_bytes
 from seqshell.core.plugin_api import Setting, settings_of
-from seqshell.training.recipes.recipe import read_recipe
+from seqshell.training.recipes.recipe import MAX_RECIPE, read_recipe
 from seqshell.training.recipes.settings import TABLES
 from seqshell.training.recipes.toml import toml_value
 
@@ -39,17 +40,17 @@ def recipe_text(name: str) -> str:
     if path.suffix != ".toml":
         raise RecipeError(f"{path} is not a recipe; see seqshell train --defaults")
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        return read_bytes(path, error=RecipeError, most=MAX_RECIPE).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not a recipe: byte {error.start} is not UTF-8") from None
 
 
 def summary(path: Path) -> str:
     """The first line of a recipe, if it is a comment; empty if the file cannot be read."""
     try:
-        with path.open(encoding="utf-8") as file:
-            first = file.readline(1000)
-    except (OSError, UnicodeDecodeError):
+        with opened(path) as file:
+            first = file.readline(1000).decode("utf-8")
+    except (UsageError, UnicodeDecodeError):
         return ""
     return first.lstrip("# ").rstrip() if first.startswith("#") else ""
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.named_files import opened
+from seqshell.core.text_files import PACKED
 
 TOKENIZER = "whitespace"
 MARKS = ("<unk>", "@-@", "@,@", "@.@")  # a rare word; a hyphen, comma or point inside a word
@@ -63,11 +65,9 @@ def describe(name: str, marks: tuple[str, ...], tokenizer: str) -> tuple[str, ..
 
 def _head(path: Path) -> bytes:
     """The beginning of a file, without the word that is cut."""
-    try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
-            data: bytes = file.read(HEAD)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return b""  # whoever reads the text reports it
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror or error}") from None
+    with opened(path, error=RecipeError) as file:
+        try:
+            data: bytes = (gzip.GzipFile(fileobj=file) if path.name.lower().endswith(PACKED) else file).read(HEAD)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            return b""  # whoever reads the text reports it
     return data if len(data) < HEAD else data[: max(data.rfind(b" "), data.rfind(b"\n"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -61,4 +62,4 @@ def _from_here(value: Any) -> Any:
     """Make files named in an override, not in the recipe, relative to the current folder, if they exist there."""
     if isinstance(value, list):
         return [_from_here(item) for item in value]
-    return str(Path(value).absolute()) if isinstance(value, str) and value and Path(value).exists() else value
+    return str(Path(value).absolute()) if isinstance(value, str) and value and os.path.exists(value) else value

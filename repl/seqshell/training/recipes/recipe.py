@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.named_files import read_bytes
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.tasks import TASKS, TaskSpec, task_spec
@@ -63,6 +64,7 @@ class Recipe:
 
 
 TOP = ("task", "architecture", "data", *TOKENIZERS, "model", "training", "defaults")
+MAX_RECIPE = 1_000_000  # bytes
 MANY_KINDS = (*LISTS_OF_TEXTS, "validation", "ends", "day_first")  # their values are checked with the data
 
 
@@ -78,9 +80,7 @@ def read_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 def read_tables(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises RecipeError if it cannot be read or is invalid."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+        text = read_bytes(path, error=RecipeError, most=MAX_RECIPE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not a recipe: byte {error.start} is not UTF-8") from None
     try:
