@@ -6,8 +6,8 @@ import json
 import os
 
 import pytest
-from seqshell.cli.main import main
 
+from seqshell.cli import main
 from seqshell.core.errors import SeqshellError
 from seqshell.core.named_files import MAX_SHOWN
 from seqshell.testing import (

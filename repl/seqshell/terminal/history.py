@@ -6,9 +6,12 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from prompt_toolkit.history import History
+
+from seqshell.core.errors import SeqshellError
+from seqshell.core.named_files import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,21 +34,33 @@ class LineHistory(History):
     def load_history_strings(self) -> Iterable[str]:
         """Yield the lines, latest first."""
         try:
-            with self._find().open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_READ))
+            with opened(self._find()) as file:
+                start = file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_READ))
                 lines = file.read().splitlines()
-        except OSError:
+        except SeqshellError:
             return
-        for line in reversed(lines):
+        for line in reversed(lines[1:] if start else lines):  # the first one is cut
             with suppress(ValueError):
                 text = json.loads(line)
                 if isinstance(text, str):
                     yield text
 
     def store_string(self, string: str) -> None:
-        """Append a line in one write, so that the lines of two shells do not mix."""
-        with suppress(OSError):
+        """Append a line in one write, so that the lines of two shells do not mix.
+
+        A last line that was cut, by a full disk or a kill, is ended first: it is lost, but not the line after it.
+        """
+        with suppress(OSError, SeqshellError):
             path = self._find()
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab", buffering=0) as file:
-                file.write(json.dumps(string).encode("ascii") + b"\n")
+            with path.open("a+b") as file:
+                start = b"\n" if _is_cut(file) else b""
+                file.write(start + json.dumps(string).encode("ascii") + b"\n")
+
+
+def _is_cut(file: BinaryIO) -> bool:
+    """Whether the last line has no end."""
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
