@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -47,6 +48,7 @@ from seqshell.core.errors import PluginError, SeqshellError
 
 FORK = multiprocessing.get_context("fork")
 CASES_PER_WORKER = 500  # then a fresh one is forked, so that no case suffers from what many before it left
+MAX_WAIT = 10
 PROGRESS = 60.0  # seconds between two lines of progress on stderr
 
 MAX_LINE = 500  # characters of a message with its hint
@@ -91,8 +93,9 @@ class Report:
 class Campaign:
     """A promise and the check of one case.
 
-    seconds, memory: what a case may use; memory in bytes above what the parent has, None for no limit (for cases that
-    start programs). may_print: whether a case may write to stdout and stderr.
+    seconds: of computing; a case that waits may take MAX_WAIT times as long, because the machine may be busy.
+    memory: in bytes above what the parent has; None for no limit, for cases that start programs.
+    may_print: whether a case may write to stdout and stderr.
     """
 
     name: str
@@ -138,7 +141,7 @@ class Campaign:
                 ready = multiprocessing.connection.wait(
                     [worker.pipe for worker in busy], max(0.0, deadline - time.monotonic())
                 )
-                for worker in [each for each in busy if each.pipe in ready or each.deadline <= time.monotonic()]:
+                for worker in [each for each in busy if each.pipe in ready or each.is_late()]:
                     reason = worker.result()
                     done += 1
                     if reason is not None:
@@ -161,7 +164,8 @@ class _Worker:
     def __init__(self, campaign: Campaign, seed: int, folder: Path) -> None:
         self.campaign, self.seed, self.folder = campaign, seed, folder
         self.case = -1
-        self.deadline = 0.0
+        self.deadline = self.last_deadline = 0.0  # when to look whether it is late, and when it is in any case
+        self.computed = 0.0
         self.left = 0  # cases until the process is replaced
         self._fork()
 
@@ -175,9 +179,27 @@ class _Worker:
             self._fork()
         self.case, self.left = case, self.left - 1
         self.deadline = time.monotonic() + self.campaign.seconds
+        self.last_deadline = time.monotonic() + MAX_WAIT * self.campaign.seconds
+        self.computed = self._computed()
         with contextlib.suppress(BrokenPipeError):  # the process died after its last case; result() tells
             self.pipe.send(case)
         return True
+
+    def is_late(self) -> bool:
+        """True if the case has used up its time. On a busy machine, it is given the time that it has not computed."""
+        now = time.monotonic()
+        if self.deadline <= now < self.last_deadline:
+            left = self.campaign.seconds - (self._computed() - self.computed)
+            self.deadline = now + left if left > 0.1 else now
+        return self.deadline <= now
+
+    def _computed(self) -> float:
+        """The processor time of the process so far, in seconds; infinite if it is over or the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return math.inf
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def result(self) -> str | None:
         """Return why the case failed, or None. Call it when the pipe is readable or the deadline has passed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,17 +16,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from seqshell.core import paths
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
+from seqshell.training.resume_checks import Damage, check_moments
 
 Tensors = dict[str, Tensor]
+RECORD, CHECKSUM = "seqshell-resume", "sha256"  # in the metadata of safetensors
 
 
 def write_resume(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write both in one file, so that they cannot disagree. A crash leaves either the old file or the new one."""
     # Clones, because tied weights share memory, which safetensors refuses.
     parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(parts, {"seqshell-resume": json.dumps(record)}))
+    text = json.dumps(record)
+    write_atomically(path, save(parts, {RECORD: text, CHECKSUM: checksum(text, parts)}))
 
 
 def read_resume(path: Path) -> tuple[dict[str, Any], Tensors]:
@@ -33,10 +39,36 @@ def read_resume(path: Path) -> tuple[dict[str, Any], Tensors]:
         raise RecipeError(f"nothing to resume: {path} does not exist; omit --resume to start over")
     try:
         with safe_open(path, "pt") as file:
-            record = json.loads((file.metadata() or {})["seqshell-resume"])
-            return record, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RecipeError(f"cannot resume from {path} ({error}); remove it to start over") from None
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+        text = metadata[RECORD]
+        record = json.loads(text)
+        is_changed = CHECKSUM in metadata and metadata[CHECKSUM] != checksum(text, tensors)
+        if is_changed or not isinstance(record, dict):  # earlier versions wrote no checksum
+            raise ValueError("its checksum is wrong")
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror or 'the file is damaged'}") from None
+    except (SafetensorError, KeyError, ValueError, RecursionError, RuntimeError):
+        raise damaged(path) from None
+    return record, tensors
+
+
+def damaged(path: Path, reason: str = "it is damaged") -> RecipeError:
+    """The error for a resume file that cannot be used, with what the user can do."""
+    best = path.parent.with_suffix(paths.ENDING)
+    hint = "omit --resume to start over"
+    if best.is_file():
+        hint += f", or replace it by --set training.parent={best} to start from the best weights"
+    return RecipeError(f"cannot resume from {path}: {reason}", hint=hint)
+
+
+def checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """A hex digest of the record as text and the tensors."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode("utf-8", "surrogatepass"))
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
@@ -64,13 +96,20 @@ def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[list[Any], Tensor
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[Any], tensors: Mapping[str, Tensor]) -> None:
-    """Undo optimizer_parts."""
+    """Undo optimizer_parts. Raises Damage if the tensors do not fit the optimizer.
+
+    Of the groups, only the learning rate is taken: the rest follows from the recipe.
+    """
     kept: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         number, _, key = name.partition(".")
         kept.setdefault(int(number), {})[key] = tensor
-    groups = [{key: tuple(value) if key == "betas" else value for key, value in group.items()} for group in groups]
-    optimizer.load_state_dict({"state": kept, "param_groups": groups})
+    check_moments(kept, optimizer)
+    optimizer.load_state_dict({"state": kept, "param_groups": optimizer.state_dict()["param_groups"]})
+    for group, saved in zip(optimizer.param_groups, groups, strict=True):
+        if not isinstance(saved["lr"], float) or not 0 <= saved["lr"] < math.inf:
+            raise Damage("the learning rate of the optimizer is no number")
+        group["lr"] = saved["lr"]
 
 
 def randomness(device: torch.device) -> tuple[dict[str, Any], Tensors]:

@@ -157,8 +157,8 @@ class Run:
                 yield Notice(f"{error.message}; training continues and tries again later", "warning")
 
     def restore(self) -> None:
-        """Continue from the resume file. Raises RecipeError if it was written with another recipe or other data."""
-        restored = restore_run(self.folder, self._snapshot())
+        """Continue from the resume file. Raises RecipeError if it is damaged or of another recipe or other data."""
+        restored = restore_run(self.folder, self._snapshot(), self.objective.num_orders)
         self.state, self.progress, self.precision = restored.state, restored.progress, restored.precision
         self.best_weights, self.last_weights = restored.best_weights, restored.last_weights
 

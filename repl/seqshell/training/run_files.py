@@ -25,6 +25,15 @@ from seqshell.training.objective import Metrics
 from seqshell.training.progress import TrainingProgress
 from seqshell.training.recipes.recipe import TOP
 from seqshell.training.recipes.settings import TABLES, TrainingSettings
+from seqshell.training.resume_checks import (
+    PRECISIONS,
+    Damage,
+    check_finite,
+    check_gradients,
+    check_progress,
+    check_state,
+    check_weights,
+)
 
 RESUME_FILE = "resume.safetensors"
 RECORD_BYTES = 100_000  # about the random states and the rest of the record
@@ -139,34 +148,61 @@ def locked(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(folder)
 
 
-def restore_run(folder: Path, run: RunSnapshot) -> RunSnapshot:
+def restore_run(folder: Path, run: RunSnapshot, num_orders: int) -> RunSnapshot:
     """Return `run` as it was when the resume file was written; its module, optimizer and draws are set in place.
 
-    Raises RecipeError if the file was written with another recipe or other data.
+    num_orders: in how many orders the objective gives its batches.
+    Raises RecipeError if the file is damaged, or was written with another recipe or other data.
     """
     path = folder / RESUME_FILE
     record, tensors = resume.read_resume(path)
-    check_same_recipe(record["recipe"], run.recipe, path)
-    if record["sha256"] != run.data["sha256"]:
-        raise RecipeError(f"{run.data['name']} has changed since {path} was written; omit --resume to start over")
-    run.module.load_state_dict(resume.within("weights", tensors))
-    if run.average is not run.module:
-        run.average.load_state_dict(resume.within("average", tensors))
+    try:
+        check_same_recipe(record["recipe"], run.recipe, path)
+        if record["sha256"] != run.data["sha256"]:
+            raise RecipeError(f"{run.data['name']} has changed since {path} was written; omit --resume to start over")
+        return _restored(run, record, tensors, num_orders)
+    except RecipeError:
+        raise
+    except Damage as error:
+        raise resume.damaged(path, f"it is damaged: {error}") from None
+    except Exception as error:  # whatever torch and numpy raise about the content of a file
+        raise resume.damaged(path) from error
+
+
+def _restored(run: RunSnapshot, record: Metrics, tensors: resume.Tensors, num_orders: int) -> RunSnapshot:
+    """Raises Damage, or anything else, if the parts of the file do not fit the training."""
+    progress = TrainingProgress.from_json(record["place"])
+    check_progress(progress, num_orders)
+    parts = {part: resume.within(part, tensors) for part in ("weights", "average", "best", "gradient", "state")}
+    last = list(takewhile(bool, (resume.within(f"last{number}", tensors) for number in count())))
+    run.module.load_state_dict(parts["weights"])  # buffers that are fitted to the data may take another shape
+    expected = {name: tensor.detach().cpu() for name, tensor in run.module.state_dict().items()}
+    has_average = run.average is not run.module
+    averages = [parts["average"]] if has_average else []
+    validated = [*([parts["best"]] if progress.best else []), *last]
+    for weights in (parts["weights"], *averages, *validated):
+        check_weights("its weights", weights, expected)
+    for weights in validated:
+        check_finite("its best weights", weights)
+    check_gradients(parts["gradient"], run.module)
+    state = [tensor for _, tensor in sorted(parts["state"].items(), key=lambda item: int(item[0]))]
+    check_state(state, leaves(run.state))
+    if record["precision"] not in PRECISIONS:
+        raise Damage("its precision is unknown")
+    if has_average:
+        run.average.load_state_dict(parts["average"])
     resume.restore_optimizer(run.optimizer, record["optimizer"], resume.within("optimizer", tensors))
-    gradients = resume.within("gradient", tensors)
     for name, weight in run.module.named_parameters():
-        weight.grad = gradients[name].to(run.device) if name in gradients else None
+        weight.grad = parts["gradient"][name].to(run.device) if name in parts["gradient"] else None
     run.draws.bit_generator.state = record["draws"]
     resume.restore_randomness(record["random"], resume.within("random", tensors), run.device)
-    state = sorted(resume.within("state", tensors).items(), key=lambda item: int(item[0]))
-    numbered = (resume.within(f"last{number}", tensors) for number in count())
     return replace(
         run,
-        state=replace_leaves(run.state, iter([tensor.to(run.device) for _, tensor in state])),
-        progress=TrainingProgress.from_json(record["place"]),
+        state=replace_leaves(run.state, iter([tensor.to(run.device) for tensor in state])),
+        progress=progress,
         precision=record["precision"],
-        best_weights=resume.within("best", tensors),
-        last_weights=list(takewhile(bool, numbered)),
+        best_weights=parts["best"],
+        last_weights=last,
     )
 
 
