@@ -121,7 +121,7 @@ def attempt(conversation: Conversation, folder: Path) -> str | None:
 
 
 @contextmanager
-def interrupted(interrupt: Callable[[], None]) -> Iterator[None]:
+def interrupted(interrupt: Callable[[], None], limit: float = LIMIT) -> Iterator[None]:
     """Interrupt what takes longer than PATIENCE. Raises TimeoutError if it does not end then."""
     timer = threading.Timer(PATIENCE, interrupt)
     timer.start()
@@ -131,7 +131,7 @@ def interrupted(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
-    if time.monotonic() - start > LIMIT:
+    if time.monotonic() - start > limit:
         raise TimeoutError(f"a line took {time.monotonic() - start:.1f} s")
 
 
@@ -275,7 +275,8 @@ def in_a_script(conversation: Conversation) -> str | None:
     Path("typed.seq").write_bytes("\n".join(conversation.lines).encode("utf-8", "surrogatepass"))
     out, err = Screen(is_terminal=conversation.is_terminal), Screen()
     signal.signal(signal.SIGINT, lambda number, frame: None)
-    with redirect_stdout(out), redirect_stderr(err), interrupted(lambda: os.kill(os.getpid(), signal.SIGINT)):
+    stopped = interrupted(lambda: os.kill(os.getpid(), signal.SIGINT), LIMIT * LINES)
+    with redirect_stdout(out), redirect_stderr(err), stopped:
         code, shell = script.run(options)
     if not 0 <= code < 256:
         return f"exit code {code}"

@@ -74,6 +74,7 @@ BAD = {
     "/forecast @other.csv": "other.csv: the table has no column 'value', which the model reads; it has when, what",
     "/forecast @empty.csv": "empty.csv is empty: it has no values",
     "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
+    "/train deep.json": "deep.json: not JSON: it is nested too deeply",
     "/forecast --example -o a.gif": (
         "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers, or .txt"
     ),
@@ -135,6 +136,7 @@ BAD = {
     "/set max_token": "there is no setting 'max_token'; did you mean max_tokens?",
     "/set max_tokens 0": "max_tokens must be 1 to 1,000,000, not '0'",
     "/set max_tokens many": "max_tokens must be 1 to 1,000,000, not 'many'",
+    f"/set stop {'[' * 5000}": "stop must be at most 16 texts of at most 1000 characters",
     "/set top_k 1.5": "top_k must be at least 0, not '1.5'",
     "/set unknown maybe": "unknown must be error or skip, not 'maybe'",
     "/set temperature -1": "temperature",
@@ -209,6 +211,7 @@ def shell(registry, folder):
         "failing.seq": "/state\n/lod\n",
         "open.seq": '"""\nabc\n',
         "empty.csv": "",
+        "deep.json": "[" * 100_000,
         "gap.csv": "x,value\n1,1.5\n2,\n3,\n4,\n5,\n6,2\n",
         "word.csv": "date,value\n2020-01-01,1.5\n2020-01-02,warm\n",
         "other.csv": "when,what\n1,2\n",

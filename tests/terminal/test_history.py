@@ -44,5 +44,5 @@ def test_a_history_that_is_a_pipe_is_ignored(tmp_path):
 
 def test_damaged_lines_of_a_history_file_are_skipped(tmp_path):
     path = tmp_path / "history"
-    path.write_bytes(b'"good"\nnot json\n\xff\xfe\n12\n"' + b"x" * 10)
+    path.write_bytes(b'"good"\nnot json\n\xff\xfe\n12\n' + b"[" * 100_000 + b'\n"' + b"x" * 10)
     assert list(LineHistory(lambda: path).load_history_strings()) == ["good"]

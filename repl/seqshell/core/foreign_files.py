@@ -6,7 +6,6 @@ Imports neither torch nor numpy.
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seqshell.core.errors import CheckpointError
+from seqshell.core.json_values import parsed
 from seqshell.core.named_files import named_path, opened
 from seqshell.core.pickle_contents import PickleContents, read_pickle_contents
 
@@ -127,7 +127,7 @@ def _folder(path: Path) -> ForeignFile:
 
 def _architectures(config: Path) -> str:
     try:
-        found = json.loads(config.read_bytes()[:1_000_000]).get("architectures", ())
+        found = parsed(config.read_bytes()[:1_000_000]).get("architectures", ())
     except (OSError, ValueError, AttributeError):
         return ""
     return f" ({', '.join(map(str, found))})" if isinstance(found, list) and found else ""
@@ -212,7 +212,7 @@ def _safetensors(file: BinaryIO, size: int) -> ForeignFile:
     if length > size - 8 or length > MAX_HEADER:
         return ForeignFile("other", f"is truncated or damaged: it has {size:,} bytes, and its header {length:,}", AGAIN)
     try:
-        header = json.loads(file.read(length))
+        header = parsed(file.read(length))
         metadata = header.pop("__metadata__", {})
         end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError):

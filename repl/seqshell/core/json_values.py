@@ -28,6 +28,14 @@ def tidy(value: Any) -> Any:
     return str(value)
 
 
+def parsed(text: str | bytes, **options: Any) -> Any:
+    """Parse JSON that a user or a file wrote. options: of `json.loads`. Raises ValueError, also for deep nesting."""
+    try:
+        return json.loads(text, **options)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def unquoted(text: str) -> str | None:
     """Decode a text that is one JSON string; None if it is anything else."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.json_values import unquoted
+from seqshell.core.json_values import parsed, unquoted
 from seqshell.core.limits import MAX_STEPS, MAX_TOKENS
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
@@ -118,7 +117,7 @@ def read_value(setting: Setting, value: Any) -> Any:
         return setting.parse(unquoted_value(value))
     if isinstance(value, str) and value.startswith("["):
         try:
-            value = json.loads(value)
+            value = parsed(value)
         except ValueError:
             value = [value]
     texts = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from prompt_toolkit.history import History
 
 from seqshell.core.errors import SeqshellError
+from seqshell.core.json_values import parsed
 from seqshell.core.named_files import opened
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class LineHistory(History):
             return
         for line in reversed(lines[1:] if start else lines):  # the first one is cut
             with suppress(ValueError):
-                text = json.loads(line)
+                text = parsed(line)
                 if isinstance(text, str):
                     yield text
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.json_values import parsed
 
 ENDINGS = (".jsonl", ".ndjson", ".json")
 WHAT = 'an object for each row, such as {"text": "good", "label": 1}'
@@ -46,14 +46,14 @@ def _items(name: str, text: str) -> list[tuple[int, Any]]:
 
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(parsed(line), dict)
     except ValueError:
         return False
 
 
 def _parsed(name: str, text: str, number: int) -> Any:
     try:
-        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        return parsed(text, parse_float=str, parse_int=str, parse_constant=str)
     except ValueError as error:
         place = f", row {number}" if number else ""
         raise RecipeError(f"{name}{place}: not JSON: {error}") from None
