@@ -15,9 +15,10 @@ and to run it, from the project's folder:
     python -m tests.campaigns.files --seed 1 --count 20000 --jobs 2
     python -m tests.campaigns.files --seed 1 --only 4711
 
-Case I depends on the seed and on I alone. It runs in an empty current folder, which is `folder`, with SEQSHELL_HOME
-inside it, in a process that is forked after all imports: import what the cases need, torch too, at the top of the
-campaign. A case that crashes, prints, or exceeds its time or its memory is a failure, and the campaign continues.
+Case I depends on the seed and on I alone, which is draws.number. It runs in an empty current folder, which is `folder`,
+with SEQSHELL_HOME inside it, in a process that is forked after all imports: import what the cases need, torch too, at
+the top of the campaign. A case that crashes, prints, or exceeds its time or its memory is a failure, and the campaign
+continues.
 Unix only.
 """
 
@@ -272,7 +273,9 @@ def _serve(
         os.chdir(folder)
         os.environ["SEQSHELL_HOME"] = str(folder / "home")
         try:
-            reason = campaign.check(random.Random(f"{seed}/{case}"), folder)
+            draws = random.Random(f"{seed}/{case}")
+            draws.number = case  # type: ignore[attr-defined]  # for campaigns that go through a list
+            reason = campaign.check(draws, folder)
         except BaseException as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

@@ -10,6 +10,17 @@ from seqshell.core.errors import PluginError
 FAULTY_MODULES = {  # fault -> source, message
     "raises on import": ("raise RuntimeError('two\\nlines')", "the import failed: RuntimeError: two lines"),
     "raises GeneratorExit on import": ("raise GeneratorExit", "the import failed: GeneratorExit"),
+    "raises a group on import": ("raise BaseExceptionGroup('x', [KeyboardInterrupt()])", "the import failed: BaseExc"),
+    "has a __getattr__ that raises": ("def __getattr__(name): raise OSError(name)", "it cannot be used: OSError: "),
+    "has a __getattr__ that exits": ("def __getattr__(name): raise GeneratorExit", "it cannot be used: GeneratorExit"),
+    "empties the environment": (
+        "import os\nos.environ.clear()",
+        "the import removed .* from the environment; this was undone",
+    ),
+    "lowers the recursion limit": (
+        "import sys\nsys.setrecursionlimit(sys.getrecursionlimit() - 1)",
+        "lowered the recursion limit to .*; this was undone",
+    ),
     "has no hook": ("x = 1", "it implements no hook"),
     "has a hook without hookimpl": (
         "def seqshell_samplers():\n    return []",
@@ -28,6 +39,22 @@ FAULTY_HOOKS = {  # fault -> hook, body, message
         "samplers",
         "yield type('A', (), {'name': 'a', '__call__': print})",
         "A is not a frozen dataclass",
+    ),
+    "offers a class with an annotation that does not resolve": (
+        "samplers",
+        "import dataclasses\n    @dataclasses.dataclass(frozen=True)\n    class A:\n        k: 'Missing' = 3\n"
+        "        name = 'a'\n        def __call__(self, logits, context): return logits\n    yield A",
+        "the annotations of A cannot be read when it runs: NameError: name 'Missing' is not defined",
+    ),
+    "offers a command with an alias that is no text": (
+        "commands",
+        "yield seqshell.command('a', aliases=[3])(lambda shell, arguments: iter(()))",
+        "the alias 3 of /a is not a valid name",
+    ),
+    "offers a command for an unknown task": (
+        "commands",
+        "yield seqshell.command('a', tasks=['dance'])(lambda shell, arguments: iter(()))",
+        "/a is for the task 'dance'; expected one of generate",
     ),
     "offers an invalid name": ("samplers", "yield seqshell.Lazy('a b', 'b:c')", "its name must consist of letters"),
     "offers an invalid target": ("samplers", "yield seqshell.Lazy('a', 'b.c')", "is not of the form"),
@@ -68,7 +95,7 @@ def left_out(site, states):
         assert problem.message.startswith("the plugin bad (the-bad-one): ")
         assert "\n" not in problem.message
         assert re.search(message, problem.message), problem.message
-        assert "Traceback" in problem.details
+        assert "Traceback" in problem.details or "undone" in message
         assert registry.plugin("bad").reason == problem.message
         assert not registry.listens("seqshell_token")
 

@@ -154,7 +154,8 @@ def seqshell_model_loaded(session: Any) -> None:
 def seqshell_token(session: Any, token: Any) -> None:
     """A token has become part of the session. It is called for every token, so it must be fast.
 
-    If the user stops it with Ctrl-C, the answer ends and the plugin is left out from then on.
+    The answer is not finished, so the session can only be looked at: whatever would change it raises an error, and the
+    plugin is left out from then on. If the user stops it with Ctrl-C, the answer ends and the plugin is left out, too.
 
     Example:
         @seqshell.hookimpl

@@ -26,11 +26,18 @@ class ImportThread(threading.Thread):
         super().__init__(name=f"import {name}", daemon=True)
         self._load = load
         self._context = contextvars.copy_context()
+        self._is_loading = False
         self._result: Any = None
         self._error: BaseException | None = None
 
+    @property
+    def daemon(self) -> bool:  # type: ignore[override]  # typeshed has an attribute
+        """True; False for what it imports, so that threads started there are those of the main thread."""
+        return not self._is_loading or threading.get_ident() != self.ident
+
     def run(self) -> None:
         """Import."""
+        self._is_loading = True
         try:
             self._result = self._context.run(self._load)
         except BaseException as error:  # raised in the main thread

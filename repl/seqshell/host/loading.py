@@ -97,7 +97,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.Foun
     try:
         if not NAME.fullmatch(found.name):
             raise PluginError(f"invalid plugin name {found.name!r}", plugin=found.name, distribution=found.distribution)
-        with nullcontext() if found.builtin else unchanged(Guard(found.owner.title, found.owner)):
+        with nullcontext() if found.builtin else unchanged(Guard(f"{found.owner.title}: the import", found.owner)):
             name = Path(found.target).stem if os.path.isabs(found.target) else re.split(r"[.:]", found.target)[0]
             IMPORTING[name] = found.owner
             try:

@@ -139,6 +139,7 @@ class Answers:
 
         of_one_search: the plans are equal, and the candidates are the best answers of one search.
         """
+        self.cursor.require_free()
         navigator, timeline = self.navigator, self.cursor.timeline
         branches, left = navigator.branches, navigator.branches.current
         navigator.keep_place()

@@ -221,6 +221,7 @@ class Navigator:
 
     def branch_off(self, name: str | None = None) -> Moved:
         """Start a branch at the current position and switch to it."""
+        self.cursor.require_free()
         left = self.branches.current
         branch = BranchState(name or self.branches.free_name(), parent=left.name, fork=self.cursor.position)
         return self.switch(self.branches.add(branch), self.cursor.here, self.retry)
