@@ -86,7 +86,7 @@ def _wrong_end(program: Program, sent: list[int], *, early: bool) -> str | None:
     if early or len(fatal) > 1:
         allowed |= {-number for number in sent if number != SIGWINCH}
     if status not in allowed | ({0} if early or not fatal else set()) and not _of_python(program):
-        return f"exit code {status} after {named}"
+        return f"exit code {status} after {named}: {program.output[-150:]!r}"
     return None
 
 
@@ -179,15 +179,10 @@ def _wrong_session(folder: Path, path: Path) -> tuple[str | None, str]:
 
 # A terminal
 
+TRAIN = "/train fed.txt model.hidden_size=4 training.epochs=1 training.precision=float32 --out ./new.safetensors"
 LINES = (
-    "abc",
-    "/feed @fed.txt",
-    "/score @fed.txt",
-    "/source lines.seq",
-    "/regen 3",
-    "/save ./kept.safetensors",
-    "/help",
-    "/text",
+    *("abc", "/feed @fed.txt", "/score @fed.txt", "/source lines.seq", "/regen 3", "/save ./kept.safetensors") * 3,
+    *("/help", "/text", "/undo", TRAIN),
 )
 
 
@@ -235,7 +230,7 @@ def _session_in_terminal(draws: random.Random, folder: Path, program: Program) -
         program.read(0.05)
         if program.status is not None:
             return _wrong_end(program, sent, early=False)
-    return _leave(draws, program, typed, sent, folder)
+    return _leave(draws, program, typed, sent)
 
 
 def _enter(program: Program, line: str) -> str | None:
@@ -247,21 +242,21 @@ def _enter(program: Program, line: str) -> str | None:
     return None
 
 
-def _leave(
-    draws: random.Random, program: Program, typed: list[str], sent: list[int], folder: Path | None = None
-) -> str | None:
+def _leave(draws: random.Random, program: Program, typed: list[str], sent: list[int]) -> str | None:
     """Check the state, then quit, perhaps with signals meanwhile."""
-    before, fatal = program.prompts, any(number in (SIGTERM, SIGHUP) for number in sent)
-    for line in ("/text -o ./text.json", "/save ./after.safetensors", "/continue 7", "/text -o ./more.json"):
-        program.type("\x03")
-        if (wrong := _enter(program, line)) and not fatal:
-            return f"{wrong} at {line} after {typed} and {sent}"
-        before += 1
-        if not program.until(lambda count=before: program.prompts >= count):
-            return f"no prompt after {line}, {typed} and {sent}: {program.output[-300:]!r}"
-        if program.status is not None:
-            return _wrong_end(program, sent, early=True)
-    if folder is not None and (wrong := _wrong_state(folder, typed)):
+    folder = Path.cwd()
+    program.type("\x03")
+    for lines, file in (
+        (("/text -o ./text.json", "/save ./after.safetensors"), "after.safetensors"),
+        (("/continue 7", "/text -o ./more.json"), "more.json"),
+    ):
+        program.type("".join(f"{line}\r" for line in lines))
+        if not program.until((folder / file).exists):
+            return f"no {file} after {typed} and {sent}: {program.output[-300:]!r}"
+    if program.status is not None:
+        return _wrong_end(program, [*sent, SIGINT], early=True)
+    program.read(0.2)
+    if typed and (wrong := _wrong_state(folder, typed)):
         return f"{wrong} after {typed} and {sent}"
     program.type(draws.choice(("/quit\r", "\x04")))
     late: list[int] = []
@@ -285,7 +280,7 @@ def _wrong_state(folder: Path, typed: list[str]) -> str | None:
         return wrong or f"saved {saved[-80:]!r}, shown {text[-80:]!r}"
     if not (more.startswith(text) and len(more) == len(text) + 7):
         return f"continued to {more[-80:]!r} from {text[-80:]!r}"
-    if typed[0] == "abc" and len(typed) == 1 and not _undisturbed(folder).startswith(more):
+    if typed == ["abc"] and text and not _undisturbed(folder).startswith(more):
         return f"{more[-80:]!r} is not what an undisturbed session has"
     if typed == ["/feed @fed.txt"] and not FED.startswith(text):
         return f"{text[-80:]!r} was not fed"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 Handler = Callable[[int, FrameType | None], None]
+
+
+PAUSE = 0.05  # seconds between two exceptions of handlers
 
 
 class HostStop(BaseException):
@@ -23,12 +27,16 @@ class UserInterrupt(KeyboardInterrupt):
 class SignalHandlers:
     """Handlers by signal number. The KeyboardInterrupt that one of them raises becomes a UserInterrupt.
 
+    What a handler raises within PAUSE seconds after another exception is dropped: it would be raised in the clean-up
+    after that one, which it would cut short. So a handler that must not be forgotten keeps a note of its signal.
+
     Ignored signals stay ignored, because the program then runs under nohup or in the background.
     """
 
     def __init__(self, handlers: Mapping[int, Handler]) -> None:
         self._handlers = handlers
         self._before: dict[int, Any] = {}
+        self._raised = -PAUSE  # when
 
     def install(self) -> None:
         """Install the handlers. Does nothing outside the main thread, where Python allows no handlers."""
@@ -47,8 +55,14 @@ class SignalHandlers:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         try:
             self._handlers[number](number, frame)
-        except KeyboardInterrupt:
-            raise UserInterrupt from None
+        except BaseException as stop:
+            now = time.monotonic()
+            if now - self._raised < PAUSE:
+                return
+            self._raised = now
+            if isinstance(stop, KeyboardInterrupt):
+                raise UserInterrupt from None
+            raise
 
 
 def stops_host(error: BaseException) -> bool:

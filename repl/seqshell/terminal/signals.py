@@ -57,6 +57,7 @@ class Signals:
     @contextmanager
     def prompting(self, application: Application[Any]) -> Iterator[None]:
         """While the user types, Ctrl-C is an ordinary key."""
+        self.check()
         self._prompting = application
         try:
             yield
