@@ -81,6 +81,17 @@ def test_a_failed_message_is_put_back(runner, visible, line):
     assert runner.shell.session.position == 0
 
 
+def test_a_message_that_fails_before_its_first_token_is_put_back(runner, visible):
+    def broken(logits, context):
+        raise GeneratorExit
+
+    runner.shell.session.chain = (broken,)
+    outcome = runner.run("abc")
+    assert (outcome.done, outcome.put_back) == (False, True)
+    assert "the sampler function of builtins failed: GeneratorExit" in visible(runner._printer).replace("\n", " ")
+    assert runner.shell.session.position == 0
+
+
 def test_a_failed_message_is_not_put_back_before_a_line_that_waits(new_runner, visible):
     runner = new_runner(shell_for(tiny_model("\n abc")), is_waiting=lambda: True)
     assert not runner.run("What?").put_back
@@ -133,7 +144,7 @@ def test_an_internal_fault_is_reported_in_one_line_and_logged(runner, visible, t
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
     with monkeypatch.context() as patch:
         error = ZeroDivisionError("by\x1b[2J zero")
-        patch.setattr(runner.shell, "_message", lambda text: (_ for _ in ()).throw(error))
+        patch.setattr(type(runner.shell), "_message", lambda shell, text: (_ for _ in ()).throw(error))
         outcome = runner.run("abc")
 
     assert not outcome.done

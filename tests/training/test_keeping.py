@@ -201,7 +201,10 @@ def test_a_model_whose_decoder_fails_is_trained_and_runs_in_torch(tmp_path):
     assert model.header["provenance"]["metrics"]["nats"]["blocks256"] < 2.7
 
 
-@pytest.mark.parametrize("on", ["sample", "module", "exit"])
+ERRORS = {"module": RuntimeError("out of luck"), "exit": SystemExit(4), "generator": GeneratorExit()}
+
+
+@pytest.mark.parametrize("on", ["sample", *ERRORS])
 def test_an_error_in_the_middle_loses_no_weights(tmp_path, on):
     """A sampler that fails costs the samples only; a module that fails ends the training with the best weights."""
 
@@ -211,7 +214,7 @@ def test_an_error_in_the_middle_loses_no_weights(tmp_path, on):
         def hidden_states(self, inputs, state):
             Failing.calls += self.training
             if on != "sample" and Failing.calls > 25:
-                raise RuntimeError("out of luck") if on == "module" else SystemExit(4)
+                raise ERRORS[on]
             return super().hidden_states(inputs, state)
 
     @dataclass(frozen=True)
@@ -238,8 +241,12 @@ def test_an_error_in_the_middle_loses_no_weights(tmp_path, on):
         assert file.read_header(written[-1])["provenance"]["epoch"] == 3
         return
     out = tmp_path / "x.safetensors"
-    exit_message = f"small: mine failed in training: it called sys.exit; the best weights so far are in {out}"
-    errors = {"module": (RuntimeError, "out of luck"), "exit": (RecipeError, exit_message)}
+    failed, kept = "small: mine failed in training: ", f"; the best weights so far are in {out}"
+    errors = {
+        "module": (RuntimeError, "out of luck"),
+        "exit": (RecipeError, f"{failed}it called sys.exit{kept}"),
+        "generator": (RecipeError, f"{failed}GeneratorExit{kept}"),
+    }
     with pytest.raises(errors[on][0], match=re.escape(errors[on][1])):
         events += training
     assert file.read_header(written[-1])["provenance"]["epoch"] == 2

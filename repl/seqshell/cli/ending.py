@@ -68,10 +68,18 @@ def _end_late(code: int) -> None:
         owner = _owner_in(sys._current_frames().get(thread.ident or 0))
         title = owner.title if owner else "a plugin"
         print_diagnostic(sys.stderr, f"{title} does not end its thread {thread.name}; seqshell ends without it")
-    if not threads:
+    if threads:  # the main thread waits for them, and has not called the functions for the end yet
+        threading.Thread(target=_end_later, args=(code,), daemon=True).start()
+        atexit._run_exitfuncs()
+    else:
         owner = _owner_in(sys._current_frames().get(threading.main_thread().ident or 0))
         title = owner.title if owner else "a plugin"
         print_diagnostic(sys.stderr, f"{title} does not end what it does at the end of the process")
+    _end_now(code)
+
+
+def _end_later(code: int) -> None:
+    time.sleep(PATIENCE)
     _end_now(code)
 
 

@@ -54,6 +54,13 @@ class Outcome:
     steps: Iterator[Step] | None = None
 
 
+def _shows(event: Event) -> bool:
+    """Whether an event shows a result, or a part of one. An answer that failed before its first token does not."""
+    if isinstance(event, Finished):
+        return event.stop != "error" or event.num_tokens > 0
+    return not isinstance(event, Notice | LineStarted | LineFinished)
+
+
 class LineRunner:
     """Passes lines to the shell and draws the events.
 
@@ -91,7 +98,7 @@ class LineRunner:
                 closing(events),
             ):
                 for event in events:
-                    outcome.drawn = outcome.drawn or not isinstance(event, Notice | LineStarted | LineFinished)
+                    outcome.drawn = outcome.drawn or _shows(event)
                     self._is_drawing = True
                     self._draw(event)
                     self._is_drawing = False

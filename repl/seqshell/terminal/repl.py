@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.capture import CapturedOutput
 from seqshell.core.errors import SeqshellError
+from seqshell.core.signal_handlers import stops_host
 from seqshell.core.text_output import counted
 from seqshell.core.version import __version__
 from seqshell.models.file import read_header
@@ -262,7 +263,9 @@ class Repl:
                     self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.live_label.labels
                 )
             )
-        except Exception:  # a broken sampler of a plugin must not end the prompt
+        except BaseException as error:  # of a broken sampler of a plugin, which must not end the prompt
+            if stops_host(error):
+                raise
             return [self._name]
 
     def _end(self, reason: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from seqshell.core.signal_handlers import stops_host
+
 
 @dataclass(frozen=True)
 class Check:
@@ -53,9 +55,9 @@ def attempt(holds: Callable[[], str]) -> str:
     """Call `holds` and return its result; an exception of the plugin becomes the result, as `ValueError: too small`."""
     try:
         return holds()
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # sys.exit too
+        if stops_host(error):
+            raise
         return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
