@@ -135,11 +135,10 @@ CHANGES = {
     "os.environ.clear()": "removed SEQSHELL_HOME and",
     "sys.setrecursionlimit(sys.getrecursionlimit() - 1)": "lowered the recursion limit to",
     "os.chdir('/')": "changed the working folder",
-    "sys.stdout = None": "replaced sys.stdout",
     "sys.path.clear()": "removed",
     "signal.signal(signal.SIGINT, print)": "replaced the handler of SIGINT",
     "warnings.simplefilter('error')": "made warnings raise exceptions",
-    "import numpy; numpy.seterr(all='raise')": "changed numpy's handling of floating-point errors",
+    "import numpy; numpy.seterr(all='raise')": "made numpy's floating-point errors raise exceptions",
 }
 
 
@@ -164,12 +163,14 @@ def test_what_a_plugin_changes_of_the_process_is_undone(change, tmp_path, monkey
     assert state() == before
 
 
-def test_new_variables_and_a_higher_limit_are_no_fault(monkeypatch):
+def test_a_higher_limit_and_another_stdout_are_no_fault(monkeypatch):
     monkeypatch.setenv("REMOVED", "1")
     limit = sys.getrecursionlimit()
     try:
         with unchanged(Guard("x", OF)):
             os.environ.pop("REMOVED")
+            sys.stdout, out = None, sys.stdout
             sys.setrecursionlimit(limit + 1)
+        assert sys.stdout is out
     finally:
         sys.setrecursionlimit(limit)

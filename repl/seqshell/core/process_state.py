@@ -1,8 +1,8 @@
 """What belongs to the whole process and must stay as it is while a plugin's code runs.
 
 Found and undone: removed environment variables that programs need, a lowered recursion limit, another working folder,
-other signal handlers, another stdout or stderr, removed entries of the import path, and warnings or floating-point
-errors that become exceptions.
+other signal handlers, another stdout or stderr (which is no fault), removed entries of the import path, and warnings or
+floating-point errors that become exceptions.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class ProcessState:
 
         folder: False if the working folder may have changed.
         """
+        self._restore_streams()
         changes = [
             self._restore_limit(),
             self._restore_environment(),
             self._restore_folder() if folder else "",
-            self._restore_streams(),
             self._restore_path(),
             self._restore_warnings(),
             self._restore_handlers(),
@@ -80,11 +80,10 @@ class ProcessState:
             os.chdir(self._folder)
         return "changed the working folder"
 
-    def _restore_streams(self) -> str:
-        changed = [name for name, stream in self._streams.items() if getattr(sys, name, None) is not stream]
-        for name in changed:
-            setattr(sys, name, self._streams[name])
-        return f"replaced sys.{changed[0]}" if changed else ""
+    def _restore_streams(self) -> None:
+        """Plugins print to streams of their own anyway, so this is no fault."""
+        for name, stream in self._streams.items():
+            setattr(sys, name, stream)
 
     def _restore_path(self) -> str:
         if not (removed := [entry for entry in self._path if entry not in sys.path]):
@@ -109,10 +108,11 @@ class ProcessState:
 
     def _restore_float_errors(self) -> str:
         numpy: Any = sys.modules.get("numpy")
-        if not hasattr(numpy, "geterr") or numpy.geterr() == self._float_errors:
+        now = numpy.geterr() if hasattr(numpy, "geterr") else {}
+        if not any(now[kind] == "raise" != self._float_errors[kind] for kind in now):
             return ""
         numpy.seterr(**self._float_errors)
-        return "changed numpy's handling of floating-point errors"
+        return "made numpy's floating-point errors raise exceptions"
 
 
 @contextmanager

@@ -103,12 +103,11 @@ PROCESS = {  # what it does to the whole process, and what is reported
     "sys.setrecursionlimit(150)": "lowered the recursion limit to 150; this was undone",
     "signal.signal(signal.SIGINT, print)": "replaced the handler of SIGINT; this was undone",
     "signal.signal(signal.SIGINT, signal.SIG_DFL)": "replaced the handler of SIGINT",
-    "sys.stdout = None": "replaced sys.stdout",
-    "sys.stderr = open(os.devnull, 'w')": "replaced sys.stderr",
     "sys.path.clear()": "removed .* entries of sys.path",
-    "np.seterr(all='raise')": "changed numpy's handling of floating-point errors",
+    "np.seterr(all='raise')": "made numpy's floating-point errors raise exceptions",
     "warnings.simplefilter('error')": "made warnings raise exceptions",
 }
+HARMLESS = ("sys.stdout = None", "sys.stderr = open(os.devnull, 'w')", "sys.stdout.close()", "sys.stderr.close()")
 
 FAULTY = {
     **{f"a command that raises {what}": command(f"raise {error}", "failed: ") for what, error in RAISES.items()},
@@ -134,6 +133,12 @@ FAULTY = {
             f"yield seqshell.core.events.Quit({code})", "the exit code must be"
         )
         for code in ("256", "-1", "2**40", "True", "None", "'3'", "1.0", "np.int64(3)")
+    },
+    **{
+        f"a command with {what}": Faulty(
+            SOURCE.format(body=indented(f"{what}\nyield seqshell.Text('a')"), options=""), "", ("/faulty",), code=0
+        )
+        for what in HARMLESS
     },
     "a command that returns nothing": command("pass", "TypeError"),
     "a command that returns a number": command("return 3", "TypeError"),

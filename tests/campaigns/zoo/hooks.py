@@ -56,7 +56,6 @@ IMPORTS = {  # what a module does while it is imported, and what is reported
     "os.environ.clear()": "removed .* from the environment; this was undone",
     "sys.setrecursionlimit(150)": "lowered the recursion limit to 150; this was undone",
     "os.chdir('/')": "changed the working folder; this was undone",
-    "sys.stdout = sys.__stdout__": "replaced sys.stdout; this was undone",
     "sys.path.clear()": "removed .* entries of sys.path; this was undone",
     "warnings.simplefilter('error')": "made warnings raise exceptions; this was undone",
 }
