@@ -121,10 +121,10 @@ def _read_pickle(path: Path, found: ForeignFile) -> Any:
             f"{path.name}: torch's weights_only does not read the file ({_first_line(error)}); "
             "save only the weights, with torch.save(model.state_dict(), ...)"
         ) from None
-    except Exception as error:
+    except Exception as error:  # whatever torch raises, its words are about the inside of the file
         raise CheckpointError(
-            f"{path.name} is truncated or damaged: torch cannot read it: {type(error).__name__}: {_first_line(error)}"
-        ) from None
+            f"{path.name} is truncated or damaged: torch cannot read it", hint="copy or download it again"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

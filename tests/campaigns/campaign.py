@@ -125,6 +125,7 @@ class Campaign:
         parser.add_argument("--jobs", type=int, default=1, help="number of worker processes (default: 1)")
         parser.add_argument("--json", action="store_true", help="print the report as a JSON object")
         options = parser.parse_args(arguments)
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the folder is removed
         first, count = (0, options.count) if options.only is None else (options.only, 1)
         report = self.run(options.seed, count, first=first, jobs=options.jobs)
         print(json.dumps(report.as_json()) if options.json else report.as_text())

@@ -35,28 +35,33 @@ class Tensor:
 
 @dataclass
 class Contents:
-    """The parts of a safetensors file. header: the JSON text under `key` in its metadata, as an object."""
+    """The parts of a safetensors file.
+
+    header: the JSON text under `key` in its metadata, as an object. others: the rest of the metadata.
+    """
 
     key: str
     header: Any
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: bytes) -> Contents:
         """Take a file apart."""
         length = int.from_bytes(data[:8], "little")
         outer = json.loads(data[8 : 8 + length])
-        ((key, text),) = outer.pop("__metadata__").items()
+        metadata = outer.pop("__metadata__")
+        key, text = next((key, text) for key, text in metadata.items() if text.startswith("{"))
         body = memoryview(data)[8 + length :]
         tensors = {
             name: Tensor(each["dtype"], each["shape"], bytes(body[slice(*each["data_offsets"])]))
             for name, each in outer.items()
         }
-        return cls(key, json.loads(text), tensors)
+        return cls(key, json.loads(text), tensors, {name: each for name, each in metadata.items() if name != key})
 
     def to_bytes(self) -> bytes:
         """Put the file together; NaN and lone surrogates in the header are written as JSON allows."""
-        outer: dict[str, Any] = {"__metadata__": {self.key: json.dumps(self.header)}}
+        outer: dict[str, Any] = {"__metadata__": {**self.others, self.key: json.dumps(self.header)}}
         position = 0
         for name, tensor in self.tensors.items():
             end = position + len(tensor.data)
@@ -237,10 +242,11 @@ def splice(draws: random.Random, contents: Contents, other: Contents) -> str:
 
 def damaged(draws: random.Random, original: bytes, others: Mapping[str, bytes]) -> tuple[bytes, str]:
     """A damaged version of a checkpoint or saved session, and what was done. others: files to take parts of."""
-    done = []
+    done: list[str] = []
     data = original
     if draws.random() < 0.8:
         contents = Contents.of(original)
+        contents.others.clear()  # a checksum would reveal every change
         for _ in range(draws.choice((1, 1, 1, 2, 4))):
             done.append(draws.choice(_changes(contents, others))(draws, contents))
             if not isinstance(contents.header, dict) or not contents.tensors:
@@ -258,6 +264,39 @@ def _is_json(data: bytes) -> bool:
         return data[:1] in (b"[", b"{") and bool(json.loads(data))
     except ValueError:
         return False
+
+
+def damage_lines(draws: random.Random, text: bytes) -> tuple[bytes, str]:
+    """Change the lines and cells of a text file. Returns the new file, and what was done."""
+    lines = text.split(b"\n")
+    place = draws.randrange(len(lines))
+    kind = draws.choice(("cell", "cell", "drop", "repeat", "swap", "blank", "long", "separators", "ends", "encoding"))
+    if kind == "cell":
+        separator = next((each for each in (b"\t", b",", b" ") if each in lines[place]), b",")
+        cells = lines[place].split(separator)
+        value = str(draws.choice((*HOSTILE, "1e999", "-", "1,5", "2020-13-45", '"', "NA", "9" * 400)))
+        cells[draws.randrange(len(cells))] = value.encode("utf-8", "surrogatepass")
+        lines[place] = separator.join(cells)
+    elif kind == "drop":
+        del lines[place : place + draws.choice((1, 2, 1000))]
+    elif kind == "repeat":
+        lines[place:place] = [lines[place]] * draws.choice((1, 3, 300))
+    elif kind == "swap":
+        other = draws.randrange(len(lines))
+        lines[place], lines[other] = lines[other], lines[place]
+    elif kind == "blank":
+        lines[place] = draws.choice((b"", b" ", b"\t", b",,,,", b"#", b"\xef\xbb\xbf", b"\x0c", b"\r"))
+    elif kind == "long":
+        lines[place] = lines[place] * 300
+    elif kind == "separators":
+        old, new = draws.choice((b"\t", b",", b" ")), draws.choice((b"\t", b",", b";", b"|", b" ", b""))
+        lines = [line.replace(old, new) for line in lines]
+    elif kind == "ends":
+        return draws.choice((b"\r", b"\r\n", b"\n\n", b"\x85")).join(lines), "other line ends"
+    else:
+        name = draws.choice(("utf-16", "utf-32", "latin-1", "utf-8-sig", "utf-7"))
+        return text.decode("utf-8", "replace").encode(name, "replace"), f"as {name}"
+    return b"\n".join(lines), f"{kind} line {place}"
 
 
 def _changes(contents: Contents, others: Mapping[str, bytes]) -> Sequence[Callable[[random.Random, Contents], str]]:

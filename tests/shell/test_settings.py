@@ -1,5 +1,6 @@
 """The shell's settings: what they take, and which of the places that give a value wins."""
 
+import tomllib
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -266,3 +267,13 @@ def test_a_setting_of_the_chain_needs_a_model():
     assert shell.settings.get("max_tokens") == 200
     with pytest.raises(UsageError, match="temperature belongs to a model, and none is open"):
         shell.settings.set("temperature", "1")
+
+
+@pytest.mark.parametrize("text", ["plugins = 1", "settings = 3.5", "plugins = [1]\nsettings = true"])
+def test_a_table_of_the_config_that_is_no_table_is_reported(text):
+    """Each with its name; all other settings hold."""
+    names = [line.split(" ")[0] for line in text.split("\n")]
+    found, problems = settings_of_config(tomllib.loads(text))
+
+    assert found == {}
+    assert problems == [f"config.toml: unknown '{name}'; did you mean [{name}]?" for name in names]

@@ -14,7 +14,7 @@ from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.tables.dialect import COMMENT
 from seqshell.core.tables.numbers import CellFault, is_gap, read_numbers
 from seqshell.core.tables.reading import parse_table
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, quoted
 
 Row = tuple[float, ...]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -71,7 +71,7 @@ class TextTable:
         """An error about a missing value."""
         cell = self.rows[index][self.names.index(name)].strip()
         return self.fault(
-            index, name, f"{f'{cell!r} is a missing value' if cell else 'a value is missing'} ({{}}); {rule}"
+            index, name, f"{f'{quoted(cell)} is a missing value' if cell else 'a value is missing'} ({{}}); {rule}"
         )
 
 
@@ -171,7 +171,7 @@ def table_values(table: TextTable, columns: Sequence[str], num_rows: int | None 
     for name in columns:
         if name not in table.names:
             known = ", ".join(table.names)
-            raise UsageError(f"the table has no column {name!r}, which the model reads; it has {known:.200}")
+            raise UsageError(f"the table has no column {quoted(name)}, which the model reads; it has {known:.200}")
     found = []
     for name in columns:
         try:
@@ -238,7 +238,7 @@ def _value(cell: Cell, where: str, text: str) -> float:
     if not cell.text:
         reason = f"a value is missing ({where}); a series cannot have gaps"
     elif is_gap(cell.text):
-        reason = f"{cell.text!r} is a missing value ({where}); a series cannot have gaps"
+        reason = f"{quoted(cell.text)} is a missing value ({where}); a series cannot have gaps"
     elif value is None:
         reason = f"{cell.text[:40]!r} is not a number ({where})"
     else:

@@ -180,7 +180,7 @@ def build(offered: type[T], values: Mapping[str, Any], *, what: str = "", main: 
     for key in values:
         if key not in known:
             meant = did_you_mean(key, known, f"it has {', '.join(known) or 'none'}")
-            raise UsageError(f"{name} has no setting {key!r}; {meant}")
+            raise UsageError(f"{name} has no setting {quoted(key)}; {meant}")
     called = {key: name if key == main else f"{name}: {key}" for key in values}
     parsed = {key: replace(known[key], name=called[key]).parse(value) for key, value in values.items()}
     try:

@@ -23,6 +23,7 @@ from seqshell.core.tables.series_rows import (
     rows_by_series,
 )
 from seqshell.core.tables.time_parts import find_time_columns, split_names
+from seqshell.core.text_output import quoted
 
 SHOWN_NAMES = 6  # series in a message
 MOST_MADE_UP = 1000  # names of columns
@@ -103,7 +104,8 @@ def _rows(
             time = find_time_columns({name: cells[name] for name in others if name not in key}, series.day_first)
         found = rows_by_series(read_row_times(cells, time, series.day_first), size, [cells[name] for name in key])
     except EqualTimes as fault:
-        lines = f"lines {table.lines[fault.earlier]} and {table.lines[fault.index]} have the same time, {fault.text!r}"
+        earlier, later = table.lines[fault.earlier], table.lines[fault.index]
+        lines = f"lines {earlier} and {later} have the same time, {quoted(fault.text)}"
         out = "keep the rows of one series" if not key else "remove one of the rows"
         raise UsageError(f"{lines}; {out}") from None
     except CellFault as fault:
@@ -119,13 +121,13 @@ def _chosen(found: TableRows, key: Sequence[str], wanted: str, notes: list[str])
     """The series to read: the wanted one, else the last, with a note. Raises UsageError if there is no such series."""
     if not key:
         if wanted:
-            raise UsageError(f"the table has no column that tells series apart, so no series {wanted!r}")
+            raise UsageError(f"the table has no column that tells series apart, so no series {quoted(wanted)}")
         return found.series[0], notes
     names = [one.name for one in found.series]
     shown = ", ".join(names[:SHOWN_NAMES]) + (", ..." if len(names) > SHOWN_NAMES else "")
     if wanted:
         if wanted not in names:
-            raise UsageError(f"the table has no series {wanted!r}; it has {shown}")
+            raise UsageError(f"the table has no series {quoted(wanted)}; it has {shown}")
         return found.series[names.index(wanted)], notes
     if len(names) == 1:
         return found.series[0], notes

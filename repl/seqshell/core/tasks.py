@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Task
+from seqshell.core.text_output import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,5 +146,5 @@ TASKS: dict[str, TaskSpec] = {
 def task_spec(name: str) -> TaskSpec:
     """Return the spec of a task. Raises UsageError for an unknown name."""
     if name not in TASKS:
-        raise UsageError(f"unknown task {name!r}; the tasks are {', '.join(TASKS)}")
+        raise UsageError(f"unknown task {quoted(name)}; the tasks are {', '.join(TASKS)}")
     return TASKS[name]

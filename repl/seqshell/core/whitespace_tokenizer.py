@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from seqshell.core.errors import CheckpointError
 from seqshell.core.spelling import plain
 from seqshell.core.subword_tokenizers import MAX_VOCAB_SIZE, SPECIALS, Vocabulary
+from seqshell.core.text_output import quoted
 from seqshell.core.tokenizers import Aligned, Json, no_known_letter
 
 UNKNOWN = SPECIALS[-1]
@@ -110,7 +111,7 @@ class WhitespaceTokenizer(Vocabulary):
         if min_freq < 1 or vocab_size < len(SPECIALS) + 2:
             raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 2}")
         if not isinstance(end_of_line, bool):
-            raise ValueError(f"end_of_line must be true or false, not {end_of_line!r}")
+            raise ValueError(f"end_of_line must be true or false, not {quoted(end_of_line)}")
         found: Counter[str] = Counter()
         lines = spaced = 0
         for text in texts:

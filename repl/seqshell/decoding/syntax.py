@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import UsageError
 from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import SAMPLER_STAGES, build, settings_of, stage_of
-from seqshell.core.text_output import exact
+from seqshell.core.text_output import exact, quoted
 
 if TYPE_CHECKING:
     from seqshell.core.sampling import Sampler, Strategy  # numpy would slow down the first prompt
@@ -155,7 +155,7 @@ def _check_value(name: str, word: str) -> None:
         float(word)
     except ValueError:
         return
-    raise UsageError(f"cannot read {word!r}: write {name}={word}")
+    raise UsageError(f"cannot read {quoted(word)}: write {name}={word}")
 
 
 def _value(word: str) -> str:

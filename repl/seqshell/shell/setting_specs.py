@@ -13,6 +13,7 @@ from seqshell.core.limits import MAX_STEPS, MAX_TOKENS
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
 from seqshell.core.tasks import TASKS, task_spec
+from seqshell.core.text_output import quoted
 
 MAX_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
@@ -148,13 +149,13 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     for name, value in read.items():
         if name not in CONFIG_TABLES or not isinstance(value, dict):
             meant = did_you_mean(name, CONFIG_TABLES, "it has [settings] and [plugins]", form="[{}]")
-            problems.append(f"config.toml: unknown {name!r}; {meant}")
-    plugins, settings = read.get("plugins"), read.get("settings")
+            problems.append(f"config.toml: unknown {quoted(name)}; {meant}")
+    settings, plugins = (table if isinstance(table := read.get(key), dict) else {} for key in CONFIG_TABLES)
     problems += [
-        f"config.toml: [plugins] has no {name!r}; it has disable" for name in plugins or () if name != "disable"
+        f"config.toml: [plugins] has no {quoted(name)}; it has disable" for name in plugins if name != "disable"
     ]
     flat: dict[str, Any] = {}
-    for name, value in settings.items() if isinstance(settings, dict) else ():
+    for name, value in settings.items():
         flat |= (
             {f"{name}.{field}": inner for field, inner in value.items()} if isinstance(value, dict) else {name: value}
         )

@@ -8,6 +8,7 @@ from typing import Any
 from seqshell.core.errors import UsageError
 from seqshell.core.names import did_you_mean, nearest
 from seqshell.core.plugin_api import settings_of
+from seqshell.core.text_output import brief, quoted
 from seqshell.shell.decoding_settings import DecodingSettings
 from seqshell.shell.foreign_words import SETTINGS, as_setting, filled
 from seqshell.shell.setting_specs import SHELL_SETTINGS
@@ -22,13 +23,15 @@ def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str
     stage, _, field = name.partition(".")
     owners = [stage] if field else [item for item in decoding.strategies if name in _fields(decoding.strategies[item])]
     if owners and owners[0] in decoding.strategies and owners[0] != used:
-        hint = f"/strategy {owners[0]} {field or name}={value or 'VALUE'}"
+        hint = f"/strategy {owners[0]} {field or name}={brief(value or 'VALUE')}"
         shown = f"{field or name} is a setting of the strategy {' or '.join(owners)}"
         return UsageError(f"{shown}; {hint} selects it", hint=hint, code=code)
     spelt = as_setting(name)
     if spelt in SETTINGS or spelt in decoding.strategies:
-        hint = filled(SETTINGS[spelt], str(value)) if spelt in SETTINGS else f"/strategy {spelt}"
-        return UsageError(f"there is no setting {name!r}; use {hint}", hint=hint, code=code)
+        hint = (
+            filled(SETTINGS[spelt], brief(str(value)) if value else "") if spelt in SETTINGS else f"/strategy {spelt}"
+        )
+        return UsageError(f"there is no setting {quoted(name)}; use {hint}", hint=hint, code=code)
     known = [*SHELL_SETTINGS, *_names_of_samplers(decoding), *_names_of_strategy(decoding, used)]
     short = [full for full in known if "." in full and full.endswith(f".{name}")]
     short += [item for item in decoding.samplers if name == next(iter(_fields(decoding.samplers[item])), "")]
@@ -37,7 +40,7 @@ def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str
     else:
         meant = did_you_mean(spelt, known, "/set lists them")
     hint = short[0] if short else nearest(spelt, known)
-    return UsageError(f"there is no setting {name!r}; {meant}", hint=hint, code=code)
+    return UsageError(f"there is no setting {quoted(name)}; {meant}", hint=hint, code=code)
 
 
 def no_variant(name: str, samplers: Iterable[str]) -> UsageError:
@@ -46,7 +49,10 @@ def no_variant(name: str, samplers: Iterable[str]) -> UsageError:
     if known in SHELL_SETTINGS:
         message, hint = f"{known} is the same for all candidates", f"/set {known} VALUE changes it"
     else:
-        message, hint = f"{name!r} is not a setting of a sampler", did_you_mean(known, samplers, "/samplers lists them")
+        message, hint = (
+            f"{quoted(name)} is not a setting of a sampler",
+            did_you_mean(known, samplers, "/samplers lists them"),
+        )
     return UsageError(f"{message}; {hint}", hint=hint, code="unknown_setting")
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.time_columns import ColumnTimes, long_steps, read_time_column, to_continue
 from seqshell.core.tables.time_parts import join_cells
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, quoted
 
 MOST_FOOTERS = 5  # rows below the series that have no time, such as a line of totals
 KEY_SEPARATOR = ", "  # between the cells of several key columns
@@ -53,7 +53,7 @@ class EqualTimes(CellFault):
     """Two rows of one series have the same time. text: the time."""
 
     def __init__(self, index: int, earlier: int, text: str) -> None:
-        super().__init__(index, f"{text!r} is also the time of an earlier row")
+        super().__init__(index, f"{quoted(text)} is also the time of an earlier row")
         self.earlier = earlier
         self.text = text
 
@@ -137,7 +137,7 @@ def _footer(times: ColumnTimes, texts: Sequence[str], num_rows: int) -> tuple[in
         inside = first
     if inside is not None:
         cell = texts[inside]
-        fault = f"{cell[:40]!r} is not a time like {texts[_other(times)]!r}" if cell else "the time is missing"
+        fault = f"{cell[:40]!r} is not a time like {quoted(texts[_other(times)])}" if cell else "the time is missing"
         number = len(unread)
         rows = f" ({counted(number, 'row')} without a time in all)" if number > 1 else ""
         raise CellFault(inside, f"{fault}{rows}; correct or remove the row")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import quoted
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class TableFile:
         """The index of a column. Raises RecipeError if it is missing or ambiguous; key: what selects another column."""
         if column not in self.columns:
             known = ", ".join(map(repr, self.columns))
-            raise RecipeError(f"{self.name}, row 1: no column {column!r}; select one of {known} with {way_out(key)}")
+            raise RecipeError(
+                f"{self.name}, row 1: no column {quoted(column)}; select one of {known} with {way_out(key)}"
+            )
         if self.columns.count(column) > 1:
-            raise RecipeError(f"{self.name}, row 1: more than one column is named {column!r}")
+            raise RecipeError(f"{self.name}, row 1: more than one column is named {quoted(column)}")
         return self.columns.index(column)
 
     def cells(self, column: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from seqshell.core.tables.dialect import Row
 from seqshell.core.tables.kinds import NUMBER, TIME, Content, counts, is_time
 from seqshell.core.tables.numbers import CellFault, is_gap, is_number, read_numbers
+from seqshell.core.text_output import quoted
 
 TOTALS = frozenset(
     (
@@ -55,7 +56,7 @@ def without_totals(rows: Sequence[Row]) -> tuple[list[Row], str]:
         return list(rows), ""
     last = rows[-1]
     word = next(cell.strip() for cell in last.cells if _is_total_word(cell))
-    return list(rows[:-1]), f"row {last.number}, {word!r}, left out"
+    return list(rows[:-1]), f"row {last.number}, {quoted(word)}, left out"
 
 
 def _is_total_word(cell: str) -> bool:

@@ -13,6 +13,7 @@ from statistics import median
 from seqshell.core.row_times import WEEKDAYS, read_times, without_zero_seconds
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.time_formats import Moment, from_unix, has_two_readings, patterns_of, read_moment, written
+from seqshell.core.text_output import quoted
 
 TRIED = 5  # cells from which the pattern of a column is guessed
 UNIX_SECONDS, UNIX_MILLISECONDS = (1e8, 5e9), (1e11, 5e12)  # from 1973 to 2128
@@ -184,7 +185,7 @@ def _day_first(pattern: re.Pattern[str], cells: Mapping[str, int], told: bool | 
     days = next((cell for cell, match in found.items() if int(match["first"]) > 12), None)
     months = next((cell for cell, match in found.items() if int(match["second_part"]) > 12), None)
     if days is not None and months is not None:
-        both = f"{days!r} has the day first, {months!r} the month"
+        both = f"{quoted(days)} has the day first, {quoted(months)} the month"
         index = max(cells[days], cells[months])
         raise CellFault(index, f"{both}; write all dates in one way, such as 2000-01-28")
     if days is not None or months is not None:
@@ -200,7 +201,7 @@ def _day_first(pattern: re.Pattern[str], cells: Mapping[str, int], told: bool | 
     cell = next((cell for cell in found if found[cell]["first"] != found[cell]["second_part"]), first)
     raise CellFault(
         cells[cell],
-        f"{cell!r} may begin with the day or with the month, and no other date tells; "
+        f"{quoted(cell)} may begin with the day or with the month, and no other date tells; "
         "--set data.day_first=true or --set data.day_first=false decides",
     )
 

@@ -13,6 +13,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.named_files import named_path
 from seqshell.core.tables.kinds import NO_TEXT
 from seqshell.core.tables.reading import parse_table
+from seqshell.core.text_output import quoted
 from seqshell.training.classification.folders import read_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
@@ -130,7 +131,7 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
     for label, place in zip(examples.labels, examples.places, strict=True):
         if counts[label] < 2:
             advice = "a label needs two texts, for training and validation"
-            raise RecipeError(f"{place}: this is the only text labelled {label!r}; {advice}")
+            raise RecipeError(f"{place}: this is the only text labelled {quoted(label)}; {advice}")
     groups: dict[str, list[str]] = {}
     for text, labels in labels_of.items():  # a text with several labels belongs to the rarest
         groups.setdefault(min(labels, key=lambda label: (counts[label], label)), []).append(text)
@@ -159,7 +160,7 @@ def folds(texts: Sequence[str], num: int) -> list[int]:
 def check_labels(labels: Sequence[str], name: str) -> None:
     """Raise RecipeError unless there are at least two labels."""
     if len(set(labels)) < 2:
-        raise RecipeError(f"{name} has only the label {labels[0]!r}; a classifier needs at least two")
+        raise RecipeError(f"{name} has only the label {quoted(labels[0])}; a classifier needs at least two")
 
 
 def check_seen(examples: Examples, labels: Iterable[str]) -> None:
@@ -168,7 +169,9 @@ def check_seen(examples: Examples, labels: Iterable[str]) -> None:
     for label, place in zip(examples.labels, examples.places, strict=True):
         if label not in known:
             shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-            raise RecipeError(f"{place}: the label {label!r} does not occur in the training data, which has {shown}")
+            raise RecipeError(
+                f"{place}: the label {quoted(label)} does not occur in the training data, which has {shown}"
+            )
 
 
 def _table(

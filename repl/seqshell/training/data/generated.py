@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import quoted
 from seqshell.training.data.synthetic import EXERCISES, Example, training_examples, unseen_examples
 
 PREFIX = "generated:"  # before a name, in place of a file
@@ -67,7 +68,8 @@ def _examples(word: str) -> list[Example]:
     if name not in GENERATED:
         known = ", ".join(each for each in GENERATED if not each.startswith(UNSEEN))
         raise RecipeError(
-            f"no generated data {word!r}; write {PREFIX}NAME or {PREFIX}{UNSEEN}NAME, where NAME is one of {known}"
+            f"no generated data {quoted(word)}; write {PREFIX}NAME or {PREFIX}{UNSEEN}NAME, "
+            f"where NAME is one of {known}"
         )
     return GENERATED[name]()
 

@@ -16,6 +16,7 @@ from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.named_files import named_path, read_bytes
 from seqshell.core.tables.encoding import decode
 from seqshell.core.text_files import unpacked
+from seqshell.core.text_output import quoted
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.recipes.settings import DataSettings
@@ -42,7 +43,7 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
     format = FileFormat.of(settings)
     name, text, digest = read_text(settings.text, folder, settings.origin, format)
     if not isinstance(settings.validation, str | float | int):
-        raise RecipeError(f"data.validation must be a share of {name}, or a file, not {settings.validation!r}")
+        raise RecipeError(f"data.validation must be a share of {name}, or a file, not {quoted(settings.validation)}")
     if isinstance(settings.validation, str):
         validation = read_text(settings.validation, folder, settings.origin, format)[1]
         training = text
@@ -111,7 +112,7 @@ def _python_text(source: str) -> str:
     Repeated paragraphs are dropped: they would leak into the validation.
     """
     if source != "python:pydoc_data.topics":
-        raise RecipeError(f"data.text: unknown text {source!r}; Python has python:pydoc_data.topics")
+        raise RecipeError(f"data.text: unknown text {quoted(source)}; Python has python:pydoc_data.topics")
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     paragraphs = dict.fromkeys(part.rstrip() for name in sorted(topics) for part in topics[name].split("\n\n"))
     return "\n\n".join(filter(None, paragraphs)) + "\n"

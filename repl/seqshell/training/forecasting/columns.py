@@ -20,7 +20,7 @@ from seqshell.core.tables.series_rows import (
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_columns import ColumnTimes, read_sample, step_name
 from seqshell.core.tables.time_parts import SEPARATOR, find_time_columns, is_time_name, part_of, split_names
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, quoted
 from seqshell.training.recipes.settings import DataSettings
 
 ROWS_PER_SERIES = 4  # on average at least, so that a column can be the key of several series
@@ -89,7 +89,7 @@ def find_series_columns(table: TableFile, settings: DataSettings, columns_key: s
     for name in settings.columns:
         if name in (*time, *key):
             what = "the time column" if name in time else "the key of the series"
-            raise RecipeError(f"{table.name}: {name!r} is {what} and cannot be forecast")
+            raise RecipeError(f"{table.name}: {quoted(name)} is {what} and cannot be forecast")
     day_first = settings.day_first if isinstance(settings.day_first, bool) else None
     others = {name: column for name, column in cells.items() if name not in (*settings.columns, *key)}
     size = len(table.rows)
@@ -164,7 +164,9 @@ def _blocks(
 
 
 def _equal_times(table: TableFile, time: Sequence[str], key: Sequence[str], fault: EqualTimes) -> RecipeError:
-    rows = f"rows {table.numbers[fault.earlier]} and {table.numbers[fault.index]} have the same time, {fault.text!r}"
+    rows = (
+        f"rows {table.numbers[fault.earlier]} and {table.numbers[fault.index]} have the same time, {quoted(fault.text)}"
+    )
     series = f" and the same {_named('column', key)}" if key else ""
     out = (
         "if the table has several series, --set data.series_column=NAME names the column that tells them apart; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import quoted
 from seqshell.training.recipes.settings import DataSettings
 
 
@@ -35,7 +36,7 @@ def check_labelled(data: DataSettings, where: str) -> None:
     for item in data.label_names:
         code, _, name = item.partition("=")
         if not code.strip() or not name.strip():
-            raise RecipeError(f'{where}: data.label_names needs items such as "0 = negative", not {item!r}')
+            raise RecipeError(f'{where}: data.label_names needs items such as "0 = negative", not {quoted(item)}')
     _check_validation(data.validation, where)
 
 
@@ -45,14 +46,14 @@ def check_series(data: DataSettings, where: str) -> None:
         raise RecipeError(f"{where}: data.table is missing: a CSV or TSV file with columns of numbers")
     check_texts("data.columns", data.columns, where)
     if data.day_first not in (True, False, ""):
-        raise RecipeError(f"{where}: data.day_first must be true or false, not {data.day_first!r}")
+        raise RecipeError(f"{where}: data.day_first must be true or false, not {quoted(data.day_first)}")
     _check_validation(data.validation, where)
 
 
 def check_texts(name: str, values: Any, where: str) -> None:
     """Raise RecipeError unless the setting is a list of texts, none of them empty."""
     if not isinstance(values, list | tuple) or not all(isinstance(item, str) and item for item in values):
-        raise RecipeError(f"{where}: {name} must be a list of texts, not {values!r}")
+        raise RecipeError(f"{where}: {name} must be a list of texts, not {quoted(values)}")
 
 
 def _check_validation(share: Any, where: str) -> None:
@@ -63,4 +64,4 @@ def _check_validation(share: Any, where: str) -> None:
         or not share
         or (not isinstance(share, str) and not 0 < share < 1)
     ):
-        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1 or a file, not {share!r}")
+        raise RecipeError(f"{where}: data.validation must be a share between 0 and 1 or a file, not {quoted(share)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import quoted
 from seqshell.training.recipes.settings import FILES, TABLES
 
 TOKENIZERS = ("tokenizer", "source_tokenizer", "target_tokenizer")
@@ -49,7 +50,7 @@ def _parsed(override: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     names = key.strip().split(".")
     if not equals or len(names) > 2 or not all(names):
-        raise RecipeError(f"--set needs KEY=VALUE such as training.epochs=3, not {override!r}")
+        raise RecipeError(f"--set needs KEY=VALUE such as training.epochs=3, not {quoted(override)}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -17,6 +17,7 @@ from seqshell.core.named_files import read_bytes
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.tasks import TASKS, TaskSpec, task_spec
+from seqshell.core.text_output import quoted
 from seqshell.host import resolve
 from seqshell.training.recipes.data_checks import check_texts
 from seqshell.training.recipes.overrides import LISTS_OF_TEXTS, TOKENIZERS, apply_overrides
@@ -100,12 +101,12 @@ def recipe_from(
             raise RecipeError(f"{where} has no {key}; see seqshell train --defaults")
     for key in ("task", "architecture"):
         if not isinstance(tables[key], str):
-            raise RecipeError(f"{where}: {key} must be a text, not {tables[key]!r}")
+            raise RecipeError(f"{where}: {key} must be a text, not {quoted(tables[key])}")
     for key in TOP[2:]:
         if not isinstance(tables.get(key, {}), dict):
             raise RecipeError(f"{where}: {key} must be a table: write [{key}] with its settings below")
     if tables["task"] not in TASKS:
-        raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {tables['task']!r}")
+        raise RecipeError(f"{where}: task must be {' or '.join(TASKS)}, not {quoted(tables['task'])}")
     parts = {key: _section(key, kind, tables.get(key, {}), where) for key, kind in TABLES.items()}
     spec = task_spec(tables["task"])
     resolve(spec.data_check)(parts["data"], where)
