@@ -126,7 +126,7 @@ def _between_pipes(draws: random.Random, folder: Path) -> str | None:
         if not program.until(lambda: False):
             return f"{script} did not end after {sent}: {program.output[-300:]!r} {program.errors[-300:]!r}"
         lines = program.output.splitlines()
-        whole = bool(lines) and '"type": "end"' in lines[-1]
+        whole = bool(lines) and '"type":"end"' in lines[-1]
         early = not lines or whole
         wrong = _wrong_end(program, sent, early=early) or _trouble(program) or _wrong_output(program, lines)
         return (wrong and f"{script}: {wrong}") or _wrong_file(folder, program)
