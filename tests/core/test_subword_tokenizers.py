@@ -122,6 +122,23 @@ def test_bpe_dropout_changes_the_tokens_but_not_the_text(bpe):
     assert len(bpe.encode_word(word, 1.0, draws)) == len(word)
 
 
+def test_a_very_long_word_is_split_without_dropout(bpe):
+    """As in a line without spaces: the time of BPE-dropout grows with the square of a word's length."""
+    short, long = (bpe.split("there" * number)[0] for number in (39, 10_000))
+
+    assert bpe.encode_word(long, 0.5, random.Random(0)) == bpe.encode("there" * 10_000)
+    assert len(bpe.encode_word(short, 0.5, random.Random(0))) > len(bpe.encode("there" * 39))
+
+
+def test_a_vocabulary_is_learned_from_a_very_long_word_in_pieces():
+    """200,000 characters, in less time than ten thousand at once take without the cuts."""
+    letters = "".join(random.Random(0).choices("abcdefgh", k=200_000))
+    bpe = BPETokenizer.train([letters], specials=True, vocab_size=1000)
+
+    assert bpe.size == 1000
+    assert joined(bpe, letters[:5000]) == f" {letters[:5000]}"
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [

@@ -21,6 +21,8 @@ from seqshell.core.tokenizers import Aligned, Json, no_known_letter
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 SPACE = "\u2581"  # a space inside a part of a word, as in SentencePiece (Kudo & Richardson 2018)
 MAX_VOCAB_SIZE = 1_000_000
+LONG_WORD = re.compile(r"(\S{1000})(?=\S)")
+LONGEST_DROPOUT = 200  # characters of a word; the time of BPE-dropout grows with their square
 WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l'homme is l' and homme; punctuation marks are words
 
 
@@ -222,8 +224,10 @@ class BPETokenizer(Vocabulary):
         """Return the ids of one word; each merge is skipped with probability `dropout` at each step.
 
         This is BPE-dropout (Provilkov et al. 2020, https://arxiv.org/abs/1910.13267, algorithm 1). With dropout 0 the
-        result is that of `encode`.
+        result is that of `encode`; so it is for a word of more than LONGEST_DROPOUT characters.
         """
+        if len(word) > LONGEST_DROPOUT:
+            return [token.id for token in self._splitter.model.tokenize(word)]
         parts = [character if character in self.ids else SPECIALS[-1] for character in word]
         while len(parts) > 1:
             pairs = [
@@ -277,7 +281,8 @@ class BPETokenizer(Vocabulary):
         """Learn the merges from training texts.
 
         vocab_size: maximum number of tokens, including specials. min_freq: how often a pair must occur to be merged.
-        characters: how many different characters to keep, the most frequent ones.
+        characters: how many different characters to keep, the most frequent ones. Words of more than 1,000 characters
+        are cut: the time grows with the square of a word's length.
         """
         from tokenizers import Tokenizer, models, trainers
 
@@ -294,7 +299,8 @@ class BPETokenizer(Vocabulary):
             show_progress=False,
         )
         trained = _splitter(Tokenizer(models.BPE(unk_token=SPECIALS[-1])))
-        trained.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
+        lines = (line for text in texts for line in LONG_WORD.sub(r"\1\n", text).splitlines())
+        trained.train_from_iterator(lines, trainer)
         model = json.loads(trained.to_str())["model"]
         tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
         return cls(
