@@ -191,3 +191,35 @@ sys.exit(", ".join(name for name in slow if name in sys.modules) or 0)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+HOT = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+import seqshell
+
+@dataclass(frozen=True)
+class Hot:
+    \"\"\"Multiplies by a number that is too large.\"\"\"
+    name: ClassVar[str] = "hot"
+    by: float = 1.0
+
+    def __call__(self, logits, context):
+        return np.nan_to_num((logits.astype(np.float32) * np.float32(3e38) * self.by).astype(np.float64))
+
+@seqshell.hookimpl
+def seqshell_samplers():
+    yield Hot
+"""
+
+
+def test_numpy_does_not_warn_of_large_numbers_on_stderr(folder):
+    """Its warnings name lines of code."""
+    (folder / "hot.py").write_text(HOT)
+    path = tiny_checkpoint(folder / "tiny.safetensors")
+    lines = ["-c", "/sampler hot", "-c", "/set max_tokens 2", "-c", "abc"]
+    command = [sys.executable, "-m", "seqshell", "-p", "./hot.py", "-m", str(path), *lines]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(ran.stdout.strip("\n")) == 2

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.probabilities import entropy, log_probs, rank
 
 rows = some.lists(some.floats(-50, 50) | some.just(-math.inf), min_size=1, max_size=9).filter(
@@ -42,3 +43,11 @@ def test_entropy_matches_known_distributions():
     assert entropy(np.array([5, -np.inf])) == 0
     assert math.copysign(1, entropy(np.array([5, -np.inf]))) == 1
     assert entropy(np.log([0.5, 0.25, 0.25])) == pytest.approx(1.5 * math.log(2))
+
+
+def test_logits_at_the_limits_of_float32_have_probabilities_without_a_warning():
+    """Warnings are errors in these tests."""
+    logits = np.array([[3.4e38, -3.4e38, 0]], np.float32)
+
+    assert np.exp(log_probs(logits)).tolist() == [[1, 0, 0]]
+    assert log_totals(logits).tolist() == [float(logits[0, 0])]

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def report_faults() -> None:
 
     threading.excepthook = thread_failed
     sys.unraisablehook = ignored
+    # numpy warns of numbers that are not finite, with lines of code. Where they reach a result, it is refused.
+    warnings.filterwarnings("ignore", r"(overflow|underflow|divide by zero|invalid value) encountered", RuntimeWarning)
 
 
 def end(code: int) -> int:

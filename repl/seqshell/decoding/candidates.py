@@ -79,7 +79,8 @@ def log_totals(logits: NDArray[Any]) -> Floats:
         piece = logits[start : start + CHUNK_ROWS]
         largest = piece.max(-1)
         largest[~np.isfinite(largest)] = np.nan
-        shifted = piece - largest[:, None]
+        with np.errstate(over="ignore"):  # tokens too far below the best for a float have probability 0
+            shifted = piece - largest[:, None]
         np.exp(shifted, out=shifted)
         totals[start : start + CHUNK_ROWS] = largest + np.log(shifted.sum(-1))
     return totals

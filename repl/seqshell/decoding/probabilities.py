@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 def log_probs(logits: NDArray[Any]) -> NDArray[np.float64]:
     """logits [..., V] -> log-softmax over the last axis, [..., V]; -inf stays -inf."""
     shifted = logits.astype(np.float64)
-    shifted -= shifted.max(-1, keepdims=True)
+    with np.errstate(over="ignore"):  # tokens too far below the best for a float have probability 0
+        shifted -= shifted.max(-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
     return shifted
 
