@@ -233,7 +233,8 @@ class _Worker:
     def _fork(self) -> None:
         self.left = CASES_PER_WORKER
         self.pipe, other = FORK.Pipe()
-        self.process = FORK.Process(target=_serve, args=(self.campaign, self.seed, self.folder, self._output, other))
+        arguments = self.campaign, self.seed, self.folder, self._output, other, self.pipe
+        self.process = FORK.Process(target=_serve, args=arguments)
         self.process.start()
         other.close()
 
@@ -254,9 +255,15 @@ def trouble_of(error: SeqshellError) -> str | None:
 
 
 def _serve(
-    campaign: Campaign, seed: int, folder: Path, output: Path, pipe: multiprocessing.connection.Connection
+    campaign: Campaign,
+    seed: int,
+    folder: Path,
+    output: Path,
+    pipe: multiprocessing.connection.Connection,
+    other: multiprocessing.connection.Connection,
 ) -> None:
-    """Check the cases that arrive in the pipe, and answer None or why the case failed."""
+    """Check the cases that arrive in the pipe, and answer None or why the case failed. other: the campaign's end."""
+    other.close()  # else the pipe would not end with the campaign
     os.setsid()
     _limit_memory(campaign.memory)
     printed = os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC)

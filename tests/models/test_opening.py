@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import seqshell
 from seqshell.core.errors import CheckpointError, PluginError
 from seqshell.core.events import Notice, Token
 from seqshell.core.tokenizers import ByteTokenizer
-from seqshell.host import Policy
+from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.models import building, file, opening
 from seqshell.shell.shell import Shell
@@ -252,3 +253,34 @@ def test_byte_models_can_be_opened(elman, tmp_path, elman_registry):
     )
     assert opening.open_model(path, elman_registry).tokenizer.size == 256
     assert json.loads(json.dumps(file.read_header(path)["tokenizer"])) == {"name": "byte"}
+
+
+def test_counts_in_a_module_without_a_decoder_may_have_any_size(registry, tmp_path):
+    """Its buffers are empty until a text is counted."""
+    offered, tokenizer = registry.architectures["ngram"], ByteTokenizer()
+    module = resolve(offered.model)(resolve(offered.config)(vocab_size=tokenizer.size, order=2))
+    module.count(torch.tensor(tokenizer.encode("abab")))
+    path = seqshell.save_checkpoint(
+        tmp_path / "mine.safetensors", architecture="ngram", module=module, tokenizer=tokenizer, registry=registry
+    )
+    header, weights = file.read(path)
+    opened = building.build_module(offered, building.read_config(offered, header["config"]), weights)
+
+    assert all(torch.equal(opened.state_dict()[name], value) for name, value in module.state_dict().items())
+
+
+def test_of_many_weights_that_are_missing_one_is_named_in_one_line(elman, module):
+    """By torch, where the module cannot be built without real numbers."""
+
+    class Eager(elman.Model):
+        def __init__(self, config):
+            super().__init__(config)
+            self.scale = float(self.readout.weight[0, 0])
+
+    weights = {"embedding.weight": module.embedding.weight.detach().numpy()}
+    with pytest.raises(CheckpointError) as caught:
+        building.build_module(replace(elman.architecture, model=Eager), elman.Config(7), weights)
+    assert caught.value.message.startswith(
+        "the weights do not fit the architecture simple: Missing key(s) in state_dict"
+    )
+    assert "\n" not in caught.value.message

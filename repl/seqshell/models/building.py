@@ -94,7 +94,7 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
         build = resolve(architecture.model)
         held = {name: _described(values.shape, values.dtype.kind == "f") for name, values in weights.items()}
         try:
-            claimed = _claimed(partial(build, config), sum(values.size for values in weights.values()))
+            claimed = _claimed(partial(build, config), held, sum(values.size for values in weights.values()))
         except CheckpointError:
             raise
         except Exception:  # the module needs real numbers while it is built; load_state_dict checks the shapes then
@@ -106,7 +106,13 @@ def build_module(architecture: Architecture, config: Any, weights: Weights) -> A
                     f"{held.get(name, 'missing')}, but the config implies {claimed.get(name, 'none')}"
                 )
         module = build(config)
-        module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+        try:
+            module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+        except RuntimeError as error:  # torch lists all that is wrong, one per line, after a line that says so
+            first = next(iter(str(error).splitlines()[1:]), str(error)).strip()
+            raise CheckpointError(
+                f"the weights do not fit the architecture {architecture.name}: {first:.200}"
+            ) from None
         return module
 
 
@@ -128,9 +134,10 @@ def fitting(architecture: Architecture) -> Iterator[None]:
             ) from None
 
 
-def _claimed(build: Callable[[], Any], size: int) -> dict[str, str]:
+def _claimed(build: Callable[[], Any], held: Mapping[str, str], size: int) -> dict[str, str]:
     """Describe the weights of a module by name, without allocating memory for them.
 
+    A buffer is described as in `held`: load_state_dict may give it any size, and checks the others.
     size: how many numbers the checkpoint holds. Raises CheckpointError if the module is much larger.
     """
     import torch
@@ -159,7 +166,11 @@ def _claimed(build: Callable[[], Any], size: int) -> dict[str, str]:
         parts = (*module.parameters(), *module.buffers())  # with the buffers that no checkpoint holds
         if (claimed := sum(part.numel() for part in parts)) > MAX_UNSAVED * (size + 1):
             raise CheckpointError(f"its config asks for {claimed:,} numbers, but it has {size:,}")
-        return {name: _described(value.shape, value.is_floating_point()) for name, value in module.state_dict().items()}
+        buffers = {name for name, _ in module.named_buffers()}
+        return {
+            name: held.get(name, "there") if name in buffers else _described(value.shape, value.is_floating_point())
+            for name, value in module.state_dict().items()
+        }
 
 
 def _described(shape: Iterable[int], has_floats: bool) -> str:
