@@ -192,6 +192,22 @@ def test_a_signal_during_an_answer_saves_the_session(window, home):
     assert (home / "sessions" / "last.safetensors").is_file()
 
 
+def test_a_second_signal_while_the_sessions_are_saved_ends_the_program_quietly(window, home):
+    """A plugin sends it, when it is told that the sessions end."""
+    (home / "plugins").mkdir()
+    (home / "plugins" / "again.py").write_text(
+        "import os, signal, time, seqshell\n"
+        "@seqshell.hookimpl\n"
+        "def seqshell_session_ended():\n"
+        "    time.sleep(0.1)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    screen = window(SEQSHELL_PLUGINS="again").until("main at 0")
+    screen.process.kill(signal.SIGTERM)
+    assert screen.status() == 143
+    assert "Traceback" not in screen.output
+
+
 def test_a_missing_model_ends_the_program_with_status_3(window):
     screen = window("-m", "shakespear")
     assert screen.status() == 3

@@ -31,7 +31,9 @@ class TokenText:
         try:
             return b"".join(map(known.__getitem__, ids))
         except KeyError:
-            return b"".join([self.piece(token) for token in ids])
+            for token in set(ids):
+                self.piece(token)
+            return b"".join(map(known.__getitem__, ids))
 
     def read(self, token: int, tail: bytes) -> tuple[str, bytes]:
         """The text that a token completes after the bytes `tail`, and the bytes that now wait.

@@ -53,10 +53,13 @@ class LoadingFailed(Exception):
 def run(options: startup.Options, shell: Shell | None = None) -> int:
     """Run the interactive shell and return the exit status. shell: the one to continue with, if it is already built."""
     printer = Printer(sys.stdout, colours=number_of_colours(options.color, os.environ))
-    with Signals() as signals, echo_off(sys.stdin.fileno()):
-        repl = Repl(options, printer, signals, shell)  # before stdout is redirected
-        with redirect_stdout(repl.printed), redirect_stderr(repl.printed):
-            return repl.run()
+    try:
+        with Signals() as signals, echo_off(sys.stdin.fileno()):
+            repl = Repl(options, printer, signals, shell)  # before stdout is redirected
+            with redirect_stdout(repl.printed), redirect_stderr(repl.printed):
+                return repl.run()
+    except Terminated as terminated:  # before or after the loop, or again while the sessions were saved
+        return terminated.status
 
 
 def read_model_header(model: str) -> dict[str, Any] | None:
