@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import pickle
 import random
@@ -19,8 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
 from tests.campaigns.campaign import Campaign
-from tests.campaigns.zoo import commands, hooks, models, samplers
+from tests.campaigns.zoo import commands, hooks, models, samplers, tokenizers
 from tests.campaigns.zoo.faulty import Faulty
 
 from seqshell.cli import main
@@ -33,7 +35,7 @@ from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint
 from seqshell.testing.tiny_file import write_tiny
 
-ZOO: dict[str, Faulty] = {**commands.FAULTY, **samplers.FAULTY, **hooks.FAULTY, **models.FAULTY}
+ZOO: dict[str, Faulty] = {**commands.FAULTY, **samplers.FAULTY, **hooks.FAULTY, **models.FAULTY, **tokenizers.FAULTY}
 # What each is tried in, in an order that mixes the kinds.
 CASES = [(name, way) for name, each in ZOO.items() for way in (("program",) if each.program else ("shell", "script"))]
 BEFORE = ("abc", "/branch side", "bca", "/checkout main", "abc", "/undo")  # lines without a fault
@@ -59,19 +61,17 @@ def install(plugin: Faulty, folder: Path) -> None:
     (site / "broken.py").write_text(plugin.text)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqshell-broken\nVersion: 0.7\n")
     (info / "entry_points.txt").write_text("[seqshell]\nbroken = broken\n")
-    tiny_checkpoint(models / "letters.safetensors", defaults={"max_tokens": 6})
+    letters = tiny_checkpoint(models / "letters.safetensors", defaults={"max_tokens": 6})
     if plugin.model:
-        vocabulary = "\n abcdefgh"
-        write_tiny(
-            models / "faulty.safetensors",
-            {},
-            architecture="faulty",
-            owner="broken",
-            task="generate",
-            config={"vocab_size": len(vocabulary)},
-            tokenizer={"name": "char", "vocabulary": vocabulary},
-            defaults={"max_tokens": 6},
-        )
+        with safe_open(letters, "np") as file:
+            header = json.loads(file.metadata()["seqshell"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        size = header["config"]["vocab_size"]
+        faulty: dict[str, Any] = {"tokenizer": {**header["tokenizer"], "name": "faulty"}}
+        if plugin.model == "architecture":
+            faulty, weights = {"architecture": "faulty", "owner": "broken", "config": {"vocab_size": size}}, {}
+        kept = {key: header[key] for key in ("architecture", "owner", "task", "config", "tokenizer", "defaults")}
+        write_tiny(models / "faulty.safetensors", weights, **{**kept, **faulty})
     sys.path.insert(0, str(site))
     os.environ |= {"SEQSHELL_PLUGINS": "seqshell-broken", "OPENBLAS_NUM_THREADS": "1", "HOME": str(folder)}
 

@@ -66,7 +66,8 @@ def owner_of_module(module: str) -> Owner:
 def culprit(error: BaseException) -> Owner | None:
     """The third-party plugin in whose code an exception was raised, or None.
 
-    That is the owner of the last code of seqshell or of a plugin that the traceback names.
+    That is the owner of the last code of seqshell or of a plugin that the traceback names, or that of its cause, as of
+    the RuntimeError that Python makes of a StopIteration.
     """
     found: Owner | None = None
     trace = error.__traceback__
@@ -74,7 +75,9 @@ def culprit(error: BaseException) -> Owner | None:
         owner = owner_of_module(str(trace.tb_frame.f_globals.get("__name__", "")))
         found = owner if owner.is_plugin else found
         trace = trace.tb_next
-    return None if found is None or found.builtin else found
+    if found is not None and not found.builtin:
+        return found
+    return culprit(error.__cause__) if error.__cause__ is not None else None
 
 
 class Guard:

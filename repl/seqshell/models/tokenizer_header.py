@@ -13,6 +13,7 @@ from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.text_output import brief, quoted
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.host import Registry
+from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.models.ownership import known_as, missing
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def read_tokenizer(data: Mapping[str, Any], registry: Registry, owner: Any = Non
         )
     offered: type[Tokenizer] = offers[known]
     with Guard(f"the tokenizer {name}", Owner(), "cannot be read", raises=CheckpointError):
-        return offered.from_json(values)
+        return guarded_tokenizer(offered.from_json(values))
 
 
 def check_size(tokenizer: Tokenizer, config: Any, field: str) -> None:

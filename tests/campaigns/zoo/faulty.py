@@ -47,21 +47,21 @@ class Faulty:
     """A plugin with a fault.
 
     message: a pattern of the one line that names it. lines: what the user sends; each that triggers the fault fails,
-    or shows the message. is_loaded: whether it stays loaded and listed. model: whether it needs its own model, whose
-    architecture it offers. moves: whether the lines change the session in spite of the fault.
-    code: the exit code of a script with these lines. program: whether it runs as a program of its own, for what
-    happens at the end of a process; in_script: whether it runs in a script.
+    or shows the message. is_loaded: whether it stays loaded and listed. model: "architecture" or "tokenizer" if it is
+    tried with a model that has its architecture or its tokenizer. moves: whether the lines change the session in spite
+    of the fault. code: the exit code of a script with these lines. program: whether it runs as a program of its own,
+    for what happens at the end of a process. bare: whether the source is all of its module.
     """
 
     source: str
     message: str
     lines: tuple[str, ...] = ()
     is_loaded: bool = True
-    model: bool = False
+    model: str = ""
     moves: bool = False
     code: int = 1
     program: bool = False
-    bare: bool = False  # without VALID
+    bare: bool = False
 
     @property
     def text(self) -> str:

@@ -42,13 +42,13 @@ def opened(message: str, **parts: str) -> Faulty:
     """A model that cannot be opened."""
     indents = {"fields": 4, "init": 8, "initial": 8, "step": 8}
     source = SOURCE.format(**NOTHING | {name: indented(text, indents[name]) for name, text in parts.items()})
-    return Faulty(source, message, OPEN, model=True)
+    return Faulty(source, message, OPEN, model="architecture")
 
 
 def answering(step: str, message: str) -> Faulty:
     """A model that fails after five tokens."""
     source = SOURCE.format(**NOTHING | {"step": indented(step, 12)})
-    return Faulty(source, f"the model faulty .*{message}.*seqshell-broken", ANSWER, model=True)
+    return Faulty(source, f"the model faulty .*{message}.*seqshell-broken", ANSWER, model="architecture")
 
 
 OUTPUTS = {  # what it returns, and what is reported
@@ -75,6 +75,6 @@ FAULTY = {
     "a config that raises": opened("faulty", fields="def __post_init__(self): raise Odd('config')"),
     "a config with an annotation that does not resolve": opened("Missing", fields="size: 'Missing' = 3"),
     "a config without a field": opened("faulty", fields="").__class__(
-        SOURCE.format(**NOTHING).replace("    vocab_size: int", "    other: int"), "faulty", OPEN, model=True
+        SOURCE.format(**NOTHING).replace("    vocab_size: int", "    other: int"), "faulty", OPEN, model="architecture"
     ),
 }
