@@ -20,7 +20,10 @@ from seqshell.core.errors import SeqshellError
 from seqshell.core.model import Model, Task
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
+from seqshell.models.summary import about_file
 from seqshell.shell.shell import Shell
+from seqshell.terminal.greeting import greeting
 
 REGISTRY = load_registry(Policy(no_plugins=True))
 ORIGINALS = originals(REGISTRY)
@@ -43,8 +46,18 @@ def check(draws: random.Random, folder: Path) -> str | None:
     others = [each for each in TINY if ORIGINALS[each].is_session == original.is_session]
     data, change = damaged(draws, original.data, {each: ORIGINALS[each].data for each in others})
     FILE.write_bytes(data)
-    reason = _used(original.model if original.is_session else None)
+    reason = _described() or _used(original.model if original.is_session else None)
     return f"{name}, {change}: {reason}" if reason else None
+
+
+def _described() -> str | None:
+    """Describe the file as lists of models and the greeting do. Returns what went wrong."""
+    try:
+        about_file(FILE)
+        list(greeting("0.1.0", "damaged", file.read_header(FILE), 80))
+    except SeqshellError as error:
+        return trouble_of(error)
+    return None
 
 
 def _used(model: Model | None) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from seqshell import Advanced
 from seqshell.core.errors import PluginError
 from seqshell.session import Session
+from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.testing import tiny_model
 
 
@@ -137,3 +138,24 @@ def test_a_strategy_fault_names_the_strategy(raises, message):
     with pytest.raises(PluginError, match=f"the strategy faulty .* failed: .*{message}"):
         list(session.generate(3, strategy=FaultyStrategy(raises)))
     assert session.position == 3
+
+
+def test_no_call_of_a_model_lets_numpy_warn():
+    """Warnings are errors in these tests."""
+
+    class Large:
+        """All of its numbers overflow on the way, and its outputs are 0."""
+
+        def initial_state(self, batch_size=1):
+            return np.float32(3e38) * np.full((batch_size, 1), 10, np.float32) * 0 + 0
+
+        def step(self, inputs, state):
+            return np.zeros((len(inputs), 10), np.float32), np.nan_to_num(self.initial_state(len(inputs)))
+
+        def feed(self, inputs, state):
+            return self.step(inputs[:, 0], state)
+
+    decoder = CheckedDecoder(tiny_model(), Large(), (10,), True, "logits")
+    state = decoder.initial_state(2)
+    decoder.step(np.zeros(2, np.int64), state)
+    decoder.feed(np.zeros((2, 3), np.int64), state)

@@ -41,7 +41,7 @@ class CheckedDecoder:
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...]. PluginError if the model fails."""
-        with self._guard:
+        with self._guard, np.errstate(all="ignore"):
             return self._decoder.initial_state(batch_size)
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
