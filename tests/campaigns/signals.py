@@ -294,7 +294,12 @@ def _wrong_saved(folder: Path, typed: list[str]) -> str | None:
 
 
 CAMPAIGN = Campaign(
-    "signals", "correct exit code, state at the last whole token, terminal restored", check, seconds=300, memory=None
+    "signals",
+    "correct exit code, state at the last whole token, terminal restored",
+    check,
+    seconds=300,
+    memory=None,
+    may_print=True,  # what the programs print is read here
 )
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Ctrl-C, SIGTERM and SIGHUP in the terminal, without a prompt."""
 
+import contextlib
 import os
 import signal
+import time
 
 import pytest
 
@@ -24,6 +26,51 @@ def test_the_first_ctrl_c_interrupts_the_answer_and_the_second_one_raises(interr
     with signals.answering(lambda: interrupts.append("second")):
         signals._on_interrupt(signal.SIGINT, None)
     assert interrupts == ["first", "second"]
+
+
+def test_ctrl_c_stops_a_line_that_does_not_stop_by_itself(interrupts):
+    def work():
+        with Signals() as signals, signals.answering(lambda: interrupts.append("asked")):
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert interrupts == ["asked"]
+
+
+def test_a_line_that_ends_itself_may_take_its_time(interrupts):
+    def ends_itself():
+        interrupts.append("later")
+        return True
+
+    with Signals() as signals, signals.answering(lambda: interrupts.append("asked"), ends_itself):
+        os.kill(os.getpid(), signal.SIGINT)
+        while interrupts != ["asked", "later"]:
+            time.sleep(0.01)
+        time.sleep(0.1)
+
+
+def test_sigterm_right_after_ctrl_c_is_not_forgotten():
+    """It ends the program at the next prompt, and not in the clean-up after Ctrl-C."""
+
+    def interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def work():
+        with Signals() as signals:
+            with contextlib.suppress(KeyboardInterrupt):
+                interrupted()
+            with signals.prompting(None):
+                pass
+
+    with pytest.raises(Terminated) as terminated:
+        work()
+    assert terminated.value.status == 143
 
 
 def test_ctrl_c_raises_when_there_is_neither_a_prompt_nor_an_answer():
