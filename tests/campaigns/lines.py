@@ -8,7 +8,6 @@ Where a model answers for long, the line is interrupted, as Ctrl-C does it; such
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import random
@@ -30,10 +29,11 @@ from tests.campaigns.campaign import Campaign
 from tests.campaigns.parts import files
 from tests.campaigns.parts.foreign_controls import foreign_at_prompt, foreign_control
 from tests.campaigns.parts.line_grammar import LineGrammar
+from tests.campaigns.parts.screen import Screen
 from tests.campaigns.parts.session_invariants import broken_invariant
 
 from seqshell.cli import script
-from seqshell.cli.progress import json_text
+from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import MAX_MESSAGE, SeqshellError
 from seqshell.core.events import LineFinished, LineStarted, Notice, Progress, Token
 from seqshell.host import Policy
@@ -189,7 +189,7 @@ def run_line(shell: Shell, line: str) -> str | None:
             with closing(shell.run(line)) as events:
                 for event in events:
                     event.as_text()
-                    json_text(event.as_json())
+                    one_line(event.as_json())
                     is_quiet = is_quiet and isinstance(event, LineStarted | LineFinished | Notice | Progress)
                     finished = event if isinstance(event, LineFinished) else finished
                     tokens += isinstance(event, Token)
@@ -213,29 +213,6 @@ def session_text(shell: Shell) -> str:
 
 
 # In a terminal, without a keyboard
-
-
-class Screen(io.TextIOWrapper):
-    """A stream that keeps what is written, as UTF-8 that replaces what it cannot write.
-
-    is_terminal: what isatty returns.
-    """
-
-    def __init__(self, *, is_terminal: bool = True) -> None:
-        super().__init__(io.BytesIO(), encoding="utf-8", errors="replace", newline="", write_through=True)
-        self._is_terminal = is_terminal
-
-    def isatty(self) -> bool:
-        return self._is_terminal
-
-    def taken(self) -> str:
-        """What was written since the last call."""
-        buffer = self.buffer
-        assert isinstance(buffer, io.BytesIO)
-        text = buffer.getvalue().decode("utf-8", "replace")
-        buffer.seek(0)
-        buffer.truncate()
-        return text
 
 
 def in_a_terminal(conversation: Conversation) -> str | None:

@@ -12,11 +12,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqshell.cli.progress import json_text, print_json, results_of
+from seqshell.cli.json_lines import one_line
+from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import first_signal
 from seqshell.core.atomic_write import write_atomically
+from seqshell.core.capture import terminal_of
 from seqshell.core.errors import UsageError
 from seqshell.core.named_files import output_file
 from seqshell.core.tasks import TASKS, task_spec
@@ -119,7 +121,7 @@ def evaluate_command(arguments: Namespace) -> int:
     if arguments.json:
         print_json(evaluation.values)
         return 0
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns if terminal_of(sys.stdout).isatty() else None
     for part in task_evaluation.report(evaluation.values, width):
         print_result(part, sys.stdout)
     return 0
@@ -164,7 +166,7 @@ def _write_evaluation(found: Evaluation, path: Path, evaluation: TaskEvaluation)
     elif found.answers and ending != ".json":
         write_atomically(path, "".join(line + "\n" for line in found.answers).encode())
     else:
-        write_atomically(path, (json_text(found.values) + "\n").encode())
+        write_atomically(path, (one_line(found.values) + "\n").encode())
 
 
 def _setting(argument: str) -> tuple[str, str]:

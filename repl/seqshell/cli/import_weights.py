@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from seqshell.cli.progress import print_json
 from seqshell.core import paths
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
@@ -72,9 +72,7 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
         "importer": imported.importer,
     }
     if arguments.json:
-        print(
-            json.dumps({**summary, "parameters": header["parameters"], "config": header["config"]}, ensure_ascii=False)
-        )
+        print_json({**summary, "parameters": header["parameters"], "config": header["config"]})
         return 0
     settings = ", ".join(f"{key}={value}" for key, value in imported.model.config.items())
     tokenizer = header["tokenizer"].get("name", "")

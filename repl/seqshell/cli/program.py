@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.cli.signals import interruptible
+from seqshell.core.capture import sanitized_output
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
 from seqshell.core.plugin_guard import as_fault, culprit
 from seqshell.core.uninterrupted_imports import uninterrupted_imports
@@ -58,7 +59,8 @@ def _run(args: list[str]) -> int:
     subcommand = SUBCOMMANDS[name]
     parser = subcommand_parser(name, subcommand.summary)
     subcommand.add(parser)
-    return subcommand.run(parse(parser, rest))
+    with sanitized_output():
+        return subcommand.run(parse(parser, rest))
 
 
 def _failed(error: Exception) -> int:
@@ -85,7 +87,8 @@ def _shell(args: list[str]) -> int:
     if arguments.version:
         from seqshell.cli.listing import versions
 
-        sys.stdout.write(versions(arguments.verbose))
+        with sanitized_output():
+            sys.stdout.write(versions(arguments.verbose))
         return 0
     is_terminal = _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
     if arguments.interactive and not is_terminal:

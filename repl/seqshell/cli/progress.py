@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -10,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
 
+from seqshell.cli.json_lines import one_line
 from seqshell.cli.result_output import print_result
+from seqshell.core.capture import terminal_of
 from seqshell.core.events import Event, Notice, Progress
-from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
 
 EVERY = 5.0  # percent of progress per line, where stderr is not a terminal
@@ -53,14 +53,15 @@ def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]
 @contextmanager
 def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
     """Provide the functions that show progress and notes on stderr."""
-    if not sys.stderr.isatty():
+    terminal = terminal_of(sys.stderr)
+    if not terminal.isatty():
         printed = [-math.inf]
 
         def show_line(event: Progress) -> None:
             percent = 100 * event.done / max(1, event.total)
             if percent - printed[0] >= EVERY or event.done == event.total:
                 printed[0] = percent
-                print(f"{event.description}: {percent:.0f} %, {event.text}", file=sys.stderr, flush=True)
+                print(safe(f"{event.description}: {percent:.0f} %, {event.text}"), file=sys.stderr, flush=True)
 
         yield show_line, lambda text: print(text, file=sys.stderr, flush=True)
         return
@@ -70,8 +71,8 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
     from seqshell.terminal.printer import Printer, number_of_colours
     from seqshell.terminal.progress_bar import columns
 
-    style = Printer(sys.stderr, colours=number_of_colours("auto", os.environ)).rich_style
-    console = Console(stderr=True, markup=False, highlight=False)
+    style = Printer(terminal, colours=number_of_colours("auto", os.environ)).rich_style
+    console = Console(file=terminal, markup=False, highlight=False)
     with Bar(*columns(style, console.width), console=console, transient=True) as bar:
         task = bar.add_task("", total=None, note="", visible=False)
         yield (
@@ -80,8 +81,8 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
                 visible=True,
                 completed=event.done,
                 total=event.total,
-                description=event.description,
-                note=event.text,
+                description=safe(event.description),
+                note=safe(event.text),
             ),
             lambda text: bar.console.print(text, markup=False, highlight=False),
         )
@@ -89,9 +90,4 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout."""
-    print(json_text(values))
-
-
-def json_text(values: Mapping[str, Any]) -> str:
-    """The object as JSON on one line."""
-    return json.dumps(tidy(values), ensure_ascii=False)
+    print(one_line(values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
+from seqshell.core.capture import terminal_of
 from seqshell.core.events import Event, Table
 from seqshell.core.sanitize import safe
 
@@ -14,7 +15,7 @@ def print_result(result: Event | str, out: TextIO) -> None:
     text = result if isinstance(result, str) else result.as_text()
     if text is None:
         return
-    if out.isatty() and isinstance(result, Table | str):
+    if terminal_of(out).isatty() and isinstance(result, Table | str):
         from seqshell.terminal.printer import Printer, number_of_colours
         from seqshell.terminal.table_layout import draw_table
 

@@ -147,7 +147,7 @@ def recipes_command(arguments: Namespace) -> int:
         print(safe(recipe_text(words[0])), end="")
         return 0
     if arguments.json:
-        print(json.dumps({"recipes": describe_recipes()}, ensure_ascii=False))
+        print_json({"recipes": describe_recipes()})
     else:
         print_result(recipes_table(), sys.stdout)
     return 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
 from seqshell.core.sanitize import safe
@@ -48,12 +51,20 @@ class CapturedOutput(io.TextIOBase):
 
 
 class SanitizedStream(io.TextIOBase):
-    """Writes to another stream with control characters made visible."""
+    """Writes to another stream with control characters made visible.
+
+    It says that it is no terminal, so that libraries print plain text. stream: what it writes to.
+    """
 
     encoding = "utf-8"
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = terminal_of(stream)
+
+    @property
+    def stream(self) -> TextIO:
+        """The stream that it writes to."""
+        return self._stream
 
     def writable(self) -> bool:
         return True
@@ -67,3 +78,17 @@ class SanitizedStream(io.TextIOBase):
 
     def flush(self) -> None:
         self._stream.flush()
+
+
+def terminal_of(stream: TextIO) -> TextIO:
+    """The stream itself, or the one that a SanitizedStream writes to: only for text that `safe` has made."""
+    return stream.stream if isinstance(stream, SanitizedStream) else stream
+
+
+@contextmanager
+def sanitized_output() -> Iterator[None]:
+    """Make control characters visible in all that is printed: on stderr, and on stdout if it is a terminal."""
+    out = sys.stdout
+    shown = SanitizedStream(out) if out.isatty() else out
+    with redirect_stdout(shown), redirect_stderr(SanitizedStream(sys.stderr)):
+        yield

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from prompt_toolkit.utils import get_cwidth
 
+from seqshell.core.capture import terminal_of
 from seqshell.core.sanitize import safe
 from seqshell.terminal.wrapping import wrapped
 
@@ -83,7 +84,7 @@ class Printer:
     """
 
     def __init__(self, stream: TextIO, *, colours: int = 256, width: Callable[[], int] | None = None) -> None:
-        self.stream = stream
+        self.stream = stream = terminal_of(stream)
         self.colours = colours
         self.unicode = (stream.encoding or "utf-8").lower().startswith("utf") and colours >= 0
         self._width = width or (lambda: terminal_width(stream))

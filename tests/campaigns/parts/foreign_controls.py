@@ -12,7 +12,7 @@ from seqshell.terminal.printer import STYLES
 CODES = {code for codes in STYLES.values() for code in codes if code} | {"0"}
 OWN = re.compile(
     r"\x1b\[(?:" + "|".join(map(re.escape, sorted(CODES))) + r"|48;5;\d+|48;2;\d+;\d+;\d+)m|\r\x1b\[K"  # of Printer
-    r"|\x1b\[\?25[hl]|\r?\x1b\[2K|\x1b\[1A|\r(?=[ \x1b])"  # of rich's progress bar
+    r"|\x1b\[\?25[hl]\r?|\r?\x1b\[2K|\x1b\[1A|\x1b\[37m|\r(?=[ \x1b])"  # of rich's progress bar
 )
 OF_PROMPT = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b[?1049h", "\x1b[8m")  # it may draw these itself
 PROMPT_SEQUENCE = re.compile(r"\x1b\[[?>]?[\d;]*[A-Za-z]|[\r\x08]")  # what prompt_toolkit draws with
