@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import SeqshellError, reason_of
+from seqshell.core.signal_handlers import stops_host
 from seqshell.testing.check import Finding
 
 SAFETENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "  # without a tensor
@@ -21,7 +22,7 @@ def importer_rules(offered: Any) -> Iterator[tuple[str, Callable[[], str | Findi
     """Yield each rule with a function that tries it and returns the failure, if any."""
     yield "it is callable and has a name", partial(_declared, offered)
     yield (
-        "for other files it returns None or raises a SeqshellError with a one-line message",
+        "for other files it returns None or raises a SeqshellError",
         partial(_rejects, offered),
     )
 
@@ -50,8 +51,10 @@ def _rejects(offered: Any) -> Finding:
 def _seen(offered: Any, path: Path, options: dict[str, Any]) -> str:
     try:
         found = offered(path, options)
-    except SeqshellError as error:
-        return f"a message of several lines: {error.message!r:.200}" if "\n" in error.message else ""
-    except Exception as error:
+    except SeqshellError:
+        return ""
+    except BaseException as error:
+        if stops_host(error):
+            raise
         return reason_of(error)
     return "" if found is None else f"it returned a {type(found).__name__}"
