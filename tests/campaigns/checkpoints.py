@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.campaigns.campaign import Campaign, trouble_of
@@ -31,6 +32,11 @@ TINY = [name for name in ORIGINALS if name not in SHIPPED]
 FILE = Path("damaged.safetensors")
 SHARE_SHIPPED = 0.01  # of the cases: these files take longer
 
+# What can be done before the model has answered here; some are drawn for each case.
+FIRST = (
+    "/regen 2", "/attention", "/reach", "/top", "/undo", "/undo 3", "/redo", "/checkout other", "/checkout main",
+    "/rewind 1", "/continue 2", "/forecast 2", "/retry", "/drop other", "/score the cat", "/branch new", "/reset",
+)  # fmt: skip
 LINES = {
     Task.GENERATE: ("/set max_tokens 3", "the cat", "/regen 2", "/strategy beam", "dog", "/top", "/undo"),
     Task.TRANSLATE: ("/set max_tokens 3", "the cat", "/regen 2", "/strategy beam", "a dog", "/undo"),
@@ -46,8 +52,9 @@ def check(draws: random.Random, folder: Path) -> str | None:
     others = [each for each in TINY if ORIGINALS[each].is_session == original.is_session]
     data, change = damaged(draws, original.data, {each: ORIGINALS[each].data for each in others})
     FILE.write_bytes(data)
-    reason = _described() or _used(original.model if original.is_session else None)
-    return f"{name}, {change}: {reason}" if reason else None
+    first = draws.sample(FIRST, 4)
+    reason = _described() or _used(original.model if original.is_session else None, first)
+    return f"{name}, {change}, {' '.join(first)}: {reason}" if reason else None
 
 
 def _described() -> str | None:
@@ -60,7 +67,7 @@ def _described() -> str | None:
     return None
 
 
-def _used(model: Model | None) -> str | None:
+def _used(model: Model | None, first: Sequence[str]) -> str | None:
     """Open the file, a session if a model is given, and use it. Returns what went wrong."""
     shell = Shell(REGISTRY)
     if model is not None:
@@ -70,7 +77,7 @@ def _used(model: Model | None) -> str | None:
     except SeqshellError as error:
         return trouble_of(error)
     session = shell.session
-    for line in ("/info", "/text", *LINES[session.model.task], "/undo", "/state", "/branches"):
+    for line in ("/info", "/text", *first, *LINES[session.model.task], "/undo", "/state", "/branches"):
         try:
             _run(shell, line)
         except SeqshellError as error:

@@ -104,10 +104,9 @@ LINES: Mapping[str, tuple[str, ...]] = {
 }
 CONFIG = b"""[settings]
 max_tokens = 5
-seed = 3
-strategy = "greedy"
-sampler = "top_k=5"
+top_k = 5
 temperature = 0.7
+repeat_penalty.window = 64
 surprisal = true
 stop = ["."]
 autosave = false
