@@ -1,4 +1,4 @@
-"""Faulty plugins, one after the other: the folder `zoo` has them. `--count 775` runs all of them.
+"""Faulty plugins, one after the other: the folder `zoo` has them. `--count 843` runs all of them.
 
 Each is installed as the distribution seqshell-broken, and its fault is triggered in a shell, in a script and, where
 something is left at the end of the process, in a program of its own. Every run is a fresh process.

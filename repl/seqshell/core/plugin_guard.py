@@ -3,9 +3,9 @@
     with guard: ...                        a call
     for event in guard.each(events): ...   a generator of the plugin, each step and its end
 
-Three kinds of exceptions pass unchanged: what the host itself raises to stop (Ctrl-C, a signal, an interrupted search),
-a SeqshellError, which already has a message for the user, and nothing else. GeneratorExit, SystemExit, CancelledError
-and a KeyboardInterrupt that nobody typed are errors of the plugin as any other exception is.
+Two kinds of exceptions pass unchanged: what the host itself raises to stop (Ctrl-C, a signal, an interrupted search),
+and a SeqshellError, which has a message for the user already. GeneratorExit, SystemExit, CancelledError and a
+KeyboardInterrupt that nobody typed are errors of the plugin, as any other exception is.
 """
 
 from __future__ import annotations

@@ -225,6 +225,7 @@ class Shell(Sealed):
             yield ended
         except Exception as error:
             if isinstance(error, PluginError):
+                work.close()  # what it still does at its end comes before
                 kept.restore()
             if ended is None:
                 ended = self._finish(line, before, failed=True)
