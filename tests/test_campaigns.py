@@ -17,6 +17,7 @@ COUNTS: dict[str, int] = {
     "files": 150,
     "kills": 12,
     "lines": 20,
+    "machine": 16,
     "signals": 12,
     "soak": 1,
     "plugins": 40,

@@ -223,3 +223,14 @@ def test_numpy_does_not_warn_of_large_numbers_on_stderr(folder):
     ran = subprocess.run(command, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert len(ran.stdout.strip("\n")) == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["recipes"], ["-m", "names", "-c", "Yamamoto"]])
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "seqshell", *arguments], stdout=full, stderr=subprocess.PIPE)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith(b": No space left on device\n")
+    assert done.stderr.count(b"\n") == 1

@@ -33,7 +33,9 @@ def run(argv: Sequence[str]) -> int:
     try:
         with uninterrupted_imports(), interruptible():
             try:
-                return _run(list(argv))
+                code = _run(list(argv))
+                sys.stdout.flush()  # a full disk shows here
+                return code
             except BaseException as error:
                 if (isinstance(error, SystemExit) and culprit(error) is None) or (fault := as_fault(error)) is None:
                     raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import time
 import traceback
 from contextlib import suppress
@@ -10,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqshell.core import paths
-from seqshell.core.errors import ExpectationError, PluginError, SeqshellError
+from seqshell.core.errors import ExpectationError, PluginError, SeqshellError, reason_of
 
+NO_MEMORY = re.compile(r"an't allocate memory|annot allocate memory|failed to map segment|an't start new thread")
+# What a system answers that is full, read-only or out of files.
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
 MAX_LOG = 1_000_000  # bytes; a longer log is replaced
 
 
@@ -41,6 +46,10 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, SeqshellError):
         details = error.details if isinstance(error, PluginError) else ""
         return Fault(error.message, error.hint, error.code, details, isinstance(error, ExpectationError))
+    if is_out_of_memory(error):
+        return Fault(f"not enough memory: {reason_of(error)}", "close other programs or models", "memory")
+    if isinstance(error, OSError) and error.errno in REFUSED:
+        return Fault(f"the system refused to go on: {error.strerror}", code="system")
     trace = "".join(traceback.format_exception(error))
     log = paths.home() / "log"
     where = (
@@ -53,6 +62,13 @@ def fault_of(error: Exception) -> Fault:
         f"internal error: {type(error).__name__}{': ' if reason else ''}{reason}; {where}",
         code="bug",
         details=trace,
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python, the system, the loader of libraries or torch, says that memory is used up."""
+    return isinstance(error, MemoryError) or bool(
+        isinstance(error, OSError | ImportError | RuntimeError) and NO_MEMORY.search(str(error))
     )
 
 
