@@ -2,9 +2,10 @@
 
     python interrupt_commands.py FOLDER < CASES
 
-CASES is a JSON list of {"before": [LINES], "line": LINE, "moment": SECONDS, "model": NAME, "piped": BOOL}. Prints a JSON
-list of {"used": SECONDS, "done": BOOL, "code": EXIT CODE, "printed": TEXT}. used: the processor time of the process from
-the signal to the end of the line, so that a busy machine makes no difference.
+CASES is a JSON list of {"before": [LINES], "line": LINE, "moment": SECONDS or null, "model": NAME, "piped": BOOL}.
+Prints a JSON list of {"took": SECONDS, "printed": TEXT}. took: the processor time of the process from the signal to the
+end of the line, so that a busy machine makes no difference; without a moment, that of the line, which is not
+interrupted.
 """
 
 import io
@@ -17,6 +18,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the program
 sys.path.insert(0, str(Path(__file__).parent))
 
 from interrupt_imports import in_fork
@@ -32,25 +34,25 @@ from seqshell.terminal.signals import Signals
 
 
 class Press:
-    """Sends SIGINT after some seconds of processor time, and notes when."""
+    """Sends SIGINT after some seconds of processor time, or never."""
 
     def __init__(self, moment):
-        self.moment, self.at, self.over = moment, None, False
-        self.thread = threading.Thread(target=self._wait, daemon=True)
-        self.start = time.process_time()
-        self.thread.start()
+        self.moment, self.since, self.is_over = moment, time.process_time(), False
+        self.came = moment is None
+        if moment is not None:
+            threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self):
-        while time.process_time() - self.start < self.moment and not self.over:
+        while time.process_time() - self.since < self.moment and not self.is_over:
             time.sleep(0.005)
-        if not self.over:
-            self.at = time.process_time()
+        if not self.is_over:
+            self.since, self.came = time.process_time(), True
             os.kill(os.getpid(), signal.SIGINT)
 
-    def used(self):
+    def took(self):
         """The processor time since the signal, 0 if the line had ended before."""
-        self.over = True
-        return time.process_time() - self.at if self.at is not None else 0.0
+        self.is_over = True
+        return time.process_time() - self.since if self.came else 0.0
 
 
 def at_the_prompt(case):
@@ -62,9 +64,8 @@ def at_the_prompt(case):
         for line in case["before"]:
             assert runner.run(line).done, screen.getvalue()
         press = Press(case["moment"])
-        done = runner.run(case["line"]).done
-        used = press.used()
-    return {"used": used, "done": done and press.at is None, "code": 0, "printed": screen.getvalue()[-300:]}
+        runner.run(case["line"])
+        return {"took": press.took(), "printed": screen.getvalue()[-300:]}
 
 
 def piped(case):
@@ -73,12 +74,15 @@ def piped(case):
     with redirect_stdout(screen), redirect_stderr(screen):
         press = Press(case["moment"])
         code = main(["-m", case["model"], "--seed", "1", *lines])
-        used = press.used()
-    return {"used": used, "done": press.at is None, "code": code, "printed": screen.getvalue()[-300:]}
+        took = press.took()
+    assert code == (130 if press.came else 0), screen.getvalue()
+    return {"took": took, "printed": screen.getvalue()[-300:]}
 
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
     cases = json.load(sys.stdin)
-    results = [in_fork(lambda case=case: json.dumps((piped if case["piped"] else at_the_prompt)(case))) for case in cases]
-    print(json.dumps([json.loads(text) if text.startswith("{") else {"failed": text} for text in results]))
+    results = [
+        in_fork(lambda case=case: json.dumps((piped if case["piped"] else at_the_prompt)(case))) for case in cases
+    ]
+    print(json.dumps([json.loads(text) if text.startswith("{") else sys.exit(text) for text in results]))
