@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import seqshell
 
@@ -72,6 +74,26 @@ def test_every_dependency_has_a_tested_version():
     for requirement in [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)]:
         assert requirement.partition(">")[0].partition("[")[0].replace("_", "-").lower() in pinned, requirement
     assert pinned["torch"] == "2.13.0"
+
+
+def test_every_dependency_besides_torch_has_hashes_of_the_tested_version():
+    """Those of dependencies too, so that nothing is installed unchecked; .ci/run installs from the file."""
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
+    files = re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", each) for each in files)
+    assert len(files) == len(locked)
+    assert locked == {**locked, **{name: version for name, version in constraints().items() if name in locked}}
+
+    waiting, needed = [*PROJECT["project"]["dependencies"]], set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        if name not in needed and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            needed.add(name)
+            waiting += metadata.requires(name) or []
+    assert "--require-hashes -r requirements.lock" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert {name for name in needed - locked.keys() if not name.startswith(("nvidia", "cuda", "triton"))} == {"torch"}
 
 
 def test_the_hooks_before_a_commit_run_the_pinned_tools_of_the_test_extra():
@@ -141,7 +163,10 @@ def test_the_sdist_can_be_built_and_tested_from(built):
         "LICENSE",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
         "constraints.txt",
+        "requirements.lock",
+        "docs/reliability.md",
         "docs/architecture.md",
         ".ci/run",
         ".github/workflows/ci.yml",
