@@ -7,7 +7,6 @@ Where a model answers for long, the line is interrupted, as Ctrl-C does it; such
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -30,7 +29,7 @@ from tests.campaigns.parts import files
 from tests.campaigns.parts.foreign_controls import foreign_at_prompt, foreign_control
 from tests.campaigns.parts.line_grammar import LineGrammar
 from tests.campaigns.parts.screen import Screen
-from tests.campaigns.parts.session_invariants import broken_invariant
+from tests.campaigns.parts.shell_invariants import broken_end, broken_shell
 
 from seqshell.cli import script
 from seqshell.cli.json_lines import one_line
@@ -38,7 +37,6 @@ from seqshell.core.errors import MAX_MESSAGE, SeqshellError
 from seqshell.core.events import LineFinished, LineStarted, Notice, Progress, Token
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
-from seqshell.session import Session
 from seqshell.shell.shell import Shell
 from seqshell.shell.startup import Options
 from seqshell.terminal.line_runner import LineRunner
@@ -49,7 +47,7 @@ from seqshell.terminal.signals import Signals
 LINES = 10
 TOKENS = 150  # of a line, then it is interrupted
 PATIENCE = 0.7  # seconds of a line, then it is interrupted
-LIMIT = 10.0  # seconds in which an interrupted line must end
+LIMIT = 10.0  # seconds of processor time that an interrupted line may take
 LONGEST_MESSAGE = 2 * MAX_MESSAGE  # characters of an error, with the name of its script
 
 REGISTRY = load_registry(Policy(no_plugins=True))
@@ -125,46 +123,20 @@ def interrupted(interrupt: Callable[[], None], limit: float = LIMIT) -> Iterator
     """Interrupt what takes longer than PATIENCE. Raises TimeoutError if it does not end then."""
     timer = threading.Timer(PATIENCE, interrupt)
     timer.start()
-    start = time.monotonic()
+    start = time.process_time()
     try:
         yield
     finally:
         timer.cancel()
         timer.join()
-    if time.monotonic() - start > limit:
-        raise TimeoutError(f"a line took {time.monotonic() - start:.1f} s")
+    if time.process_time() - start > limit:
+        raise TimeoutError(f"a line took {time.process_time() - start:.1f} s")
 
 
 def new_shell(conversation: Conversation, *, interactive: bool) -> Shell:
     shell = Shell(REGISTRY, seed=1, interactive=interactive)
     shell.open(conversation.model)
     return shell
-
-
-def broken_shell(shell: Shell) -> str | None:
-    """What is wrong with an open session, or with the settings."""
-    shell.settings.values()
-    shell.settings.table()
-    return next(filter(None, map(broken_invariant, list(shell.workspace.sessions.values()))), None)
-
-
-def broken_end(shell: Shell) -> str | None:
-    """What a session loses when it is undone and redone, or saved and restored."""
-    if shell.workspace.current is None:
-        return None
-    session = shell.session
-    before = (session.ids(), session.text(), session.branches())
-    with contextlib.suppress(SeqshellError):
-        session.undo()
-        session.redo()
-    if (session.ids(), session.text(), session.branches()) != before:
-        return "an undo and a redo changed the session"
-    session.save("end.safetensors")
-    kinds = {"samplers": REGISTRY.samplers, "strategies": REGISTRY.strategies}
-    restored = Session.restore("end.safetensors", session.model, report=lambda text: None, **kinds)
-    if (restored.ids(), restored.text(), restored.branches()) != before:
-        return "the restored session differs from the saved one"
-    return broken_invariant(restored)
 
 
 # At the shell
@@ -304,7 +276,10 @@ def at_the_prompt(conversation: Conversation) -> str | None:
     watch.join()
     if not 0 <= code < 256:
         return f"exit code {code}"
-    if foreign := foreign_at_prompt(screen.taken()):
+    written = screen.taken()
+    if "Unhandled exception" in written:  # by prompt_toolkit
+        return f"a key raised {written.partition('Exception ')[2][:80]!r}"
+    if foreign := foreign_at_prompt(written):
         return f"the terminal received {foreign}"
     return broken_shell(shell) or broken_end(shell)
 
@@ -328,7 +303,7 @@ CAMPAIGN = Campaign(
     "lines",
     "after each of 10 lines, no fault, no foreign control character, and the session equals its replay",
     check,
-    seconds=60.0,
+    seconds=120.0,
     memory=3 * 2**30,
 )
 
