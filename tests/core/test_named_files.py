@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seqshell.core import paths
+from seqshell.core import named_files, paths
+from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 from seqshell.core.named_files import MAX_SHOWN, MAX_UNSIZED, named_path, opened, output_file, read_bytes, shown_name
 
@@ -111,3 +112,41 @@ def test_a_user_without_a_home_is_told_so(monkeypatch):
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])  # a number that the system does not know
     with pytest.raises(UsageError, match=r"no folder for models, sessions and settings: .*there is no home folder"):
         paths.home()
+
+
+OPENING = re.compile(
+    r"\.expanduser\(|\.read_bytes\(|\.read_text\((?:\)|.?utf|encod)|(?<![\w.])open\(|\b(path|file|os)\.open\("
+)
+# Modules that open files which no user names, or write them: our own ones, the system's, and what was checked before.
+OTHERS = {
+    "core/atomic_write.py": "writes a temporary file",
+    "cli/plugins_new.py": "reads our templates",
+    "cli/program.py": "opens /dev/null",
+    "cli/script.py": "opens /dev/null",
+    "host/entry_points.py": "reads installed distributions",
+    "layers/blas.py": "reads /proc/cpuinfo",
+    "shell/commands/record.py": "writes where output_file allows",
+    "shell/commands/tour.py": "reads our tour",
+    "shell/failures.py": "writes the log",
+    "terminal/history.py": "appends to the history",
+    "training/free_memory.py": "reads /proc and /sys",
+}
+
+
+def test_no_other_module_opens_what_a_user_names():
+    """A new call belongs in named_files, or its module with a reason in the list above."""
+    root = Path(named_files.__file__).parents[1]
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if OPENING.search(line.partition("#")[0]) and "def " not in line and "self." not in line
+    }
+
+    assert found - OTHERS.keys() - {"core/named_files.py"} == set()
+
+
+def test_a_session_is_not_saved_under_a_name_that_no_file_can_have(folder):
+    for name in ("a\0b", "~nosuchuser/a", "a" * 300):
+        with pytest.raises(UsageError, match="cannot use "):
+            write_atomically(name, b"")

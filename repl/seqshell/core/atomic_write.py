@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from seqshell.core.errors import UsageError
+from seqshell.core.named_files import named_path, reason, shown_name
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
@@ -15,10 +16,10 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     The target of a symbolic link is replaced, not the link. Raises UsageError if the file cannot be written; devices,
     pipes and folders are refused.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(named_path(path)))
     try:
         if target.exists() and not target.is_file():
-            raise UsageError(f"cannot write {path}: it is not a regular file")
+            raise UsageError(f"cannot write {shown_name(path)}: it is not a regular file")
         _sweep(target.parent)
         temporary = target.with_name(f".seqshell-{os.getpid()}-{os.urandom(6).hex()}.tmp")
         # Not tempfile, whose files have mode 0600: the user's umask applies to this one.
@@ -38,7 +39,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write {shown_name(path)}: {reason(error)}") from None
 
 
 def _sweep(folder: Path) -> None:

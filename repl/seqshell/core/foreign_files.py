@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from seqshell.core.errors import CheckpointError
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.json_values import parsed
 from seqshell.core.named_files import named_path, opened
 from seqshell.core.pickle_contents import PickleContents, read_pickle_contents
@@ -127,8 +127,9 @@ def _folder(path: Path) -> ForeignFile:
 
 def _architectures(config: Path) -> str:
     try:
-        found = parsed(config.read_bytes()[:1_000_000]).get("architectures", ())
-    except (OSError, ValueError, AttributeError):
+        with opened(config) as file:
+            found = parsed(file.read(1_000_000)).get("architectures", ())
+    except (UsageError, ValueError, AttributeError):
         return ""
     return f" ({', '.join(map(str, found))})" if isinstance(found, list) and found else ""
 
