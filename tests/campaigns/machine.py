@@ -8,6 +8,7 @@ with a limit for the size of files where that is not allowed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
@@ -229,8 +230,11 @@ def start(program: Callable[[], int], output: str = os.devnull) -> tuple[int, in
     try:
         os.dup2(os.open(output, os.O_WRONLY), 1)
         os.dup2(errors, 2)
+        # New ones, because the old ones know whether they could seek in the files that were there before.
+        sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         code = program()
-        sys.stdout.flush()
+        with contextlib.suppress(*([OSError] if code else [])):  # what it could not print is still in the buffer
+            sys.stdout.flush()
     except BaseException as error:
         print(f"Traceback: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
