@@ -30,6 +30,7 @@ REGISTRY = load_registry(Policy(no_plugins=True))
 LENGTH = 2000  # tokens of an answer
 FED = "abc ghadeb fgh\n" * 400
 LINES_OF_SCRIPT = "/feed abc\n/feed def\n/undo\n/branch b{0}\n/feed hhh\n/undo\n/redo\n/checkout main\n"
+OF_PYTHON = ("Traceback", "Fatal Python", "Could not import runpy", "Exception ignored")  # how it begins to say so
 TROUBLE = ("Traceback", "fault inside", "internal error", "Exception ignored", "Fatal Python", "Error:")
 
 
@@ -93,7 +94,7 @@ def _wrong_end(program: Program, sent: list[int], *, early: bool) -> str | None:
 def _of_python(program: Program) -> bool:
     """Whether Python itself was interrupted before the first line of seqshell."""
     printed = program.output + program.errors
-    return program.status in (1, -2, 130) and "KeyboardInterrupt" in printed and "seqshell/" not in printed
+    return printed.lstrip("^C").startswith(OF_PYTHON) and "seqshell/" not in printed
 
 
 def _trouble(program: Program) -> str | None:

@@ -9,17 +9,19 @@ import dataclasses
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqshell.cli.json_lines import one_line
 from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
-from seqshell.cli.signals import first_signal
+from seqshell.cli.signals import FirstSignal
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.capture import terminal_of
 from seqshell.core.errors import UsageError
+from seqshell.core.events import Progress
 from seqshell.core.named_files import output_file
 from seqshell.core.tasks import TASKS, task_spec
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from seqshell.training.evaluation_result import Evaluation
     from seqshell.training.task_evaluation import TaskEvaluation
 
+T = TypeVar("T")
 OTHER_PICTURES = (".svg", ".pdf", ".jpg", ".jpeg", ".gif")  # that evaluate does not draw
 FLAGS = {"settings": "--set"}  # options whose flag differs from their name
 
@@ -206,17 +209,29 @@ def compare_command(arguments: Namespace) -> int:
 
     Returns 0, or 128 + the number of the signal that stopped it; the caller handles SeqshellError.
     """
-    from seqshell.training.language.comparison import ComparisonOptions, compare
+    from seqshell.training.language.comparison import EVALUATING, ComparisonOptions, compare
 
     overrides = [*arguments.overrides, *([f"training.seed={arguments.seed}"] if arguments.seed is not None else [])]
     names, device = tuple(arguments.names), arguments.device or "auto"
     options = ComparisonOptions(names, arguments.data, arguments.test, tuple(overrides), arguments.train, device)
-    with first_signal() as received:
+    with FirstSignal() as signal:
         registry = registry_for_command(arguments)
-        found = list(results_of(compare(options, registry, stopped=lambda: bool(received))))
+        events = compare(options, registry, stopped=lambda: signal.came)
+        found = list(results_of(_released(events, EVALUATING, signal)))
     for comparison in found:
         if arguments.json:
             print_json(comparison.values)
         else:
             print_result(comparison.table, sys.stdout)
-    return 128 + received[0] if received else 0
+    return signal.exit_code
+
+
+def _released(events: Iterator[T], evaluating: str, signal: FirstSignal) -> Iterator[T]:
+    """The events. From the first evaluation on, there is nothing to keep, and Ctrl-C ends the command at once.
+
+    evaluating: the description of its progress.
+    """
+    for event in events:
+        if isinstance(event, Progress) and event.description == evaluating:
+            signal.release()
+        yield event

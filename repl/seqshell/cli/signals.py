@@ -74,20 +74,39 @@ class StopSignals:
         raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def first_signal() -> Iterator[list[int]]:
-    """Collect the first signal in a list, so that training can end after a step. A second one has its usual effect."""
-    received: list[int] = []
+class FirstSignal:
+    """A context that notes the number of the first signal, so that training can end after a step.
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        message = "stopping after this step; Ctrl-C again quits immediately"
-        print(message, file=sys.stderr, flush=True)
-        handlers.restore()
+    A second signal has its usual effect, as has the first after `release`.
+    """
 
-    handlers = SignalHandlers(dict.fromkeys(SIGNALS, handle))
-    handlers.install()
-    try:
-        yield received
-    finally:
-        handlers.restore()
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._handlers = SignalHandlers(dict.fromkeys(SIGNALS, self._handle))
+
+    def __enter__(self) -> FirstSignal:
+        self._handlers.install()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @property
+    def came(self) -> bool:
+        """Whether a signal came."""
+        return self.number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """128 plus the number of the signal, as in shells; 0 if there was none."""
+        return 128 + self.number if self.number is not None else 0
+
+    def release(self) -> None:
+        """Restore the usual effect of signals: there is nothing to keep any more."""
+        self._handlers.restore()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        with contextlib.suppress(RuntimeError):  # a line is just being printed
+            print("stopping after this step; Ctrl-C again quits immediately", file=sys.stderr, flush=True)
+        self.release()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
-from seqshell.cli.signals import first_signal
+from seqshell.cli.signals import FirstSignal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.named_files import named_path
@@ -96,13 +96,13 @@ def train_command(arguments: Namespace) -> int:
 
     written: list[Path] = []
     try:
-        with first_signal() as received:
+        with FirstSignal() as signal:
             events = train(
                 recipe,
                 registry,
                 out,
                 arguments.resume,
-                stopped=lambda: bool(received),
+                stopped=lambda: signal.came,
                 picture=picture,
                 written=written.append,
             )
@@ -110,8 +110,8 @@ def train_command(arguments: Namespace) -> int:
     finally:
         if arguments.json and written:
             print_json(_summary(written[-1]))
-    if received:
-        return 128 + received[0]
+    if signal.came:
+        return signal.exit_code
     return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
 
 

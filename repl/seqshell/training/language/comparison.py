@@ -28,6 +28,7 @@ from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.torch_module import torch_module_on
 
 SHARE = 0.1  # of a text that is held out, where no recipe says
+EVALUATING = "evaluating"  # the description of the progress after all recipes were trained
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ def compare(
     for index, model in enumerate(models):
         if stopped():
             return
-        yield Progress(index, len(models), model.name, "evaluating")
+        yield Progress(index, len(models), model.name, EVALUATING)
         rows.append(_evaluate(model, held_out, registry, options.device))
-    yield Progress(len(models), len(models), models[-1].name, "evaluating")
+    yield Progress(len(models), len(models), models[-1].name, EVALUATING)
     if len({json.dumps(model.tokenizer.to_json(), sort_keys=True) for model in models}) > 1:
         yield Notice("the vocabularies differ: compare bits per character, not nats or perplexity")
     data = {"name": held_out.name, "sha256": held_out.sha256, "items": len(held_out.text), "whole": held_out.whole}
