@@ -40,3 +40,11 @@ def test_any_other_exception_is_a_bug_whose_traceback_is_in_the_log(home):
 
     assert (fault.message, fault.code) == (f"internal error: RuntimeError: can't; details are in {home / 'log'}", "bug")
     assert "RuntimeError: can't\nbe" in (home / "log").read_text()
+
+
+def test_a_bug_is_reported_where_there_is_no_folder_for_the_log(monkeypatch):
+    monkeypatch.setenv("SEQSHELL_HOME", "~nosuchuser/home")
+
+    message = fault_of(ZeroDivisionError("by zero")).message
+
+    assert message == "internal error: ZeroDivisionError: by zero; SEQSHELL_DEBUG=1 shows details"

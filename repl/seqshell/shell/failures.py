@@ -51,12 +51,7 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, OSError) and error.errno in REFUSED:
         return Fault(f"the system refused to go on: {error.strerror}", code="system")
     trace = "".join(traceback.format_exception(error))
-    log = paths.home() / "log"
-    where = (
-        f"details are in {log}"
-        if write_log(log, trace)
-        else f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows details"
-    )
+    where = _logged(trace)
     reason = str(error).partition("\n")[0]
     return Fault(
         f"internal error: {type(error).__name__}{': ' if reason else ''}{reason}; {where}",
@@ -70,6 +65,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or bool(
         isinstance(error, OSError | ImportError | RuntimeError) and NO_MEMORY.search(str(error))
     )
+
+
+def _logged(trace: str) -> str:
+    """Write a traceback to the log. Returns where it can be seen, in words."""
+    try:
+        log = paths.home() / "log"
+    except SeqshellError:  # there is no folder for it
+        return "SEQSHELL_DEBUG=1 shows details"
+    if write_log(log, trace):
+        return f"details are in {log}"
+    return f"the log {log} cannot be written; SEQSHELL_DEBUG=1 shows details"
 
 
 def write_log(log: Path, text: str) -> bool:
