@@ -32,7 +32,10 @@ class Listener(Protocol):
     """Hears every event of every line once, in order."""
 
     def hear(self, event: Event) -> None:
-        """Take in the next event."""
+        """Take in the next event.
+
+        After a KeyboardInterrupt, a LineFinished may come twice, or without its LineStarted.
+        """
 
 
 class History:
@@ -59,7 +62,7 @@ class LastResult:
         if isinstance(event, LineStarted):
             self._running.append(ResultText())
         elif isinstance(event, LineFinished):
-            text = self._running.pop().text
+            text = self._running.pop().text if self._running else None
             self.text = self.text if event.failed or text is None else text
         else:
             self.add(event)

@@ -98,8 +98,8 @@ class Recorder:
             self._running.append((event, None if recorded else self._script))
             self._interrupted = None
         elif isinstance(event, LineFinished):
-            line, script = self._running.pop()
-            if script is not None and script is self._script:
+            line, script = self._running.pop() if self._running else (None, None)
+            if line is not None and script is not None and script is self._script:
                 self._write(self._lines(line, event))
                 self._known = list(self._workspace.sessions.values())
         elif isinstance(event, Finished) and not event.is_of_file:
