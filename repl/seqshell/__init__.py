@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from seqshell.core.version import __version__ as __version__
-
 _HOMES = {
     "seqshell.core.errors": (
         "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError"
@@ -27,10 +25,11 @@ _HOMES = {
     "seqshell.session": "Session",
     "seqshell.models.saving": "save_checkpoint",
     "seqshell.shell.opening": "open",
+    "seqshell.core.version": "__version__",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted(_HOME)
+__all__ = sorted(name for name in _HOME if name != "__version__")
 
 TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's answer to Ctrl-C
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
@@ -91,6 +90,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.tokenizers import ByteTokenizer as ByteTokenizer
     from seqshell.core.tokenizers import CharTokenizer as CharTokenizer
     from seqshell.core.tokenizers import Tokenizer as Tokenizer
+    from seqshell.core.version import __version__ as __version__
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
     from seqshell.models.saving import save_checkpoint as save_checkpoint

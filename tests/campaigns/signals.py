@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import sys
 from pathlib import Path
@@ -30,7 +31,6 @@ REGISTRY = load_registry(Policy(no_plugins=True))
 LENGTH = 2000  # tokens of an answer
 FED = "abc ghadeb fgh\n" * 400
 LINES_OF_SCRIPT = "/feed abc\n/feed def\n/undo\n/branch b{0}\n/feed hhh\n/undo\n/redo\n/checkout main\n"
-OF_PYTHON = ("Traceback", "Fatal Python", "Could not import runpy", "Exception ignored")  # how it begins to say so
 TROUBLE = ("Traceback", "fault inside", "internal error", "Exception ignored", "Fatal Python", "Error:")
 
 
@@ -92,15 +92,18 @@ def _wrong_end(program: Program, sent: list[int], *, early: bool) -> str | None:
 
 
 def _of_python(program: Program) -> bool:
-    """Whether Python itself was interrupted before the first line of seqshell."""
+    """Whether Python itself was interrupted: before the first line of `main`, while modules are found."""
     printed = program.output + program.errors
-    return printed.lstrip("^C").startswith(OF_PYTHON) and "seqshell/" not in printed
+    ours = set(re.findall(r'seqshell/([\w/]+\.py)"', printed))
+    begun = program.prompts or '"type"' in program.output
+    return "Traceback" in printed and not begun and ours <= {"__init__.py", "__main__.py", "cli/__init__.py"}
 
 
 def _trouble(program: Program) -> str | None:
     printed = program.output + program.errors
-    if any(word in printed for word in TROUBLE) and not _of_python(program):
-        return "it printed " + repr(printed[-600:])
+    found = next((printed.find(word) for word in TROUBLE if word in printed), None)
+    if found is not None and not _of_python(program):
+        return "it printed " + repr(printed[max(0, found - 100) : found + 900])
     return None
 
 
@@ -264,6 +267,8 @@ def _leave(draws: random.Random, program: Program, typed: list[str], sent: list[
     if draws.random() < 0.4:
         program.read(draws.uniform(0, 0.3) ** 2)
         late = _send(draws, program)
+    while program.read(0.5) is False and program.accepted == program.prompts - 1 and late:  # Ctrl-C ended the /quit
+        program.type("\x04")
     if not program.until(lambda: False):
         return f"it does not quit after {typed} and {sent + late}: {program.output[-300:]!r}"
     return _wrong_end(program, late, early=True)

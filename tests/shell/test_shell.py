@@ -8,6 +8,7 @@ import seqshell
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, LineStarted, Notice, Quit, Text, Token
+from seqshell.shell.line import LastResult
 from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -476,3 +477,11 @@ def test_an_error_of_a_plugin_is_kept_with_its_traceback():
     (text,) = [event.text for event in shell.handle("/plugins --errors") if isinstance(event, Text)]
     assert text.count("/fall of the plugin Falling failed: OSError: disk") == 1
     assert "Traceback" in text
+
+
+def test_a_line_that_ends_before_its_start_was_heard_leaves_the_last_result_as_it_was():
+    """Ctrl-C may come in between."""
+    result = LastResult()
+    for event in (LineStarted("/text", 1, "/text", ""), Text("abc"), LineFinished(False), LineFinished(False, True)):
+        result.hear(event)
+    assert result.text == "abc"
