@@ -323,3 +323,24 @@ def test_a_memory_that_is_neither_json_nor_arrays_is_refused(path):
     with pytest.raises(CheckpointError, match="neither JSON values nor arrays"):
         session.save(path)
     assert not path.exists()
+
+
+def test_what_is_wrong_with_a_damaged_session_is_said_in_our_words(new_session, tmp_path):
+    """Not in those of the exception that its content caused."""
+    session = new_session()
+    session.feed("abc")
+    path = tmp_path / "one.safetensors"
+    session.save(path)
+    header, tensors = file.read(path)
+    for changed, reason in (
+        ({key: value for key, value in tensors.items() if key != "kept"}, "its parts do not fit together"),
+        (
+            tensors | {"state": np.full_like(tensors["state"], np.nan)},
+            "state has no numbers of the type float32, or NaN",
+        ),
+        (tensors | {"outputs": tensors["outputs"] * np.inf}, "the outputs do not fit the model"),
+        (tensors | {"sources": np.frombuffer(b"[]", np.uint8)}, "it has sources of translations, and tiny does not"),
+    ):
+        file.write(path, header, changed)
+        with pytest.raises(CheckpointError, match=f"^one.safetensors is damaged: {reason}"):
+            Session.restore(path, session.model)

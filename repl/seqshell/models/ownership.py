@@ -114,7 +114,7 @@ def describe_missing(missing_one: Missing, owners: Any, registry: Registry | Non
     """Say which sampler or strategy is left out, and which package to install. owners: as decoding_owners returns."""
     kind, name = missing_one.kind, missing_one.name
     if missing_one.reason:
-        return f"without the {kind} {name!r}: {missing_one.reason}"
+        return f"without the {kind} {quoted(name)}: {missing_one.reason}"
     of_kind = owners.get(kind) if isinstance(owners, dict) else None
     entry = of_kind.get(name) if isinstance(of_kind, dict) else None
     owner, distribution = (
@@ -126,7 +126,7 @@ def describe_missing(missing_one: Missing, owners: Any, registry: Registry | Non
         package = distribution if PACKAGE.fullmatch(distribution) else ""
         title, reason = f" of {Owner(owner, package).title}" if owner else "", ""
         hint = f"pip install {package}" if package else "seqshell plugins list"
-    return f"without the {kind} {name!r}{title}, which no plugin offers{reason}; {hint}"
+    return f"without the {kind} {quoted(name)}{title}, which no plugin offers{reason}; {hint}"
 
 
 def _is_from_plugin(name: str, offers: Offers) -> bool:

@@ -86,7 +86,9 @@ class Workspace:
         opened = name if path is None else self._name_of(path)
         found = file.read_header(path).get("task", task) if path is not None else self.sessions[name].model.task
         if found != task:
-            raise UsageError(f"the task of {name} is {found}, not {task}; /models lists the tasks", code="wrong_task")
+            raise UsageError(
+                f"the task of {name} is {brief(found)}, not {task}; /models lists the tasks", code="wrong_task"
+            )
         if opened is None and path is not None:
             self.add(opening.open_model(path.resolve(), self._registry), background=True)
             opened = next(reversed(self.sessions))
