@@ -93,10 +93,9 @@ def _wrong_end(program: Program, sent: list[int], *, early: bool) -> str | None:
 
 def _of_python(program: Program) -> bool:
     """Whether Python itself was interrupted: before the first line of `main`, while modules are found."""
-    printed = program.output + program.errors
+    printed = program.errors or program.output.partition("\x1b")[0]  # its first output begins with a control sequence
     ours = set(re.findall(r'seqshell/([\w/]+\.py)"', printed))
-    begun = program.prompts or '"type"' in program.output
-    return "Traceback" in printed and not begun and ours <= {"__init__.py", "__main__.py", "cli/__init__.py"}
+    return "Traceback" in printed and ours <= {"__init__.py", "__main__.py", "cli/__init__.py"}
 
 
 def _trouble(program: Program) -> str | None:
