@@ -169,7 +169,7 @@ def test_the_strategy_is_reported_with_all_settings(model, files, capsys):
             "--set: no setting 'widht' for greedy; the settings are max_tokens, unk, replace_unk",
         ),
         (("test.tsv", "--language", "elvish"), "no Moses rules for the language 'elvish'"),
-        (("test.tsv", "-o", "gone/out.txt"), "-o: no folder gone"),
+        (("test.tsv", "-o", "gone/out.txt"), "cannot write gone/out.txt: there is no folder gone"),
     ],
 )
 def test_invalid_evaluations_are_reported_in_one_line(model, files, capsys, words, line):
