@@ -15,7 +15,7 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGWINCH
 
 from tests.campaigns.campaign import Campaign
-from tests.campaigns.program import COMMANDS, Program
+from tests.campaigns.parts.program import COMMANDS, Program
 
 from seqshell.core.errors import SeqshellError
 from seqshell.host.builtin import load_registry
