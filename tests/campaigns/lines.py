@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -48,6 +49,8 @@ LINES = 10
 TOKENS = 150  # of a line, then it is interrupted
 PATIENCE = 0.7  # seconds of a line, then it is interrupted
 LIMIT = 10.0  # seconds of processor time that an interrupted line may take
+# What prompt_toolkit may report if the keyboard is closed while keys wait; nobody is there to see it.
+ENDED_TWICE = "Return value already set."
 LONGEST_MESSAGE = 2 * MAX_MESSAGE  # characters of an error, with the name of its script
 
 REGISTRY = load_registry(Policy(no_plugins=True))
@@ -277,8 +280,9 @@ def at_the_prompt(conversation: Conversation) -> str | None:
     if not 0 <= code < 256:
         return f"exit code {code}"
     written = screen.taken()
-    if "Unhandled exception" in written:  # by prompt_toolkit
-        return f"a key raised {written.partition('Exception ')[2][:80]!r}"
+    raised = re.findall(r"^Exception (.*?)\s*$", written, re.MULTILINE)  # as prompt_toolkit reports what a key raised
+    if "Unhandled exception" in written and any(not each.startswith(ENDED_TWICE) for each in raised or [""]):
+        return f"a key raised {raised}"
     if foreign := foreign_at_prompt(written):
         return f"the terminal received {foreign}"
     return broken_shell(shell) or broken_end(shell)
