@@ -170,7 +170,8 @@ def _wrong_file(folder: Path, program: Program) -> str | None:
 
 def _wrong_session(folder: Path, path: Path) -> tuple[str | None, str]:
     try:
-        model = open_model(folder / "tiny.safetensors", REGISTRY)
+        name = Session.saved_model(path).name  # tiny, or new after a training
+        model = open_model(folder / f"{name}.safetensors", REGISTRY)
         session = Session.restore(path, model, samplers=REGISTRY.samplers, strategies=REGISTRY.strategies)
         text = session.text().text
         while session.position:
