@@ -58,7 +58,7 @@ def test_invalid_training_data_is_reported_with_a_hint(tmp_path: Path, content: 
 
 def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
     for word in (str(tmp_path), "/dev/null"):
-        with pytest.raises(RecipeError, match="is a folder|not a regular file"):
+        with pytest.raises(RecipeError, match=r"is a folder|not a regular file"):
             read_text(word)
 
 
