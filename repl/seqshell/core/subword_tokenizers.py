@@ -51,16 +51,7 @@ class Vocabulary:
         """Return ids. Raises VocabularyError if the text has letters or digits, but no known token in ids has any."""
         letters = tuple(index for index, character in enumerate(text) if character.isalnum())
         if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
-            known = "".join(
-                sorted(
-                    {
-                        character
-                        for token in self.tokens[self.specials : 500]
-                        for character in token
-                        if character.isalpha()
-                    }
-                )
-            )
+            known = "".join(sorted(set(filter(str.isalpha, "".join(self.tokens[self.specials : 500])))))
             raise no_known_letter(text, letters, known)
         return ids
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError, UsageError
-from seqshell.core.named_files import named_path, read_bytes
+from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.tables.encoding import decode
 from seqshell.core.text_files import unpacked
 from seqshell.core.text_output import quoted
@@ -78,14 +78,15 @@ def read_text_file(path: Path, origin: str = "", format: FileFormat = AS_FOUND) 
 
     Raises RecipeError if it is missing, empty or not a text.
     """
+    shown = shown_name(path)
     if not path.exists():
-        raise RecipeError(f"{path} does not exist" + (f"; get it from {origin}" if origin else ""))
+        raise RecipeError(f"{shown} does not exist" + (f"; get it from {origin}" if origin else ""))
     try:
         data = read_bytes(path, error=RecipeError)
-        content = unpacked(data, str(path))
+        content = unpacked(data, shown)
         if not content:
-            raise RecipeError(f"{path} is empty")
-        text, found = _decoded(content, str(path), format)
+            raise RecipeError(f"{shown} is empty")
+        text, found = _decoded(content, shown, format)
     except UsageError as error:
         raise RecipeError(error.message) from None
     return path.name, text, hashlib.sha256(data).hexdigest(), found
