@@ -32,6 +32,7 @@ def test_an_exception_is_reported_in_one_line(error, line):
     ("message", "line"),
     [
         ("no model 'a\nb'\r\nhere", "no model 'a b' here"),
+        ("no file '\x1b[31m\t\x9bm\u202e'", "no file '^[[31m <9b>m<U+202E>'"),
         ("x" * MAX_MESSAGE, "x" * MAX_MESSAGE),
         (f"unexpected '{'x' * 5000}'; usage: /top", f"unexpected '{'x' * 228} ... {'x' * 221}'; usage: /top"),
     ],

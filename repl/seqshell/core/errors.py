@@ -14,6 +14,7 @@ A message says what is wrong, where, and what to do; lower case, no full stop.
 
 from __future__ import annotations
 
+from seqshell.core.sanitize import safe
 from seqshell.core.signal_handlers import stops_host
 
 MAX_REASON = 300  # characters
@@ -23,7 +24,8 @@ MAX_MESSAGE = 480  # characters; a name or value that the user wrote may have an
 class SeqshellError(Exception):
     """An error that the user can fix. hint: what to do, if the message does not say it.
 
-    message: made one line of at most MAX_MESSAGE characters; of a longer one, the middle is left out.
+    message: made one line of at most MAX_MESSAGE characters, without control characters; of a longer one, the middle is
+    left out.
     """
 
     code = "error"
@@ -100,7 +102,7 @@ class ExpectationError(SeqshellError):
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.splitlines())
+    line = safe(" ".join(text.splitlines()).replace("\t", " "))
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE // 2]} ... {line[5 - MAX_MESSAGE // 2 :]}"
 
 
