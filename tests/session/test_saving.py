@@ -249,6 +249,8 @@ def test_a_state_is_restored_with_its_types_and_shared_arrays(path, joined):
         ("runs.first", lambda firsts: firsts + 1),
         ("runs.read", lambda reads: reads + 9),
         ("runs.retry", lambda retries: retries[:-1]),
+        ("runs.turn", lambda turns: turns - 2**60),
+        ("runs.turn", lambda turns: turns + 2**62),
         ("kept", lambda kept: kept - 1000),
         ("kept", lambda kept: kept[:-1]),
         ("whole", lambda whole: whole[:-1]),

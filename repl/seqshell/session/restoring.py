@@ -23,7 +23,7 @@ from seqshell.models.ownership import describe_missing
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
-from seqshell.session.cursor import Cursor
+from seqshell.session.cursor import FIRST_TURN, Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.packing import array_of, unstacked
 from seqshell.session.saving import RUN_COLUMNS, saved_model
@@ -123,7 +123,9 @@ def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
     firsts = columns[0]
     for number, (first, parent, turn, read, seed, retry) in enumerate(zip(*columns, strict=True)):
         end = firsts[number + 1] if number + 1 < len(firsts) else len(ids)
-        tokens, draw = ids[first:end], Draw(seed, retry)
+        tokens, draw = ids[first:end], Draw(_integer(seed, 2**64), _integer(retry, 2**64))
+        if number or turn != FIRST_TURN:
+            _integer(turn, 2**62)
         if first != len(timeline) or not (0 <= parent < first or parent == -1 == -first - 1):
             raise CheckpointError("a run does not begin where the one before it ends")
         if read == Read.ROOT:
