@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
 from seqshell.core.grace_period import TICK, GracePeriod
-from seqshell.core.signal_handlers import PAUSE, SignalHandlers, UserInterrupt
+from seqshell.core.signal_handlers import PAUSE, HostStop, SignalHandlers, UserInterrupt, send_again
 
 
 @pytest.fixture
@@ -35,6 +36,23 @@ def test_a_second_signal_does_not_cut_short_the_clean_up_after_the_first(handler
     time.sleep(PAUSE)
     with pytest.raises(UserInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_whose_exception_a_destructor_swallows_comes_again(handlers, monkeypatch):
+    class Interrupted:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    swallowed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: swallowed.append(send_again(raised.exc_value)))
+    Interrupted()
+    assert swallowed == [True]
+    with pytest.raises(UserInterrupt):
+        time.sleep(10)
+
+
+def test_only_a_stop_of_a_signal_is_sent_again():
+    assert not any(map(send_again, (None, ValueError(), KeyboardInterrupt(), HostStop())))
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import warnings
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.signal_handlers import send_again
+
 if TYPE_CHECKING:
     from seqshell.core.plugin_guard import Owner
 
@@ -21,7 +23,10 @@ PATIENCE = 2.0  # seconds that the threads and functions of plugins have after t
 
 
 def report_faults() -> None:
-    """Report in one line what a plugin raises in a thread of its own, in a destructor or at the end of the process."""
+    """Report in one line what a plugin raises in a thread of its own, in a destructor or at the end of the process.
+
+    A signal whose exception was raised in a destructor, and so was ignored, comes again.
+    """
 
     def thread_failed(raised: threading.ExceptHookArgs) -> None:
         name = raised.thread.name if raised.thread is not None else "thread"
@@ -29,6 +34,8 @@ def report_faults() -> None:
             threading.__excepthook__(raised)
 
     def ignored(raised: Any) -> None:  # sys.UnraisableHookArgs
+        if send_again(raised.exc_value):
+            return
         what = "failed at the end of the process" if "atexit" in (raised.err_msg or "") else "failed"
         if not _report(raised.exc_value, what, getattr(raised.object, "gi_frame", None)):
             sys.__unraisablehook__(raised)

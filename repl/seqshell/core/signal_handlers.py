@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
 import threading
@@ -17,11 +18,18 @@ PAUSE = 0.05  # seconds between two exceptions of handlers
 
 
 class HostStop(BaseException):
-    """Ends whatever is running, the code of plugins included. Only seqshell itself raises its subclasses."""
+    """Ends whatever is running, the code of plugins included. Only seqshell itself raises its subclasses.
+
+    signum: of the signal that asked for it; 0 for none.
+    """
+
+    signum = 0
 
 
 class UserInterrupt(KeyboardInterrupt):
     """The KeyboardInterrupt of a signal that was received, as opposed to one that a plugin raises."""
+
+    signum = signal.SIGINT
 
 
 class SignalHandlers:
@@ -63,6 +71,19 @@ class SignalHandlers:
             if isinstance(stop, KeyboardInterrupt):
                 raise UserInterrupt from None
             raise
+
+
+def send_again(stop: BaseException | None) -> bool:
+    """Send the signal of a stop again, a little later; False if this is no stop, or one without a signal.
+
+    For a stop that was raised where Python ignores exceptions, such as in a destructor: nothing has ended.
+    """
+    if not isinstance(stop, HostStop | UserInterrupt) or not stop.signum:
+        return False
+    timer = threading.Timer(2 * PAUSE, _thread.interrupt_main, (stop.signum,))
+    timer.daemon = True
+    timer.start()
+    return True
 
 
 def stops_host(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ class Terminated(HostStop):
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
+        self.signum = signum
         self.status = 128 + signum
 
 
