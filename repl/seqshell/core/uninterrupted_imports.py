@@ -2,13 +2,15 @@
 
 KeyboardInterrupt is raised in the main thread. So an import of the main thread runs in a thread of its own, for which
 the main thread waits: an interrupt ends the wait, and the import continues. A later import of the same module waits
-for the first one, as Python's import locks have it.
+for the first one, as Python's import locks have it. Modules of seqshell and of Python itself can be imported again, and
+there are hundreds of them, so they need no thread.
 """
 
 from __future__ import annotations
 
 import contextvars
 import importlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import Any
 # Every import of a module that is not in sys.modules calls a function of it, _find_and_load: those of statements, of
 # importlib.import_module and of C code. A finder in sys.meta_path comes too late: its caller holds the import lock.
 BOOTSTRAP: Any = importlib._bootstrap  # not public
+REPEATABLE = sys.stdlib_module_names | {"seqshell"}  # packages
 
 
 class ImportThread(threading.Thread):
@@ -58,7 +61,7 @@ def uninterrupted_imports() -> Iterator[None]:
     before = BOOTSTRAP._find_and_load
 
     def find_and_load(name: str, import_: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
+        if name.partition(".")[0] in REPEATABLE or threading.current_thread() is not threading.main_thread():
             return before(name, import_)
         thread = ImportThread(lambda: before(name, import_), name)
         thread.start()
