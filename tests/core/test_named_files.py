@@ -20,6 +20,7 @@ from seqshell.core.named_files import MAX_SHOWN, MAX_UNSIZED, named_path, opened
     [
         ("~nosuchuser/a", "cannot use ~nosuchuser/a: there is no user nosuchuser; for a file of that name, write "),
         ("a\0b", "cannot use a^@b: it has a null character"),
+        ("~\0", "cannot use ~^@: it has a null character"),
         ("\ud800", "cannot use \ufffd: it has a character that no file name can have"),
         ("a\n" + "b" * 256, "cannot use a^J" + "b" * 96 + "…" + "b" * 100 + ": File name too long"),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,12 +31,10 @@ def named_path(name: str | Path, folder: Path = Path(), error: Raised = UsageErr
     """
     try:
         path = folder / Path(name).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(path)
     except RuntimeError:
         raise error(_no_home(str(name))) from None
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
     except (OSError, ValueError) as problem:
         raise error(f"cannot use {shown_name(name)}: {reason(problem)}") from None
     return path
