@@ -251,6 +251,14 @@ def test_a_bidirectional_override_is_sent_but_drawn_as_a_replacement_character(a
     assert ask("a\u202eb" + ENTER, prompt) == "a\u202eb"
 
 
+def test_a_default_line_on_a_dumb_terminal_is_drawn_with_visible_controls(ask, new_prompt):
+    prompt = new_prompt()
+    prompt.dumb = True
+    ask(ENTER, prompt, default="a\u202eb\x9b")
+
+    assert prompt.session.message()[1:] == [("", "a<U+202E>b<9b>")]
+
+
 def test_the_toolbar_shows_the_multi_line_mode(new_prompt):
     prompt = new_prompt()
     prompt.multi_line = True

@@ -242,7 +242,7 @@ class Prompt:
     def _mark(self) -> StyleAndTextTuples:
         return [
             ("class:prompt", MARK),
-            ("", self._default if self.dumb else ""),
+            ("", safe(self._default) if self.dumb else ""),
         ]  # a dumb terminal does not draw the default
 
     def _toolbar_line(self) -> str:
