@@ -36,6 +36,12 @@ def test_rows_at_the_ends_are_left_out_where_no_line_can_be_drawn():
     )
 
 
+@pytest.mark.parametrize("rule", ["short", "linear", "previous"])
+def test_a_column_without_a_value_leaves_no_row(rule):
+    assert fill_gaps(np.array([[1, NONE], [2, NONE]]), rule).values.shape == (0, 2)
+    assert fill_gaps(np.array([[1, NONE], [NONE, 2]]), "short").values.shape == (0, 2)
+
+
 @pytest.mark.parametrize(("rule", "values"), [("short", (1, NONE, NONE, NONE, NONE, 6)), ("none", (1, NONE, 3))])
 def test_other_gaps_are_refused_at_the_longest(rule, values):
     with pytest.raises(GapFault) as raised:

@@ -82,6 +82,15 @@ def test_the_error_for_a_missing_file_says_where_to_get_the_data(tmp_path):
         read("ETTh1.csv", ("OT",), folder=tmp_path, origin="example.org")
 
 
+@pytest.mark.parametrize("fill", ["short", "linear", "previous"])
+def test_a_column_without_a_value_is_refused(tmp_path, fill):
+    table = written(tmp_path, "date,a,b\n2020-01-01,1,\n2020-01-02,2,\n2020-01-03,3,\n")
+    with pytest.raises(
+        RecipeError, match=r"oil\.csv: no row has all its values; choose the columns with --set data\.c"
+    ):
+        read(table, ("a", "b"), "date", fill=fill)
+
+
 def test_gaps_in_time_are_noted(tmp_path):
     note = read(written(tmp_path, HOURS + "2016-07-01 05:00:00,5,27\n"), ("OT",), "date").understood[-1]
 

@@ -72,7 +72,7 @@ def fill_gaps(values: Numbers, rule: str) -> Filled:
 
     short: up to 3 rows, on a straight line; where values are missing at either end, up to 3 rows are left out. linear:
     all gaps, on a straight line; at the ends the nearest value. previous: all gaps, with the value before; at the
-    beginning the first value. none: no gaps.
+    beginning the first value. none: no gaps. A column without a value leaves no row.
     """
     runs = runs_of_gaps(values)
     if not runs:
@@ -80,7 +80,7 @@ def fill_gaps(values: Numbers, rule: str) -> Filled:
     longest = max(runs, key=len)
     if rule == "none" or (rule == "short" and len(longest) > SHORT):
         raise GapFault(longest, describe_runs(runs))
-    kept = _between(values) if rule == "short" else range(len(values))
+    kept = _between(values) if rule == "short" else range(0 if np.isnan(values).all(0).any() else len(values))
     ends = len(values) - len(kept)
     inside = [run for run in runs if run.start < kept.stop and run.stop > kept.start]
     notes = [f"{counted(ends, 'row')} at the ends left out: values are missing"] if ends else []
@@ -100,7 +100,7 @@ def _filled(values: Numbers, rule: str) -> Numbers:
     """values [N, F] without NaN."""
     filled = values.copy()
     rows = np.arange(len(values))
-    for column in range(values.shape[1]):
+    for column in range(values.shape[1] if len(values) else 0):
         known = rows[~np.isnan(values[:, column])]
         if rule == "previous":
             before = np.maximum(np.searchsorted(known, rows, "right") - 1, 0)

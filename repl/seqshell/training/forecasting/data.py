@@ -207,6 +207,10 @@ def _parts(
             begins = f"; the longest gap, of {fault.length:,}, begins here" if fault.length > 1 else ""
             out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
             raise RecipeError(f"{where}: {fault.description}{name}{begins}; {out}") from None
+        if not filled.kept:
+            raise RecipeError(
+                f"{table.name}: no row has all its values{name}; choose the columns with {way_out('data.columns')}"
+            )
         times = series.times[filled.kept.start : filled.kept.stop]
         parts.append(SeriesPart(series.name, filled.values, times))
         if filled.note:
