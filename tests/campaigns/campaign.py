@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqshell.cli.ending import ignore_number_warnings
 from seqshell.core.errors import PluginError, SeqshellError
 
 FORK = multiprocessing.get_context("fork")
@@ -110,6 +111,7 @@ class Campaign:
         """Check the cases first, ..., first + count - 1."""
         start = time.monotonic()
         root = Path(tempfile.mkdtemp(prefix=f"seqshell-{self.name}-"))
+        ignore_number_warnings()  # as the program does
         try:
             failures = tuple(sorted(self._failures(seed, first, count, jobs, root), key=lambda each: each.case))
         finally:

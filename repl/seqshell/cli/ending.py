@@ -42,7 +42,14 @@ def report_faults() -> None:
 
     threading.excepthook = thread_failed
     sys.unraisablehook = ignored
-    # numpy warns of numbers that are not finite, with lines of code. Where they reach a result, it is refused.
+    ignore_number_warnings()
+
+
+def ignore_number_warnings() -> None:
+    """Keep from stderr what numpy says, with lines of code, of numbers that are not finite.
+
+    Where such numbers reach a result, it is refused.
+    """
     warnings.filterwarnings("ignore", r"(overflow|underflow|divide by zero|invalid value) encountered", RuntimeWarning)
 
 
