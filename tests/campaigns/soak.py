@@ -153,8 +153,8 @@ def resident_bytes() -> int:
 
 
 def not_a_case(draws: random.Random, folder: Path) -> NoReturn:
-    """The cases of a soak are not independent."""
-    raise NotImplementedError
+    """Soak.run holds one conversation, so no case can be checked alone."""
+    raise NotImplementedError("the cases of a soak share one shell; Soak.run checks them")
 
 
 CAMPAIGN = Soak("soak", "after each 10,000 tokens, memory is flat and the sessions equal their replays", not_a_case)

@@ -31,7 +31,7 @@ class Faulty:
 
 @dataclasses.dataclass(frozen=True)
 class Endless:
-    """A strategy that does not end when it is told to."""
+    """A strategy that continues after its generator was closed."""
 
     name = "endless"
     streams = True

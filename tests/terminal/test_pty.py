@@ -193,7 +193,7 @@ def test_a_signal_during_an_answer_saves_the_session(window, home):
 
 
 def test_a_second_signal_while_the_sessions_are_saved_ends_the_program_quietly(window, home):
-    """A plugin sends it, when it is told that the sessions end."""
+    """A plugin sends it from its hook for the end of the sessions."""
     (home / "plugins").mkdir()
     (home / "plugins" / "again.py").write_text(
         "import os, signal, time, seqshell\n"

@@ -227,7 +227,7 @@ def compare_command(arguments: Namespace) -> int:
 
 
 def _released(events: Iterator[T], evaluating: str, signal: FirstSignal) -> Iterator[T]:
-    """The events. From the first evaluation on, there is nothing to keep, and Ctrl-C ends the command at once.
+    """The events. From the first evaluation on, Ctrl-C loses nothing and ends the command at once.
 
     evaluating: the description of its progress.
     """

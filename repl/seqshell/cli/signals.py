@@ -102,7 +102,7 @@ class FirstSignal:
         return 128 + self.number if self.number is not None else 0
 
     def release(self) -> None:
-        """Restore the usual effect of signals: there is nothing to keep any more."""
+        """Restore the usual effect of signals, once stopping early loses nothing."""
         self._handlers.restore()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

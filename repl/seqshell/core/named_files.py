@@ -65,7 +65,7 @@ def opened(
     """
     path, shown = named_path(name, folder, error), shown_name(name)
     try:
-        # Opening a pipe waits for its writer, unless it is told not to.
+        # Without O_NONBLOCK, opening a pipe waits until another process writes to it.
         waiting = 0 if stream else getattr(os, "O_NONBLOCK", 0)
         handle = os.open(path, os.O_RDONLY | waiting | getattr(os, "O_BINARY", 0))
         try:

@@ -23,7 +23,7 @@ REPEATABLE = sys.stdlib_module_names | {"seqshell"}  # packages
 
 
 class ImportThread(threading.Thread):
-    """Imports what the main thread wants to import."""
+    """Imports one module for the main thread."""
 
     def __init__(self, load: Callable[[], Any], name: str) -> None:
         super().__init__(name=f"import {name}", daemon=True)

@@ -65,7 +65,7 @@ RESULTS = {  # what a sampler returns, and what is reported
     "logits > 0": "returned an array of bool",
     "np.array('abc')": "returned an array of <U3",
 }
-ENDINGS = {  # how a strategy behaves when it is told to stop
+ENDINGS = {  # how a strategy behaves when its generator is closed
     "ignores it": "while True:\n    try:\n        yield " + ADVANCED + "\n    except GeneratorExit:\n        pass",
     "raises": "try:\n    while True:\n        yield " + ADVANCED + "\nfinally:\n    raise Odd('end')",
 }
