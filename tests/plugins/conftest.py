@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -43,9 +43,21 @@ collect_ignore = ["distributions"]  # their own tests run in the environments wh
 
 @dataclass(frozen=True)
 class Env:
-    """A virtual environment, in `folder`, with a folder for seqshell's files (home) and a current folder (work)."""
+    """A virtual environment, in `venv`, with a folder for seqshell's files (home) and a current folder (work).
+
+    folder: where home and work are.
+    """
 
     folder: Path
+    venv: Path
+
+    def __post_init__(self) -> None:
+        for folder in (self.home, self.work):
+            folder.mkdir(parents=True)
+
+    def elsewhere(self, folder: Path) -> Env:
+        """The same environment, with a home and a current folder of its own."""
+        return replace(self, folder=folder)
 
     @property
     def home(self) -> Path:
@@ -59,7 +71,7 @@ class Env:
 
     @property
     def programs(self) -> Path:
-        return self.folder / "venv" / "bin"
+        return self.venv / "bin"
 
     @property
     def variables(self) -> dict[str, str]:
@@ -144,10 +156,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Env]:
         folders = (ROOT, *(DISTRIBUTIONS / project for project in projects))  # an absolute path stays as it is
         if folders in shared and not alone:
             return shared[folders]
-        env = Env(tmp_path_factory.mktemp("environment"))
-        for folder in (env.home, env.work):
-            folder.mkdir()
-        _install(env.folder / "venv", wheels_of(list(folders)))
+        folder = tmp_path_factory.mktemp("environment")
+        env = Env(folder, folder / "venv")
+        _install(env.venv, wheels_of(list(folders)))
         return env if alone else shared.setdefault(folders, env)
 
     return make

@@ -1,27 +1,19 @@
 """Follow plugins/README.md in an environment with only wheels: save its files and run its commands, block by block."""
 
-import doctest
-import re
-import shutil
 from pathlib import Path
 
 import pytest
+from tests.plugins.walkthrough import TEXT, Page
 
 from seqshell.models.file import read_header
 
-TUTORIAL = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-# "prints" is the expected output of the previous block's last command, "part of" an excerpt from an existing file.
-BLOCKS = BLOCK.findall(TUTORIAL)
-TEXT = "The cat sat on the mat. The dog sat on the log.\n"
+TUTORIAL = Page.read(Path(__file__).parents[2] / "plugins" / "README.md")
 
 
 @pytest.fixture(scope="module")
 def followed(environment):
     """The folder after all files are saved and all commands run, and the output of each command."""
     env = environment(alone=True)
-    (env.work / "input.txt").write_text(TEXT * 100, encoding="utf-8")
-    outputs = {}
     with pytest.MonkeyPatch.context() as patch:
         # Without a network: the packages needed to build a wheel are already installed.
         for name, value in {
@@ -31,30 +23,16 @@ def followed(environment):
             "DISABLE_PIP_VERSION_CHECK": "1",
         }.items():
             patch.setenv(f"PIP_{name}", value)
-        for kind, path, text in BLOCKS:
-            if kind == "file":
-                (env.work / path).write_text(text, encoding="utf-8")
-            elif kind == "part of":
-                assert text in (env.work / path).read_text(encoding="utf-8"), path
-            elif kind == "shell":
-                for line in text.splitlines():
-                    result = env.run(shutil.which("bash"), "-c", line)
-                    assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
-                    outputs[line] = result.stdout
-            else:
-                is_equal = doctest.OutputChecker().check_output(text, outputs[line], doctest.ELLIPSIS)
-                assert is_equal, f"{line}\nexpected\n{text}but got\n{outputs[line]}"
+        outputs = TUTORIAL.follow(env)
     return env.work, outputs
 
 
 def test_every_code_block_is_saved_run_or_compared():
-    assert len(BLOCKS) == TUTORIAL.count("```") / 2
+    assert TUTORIAL.unmarked == 0
 
 
 def test_the_first_plugin_has_fifteen_lines():
-    text = next(text for kind, path, text in BLOCKS if (kind, path) == ("file", "top_a.py"))
-
-    assert len([line for line in text.splitlines() if line]) == 15
+    assert len([line for line in TUTORIAL.file("top_a.py").splitlines() if line]) == 15
 
 
 def test_the_network_is_trained_and_generates_text(followed):

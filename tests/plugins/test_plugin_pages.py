@@ -1,0 +1,26 @@
+"""Follow each page of docs/plugins in an environment with only wheels, in folders of its own."""
+
+from pathlib import Path
+
+import pytest
+from tests.plugins.walkthrough import Page
+
+FOLDER = Path(__file__).parents[2] / "docs" / "plugins"
+INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
+PAGES = {path.stem: Page.read(path) for path in sorted(FOLDER.glob("*.md")) if path.name != "README.md"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_example_of_a_page_runs_and_prints_what_it_shows(environment, tmp_path, name):
+    page = PAGES[name]
+
+    page.follow(environment().elsewhere(tmp_path / "page"))
+
+    assert page.unmarked == 0
+    assert {"file", "shell", "prints"} <= {kind for kind, _, _ in page.blocks}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_a_title_and_a_line_in_the_index(name):
+    assert PAGES[name].text.startswith("# ")
+    assert f"]({name}.md): " in INDEX

@@ -1,0 +1,63 @@
+"""Follow a page of documentation: save its files and run its commands, block by block, and compare what they print.
+
+A comment before a code block says what it is. `file NAME` is saved, `shell` is run line by line, `prints` is the
+expected output of the last command before it (... stands for anything), and `part of NAME` is an excerpt from a file
+that exists by then. A page finds `input.txt`, a small text, in its folder.
+"""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.plugins.conftest import Env
+
+BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TEXT = "The cat sat on the mat. The dog sat on the log.\n"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of documentation, with its code blocks: what each is, the name of its file, and its text."""
+
+    text: str
+    blocks: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Page:
+        text = path.read_text(encoding="utf-8")
+        return cls(text, tuple(BLOCK.findall(text)))
+
+    @property
+    def unmarked(self) -> int:
+        """How many code blocks no comment marks."""
+        return self.text.count("```") // 2 - len(self.blocks)
+
+    def file(self, name: str) -> str:
+        """The text of a file that the page saves."""
+        return next(text for kind, path, text in self.blocks if (kind, path) == ("file", name))
+
+    def follow(self, env: Env) -> dict[str, str]:
+        """Do what the page says in the folder env.work. Returns the output of each command."""
+        (env.work / "input.txt").write_text(TEXT * 100, encoding="utf-8")
+        outputs: dict[str, str] = {}
+        line = ""
+        for kind, path, text in self.blocks:
+            if kind == "file":
+                (env.work / path).write_text(text, encoding="utf-8")
+            elif kind == "part of":
+                assert text in (env.work / path).read_text(encoding="utf-8"), path
+            elif kind == "shell":
+                for line in text.splitlines():
+                    result = env.run(shutil.which("bash") or "bash", "-c", line)
+                    assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+                    outputs[line] = result.stdout
+            else:
+                is_equal = doctest.OutputChecker().check_output(text, outputs[line], doctest.ELLIPSIS)
+                assert is_equal, f"{line}\nexpected\n{text}but got\n{outputs[line]}"
+        return outputs
