@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 from seqshell.cli.plain_text import print_diagnostic
@@ -17,12 +18,23 @@ class JsonLines:
     """Writes a session object, then for each line its results or an error, and an end object.
 
     stream: also a token object for each token, with its log-probability, rank and entropy.
+    whole: a context in which each object is written, so that nothing cuts it. If it is cut after all, because nobody
+    reads on, it is the last.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, *, stream: bool = False) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        stream: bool = False,
+        whole: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._out = out
         self._err = err
         self._stream = stream
+        self._whole = whole
+        self._is_cut = False  # whether only a part of an object was written
         self._number: int | None = None
         self._file: str | None = None
         self._input: str | None = None
@@ -118,8 +130,14 @@ class JsonLines:
         self._heard = False
 
     def _put(self, values: Mapping[str, Any]) -> None:
-        self._out.write(one_line(values) + "\n")
-        self._out.flush()
+        line = one_line(values) + "\n"
+        if self._is_cut:
+            return
+        with self._whole():
+            self._is_cut = True
+            self._out.write(line)
+            self._out.flush()
+            self._is_cut = False
 
 
 def measures(token: Token) -> dict[str, float | int | None]:

@@ -54,16 +54,17 @@ class Output(Protocol):
 
 def run(options: Options) -> tuple[int, Shell | None]:
     """Run the lines of the command line. Returns the exit code and, with -i, the shell to continue with."""
+    signals = StopSignals()
     output: Output = PlainText(sys.stdout, sys.stderr, echo=options.echo, one_to_one=options.messages)
     if options.json:
-        output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream")
-    script = Script(options, output)
+        output = JsonLines(sys.stdout, sys.stderr, stream=options.json == "stream", whole=signals.held)
+    script = Script(options, output, signals)
     try:
         # What a plugin prints is not a result.
         with redirect_stdout(SanitizedStream(sys.stderr)), redirect_stderr(SanitizedStream(sys.stderr)):
             return script.run()
     except KeyboardInterrupt:  # a second signal, while the script was ending
-        return script.signals.exit_code, None
+        return signals.exit_code, None
     except BrokenPipeError:
         drop_stdout()
         return CLOSED_PIPE, None
@@ -79,15 +80,12 @@ def drop_stdout() -> None:
 
 
 class Script:
-    """One run of script mode: counts the lines and the failures, and decides when to stop.
+    """One run of script mode: counts the lines and the failures, and decides when to stop."""
 
-    signals: those that it has received.
-    """
-
-    def __init__(self, options: Options, output: Output) -> None:
+    def __init__(self, options: Options, output: Output, signals: StopSignals) -> None:
         self._options = options
         self._output = output
-        self.signals = StopSignals()
+        self._signals = signals
         self._on_slow = partial(print_diagnostic, sys.stderr)  # sys.stderr is redirected later
         self._lines = self._failed = self._unmet = 0  # unmet: the failures of /expect
         self._start_code = OK  # BAD_USAGE or NO_MODEL if the start failed
@@ -99,7 +97,7 @@ class Script:
     def run(self) -> tuple[int, Shell | None]:
         """Run from the start to the end object. Returns the same as the function `run`."""
         shell, continues, code = None, False, FAILED
-        with self.signals:
+        with self._signals:
             try:
                 try:
                     shell, found = self._start()
@@ -109,7 +107,7 @@ class Script:
                     self._failed += self._is_running
                 code = self._exit_code()
                 self._output.finish(self._lines, self._failed, code)
-                continues = self._options.go_on and self._quit is None and self.signals.number is None
+                continues = self._options.go_on and self._quit is None and self._signals.number is None
             finally:  # also when nobody reads the output any more
                 if shell is not None and not continues:
                     shell.end("quit" if code == OK or self._quit is not None else "error")
@@ -172,7 +170,7 @@ class Script:
     def _is_over(self) -> bool:
         return (
             self._quit is not None
-            or self.signals.number is not None
+            or self._signals.number is not None
             or (self._failed > 0 and self._options.on_error == "stop")
         )
 
@@ -198,7 +196,7 @@ class Script:
             self._fail(shell, failed.reason, source, line)
         except UsageError as error:
             self._fail(shell, error, source, line)
-        self.signals.end_answer()
+        self._signals.end_answer()
         self._is_running = False
 
     def _answer(self, shell: Shell, events: Iterator[Event]) -> None:
@@ -213,7 +211,7 @@ class Script:
             if isinstance(event, LineStarted):
                 self._op = self._op or event.op
             elif isinstance(event, Token | Translation | Label):
-                self.signals.interrupt = shell.interrupt
+                self._signals.interrupt = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code
             self._output.event(event)
@@ -237,7 +235,7 @@ class Script:
 
     def _exit_code(self) -> int:
         failed = NOT_AS_EXPECTED if self._failed == self._unmet else FAILED
-        return self.signals.exit_code or self._quit or self._start_code or (failed if self._failed else OK)
+        return self._signals.exit_code or self._quit or self._start_code or (failed if self._failed else OK)
 
 
 class _Failed(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 from seqshell.core.grace_period import GracePeriod
-from seqshell.core.signal_handlers import SignalHandlers
+from seqshell.core.signal_handlers import SignalHandlers, UserInterrupt
 
 INTERRUPTED_SECONDS = 0.2  # that an answer may take to end after its token
 SIGNALS = tuple(
@@ -38,6 +38,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.number: int | None = None
         self.interrupt: Callable[[], None] | None = None
+        self._holds = self._waits = False
         self._grace = GracePeriod(self._raise)
         self._handlers = SignalHandlers({**dict.fromkeys(SIGNALS, self._handle), signal.SIGALRM: self._grace.on_alarm})
 
@@ -61,15 +62,31 @@ class StopSignals:
         self.interrupt = None
         self._grace.cancel()
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """A signal raises KeyboardInterrupt after the block, or in it if it takes longer than INTERRUPTED_SECONDS."""
+        self._holds = True
+        try:
+            yield
+        finally:
+            self._holds, waits, self._waits = False, self._waits, False
+            if waits:
+                self._grace.cancel()
+        if waits:
+            raise UserInterrupt
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         first, self.number = self.number is None, self.number or number
         if first and self.interrupt is not None:
             self.interrupt()
-            self._grace.start(INTERRUPTED_SECONDS)
-            return
-        self._raise()
+        elif first and self._holds:
+            self._waits = True
+        else:
+            self._raise()
+        self._grace.start(INTERRUPTED_SECONDS)
 
     def _raise(self) -> None:
+        self._waits = False
         self._grace.cancel()
         raise KeyboardInterrupt
 
