@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
 from argparse import Namespace
@@ -181,6 +182,24 @@ def test_archives_are_told_apart(tmp_path: Path) -> None:
     assert said(tmp_path / "model.keras").startswith("is a model of Keras")
     assert said(tmp_path / "files.zip").startswith("is a zip archive with readme.txt; unpack it first")
     assert said(tmp_path / "really.tar").startswith("is a tar archive; unpack it first")
+
+
+def test_an_archive_that_claims_too_large_a_part_takes_no_more_memory_than_it_has(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    torch.save({"weight": torch.zeros(3)}, file)
+    with zipfile.ZipFile(file) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
+        size = archive.getinfo(name).compress_size.to_bytes(4, "little")
+    data = file.read_bytes()
+    entry = data.rindex(b"PK\1\2", 0, data.rindex(name.encode()))  # in the list of parts, at the end
+    assert data[entry + 20 : entry + 24] == size
+    file.write_bytes(data[: entry + 20] + (2**30).to_bytes(4, "little") + data[entry + 24 :])
+    tracemalloc.start()
+    try:
+        recognise_file(file)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_folders_are_told_apart(tmp_path: Path) -> None:

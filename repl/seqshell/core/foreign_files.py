@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +158,11 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
         if name.rpartition("/")[2] == "data.pkl":
             if archive.getinfo(name).file_size > MAX_PICKLE:
                 return ForeignFile("object", "has a list of contents that is too long to check", SAVE_WEIGHTS)
-            return _of_contents(_contents(io.BytesIO(archive.read(name))))
+            data = io.BytesIO()
+            with archive.open(name) as part:
+                shutil.copyfileobj(part, data)  # piece by piece: the archive may claim any size
+            data.seek(0)
+            return _of_contents(_contents(data))
     if "metadata.json" in parts and any(name.endswith(".weights.h5") for name in names):
         return ForeignFile("other", "is a model of Keras", CONVERT)
     if names and all(name.endswith(".npy") for name in names):
