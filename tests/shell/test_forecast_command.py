@@ -158,6 +158,11 @@ def test_the_example_of_the_checkpoint_is_observed_on_request(shell):
     assert fails(bare, "/forecast --example").message == "tiny has no example; write numbers instead"
 
 
+def test_a_command_that_fails_after_it_read_the_example_has_read_nothing(shell):
+    assert "missing.csv" in fails(shell, "/forecast --example @missing.csv").message
+    assert shell.session.position == 0
+
+
 def test_the_other_model_forecasts_from_the_background(beside):
     send(beside, "abc")
     position = beside.session.position

@@ -118,7 +118,7 @@ def test_the_end_of_a_line_says_whether_it_changed_anything_and_whether_it_faile
 
     shell = shell_for(tiny_model(), plugins=[plugin(seqshell_commands=lambda: [half])])
     assert ending(shell, "abcxyz") == (LineFinished(False, failed=True), seqshell.VocabularyError)
-    assert ending(shell, "/half") == (LineFinished(True, failed=True), UsageError)
+    assert ending(shell, "/half") == (LineFinished(False, failed=True), UsageError)
     assert ending(shell, "abc") == (LineFinished(True), None)
     assert ending(shell, "/history") == (LineFinished(False), None)
 

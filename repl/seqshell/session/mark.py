@@ -1,4 +1,4 @@
-"""Marks of a session, to which it returns if a plugin fails."""
+"""Marks of a session, to which it returns if a line fails."""
 
 from __future__ import annotations
 

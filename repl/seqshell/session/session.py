@@ -115,8 +115,9 @@ class Session(Sealed):
 
     def return_to(self, mark: Mark) -> None:
         """Be again as at the mark; what was read since then is in no branch."""
+        if self._cursor.here is not mark.place.here:
+            self.behaviour.unread = None
         self._navigator.return_to(mark.place)
-        self.behaviour.unread = None
         self.chain, self.strategy, self.excluded = mark.chain, mark.strategy, mark.excluded
         self.replaces_unknown = mark.replaces_unknown
 

@@ -1,4 +1,4 @@
-"""What a line that fails in a plugin must leave as it was: the open sessions, and the state of the process."""
+"""What a line that fails must leave as it was: the open sessions, and the state of the process."""
 
 from __future__ import annotations
 

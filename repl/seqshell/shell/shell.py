@@ -224,9 +224,8 @@ class Shell(Sealed):
             yield from self.take_notices()
             yield ended
         except Exception as error:
-            if isinstance(error, PluginError):
-                work.close()  # what it still does at its end comes before
-                kept.restore()
+            work.close()  # what it still does at its end comes before
+            kept.restore()
             if ended is None:
                 ended = self._finish(line, before, failed=True)
                 yield ended
