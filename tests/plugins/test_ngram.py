@@ -14,8 +14,10 @@ from seqshell import CheckpointError
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
+from seqshell.session import Session
 from seqshell.testing import check_architecture, failed
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
 from seqshell_ngram.counts import count_grams, from_weights, narrowed, to_weights
@@ -231,6 +233,24 @@ def test_the_state_consists_of_the_last_tokens(order):
 
     assert state.dtype == np.int64
     assert state.tolist() == [[-1, -1, -1, -1, A, B, C, A][9 - order :]]
+
+
+def test_a_saved_session_with_tokens_that_the_model_does_not_have_in_its_state_is_refused(tmp_path):
+    config = NeuralNGramConfig(3, order=3, embed_size=2, hidden_size=2)
+    module, tokenizer = NeuralNGramLanguageModel(config), CharTokenizer("abc")
+    path = save_checkpoint(
+        tmp_path / "m.safetensors", architecture="neural_ngram", module=module, tokenizer=tokenizer, registry=REGISTRY
+    )
+    session = Session(open_model(path, REGISTRY))
+    session.feed("abc")
+    saved = tmp_path / "s.safetensors"
+    session.save(saved)
+    header, tensors = file.read(saved)
+    kinds = {"samplers": REGISTRY.samplers, "strategies": REGISTRY.strategies}
+    assert Session.restore(saved, session.model, **kinds).text().text == "abc"
+    file.write(saved, header, {**tensors, "state": tensors["state"] + 3})
+    with pytest.raises(CheckpointError, match="a state has numbers that the model cannot go on from"):
+        Session.restore(saved, session.model, **kinds)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, SeqshellError
+from seqshell.core.errors import CheckpointError, PluginError, SeqshellError
 from seqshell.core.row_times import listed_times, read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
@@ -31,6 +31,7 @@ from seqshell.session.snapshots import Snapshot, SnapshotStore
 from seqshell.session.timeline import Read, Timeline, TranslationSource
 
 Tensors = Mapping[str, NDArray[Any]]
+ROWS = 1024  # states that are tried together
 # What reading an inconsistent file raises where its parts are not checked one by one.
 DAMAGE = KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError, MemoryError
 
@@ -82,6 +83,7 @@ def _rebuild(
         )
     store = SnapshotStore(timeline, cursor.store.budget)
     snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, cursor, timeline, memories)}
+    _check_integers(snapshots.values(), cursor, timeline)
     for node in sorted(snapshots):
         store.add(snapshots[node])
     for node, (values, samplers) in memories.items():
@@ -201,6 +203,26 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
     for node, row in zip(kept, rows, strict=True):
         state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
         yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
+
+
+def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Timeline) -> None:
+    """Read a token in each state with integers: they may be places in a table, and any other number would fail later.
+
+    Each state once, with others of its shapes.
+    """
+    groups: dict[Any, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        own = list(leaves(snapshot.state))
+        if timeline.ids[snapshot.node] >= 0 and any(leaf.dtype.kind in "iu" for leaf in own):
+            groups.setdefault(tuple(leaf.shape for leaf in own), []).append(snapshot)
+    for group in groups.values():
+        for start in range(0, len(group), ROWS):
+            part = group[start : start + ROWS]
+            state = map_leaves(lambda *rows: np.concatenate(rows), *(snapshot.state for snapshot in part))
+            try:
+                cursor.decoder.step(np.array([timeline.ids[snapshot.node] for snapshot in part]), state)
+            except PluginError:
+                raise CheckpointError("a state has numbers that the model cannot go on from") from None
 
 
 def _templates(
