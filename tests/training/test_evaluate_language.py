@@ -18,6 +18,7 @@ from seqshell.cli import train as cli
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError, VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.host import Registry, resolve
+from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
 from seqshell.training import chunked_loss
@@ -60,6 +61,17 @@ def surprisals(path: Path, registry: Registry, text: str, block: int) -> list[fl
         logits = outputs[0].astype(np.float64)
         found.append(float(np.log(np.exp(logits).sum()) - logits[target]))
     return found
+
+
+def test_a_checkpoint_with_a_tensor_that_the_module_does_not_have_is_refused(
+    checkpoint_path: Path, registry: Registry
+) -> None:
+    """Its decoder reads only those that it knows, so the model opens."""
+    header, weights = file.read(checkpoint_path)
+    file.write(checkpoint_path, header, {**weights, "more.bias": np.zeros(2, np.float32)})
+    model = open_model(checkpoint_path, registry)
+    with pytest.raises(CheckpointError, match=r"more\.bias is \[2\], but the config implies none$"):
+        torch_module(model, registry)
 
 
 def test_both_protocols_equal_reading_token_by_token(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.model import Model
-from seqshell.host import Registry, resolve
+from seqshell.host import Registry
 from seqshell.models import file
-from seqshell.models.building import read_config
+from seqshell.models.building import build_module, read_config
 from seqshell.models.ownership import find_architecture
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.training.optimizer import find_device
 
 
 def torch_module(model: Model, registry: Registry) -> nn.Module:
-    """The torch module with the weights of `model`, on the CPU, in eval mode."""
+    """The torch module with the weights of `model`, on the CPU, in eval mode.
+
+    CheckpointError if the file has other tensors than the module: a decoder may leave some unread.
+    """
     if isinstance(model.decoder, TorchDecoder):
         return model.decoder.module.eval()
     assert model.path is not None  # it was opened from a file
     header, weights = file.read(model.path)
     _, architecture = find_architecture(header, registry, model.path.name)
-    module: nn.Module = resolve(architecture.model)(read_config(architecture, header["config"]))
-    module.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+    module: nn.Module = build_module(architecture, read_config(architecture, header["config"]), weights)
     return module.eval()
 
 
