@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from seqshell.core.plugin_guard import OWNER
 from seqshell.host import Policy, Registry
 from seqshell.host.builtin import load_registry
 
@@ -46,6 +49,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("SEQSHELL_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def _forget_owner() -> Iterator[None]:
+    """A plugin that is an object of a test would stay the owner of all tests."""
+    yield
+    vars(sys.modules.get("tests", os)).pop(OWNER, None)
 
 
 @pytest.fixture
