@@ -1,12 +1,13 @@
 """Follow a page of documentation: save its files and run its commands, block by block, and compare what they print.
 
 A comment before a code block says what it is. `file NAME` is saved, `shell` is run line by line, `prints` is the
-expected output of the last command before it (... stands for anything), and `part of NAME` is an excerpt from a file
-that exists by then. A page finds `input.txt`, a small text, in its folder.
+expected output of the last command before it (... stands for anything), `part of NAME` is an excerpt from a file that
+exists by then, and `sketch` is Python that is not run alone. A page finds `input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
 
+import ast
 import doctest
 import re
 import shutil
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.plugins.conftest import Env
 
-BLOCK = re.compile(r"^<!-- (file|part of|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"^<!-- (file|part of|sketch|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
 
 
@@ -52,6 +55,8 @@ class Page:
                 (env.work / path).write_text(text, encoding="utf-8")
             elif kind == "part of":
                 assert text in (env.work / path).read_text(encoding="utf-8"), path
+            elif kind == "sketch":
+                ast.parse(text)
             elif kind == "shell":
                 for line in text.splitlines():
                     result = env.run(shutil.which("bash") or "bash", "-c", line)

@@ -145,7 +145,7 @@ class Answers:
         navigator.keep_place()
         used = timeline.retries_at(point)
         used |= {branch.retry for branch in branches if branch.node == branch.point == point}  # without any token
-        start = self.cursor.snapshot(point)
+        start, notes = self.cursor.snapshot(point), timeline.notes_at(point, self.cursor.here.node)
         parent = left.parent if left.point == point else left.name
         left.point, left.turn = point, turn
         first: BranchState | None = None
@@ -160,7 +160,8 @@ class Answers:
             retry = next(retry for retry in range(len(used) + 1) if retry not in used)
             used.add(retry)
             fork = timeline.depth(point)
-            branch = branches.add(BranchState(branches.free_name(), point, retry, parent, fork, point, turn))
+            name = branches.free_name()
+            branch = branches.add(BranchState(name, point, retry, parent, fork, point, turn, notes=notes))
             navigator.switch(branch, start, retry)
             first = first or branch
             finished = None

@@ -9,20 +9,22 @@ from dataclasses import dataclass, field, replace
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.names import check_name, unknown_name
 from seqshell.core.text_output import quoted
+from seqshell.session.notes import NO_NOTES, NoteTexts
 
 
 @dataclass(frozen=True)
 class Return:
-    """One redo: from the node `left`, to which an undo went, forward to `node` with its retry number."""
+    """One redo: from the node `left`, to which an undo went, forward to `node` with its retry number and notes."""
 
     left: int
     node: int
     retry: int
+    notes: NoteTexts = field(default_factory=lambda: NO_NOTES)
 
 
 @dataclass
 class BranchState:
-    """Where a branch is and where it came from. node and retry of the current branch are updated when it is left.
+    """Where a branch is and where it came from. node, retry and notes of the current one are updated when it is left.
 
     parent, fork: the parent branch and the position where this one left it. point, turn: if it holds a candidate, the
     node before that answer and the answer's turn; else point is -1.
@@ -36,15 +38,16 @@ class BranchState:
     point: int = -1
     turn: int = 0
     returns: list[Return] = field(default_factory=list)
+    notes: NoteTexts = field(default_factory=lambda: NO_NOTES)
 
-    def remember_return(self, node: int, retry: int, target: int) -> None:
+    def remember_return(self, node: int, retry: int, target: int, notes: NoteTexts) -> None:
         """Let redo go from `target` back to `node`.
 
         Redos that do not start at `node` can no longer be reached: forget them.
         """
         while self.returns and self.returns[-1].left != node:
             self.returns.pop()
-        self.returns.append(Return(target, node, retry))
+        self.returns.append(Return(target, node, retry, notes))
 
 
 class Branches:

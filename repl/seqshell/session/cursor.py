@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqshell.core.model import Model
 from seqshell.core.sampling import Draw, History, SampleContext, Sampler
 from seqshell.core.state import State
 from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell.session.notes import Notes
 from seqshell.session.snapshots import Memories, Snapshot, SnapshotStore
 from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline, TranslationSource
 from seqshell.session.token_text import TokenText
@@ -36,7 +38,8 @@ class Cursor:
         self.timeline = Timeline(STRIDE if model.causal else UNSPLIT)
         self.store = SnapshotStore(self.timeline, budget)
         self.interrupted = False
-        self._is_held = False
+        self.notes = Notes(lambda: self.timeline.notes, partial(self.require_free, notes=True))
+        self._held: tuple[str, bool] | None = None  # why nothing can change, and whether the notes can
         self.here = self.add_root(-1, FIRST_TURN, Draw())
 
     @property
@@ -45,18 +48,19 @@ class Cursor:
         return self.timeline.depth(self.here.node)
 
     @contextmanager
-    def held_still(self) -> Iterator[None]:
-        """A context in which nothing can change the session."""
-        self._is_held, was = True, self._is_held
+    def held_still(self, why: str, *, notes: bool = False) -> Iterator[None]:
+        """A context in which nothing can change the session. notes: the notes can still be changed."""
+        was = self._held
+        self._held = why, notes
         try:
             yield
         finally:
-            self._is_held = was
+            self._held = was
 
-    def require_free(self) -> None:
-        """UsageError while a hook looks at the session."""
-        if self._is_held:
-            raise UsageError("a hook for tokens must not change the session: the answer is not finished", code="held")
+    def require_free(self, *, notes: bool = False) -> None:
+        """UsageError while a hook looks at the session. notes: only the notes are to be changed."""
+        if self._held is not None and not (notes and self._held[1]):
+            raise UsageError(self._held[0], code="held")
 
     # Forward
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqshell.core.sampling import Sampler, Strategy
 from seqshell.session.branches import Branches
+from seqshell.session.notes import NoteTexts
 from seqshell.session.snapshots import Snapshot
 
 
@@ -18,6 +19,7 @@ class Place:
     retry: int
     answered: bool
     branches: Branches
+    notes: NoteTexts
 
 
 @dataclass(frozen=True)

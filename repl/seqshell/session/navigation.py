@@ -12,6 +12,7 @@ from seqshell.session import inspection
 from seqshell.session.branches import Branches, BranchState
 from seqshell.session.cursor import Cursor
 from seqshell.session.mark import Place
+from seqshell.session.notes import NoteTexts
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.timeline import Timeline, TranslationSource
 
@@ -181,15 +182,15 @@ class Navigator:
         """Restore what the last undos or rewinds removed. UsageError if something was read since then."""
         returns = self.branches.current.returns
         start = node = self.cursor.here.node
-        retry, left = self.retry, len(returns)
+        retry, left, notes = self.retry, len(returns), self.cursor.timeline.notes.now
         for done in range(turns):
             if not left or returns[left - 1].left != node:
                 raise UsageError(f"only {done} can be redone" if done else "nothing to redo")
             left -= 1
-            node, retry = returns[left].node, returns[left].retry
+            node, retry, notes = returns[left].node, returns[left].retry, returns[left].notes
         snapshot, was = self.cursor.snapshot(node), self.cursor.position
         del returns[left:]
-        self.go_to(snapshot, retry)
+        self.go_to(snapshot, retry, notes)
         position, timeline = self.cursor.position, self.cursor.timeline
         if timeline.root(node) != timeline.root(start) and self._stands_alone(timeline, node):
             return self._moved(was, -position, "/undo removes it again")
@@ -201,11 +202,11 @@ class Navigator:
         if nodes[-1] == nodes[0]:
             return self._moved(was)
         snapshot = self.cursor.snapshot(nodes[-1])
-        retry = self.retry
+        retry, notes = self.retry, timeline.notes.now
         for left, reached in pairwise(nodes):
-            self.branches.current.remember_return(left, retry, reached)
-            retry = timeline.retry[timeline.run_of(reached)]
-        self.go_to(snapshot, retry)
+            self.branches.current.remember_return(left, retry, reached, notes)
+            retry, notes = timeline.retry[timeline.run_of(reached)], timeline.notes_at(reached, nodes[0])
+        self.go_to(snapshot, retry, notes)
         redo = "/redo" if len(nodes) == 2 else f"/redo {len(nodes) - 1}"
         removed = was - self.cursor.position
         if self._stands_alone(timeline, nodes[0]) and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
@@ -223,7 +224,10 @@ class Navigator:
         """Start a branch at the current position and switch to it."""
         self.cursor.require_free()
         left = self.branches.current
-        branch = BranchState(name or self.branches.free_name(), parent=left.name, fork=self.cursor.position)
+        notes = self.cursor.timeline.notes.now
+        branch = BranchState(
+            name or self.branches.free_name(), parent=left.name, fork=self.cursor.position, notes=notes
+        )
         return self.switch(self.branches.add(branch), self.cursor.here, self.retry)
 
     def checkout(self, name: str) -> Moved:
@@ -257,23 +261,27 @@ class Navigator:
 
     def place(self) -> Place:
         """Where it is, with the branches, for `return_to`."""
-        return Place(self.cursor.here, self.seed, self.retry, self._is_answered, self.branches.copy())
+        notes = self.cursor.timeline.notes.now
+        return Place(self.cursor.here, self.seed, self.retry, self._is_answered, self.branches.copy(), notes)
 
     def return_to(self, place: Place) -> None:
         """Be again as at a place."""
         self.cursor.here, self.seed, self.retry, self._is_answered = place.here, place.seed, place.retry, place.answered
-        self.branches = place.branches.copy()
+        self.branches, self.cursor.timeline.notes.now = place.branches.copy(), place.notes
 
     # The steps that moves are made of
 
     def keep_place(self) -> None:
         """Note in the current branch where it is."""
-        self.branches.current.node, self.branches.current.retry = self.cursor.here.node, self.retry
+        current = self.branches.current
+        current.node, current.retry, current.notes = self.cursor.here.node, self.retry, self.cursor.timeline.notes.now
 
-    def go_to(self, snapshot: Snapshot, retry: int) -> None:
-        """Make a snapshot the current one."""
+    def go_to(self, snapshot: Snapshot, retry: int, notes: NoteTexts | None = None) -> None:
+        """Make a snapshot the current one. notes: those that belong to it; None: those in force."""
         self.cursor.require_free()
         self.cursor.here, self.retry, self._is_answered = snapshot, retry, True
+        if notes is not None:
+            self.cursor.timeline.notes.now = notes
 
     def switch(self, branch: BranchState, snapshot: Snapshot, retry: int) -> Moved:
         """Make a branch the current one, at a snapshot."""
@@ -281,7 +289,7 @@ class Navigator:
         was, left = self.cursor.position, self.branch
         self.keep_place()
         self.branches.current = branch
-        self.go_to(snapshot, retry)
+        self.go_to(snapshot, retry, branch.notes)
         return self._moved(was, 0, f"/checkout {left} goes back")
 
     def _moved(self, was: int, removed: int = 0, undo_path: str = "") -> Moved:

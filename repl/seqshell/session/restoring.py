@@ -20,11 +20,13 @@ from seqshell.core.text_output import brief, quoted
 from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
 from seqshell.models.ownership import describe_missing
+from seqshell.session import saved_notes
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
 from seqshell.session.cursor import FIRST_TURN, Cursor
 from seqshell.session.navigation import Navigator
+from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
 from seqshell.session.saving import RUN_COLUMNS, saved_model
 from seqshell.session.snapshots import Snapshot, SnapshotStore
@@ -90,6 +92,8 @@ def _rebuild(
         if node not in snapshots:
             store.restore_memories(node, values, samplers)
     branches = Branches.rebuilt([_branch(data, len(timeline)) for data in header["branches"]], header["branch"])
+    if "notes" in tensors:
+        saved_notes.read_json(json.loads(tensors["notes"].tobytes()), timeline.notes, branches)
     cursor.timeline, cursor.store = timeline, store
     cursor.here = next(iter(snapshots.values()))  # a node of this timeline: `snapshot` looks at it first
     node = header["here"]
@@ -241,9 +245,10 @@ def _templates(
 def _branch(data: Mapping[str, Any], num_nodes: int) -> BranchState:
     values = dict(data)
     values["returns"] = [
-        Return(**{key: _integer(value, 2**64) for key, value in each.items()}) for each in values["returns"]
+        Return(**{key: _integer(each[key], 2**64) for key in ("left", "node", "retry")}, notes=NO_NOTES)
+        for each in values["returns"]
     ]
-    branch = BranchState(**values)
+    branch = BranchState(**{**values, "notes": NO_NOTES})
     nodes = [branch.node, *(node for each in branch.returns for node in (each.left, each.node))]
     for node in nodes:
         _integer(node, num_nodes)

@@ -13,6 +13,7 @@ owners of those from plugins, the shell's settings, the current branch, and all 
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
     options [bytes]               JSON: options of answers, [node, max_tokens, stop, strategy, settings] each
+    notes [bytes]                 JSON: what plugins noted, as saved_notes.to_json returns it
     values [R, F] float64         the rows of a series, by the ids that stand for them
 
 Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, and those of a search
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,9 +40,10 @@ from seqshell.core.state import named_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy
 from seqshell.models import file
 from seqshell.models.ownership import decoding_owners
+from seqshell.session import saved_notes
 from seqshell.session.answer_options import NO_OPTIONS
 from seqshell.session.answers import Answers
-from seqshell.session.branches import Branches
+from seqshell.session.branches import Branches, BranchState
 from seqshell.session.cursor import Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.packing import as_tensor, plain, stacked
@@ -119,7 +121,7 @@ def write(
         "strategy": strategy,
         "chains": texts,
         "branch": navigator.branch,
-        "branches": [asdict(branch) for branch in navigator.branches],
+        "branches": [_branch(branch) for branch in navigator.branches],
         **({"decoding_owners": owners} if (owners := decoding_owners(texts, strategy, *available)) else {}),
         **({} if settings is None else {"settings": dict(settings)}),
         **({"row_times": times} if (times := _row_times(cursor.timeline)) else {}),
@@ -131,9 +133,18 @@ def write(
     }
     if options := _options(cursor, answers):
         tensors["options"] = as_tensor(options)
+    if noted := saved_notes.to_json(cursor.timeline.notes, navigator.branches):
+        tensors["notes"] = as_tensor(noted)
     if isinstance(model.tokenizer, Values):
         tensors["values"] = model.tokenizer.table
     file.write(path, header, tensors)
+
+
+def _branch(branch: BranchState) -> dict[str, Any]:
+    """A branch without its notes."""
+    returns = [{"left": each.left, "node": each.node, "retry": each.retry} for each in branch.returns]
+    fields = {name: value for name, value in vars(branch).items() if name != "notes"}
+    return {**fields, "returns": returns}
 
 
 def _row_times(timeline: Timeline) -> list[list[Any]]:

@@ -25,6 +25,7 @@ from seqshell.session.forwarding import Forwarded, Settable
 from seqshell.session.guard import ThreadGuard, guarded
 from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
+from seqshell.session.notes import Notes
 from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.tasks.behaviour import TaskBehaviour
@@ -74,6 +75,7 @@ class Session(Sealed):
     seed = Forwarded[int]("_navigator", "The random seed.")
     retry = Forwarded[int]("_navigator", "The draw of this seed in use: 0, or a number that regenerate chose.")
     line = Forwarded[str]("_navigator", "What the user typed to begin this turn.")
+    notes = Forwarded[Notes]("_cursor", "What plugins noted: JSON values by name, which follow undo and branches.")
     unread = Forwarded[Reading | None]("behaviour", "The text of this turn that an interrupt left in part unread.")
     chain = Settable[tuple[Sampler, ...]](
         "_answers", "The samplers, in order. A change drops what they remember and keeps the state."
@@ -121,9 +123,9 @@ class Session(Sealed):
         self.chain, self.strategy, self.excluded = mark.chain, mark.strategy, mark.excluded
         self.replaces_unknown = mark.replaces_unknown
 
-    def held_still(self) -> AbstractContextManager[None]:
-        """A context in which nothing can change the session: whatever tries to raises a UsageError."""
-        return self._cursor.held_still()
+    def held_still(self, why: str, *, notes: bool = False) -> AbstractContextManager[None]:
+        """A context in which a change of the session raises a UsageError. notes: those can still be changed."""
+        return self._cursor.held_still(why, notes=notes)
 
     def interrupt(self) -> None:
         """Stop what is running at the next token. Safe in a signal handler and from another thread."""

@@ -19,6 +19,7 @@ from enum import IntEnum
 from seqshell.core.row_times import RowTimes
 from seqshell.core.sampling import Draw
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
+from seqshell.session.notes import NO_NOTES, NoteHistory, NoteTexts
 
 # Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go
 # back.
@@ -64,7 +65,7 @@ class Timeline:
     source of its translations. At such a root, the source and BOS were read; depths count target tokens. unknown_words:
     by node, the word that an unknown token stands for, where its own text does not say so. options: by the first node
     of an answer, the options that it was given, if any; if it has no token, by ~N, where N is the node before it.
-    row_times: by the first node of a table, the times of its rows.
+    row_times: by the first node of a table, the times of its rows. notes: those of plugins.
 
     ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
     before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
@@ -87,6 +88,7 @@ class Timeline:
         self.unknown_words: dict[int, str] = {}
         self.options: dict[int, AnswerOptions] = {}
         self.row_times: dict[int, RowTimes] = {}
+        self.notes = NoteHistory()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -140,6 +142,7 @@ class Timeline:
         for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
             del column[self.num_runs :]
             column.append(value)
+        self.notes.begin(len(self.ids))
         self.first.append(len(self.ids))
 
     def append(self, token: int) -> int:
@@ -249,6 +252,17 @@ class Timeline:
         depth = self.depth(point)
         first = self.ancestor(node, depth + 1) if self.depth(node) > depth else ~point
         return self.options.get(first, NO_OPTIONS)
+
+    def notes_at(self, target: int, node: int) -> NoteTexts:
+        """The notes at `target`, on the path to the current node `node`: as they were when the path went on."""
+        if target == node:
+            return self.notes.now
+        if not self.notes.begun:
+            return NO_NOTES
+        run, of_target = self.run_of(node), self.run_of(target)
+        while run != of_target and self.parent[run] != target:
+            run = self.run_of(self.parent[run])
+        return self.notes.begun.get(self.first[run], NO_NOTES)
 
     def retries_at(self, node: int) -> set[int]:
         """The retry numbers of the children of a node."""

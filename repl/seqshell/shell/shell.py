@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seqshell.session.reading import Reading
 
 Events = Generator[Event, None, None]
+DURING_ANSWER = "a hook for tokens must not change the session: the answer is not finished"
 
 
 class Shell(Sealed):
@@ -204,7 +205,7 @@ class Shell(Sealed):
                 if isinstance(event, Token):  # the hot path: other listeners need no tokens
                     if not is_inner:
                         if listened and (session := self.workspace.sessions.get(self.answering or "")):
-                            with session.held_still():
+                            with session.held_still(DURING_ANSWER):
                                 problems = tuple(self._failures("seqshell_token", session=session, token=event))
                             yield from problems
                         self.last_result.add(event)
