@@ -280,7 +280,7 @@ class NotesAgainstReference(RuleBasedStateMachine):
             return
         self.session.rewind(-back)
         kept = list(self.line.steps)
-        while back >= kept[-1].size > 0:
+        while back and kept[-1].size <= back:
             back -= kept.pop().size
         if back:
             kept[-1] = replace(kept[-1], size=kept[-1].size - back)

@@ -179,9 +179,9 @@ def test_the_parts_of_a_session_cannot_be_replaced(name, open_shell):
     before = place(shell)
     with pytest.raises((AttributeError, TypeError)):
         setattr(shell.session, name, 3)
-    shell.session.notes = 3
+    shell.session.remembered = 3
 
-    assert (place(shell), shell.session.notes) == (before, 3)
+    assert (place(shell), shell.session.remembered) == (before, 3)
 
 
 @pytest.mark.parametrize("name", ["registry", "settings", "workspace", "session", "handle", "run", "open"])
