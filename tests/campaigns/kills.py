@@ -181,7 +181,7 @@ def check_saving(draws: random.Random) -> str | None:
 def check_output(draws: random.Random) -> str | None:
     """A file of -o has the old or the new content."""
     shell = new_shell()
-    line = draws.choice(["/text -o {}", "/score -o {} abcabc", "/models -o {}", "/settings -o {}", "/state -o {}"])
+    line = draws.choice(["/text -o {}", "/score -o {} abcabc", "/models -o {}", "/top -o {}", "/state -o {}"])
     name = draws.choice(["a.txt", "a.json", "a.csv", "a.tsv"])
     known = []
     for place in ("old", "new"):

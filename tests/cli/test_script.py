@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -396,6 +397,23 @@ def test_a_full_disk_is_reported():
     with open("/dev/full", "wb") as full:
         ran = subprocess.run([*PROGRAM, "-c", "abc"], stdout=full, stderr=subprocess.PIPE)
     assert (ran.returncode, ran.stderr) == (1, b"seqshell: cannot write the results: No space left on device\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_whose_end_does_not_fit_on_the_disk_is_a_failure(unbuffered, monkeypatch, tmp_path):
+    """Unbuffered, Python itself drops the rest of a text that is written in part."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    command = [*PROGRAM, "--json", "-c", "/text"]
+    size = len(subprocess.check_output(command)) - 5
+    with open(tmp_path / "out.json", "wb") as out:
+        ran = subprocess.run(
+            command,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"seqshell: cannot write the results: File too large\n")
+    assert (tmp_path / "out.json").stat().st_size == size
 
 
 @pytest.mark.parametrize("stream", [0, 1, 2])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.cli.signals import interruptible
@@ -25,11 +26,7 @@ def run(argv: Sequence[str]) -> int:
     # Products with one row are too small to share among threads. OpenBLAS reads this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed; the next file to be opened would take its place
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # open until the process ends
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+        setattr(sys, name, _prepared(getattr(sys, name)))
     try:
         with uninterrupted_imports(), interruptible():
             try:
@@ -47,6 +44,19 @@ def run(argv: Sequence[str]) -> int:
         return 130
     except Exception as error:
         return _failed(error)
+
+
+def _prepared(stream: TextIO | None) -> TextIO:
+    """A stream that writes any text in UTF-8, and all of it."""
+    if stream is None:  # closed; the next file to be opened would take its place
+        return open(os.devnull, "w", encoding="utf-8")  # open until the process ends
+    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
+        # With PYTHONUNBUFFERED, Python loses the rest of a text if a signal or a full disk cuts its write.
+        whole = io.BufferedWriter(stream.buffer)
+        return io.TextIOWrapper(whole, encoding="utf-8", errors="replace", line_buffering=True)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace")
+    return stream
 
 
 def _run(args: list[str]) -> int:
