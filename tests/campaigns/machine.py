@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -31,6 +32,7 @@ NEW_USER, NEW_MOUNTS = 0x10000000, 0x20000  # flags of unshare(2)
 READ_ONLY, REMOUNT, BIND, PRIVATE = 1, 32, 4096, 1 << 18  # flags of mount(2)
 MEMORY = 512 * 2**20
 NUM_FILES = 256
+WHOLE = re.compile("abc.{5}", re.DOTALL)  # what /text -o writes after a message and five tokens
 REPEATS = 300  # more than files may be open
 SMALL = "training.epochs=1 model.hidden_size=8 model.embed_size=8 training.batch_size=4 training.sequence_length=16"
 TRAIN = [word for each in SMALL.split() for word in ("--set", each)]
@@ -199,7 +201,7 @@ def seqshell_and_look(arguments: list[str]) -> int:
     """Run it; the code is 99, and a line on stderr says why, if files are damaged afterwards."""
     code = main(arguments)
     if problem := look():
-        print(problem, file=sys.stderr)
+        print(problem, file=sys.stderr, flush=True)
         return 99
     return code
 
@@ -213,7 +215,8 @@ def look() -> str | None:
                 file.read(path)
         except SeqshellError as error:
             return f"afterwards: {error.message}"
-    return None if Path("out.txt").read_bytes() else "afterwards: out.txt is empty"
+    text = Path("out.txt").read_text("utf-8")
+    return None if text == "old" or WHOLE.fullmatch(text) else f"afterwards: out.txt has {text[:40]!r}"
 
 
 def run(program: Callable[[], int], output: str = os.devnull) -> str | None:
