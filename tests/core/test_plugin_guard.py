@@ -120,7 +120,8 @@ def test_the_culprit_is_the_plugin_whose_code_ran_last(plugin):
     with pytest.raises(ZeroDivisionError) as divided:
         module.divide()
     assert culprit(divided.value) == owner_of(module.C) == OF
-    assert as_fault(divided.value).message == "the plugin mine (my-plugins) failed: ZeroDivisionError: division by zero"
+    expected = "the plugin mine (my-plugins) failed: ZeroDivisionError: division by zero (<string>, line 2)"
+    assert as_fault(divided.value).message == expected
     assert owner_of(TestOwner) == own
     assert as_fault(ValueError()) is None
 

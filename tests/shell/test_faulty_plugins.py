@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import importlib
 import signal
 import sys
 from types import ModuleType
@@ -14,6 +15,23 @@ from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, Notice, Quit, Text, Token
 from seqshell.core.signal_handlers import SignalHandlers
 from seqshell.testing import shell_for, tiny_model
+
+PLACED = """
+import dataclasses, seqshell
+
+@dataclasses.dataclass(frozen=True)
+class Late:
+    name = "late"
+    position: int = 0
+    def __call__(self, logits, context):
+        if context.position >= self.position:
+            raise ValueError("late")
+        return logits
+
+@seqshell.hookimpl
+def seqshell_samplers():
+    yield Late
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,3 +276,24 @@ def test_an_error_for_the_user_passes_unchanged(open_shell):
 
     with pytest.raises(UsageError, match=r"^no such poem$"):
         list(open_shell(body).handle("/faulty"))
+
+
+def test_an_error_names_file_and_line_of_the_plugin_and_says_what_is_still_valid(tmp_path, monkeypatch):
+    """Before a token was shown, the session is restored; afterwards, what was shown is kept."""
+    (tmp_path / "blames.py").write_text(PLACED)
+    monkeypatch.syspath_prepend(tmp_path)
+    shell = shell_for(tiny_model(), plugins=[importlib.import_module("blames")])
+    found = {}
+    for position in (0, 5):
+        list(shell.handle(f"/sampler late={position}"))
+        with pytest.raises(PluginError) as caught:
+            list(shell.handle("abc"))
+        found[position] = caught.value.message, caught.value.remains, caught.value.hint, shell.session.position
+
+    failed = "the sampler late of the plugin blames failed: ValueError: late (blames.py, line 10)"
+    removes = "/sampler -late removes it"
+    before, after = "the session is as before this line", "what was shown is kept, /undo undoes it"
+    assert found == {
+        0: (failed, before, f"{before}; {removes}", 0),
+        5: (failed, after, f"{after}; {removes}", 5),
+    }

@@ -82,17 +82,41 @@ class RecipeError(SeqshellError):
 
 
 class PluginError(SeqshellError):
-    """A plugin that failed: its name, its distribution, and the traceback that `/plugins --errors` shows."""
+    """A plugin that failed: its name, its distribution, and the traceback that `/plugins --errors` shows.
+
+    remains: what is still valid, in words; the hint begins with it.
+    """
 
     code = "plugin"
 
     def __init__(
-        self, message: str, *, plugin: str = "", distribution: str = "", details: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        plugin: str = "",
+        distribution: str = "",
+        details: str = "",
+        hint: str = "",
+        remains: str = "",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint="; ".join(filter(None, (remains, hint))))
         self.plugin = plugin
         self.distribution = distribution
         self.details = details
+        self.remains = remains
+
+    def with_remains(self, remains: str) -> PluginError:
+        """The same error that says what is still valid; itself if it says that already."""
+        if self.remains or not remains:
+            return self
+        return PluginError(
+            self.message,
+            plugin=self.plugin,
+            distribution=self.distribution,
+            details=self.details,
+            hint=self.hint,
+            remains=remains,
+        )
 
 
 class ExpectationError(SeqshellError):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
+from seqshell.core.code_places import place_of_function, place_of_raise
 from seqshell.core.errors import PluginError, SeqshellError, reason_of, trace_of
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.text_output import brief
@@ -81,7 +82,7 @@ def culprit(error: BaseException) -> Owner | None:
 
 
 class Guard:
-    """Calls into one plugin. An exception becomes a PluginError: "WHAT DOING: REASON".
+    """Calls into one plugin. An exception becomes a PluginError: "WHAT DOING: REASON (FILE, line N)".
 
     what: what is called, as in "the sampler top_k of mine". doing: what it was doing, "failed" or "failed in update".
     hint: what the user can do. passes_errors: False if a SeqshellError is the plugin's fault too. raises: the error
@@ -122,8 +123,15 @@ class Guard:
         with self:
             return function(*arguments)
 
-    def error(self, fault: str, error: BaseException | None = None) -> SeqshellError:
-        """The error that names the plugin. fault: the end of the message, as in "returned NaN"."""
+    def error(
+        self, fault: str, error: BaseException | None = None, *, by: Callable[..., Any] | None = None
+    ) -> SeqshellError:
+        """The error that names the plugin. fault: the end of the message, as in "returned NaN".
+
+        error: the exception that the plugin raised. by: the plugin's function that returned what it must not.
+        """
+        place = place_of_function(by) if by is not None else self._place(error)
+        fault += f" ({place})" if place else ""
         if self._raises is not None:
             return self._raises(f"{self._what} {fault}")
         details = trace_of(error) if error is not None else ""
@@ -134,6 +142,19 @@ class Guard:
             details=details,
             hint=self._hint,
         )
+
+    def _place(self, error: BaseException | None) -> str:
+        """The last line of the plugin that an exception passed, "FILE, line N"; "" if there is none."""
+
+        def is_of_plugin(module: str) -> bool:
+            owner = owner_of_module(module)
+            return owner.is_plugin and not owner.builtin and self._owner.name in ("", owner.name)
+
+        while error is not None:
+            if place := place_of_raise(error.__traceback__, is_of_plugin):
+                return place
+            error = error.__cause__
+        return ""
 
     def each(self, items: Iterable[T]) -> Generator[T, None, None]:
         """The items of a plugin's generator. It is closed when the caller stops reading."""

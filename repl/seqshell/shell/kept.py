@@ -27,6 +27,13 @@ class Kept:
         has_plugins = any(not info.builtin and info.state == "loaded" for info in registry.plugins)
         self._process = ProcessState() if has_plugins else None
 
+    @property
+    def remains(self) -> str:
+        """What is still valid after `restore`, in words; "" if no model was open."""
+        if not self._marks:
+            return ""
+        return "what was shown is kept, /undo undoes it" if self.is_shown else "the session is as before this line"
+
     def restore(self) -> None:
         """Undo what the line has changed, unless the user has seen a part of it."""
         if self._process is not None:

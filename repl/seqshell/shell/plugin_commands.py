@@ -126,6 +126,7 @@ def signed(error: PluginError, registry: Registry) -> PluginError:
             distribution=plugin.distribution,
             details=error.details,
             hint=error.hint,
+            remains=error.remains,
         )
     registry.note(named)
     return named

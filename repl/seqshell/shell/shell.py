@@ -227,10 +227,12 @@ class Shell(Sealed):
         except Exception as error:
             work.close()  # what it still does at its end comes before
             kept.restore()
+            named = error
+            if isinstance(error, PluginError):
+                named = signed(error.with_remains(kept.remains), self.registry)
             if ended is None:
                 ended = self._finish(line, before, failed=True)
                 yield ended
-            named = signed(error, self.registry) if isinstance(error, PluginError) else error
             if named is error:
                 raise
             raise named from error

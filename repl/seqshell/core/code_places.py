@@ -1,0 +1,44 @@
+"""Where code is, as messages name it: "mine.py, line 30", or "package/model.py, line 30" inside a package."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+
+def place_of_raise(trace: TracebackType | None, is_meant: Callable[[str], bool]) -> str:
+    """The innermost line of a traceback in a module that is meant; "" if there is none.
+
+    is_meant: is called with a module's name.
+    """
+    found = ""
+    while trace is not None:
+        module = _module(trace.tb_frame)
+        if is_meant(module):
+            found = _place(module, trace.tb_frame.f_code, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def place_of_function(function: Any) -> str:
+    """Where a function or method is defined; "" for one that is not written in Python."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return ""
+    return _place(str(getattr(function, "__module__", "")), code, code.co_firstlineno)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _place(module: str, code: CodeType, line: int) -> str:
+    file, parts = Path(code.co_filename).name, module.split(".")
+    folders = parts if file == "__init__.py" else parts[:-1]
+    return f"{'/'.join([*folders, file])}, line {line}"
