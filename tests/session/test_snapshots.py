@@ -74,12 +74,14 @@ def test_then_every_32nd_old_snapshot_and_the_recent_ones_stay():
     assert store.bytes <= store.budget * 17 / 16
 
 
-@pytest.mark.parametrize("budget", [0, 3000])
-def test_every_32nd_snapshot_stays_whatever_the_budget(budget):
+@pytest.mark.parametrize(("budget", "stride"), [(4600, 32), (3000, 64), (1800, 128), (0, 512)])
+def test_the_stride_of_what_stays_doubles_until_the_budget_is_met(budget, stride):
     store = filled(320, budget=budget)
     store.count()
 
-    assert [node for node in kept(store, 320) if node % 32 == 0] == list(range(0, 321, 32))
+    assert kept(store, 320)[:4] == list(range(0, 321, stride))[:4]
+    assert store.stride == stride
+    assert store.bytes <= max(budget, STATE + OUTPUTS)
     assert store.get(0).outputs is not None
 
 
@@ -94,7 +96,7 @@ def test_memories_of_samplers_stay_without_their_snapshot():
 
     assert store.get(7) is None
     assert store.memories(7) == ((None, {"mu": 7}), ())
-    assert store.get(32).memories == (None, {"mu": 32})
+    assert store.memories(32) == ((None, {"mu": 32}), ())
     assert sorted(node for node, _, _ in store.all_memories()) == list(range(1, 41))
 
 
@@ -102,8 +104,8 @@ def test_a_smaller_budget_takes_effect_immediately():
     store = filled(320)
     store.budget = 0
 
-    assert kept(store, 320) == list(range(0, 321, 32))
-    assert store.bytes == 11 * STATE + OUTPUTS
+    assert kept(store, 320) == [0]
+    assert store.bytes == STATE + OUTPUTS
 
 
 def test_the_counters_equal_a_recount_of_all_arrays():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seqshell.core.state import State
 
@@ -45,6 +45,8 @@ class Architecture:
     config, model and decoder: the object itself, or "package.module:Name", which is imported when it is first needed.
     summary: one line for `/architectures`.
     causal: False if the model must read a whole text at once (bidirectional).
+    grows: "axis" if leaves of the state become longer along one axis with each step, and begin with what they were, as
+        a transformer's cache does; "" if all keep their shapes. The host finds the axis of each leaf.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Architecture:
     decoder: DecoderTarget | tuple[DecoderTarget, ...] | None = None
     summary: str = ""
     causal: bool = True
+    grows: Literal["", "axis"] = ""
 
     @property
     def decoders(self) -> tuple[DecoderTarget, ...]:
@@ -140,7 +143,7 @@ class Model:
 
     tokenizer: for the text that the model writes; source_tokenizer: for the text that it reads, if it translates.
     labels: the names of the classes, by number, if it classifies. series: the series, if it forecasts; each session
-    then has its own tokenizer.
+    then has its own tokenizer. causal, grows: those of the architecture.
     header: the metadata of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer, by which a saved session refers to its model.
     """
@@ -158,3 +161,4 @@ class Model:
     source_tokenizer: Tokenizer | None = None
     labels: tuple[str, ...] = ()
     series: Series | None = None
+    grows: Literal["", "axis"] = ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
+from seqshell.core.growth import Grown, as_grown, new_part, whole_path
 from seqshell.core.sampling import Batch, Hypothesis
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.decoding.chain import Memories
@@ -80,9 +81,18 @@ class ExtendedHistory(Sequence[int]):
         return self._before[place] if place < size else self._ids[place - size]
 
 
+class _Kept(NamedTuple):
+    """A leaf [R, ...] as a step left it, or along an axis what the step added to it."""
+
+    axis: int | None
+    array: NDArray[Any]
+
+
 class Trail:
     """The batch of a running search: `state` and `outputs` [R, V] of its live rows, and the earlier ones that are
     needed.
+
+    Of a leaf that a step makes longer along one axis, such as a cache, only what it adds is stored.
 
     A leaf is constant if every step so far returned the same object, such as an encoded source: all hypotheses of one
     row share its value. It is not reordered while each row stays with its beginning, and not stored for every step; an
@@ -97,8 +107,7 @@ class Trail:
         self._roots = list(leaves(start.state))
         self._of_row: dict[tuple[int, int], Any] = {}  # row of a constant leaf
         self._constant = [True] * len(self._roots)
-        # of each step: leaves (None for a constant one) and outputs
-        self._records: list[tuple[list[Any], NDArray[Any]]] = []
+        self._records: list[tuple[list[_Kept | None], NDArray[Any]]] = []  # of each step: leaves and outputs
         self._bytes = 0
         self._limit = MAX_BYTES
         self.num_steps = 0
@@ -124,11 +133,14 @@ class Trail:
     def record(self, state: State, outputs: NDArray[Any]) -> None:
         """Continue from the result of a step after `self.state`."""
         pairs = zip(leaves(state), leaves(self.state), self._constant, strict=True)
-        self._constant = [constant and new is old for new, old, constant in pairs]
+        constants, kept = [], []
+        for new, old, was_constant in pairs:
+            constants.append(constant := was_constant and new is old)
+            kept.append(None if constant or not self._keeps else _Kept(*(new_part(new, old) or (None, new))))
+        self._constant = constants
         self.state, self.outputs = state, outputs
         self.num_steps += 1
         if self._keeps:
-            kept = [None if constant else leaf for leaf, constant in zip(leaves(state), self._constant, strict=True)]
             self._records.append((kept, outputs))
             self._bytes += _size(kept, outputs)
 
@@ -146,7 +158,8 @@ class Trail:
         for index, (nodes, (kept, outputs)) in enumerate(zip(passed, self._records, strict=True)):
             if len(nodes) < len(outputs):
                 rows = np.array([node.row for node in nodes.values()], np.int64)
-                kept, outputs = [None if leaf is None else leaf[rows] for leaf in kept], outputs[rows]
+                kept = [None if leaf is None else leaf._replace(array=leaf.array[rows]) for leaf in kept]
+                outputs = outputs[rows]
                 self._records[index] = kept, outputs
                 for row, node in enumerate(nodes.values()):
                     node.row = row
@@ -157,16 +170,30 @@ class Trail:
         """The first `length` tokens on the path to `end`, with the states and outputs after each if they are kept."""
         root, *nodes = end.path()
         nodes = nodes[:length]
-        kept = [self._snapshot(node, root.row) for node in nodes] if self._keeps else []
-        states, outputs = tuple(state for state, _ in kept), tuple(outputs for _, outputs in kept)
+        states = tuple(self._states(nodes, root.row)) if self._keeps else ()
+        outputs = tuple(self._records[node.record][1][[node.row]] for node in nodes) if self._keeps else ()
         return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs)
 
-    def _snapshot(self, node: PathNode, root_row: int) -> tuple[State, NDArray[Any]]:
-        kept, outputs = self._records[node.record]
-        own = [
-            self._root_leaf(index, root_row) if leaf is None else leaf[[node.row]] for index, leaf in enumerate(kept)
-        ]
-        return replace_leaves(self.state, iter(own)), outputs[[node.row]]
+    def _states(self, nodes: list[PathNode], root_row: int) -> Iterator[State]:
+        """The state after each token of a path."""
+        columns = [self._column(index, nodes, root_row) for index in range(len(self._roots))]
+        for number in range(len(nodes)):
+            yield replace_leaves(self.state, iter([column[number] for column in columns]))
+
+    def _column(self, index: int, nodes: list[PathNode], root_row: int) -> list[Any]:
+        """One leaf of each state on a path."""
+        found = []
+        before = self._root_leaf(index, root_row)
+        for node in nodes:
+            kept = self._records[node.record][0][index]
+            if kept is None:
+                before = self._root_leaf(index, root_row)
+            elif kept.axis is None:
+                before = kept.array[[node.row]]
+            else:
+                before = Grown(as_grown(before, kept.axis), kept.array[[node.row]], kept.axis)
+            found.append(before)
+        return whole_path(found)
 
     def _root_leaf(self, index: int, row: int) -> Any:
         leaf = self._roots[index]
@@ -177,5 +204,5 @@ class Trail:
         return self._of_row[index, row]
 
 
-def _size(kept: list[Any], outputs: NDArray[Any]) -> int:
-    return sum(array.nbytes for array in (outputs, *kept) if array is not None)
+def _size(kept: list[_Kept | None], outputs: NDArray[Any]) -> int:
+    return outputs.nbytes + sum(leaf.array.nbytes for leaf in kept if leaf is not None)

@@ -93,6 +93,8 @@ def _check_architecture(value: Any) -> None:
         raise PluginError(
             f"the architecture {value.name} has the task {value.task!r}; expected one of {', '.join(TASKS)}"
         )
+    if value.grows not in ("", "axis"):
+        raise PluginError(f'grows of the architecture {value.name} must be "axis" or "", not {_described(value.grows)}')
     parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
     for part, found in parts:
         is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found

@@ -48,4 +48,5 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         source_tokenizer=contents.source_tokenizer,
         labels=contents.labels,
         series=contents.series,
+        grows=architecture.grows,
     )

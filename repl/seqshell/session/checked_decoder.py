@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder, SourceDecoder
 from seqshell.core.errors import PluginError
+from seqshell.core.growth import in_order
 from seqshell.core.model import Model
 from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.state import State, map_leaves
@@ -32,8 +33,8 @@ class CheckedDecoder:
     ) -> None:
         self._model = model
         self._decoder = decoder
-        self._step = decoder.step
-        self._feed = decoder.feed
+        self._step = in_order(decoder.step) if model.grows else decoder.step
+        self._feed = in_order(decoder.feed) if model.grows else decoder.feed
         self._allows_impossible = allows_impossible
         self._noun = noun
         self._guard = Guard(f"the model {model.name}", Owner(str(model.header.get("owner", ""))))

@@ -36,7 +36,7 @@ class Cursor:
         self.decoder = decoder
         self.token_text = TokenText(model.tokenizer)
         self.timeline = Timeline(STRIDE if model.causal else UNSPLIT)
-        self.store = SnapshotStore(self.timeline, budget)
+        self.store = SnapshotStore(self.timeline, budget, grows=bool(model.grows))
         self.interrupted = False
         self.notes = Notes(lambda: self.timeline.notes, partial(self.require_free, notes=True))
         self._held: tuple[str, bool] | None = None  # why nothing can change, and whether the notes can
@@ -137,12 +137,12 @@ class Cursor:
     def _memories_at(self, node: int) -> tuple[Memories, tuple[Sampler, ...]]:
         """What the samplers remembered at a node, and the samplers. Fed tokens change nothing of it."""
         timeline = self.timeline
-        while (kept := self.store.get(node)) is None and (gone := self.store.memories(node)) is None:
+        while (found := self.store.memories(node)) is None:
             run = timeline.run_of(node)
             if timeline.read[run] != Read.FED:
                 return (), ()
             node = timeline.parent[run]
-        return (kept.memories, kept.samplers) if kept is not None else gone or ((), ())
+        return found
 
     # The current position
 

@@ -16,7 +16,7 @@ from seqshell.core.state import State, named_leaves
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs, rank
 from seqshell.session.cursor import Cursor
-from seqshell.session.timeline import STRIDE, Read
+from seqshell.session.timeline import Read
 from seqshell.session.token_text import decoded
 
 NUM_ALTERNATIVES = 5  # alternatives shown beside each token of a score
@@ -224,16 +224,26 @@ def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
         f"{store.kept:,} kept, {store.whole:,} whole, {store.bytes / 1e6:.1f} of {store.budget / 1e6:g} MB"
     )
     shown["going back"] = (
-        f"reads up to {STRIDE} tokens again, because old snapshots were removed" if store.is_thinned else "at once"
+        f"reads up to {store.stride} tokens again, because old snapshots were removed"
+        if store.is_thinned
+        else "at once"
     )
     return shown
 
 
 def _norms(leaf: Any) -> str:
-    """One norm per row for a leaf of at most MAX_NORMS rows, else one norm; integers are shown as they are."""
-    if leaf.dtype.kind != "f":
+    """One norm per row for a leaf of at most MAX_NORMS rows, else one norm; integers are shown as they are.
+
+    Numbers that are not finite are counted, and left out of the norms.
+    """
+    if leaf.dtype.kind not in "fc":
         numbers = leaf.ravel()
         return ", ".join(map(str, numbers[:NUM_INTEGERS].tolist())) + (", ..." if numbers.size > NUM_INTEGERS else "")
+    sizes = np.abs(leaf.astype(np.complex128 if leaf.dtype.kind == "c" else np.float64))
+    infinite = int((~np.isfinite(sizes)).sum())
+    sizes[~np.isfinite(sizes)] = 0
     if leaf.ndim == 2 and len(leaf) <= MAX_NORMS:
-        return "norm by layer " + ", ".join(f"{np.linalg.norm(layer.astype(np.float64)):.4g}" for layer in leaf)
-    return f"norm {np.linalg.norm(leaf.astype(np.float64).ravel()):.4g}"
+        text = "norm by layer " + ", ".join(f"{np.linalg.norm(layer):.4g}" for layer in sizes)
+    else:
+        text = f"norm {np.linalg.norm(sizes.ravel()):.4g}"
+    return f"{text}, {infinite:,} of {leaf.size:,} infinite" if infinite else text

@@ -29,7 +29,7 @@ from seqshell.session.navigation import Navigator
 from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
 from seqshell.session.saving import RUN_COLUMNS, saved_model
-from seqshell.session.snapshots import Snapshot, SnapshotStore
+from seqshell.session.snapshots import Snapshot, SnapshotStore, in_one_piece
 from seqshell.session.timeline import Read, Timeline, TranslationSource
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -83,11 +83,11 @@ def _rebuild(
             tuple(value for value, sampler in pairs if not isinstance(sampler, Missing)),
             chain_of(chains[number]),
         )
-    store = SnapshotStore(timeline, cursor.store.budget)
+    store = SnapshotStore(timeline, cursor.store.budget, grows=bool(model.grows))
     snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, cursor, timeline, memories)}
     _check_integers(snapshots.values(), cursor, timeline)
     for node in sorted(snapshots):
-        store.add(snapshots[node])
+        store.restore(snapshots[node])
     for node, (values, samplers) in memories.items():
         if node not in snapshots:
             store.restore_memories(node, values, samplers)
@@ -97,7 +97,7 @@ def _rebuild(
     cursor.timeline, cursor.store = timeline, store
     cursor.here = next(iter(snapshots.values()))  # a node of this timeline: `snapshot` looks at it first
     node = header["here"]
-    here = cursor.snapshot(node) if node in timeline.sources else snapshots[node]
+    here = cursor.snapshot(node) if node in timeline.sources else in_one_piece(snapshots[node])
     if here.outputs is None or branches.current.node != here.node:
         raise CheckpointError("the current snapshot is incomplete")
     cursor.here = here
@@ -196,7 +196,10 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
         raise CheckpointError("a snapshot belongs to no token")
     likes = list(_templates(kept, template, cursor, timeline))
     names = [name for name, _ in named_leaves(template)]
-    columns = [unstacked(name, tensors, like) for name, like in zip(names, zip(*likes, strict=True), strict=True)]
+    grows = bool(cursor.model.grows)
+    columns = [
+        unstacked(name, tensors, like, grows=grows) for name, like in zip(names, zip(*likes, strict=True), strict=True)
+    ]
     rows = zip(*columns, strict=True) if columns else [()] * len(kept)  # a model that reads whole texts has no state
     outputs = {
         node: row.copy()
@@ -222,7 +225,7 @@ def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Tim
     for group in groups.values():
         for start in range(0, len(group), ROWS):
             part = group[start : start + ROWS]
-            state = map_leaves(lambda *rows: np.concatenate(rows), *(snapshot.state for snapshot in part))
+            state = map_leaves(lambda *rows: np.concatenate(rows), *(in_one_piece(each).state for each in part))
             try:
                 cursor.decoder.step(np.array([timeline.ids[snapshot.node] for snapshot in part]), state)
             except PluginError:

@@ -6,9 +6,11 @@ owners of those from plugins, the shell's settings, the current branch, and all 
     ids [N] int32                 the token of every node, -1 for a root
     runs.* [R]                    first, parent, turn, read, seed, retry of every run (see Timeline)
     kept [K], whole [W]           the nodes with a snapshot, and those whose snapshot has outputs
-    state.PATH [K, ...]           one for each leaf of the state; outputs [W, V]
+    state.PATH [K, ...]           one for each leaf of the state, [..., 2] if it is complex; outputs [W, V]
     state.PATH.of [K]             if snapshots share arrays: the row of each snapshot
     state.PATH.shapes [K, D]      if the rows differ in shape: the leaf is then flat
+    state.PATH.before, axis [K]   if the leaf grows: each row is what it adds, along the axis, to the row `before` (-1:
+                                  to none)
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
@@ -25,7 +27,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -164,9 +166,9 @@ def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
         elif timeline.read[run] != Read.ROOT:
             nodes.update(range(first + (-(timeline.base[run] + 1)) % STRIDE, end, STRIDE))
     nodes = {node for node in nodes if timeline.ids[node] >= 0}
-    found = {node: snapshot for node in nodes if (snapshot := store.get(node)) is not None}
-    if cursor.here.node in nodes:
-        found[cursor.here.node] = cursor.here
+    found = {node: snapshot for node in nodes if (snapshot := store.kept_as(node)) is not None}
+    if (here := cursor.here).node in nodes:
+        found[here.node] = replace(here, state=found[here.node].state) if here.node in found else here
     return [found[node] for node in sorted(found)]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.growth import Grown, continuing, whole_state
 from seqshell.core.sampling import Sampler
 from seqshell.core.state import State, leaves
 from seqshell.session.timeline import STRIDE, Read, Timeline
@@ -35,24 +36,29 @@ class Snapshot:
 class SnapshotStore:
     """The snapshots of a timeline, within a budget: over it, the oldest snapshots first lose their outputs, then go.
 
-    Whatever the budget, these stay: every snapshot at a depth that is a multiple of STRIDE, the snapshots of a search
-    (nothing else can compute them again) and the samplers' memories. So every snapshot can be computed again by at most
-    STRIDE steps.
+    First every snapshot stays at a depth that is a multiple of STRIDE, so that each can be computed again by at most
+    STRIDE steps. If these take more than the budget, the stride doubles, until only the roots are left. Whatever the
+    budget, these stay: the roots, the snapshots of a search (nothing else can compute them again) and the samplers'
+    memories.
 
     Translations keep less: their roots go, because the source can be encoded again, and so do the snapshots of a
     search, because no token is drawn after a part of a translation. Their states are then computed by single steps,
     which differ in the last bits from those of a batch.
 
     The size in bytes counts each array once, by identity, including the larger array that it is a view of: arrays that
-    snapshots share, such as an encoded source, are kept as long as one of them is.
+    snapshots share, such as an encoded source, are kept as long as one of them is. If the state grows, a snapshot
+    shares the beginning of its leaves with the one before (`core.growth`).
     """
 
-    def __init__(self, timeline: Timeline, budget: float) -> None:
+    def __init__(self, timeline: Timeline, budget: float, *, grows: bool = False) -> None:
+        self.stride = STRIDE  # at multiples of this depth, old snapshots stay
         self._timeline = timeline
         self._budget = budget  # bytes
+        self._grows = grows
+        self._last: Snapshot | None = None  # of a state that grows, in one piece
         self._snapshots: list[Snapshot | None] = []  # by node
         self._memories: dict[int, tuple[Memories, tuple[Sampler, ...]]] = {}  # of nodes without a snapshot
-        self._uses: dict[int, int] = {}  # number of snapshots that hold an array, by the array's id
+        self._uses: dict[int, int] = {}  # by the id of an array or a Grown: what holds it, snapshots or a longer Grown
         self._bytes = 0
         self._kept = self._whole = 0
         # All nodes below these numbers were counted, lost their outputs, or were removed where possible.
@@ -95,6 +101,10 @@ class SnapshotStore:
 
     def add(self, snapshot: Snapshot) -> None:
         """Keep the snapshot of the timeline's last node; nodes between it and the previous snapshot have none."""
+        self.restore(self._shared(snapshot) if self._grows else snapshot)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot as it is, as `kept_as` returned it."""
         snapshots = self._snapshots
         missing = snapshot.node - len(snapshots)
         if missing:
@@ -105,11 +115,17 @@ class SnapshotStore:
 
     def get(self, node: int) -> Snapshot | None:
         """The snapshot of a node, perhaps without outputs; None if there is none."""
+        found = self.kept_as(node)
+        return in_one_piece(found) if self._grows and found is not None else found
+
+    def kept_as(self, node: int) -> Snapshot | None:
+        """The snapshot of a node as it is kept: leaves that grow are in pieces (`core.growth`)."""
         return self._snapshots[node] if node < len(self._snapshots) else None
 
     def memories(self, node: int) -> tuple[Memories, tuple[Sampler, ...]] | None:
-        """What the samplers remembered at a node without a snapshot; None if they remembered nothing."""
-        return self._memories.get(node)
+        """What the samplers remembered at a node; None if it has no snapshot and they remembered nothing."""
+        found = self.kept_as(node)
+        return self._memories.get(node) if found is None else (found.memories, found.samplers)
 
     def restore_memories(self, node: int, memories: Memories, samplers: tuple[Sampler, ...]) -> None:
         """Set what the samplers remembered at a node without a snapshot."""
@@ -145,6 +161,9 @@ class SnapshotStore:
             for end in (recent, len(snapshots)):
                 self._stripped = self._sweep(self._stripped, end, self._strip)
                 self._thinned = self._sweep(self._thinned, end, self._thin)
+            while self._bytes > self._budget and self.stride < len(snapshots):
+                self.stride *= 2
+                self._thinned = self._sweep(0, len(snapshots), self._thin)
 
     def _sweep(self, start: int, end: int, free: Callable[[Snapshot, int], None]) -> int:
         """Call `free` on snapshots from node `start` to `end`, until the budget is met; returns where to continue."""
@@ -165,32 +184,65 @@ class SnapshotStore:
         """Drop the outputs of a snapshot."""
         if snapshot.outputs is not None and depth:
             self._whole -= 1
-            self._release(snapshot.outputs)
+            self._release_array(snapshot.outputs)
             self._snapshots[snapshot.node] = Snapshot(
                 snapshot.node, snapshot.state, None, snapshot.memories, snapshot.samplers
             )
 
     def _thin(self, snapshot: Snapshot, depth: int) -> None:
         """Drop a snapshot that can be computed again, but keep its memories."""
-        if depth % STRIDE or snapshot.node in self._timeline.sources:
+        if depth % self.stride or snapshot.node in self._timeline.sources:
             self._kept -= 1
             self._whole -= snapshot.outputs is not None
             self._snapshots[snapshot.node] = None
-            for array in _arrays(snapshot):
-                self._release(array)
+            self._release(snapshot)
             if has_memory(snapshot.memories):
                 self._memories[snapshot.node] = snapshot.memories, snapshot.samplers
 
-    def _hold(self, snapshot: Snapshot) -> None:
-        uses = self._uses
-        for array in _arrays(snapshot):
-            owner = _owner(array)
-            key = id(owner)  # no other array can have this id while the snapshot exists
-            uses[key] = number = uses.get(key, 0) + 1
-            if number == 1:
-                self._bytes += owner.nbytes
+    def _shared(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot as it is kept: its leaves continue those of the one before."""
+        before, self._last, node = self._last, snapshot, snapshot.node
+        if self._timeline.read[self._timeline.run_of(node)] == Read.ROOT:
+            return snapshot
+        earlier = self._timeline.call_to(node).before
+        kept = self.kept_as(earlier)
+        if kept is None:
+            return snapshot
+        whole = before if before is not None and before.node == earlier else in_one_piece(kept)
+        return replace(snapshot, state=continuing(snapshot.state, whole.state, kept.state))
 
-    def _release(self, array: NDArray[Any]) -> None:
+    def _hold(self, snapshot: Snapshot) -> None:
+        for leaf in _leaves(snapshot):
+            if not isinstance(leaf, Grown):
+                self._hold_array(leaf)
+                continue
+            for each in leaf.back():
+                uses = self._uses.get(id(each), 0)
+                self._uses[id(each)] = uses + 1
+                if uses:  # those that it continues are held already
+                    break
+                self._hold_array(each.part)
+
+    def _release(self, snapshot: Snapshot) -> None:
+        for leaf in _leaves(snapshot):
+            if not isinstance(leaf, Grown):
+                self._release_array(leaf)
+                continue
+            for each in leaf.back():
+                self._uses[id(each)] -= 1
+                if self._uses[id(each)]:
+                    break
+                del self._uses[id(each)]
+                self._release_array(each.part)
+
+    def _hold_array(self, array: NDArray[Any]) -> None:
+        owner = _owner(array)
+        key = id(owner)  # no other array can have this id while the snapshot exists
+        self._uses[key] = number = self._uses.get(key, 0) + 1
+        if number == 1:
+            self._bytes += owner.nbytes
+
+    def _release_array(self, array: NDArray[Any]) -> None:
         owner = _owner(array)
         key = id(owner)
         self._uses[key] -= 1
@@ -204,12 +256,18 @@ def has_memory(memories: Memories) -> bool:
     return any(memory is not None for memory in memories)
 
 
-def _arrays(snapshot: Snapshot) -> list[NDArray[Any]]:
+def in_one_piece(snapshot: Snapshot) -> Snapshot:
+    """A snapshot with each leaf in one piece."""
+    return replace(snapshot, state=whole_state(snapshot.state))
+
+
+def _leaves(snapshot: Snapshot) -> list[Any]:
+    """The leaves of the state, and the outputs."""
     state = snapshot.state
-    arrays = list(leaves(state)) if isinstance(state, tuple) else [state]
+    found = list(leaves(state)) if isinstance(state, tuple) else [state]
     if snapshot.outputs is not None:
-        arrays.append(snapshot.outputs)
-    return arrays
+        found.append(snapshot.outputs)
+    return found
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:

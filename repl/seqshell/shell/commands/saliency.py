@@ -66,7 +66,7 @@ def _refuse_whole_numbers(session: Session) -> None:
     model.
     """
     kept = list(leaves(session.here.state))
-    if kept and not any(leaf.dtype.kind == "f" for leaf in kept):
+    if kept and not any(leaf.dtype.kind in "fc" for leaf in kept):
         number = sum(leaf[0].size for leaf in kept)
         raise UsageError(
             f"{session.model.name} has no gradients: its state holds whole numbers ({number}), "
