@@ -269,8 +269,13 @@ def limit_files(size: int) -> None:
 
 def mounted(kind: str | None, place: Path, data: str | None, flags: int = 0) -> bool:
     """Mount a file system for this process alone, or, without a kind, make a folder read-only. False if not allowed."""
-    system, uid = ctypes.CDLL(None, use_errno=True), os.getuid()
-    if system.unshare(NEW_MOUNTS | (NEW_USER if uid else 0)) or system.mount(None, b"/", None, 16384 | PRIVATE, None):
+    system, uid, gid = ctypes.CDLL(None, use_errno=True), os.getuid(), os.getgid()
+    if system.unshare(NEW_MOUNTS | (NEW_USER if uid else 0)):
+        return False
+    if uid:  # the user keeps their numbers, else no file can be created
+        for name, numbers in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path("/proc/self", name).write_text(numbers)
+    if system.mount(None, b"/", None, 16384 | PRIVATE, None):
         return False
     target = os.fsencode(place.absolute())
     if kind is None:
