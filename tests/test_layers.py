@@ -42,6 +42,7 @@ TORCH = (
     "seqshell.models.torch_decoder",
     "seqshell.models.decoder_comparison",
     "seqshell.testing.module_rules",
+    "seqshell.testing.training_rules",
 )
 
 # Libraries that are not imported before the first prompt or a script's first token.

@@ -47,6 +47,7 @@ from seqshell.testing import check_architecture, failed
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.language.objective import LanguageObjective, make_streams, read_recipe_text
 from seqshell.training.loop import train
+from seqshell.training.objective import BatchLoss
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import read_recipe
@@ -112,12 +113,12 @@ class UpperObjective(LanguageObjective):
         inputs = batch[0]
         ids, targets = on_device(module, (inputs, upper_case(self.tokenizer, inputs)))
         logits, state = module(ids, state)
-        return functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
+        return BatchLoss(functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state)
 
     def validate(self, module):
         with torch.inference_mode():
-            loss, _ = self.loss(module, (self.validation_ids[None],), module.initial_state(1))
-        return {"nats": float(loss)}
+            found = self.loss(module, (self.validation_ids[None],), module.initial_state(1))
+        return {"nats": float(found.loss)}
 
     def measure(self, module):
         return self.validate(module)

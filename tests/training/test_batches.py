@@ -113,7 +113,7 @@ def test_training_with_sgd_equals_sgd_written_by_hand(tmp_path: Path, registry: 
             group = batches[start : start + size]
             module.zero_grad()
             for batch in group:
-                loss, state = objective.loss(module, batch, state)
+                loss, state, _ = objective.loss(module, batch, state)
                 (
                     loss / len(group)
                 ).backward()  # all batches have one size, so the mean of their gradients is that of all tokens

@@ -227,7 +227,7 @@ def test_the_loss_is_the_weighted_mean_over_the_batch(tmp_path):
     logs = [[-math.log1p(math.exp(-total)), -math.log1p(math.exp(total))] for total in (2, 1)]
     smoothed = [-(0.8 * log[right] + 0.2 * sum(log) / 2) for log, right in zip(logs, (0, 1), strict=True)]
 
-    loss, state = objective.loss(Sum(), batch, ())
+    loss, state, _ = objective.loss(Sum(), batch, ())
     assert loss.item() == pytest.approx((first * smoothed[0] + second * smoothed[1]) / 2, rel=1e-5)
     assert state == ()
 

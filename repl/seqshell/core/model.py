@@ -76,6 +76,16 @@ class SequenceModel(Protocol):
     A GENERATE or TRANSLATE model may also have the two halves of `forward`: `hidden_states(inputs, state)`, which
     returns hidden states [B, T, H] and the state, and `logits(hidden)`, from [..., H] to [..., V], without dropout.
     Training then computes the logits of a large vocabulary in parts, so that they never fill the memory.
+
+    Optional methods for training:
+    auxiliary(outputs, targets, mask) -> {name: loss}: losses that are added to that of the task. outputs, targets: as
+        the task's loss reads them, the outputs in float32; mask: bool, True where there is a target. GENERATE and
+        TRANSLATE: [B, T, V], [B, T], [B, T]; CLASSIFY: [B, C], [B], [B]; FORECAST: [B, T, K, F, Q], [B, T, K, F],
+        [B, T]. A loss is a scalar, the mean over the targets, or a tensor of the mask's shape, whose mean is taken.
+    parameter_groups() -> a list of {"params": [...], "lr": ..., "weight_decay": ...}, as torch's optimizers take them;
+        both numbers may be missing. Parameters of no group have the learning rate and the decay of the recipe.
+    prepare(tokenizer, source_tokenizer, folder): sets parameters and buffers before the first step, such as embeddings
+        from a file in the recipe's folder. source_tokenizer: None unless the model translates.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -89,6 +99,11 @@ class SequenceModel(Protocol):
         CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C]; those at each row's last token are used. An
         architecture that is not causal returns [B, 1, C] for a whole text, and its states are ().
         """
+
+
+def own_method(module: Any, name: str) -> Callable[..., Any] | None:
+    """An optional method that the class of a module defines; an attribute of this name, such as a layer, is not one."""
+    return getattr(module, name) if callable(getattr(type(module), name, None)) else None
 
 
 class Seq2Seq(SequenceModel, Protocol):

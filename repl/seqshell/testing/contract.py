@@ -74,7 +74,10 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     for rule, holds in rules_of(architecture, model):
         seen = attempt(partial(holds, model, example))
         checks.append(Check(rule, *(smallest(architecture, model, holds, example, seen) if seen else ())))
-    return checks
+    from seqshell.testing.training_rules import training_rules
+
+    rules = training_rules(architecture, model.config, model.module)
+    return checks + [try_rule(rule, holds) for rule, holds in rules]
 
 
 def check_sampler(sampler: type[Any]) -> list[Check]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.model import Model
+from seqshell.core.series_tokenizer import Values
 from seqshell.core.tasks import task_spec
-from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
+from seqshell.core.tokenizers import BOS, EOS, PAD, SPECIALS, UNK, CharTokenizer, Tokenizer
 from seqshell.host import resolve
 from seqshell.testing.classification_rules import CLASSIFICATION_RULES
 from seqshell.testing.decoder_rules import DRAWING_RULES
@@ -42,19 +43,27 @@ class TaskExample:
 
     sizes: the fields of a config that the host fills in. inputs: makes random inputs. model: makes a tiny model.
     decoder_rules, module_rules: the rules for this task only; those for torch modules are targets, imported with torch.
+    tokenizers: makes the tokenizer and the source tokenizer, of these sizes. targets: the target of a function that
+    gives what a module's `auxiliary` gets.
     """
 
     sizes: Mapping[str, int]
     inputs: Callable[[], Example]
     model: Callable[[], Model]
+    tokenizers: Callable[[], tuple[Tokenizer, Tokenizer | None]]
     decoder_rules: Mapping[str, Callable[[Decoder, Example], str]] = field(default_factory=dict)
     module_rules: Mapping[str, str] = field(default_factory=dict)
+    targets: str = "seqshell.testing.training_rules:next_tokens"
 
 
 def task_example(task: str) -> TaskExample:
     """Return the example of a task."""
     found: TaskExample = resolve(task_spec(task).example)
     return found
+
+
+def _letters(size: int) -> CharTokenizer:
+    return CharTokenizer(string.ascii_lowercase[: size - len(SPECIALS)], specials=True)
 
 
 def _ids(low: int, seed: int = 0, size: int = VOCAB_SIZE, steps: int = STEPS) -> NDArray[np.int64]:
@@ -82,12 +91,14 @@ GENERATE = TaskExample(
     sizes={"vocab_size": VOCAB_SIZE},
     inputs=lambda: Example(_ids(0)),
     model=partial(tiny_model, CHARACTERS),
+    tokenizers=lambda: (CharTokenizer(string.ascii_lowercase[:VOCAB_SIZE]), None),
     decoder_rules=DRAWING_RULES,
 )
 TRANSLATE = TaskExample(
     sizes={"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
     inputs=_translation_inputs,
     model=tiny_translation_model,
+    tokenizers=lambda: (_letters(VOCAB_SIZE), _letters(SOURCE_VOCAB_SIZE)),
     decoder_rules={**DRAWING_RULES, **TRANSLATION_RULES},
     module_rules={
         "padding the target changes neither earlier logits nor the loss": "seqshell.testing.module_rules:target_padding"
@@ -97,11 +108,15 @@ CLASSIFY = TaskExample(
     sizes={"vocab_size": VOCAB_SIZE, "num_classes": NUM_CLASSES},
     inputs=lambda: Example(_ids(UNK), output=(NUM_CLASSES,)),
     model=partial(tiny_classification_model, CHARACTERS),
+    tokenizers=lambda: (_letters(VOCAB_SIZE), None),
     decoder_rules=CLASSIFICATION_RULES,
+    targets="seqshell.testing.training_rules:labels",
 )
 FORECAST = TaskExample(
     sizes={"num_features": NUM_FEATURES},
     inputs=_values,
     model=tiny_forecast_model,
+    tokenizers=lambda: (Values(tuple(f"column{number}" for number in range(NUM_FEATURES))), None),
+    targets="seqshell.testing.training_rules:next_values",
     module_rules={"observe gives the same state as reading": "seqshell.testing.module_rules:observes"},
 )

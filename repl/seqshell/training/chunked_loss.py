@@ -8,6 +8,7 @@ The gradient of a part is computed at once, so that its logits can be dropped; v
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqshell.core.state import State
+from seqshell.training.auxiliary import has_auxiliary
 
 # Bytes of float32 logits that are computed together: more are divided into parts. Parts are smaller, for the caches.
 MOST_AT_ONCE = 256_000_000
@@ -35,6 +37,11 @@ def has_halves(module: Any) -> bool:
     return {"hidden_states", "logits"} <= set(own) and own[0] != "forward"
 
 
+def is_in_parts(module: Any) -> bool:
+    """True if training computes the logits of a module in parts; auxiliary losses need all of them."""
+    return has_halves(module) and not has_auxiliary(module)
+
+
 def most_targets(vocab_size: int) -> int:
     """The number of targets whose logits may be computed together."""
     return MOST_AT_ONCE // (vocab_size * BYTES)
@@ -43,6 +50,19 @@ def most_targets(vocab_size: int) -> int:
 def part_size(num_targets: int, vocab_size: int) -> int:
     """The number of targets whose logits are computed together: all, or as many as fit into PART."""
     return num_targets if num_targets <= most_targets(vocab_size) else max(1, PART // (vocab_size * BYTES))
+
+
+def token_nats(
+    logits: Tensor, targets: Tensor, reduction: str = "mean", *, ignore_index: int = -100, label_smoothing: float = 0.0
+) -> Tensor:
+    """The mean or sum of the nats of targets [...] by their logits [..., V]; for the arguments see `sequence_loss`."""
+    return functional.cross_entropy(
+        logits.float().flatten(0, -2),
+        targets.flatten(),
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        reduction=reduction,
+    )
 
 
 def sequence_loss(
@@ -61,19 +81,15 @@ def sequence_loss(
     `functional.cross_entropy`.
     """
 
-    def nats(logits: Tensor, some: Tensor, reduction: str) -> Tensor:
-        return functional.cross_entropy(
-            logits.float(), some, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
-        )
-
-    if not has_halves(module):
+    nats = partial(token_nats, ignore_index=ignore_index, label_smoothing=label_smoothing)
+    if not is_in_parts(module):
         logits, state = module(inputs, state)  # [B, T, V]
-        return nats(logits.flatten(0, 1), targets.flatten(), reduction), state
+        return nats(logits, targets, reduction), state
     hidden, state = module.hidden_states(inputs, state)
     vocab_size = module.logits(hidden[:1, :1].detach()).shape[-1]
     size = part_size(targets.numel(), vocab_size)
     if size == targets.numel():
-        return nats(module.logits(hidden).flatten(0, 1), targets.flatten(), reduction), state
+        return nats(module.logits(hidden), targets, reduction), state
 
     def part_loss(rows: Tensor, some: Tensor) -> Tensor:
         return nats(module.logits(rows), some, "sum")

@@ -182,7 +182,7 @@ def _logits(objective: Objective, module: nn.Module, batch: TrainingBatch) -> in
         return 0
     size = objective.num_logits(batch) * chunked_loss.BYTES
     validation = VALIDATION_COPIES * objective.validation_logits * chunked_loss.BYTES
-    if size > chunked_loss.MOST_AT_ONCE and chunked_loss.has_halves(module):
+    if size > chunked_loss.MOST_AT_ONCE and chunked_loss.is_in_parts(module):
         largest = max(weight.numel() * weight.element_size() for weight in module.parameters())
         # The gradient of the read-out, of two parts.
         return validation + PART_COPIES * chunked_loss.PART + 2 * largest

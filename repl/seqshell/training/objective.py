@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,6 +16,20 @@ from seqshell.models.task_parts.parts import Inputs
 
 Metrics = dict[str, Any]
 TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one batch
+NO_LOSSES: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class BatchLoss(NamedTuple):
+    """The mean loss of a batch, a scalar with gradient, the state after it, and the module's auxiliary losses."""
+
+    loss: Tensor
+    state: State
+    auxiliary: Mapping[str, Tensor] = NO_LOSSES
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimised: the sum of all losses."""
+        return sum(self.auxiliary.values(), self.loss)
 
 
 class Objective(Protocol):
@@ -50,13 +65,13 @@ class Objective(Protocol):
         """Tokens to predict in a batch, without padding."""
 
     def num_losses(self, batch: TrainingBatch) -> int:
-        """How many losses `loss` averages: the weight of a batch when the gradients of several are accumulated."""
+        """How many targets `loss` averages over: the weight of a batch when gradients of several are accumulated."""
 
     def inputs(self) -> Inputs:
         """What a decoder and its module read of the training data when they are compared."""
 
-    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """The mean loss, a scalar with gradient, and the state after the batch. step: optimizer steps so far."""
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
+        """The losses of a batch. step: optimizer steps so far."""
 
     def validate(self, module: Any) -> Metrics:
         """Metrics on the validation data. The first one selects the weights to keep; lower is better."""

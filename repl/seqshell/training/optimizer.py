@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from seqshell.training.recipes.settings import TrainingSettings
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
-    """SGD, Adam or AdamW. The caller sets the learning rate before each step."""
+def make_optimizer(
+    parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], settings: TrainingSettings
+) -> torch.optim.Optimizer:
+    """SGD, Adam or AdamW. parameters: of a module, or groups of them. The caller sets the rates before each step."""
     # torch refuses an empty list, and models that are fitted by counting have no parameters.
-    parameters = list(parameters) or [nn.Parameter(torch.zeros(0))]
+    parameters = [*parameters] or [nn.Parameter(torch.zeros(0))]
     common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
@@ -30,12 +32,15 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSetting
     return kind(parameters, betas=(settings.beta1, settings.beta2), **common)
 
 
-def learning_rate(settings: TrainingSettings, step: int, total: int, scale: float = 1.0) -> float:
+def learning_rate(
+    settings: TrainingSettings, step: int, total: int, scale: float = 1.0, full: float | None = None
+) -> float:
     """The learning rate of step `step`, from 0, of `total`: a linear warm-up, then constant or half a cosine.
 
-    The cosine ends at final_fraction of the full rate. scale: factor for all steps.
+    The cosine ends at final_fraction of the full rate. scale: factor for all steps. full: the full rate, by default
+    that of the settings.
     """
-    rate = settings.learning_rate * scale
+    rate = (settings.learning_rate if full is None else full) * scale
     if step < settings.warmup_steps:
         return rate * (step + 1) / settings.warmup_steps
     if settings.schedule != "cosine":

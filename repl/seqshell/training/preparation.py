@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import RecipeError, UsageError
-from seqshell.core.model import Architecture, Series
+from seqshell.core.model import Architecture, Series, own_method
 from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.tasks import task_spec
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.syntax import parse_chain, parse_strategy
@@ -63,9 +64,10 @@ class Prepared:
             raise RecipeError(f"{self.recipe.name}: training.device: {error}") from None
 
     def new_module(self) -> Any:
-        """A SequenceModel with the parent's weights, or randomly initialised ones.
+        """A SequenceModel with the parent's weights or, without a parent, random ones that its `prepare` has changed.
 
-        Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it.
+        Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it, and
+        PluginError if `prepare` fails.
         """
         try:
             module = resolve(self.architecture.model)(self.config)
@@ -75,6 +77,10 @@ class Prepared:
             ) from None
         if self.parent is not None:
             self.parent.copy_into(module)
+        elif (method := own_method(module, "prepare")) is not None:
+            owner = owner_of(type(module))
+            guard = Guard(f"the model {self.architecture.name}{owner.suffix}", owner, "failed in prepare")
+            guard.call(method, self.tokenizer, self.source_tokenizer, self.recipe.folder)
         return module
 
     def in_torch(self) -> Prepared:

@@ -13,6 +13,7 @@ import numpy as np
 from seqshell.training.objective import Metrics
 from seqshell.training.stopping import milestone
 
+LOSS = "loss"  # the name of the task's own loss
 FILE_KEYS = {"batch": "piece"}  # fields that the resume file calls by another name
 
 
@@ -33,16 +34,28 @@ class TrainingProgress:
     since_drop: int = 0  # epochs since then, or since the plateau schedule last lowered the rate
     summed: float = 0.0  # sum of the losses since the last record
     counted: int = 0  # their number
+    auxiliary: dict[str, float] = field(default_factory=dict)  # sums of the auxiliary losses since then
     seconds: float = 0.0  # computing time, validations included
     best: Metrics | None = None
     first_sample: str = ""  # of the untrained model
     history: list[Metrics] = field(default_factory=list)
 
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Add the losses of a batch: the task's, called "loss", and the module's auxiliary ones."""
+        for name, value in losses.items():
+            if name == LOSS:
+                self.summed += value
+            else:
+                self.auxiliary[name] = self.auxiliary.get(name, 0.0) + value
+        self.counted += 1
+
     def record(self, learning_rate: float) -> None:
-        """Add the mean loss since the last record to the history."""
+        """Add the mean losses since the last record to the history."""
         if self.counted:
-            self.history.append({"step": self.step, "loss": self.summed / self.counted, "learning_rate": learning_rate})
-            self.summed, self.counted = 0.0, 0
+            means = {name: value / self.counted for name, value in self.auxiliary.items()}
+            record = {"step": self.step, "loss": self.summed / self.counted, "learning_rate": learning_rate}
+            self.history.append({**record, **({"auxiliary": means} if means else {})})
+            self.summed, self.counted, self.auxiliary = 0.0, 0, {}
 
     def compare(self, metrics: Metrics) -> None:
         """Count the epochs since the validation last improved noticeably."""
@@ -54,10 +67,11 @@ class TrainingProgress:
             self.since_drop += 1
 
     @property
-    def epoch_loss(self) -> float:
-        """The mean of the training losses recorded since the last validation."""
-        records = takewhile(lambda record: "loss" in record, reversed(self.history))
-        return float(np.mean([record["loss"] for record in records]))
+    def epoch_losses(self) -> dict[str, float]:
+        """The means of the training losses recorded since the last validation, "loss" first."""
+        recorded = takewhile(lambda record: "loss" in record, reversed(self.history))
+        records = [{LOSS: record["loss"], **record.get("auxiliary", {})} for record in recorded]
+        return {name: float(np.mean([record[name] for record in records if name in record])) for name in records[0]}
 
     def to_json(self) -> dict[str, Any]:
         """The fields under the names that the resume file uses."""
@@ -71,6 +85,11 @@ class TrainingProgress:
         """
         names = {key: name for name, key in FILE_KEYS.items()}
         return cls(**{"done": record["step"], **{names.get(key, key): value for key, value in record.items()}})
+
+
+def losses_text(losses: Mapping[str, float], between: str = ", ") -> str:
+    """Auxiliary losses in words: "coverage 0.123, sparsity 0.456"."""
+    return between.join(f"{name} {value:.3f}" for name, value in losses.items() if name != LOSS)
 
 
 def duration(seconds: float) -> str:

@@ -90,6 +90,8 @@ def check_progress(progress: TrainingProgress, num_orders: int) -> None:
             raise Damage(f"its {field.name} is {brief(value)}")
         if field.type == "float" and not (type(value) in (int, float) and value >= 0 and math.isfinite(value)):
             raise Damage(f"its {field.name} is {brief(value)}")
+    if not isinstance(progress.auxiliary, dict) or not all(map(_is_number, progress.auxiliary.values())):
+        raise Damage("its auxiliary losses are no numbers")
     if progress.order >= num_orders or (progress.counted == 0 and progress.summed) or progress.scale == 0:
         raise Damage("its position in the data is impossible")
     best, milestone = progress.best, progress.milestone

@@ -6,7 +6,7 @@ import copy
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ from seqshell.training.optimizer import (
     make_optimizer,
     update_average,
 )
+from seqshell.training.parameter_groups import FULL_RATE, parameter_groups
 from seqshell.training.preparation import Prepared
-from seqshell.training.progress import TrainingProgress, duration
+from seqshell.training.progress import LOSS, TrainingProgress, duration, losses_text
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
 from seqshell.training.stopping import has_exploded, improves
@@ -54,7 +55,7 @@ class Run:
         self.draws = np.random.default_rng(settings.seed)  # orders of batches, and state zeroing
         self.module = prepared.new_module().to(self.device)
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
-        self.optimizer = make_optimizer(self.module.parameters(), settings)
+        self.optimizer = make_optimizer(parameter_groups(self.module, settings), settings)
         self.objective = prepared.objective
         self.state: State = self.objective.initial_state(self.module)
         self.progress = TrainingProgress()
@@ -93,15 +94,16 @@ class Run:
                 if stopped():
                     return
                 start = time.perf_counter()
-                loss = self.train_on(batch)
+                losses = self.train_on(batch)
                 taken = time.perf_counter() - start
                 progress.seconds += taken
-                if not math.isfinite(loss):
+                if wrong := [name for name, value in losses.items() if not math.isfinite(value)]:
+                    loss = wrong[0] if wrong[0] == LOSS else f"auxiliary loss {wrong[0]}"
                     raise RecipeError(
-                        f"the loss is NaN or infinite (step {progress.step}, epoch {progress.epoch + 1})",
+                        f"the {loss} is NaN or infinite (step {progress.step}, epoch {progress.epoch + 1})",
                         hint="lower training.learning_rate or training.clip_norm",
                     )
-                yield self._progress_event(loss, self.objective.num_tokens(batch) / max(taken, 1e-9))
+                yield self._progress_event(losses, self.objective.num_tokens(batch) / max(taken, 1e-9))
                 if time.monotonic() - self._tried > self.settings.resume_every:
                     yield from self.try_write()
             if progress.gathered:
@@ -178,46 +180,45 @@ class Run:
             last_weights=self.last_weights,
         )
 
-    def train_on(self, batch: TrainingBatch) -> float:
+    def train_on(self, batch: TrainingBatch) -> dict[str, float]:
         """Compute the gradient of one batch, and take a step once `accumulate` batches are gathered.
 
-        Returns the mean loss.
+        Returns its losses: the task's, called "loss", and the module's auxiliary ones.
         """
         self.module.train()
         progress, settings = self.progress, self.settings
         if settings.state_zeroing and any(True for _ in leaves(self.state)):
             self._zero_states()
         with autocast(self.device, self.precision):
-            loss, state = self.objective.loss(self.module, batch, self.state, progress.step)
+            found = self.objective.loss(self.module, batch, self.state, progress.step)
         if not progress.gathered:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            found.total.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         else:
             # Gradients of sums are added here and divided by the number of losses in `_update`. So batches of different
             # sizes give the gradient of the mean over all their losses, as one large batch would.
             num_losses = self.objective.num_losses(batch)
-            (loss * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            (found.total * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
             progress.losses += num_losses
-        self.state = map_leaves(lambda leaf: leaf.detach(), state)
+        self.state = map_leaves(lambda leaf: leaf.detach(), found.state)
         progress.gathered += 1
         progress.batch += 1
         progress.done += 1
         if progress.gathered == settings.accumulate:
             self._update()
-        value = loss.item()
-        progress.summed += value
-        progress.counted += 1
+        losses = {LOSS: found.loss.item(), **{name: loss.item() for name, loss in found.auxiliary.items()}}
+        progress.add(losses)
         if progress.batch % max(1, self.objective.num_batches // RECORDS_PER_EPOCH) == 0:
             self._record()
-        return value
+        return losses
 
     def _update(self) -> None:
         """Take one optimizer step with the gathered gradients."""
         progress, settings = self.progress, self.settings
-        rate = learning_rate(settings, progress.step, self.total_steps, progress.scale)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            full = group[FULL_RATE]
+            group["lr"] = learning_rate(settings, progress.step, self.total_steps, progress.scale, full)
         if settings.accumulate != 1:
             for weight in self.module.parameters():
                 if weight.grad is not None:
@@ -254,7 +255,7 @@ class Run:
         """Validate, keep the weights if they are the best so far, update the plateau schedule, and write the files."""
         progress = self.progress
         self._record()
-        trained = progress.epoch_loss
+        trained = progress.epoch_losses
         start = time.perf_counter()
         metrics = self.validate()
         progress.seconds += time.perf_counter() - start
@@ -275,12 +276,13 @@ class Run:
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self.weights()][-self.settings.average_checkpoints :]
         mark = ", best so far" if progress.best is record else ""
-        if exploded := has_exploded(trained, progress.history):
+        if exploded := has_exploded(trained[LOSS], progress.history):
             self._go_back()
             mark += "; the training loss has exploded: back to the best weights, at half the learning rate"
         problems = list(self.try_write())
         validation = self.objective.summary(metrics)
-        text = f"epoch {progress.epoch}: training {trained:.3f}, validation {validation}{mark}"
+        also = f" ({auxiliary})" if (auxiliary := losses_text(trained)) else ""
+        text = f"epoch {progress.epoch}: training {trained[LOSS]:.3f}{also}, validation {validation}{mark}"
         yield Notice(text, "warning" if exploded else "info")
         yield from problems
 
@@ -291,12 +293,13 @@ class Run:
         self.optimizer.state.clear()
         self.progress.scale /= 2
 
-    def _progress_event(self, loss: float, speed: float) -> Progress:
+    def _progress_event(self, losses: Mapping[str, float], speed: float) -> Progress:
         """speed: tokens per second."""
         progress, num_batches = self.progress, self.objective.num_batches
         # Clipped at 0: an epoch may have a few batches more than num_batches.
         left = max(0, num_batches - progress.batch) + num_batches * max(0, self.settings.epochs - progress.epoch - 1)
-        text = f"loss {loss:.3f} · {speed:,.0f} tokens/s · {duration(progress.seconds / progress.done * left)} left"
+        parts = [f"loss {losses[LOSS]:.3f}", losses_text(losses, " · "), f"{speed:,.0f} tokens/s"]
+        text = " · ".join(filter(None, (*parts, f"{duration(progress.seconds / progress.done * left)} left")))
         return Progress(
             progress.done,
             progress.done + left,
@@ -306,4 +309,4 @@ class Run:
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         batch = next(self.objective.batches(0))
-        return lambda module: self.objective.loss(module, batch, self.objective.initial_state(module))[0]
+        return lambda module: self.objective.loss(module, batch, self.objective.initial_state(module)).total

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional
 
 from seqshell.core.errors import RecipeError
@@ -24,6 +23,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry, resolve
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.auxiliary import auxiliary_losses
 from seqshell.training.classification.cross_validation import FOLDS
 from seqshell.training.classification.data import (
     Examples,
@@ -49,7 +49,7 @@ from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
-from seqshell.training.objective import Metrics, TrainingBatch
+from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
@@ -161,8 +161,8 @@ class ClassificationObjective:
             Inputs.of_stream(np.concatenate([np.asarray(ids, np.int64) for ids in texts])), padded=pad(texts)
         )
 
-    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """Mean nats of the labels, each example weighted by `weights`.
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
+        """Mean nats of the labels, each example weighted by `weights`, and the auxiliary losses.
 
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
@@ -172,7 +172,8 @@ class ClassificationObjective:
             logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
         )
         weights = torch.from_numpy(self.weights).to(nats)[labels]
-        return (weights * nats).mean(), state
+        auxiliary = auxiliary_losses(module, logits, labels, torch.ones_like(labels, dtype=torch.bool))
+        return BatchLoss((weights * nats).mean(), state, auxiliary)
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:

@@ -22,13 +22,14 @@ from seqshell.core.text_output import exact
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.auxiliary import auxiliary_losses
 from seqshell.training.forecasting.chunks import Chunks
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
 from seqshell.training.forecasting.linear_part import calibrate, fit_linear_part
 from seqshell.training.forecasting.metrics import errors, interval_summary, metrics_table, num_windows, quantile_levels
 from seqshell.training.forecasting.parts import Part, averaged, common_season, split_series
-from seqshell.training.objective import Metrics, TrainingBatch
+from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
@@ -123,13 +124,15 @@ class ForecastObjective:
     def inputs(self) -> Inputs:
         return Inputs.of_stream(np.concatenate([part.training for part in self.parts]))
 
-    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """`forecast_loss` at all positions of the chunks; the context has no loss and no gradient."""
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
+        """`forecast_loss` and auxiliary losses at all positions of the chunks; the context has neither."""
         context, inputs, targets = on_device(module, batch)
         with torch.no_grad():
             before = observed(module, context, module.initial_state(len(context)))
         outputs, _ = module(inputs, before)  # [B, T, K, F, Q]
-        return forecast_loss(outputs.float(), targets, self.recipe.training.point_loss, self.levels), state
+        auxiliary = auxiliary_losses(module, outputs, targets, targets.new_ones(targets.shape[:2], dtype=torch.bool))
+        loss = forecast_loss(outputs.float(), targets, self.recipe.training.point_loss, self.levels)
+        return BatchLoss(loss, state, auxiliary)
 
     def fit(self, module: Any) -> str:
         """Fit the linear part of a module that has one."""

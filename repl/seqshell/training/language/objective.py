@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Table
@@ -21,13 +21,14 @@ from seqshell.decoding.chain import Chain
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import Inputs
-from seqshell.training.chunked_loss import sequence_loss
+from seqshell.training.auxiliary import auxiliary_losses
+from seqshell.training.chunked_loss import is_in_parts, sequence_loss, token_nats
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
 from seqshell.training.language import evaluation
-from seqshell.training.objective import Metrics, TrainingBatch
+from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
@@ -98,14 +99,18 @@ class LanguageObjective:
         size = self.tokenizer.size
         return evaluation.targets_together(self.validation_ids.size, size) * size
 
-    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
-        """Mean nats of the targets.
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
+        """Mean nats of the targets, and the auxiliary losses.
 
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
         inputs, targets = on_device(module, batch)
         smoothing = self.recipe.training.label_smoothing
-        return sequence_loss(module, inputs, targets, state, label_smoothing=smoothing)
+        if is_in_parts(module):
+            return BatchLoss(*sequence_loss(module, inputs, targets, state, label_smoothing=smoothing))
+        logits, state = module(inputs, state)
+        auxiliary = auxiliary_losses(module, logits, targets, torch.ones_like(targets, dtype=torch.bool))
+        return BatchLoss(token_nats(logits, targets, label_smoothing=smoothing), state, auxiliary)
 
     def validate(self, module: Any) -> Metrics:
         """Nats by a usual protocol: blocks of 256 for characters, else with the state carried in a few streams."""

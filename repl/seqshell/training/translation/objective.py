@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Table
@@ -26,7 +25,7 @@ from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays, spl
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
-from seqshell.training.objective import Metrics, TrainingBatch
+from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.parent import open_parent
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
@@ -36,7 +35,7 @@ from seqshell.training.translation import bleu
 from seqshell.training.translation.data import PairSplit, read_sentences
 from seqshell.training.translation.encoding import EncodedPairs, encode_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
-from seqshell.training.translation.loss import pair_loss
+from seqshell.training.translation.loss import training_loss
 from seqshell.training.translation.metrics import exact_match
 from seqshell.training.translation.teacher_forcing import teacher_forcing
 
@@ -152,16 +151,15 @@ class TranslationObjective:
     def validation_logits(self) -> int:
         return 0  # fewer than those of a batch
 
-    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> tuple[Tensor, State]:
+    def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
         settings = self.recipe.training
-        nats, count = pair_loss(
+        return training_loss(
             module,
             *on_device(module, batch),
             label_smoothing=settings.label_smoothing,
             teacher_forcing=teacher_forcing(settings, step),
             by_batch=settings.teacher_forcing_by == "batch",
         )
-        return nats / count, state
 
     @torch.inference_mode()
     def validate(self, module: Any) -> Metrics:
