@@ -18,6 +18,7 @@ class Config:
     embed_size: int = setting(64, low=1, help="size of the token embeddings")
     hidden_size: int = setting(128, low=1, help="size of the decoder's state; half of it per encoder direction")
     attention_size: int = setting(64, low=1, help="size of the attention layer")
+    coverage_weight: float = setting(1.0, low=0, neutral=0, help="weight of the coverage loss in training")
     dropout: float = setting(
         0.0, low=0, high=0.99, neutral=0.0, help="dropout of embeddings and before the read-out, in training"
     )

@@ -28,6 +28,8 @@ class CoverageSeq2Seq(nn.Module):
 
     where the coverage c_s is the sum of the attention weights of source token s in all previous steps. Each step needs
     the attention of the previous one, so the target is read in a loop. State: CoverageState.
+
+    Training adds the coverage loss, the sum over s of the smaller one of c_s and the attention of the step.
     """
 
     def __init__(self, config):
@@ -45,6 +47,7 @@ class CoverageSeq2Seq(nn.Module):
         self.attended = nn.Linear(2 * size, size)
         self.readout = nn.Linear(size, config.target_vocab_size)
         self.dropout = nn.Dropout(config.dropout)
+        self._repeated = []  # [B] for each step since the source was encoded, in training
 
     def initial_state(self, batch_size=1):
         """The encoding of an empty source, which is EOS alone."""
@@ -55,6 +58,7 @@ class CoverageSeq2Seq(nn.Module):
 
     def encode(self, source, lengths):
         """source: [B, S], padded on the right; lengths: [B]. Returns the state before BOS is read."""
+        self._repeated = []
         embedded = self.dropout(self.source_embedding(source))
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         outputs, last = self.encoder(packed)
@@ -73,6 +77,10 @@ class CoverageSeq2Seq(nn.Module):
             attended.append(step)
         return self.readout(self.dropout(torch.stack(attended, 1))), state
 
+    def auxiliary(self, outputs, targets, mask):
+        """The coverage loss of each target token (See et al. 2017, equation 12)."""
+        return {"coverage": self.config.coverage_weight * torch.stack(self._repeated, 1)}  # [B, T]
+
     def _step(self, vector, state):
         """vector: [B, E]. Returns the attentional vector [B, H], state."""
         inner = self.query(state.hidden)[:, None] + state.keys + self.covered(state.coverage[..., None])  # [B, S, K]
@@ -81,4 +89,6 @@ class CoverageSeq2Seq(nn.Module):
         context = (weights[:, None] @ state.encoded)[:, 0].float()
         hidden = self.decoder(torch.cat((vector, context), 1), state.hidden).float()
         attended = torch.tanh(self.attended(torch.cat((context, hidden), 1)))
+        if self.training:
+            self._repeated.append(torch.minimum(weights, state.coverage).sum(1))
         return attended, state._replace(hidden=hidden, attention=weights, coverage=state.coverage + weights)

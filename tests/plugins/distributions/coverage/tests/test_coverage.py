@@ -77,6 +77,22 @@ def test_covered_tokens_get_less_attention_if_the_weights_say_so():
     torch.testing.assert_close(after, (-5 * torch.tanh(seen)).softmax(1))
 
 
+def test_the_coverage_loss_is_the_attention_that_a_token_gets_again():
+    """See et al. 2017, equation 12. A target in one piece or token by token, as with scheduled sampling."""
+    module = untrained().train()
+    before = [torch.zeros(1, 5)]
+    for state in read(module)[:-1]:
+        before.append(state.coverage)
+    expected = [torch.minimum(state.attention, seen).sum() for state, seen in zip(read(module), before, strict=True)]
+
+    for lengths in ((4,), (1, 1, 1, 1)):
+        read(module, lengths)
+        found = module.auxiliary(None, None, None)["coverage"]
+        torch.testing.assert_close(found, torch.stack(expected)[None])
+    assert found[0, 0] == 0
+    assert found.requires_grad
+
+
 @torch.inference_mode()
 def test_the_state_does_not_depend_on_how_the_target_is_divided():
     module = untrained()
