@@ -226,7 +226,9 @@ def test_numpy_does_not_warn_of_large_numbers_on_stderr(folder):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
-@pytest.mark.parametrize("arguments", [["--version"], ["recipes"], ["-m", "names", "-c", "Yamamoto"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["train", "--help"], ["recipes"], ["-m", "names", "-c", "Yamamoto"]]
+)
 def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(arguments):
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-m", "seqshell", *arguments], stdout=full, stderr=subprocess.PIPE)

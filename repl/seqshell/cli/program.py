@@ -34,7 +34,10 @@ def run(argv: Sequence[str]) -> int:
                 sys.stdout.flush()  # a full disk shows here
                 return code
             except BaseException as error:
-                if (isinstance(error, SystemExit) and culprit(error) is None) or (fault := as_fault(error)) is None:
+                if isinstance(error, SystemExit) and culprit(error) is None:  # of argparse
+                    sys.stdout.flush()
+                    raise
+                if (fault := as_fault(error)) is None:
                     raise
                 raise fault from error
     except BrokenPipeError:
