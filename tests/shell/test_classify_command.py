@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.shell.sending import only, send
 
 from seqshell.cli import script
 from seqshell.cli.json_lines import JsonLines
@@ -35,15 +36,6 @@ def shell(folder):
 def labeller(folder, request):
     """The one that labels is the current model."""
     return shell_for(replace(tiny_classification_model(seed=3, causal=request.param), name="sentiment"))
-
-
-def send(shell, line):
-    return list(shell.handle(line))
-
-
-def only(shell, line, kind):
-    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
-    return found
 
 
 # One text

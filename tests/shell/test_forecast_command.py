@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.shell.sending import fails, only, send
 
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText
@@ -39,29 +40,18 @@ def beside(folder):
     return shell
 
 
-def send(shell, line):
-    return list(shell.handle(line))
-
-
-def only(shell, line, kind=Forecast):
-    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
-    return found
-
-
-def fails(shell, line, kind=UsageError):
-    with pytest.raises(kind) as raised:
-        send(shell, line)
-    return raised.value
+def forecast(shell, line):
+    return only(shell, line, Forecast)
 
 
 # Messages
 
 
 def test_a_message_of_numbers_is_observed_and_answered_with_a_forecast(shell):
-    answer = only(shell, "9.8, 9.9 10.2")
+    answer = forecast(shell, "9.8, 9.9 10.2")
     assert answer.values.shape == (4, 1)
     assert shell.session.position == 3
-    assert only(shell, "11").history[:, 0].tolist() == [9.8, 9.9, 10.2, 11]
+    assert forecast(shell, "11").history[:, 0].tolist() == [9.8, 9.9, 10.2, 11]
     send(shell, "/undo 2")
     assert shell.session.position == 0
 
@@ -74,9 +64,9 @@ def test_several_lines_are_one_message(shell):
 def test_a_message_may_be_a_file(shell):
     Path("values.txt").write_text("9.8 9.9\n10.2\n")
     Path("table.csv").write_text(CSV)
-    first = only(shell, "@values.txt")
+    first = forecast(shell, "@values.txt")
     send(shell, "/undo")
-    again = only(shell, "@table.csv")
+    again = forecast(shell, "@table.csv")
 
     assert first.values.tolist() == again.values.tolist()
     assert shell.session.text().text == "9.8 9.9 10.2"
@@ -135,8 +125,8 @@ def test_commands_for_other_tasks_are_rejected(shell, line):
 
 def test_forecast_takes_the_number_of_steps_and_changes_nothing(shell):
     send(shell, "9.8 9.9 10.2")
-    assert only(shell, "/forecast 2").values.shape == (2, 1)
-    assert only(shell, "/forecast").values.shape == (4, 1)
+    assert forecast(shell, "/forecast 2").values.shape == (2, 1)
+    assert forecast(shell, "/forecast").values.shape == (4, 1)
     assert shell.session.position == 3
     assert fails(shell, "/forecast 5").message == "tiny forecasts 1 to 4 steps, not 5"
     assert "the number of steps must be a whole number" in fails(shell, "/forecast soon").message
@@ -150,7 +140,7 @@ def test_forecast_without_values_says_what_to_type(shell):
 
 
 def test_the_example_of_the_checkpoint_is_observed_on_request(shell):
-    assert only(shell, "/forecast 1 --example").history[:, 0].tolist() == [10, 10.5, 11.5, 11, 10, 9.5, 9, 9.5]
+    assert forecast(shell, "/forecast 1 --example").history[:, 0].tolist() == [10, 10.5, 11.5, 11, 10, 9.5, 9, 9.5]
     send(shell, "/undo")
     assert shell.session.position == 0
     model = shell.session.model
@@ -166,13 +156,13 @@ def test_a_command_that_fails_after_it_read_the_example_has_read_nothing(shell):
 def test_the_other_model_forecasts_from_the_background(beside):
     send(beside, "abc")
     position = beside.session.position
-    answer = only(beside, "/forecast 2 --example")
+    answer = forecast(beside, "/forecast 2 --example")
 
     assert beside.workspace.current == "tiny"
     assert beside.session.position == position
     assert beside.workspace.sessions[FORECASTER].position == 8
     assert beside.workspace.answered == FORECASTER
-    assert only(beside, "/forecast 2").values.tolist() == answer.values.tolist()
+    assert forecast(beside, "/forecast 2").values.tolist() == answer.values.tolist()
     assert (
         fails(beside, "/forecast -m tiny").message
         == "the task of tiny is generate, not forecast; /models lists the tasks"
@@ -185,7 +175,7 @@ def test_without_the_shipped_model_another_one_can_be_named(shell):
     lone = shell_for(tiny_model())
     assert fails(lone, "/forecast -m nobody", CheckpointError).hint != "/forecast -m MODEL takes another"
     lone.workspace.add(replace(tiny_forecast_model(), name="mine"), background=True)
-    assert only(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
+    assert forecast(lone, "/forecast 1 --example -m mine").values.shape == (1, 1)
 
 
 def test_a_short_series_is_noted_once(shell):
@@ -204,38 +194,38 @@ def test_a_short_series_is_noted_once(shell):
 def test_a_file_is_appended_before_the_forecast(shell):
     Path("table.csv").write_text(CSV)
     send(shell, "9")
-    assert only(shell, "/forecast 2 @table.csv").history[:, 0].tolist() == [9, 9.8, 9.9, 10.2]
+    assert forecast(shell, "/forecast 2 @table.csv").history[:, 0].tolist() == [9, 9.8, 9.9, 10.2]
     send(shell, "/undo")
     assert shell.session.position == 1
     shell.read_stdin = lambda: "5 6"
-    assert only(shell, "/forecast @-").history[:, 0].tolist() == [9, 5, 6]
+    assert forecast(shell, "/forecast @-").history[:, 0].tolist() == [9, 5, 6]
 
 
 @pytest.mark.parametrize("line", ["@table.csv", "/forecast @table.csv"])
 def test_a_forecast_continues_the_times_of_a_table(shell, line):
     Path("table.csv").write_text(CSV)
-    answer = only(shell, line)
+    answer = forecast(shell, line)
     assert (answer.time_column, answer.times[:4]) == ("date", tuple(f"2016-07-01 0{hour}:00" for hour in range(4)))
     assert answer.as_json()["times"] == [f"2016-07-01 0{hour}:00" for hour in (3, 4, 5, 6)]
 
-    assert only(shell, "11").next_times[0] == "2016-07-01 04:00"
+    assert forecast(shell, "11").next_times[0] == "2016-07-01 04:00"
     send(shell, "/rewind 9.9")
-    assert only(shell, "/forecast 1").times == ("2016-07-01 00:00", "2016-07-01 01:00", "2016-07-01 02:00")
+    assert forecast(shell, "/forecast 1").times == ("2016-07-01 00:00", "2016-07-01 01:00", "2016-07-01 02:00")
     send(shell, "/reset")
-    assert only(shell, "5 6").times == ()
-    assert "times" not in only(shell, "/forecast 1").as_json()
+    assert forecast(shell, "5 6").times == ()
+    assert "times" not in forecast(shell, "/forecast 1").as_json()
 
 
 def test_times_belong_to_the_last_table_of_the_branch(shell):
     Path("table.csv").write_text(CSV)
     Path("later.csv").write_text(CSV.replace("2016-", "2020-"))
     send(shell, "@table.csv")
-    assert only(shell, "@later.csv").next_times[0] == "2020-07-01 03:00"
+    assert forecast(shell, "@later.csv").next_times[0] == "2020-07-01 03:00"
     send(shell, "/undo")
-    assert only(shell, "/forecast").next_times[0] == "2016-07-01 03:00"
+    assert forecast(shell, "/forecast").next_times[0] == "2016-07-01 03:00"
     send(shell, "/undo")
     send(shell, "9.8 9.9 10.2")
-    assert only(shell, "/forecast").times == ()
+    assert forecast(shell, "/forecast").times == ()
 
 
 def test_a_saved_session_keeps_the_times_of_its_table(shell):
@@ -245,20 +235,20 @@ def test_a_saved_session_keeps_the_times_of_its_table(shell):
     send(shell, "/save kept")
     send(shell, "/reset")
     send(shell, "/restore kept")
-    assert only(shell, "/forecast 1").times == tuple(
+    assert forecast(shell, "/forecast 1").times == tuple(
         f"2016-{day}:00" for day in ("06-30 23", "07-01 00", "07-01 01", "07-01 02", "07-01 03")
     )
 
 
 def test_a_table_without_regular_times_has_steps(shell):
     Path("table.csv").write_text(CSV.replace("02:00", "05:00"))
-    assert only(shell, "@table.csv").times == ()
+    assert forecast(shell, "@table.csv").times == ()
 
 
 def test_the_example_has_the_times_of_the_checkpoint(folder):
     model = tiny_forecast_model()
     dated = replace(model.series, time_column="month", example_times=("1960-05", "1960-06"))
-    answer = only(shell_for(replace(model, series=dated)), "/forecast 2 --example")
+    answer = forecast(shell_for(replace(model, series=dated)), "/forecast 2 --example")
     assert answer.times[:1] + answer.times[-3:] == ("1960-05", "1960-12", "1961-01", "1961-02")
 
 
@@ -291,7 +281,7 @@ def test_horizon_is_that_of_the_model_until_it_is_set(shell):
     assert shell.settings.entry("horizon").value == 4
     assert shell.settings.entry("horizon").origin == "checkpoint"
     send(shell, "/set horizon 2")
-    assert only(shell, "9.8 9.9").values.shape == (2, 1)
+    assert forecast(shell, "9.8 9.9").values.shape == (2, 1)
     send(shell, "/set horizon 9")
     error = fails(shell, "9.8")
     assert (error.message, error.hint) == ("tiny forecasts 1 to 4 steps, not 9", "/forecast 4, or /set horizon 4")
@@ -301,20 +291,20 @@ def test_horizon_is_that_of_the_model_until_it_is_set(shell):
 
 def test_a_checkpoint_may_set_the_horizon_and_a_stepped_model_has_the_default(shell):
     wished = shell_for(replace(tiny_forecast_model(), header={"defaults": {"horizon": 3}}))
-    assert only(wished, "9.8").values.shape == (3, 1)
-    assert only(shell_for(tiny_forecast_model(horizon=1)), "9.8").values.shape == (24, 1)
+    assert forecast(wished, "9.8").values.shape == (3, 1)
+    assert forecast(shell_for(tiny_forecast_model(horizon=1)), "9.8").values.shape == (24, 1)
 
 
 def test_settings_of_the_current_model_do_not_apply_to_a_background_model(beside):
     send(beside, "/set horizon 9")
-    assert only(beside, "/forecast --example").values.shape == (4, 1)
+    assert forecast(beside, "/forecast --example").values.shape == (4, 1)
 
 
 # Files
 
 
 def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
-    answer = only(shell, "/forecast 2 --example")
+    answer = forecast(shell, "/forecast 2 --example")
     for name in ("f.json", "f.txt", "f.png", "f.svg"):
         data = only(shell, f"/forecast 2 -o {name}", Data)
     kept = json.loads(Path("f.json").read_text())
@@ -334,7 +324,7 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
 def test_a_written_forecast_can_be_read_as_a_series(shell):
     send(shell, "/forecast 3 --example -o f.txt")
     send(shell, "/reset")
-    assert only(shell, "@f.txt").history.shape == (3, 1)
+    assert forecast(shell, "@f.txt").history.shape == (3, 1)
 
 
 def test_a_missing_interval_is_null_in_a_file(shell):
@@ -403,11 +393,11 @@ def test_a_session_is_saved_and_restored_with_its_values(shell):
     shown = ResultText()
     for line in ("9.8 9.9", "/branch warm", "12", "/save kept"):
         send(shell, line)
-    before = only(shell, "/forecast")
+    before = forecast(shell, "/forecast")
     for line in ("/reset", "1 2 3", "/restore kept"):
         for event in shell.handle(line):
             shown.add(event)
-    assert only(shell, "/forecast").values.tolist() == before.values.tolist()
+    assert forecast(shell, "/forecast").values.tolist() == before.values.tolist()
     assert only(shell, "/text", Text).text == "9.8 9.9 12"
     send(shell, "/checkout main")
     assert only(shell, "/text", Text).text == "9.8 9.9"

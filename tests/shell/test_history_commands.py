@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell import UsageError
 from seqshell.core.events import Branches, Finished, Moved, Notice, Text
@@ -17,10 +18,6 @@ def shell(folder):
     shell = shell_for(tiny_model())
     shell.settings.set("max_tokens", 5)
     return shell
-
-
-def send(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
 
 
 def fields(events):

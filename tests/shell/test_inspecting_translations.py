@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shell.sending import only, send
 
 from seqshell.core.attention_labels import alignment, labels, names
 from seqshell.core.errors import UsageError
@@ -28,15 +29,6 @@ from seqshell.testing import shell_for, tiny_checkpoint, tiny_translation_checkp
 def shell(background_translator):
     """The shell of `background_translator`."""
     return background_translator
-
-
-def send(shell, line):
-    return list(shell.handle(line))
-
-
-def only(shell, line, kind):
-    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
-    return found
 
 
 def test_attention_is_that_of_the_last_translation_of_any_model(shell):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell import CheckpointError, ExpectationError, UsageError
 from seqshell.core import paths
@@ -38,10 +39,6 @@ def fresh(folder, monkeypatch):
 @pytest.fixture
 def shell(fresh):
     return fresh()
-
-
-def send(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
 
 
 def test_load_opens_a_model_beside_the_others(shell):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell import UsageError
 from seqshell.core.events import Finished, Moved, Notice, Progress
@@ -48,10 +49,6 @@ def shell_with(model):
 @pytest.fixture
 def shell(folder):
     return shell_with(tiny_model())
-
-
-def send(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
 
 
 def notes(events):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shell.sending import send
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Forecast, Notice, Text
@@ -46,10 +47,6 @@ def shell(folder):
 def firms(folder):
     Path("long.csv").write_text(LONG + "\n")
     return shell_for(model_of_firms())
-
-
-def send(shell, line):
-    return list(shell.handle(line))
 
 
 def forecast(shell, line) -> Forecast:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell import UsageError
 from seqshell.core.events import Finished, SettingChanged, Table, Text
@@ -13,10 +14,6 @@ from seqshell.testing.shell import shell_for
 @pytest.fixture
 def shell():
     return shell_for(tiny_model())
-
-
-def send(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
 
 
 def test_set_reports_the_new_and_the_old_value(shell):

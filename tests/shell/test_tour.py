@@ -1,6 +1,7 @@
 """/tour shows one thing from each task, leaves out models that are missing, and does not touch your own sessions."""
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
@@ -35,10 +36,6 @@ def shell(folder, monkeypatch):
     shell = shell_for()
     shell.open("one")
     return shell
-
-
-def send(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
 
 
 def commands(lines):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.shell.sending import only, send
 
 import seqshell
 from seqshell.core.errors import UsageError
@@ -29,15 +30,6 @@ LINES = ["i love you", "", "the cat", "  ", "\u4eca\u65e5\u306f", "i see the dog
 def shell(background_translator):
     """The shell of `background_translator`."""
     return background_translator
-
-
-def send(shell, line):
-    return list(shell.handle(line))
-
-
-def only(shell, line, kind):
-    (found,) = [event for event in send(shell, line) if isinstance(event, kind)]
-    return found
 
 
 # One text

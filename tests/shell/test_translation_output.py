@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from tests.shell.sending import send
 
 from seqshell.cli import script
 from seqshell.core.events import (
@@ -32,10 +33,6 @@ LINES = ["i love you", "", "the cat", "  ", "\u4eca\u65e5\u306f", "i see the dog
 def shell(background_translator):
     """The shell of `background_translator`."""
     return background_translator
-
-
-def send(shell, line):
-    return list(shell.handle(line))
 
 
 def scripted(capsys, *lines, defaults=MappingProxyType({"max_tokens": 12}), **options):
