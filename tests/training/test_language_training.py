@@ -357,7 +357,7 @@ def test_states_are_carried_and_sometimes_reset(tmp_path: Path, registry: Regist
 
     dropped = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "dropped")
     dropped.state = kept.state
-    dropped._zero_states()
+    dropped._begin_streams_anew()
     assert torch.equal(dropped.state.hidden, torch.zeros_like(before))
     assert torch.equal(kept.state.hidden, before)  # states are never written to
 
@@ -367,7 +367,7 @@ def test_a_state_of_another_dtype_than_the_initial_one_is_reset_too(tmp_path: Pa
     run = started(recipe(tmp_path, state_zeroing=1.0), registry, tmp_path / "run")
     initial = run.module.initial_state(2)
     run.state = initial._replace(hidden=torch.ones_like(initial.hidden, dtype=torch.bfloat16))
-    run._zero_states()
+    run._begin_streams_anew()
     assert run.state.hidden.dtype == torch.bfloat16
     assert not run.state.hidden.any()
 

@@ -7,6 +7,7 @@ peak, with float32, and in a benchmark within a factor of 1.5 of what trainings 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.state import map_leaves
+from seqshell.core.state import State, map_leaves
 from seqshell.host import resolve
 from seqshell.training import chunked_loss
+from seqshell.training.carried_state import MOST_CARRIED, num_bytes
 from seqshell.training.counting import is_counted
 from seqshell.training.free_memory import free_memory
 from seqshell.training.objective import Objective, TrainingBatch
@@ -90,6 +92,8 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
             module = prepared.new_module().train()
             batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
             activations, logits = _activations(objective, module, batch), _logits(objective, module, batch)
+            if prepared.architecture.grows:
+                activations += _of_growth(objective, module, batch, settings)
         except Exception:
             return MemoryEstimate(weights, writing)
     return MemoryEstimate(weights, writing, activations, logits, rows=len(batch[0]))
@@ -157,8 +161,24 @@ def _activations(objective: Objective, module: nn.Module, batch: TrainingBatch) 
     return max(0, one - per_row) + per_row * rows
 
 
-def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: int) -> int:
-    """Bytes that the first rows of a batch keep for their gradient, besides weights and logits."""
+def _of_growth(objective: Objective, module: nn.Module, batch: TrainingBatch, settings: TrainingSettings) -> int:
+    """What a state that grows takes until its streams begin anew, and what it makes a batch keep for its gradient."""
+    first = objective.initial_state(module)
+    with torch.no_grad():
+        second = objective.loss(module, batch, first).state
+    grown = num_bytes(second) - num_bytes(first)
+    batches = min(objective.num_batches, 1 / settings.state_zeroing if settings.state_zeroing else math.inf)
+    if grown <= 0:
+        return 0
+    more = _kept(objective, module, batch, 1, second) - _kept(objective, module, batch, 1, first)
+    return int(min(batches, MOST_CARRIED / grown) * (grown + max(0, more) * min(map(len, batch))))
+
+
+def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: int, state: State | None = None) -> int:
+    """Bytes that the first rows of a batch keep for their gradient, besides weights and logits.
+
+    state: before the batch, instead of the initial one.
+    """
     some = tuple(array[:rows] for array in batch)
     weights = {weight.untyped_storage().data_ptr() for weight in module.parameters()}
     kept: dict[int, int] = {}
@@ -169,7 +189,7 @@ def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: i
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    state = map_leaves(lambda leaf: leaf[:rows], objective.initial_state(module))
+    state = map_leaves(lambda leaf: leaf[:rows], objective.initial_state(module) if state is None else state)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = objective.loss(module, some, state)  # its graph keeps the tensors, so that no storage is used again
     del loss

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqshell.core.growth import growth_axis
 from seqshell.core.text_output import brief
 from seqshell.training.progress import TrainingProgress
 
@@ -74,12 +75,13 @@ def check_gradients(gradients: Mapping[str, Tensor], module: nn.Module) -> None:
 
 
 def check_state(state: Iterable[Tensor], expected: Iterable[Tensor]) -> None:
-    """Raise Damage unless the leaves of a state are like those of the training."""
+    """Raise Damage unless the leaves of a state are like those of the training, or longer along one axis."""
     found, needed = list(state), list(expected)
     if len(found) != len(needed):
         raise Damage(f"its state has {len(found)} tensors, not {len(needed)}")
     for tensor, each in zip(found, needed, strict=True):
-        check_tensor("its state", tensor, each.detach().cpu())
+        has_grown = growth_axis(each.shape, tensor.shape) is not None
+        check_tensor("its state", tensor, tensor.to(each.dtype) if has_grown else each.detach().cpu())
 
 
 def check_progress(progress: TrainingProgress, num_orders: int) -> None:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Progress
-from seqshell.core.state import State, leaves, map_leaves
+from seqshell.core.state import State, leaves
+from seqshell.training.carried_state import begun_anew, detached
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import (
     autocast,
@@ -187,8 +188,8 @@ class Run:
         """
         self.module.train()
         progress, settings = self.progress, self.settings
-        if settings.state_zeroing and any(True for _ in leaves(self.state)):
-            self._zero_states()
+        if any(True for _ in leaves(self.state)):
+            self._begin_streams_anew()
         with autocast(self.device, self.precision):
             found = self.objective.loss(self.module, batch, self.state, progress.step)
         if not progress.gathered:
@@ -201,7 +202,7 @@ class Run:
             num_losses = self.objective.num_losses(batch)
             (found.total * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
             progress.losses += num_losses
-        self.state = map_leaves(lambda leaf: leaf.detach(), found.state)
+        self.state = detached(found.state)
         progress.gathered += 1
         progress.batch += 1
         progress.done += 1
@@ -233,19 +234,15 @@ class Run:
     def _record(self) -> None:
         self.progress.record(self.optimizer.param_groups[0]["lr"])
 
-    def _zero_states(self) -> None:
+    def _begin_streams_anew(self) -> None:
         """Reset the states of randomly chosen streams to the initial state.
 
         The carried state is otherwise never the initial one after the first batch of an epoch, but every session starts
         from it.
         """
-        chosen = self.draws.random(len(next(leaves(self.state)))) < self.settings.state_zeroing
-        if chosen.any():
-            which = torch.from_numpy(np.flatnonzero(chosen)).to(self.device)
-            first = self.module.initial_state(len(which))
-            self.state = map_leaves(
-                lambda leaf, new: leaf.index_copy(0, which, new.detach().to(leaf.dtype)), self.state, first
-            )
+        zeroing, number = self.settings.state_zeroing, len(next(leaves(self.state)))
+        chosen = self.draws.random(number) < zeroing if zeroing else np.zeros(number, np.bool_)
+        self.state = begun_anew(self.state, self.module, chosen)
 
     def weights(self) -> Tensors:
         """A copy of the averaged weights on the CPU."""
