@@ -24,7 +24,7 @@ LAYERS = """
     training
     session
     models
-    layers | decoding | host
+    layers | decoding | host | state
     core
 """
 

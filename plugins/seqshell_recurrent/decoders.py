@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seqshell.core.state import State
-from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take
+from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take, top_hidden
 from seqshell.layers.weights import Weights
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
@@ -40,6 +40,11 @@ class RecurrentDecoder:
         """inputs: [B] int64. Returns logits [B, V], state."""
         hidden, state = self.recurrent.step(inputs, state)
         return self.readout(hidden), state
+
+    def features(self, state: State) -> NDArray[Any]:
+        """[B, H]: the hidden state of the last layer."""
+        hidden: NDArray[Any] = top_hidden(state)
+        return hidden
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""

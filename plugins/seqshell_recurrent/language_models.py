@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import init
 
 from seqshell.core.state import State
+from seqshell.layers import top_hidden
 from seqshell.layers.modules import OneHot, Readout, RecurrentStack, sequence_dropout, token_dropout
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
@@ -46,6 +47,11 @@ class RecurrentLanguageModel(nn.Module):
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self.recurrent.initial_state(batch_size)
+
+    def features(self, state: State) -> Tensor:
+        """[B, H]: the hidden state of the last layer."""
+        hidden: Tensor = top_hidden(state)
+        return hidden
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns logits [B, T, V], state."""

@@ -20,6 +20,7 @@ from seqshell.layers import (
     read_layers,
     read_linear,
     take,
+    top_hidden,
 )
 from seqshell.layers.weights import Floats, Weights
 from seqshell_seq2seq.config import CELLS, AttentionConfig, EncoderDecoderConfig, Seq2SeqConfig
@@ -65,6 +66,11 @@ class TranslationDecoder(ABC):
     def initial_state(self, batch_size: int = 1) -> State:
         """The encoding of an empty source, which is EOS alone."""
         return self.encode(np.full((batch_size, 1), EOS), np.ones(batch_size, np.int64))
+
+    def features(self, state: State) -> NDArray[Any]:
+        """[B, H]: the hidden state of the last layer over the target."""
+        hidden: NDArray[Any] = top_hidden(getattr(state, "recurrent", state))
+        return hidden
 
     @abstractmethod
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:

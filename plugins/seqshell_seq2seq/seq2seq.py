@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqshell import EOS, State
+from seqshell.layers import top_hidden
 from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
 from seqshell_seq2seq.config import CELLS, EncoderDecoderConfig, Seq2SeqConfig
 from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, reversed_rows, source_mask
@@ -48,6 +49,11 @@ class EncoderDecoder(nn.Module, ABC):
     @abstractmethod
     def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         """target: [B, T] int64, beginning with BOS. Returns what the read-out reads, [B, T, R], and the state."""
+
+    def features(self, state: State) -> Tensor:
+        """[B, H]: the hidden state of the last layer over the target."""
+        hidden: Tensor = top_hidden(getattr(state, "recurrent", state))
+        return hidden
 
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         """target: [B, T] int64, beginning with BOS. Returns logits [B, T, V], state."""

@@ -16,7 +16,7 @@ _HOMES = {
     "seqshell.core.decoder": "Decoder",
     "seqshell.core.plugin_api": "Arguments Command Lazy Option command setting",
     "seqshell.core.sampling": (
-        "Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose"
+        "END Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose"
     ),
     "seqshell.core.tokenizers": "PAD BOS EOS UNK ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.chain": "Chain",
@@ -27,7 +27,7 @@ _HOMES = {
     "seqshell.shell.opening": "open",
     "seqshell.core.version": "__version__",
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {"state": "seqshell.state"}
 
 __all__ = sorted(name for name in _HOME if name != "__version__")
 
@@ -35,6 +35,7 @@ TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's 
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
     from typing import Any
 
+    from seqshell import state as state
     from seqshell.core.decoder import Decoder as Decoder
     from seqshell.core.errors import CheckpointError as CheckpointError
     from seqshell.core.errors import ExpectationError as ExpectationError
@@ -70,6 +71,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.plugin_api import Option as Option
     from seqshell.core.plugin_api import command as command
     from seqshell.core.plugin_api import setting as setting
+    from seqshell.core.sampling import END as END
     from seqshell.core.sampling import Advanced as Advanced
     from seqshell.core.sampling import Batch as Batch
     from seqshell.core.sampling import Draw as Draw
@@ -104,7 +106,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'seqshell' has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    module = import_module(_HOME[name])
+    value = globals()[name] = module if _HOME[name] == f"seqshell.{name}" else getattr(module, name)
     return value
 
 

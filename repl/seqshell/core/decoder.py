@@ -14,6 +14,9 @@ class Decoder(Protocol):
 
     It is built as Decoder(config, weights), with weights named as in the module's state_dict. V is the size of the
     vocabulary. A returned state is never written to.
+
+    Optional: features(state) -> [B, D] floats, vectors that say how alike two positions are, such as the hidden state
+    of the last layer. A strategy can always call it; without one, the host joins all floats of the state.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -77,7 +77,7 @@ class SequenceModel(Protocol):
     returns hidden states [B, T, H] and the state, and `logits(hidden)`, from [..., H] to [..., V], without dropout.
     Training then computes the logits of a large vocabulary in parts, so that they never fill the memory.
 
-    Optional methods for training:
+    Optional: features(state) -> [B, D], as in Decoder. Optional methods for training:
     auxiliary(outputs, targets, mask) -> {name: loss}: losses that are added to that of the task. outputs, targets: as
         the task's loss reads them, the outputs in float32; mask: bool, True where there is a target. GENERATE and
         TRANSLATE: [B, T, V], [B, T], [B, T]; CLASSIFY: [B, C], [B], [B]; FORECAST: [B, T, K, F, Q], [B, T, K, F],

@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from hashlib import blake2b
-from typing import Any, ClassVar, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
+from seqshell.core.errors import UsageError
+from seqshell.core.signal_handlers import HostStop
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 
+if TYPE_CHECKING:
+    from seqshell.core.model import Model
+
 Logits = NDArray[np.float64]
+
+
+class EndOfAnswer(Enum):
+    """The type of END alone."""
+
+    END = "END"
+
+    def __repr__(self) -> str:
+        return "seqshell.END"
+
+
+# What a sampler returns instead of logits, and a strategy yields instead of a step, to end the answer here. The answer
+# has the stop "plugin".
+END: Final = EndOfAnswer.END
+End: TypeAlias = Literal[EndOfAnswer.END]
+ENDED = -1  # in the tokens of an Advanced: the row's answer has ended, while those of other rows have not
+
+
+class AnswerEnded(HostStop):
+    """A sampler or a strategy has ended the answers of all rows. It ends the search, whose caller catches it."""
+
 
 _COUNTERS = struct.Struct("<QQQ").pack
 
@@ -78,6 +105,7 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
 
     tokens: the ids read and generated on this branch. generated: how many of them the model generated. position: that
     of the token to be chosen. memory: the last result of this sampler's `update` on this branch; None at first.
+    answer: how many of the last tokens belong to the answer that is being generated.
     """
 
     tokens: Sequence[int] = ()
@@ -86,6 +114,7 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
     tokenizer: Tokenizer | None = None
     memory: Any = None
     draw: Draw = Draw()
+    answer: int = 0
 
     def uniform(self, name: str) -> float:
         """A number in [0, 1) for this position and name: the only randomness that can be repeated."""
@@ -110,10 +139,10 @@ class Sampler(Protocol):
 
     name: ClassVar[str]
 
-    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
+    def __call__(self, logits: Logits, context: SampleContext) -> Logits | End:
         """logits [V] -> a new array [V], which may contain -inf but no NaN; at least one logit stays finite.
 
-        The input is not changed.
+        The input is not changed. END: the answer ends before this token.
         """
 
 
@@ -139,7 +168,8 @@ class Batch:
 
     state: leaves [B, ...]. outputs [B, V]: the logits of the next token. The others have one item per row. histories:
     the ids before the next token. memories: one per sampler. positions: of the next token. generated: how many ids of
-    the history the model generated. source_lengths: without padding; empty if nothing is padded.
+    the history the model generated. source_lengths: without padding; empty if nothing is padded. answered: how many of
+    the last ids of the history belong to the answer; empty if none do.
     """
 
     state: State
@@ -149,6 +179,11 @@ class Batch:
     positions: tuple[int, ...]
     generated: tuple[int, ...]
     source_lengths: tuple[int, ...] = ()
+    answered: tuple[int, ...] = ()
+
+
+def _opens_nothing(name: str) -> NoReturn:
+    raise UsageError(f"no other model can be opened here, so not {name!r:.80} either")
 
 
 @dataclass(frozen=True)
@@ -158,7 +193,8 @@ class Request:
     num_best: the number of answers per row. prefix: ids that every answer starts with. excluded: ids that are never
     chosen (PAD, BOS).
     keeps_states: True if each Hypothesis needs the states and outputs of its tokens; without them, a search of many
-    rows saves memory. copying: copies words of the source of a single row.
+    rows saves memory. copying: copies words of the source of a single row. open: opens another model by name or path,
+    as `/load` does, once; its decoder and tokenizer are those of a Model. SeqshellError if it cannot be opened.
     """
 
     stop: Stop
@@ -170,10 +206,14 @@ class Request:
     excluded: frozenset[int] = frozenset()
     keeps_states: bool = True
     copying: CopiesSource | None = None
+    open: Callable[[str], Model] = _opens_nothing
 
 
 class Advanced(NamedTuple):  # as SampleContext
-    """One more token in every row: tokens [B], the state and outputs [B, V] after them, the samplers' memories."""
+    """One more token in every row: tokens [B], the state and outputs [B, V] after them, the samplers' memories.
+
+    tokens: ENDED (-1) in a row whose answer a sampler has ended; what was read there does not matter.
+    """
 
     tokens: NDArray[np.int64]
     state: State
@@ -187,7 +227,7 @@ class Hypothesis:
 
     states, outputs: those after each of the N ids, each [1, ...].
     log_prob: the model's own, in nats, including EOS. score: what the answers of one row are ordered by; higher is
-    better.
+    better. stop: why it ended, as in Finished, such as "plugin" if a sampler ended it; empty: at EOS or at the limit.
     """
 
     ids: tuple[int, ...]
@@ -195,6 +235,7 @@ class Hypothesis:
     score: float
     states: tuple[State, ...] = field(repr=False)
     outputs: tuple[NDArray[Any], ...] = field(repr=False)
+    stop: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,14 +246,15 @@ class Hypotheses:
     best: tuple[Hypothesis, ...]
 
 
-Step = Advanced | Hypotheses
+Step = Advanced | Hypotheses | End
 
 
 class Strategy(Protocol):
     """A frozen dataclass that produces sequences of tokens; its fields are the user's settings.
 
     streams: True if the search yields an Advanced per token, without end: the caller stops reading at max_tokens, a
-        stop id or a stop text. False if it yields one Hypotheses per row when the row is finished.
+        stop id or a stop text. False if it yields one Hypotheses per row when the row is finished. Both may yield END,
+        which ends the answers of all rows.
     draws: optional class attribute; False if the search does not sample, so that samplers with `about_chance` have no
     effect.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import UsageError
-from seqshell.core.sampling import Advanced, Batch, Hypotheses, Hypothesis, Request, Strategy
+from seqshell.core.sampling import ENDED, Advanced, AnswerEnded, Batch, Hypotheses, Hypothesis, Request, Strategy
 from seqshell.decoding.beam_search import COMPACT_SHARE
 from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.chain import Memories
@@ -100,8 +100,13 @@ def _streamed(
     live = list(range(len(start.histories)))  # rows of the start that are still in the batch
     nodes: list[PathNode | None] = [PathNode(None, -1, -1, row) for row in live]  # None if a row is finished
     steps = guarded_search(strategy, decoder, start, request)
+    why = ""  # as the stop of a Hypothesis
     for number in range(stop.max_tokens):
-        step = next(steps, None)
+        try:
+            step = next(steps, None)
+        except AnswerEnded:
+            why = "plugin"
+            break
         if not isinstance(step, Advanced):  # the strategy ended on its own
             break
         gained = trail.outputs[np.arange(len(live)), step.tokens] - log_totals(trail.outputs)
@@ -110,6 +115,10 @@ def _streamed(
             if node is None:
                 continue
             row = live[place]
+            if token == ENDED:
+                yield row, (trail.hypothesis(node, number, log_probs[row], log_probs[row], "plugin"),)
+                nodes[place] = None
+                continue
             log_probs[row] += float(gained[place])
             tail, num_bytes = endings.read(token, node.tail) if endings else (b"", 0)
             if token not in stop.ids and not num_bytes:
@@ -130,7 +139,7 @@ def _streamed(
         trail.thin(nodes)
     for row, node in zip(live, nodes, strict=True):
         if node is not None:
-            yield row, (trail.hypothesis(node, stop.max_tokens, log_probs[row], log_probs[row]),)
+            yield row, (trail.hypothesis(node, stop.max_tokens, log_probs[row], log_probs[row], why),)
 
 
 def _restart(
@@ -143,4 +152,6 @@ def _restart(
         for counts in (start.positions, start.generated)
     )
     lengths = tuple(start.source_lengths[row] for row in live)
-    return Batch(trail.state, trail.outputs, tuple(written), memories, tuple(positions), tuple(generated), lengths)
+    answered = tuple(map(len, written))
+    counts = tuple(positions), tuple(generated)
+    return Batch(trail.state, trail.outputs, tuple(written), memories, *counts, lengths, answered)

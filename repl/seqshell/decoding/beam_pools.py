@@ -14,6 +14,7 @@ class FinishedHypothesis(NamedTuple):
     """A hypothesis that has ended: its last node, and how many of the ids up to it belong to the answer.
 
     content: the bytes of the answer, or its ids if there is no tokenizer; answers with the same content are duplicates.
+    stop: as in a Hypothesis.
     """
 
     score: float
@@ -21,6 +22,7 @@ class FinishedHypothesis(NamedTuple):
     node: PathNode
     num_ids: int
     content: bytes | tuple[int, ...]
+    stop: str = ""
 
 
 class Pool:
@@ -33,11 +35,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.hypotheses)
 
-    def add(self, score: float, log_prob: float, node: PathNode, num_ids: int) -> None:
+    def add(self, score: float, log_prob: float, node: PathNode, num_ids: int, stop: str = "") -> None:
         """Add the hypothesis that consists of the first `num_ids` ids on the path to `node`."""
         ids = node.ids()[:num_ids]
         content = tuple(ids) if self._tokenizer is None else b"".join(map(self._tokenizer.piece, ids))
-        new = FinishedHypothesis(score, log_prob, node, num_ids, content)
+        new = FinishedHypothesis(score, log_prob, node, num_ids, content, stop)
         for place, old in enumerate(self.hypotheses):
             if old.content == content:
                 self.hypotheses[place] = min(old, new, key=_rank)

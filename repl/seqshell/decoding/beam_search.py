@@ -120,6 +120,10 @@ class _Search:
         for step in range(max_tokens):
             forced = self._request.prefix[step : step + 1]
             shaped = self._shaper.shape(self._trail.outputs, self._row_context)
+            for row in () if forced else shaped.ended:
+                self._finish_live(row, step, "plugin")
+                self._nodes[row] = None
+                self._sums.flat[row] = -np.inf
             choice = self._forced(shaped, forced[0]) if forced else self._chosen(shaped)
             coverage = self._covered(choice)
             if not forced:
@@ -144,7 +148,8 @@ class _Search:
         generated, position = start.generated[first] + len(ids), start.positions[first] + len(ids)
         tokens = ExtendedHistory(start.histories[first], ids)
         attention = attention_of(self._trail.state) if self._request.copying is not None else None
-        context = SampleContext(tokens, generated, position, self._request.tokenizer, None, self._request.draw)
+        answer = (start.answered[first] if start.answered else 0) + len(ids)
+        context = SampleContext(tokens, generated, position, self._request.tokenizer, None, self._request.draw, answer)
         return context, node.memories, attention[row] if attention is not None else None
 
     def _forced(self, shaped: Shaped, token: int) -> Choice:
@@ -228,11 +233,11 @@ class _Search:
                     if plan.early_stop or plan.scoring.bound(float(live.max()), max_tokens) <= worst:
                         live[:] = -np.inf
 
-    def _finish_live(self, row: int, length: int) -> None:
+    def _finish_live(self, row: int, length: int, stop: str = "") -> None:
         node, (index, place) = self._nodes[row], divmod(row, self._sums.shape[1])
         if node is not None:
-            score = self._score(self._sums, self._coverage, index, place, length)
-            self._pool(index, place).add(score, float(self._log_probs[index, place]), node, length)
+            score = self._score(self._sums, self._coverage, index, place, max(1, length))
+            self._pool(index, place).add(score, float(self._log_probs[index, place]), node, length, stop)
 
     def _pool(self, index: int, place: int) -> Pool:
         """The finished hypotheses of the group that owns a place."""
@@ -256,7 +261,7 @@ class _Search:
     def _best(self, row: int) -> tuple[Hypothesis, ...]:
         """The best finished hypotheses of all groups, the best of each content."""
         best = tuple(
-            self._trail.hypothesis(found.node, found.num_ids, found.log_prob, found.score)
+            self._trail.hypothesis(found.node, found.num_ids, found.log_prob, found.score, found.stop)
             for found in islice(best_of(self._pools[row]), self._request.num_best)
         )
         for pool in self._pools[row]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.sampling import Request, SampleContext
+from seqshell.core.sampling import AnswerEnded, Request, SampleContext
 from seqshell.decoding.chain import Chain, Memories, is_about_chance
 
 Floats = NDArray[np.float64]
@@ -24,12 +24,14 @@ RowContext = tuple[SampleContext, Memories, NDArray[Any] | None]
 class Shaped(NamedTuple):
     """logits [R, V] after the samplers.
 
-    logits - totals [R]: log-probabilities for the choice. own_totals [R]: of the model's outputs.
+    logits - totals [R]: log-probabilities for the choice. own_totals [R]: of the model's outputs. ended: the rows whose
+    answers a sampler ends before this token.
     """
 
     logits: NDArray[Any]
     totals: Floats
     own_totals: Floats
+    ended: tuple[int, ...] = ()
 
 
 class Shaper:
@@ -57,12 +59,15 @@ class Shaper:
         allowed = self._without_excluded(outputs)
         if not self.has_samplers:
             return Shaped(allowed, own_totals, own_totals)
-        logits = allowed.astype(np.float64)
+        logits, ended = allowed.astype(np.float64), []
         for row, each in enumerate(outputs):
             if (mine := known(row)) is not None:
-                logits[row] = self.chain.logits(each, *mine)
+                try:
+                    logits[row] = self.chain.logits(each, *mine)
+                except AnswerEnded:
+                    ended.append(row)
         lost = own_totals - log_totals(allowed) if self._excluded.size else 0.0
-        return Shaped(logits, log_totals(logits) + lost, own_totals)
+        return Shaped(logits, log_totals(logits) + lost, own_totals, tuple(ended))
 
     def _without_excluded(self, outputs: NDArray[Any]) -> NDArray[Any]:
         if not self._excluded.size:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.plugin_guard import Guard, owner_of
-from seqshell.core.sampling import CopiesSource, Logits, SampleContext, Sampler
+from seqshell.core.sampling import END, AnswerEnded, CopiesSource, End, Logits, SampleContext, Sampler
 from seqshell.core.signal_handlers import stops_host
 from seqshell.decoding.probabilities import log_probs
 
@@ -72,7 +72,7 @@ class Chain:
         attention: [S] over the source, for copying.
 
         At least one is finite, none is NaN or inf. Otherwise a PluginError names the sampler or the model that caused
-        it. A SeqshellError of a sampler is passed on.
+        it. A SeqshellError of a sampler is passed on. AnswerEnded if a sampler returns END.
         """
         memories = memories or self.first_memories()
         logits = self._start(outputs)
@@ -80,7 +80,7 @@ class Chain:
             logits = self._copying.logits(logits, context, attention)
         try:
             for index, sampler in self._stages:
-                logits = sampler(logits, _with_memory(context, memories[index]))
+                logits = _or_end(sampler(logits, _with_memory(context, memories[index])))
             sound = _is_sound(logits, outputs.shape)
         except SeqshellError:
             raise
@@ -116,7 +116,7 @@ class Chain:
             raise PluginError(f"the model {trouble}")
         for index, sampler in self._stages:
             with _guard(sampler):
-                logits = sampler(logits, _with_memory(context, memories[index]))
+                logits = _or_end(sampler(logits, _with_memory(context, memories[index])))
             if trouble := _trouble(logits, outputs.shape):
                 raise _guard(sampler).error(trouble)
         raise PluginError(
@@ -124,10 +124,17 @@ class Chain:
         )
 
 
+def _or_end(logits: Logits | End) -> Logits:
+    if logits is END:
+        raise AnswerEnded
+    return logits
+
+
 def _with_memory(context: SampleContext, memory: Any) -> SampleContext:
     if memory is context.memory:
         return context
-    return SampleContext(context.tokens, context.generated, context.position, context.tokenizer, memory, context.draw)
+    tokens, generated, position, tokenizer, _, draw, answer = context
+    return SampleContext(tokens, generated, position, tokenizer, memory, draw, answer)
 
 
 def _is_sound(logits: Any, shape: tuple[int, ...]) -> bool:

@@ -8,7 +8,8 @@ from contextlib import closing
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.plugin_guard import Guard, owner_of
-from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Step, Strategy
+from seqshell.core.sampling import END, ENDED, Advanced, AnswerEnded, Batch, Hypotheses, Request, Step, Strategy
+from seqshell.decoding.features import with_features
 
 
 def strategy_guard(strategy: Strategy) -> Guard:
@@ -17,15 +18,23 @@ def strategy_guard(strategy: Strategy) -> Guard:
     return Guard(f"the strategy {strategy.name}{owner.suffix}", owner)
 
 
-def guarded_search(strategy: Strategy, decoder: Decoder, start: Batch, request: Request) -> Generator[Step, None, None]:
-    """The steps of a search. PluginError names the strategy if it fails, or if a step is of no use."""
+def guarded_search(
+    strategy: Strategy, decoder: Decoder, start: Batch, request: Request
+) -> Generator[Advanced | Hypotheses, None, None]:
+    """The steps of a search. PluginError names the strategy if it fails, or if a step is of no use.
+
+    AnswerEnded if a sampler or the strategy ends the answers of all rows.
+    """
     guard = strategy_guard(strategy)
     size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
-    with closing(guard.each(guard.call(strategy.search, decoder, start, request))) as steps:
+    with closing(guard.each(guard.call(strategy.search, with_features(decoder), start, request))) as steps:
         for step in steps:
             with guard:
+                if step is END:
+                    raise AnswerEnded
                 if isinstance(step, Advanced):
-                    _check_ids([int(step.tokens[0])], size)
+                    if (token := int(step.tokens[0])) != ENDED or len(step.tokens) == 1:
+                        _check_ids([token], size)
                     if step.outputs.shape != start.outputs.shape or len(step.memories) != len(step.tokens):
                         raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
                 else:

@@ -166,13 +166,13 @@ class Trail:
             self._bytes += _size(kept, outputs)
         self._limit = max(MAX_BYTES, 2 * self._bytes)
 
-    def hypothesis(self, end: PathNode, length: int, log_prob: float, score: float) -> Hypothesis:
+    def hypothesis(self, end: PathNode, length: int, log_prob: float, score: float, stop: str = "") -> Hypothesis:
         """The first `length` tokens on the path to `end`, with the states and outputs after each if they are kept."""
         root, *nodes = end.path()
         nodes = nodes[:length]
         states = tuple(self._states(nodes, root.row)) if self._keeps else ()
         outputs = tuple(self._records[node.record][1][[node.row]] for node in nodes) if self._keeps else ()
-        return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs)
+        return Hypothesis(tuple(node.token for node in nodes), log_prob, score, states, outputs, stop)
 
     def _states(self, nodes: list[PathNode], root_row: int) -> Iterator[State]:
         """The state after each token of a path."""

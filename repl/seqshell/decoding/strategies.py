@@ -12,7 +12,19 @@ from typing import ClassVar
 import numpy as np
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.sampling import Advanced, Batch, Draw, History, Logits, Request, SampleContext, Step, choose
+from seqshell.core.sampling import (
+    ENDED,
+    Advanced,
+    AnswerEnded,
+    Batch,
+    Draw,
+    History,
+    Logits,
+    Request,
+    SampleContext,
+    Step,
+    choose,
+)
 from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
@@ -58,28 +70,44 @@ def _drawn(logits: Logits, draw: Draw, position: int) -> int:
 
 
 def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick: Pick) -> Iterator[Step]:
-    """Choose a token for every row, read them all, and yield, forever. The ids of request.prefix come first."""
+    """Choose a token for every row, read them all, and yield, until samplers have ended the answers of all rows.
+
+    The ids of request.prefix come first.
+    """
     state, outputs, draw = start.state, start.outputs, request.draw
     histories = [list(history[:]) for history in start.histories]  # copies, which grow with every token
     memories = [each or chain.first_memories() for each in start.memories]
     num_rows, step = len(histories), 0
+    answered = start.answered or (0,) * num_rows
+    ended: set[int] = set()
     while True:
         attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)
         for row, ids in enumerate(histories):
+            if row in ended:
+                continue
             if step < len(request.prefix):
                 token = request.prefix[step]
             else:
                 position = start.positions[row] + step
-                context = SampleContext(
-                    History(ids), start.generated[row] + step, position, request.tokenizer, None, draw
-                )
+                generated, answer = start.generated[row] + step, answered[row] + step
+                context = SampleContext(History(ids), generated, position, request.tokenizer, None, draw, answer)
                 attended = attention[row] if attention is not None else None
-                logits = chain.logits(outputs[row], context, memories[row], attended)
+                try:
+                    logits = chain.logits(outputs[row], context, memories[row], attended)
+                except AnswerEnded:
+                    ended.add(row)
+                    continue
                 token = pick(logits, draw, position)
                 memories[row] = chain.updated(memories[row], token, logits)
             ids.append(token)
             tokens[row] = token
+        if ended:
+            if len(ended) == num_rows:
+                raise AnswerEnded
+            tokens[list(ended)] = 0  # any token: what is read there does not matter
         outputs, state = decoder.step(tokens, state)
+        if ended:
+            tokens[list(ended)] = ENDED
         step += 1
         yield Advanced(tokens, state, outputs, tuple(memories))

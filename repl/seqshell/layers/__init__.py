@@ -6,6 +6,7 @@ units.
 
     numpy (decoder)                                   torch (model)
     RecurrentStack(read_layers(...)), LSTMState       modules.RecurrentStack: stacked RNN, LSTM or GRU layers
+    top_hidden                                        the same
     ResidualStack(..., norms=read_norms(...))         the same with residual=True, layer_norm=True
     Readout                                           modules.Readout: hidden states to logits, weights tied or not
     RecurrentStack(..., one_hot=True)                 modules.OneHot: unit vectors instead of an embedding
@@ -56,7 +57,7 @@ from seqshell.layers.padding import read_padded
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
 from seqshell.layers.residual import LayerNorm, ResidualStack, read_norms
-from seqshell.layers.states import LSTMState
+from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import packed, take
 
 __all__ = [
@@ -85,4 +86,5 @@ __all__ = [
     "read_norms",
     "read_padded",
     "take",
+    "top_hidden",
 ]

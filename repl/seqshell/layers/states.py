@@ -10,3 +10,8 @@ class LSTMState(NamedTuple):
 
     hidden: Any
     cell: Any
+
+
+def top_hidden(state: Any) -> Any:
+    """The hidden state [B, H] of the last layer, of an LSTMState or of hidden states [B, L, H]."""
+    return (state.hidden if isinstance(state, LSTMState) else state)[:, -1]

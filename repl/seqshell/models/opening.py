@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from seqshell.core import paths
@@ -50,3 +51,19 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         series=contents.series,
         grows=architecture.grows,
     )
+
+
+class ModelOpener:
+    """Opens models by name or path, as strategies ask for them; each once, as long as its file does not change."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._models: dict[tuple[Path, int], Model] = {}
+
+    def __call__(self, name: str) -> Model:
+        """The model. Raises CheckpointError if it cannot be opened."""
+        path = paths.find_checkpoint(name, self._registry.checkpoint_folders).resolve()
+        key = path, os.stat(path).st_mtime_ns if path.exists() else 0
+        if key not in self._models:
+            self._models[key] = open_model(path, self._registry)
+        return self._models[key]

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqshell.core.model import Architecture
+from seqshell.core.model import Architecture, own_method
 from seqshell.core.state import State, leaves, map_leaves
+from seqshell.decoding.features import of_leaves
 from seqshell.layers.padding import read_padded
 from seqshell.models.task_parts.parts import parts_of
 
@@ -51,6 +52,12 @@ class TorchDecoder:
         return map_leaves(
             lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state
         )
+
+    @torch.inference_mode()
+    def features(self, state: State) -> NDArray[Any]:
+        """[B, D]: those of the module, or else all floats of the state."""
+        method = own_method(self.module, "features")
+        return of_leaves(state) if method is None else _array(method(map_leaves(self._tensor, state)))
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64, or [B, F] float32. Returns outputs [B, V], state."""

@@ -9,7 +9,8 @@ from typing import Any
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Finished, Token
 from seqshell.core.limits import MAX_TOKENS
-from seqshell.core.sampling import Sampler, Stop, Strategy
+from seqshell.core.model import Model
+from seqshell.core.sampling import Request, Sampler, Stop, Strategy
 from seqshell.decoding.syntax import parse_strategy, with_setting
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.branches import BranchState
@@ -24,9 +25,9 @@ Generate = Callable[[GenerationPlan, int, int | None, End], Answer]  # plan, tur
 class Answers:
     """Generates answers from the current position.
 
-    samplers, strategies: those that settings may name. excluded: ids that are never drawn; at first PAD, BOS and UNK,
-    if the tokenizer has them. replaces_unknown: in a translation, the source word that the model attended to most
-    replaces UNK; if the model has attention, UNK may then be drawn.
+    samplers, strategies: those that settings may name. open_model: opens another model for a strategy. excluded: ids
+    that are never drawn; at first PAD, BOS and UNK, if the tokenizer has them. replaces_unknown: in a translation, the
+    source word that the model attended to most replaces UNK; if the model has attention, UNK may then be drawn.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Answers:
         samplers: Mapping[str, type[Any]],
         strategies: Mapping[str, type[Any]],
         strategy: Strategy,
+        open_model: Callable[[str], Model] = Request.open,
     ) -> None:
+        self.open_model = open_model
         self.cursor = cursor
         self.navigator = navigator
         self.samplers = samplers
@@ -115,7 +118,7 @@ class Answers:
         named = chosen.strategy
         strategy = parse_strategy(named, self.strategies) if isinstance(named, str) else named or self.strategy
         as_text = ", ".join(f"{name}={value}" for name, value in chosen.settings.items())
-        return GenerationPlan(strategy, chain, stops, excluded, as_text, options)
+        return GenerationPlan(strategy, chain, stops, excluded, as_text, options, open=self.open_model)
 
     def generate(self, plan: GenerationPlan) -> Answer:
         """Answer from the current position; the turn begins with the first token."""

@@ -16,6 +16,7 @@ from seqshell.core.model import Model
 from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.state import State, map_leaves
 from seqshell.core.tokenizers import BOS
+from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
 
 
@@ -88,6 +89,11 @@ class CheckedDecoder:
             raise
         self._check(outputs, len(inputs))
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
+
+    def features(self, state: State) -> NDArray[Any]:
+        """[B, D] floats. PluginError if the model fails."""
+        with self._guard, np.errstate(all="ignore"):
+            return features(self._decoder, state)
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed together, or stepped over if it is a single token that was drawn.

@@ -6,7 +6,7 @@ emitted.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,19 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.events import Finished, Token
-from seqshell.core.sampling import Advanced, Batch, CopiesSource, Draw, Hypothesis, Request, Sampler, Stop, Strategy
+from seqshell.core.model import Model
+from seqshell.core.sampling import (
+    Advanced,
+    AnswerEnded,
+    Batch,
+    CopiesSource,
+    Draw,
+    Hypothesis,
+    Request,
+    Sampler,
+    Stop,
+    Strategy,
+)
 from seqshell.core.signal_handlers import HostStop
 from seqshell.core.state import State, map_leaves
 from seqshell.decoding.guarded_search import guarded_search
@@ -38,7 +50,7 @@ class GenerationPlan:
     """How to generate an answer. excluded: ids that are never drawn. settings: those of this answer alone, as text.
 
     options: those that this answer was given; regenerate repeats them.
-    num_best, prefix, copying: as in a Request. found: the answer itself, if a search has already found it.
+    num_best, prefix, copying, open: as in a Request. found: the answer itself, if a search has already found it.
     """
 
     strategy: Strategy
@@ -51,6 +63,7 @@ class GenerationPlan:
     prefix: tuple[int, ...] = ()
     found: Hypothesis | None = None
     copying: CopiesSource | None = None
+    open: Callable[[str], Model] = Request.open
 
 
 class End:
@@ -108,7 +121,7 @@ def answer(
         for eos in plan.stop.ids:
             log_prob.add(here.outputs, eos)
     found = plan.found or next(iter(end.best), None)
-    is_whole = found is not None and end.stop in ("eos", "length") and len(found.ids) == position - start
+    is_whole = found is not None and end.stop in ("eos", "length", "plugin") and len(found.ids) == position - start
     total = found.log_prob if found is not None and is_whole else log_prob.sum()  # the same, but for rounding
     yield Finished("".join(texts), position - start, end.stop, total, start, position, branch, candidate, plan.settings)
     if end.fault is not None:
@@ -134,7 +147,9 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
                 break
             step = next(steps, None)
             if step is None:  # only a search ends on its own
-                end.stop = "stop" if stop.texts and not stop.ids else "eos"
+                found = plan.found or next(iter(end.best), None)
+                why = found.stop if found is not None else ""
+                end.stop = why or ("stop" if stop.texts and not stop.ids else "eos")
                 break
             if step[0] in stop.ids:
                 end.stop = "eos"
@@ -143,10 +158,10 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
                 yield step
                 continue
             waiting.append(step)
-            free, found = watch.add(token_text.piece(step[0]))
+            free, is_stop = watch.add(token_text.piece(step[0]))
             yield from waiting[:free]
             del waiting[:free]
-            if found:
+            if is_stop:
                 end.stop = "stop"
                 waiting.clear()
                 break
@@ -154,6 +169,8 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
     except Interrupted:
         end.stop = "interrupt"
         return
+    except AnswerEnded:
+        end.stop = "plugin"
     except SeqshellError as error:
         end.stop, end.fault = "error", error
     except GeneratorExit:
@@ -174,7 +191,9 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
         here.state, cursor.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
     )
     stop, tokenizer, copying = plan.stop, cursor.model.tokenizer, plan.copying
-    request = Request(stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying)
+    request = Request(
+        stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying, open=plan.open
+    )
     decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
     with closing(guarded_search(strategy, decoder, start, request)) as steps:
         for step in steps:
@@ -211,6 +230,7 @@ class InterruptibleDecoder:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self.initial_state = cursor.decoder.initial_state
+        self.features = cursor.decoder.features
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.step."""

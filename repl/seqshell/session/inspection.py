@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Likely, Score, Scored, Text, Top
-from seqshell.core.sampling import Draw, Sampler
+from seqshell.core.sampling import AnswerEnded, Draw, Sampler
 from seqshell.core.state import State, named_leaves
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs, rank
@@ -142,9 +142,11 @@ def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int],
     """The k most likely next tokens, with their log-probabilities for the model and after the sampler chain."""
     outputs = cursor.outputs()
     before = log_probs(outputs)
-    after = log_probs(
-        Chain(samplers, excluded=excluded).logits(outputs, cursor.context(draw), cursor.memories(samplers))
-    )
+    chain = Chain(samplers, excluded=excluded)
+    try:
+        after = log_probs(chain.logits(outputs, cursor.context(draw), cursor.memories(samplers)))
+    except AnswerEnded:  # no token is drawn
+        after = np.full_like(before, -np.inf)
     best = np.argsort(-before, kind="stable")[:k]
     return Top(
         tuple(

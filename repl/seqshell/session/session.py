@@ -10,7 +10,7 @@ from typing import Any
 
 from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Score, Text, Top
 from seqshell.core.model import Model
-from seqshell.core.sampling import Sampler, Strategy
+from seqshell.core.sampling import Request, Sampler, Strategy
 from seqshell.core.sealed import Sealed
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted
@@ -41,15 +41,22 @@ Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their se
 class Session(Sealed):
     """One model with its state: it reads, answers, and can go back to any position.
 
-    samplers, strategies: those that settings may name. seed: 0 to 2**64 - 1. snapshot_mb: memory for snapshots. Its
-    methods raise a UsageError for arguments of a wrong type, and while another thread is in one of them.
+    samplers, strategies: those that settings may name. models: opens one for a strategy, by name. seed: 0 to 2**64 - 1.
+    snapshot_mb: for snapshots. Its methods raise a UsageError for wrong types, and while another thread is in one.
 
     It forwards to its parts, each of which uses only those before it: a Cursor (the current snapshot), a Navigator
     (undo, branches, draws), Answers (strategy, sampler chain) and `behaviour`, the TaskBehaviour of the model's task.
     """
 
     def __init__(
-        self, model: Model, *, samplers: Kinds = None, strategies: Kinds = None, seed: int = 0, snapshot_mb: float = 256
+        self,
+        model: Model,
+        *,
+        samplers: Kinds = None,
+        strategies: Kinds = None,
+        models: Callable[[str], Model] = Request.open,
+        seed: int = 0,
+        snapshot_mb: float = 256,
     ) -> None:
         spec = task_spec(model.task)
         kind: type[TaskBehaviour] = resolve(spec.behaviour)
@@ -58,7 +65,7 @@ class Session(Sealed):
         self.model = model = kind.prepared(model)
         self._cursor = cursor = Cursor(model, kind.checked_decoder(model), snapshot_mb * MB)
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)
-        self._answers = Answers(cursor, navigator, samplers, strategies, strategy)
+        self._answers = Answers(cursor, navigator, samplers, strategies, strategy, models)
         self.behaviour = kind(cursor, navigator, self._answers)
         self.guard = ThreadGuard()
         self._seal()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.model import Model
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
-from seqshell.models.opening import open_model
+from seqshell.models.opening import ModelOpener, open_model
 from seqshell.models.ownership import describe_missing
 
 if TYPE_CHECKING:
@@ -47,7 +47,12 @@ def start_session(
     from seqshell.session import Session
 
     session = Session(
-        model, samplers=registry.samplers, strategies=registry.strategies, seed=seed, snapshot_mb=snapshot_mb
+        model,
+        samplers=registry.samplers,
+        strategies=registry.strategies,
+        models=ModelOpener(registry),
+        seed=seed,
+        snapshot_mb=snapshot_mb,
     )
     chain, strategy, missing = default_decoding(model.header, registry.samplers, registry.strategies)
     session.chain = chain

@@ -140,6 +140,7 @@ class Workspace:
             report=self._settings.report,
             samplers=self._registry.samplers,
             strategies=self._registry.strategies,
+            models=opening.ModelOpener(self._registry),
         )
         self._settings.prepare(session, restored=True)
         restore_settings(self._settings, saved.settings)

@@ -13,7 +13,13 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import TokenWriter, draw_legend
 
 EXPLAINED_ANSWERS = 3  # the first answers of a session end with a note and a hint
-ENDINGS = {"length": "stopped at", "eos": "ended after", "stop": "stop text after", "interrupt": "interrupted after"}
+ENDINGS = {
+    "length": "stopped at",
+    "eos": "ended after",
+    "stop": "stop text after",
+    "interrupt": "interrupted after",
+    "plugin": "ended by a plugin after",
+}
 NUM_REPEATED = 2  # words before an answer that continues the last of them
 # Hints after an answer, longest first; the first that fits is shown.
 TEXT_HINTS = (

@@ -11,13 +11,13 @@ from typing import Any
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
-from seqshell.core.model import Architecture
+from seqshell.core.model import Architecture, own_method
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoders import decoders_of
 from seqshell.testing.check import attempt, exception_name
-from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, equals
+from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, equal_features, equals, own_features
 from seqshell.testing.examples import Example
 from seqshell.testing.task_examples import task_example
 
@@ -127,11 +127,17 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
         yield "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
     for rule, target in for_task.module_rules.items():
         yield f"module: {rule}", partial(_of_module, resolve(target))
+    has_features = any(own_method(each, "features") for each in (model.module, *model.own.values()))
+    if has_features:
+        yield "module: its features are floats [B, D], of each row alone", partial(_of_wrapped, own_features)
     for name in model.own:
         title = f"decoder {name}" if len(architecture.decoders) > 1 else "decoder"
         for rule, holds in rules.items():
             yield f"{title}: {rule}", partial(_of_own, name, holds)
-        yield f"{title}: its outputs equal the module's within {EQUAL:g}", partial(_equals, name)
+        yield f"{title}: its outputs equal the module's within {EQUAL:g}", partial(_equals, name, equals)
+        if has_features:
+            yield f"{title}: its features are floats [B, D], of each row alone", partial(_of_own, name, own_features)
+            yield f"{title}: its features equal the module's within {EQUAL:g}", partial(_equals, name, equal_features)
 
 
 def smallest(architecture: Architecture, model: Built, rule: Rule, example: Example, seen: str) -> tuple[str, str]:
@@ -190,5 +196,5 @@ def _of_module(holds: Callable[[Any, Example], str], model: Built, example: Exam
     return holds(model.module, example)
 
 
-def _equals(name: str, model: Built, example: Example) -> str:
-    return equals(model.own[name], model.wrapped, example)
+def _equals(name: str, holds: Callable[[Decoder, Decoder, Example], str], model: Built, example: Example) -> str:
+    return holds(model.own[name], model.wrapped, example)

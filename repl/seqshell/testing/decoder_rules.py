@@ -13,6 +13,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.core.state import State, leaves, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
+from seqshell.decoding.features import features
 from seqshell.decoding.strategies import Greedy
 from seqshell.testing.compare import difference, result_difference
 from seqshell.testing.examples import STEPS, VOCAB_SIZE, Example, Ids
@@ -131,6 +132,23 @@ CAUSAL_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {"reading in chu
 DRAWING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
     "a beam of width 1 equals greedy decoding": beam_of_one
 }
+
+
+def own_features(decoder: Decoder, example: Example) -> str:
+    """The features of each row are floats [B, D], whatever the other rows."""
+    _, state = decoder.feed(example.inputs, example.start(decoder))
+    whole = features(decoder, state)
+    for index in range(example.batch):
+        row = slice(index, index + 1)
+        if seen := difference("features", features(decoder, rows(state, row)), whole[row]):
+            return f"row {index} in the batch compared with alone: {seen}"
+    return ""
+
+
+def equal_features(own: Decoder, module: Decoder, example: Example) -> str:
+    """Compare the features of a decoder with those of its module."""
+    found, expected = (features(each, each.feed(example.inputs, example.start(each))[1]) for each in (own, module))
+    return difference("features", found, expected, EQUAL)
 
 
 def equals(own: Decoder, module: Decoder, example: Example) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import SAMPLER_STAGES, Setting, build, settings_of
-from seqshell.core.sampling import Draw, Logits, SampleContext, Sampler
+from seqshell.core.sampling import END, Draw, End, Logits, SampleContext, Sampler
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host.validation import stage_error
@@ -41,6 +41,10 @@ def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | 
             f"{settings}: the same context gives the same logits; the only randomness is context.uniform(name)",
             partial(tries, _repeated),
         )
+    yield (
+        "by default: it lets an answer begin, so that not every answer ends before its first token",
+        partial(_begins, offered),
+    )
     neutral = {item.name: item.neutral for item in settings_of(offered) if item.neutral is not None}
     if neutral:
         settings = " ".join(f"{name}={value!r}" for name, value in neutral.items())
@@ -83,7 +87,8 @@ def _examples() -> Iterator[tuple[Logits, SampleContext]]:
         spread = random.normal(0, 3, size).round(2)
         holes = np.where(ids % 3 == 0, spread, -np.inf)
         tokens = tuple(random.integers(0, size, length).tolist())
-        context = SampleContext(tokens, min(length, 20), length, CharTokenizer(VOCABULARY[:size]), draw=Draw(seed=1))
+        counts = {"generated": min(length, 20), "position": length, "answer": min(length, 3)}
+        context = SampleContext(tokens, **counts, tokenizer=CharTokenizer(VOCABULARY[:size]), draw=Draw(seed=1))
         for logits in (
             np.zeros(size),
             spread,
@@ -118,7 +123,16 @@ def _sound(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
     return _problem(sampler(logits.copy(), context), logits)
 
 
+def _begins(offered: type[Any]) -> str:
+    sampler = build(offered, {})
+    contexts = (context._replace(generated=0, answer=0) for _, context in _examples())
+    shaped = (sampler(logits.copy(), context) for (logits, _), context in zip(_examples(), contexts, strict=True))
+    return "it returns END whatever the logits and the text" if all(each is END for each in shaped) else ""
+
+
 def _problem(seen: Any, logits: Logits) -> str:
+    if seen is END:
+        return ""
     if not isinstance(seen, np.ndarray) or seen.shape != logits.shape or not np.issubdtype(seen.dtype, np.floating):
         return f"{type(seen).__name__} {getattr(seen, 'shape', '')} instead of {logits.size} floats"
     if np.isnan(seen).any() or np.isposinf(seen).any():
@@ -135,17 +149,23 @@ def _unmodified(sampler: Sampler, logits: Logits, context: SampleContext) -> str
 
 
 def _repeated(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
-    first = np.copy(sampler(logits.copy(), context))
+    first = _shown(sampler(logits.copy(), context))
     for _ in range(REPEATS):
-        again = sampler(logits.copy(), context)
-        if not np.array_equal(first, again):
-            return f"{first.tolist()}, then {np.asarray(again).tolist()}"
+        again = _shown(sampler(logits.copy(), context))
+        if first != again:
+            return f"{first}, then {again}"
     return ""
+
+
+def _shown(shaped: Logits | End) -> Any:
+    return END if shaped is END else np.asarray(shaped).tolist()
 
 
 def _neutral(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
     possible = np.isfinite(logits)
     seen = sampler(logits.copy(), context)
+    if seen is END:
+        return "it ends the answer"
     if not np.isfinite(seen[possible]).all():
         return f"{int(np.isinf(seen[possible]).sum())} of {int(possible.sum())} possible tokens were excluded"
     return difference("logits", seen[possible], logits[possible], limit=1e-9)
@@ -155,6 +175,8 @@ def _memory(sampler: Any, logits: Logits, context: SampleContext) -> str:
     memory: Any = None
     for _ in range(5):
         shaped = sampler(logits.copy(), context._replace(memory=memory))
+        if shaped is END:
+            return ""
         if seen := _problem(shaped, logits):
             return seen
         old, kept = memory, copy.deepcopy(memory)

@@ -7,63 +7,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.errors import PluginError, SeqshellError
+from seqshell.core.model import Model
 from seqshell.core.plugin_api import build
-from seqshell.core.sampling import Advanced, Batch, Draw, Hypotheses, Hypothesis, Logits, Request, SampleContext, Stop
+from seqshell.core.sampling import (
+    ENDED,
+    Advanced,
+    Hypotheses,
+    Hypothesis,
+)
 from seqshell.core.state import State, map_leaves, rows
-from seqshell.core.tokenizers import CharTokenizer
+from seqshell.decoding.features import with_features
 from seqshell.testing.check import Finding, attempt
 from seqshell.testing.compare import result_difference
-from seqshell.testing.tiny_language_model import TinyDecoder
-
-VOCABULARY = "abcdefgh"
-BANNED = 0  # an excluded id, like PAD
-STOP = 3
-MAX_CALLS = 200  # of the decoder for one token
+from seqshell.testing.searches import BANNED, STOP, VOCABULARY, Case, start_of, steps_of
+from seqshell.testing.tiny_language_model import tiny_model
 
 Result = tuple[NDArray[Any], State]  # outputs, state
-
-
-@dataclass(frozen=True)
-class Case:
-    """A search: `batch` rows that start after one token each, and at most `max_tokens` tokens."""
-
-    batch: int
-    max_tokens: int
-    prefix: tuple[int, ...] = ()
-    only: int | None = None
-
-    def request(self) -> Request:
-        samplers = () if self.only is None else (Only(self.only),)
-        stop = Stop(self.max_tokens, frozenset({STOP}) - {self.only})
-        return Request(
-            stop,
-            samplers,
-            Draw(seed=1),
-            prefix=self.prefix,
-            tokenizer=CharTokenizer(VOCABULARY),
-            excluded=frozenset({BANNED}),
-        )
-
-    def __str__(self) -> str:
-        words = [f"{self.batch} row{'s' if self.batch > 1 else ''}", f"max_tokens={self.max_tokens}"]
-        words += [f"prefix={self.prefix}"] if self.prefix else []
-        return ", ".join(words + ([f"a sampler that allows only {self.only}"] if self.only is not None else []))
-
-
-@dataclass(frozen=True)
-class Only:
-    """Allow only one token."""
-
-    name: ClassVar[str] = "only"
-    token: int
-
-    def __call__(self, logits: Logits, context: SampleContext) -> Logits:
-        return np.where(np.arange(logits.size) == self.token, logits, -np.inf)
 
 
 @dataclass(frozen=True)
@@ -72,19 +37,6 @@ class Answer:
 
     ids: list[int]
     results: list[Result]
-
-
-class LimitedDecoder(TinyDecoder):
-    """A decoder that raises an error after `most` steps, for searches that do not end."""
-
-    calls = 0
-    most = 0
-
-    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        self.calls += 1
-        if self.calls > self.most:
-            raise RuntimeError(f"the search does not end: it took more than {self.most} steps")
-        return super().step(inputs, state)
 
 
 def strategy_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
@@ -103,6 +55,12 @@ def strategy_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str |
         "the same request gives the same tokens; the only randomness is request.draw",
         partial(_first, offered, _repeated),
     )
+    yield "an answer that a sampler ends has the tokens before that", partial(_ended, offered)
+    if _opens(offered):
+        yield (
+            "a model that it opens and that has another vocabulary is refused with a message",
+            partial(_refuses, offered),
+        )
     yield "it does not modify the batch that it starts from", partial(_first, offered, _unmodified)
 
 
@@ -125,31 +83,51 @@ def _first(offered: type[Any], holds: Callable[[Any, Case], str]) -> Finding:
     return Finding()
 
 
-def _start(case: Case) -> tuple[LimitedDecoder, Batch]:
-    decoder = LimitedDecoder(len(VOCABULARY), 4)
-    ids = np.arange(1, case.batch + 1)
-    decoder.most = 1
-    outputs, state = decoder.step(ids, decoder.initial_state(case.batch))
-    decoder.most = MAX_CALLS * (case.max_tokens + 1)
-    nothing: tuple[tuple[Any, ...], ...] = ((None,) * (case.only is not None),) * case.batch
-    return decoder, Batch(
-        state, outputs, tuple((int(token),) for token in ids), nothing, (1,) * case.batch, (0,) * case.batch
-    )
+def _ended(offered: type[Any]) -> Finding:
+    """Samplers written for API 1.0 never end an answer, so a strategy that does not know END is none the worse."""
+    strategy, number = build(offered, {}), 2
+    for batch in (1, 3):
+        case = Case(batch, 6, ends=number)
+        if seen := attempt(partial(_num_before_end, strategy, case, number)):
+            advice = "seqshell.Chain ends it, if SampleContext.answer is the number of tokens so far"
+            return Finding(f"{seen}; {advice}", str(case), is_warning=True)
+    return Finding()
 
 
-def _steps(strategy: Any, case: Case) -> list[Any]:
-    """Return what a search yields, as far as its caller reads."""
-    decoder, start = _start(case)
-    found: list[Any] = []
-    for step in strategy.search(decoder, start, case.request()):
-        found.append(step)
-        if len(found) == (case.max_tokens if strategy.streams else case.batch + 1):
-            break
-    return found
+def _num_before_end(strategy: Any, case: Case, number: int) -> str:
+    steps = steps_of(strategy, case)
+    if strategy.streams:
+        sizes = [sum(int(step.tokens[row]) not in (ENDED, STOP) for step in steps) for row in range(case.batch)]
+    else:
+        sizes = [len(step.best[0].ids) for step in steps]
+    wrong = [size for size in sizes if size > number]
+    return f"an answer has {wrong[0]} tokens instead of {number}" if wrong else ""
+
+
+def _opens(offered: type[Any]) -> bool:
+    """True if a strategy opens another model."""
+    opened: list[str] = []
+
+    def opens(name: str) -> Model:
+        opened.append(name)
+        return tiny_model(VOCABULARY)
+
+    attempt(lambda: str(steps_of(build(offered, {}), Case(1, 2, open=opens))))
+    return bool(opened)
+
+
+def _refuses(offered: type[Any]) -> str:
+    try:
+        steps_of(build(offered, {}), Case(1, 2, open=lambda name: tiny_model("xyz")))
+    except PluginError:
+        raise
+    except SeqshellError:
+        return ""
+    return f"it reads the ids of {len(VOCABULARY)} tokens with a model of 3"
 
 
 def _ends(strategy: Any, case: Case) -> str:
-    steps = _steps(strategy, case)
+    steps = steps_of(strategy, case)
     expected = Advanced if strategy.streams else Hypotheses
     for step in steps:
         if not isinstance(step, expected):
@@ -165,7 +143,7 @@ def _ends(strategy: Any, case: Case) -> str:
 
 def _answers(strategy: Any, case: Case) -> list[Answer]:
     """Return the answer of each row."""
-    steps = _steps(strategy, case)
+    steps = steps_of(strategy, case)
     if strategy.streams:
         rows_of = [slice(row, row + 1) for row in range(case.batch)]
         return [
@@ -220,7 +198,7 @@ def _obeys(strategy: Any, case: Case) -> str:
 def _states(strategy: Any, case: Case) -> str:
     answers = _answers(strategy, case)
     for row, answer in enumerate(answers):
-        decoder, start = _start(case)
+        decoder, start = start_of(case)
         state = rows(start.state, slice(row, row + 1))
         for number, (token, result) in enumerate(zip(answer.ids, answer.results, strict=True), 1):
             outputs, state = decoder.step(np.array([token]), state)
@@ -239,9 +217,9 @@ def _repeated(strategy: Any, case: Case) -> str:
 
 
 def _unmodified(strategy: Any, case: Case) -> str:
-    decoder, start = _start(case)
+    decoder, start = start_of(case)
     before = map_leaves(np.copy, (start.outputs, start.state))
-    for number, _ in enumerate(strategy.search(decoder, start, case.request()), 1):
+    for number, _ in enumerate(strategy.search(with_features(decoder), start, case.request()), 1):
         if number == case.max_tokens:
             break
     return result_difference((start.outputs, start.state), before, limit=0)

@@ -63,8 +63,8 @@ class Finished(Answer):
 
     Positions [start, end) hold its tokens. log_prob: the model's, in nats, before the chain; it includes EOS if the
     answer ended with it.
-    answer: the whole text. stop: length, eos, stop, interrupt or error. candidate: its number from 1 if there are
-    several. settings: those that hold for this answer alone, e.g. temperature=0.5.
+    answer: the whole text. stop: length, eos, stop, plugin (ended by one), interrupt or error. candidate: its number
+    from 1 if there are several. settings: those that hold for this answer alone, e.g. temperature=0.5.
     """
 
     op: ClassVar[str] = "generate"

@@ -73,7 +73,15 @@ def _window(
             waiting.append((item, source))
     draw, tokenizer = Draw(behaviour.navigator.seed), cursor.model.tokenizer
     request = Request(
-        plan.stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, keeps_states=False
+        plan.stop,
+        plan.samplers,
+        draw,
+        plan.num_best,
+        plan.prefix,
+        tokenizer,
+        plan.excluded,
+        keeps_states=False,
+        open=plan.open,
     )
     next_item = window[0][0]
     decoder = InterruptibleDecoder(cursor)
@@ -108,7 +116,7 @@ def _result(
         start = cursor.decoder.begin(source.ids)[1]
     candidates = as_candidates(cursor, best, UnknownWords(cursor.model, source, replaces), start)
     size, log_prob, branch = len(best[0].ids), best[0].log_prob, behaviour.navigator.branch
-    stop = "length" if size == plan.stop.max_tokens else "eos"
+    stop = best[0].stop or ("length" if size == plan.stop.max_tokens else "eos")
     shown = () if plan.strategy.streams else candidates
     return Translation(
         candidates[0].text,

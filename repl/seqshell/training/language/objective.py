@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture
-from seqshell.core.sampling import Advanced, Batch, Draw, History, Request, Stop
+from seqshell.core.sampling import Advanced, AnswerEnded, Batch, Draw, History, Request, Stop
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.chain import Chain
+from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry
+from seqshell.models.opening import ModelOpener
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
 from seqshell.training.chunked_loss import is_in_parts, sequence_loss, token_nats
@@ -157,16 +160,16 @@ class LanguageObjective:
         decoder = make_decoder(self.architecture, self.config, module)
         outputs, state = decoder.feed(np.asarray([ids], np.int64), decoder.initial_state(1))
         start = Batch(state, outputs, (History(ids),), (Chain(samplers).first_memories(),), (len(ids),), (0,))
-        request = Request(Stop(settings.sample_length), samplers, Draw(settings.seed), tokenizer=tokenizer)
+        stop, draw, opener = Stop(settings.sample_length), Draw(settings.seed), ModelOpener(registry)
+        request = Request(stop, samplers, draw, tokenizer=tokenizer, open=opener)
         drawn = []
-        for step in islice(
-            parse_strategy(defaults.strategy, registry.strategies).search(decoder, start, request),
-            settings.sample_length,
-        ):
-            chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
-            drawn += chosen
-            if tokenizer.eos is not None and tokenizer.eos in chosen:
-                break
+        strategy = parse_strategy(defaults.strategy, registry.strategies)
+        with suppress(AnswerEnded):
+            for step in islice(guarded_search(strategy, decoder, start, request), settings.sample_length):
+                chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
+                drawn += chosen
+                if tokenizer.eos is not None and tokenizer.eos in chosen:
+                    break
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 

@@ -25,6 +25,7 @@ from seqshell.core.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seqshell.decoding.batched import answers
 from seqshell.decoding.syntax import format_chain, known_name, parse_chain, parse_strategy, with_setting
 from seqshell.host import Registry
+from seqshell.models.opening import ModelOpener
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.session.timeline import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
@@ -102,7 +103,7 @@ def evaluate_pairs(
     found, num_tokens, start = [""] * len(pairs), 0, time.perf_counter()
     readable = sum(1 for ids in sources if ids)  # a blank source has an empty translation
     for done, (row, text, length) in enumerate(
-        _translated(model, decoder, pairs.sources, sources, search, options.seed), 1
+        _translated(model, decoder, pairs.sources, sources, search, options.seed, ModelOpener(registry)), 1
     ):
         found[row], num_tokens = text, num_tokens + length
         yield Progress(done, readable, f"{done / (time.perf_counter() - start):,.1f} sentences/s", "translating")
@@ -209,7 +210,13 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[int], words: Mapping[int, str] =
 
 
 def _translated(
-    model: Model, decoder: SourceDecoder, texts: Sequence[str], sources: Sequence[Ids | None], search: Search, seed: int
+    model: Model,
+    decoder: SourceDecoder,
+    texts: Sequence[str],
+    sources: Sequence[Ids | None],
+    search: Search,
+    seed: int,
+    opener: ModelOpener,
 ) -> Iterator[tuple[int, str, int]]:
     """Yield (row, translation, number of tokens) for every source with ids, in any order. texts: of the sources."""
     request = Request(
@@ -219,6 +226,7 @@ def _translated(
         tokenizer=model.tokenizer,
         excluded=frozenset((PAD, BOS) if search.unk else (PAD, BOS, UNK)),
         keeps_states=search.keeps_states,
+        open=opener,
     )
     rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]
     for number, best in answers(

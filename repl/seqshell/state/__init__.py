@@ -1,0 +1,8 @@
+"""Functions on states, for strategies, commands and decoders of plugins. A state is a leaf, or a tuple of states.
+
+The first axis of every leaf is the batch. A returned state is never written to: make a new one.
+"""
+
+from seqshell.core.state import State, attention_of, leaves, map_leaves, named_leaves, replace_leaves, rows
+
+__all__ = ["State", "attention_of", "leaves", "map_leaves", "named_leaves", "replace_leaves", "rows"]
