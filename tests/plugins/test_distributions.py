@@ -22,6 +22,7 @@ OFFERS = {
     **dict.fromkeys(PROJECTS, "architecture"),
     "dry": "sampler",
     "xtc": "sampler",
+    "until": "sampler",
     "poem": "command",
     "syllables": "tokenizer",
     "json_rnn": "importer",
