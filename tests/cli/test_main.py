@@ -1,5 +1,7 @@
 """The command line: its options and subcommands, exit codes, and what a start imports."""
 
+import gc
+import io
 import os
 import subprocess
 import sys
@@ -100,6 +102,20 @@ def test_json_takes_no_separate_value(capsys, model, tmp_path):
     code, out, _ = run(capsys, "--json", "a.seq", "-m", model)
     assert code == 0
     assert '"op":"/text","text":"abc"}' in out
+
+
+def test_a_callers_unbuffered_stream_stays_open(tmp_path, monkeypatch):
+    """As pytest's is, which captures the output of programs."""
+    file = (tmp_path / "out.txt").open("wb", buffering=0)
+    stream = io.TextIOWrapper(file, "utf-8", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+
+    assert main(["plugins", "list"]) == 0
+    monkeypatch.undo()
+    gc.collect()
+
+    stream.write("end\n")
+    assert (tmp_path / "out.txt").read_text("utf-8").splitlines()[-1] == "end"
 
 
 def test_the_verbose_version_lists_the_libraries(capsys):

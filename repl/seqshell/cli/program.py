@@ -53,7 +53,8 @@ def _prepared(stream: TextIO | None) -> TextIO:
     """A stream that writes any text in UTF-8, and all of it."""
     if stream is None:  # closed; the next file to be opened would take its place
         return open(os.devnull, "w", encoding="utf-8")  # open until the process ends
-    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
+    is_own = stream in (sys.__stdout__, sys.__stderr__)  # of the process; a caller's would be closed with the new one
+    if is_own and isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
         # With PYTHONUNBUFFERED, Python loses the rest of a text if a signal or a full disk cuts its write.
         whole = io.BufferedWriter(stream.buffer)
         return io.TextIOWrapper(whole, encoding="utf-8", errors="replace", line_buffering=True)
