@@ -114,7 +114,8 @@ def test_a_callers_unbuffered_stream_stays_open(tmp_path, monkeypatch):
     monkeypatch.undo()
     gc.collect()
 
-    stream.write("end\n")
+    with stream:
+        stream.write("end\n")
     assert (tmp_path / "out.txt").read_text("utf-8").splitlines()[-1] == "end"
 
 
