@@ -42,13 +42,13 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(elman, sav
 def test_a_disabled_plugin_is_given_as_the_reason(saved):
     disabled = PluginInfo("mine", "seqshell-mine", state="disabled", reason="disabled in config.toml")
     registry = load_registry(Policy(no_plugins=True))
-    registry.admit(disabled, {}, ())
+    registry.admit(disabled, {}, {})
     with pytest.raises(CheckpointError, match="the plugin mine is not loaded: disabled in config"):
         opening.open_model(saved, registry)
 
 
 def test_a_checkpoint_contains_the_distribution_of_its_architecture(elman, module, elman_registry, tmp_path):
-    elman_registry.admit(replace(elman_registry.plugin("mine"), distribution="seqshell-mine"), {}, ())
+    elman_registry.admit(replace(elman_registry.plugin("mine"), distribution="seqshell-mine"), {}, {})
     path = elman.save(tmp_path / "far.safetensors", module, elman_registry)
     header = file.read_header(path)
 
@@ -65,7 +65,7 @@ class Letters(CharTokenizer):
 def with_letters(registry, name, distribution, kind=Letters):
     """Add a plugin that offers the tokenizer `kind` as `letters`. Returns the registry."""
     info = PluginInfo(name, distribution)
-    registry.admit(info, {"tokenizer": [Offer("letters", kind, info, (distribution,))]}, ())
+    registry.admit(info, {"tokenizer": [Offer("letters", kind, info, (distribution,))]}, {})
     return registry
 
 

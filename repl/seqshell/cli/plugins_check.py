@@ -13,13 +13,14 @@ from typing import Any
 from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.named_files import named_path, read_bytes, shown_name
+from seqshell.core.paths import recipes_in
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import counted
 from seqshell.host import PluginInfo, Policy, Registry, entry_points
 from seqshell.host.builtin import load_registry
 from seqshell.host.entry_points import normalized
 from seqshell.testing.check import Check
-from seqshell.testing.contract import KINDS, check_offer
+from seqshell.testing.contract import KINDS, check_offer, check_recipe
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def check_plugin(plugin: str, extra: Sequence[str] = ()) -> Iterator[CheckedOffe
             ]
             for kind, offered in offers:
                 yield from _check_offer(registry, kind, offered)
+            for name, path in recipes_in(registry.folders("seqshell_recipes", info.name)).items():
+                yield CheckedOffer("recipe", name, tuple(check_recipe(path, registry)))
 
 
 def plugin_targets(plugin: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
 
 if TYPE_CHECKING:
+    from seqshell.host import Registry
     from seqshell.training.recipes.recipe import Recipe
 
 NOT_IN_ITS_PLACE = 3  # the exit code if --out holds no checkpoint, but another place does
@@ -83,14 +84,14 @@ def train_command(arguments: Namespace) -> int:
         overrides.append(f"training.seed={arguments.seed}")
     if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not named_path(word).exists()]:
         raise UsageError(f"unexpected {misplaced[0]!r}; use --set {misplaced[0]}")
-    recipe = load_recipe(arguments.recipe, overrides)
+    registry = registry_for_command(arguments)
+    recipe = load_recipe(arguments.recipe, overrides, registry.recipe_folders)
     if arguments.dry_run:
-        return _dry_run(arguments, recipe)
+        return _dry_run(arguments, recipe, registry)
     out = paths.output_path(arguments.out or recipe.name, "models")
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
     picture = named_path(arguments.picture) if arguments.picture else None
-    registry = registry_for_command(arguments)
 
     from seqshell.training.loop import train
 
@@ -115,11 +116,11 @@ def train_command(arguments: Namespace) -> int:
     return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
 
 
-def _dry_run(arguments: Namespace, recipe: Recipe) -> int:
+def _dry_run(arguments: Namespace, recipe: Recipe, registry: Registry) -> int:
     """Print the plan of a training, with --json as one object; returns 0."""
     from seqshell.training.dry_run import dry_run
 
-    plan = dry_run(recipe, registry_for_command(arguments))
+    plan = dry_run(recipe, registry)
     if arguments.json:
         print_json(plan.as_json())
         return 0
@@ -140,16 +141,17 @@ def recipes_command(arguments: Namespace) -> int:
     """List the recipes, or print one. Returns 0; the caller handles SeqshellError."""
     from seqshell.training.recipes.listing import describe_recipes, recipe_text, recipes_table
 
+    folders = registry_for_command(arguments).recipe_folders
     words = arguments.words[1:] if arguments.words[:1] in (["show"], ["list"]) else arguments.words
     if words or arguments.words == ["show"]:
         if len(words) != 1:
             raise UsageError("name one recipe: seqshell recipes show NAME; seqshell recipes lists them")
-        print(safe(recipe_text(words[0])), end="")
+        print(safe(recipe_text(words[0], folders)), end="")
         return 0
     if arguments.json:
-        print_json({"recipes": describe_recipes()})
+        print_json({"recipes": describe_recipes(folders)})
     else:
-        print_result(recipes_table(), sys.stdout)
+        print_result(recipes_table(folders), sys.stdout)
     return 0
 
 

@@ -100,6 +100,33 @@ def seqshell_checkpoints() -> Iterable[Path]:  # type: ignore[empty-body]  # a s
 
 
 @hookspec
+def seqshell_recipes() -> Iterable[Path]:  # type: ignore[empty-body]  # a specification has no body
+    """Offer folders with recipes (NAME.toml), which `seqshell train NAME` and `/train NAME` use.
+
+    The user's own recipes are found first. Paths in a recipe are relative to its folder.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_recipes():
+            yield Path(__file__).parent / "recipes"
+    """
+
+
+@hookspec
+def seqshell_data() -> Iterable[Any]:  # type: ignore[empty-body]  # a specification has no body
+    """Offer data that a function makes. "generated:OWNER/NAME", in place of a file, names it in a recipe.
+
+    The function takes no arguments. It returns a text, which is read as a file with this content would be, or pairs of
+    texts: a source and its translation, or a text and its label. It must return the same each time.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_data():
+            yield seqshell.Lazy("sums", "mypkg.data:sums")
+    """
+
+
+@hookspec
 def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a specification has no body
     """Offer importers: readers of other programs' model files.
 

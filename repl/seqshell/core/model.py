@@ -44,6 +44,8 @@ class Architecture:
         module, else checkpoints are marked to run in torch.
     config, model and decoder: the object itself, or "package.module:Name", which is imported when it is first needed.
     summary: one line for `/architectures`.
+    shares_vocabulary: True if a model that translates has one vocabulary for source and target, as one that copies
+        tokens: its recipes have one [tokenizer], and source_vocab_size equals target_vocab_size.
     causal: False if the model must read a whole text at once (bidirectional).
     grows: "axis" if leaves of the state become longer along one axis with each step, and begin with what they were, as
         a transformer's cache does; "" if all keep their shapes. The host finds the axis of each leaf.
@@ -57,6 +59,7 @@ class Architecture:
     summary: str = ""
     causal: bool = True
     grows: Literal["", "axis"] = ""
+    shares_vocabulary: bool = False
 
     @property
     def decoders(self) -> tuple[DecoderTarget, ...]:

@@ -102,17 +102,22 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
     return known[name]
 
 
-def list_recipes() -> dict[str, Path]:
-    """Return all recipes by name. A user's recipe takes precedence over a shipped one."""
-    return _named([folder("recipes"), shipped() / "recipes"], ".toml")
+def list_recipes(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Return all recipes by name. The order of precedence is the user's folder, `folders`, the shipped one."""
+    return _named([folder("recipes"), *folders, shipped() / "recipes"], ".toml")
 
 
-def find_recipe(name: str) -> Path:
+def recipes_in(folders: Iterable[Path]) -> dict[str, Path]:
+    """Return the recipes of some folders by name."""
+    return _named(folders, ".toml")
+
+
+def find_recipe(name: str, folders: Iterable[Path] = ()) -> Path:
     """Return the recipe of a name, else the file of a path: a recipe, or a text or table to train on.
 
     Raises RecipeError if there is neither.
     """
-    known = list_recipes()
+    known = list_recipes(folders)
     if "/" not in name and name in known:
         return known[name]
     path = named_path(name, error=RecipeError)

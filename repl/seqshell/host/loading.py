@@ -29,6 +29,7 @@ from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.slow_import import watched
 
+FOLDER = "folder"
 OFFERING = {  # hook -> the kind of what it offers
     "seqshell_architectures": "architecture",
     "seqshell_samplers": "sampler",
@@ -36,7 +37,9 @@ OFFERING = {  # hook -> the kind of what it offers
     "seqshell_tokenizers": "tokenizer",
     "seqshell_commands": "command",
     "seqshell_importers": "importer",
-    "seqshell_checkpoints": "folder",
+    "seqshell_data": "data",
+    "seqshell_checkpoints": FOLDER,
+    "seqshell_recipes": FOLDER,
 }
 MAX_PRINTED = 200  # characters of a plugin's output that a warning quotes
 MAX_OFFERS = 10_000  # per hook: an endless generator must not block startup
@@ -70,7 +73,7 @@ def build_registry(
         reason = "" if plugin.requested else policy.refusal(plugin.names, builtin=plugin.builtin)
         if reason:
             info = PluginInfo(plugin.name, plugin.distribution, plugin.version, builtin=plugin.builtin)
-            registry.admit(replace(info, state="disabled", reason=reason), {}, ())
+            registry.admit(replace(info, state="disabled", reason=reason), {}, {})
             continue
         had_torch = "torch" in sys.modules
         title = plugin.owner.title
@@ -129,8 +132,8 @@ def _described(module: Any, found: finding.FoundPlugin) -> tuple[str, str]:
 
 def _offered(
     manager: pluggy.PluginManager, module: Any, found: finding.FoundPlugin, info: PluginInfo
-) -> tuple[dict[str, list[Offer]], list[Path], PluginInfo]:
-    """Register the hooks of a plugin. Returns its offers by kind, its folders, and its info with the hooks."""
+) -> tuple[dict[str, list[Offer]], dict[str, list[Path]], PluginInfo]:
+    """Register the hooks of a plugin. Returns its offers by kind, its folders by hook, and its info with the hooks."""
     invalid = _guard(found, "invalid hooks")
     invalid.call(manager.register, module, found.name)
     hooks = invalid.call(_hooks, manager, module)
@@ -139,14 +142,14 @@ def _offered(
     known_as = (*found.names, found.target, finding.last_part(module))
     aliases = tuple(dict.fromkeys(name for name in known_as if name != found.name))
     offers: dict[str, list[Offer]] = {}
-    folders: list[Path] = []
+    folders: dict[str, list[Path]] = {}
     for hook, kind in OFFERING.items():
         if hook not in hooks:
             continue
         offered = _guard(found, f"{hook} failed").call(_collect, hooks[hook])
         with _guard(found, f"{hook} has an invalid offer"):
-            if kind == "folder":
-                folders = list(map(validation.folder, offered))
+            if kind == FOLDER:
+                folders[hook] = list(map(validation.folder, offered))
             else:
                 offers[kind] = _offers(kind, offered, info, aliases)
     return offers, folders, info
@@ -154,7 +157,7 @@ def _offered(
 
 def _shadow_warnings(registry: Registry) -> Iterator[str]:
     """A warning for each third-party offer that has the short name of a built-in one."""
-    for kind in sorted(set(OFFERING.values()) - {"folder"}):
+    for kind in sorted(set(OFFERING.values()) - {FOLDER}):
         for offer in registry.offers(kind).shadowed():
             yield (
                 f"{offer.plugin.title} offers the {kind} {offer.name}, which is also built in; "

@@ -187,13 +187,14 @@ class Registry:
         self._problems: list[PluginError] = []
         self.warnings: tuple[str, ...] = ()
         self.busy: PluginInfo | None = None
-        self._folders: list[tuple[str, Path]] = []
+        self._folders: list[tuple[str, str, Path]] = []  # owner, hook and path
         self.architectures = Offers("architecture", self._problems.append)
         self.samplers = Offers("sampler", self._problems.append)
         self.strategies = Offers("strategy", self._problems.append)
         self.tokenizers = Offers("tokenizer", self._problems.append)
         self.commands = Offers("command", self._problems.append)
         self.importers = Offers("importer", self._problems.append)
+        self.data = Offers("data", self._problems.append)
         self._kinds = {
             "architectures": self.architectures,
             "samplers": self.samplers,
@@ -201,6 +202,7 @@ class Registry:
             "tokenizers": self.tokenizers,
             "commands": self.commands,
             "importers": self.importers,
+            "data": self.data,
         }
         self._plurals = {offers.kind: plural for plural, offers in self._kinds.items()}
 
@@ -216,10 +218,19 @@ class Registry:
     @property
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """The folders with the plugins' checkpoints."""
-        return tuple(folder for _, folder in self._folders)
+        return self.folders("seqshell_checkpoints")
+
+    @property
+    def recipe_folders(self) -> tuple[Path, ...]:
+        """The folders with the plugins' recipes."""
+        return self.folders("seqshell_recipes")
+
+    def folders(self, hook: str, owner: str = "") -> tuple[Path, ...]:
+        """The folders that plugins offer by a hook, or those of one plugin."""
+        return tuple(path for name, of, path in self._folders if of == hook and owner in ("", name))
 
     def offers(self, kind: str) -> Offers:
-        """The offers of a kind: architecture, sampler, strategy, tokenizer, command or importer, or its plural."""
+        """The offers of a kind: architecture, sampler, strategy, tokenizer, command, importer, data, or a plural."""
         return self._kinds[self._plurals.get(kind, kind)]
 
     def owner(self, kind: str, name: str) -> str:
@@ -281,12 +292,14 @@ class Registry:
             self.fail(self._plugins[problem.plugin], problem)
         return tuple(failed)
 
-    def admit(self, info: PluginInfo, offers: Mapping[str, Iterable[Offer]], folders: Iterable[Path]) -> None:
-        """Register a plugin with its offers by kind; a disabled one has none."""
+    def admit(
+        self, info: PluginInfo, offers: Mapping[str, Iterable[Offer]], folders: Mapping[str, Iterable[Path]]
+    ) -> None:
+        """Register a plugin with its offers by kind and its folders by hook; a disabled one has none."""
         self._plugins[info.name] = info
         for kind, added in offers.items():
             self.offers(kind).add(added)
-        self._folders += [(info.name, folder) for folder in folders]
+        self._folders += [(info.name, hook, path) for hook, paths in folders.items() for path in paths]
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
         """Leave a plugin out: unregister its hooks and its offers."""
@@ -294,7 +307,7 @@ class Registry:
             self._manager.unregister(name=info.name)
         for offers in self._kinds.values():
             offers.remove(info.name)
-        self._folders = [(owner, folder) for owner, folder in self._folders if owner != info.name]
+        self._folders = [each for each in self._folders if each[0] != info.name]
         self._plugins[info.name] = replace(info, state="failed", reason=error.message)
         self._problems.append(error)
 

@@ -19,6 +19,8 @@ REQUIRED = {  # attributes of an offered class
     "tokenizer": ("encode", "piece", "size", "to_json", "from_json"),
 }
 
+FUNCTIONS = ("importer", "data")  # kinds of offers that are functions
+
 
 def name_of(kind: str, offered: Any) -> str:
     """The name of an offer. Raises PluginError if it is not a valid offer of its kind."""
@@ -28,7 +30,7 @@ def name_of(kind: str, offered: Any) -> str:
         if not isinstance(offered.target, str) or not TARGET.fullmatch(offered.target) or ":" not in offered.target:
             raise PluginError(f"the target {offered.target!r} is not of the form package.module:Name")
         name: Any = offered.name
-    elif kind == "importer":
+    elif kind in FUNCTIONS:
         name = getattr(offered, "name", getattr(offered, "__name__", None))
     else:
         name = getattr(offered, "name", None)
@@ -50,7 +52,7 @@ def check(kind: str, value: Any, name: str) -> None:
         if not isinstance(value, Command) or not callable(value.run):
             raise PluginError(f"{_described(value)} is not a Command; @seqshell.command makes one")
         _check_command(value)
-    elif kind == "importer":
+    elif kind in FUNCTIONS:
         if not callable(value):
             raise PluginError(f"{_described(value)} is not callable")
     else:
@@ -95,6 +97,8 @@ def _check_architecture(value: Any) -> None:
         )
     if value.grows not in ("", "axis"):
         raise PluginError(f'grows of the architecture {value.name} must be "axis" or "", not {_described(value.grows)}')
+    if value.shares_vocabulary and not TASKS[value.task].has_source:
+        raise PluginError(f"the architecture {value.name} shares a vocabulary, but its task {value.task} has only one")
     parts = [("config", value.config), ("model", value.model), *(("decoder", each) for each in value.decoders)]
     for part, found in parts:
         is_target = isinstance(found, str) and TARGET.fullmatch(found) and ":" in found

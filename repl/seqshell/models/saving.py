@@ -74,6 +74,8 @@ def save_checkpoint(
     parts = parts_of(offered.task)
     if tokenizer is None:
         raise UsageError(f"save_checkpoint needs {parts.saved_with}= for a model for the task {offered.task}")
+    if offered.shares_vocabulary and source_tokenizer not in (None, tokenizer):
+        raise UsageError(f"{offered.name} has one vocabulary: pass the same object as tokenizer and source_tokenizer")
     tokenizers = {"tokenizer": tokenizer, **({"source_tokenizer": source_tokenizer} if source_tokenizer else {})}
     header = {
         "kind": "model",

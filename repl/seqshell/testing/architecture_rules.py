@@ -62,11 +62,17 @@ def built(architecture: Architecture, config: Any) -> Built:
     return Built(config, module, wrapped, own)
 
 
+def sizes_of(architecture: Architecture) -> Mapping[str, int]:
+    """The fields of a config that the host fills in."""
+    sizes = task_example(architecture.task).sizes
+    return {**sizes, "source_vocab_size": sizes["target_vocab_size"]} if architecture.shares_vocabulary else sizes
+
+
 def small_config(architecture: Architecture) -> Any:
     """Return a config with small sizes or, if they are invalid, its defaults. Raises UsageError if both are invalid."""
     offered = resolve(architecture.config)
     known = {item.name for item in settings_of(offered)}
-    sizes = task_example(architecture.task).sizes
+    sizes = sizes_of(architecture)
     try:
         return build(offered, {**sizes, **{name: value for name, value in SMALL.items() if name in known}})
     except UsageError:
@@ -176,7 +182,7 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
 
 def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:
     """Yield smaller values of each size that the host does not set, one at a time, smallest last."""
-    sizes = task_example(architecture.task).sizes
+    sizes = sizes_of(architecture)
     for item in settings_of(type(config)):
         value = getattr(config, item.name)
         if item.name not in sizes and item.kind is int and value > 0:

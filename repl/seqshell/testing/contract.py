@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Command, build
-from seqshell.host import resolve
-from seqshell.testing.architecture_rules import Built, built, rules_of, saved_as_json, small_config, smallest
+from seqshell.host import Registry, resolve
+from seqshell.testing.architecture_rules import Built, built, rules_of, saved_as_json, sizes_of, small_config, smallest
 from seqshell.testing.check import Check, attempt, try_rule
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.importer_rules import importer_rules
@@ -28,8 +29,10 @@ __all__ = [
     "Check",
     "check_architecture",
     "check_command",
+    "check_data",
     "check_importer",
     "check_offer",
+    "check_recipe",
     "check_sampler",
     "check_strategy",
     "check_tokenizer",
@@ -54,7 +57,7 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
         if config is None:
             settings = small_config(architecture)
         else:
-            settings = build(resolve(architecture.config), {**task_example(architecture.task).sizes, **config})
+            settings = build(resolve(architecture.config), {**sizes_of(architecture), **config})
         model = built(architecture, settings)
         return ""
 
@@ -105,6 +108,20 @@ def check_importer(importer: Any) -> list[Check]:
     return [try_rule(rule, holds) for rule, holds in importer_rules(importer)]
 
 
+def check_data(make: Callable[[], Any]) -> list[Check]:
+    """Check a function that makes data: call it."""
+    from seqshell.testing.data_rules import data_rules
+
+    return [try_rule(rule, holds) for rule, holds in data_rules(make)]
+
+
+def check_recipe(path: Path, registry: Registry) -> list[Check]:
+    """Check a recipe: read it and its data. registry: with what it needs."""
+    from seqshell.testing.data_rules import recipe_rules
+
+    return [try_rule(rule, holds) for rule, holds in recipe_rules(path, registry)]
+
+
 KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
     "architecture": check_architecture,
     "sampler": check_sampler,
@@ -112,6 +129,7 @@ KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
     "tokenizer": check_tokenizer,
     "command": check_command,
     "importer": check_importer,
+    "data": check_data,
 }
 
 

@@ -135,7 +135,9 @@ def _prepared(architecture: Architecture, config: Any, task: TaskExample) -> str
         torch.manual_seed(0)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                module.prepare(*task.tokenizers(), Path(folder))  # type: ignore[operator]  # a method
+                tokenizer, source = task.tokenizers()
+                source = tokenizer if architecture.shares_vocabulary else source
+                module.prepare(tokenizer, source, Path(folder))  # type: ignore[operator]  # a method
             except SeqshellError as error:
                 if isinstance(error, PluginError):
                     raise

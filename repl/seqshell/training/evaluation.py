@@ -12,6 +12,7 @@ from seqshell.core.model import Model
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
+from seqshell.training.data.plugin_data import named_data
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.task_evaluation import evaluation_of
 
@@ -45,6 +46,7 @@ def evaluate(
     if evaluation.data and len(data) != 1:
         noun = task_spec(model.task).noun
         raise UsageError(f"{model.name} is {noun}; it is evaluated on one {evaluation.data}, not on {len(data)} files")
+    data = [named_data(word, registry) for word in data]
     if options is None and evaluation.options is not None:
         options = evaluation.options()
     yield from evaluation.evaluate(model, data, registry, device, options)

@@ -18,6 +18,7 @@ from seqshell.core.events import Notice
 from seqshell.host import Registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.data.generated import PREFIX
 from seqshell.training.fitting import CalibratingObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import FILES
@@ -222,4 +223,6 @@ def _without_folder(value: Any) -> Any:
     """
     if isinstance(value, list | tuple):
         return [_without_folder(item) for item in value]
-    return Path(value).name if isinstance(value, str) and value else value
+    if not isinstance(value, str) or not value or value.startswith(PREFIX):
+        return value
+    return Path(value).name

@@ -15,6 +15,7 @@ from seqshell.core.tasks import task_spec
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.syntax import parse_chain, parse_strategy
 from seqshell.host import Registry, resolve
+from seqshell.training.data.plugin_data import with_plugin_data
 from seqshell.training.objective import Objective
 from seqshell.training.parent import Parent
 from seqshell.training.recipes.recipe import Recipe, Table
@@ -101,6 +102,10 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
         raise RecipeError(f"{recipe.name}: {what}, but the task is {recipe.task}")
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
+    if architecture.shares_vocabulary and recipe.source_tokenizer is not None:
+        rule = "has one vocabulary for source and target: write [tokenizer] instead of two tables"
+        raise RecipeError(f"{recipe.name}: {architecture.name} {rule}")
+    recipe = replace(recipe, data=with_plugin_data(recipe.data, registry))
     prepared: Prepared = resolve(task_spec(recipe.task).preparation)(recipe, registry, architecture)
     return prepared
 

@@ -24,7 +24,7 @@ def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
     from seqshell.training.recipes.settings import TABLES
 
     if " " not in text.lstrip():
-        return {name: summary(path) for name, path in paths.list_recipes().items()}
+        return {name: summary(path) for name, path in paths.list_recipes(shell.registry.recipe_folders).items()}
     return {f"{table}.{item.name}=": item.help for table, kind in TABLES.items() for item in settings_of(kind)}
 
 
@@ -62,7 +62,7 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.training.recipes.from_files import load_recipe
 
     device = [f"training.device={shell.device}"] if shell.device != "auto" else []
-    recipe = load_recipe([first, *second], [*device, *overrides])
+    recipe = load_recipe([first, *second], [*device, *overrides], shell.registry.recipe_folders)
     if arguments.options.get("--dry-run"):
         from seqshell.training.dry_run import dry_run
 
@@ -110,6 +110,6 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     words(arguments, recipes, 0, 0)
     from seqshell.training.recipes.listing import recipes_table
 
-    yield from to_file(shell, arguments, [recipes_table()])
+    yield from to_file(shell, arguments, [recipes_table(shell.registry.recipe_folders)])
     if shell.interactive:
         yield Notice("/train NAME uses a recipe, /train FILE your own text, pairs, labelled texts or numbers")

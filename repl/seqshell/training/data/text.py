@@ -19,6 +19,7 @@ from seqshell.core.text_files import unpacked
 from seqshell.core.text_output import quoted
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.generated import PREFIX, make_table
+from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.recipes.settings import DataSettings
 
 SMALLEST = 256  # characters for training; with fewer, batches are too short to carry a state
@@ -60,11 +61,13 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
 def read_text(
     source: str, folder: Path = Path(), origin: str = "", format: FileFormat = AS_FOUND
 ) -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the table "generated:NAME".
+    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the data "generated:NAME".
 
     folder: where relative paths start. origin: where the user can get a missing file.
     In files, CRLF becomes LF, a byte order mark is removed, and .gz files are unpacked.
     """
+    if isinstance(source, PluginData):
+        return with_digest(str(source), source.text())
     if source.startswith(PREFIX):
         return with_digest(source, make_table(source))
     if source.startswith("python:"):

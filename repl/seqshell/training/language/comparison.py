@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from seqshell.core.model import Model, Task
 from seqshell.core.named_files import named_path, shown_name
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
+from seqshell.training.data.plugin_data import with_plugin_data
 from seqshell.training.data.text import encode, load_text, read_text
 from seqshell.training.language.evaluation import measure
 from seqshell.training.loop import train
@@ -108,7 +109,11 @@ def compare(
     yield Notice(
         f"evaluating on {where}" + (f"; training first: {', '.join(each.name for each in recipes)}" if recipes else "")
     )
-    for name in (each.name for each in entries if isinstance(each, Model) and each.name in paths.list_recipes()):
+    for name in (
+        each.name
+        for each in entries
+        if isinstance(each, Model) and each.name in paths.list_recipes(registry.recipe_folders)
+    ):
         yield Notice(f"using the model {name}; --train trains the recipe {name} instead")
     models = []
     for each in entries:
@@ -135,11 +140,13 @@ def compare(
 
 def _open(name: str, options: ComparisonOptions, registry: Registry) -> Model | Recipe:
     """The model with this name or path, or the recipe, changed to use the data of the options."""
-    is_recipe = name.endswith(".toml") or (name in paths.list_recipes() and options.retrain)
+    known = paths.list_recipes(registry.recipe_folders)
+    is_recipe = name.endswith(".toml") or (name in known and options.retrain)
     if not is_recipe and (name.endswith(paths.ENDING) or name in paths.list_checkpoints(registry.checkpoint_folders)):
         found: Model | Recipe = open_model(name, registry)
-    elif is_recipe or name in paths.list_recipes():
-        found = load_recipe(name, options.overrides)
+    elif is_recipe or name in known:
+        recipe = load_recipe(name, options.overrides, registry.recipe_folders)
+        found = replace(recipe, data=with_plugin_data(recipe.data, registry))
     else:
         raise UsageError(
             f"{shown_name(name)!r} is neither a model nor a recipe; seqshell models and seqshell recipes list them"

@@ -45,14 +45,17 @@ NOTHING: Table = MappingProxyType({})  # found: settings of [data] that say how 
 LANGUAGE = re.compile(r"[a-z]{2}")  # the ending of a file named after its language: test.fr
 
 
-def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe with this name or path, or one for a data file or two. Raises RecipeError if there is none."""
+def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = (), folders: Iterable[Path] = ()) -> Recipe:
+    """The recipe with this name or path, or one for a data file or two. folders: with the recipes of plugins.
+
+    Raises RecipeError if there is none.
+    """
     names = [names] if isinstance(names, str) else list(names)
     if len(names) == 2:
-        return pair_recipe([_data_file(name) for name in names], overrides)
+        return pair_recipe([_data_file(name, folders) for name in names], overrides)
     if len(names) > 2:
         raise RecipeError(f"unexpected {names[2]!r}; train takes one recipe, one file, or a source and a target file")
-    path = places.find_recipe(names[0])
+    path = places.find_recipe(names[0], folders)
     if path.suffix == ".toml":
         return read_recipe(path, overrides)
     from seqshell.training.data.understanding import understand
@@ -203,10 +206,10 @@ def _shipped(name: str) -> dict[str, Any]:
     return read_tables(places.shipped() / "recipes" / f"{name}.toml")
 
 
-def _data_file(name: str) -> Path:
+def _data_file(name: str, folders: Iterable[Path]) -> Path:
     """One of two data files. Raises RecipeError for a recipe or a missing file."""
     path = named_path(name, error=RecipeError)
-    is_recipe = path.suffix == ".toml" or (not path.exists() and name in places.list_recipes())
+    is_recipe = path.suffix == ".toml" or (not path.exists() and name in places.list_recipes(folders))
     if is_recipe or not path.exists():
         what = f"{shown_name(name)!r} is a recipe" if is_recipe else f"no file {shown_name(name)!r}"
         raise RecipeError(f"{what}; train takes one recipe, one file, or a source and a target file")

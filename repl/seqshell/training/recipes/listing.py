@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from seqshell.core import paths
@@ -34,9 +35,9 @@ def defaults_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def recipe_text(name: str) -> str:
-    """The text of a recipe, with its comments. Raises RecipeError if there is no such recipe."""
-    path = paths.find_recipe(name)
+def recipe_text(name: str, folders: Iterable[Path] = ()) -> str:
+    """The text of a recipe, with its comments. folders: of plugins. Raises RecipeError if there is no such recipe."""
+    path = paths.find_recipe(name, folders)
     if path.suffix != ".toml":
         raise RecipeError(f"{path} is not a recipe; see seqshell train --defaults")
     try:
@@ -55,13 +56,13 @@ def summary(path: Path) -> str:
     return first.lstrip("# ").rstrip() if first.startswith("#") else ""
 
 
-def describe_recipes() -> list[dict[str, str]]:
-    """name, task, architecture, summary and path of all recipes.
+def describe_recipes(folders: Iterable[Path] = ()) -> list[dict[str, str]]:
+    """name, task, architecture, summary and path of all recipes. folders: of plugins.
 
     The summary is the first comment, or the error of an invalid recipe.
     """
     found = []
-    for name, path in paths.list_recipes().items():
+    for name, path in paths.list_recipes(folders).items():
         try:
             recipe = read_recipe(path)
             details = {
@@ -75,10 +76,11 @@ def describe_recipes() -> list[dict[str, str]]:
     return found
 
 
-def recipes_table() -> Table:
-    """The recipes with their summaries and files."""
+def recipes_table(folders: Iterable[Path] = ()) -> Table:
+    """The recipes with their summaries and files. folders: of plugins."""
     rows = (
-        (item["name"], item["task"], item["architecture"], item["summary"], item["path"]) for item in describe_recipes()
+        (item["name"], item["task"], item["architecture"], item["summary"], item["path"])
+        for item in describe_recipes(folders)
     )
     columns = ("recipe", "task", "architecture", "result", "file")
     return Table(columns, tuple(rows), optional=("file", "architecture"))

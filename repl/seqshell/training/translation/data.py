@@ -11,6 +11,7 @@ import numpy as np
 from seqshell.core.errors import RecipeError
 from seqshell.training.data.file_format import PAIRS_AS_FOUND, PairFormat
 from seqshell.training.data.generated import PREFIX, make_pairs
+from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.tables import read_table
 from seqshell.training.data.text import read_text, with_digest
@@ -92,7 +93,9 @@ def read_pairs(
 def _pairs_of_table(file: str, folder: Path, origin: str, format: PairFormat) -> Pairs:
     """The pairs of a table or of generated data; further columns are ignored."""
     if file.startswith(PREFIX):
-        name, text, digest = with_digest(file, make_pairs(file))
+        made = file.pairs() if isinstance(file, PluginData) else None
+        text = make_pairs(file) if made is None else "".join(f"{source}\t{target}\n" for source, target in made)
+        name, _, digest = with_digest(str(file), text)
         rows = [line.split("\t") for line in _lines(text)]
         return Pairs((name,), (digest,), tuple(row[0] for row in rows), tuple(row[1] for row in rows))
     wanted = tuple(filter(None, (format.source, format.target)))
