@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State, map_leaves
+from seqshell.core.state import State, is_opaque, map_leaves
 
 Call = Callable[..., tuple[Any, State]]
 
@@ -58,7 +58,7 @@ def growth_axis(old: tuple[int, ...], new: tuple[int, ...]) -> int | None:
 
 def new_part(leaf: NDArray[Any], before: NDArray[Any]) -> tuple[int, NDArray[Any]] | None:
     """The axis along which a leaf continues another, and a copy of what it adds; None if it does not."""
-    axis = growth_axis(before.shape, leaf.shape)
+    axis = None if is_opaque(leaf) else growth_axis(before.shape, leaf.shape)
     if axis is None:
         return None
     old, new = np.split(leaf, [before.shape[axis]], axis)
@@ -121,6 +121,6 @@ def in_order(call: Call) -> Call:
 
     def ordered(inputs: Any, state: State) -> tuple[Any, State]:
         outputs, new = call(inputs, state)
-        return outputs, map_leaves(np.ascontiguousarray, new)
+        return outputs, map_leaves(lambda leaf: leaf if is_opaque(leaf) else np.ascontiguousarray(leaf), new)
 
     return ordered

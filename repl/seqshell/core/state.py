@@ -1,6 +1,6 @@
 """States: immutable trees of arrays [B, ...], and functions on them.
 
-    State = array | tuple[State, ...]        a tuple may be a NamedTuple
+    State = array | OpaqueLeaf | tuple[State, ...]        a tuple may be a NamedTuple
 
 A returned state is never written to. The functions treat everything that is not a tuple as a leaf, so they work on
 numpy arrays and torch tensors and import neither. A leaf that does not change stays the same object.
@@ -9,9 +9,50 @@ numpy arrays and torch tensors and import neither. A leaf that does not change s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 State: TypeAlias = Any  # mypy has no useful recursive type over two array libraries
+
+
+class OpaqueLeaf(Protocol):
+    """A leaf [B, ...] whose numbers only its decoder reads, such as a tensor that stays on a GPU.
+
+    Optional: nbytes, the memory that it takes, which counts for snapshot_mb.
+    """
+
+    def rows(self, which: Any) -> OpaqueLeaf:
+        """Some of the rows, by slice or by integers [N], as a new leaf [N, ...]."""
+
+    def to_numpy(self) -> Any:
+        """An array [B, ...], for what looks at states: /state, /reach, saved sessions, attention."""
+
+    def from_numpy(self, array: Any) -> OpaqueLeaf:
+        """A leaf of this kind, on the same device, with the numbers of an array that `to_numpy` gave."""
+
+
+def is_opaque(leaf: Any) -> bool:
+    """True if a leaf is an OpaqueLeaf."""
+    return callable(getattr(type(leaf), "to_numpy", None))
+
+
+def as_array(leaf: Any) -> Any:
+    """A leaf as an array: an opaque one is copied from its device."""
+    return leaf.to_numpy() if is_opaque(leaf) else leaf
+
+
+def as_leaf(array: Any, like: Any) -> Any:
+    """An array as a leaf of the kind of another."""
+    return like.from_numpy(array) if is_opaque(like) else array
+
+
+def leaf_rows(leaf: Any, which: Any) -> Any:
+    """Some of the rows of a leaf, by slice or by integers [N]: [N, ...]."""
+    return leaf.rows(which) if is_opaque(leaf) else leaf[which]
+
+
+def leaf_size(leaf: Any) -> int:
+    """The number of bytes of a leaf; 0 for an opaque one that does not tell it."""
+    return int(getattr(leaf, "nbytes", 0))
 
 
 def leaves(state: State) -> Iterator[Any]:
@@ -43,12 +84,12 @@ def map_leaves(function: Callable[..., Any], state: State, *others: State) -> St
 
 def attention_of(state: State) -> Any:
     """Return the state's field `attention` [B, S], the last step's weights over the source, or None."""
-    return next((leaf for name, leaf in named_leaves(state) if name.endswith(".attention")), None)
+    return next((as_array(leaf) for name, leaf in named_leaves(state) if name.endswith(".attention")), None)
 
 
 def rows(state: State, which: Any) -> State:
     """Select rows of every leaf: `which` is a slice or an integer array [N]; leaves become [N, ...]."""
-    return map_leaves(lambda leaf: leaf[which], state)
+    return map_leaves(lambda leaf: leaf_rows(leaf, which), state)
 
 
 def replace_leaves(state: State, new: Iterator[Any]) -> State:

@@ -11,7 +11,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.model import own_method
 from seqshell.core.plugin_guard import Guard, owner_of
-from seqshell.core.state import State, leaves
+from seqshell.core.state import State, as_array, leaves
 
 
 def features(decoder: Any, state: State) -> NDArray[Any]:
@@ -23,7 +23,7 @@ def features(decoder: Any, state: State) -> NDArray[Any]:
     if method is None:
         return of_leaves(state)
     found = method(state)
-    expected = len(next(leaves(state)))
+    expected = len(as_array(next(leaves(state))))
     if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != expected or found.dtype.kind != "f":
         owner = owner_of(type(decoder))
         shape = list(getattr(found, "shape", ())) or type(found).__name__
@@ -34,7 +34,8 @@ def features(decoder: Any, state: State) -> NDArray[Any]:
 
 def of_leaves(state: State) -> NDArray[Any]:
     """All floats of a state as vectors [B, D]."""
-    parts = [np.reshape(leaf, (len(leaf), -1)) for leaf in leaves(state) if leaf.dtype.kind == "f"]
+    arrays = [as_array(leaf) for leaf in leaves(state)]
+    parts = [array.reshape(len(array), -1) for array in arrays if array.dtype.kind == "f"]
     if not parts:
         raise UsageError("the state of this model has no features: none of its leaves has floats")
     return np.concatenate(parts, 1)

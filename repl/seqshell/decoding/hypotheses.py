@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder
 from seqshell.core.growth import Grown, as_grown, new_part, whole_path
 from seqshell.core.sampling import Batch, Hypothesis
-from seqshell.core.state import State, leaves, replace_leaves
+from seqshell.core.state import State, leaf_rows, leaf_size, leaves, replace_leaves
 from seqshell.decoding.chain import Memories
 
 MAX_BYTES = 256 << 20  # bytes of states and outputs; above it, those that no hypothesis needs are dropped
@@ -85,7 +85,7 @@ class _Kept(NamedTuple):
     """A leaf [R, ...] as a step left it, or along an axis what the step added to it."""
 
     axis: int | None
-    array: NDArray[Any]
+    array: Any
 
 
 class Trail:
@@ -104,7 +104,7 @@ class Trail:
         self.outputs: NDArray[Any] = start.outputs
         self._decoder = decoder
         self._keeps = keeps_states
-        self._roots = list(leaves(start.state))
+        self._roots, self._num_roots = list(leaves(start.state)), len(start.outputs)
         self._of_row: dict[tuple[int, int], Any] = {}  # row of a constant leaf
         self._constant = [True] * len(self._roots)
         self._records: list[tuple[list[_Kept | None], NDArray[Any]]] = []  # of each step: leaves and outputs
@@ -128,7 +128,9 @@ class Trail:
 
     def _rows(self, which: NDArray[np.int64], stay: bool) -> State:
         old = zip(leaves(self.state), self._constant, strict=True)
-        return replace_leaves(self.state, iter([leaf if stay and constant else leaf[which] for leaf, constant in old]))
+        return replace_leaves(
+            self.state, iter([leaf if stay and constant else leaf_rows(leaf, which) for leaf, constant in old])
+        )
 
     def record(self, state: State, outputs: NDArray[Any]) -> None:
         """Continue from the result of a step after `self.state`."""
@@ -158,7 +160,7 @@ class Trail:
         for index, (nodes, (kept, outputs)) in enumerate(zip(passed, self._records, strict=True)):
             if len(nodes) < len(outputs):
                 rows = np.array([node.row for node in nodes.values()], np.int64)
-                kept = [None if leaf is None else leaf._replace(array=leaf.array[rows]) for leaf in kept]
+                kept = [None if leaf is None else leaf._replace(array=leaf_rows(leaf.array, rows)) for leaf in kept]
                 outputs = outputs[rows]
                 self._records[index] = kept, outputs
                 for row, node in enumerate(nodes.values()):
@@ -189,7 +191,7 @@ class Trail:
             if kept is None:
                 before = self._root_leaf(index, root_row)
             elif kept.axis is None:
-                before = kept.array[[node.row]]
+                before = leaf_rows(kept.array, [node.row])
             else:
                 before = Grown(as_grown(before, kept.axis), kept.array[[node.row]], kept.axis)
             found.append(before)
@@ -197,12 +199,12 @@ class Trail:
 
     def _root_leaf(self, index: int, row: int) -> Any:
         leaf = self._roots[index]
-        if len(leaf) == 1:
+        if self._num_roots == 1:
             return leaf
         if (index, row) not in self._of_row:
-            self._of_row[index, row] = leaf[[row]]
+            self._of_row[index, row] = leaf_rows(leaf, [row])
         return self._of_row[index, row]
 
 
 def _size(kept: list[_Kept | None], outputs: NDArray[Any]) -> int:
-    return outputs.nbytes + sum(leaf.array.nbytes for leaf in kept if leaf is not None)
+    return outputs.nbytes + sum(leaf_size(leaf.array) for leaf in kept if leaf is not None)

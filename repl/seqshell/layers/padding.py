@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State, map_leaves, rows
+from seqshell.core.state import State, as_array, as_leaf, map_leaves, rows
 from seqshell.core.tokenizers import PAD
 
 Feed = Callable[[NDArray[Any], State], tuple[NDArray[Any], State]]
@@ -43,8 +43,8 @@ def read_padded(feed: Feed, inputs: NDArray[Any], state: State) -> tuple[NDArray
     return outputs, state
 
 
-def _with_rows(old: NDArray[Any], is_new: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
+def _with_rows(old: Any, is_new: NDArray[np.bool_], new: Any) -> Any:
     """A copy of old [B, ...] whose rows at is_new [B] are replaced by those of new."""
-    array = old.copy()
-    array[is_new] = new
-    return array
+    array = np.array(as_array(old))
+    array[is_new] = as_array(new)
+    return as_leaf(array, old)

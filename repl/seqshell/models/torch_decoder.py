@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -19,8 +20,37 @@ from seqshell.models.task_parts.parts import parts_of
 CHUNK = 1024  # time steps per call, so that the outputs of a long text are not all in memory
 
 
+class DeviceLeaf:
+    """A leaf of a state [B, ...] as a tensor, which stays on its device."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = _own_memory(tensor)
+
+    @property
+    def nbytes(self) -> int:
+        return self.tensor.nbytes
+
+    def rows(self, which: Any) -> DeviceLeaf:
+        """Rows by slice or integers, in memory of their own."""
+        chosen = which if isinstance(which, slice) else torch.as_tensor(np.asarray(which), device=self.tensor.device)
+        return DeviceLeaf(self.tensor[chosen])
+
+    def to_numpy(self) -> NDArray[Any]:
+        """A copy as an array."""
+        array: NDArray[Any] = self.tensor.cpu().numpy()
+        return array
+
+    def from_numpy(self, array: NDArray[Any]) -> DeviceLeaf:
+        """The numbers of an array on the device of this leaf."""
+        return DeviceLeaf(torch.from_numpy(np.array(array)).to(self.tensor.device))
+
+
 class TorchDecoder:
     """Runs a SequenceModel as a Decoder. The module is put into eval mode and stays on its device.
+
+    So do the states, as a DeviceLeaf for each tensor, unless it is a CPU.
 
     causal: False for models that must read a text at once; feed then makes a single call.
     is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the
@@ -33,11 +63,12 @@ class TorchDecoder:
         self.is_padded = is_padded
         first = next(module.parameters(), None)
         self.device = torch.device("cpu") if first is None else first.device
+        self.leaf: Callable[[Tensor], Any] = _array if self.device.type == "cpu" else DeviceLeaf
 
     @torch.inference_mode()
     def initial_state(self, batch_size: int = 1) -> State:
         """Leaves [batch_size, ...]."""
-        return map_leaves(_array, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
+        return map_leaves(self.leaf, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
 
     @torch.inference_mode()
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
@@ -48,9 +79,9 @@ class TorchDecoder:
         with without_onednn():
             module: Any = self.module  # a Seq2Seq
             state = module.encode(self._tensor(source), self._tensor(lengths))
-        arrays: dict[int, NDArray[Any]] = {}  # a tensor that occurs twice becomes one array
+        known: dict[int, Any] = {}  # a tensor that occurs twice becomes one leaf
         return map_leaves(
-            lambda leaf: arrays[id(leaf)] if id(leaf) in arrays else arrays.setdefault(id(leaf), _array(leaf)), state
+            lambda leaf: known[id(leaf)] if id(leaf) in known else known.setdefault(id(leaf), self.leaf(leaf)), state
         )
 
     @torch.inference_mode()
@@ -80,13 +111,15 @@ class TorchDecoder:
         before = map_leaves(self._tensor, state)
         with without_onednn():
             outputs, after = self.module(self._tensor(inputs), before)
-        # A leaf that the module returned unchanged stays the same array.
-        same = {id(tensor): array for tensor, array in zip(leaves(before), leaves(state), strict=True)}
+        # A leaf that the module returned unchanged stays the same.
+        same = {id(tensor): leaf for tensor, leaf in zip(leaves(before), leaves(state), strict=True)}
         return _array(outputs[:, -1]), map_leaves(
-            lambda leaf: same[id(leaf)] if id(leaf) in same else _array(leaf), after
+            lambda leaf: same[id(leaf)] if id(leaf) in same else self.leaf(leaf), after
         )
 
-    def _tensor(self, array: NDArray[Any]) -> Tensor:
+    def _tensor(self, array: Any) -> Tensor:
+        if isinstance(array, DeviceLeaf):
+            return array.tensor
         # torch warns about read-only arrays.
         return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
 
@@ -111,8 +144,11 @@ def without_onednn() -> Iterator[None]:
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    """Return the tensor as an array. A view is copied, so that it does not keep the larger tensor in memory."""
-    if tensor.untyped_storage().nbytes() > tensor.nbytes:
-        tensor = tensor.clone()
-    array: NDArray[Any] = tensor.cpu().numpy()
+    """Return the tensor as an array in memory of its own."""
+    array: NDArray[Any] = _own_memory(tensor).cpu().numpy()
     return array
+
+
+def _own_memory(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of a view, which would keep the larger tensor in memory."""
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor

@@ -31,7 +31,7 @@ from seqshell.core.sampling import (
     Strategy,
 )
 from seqshell.core.signal_handlers import HostStop
-from seqshell.core.state import State, map_leaves
+from seqshell.core.state import State, is_opaque, map_leaves
 from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
@@ -215,7 +215,9 @@ def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> 
         yield token, before, detached(outputs), memories
 
 
-def _unchanged_or_detached(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+def _unchanged_or_detached(leaf: Any, before: Any) -> Any:
+    if is_opaque(leaf):
+        return leaf
     same = leaf is before or (leaf.shape == before.shape and np.array_equal(leaf, before))
     return before if same else detached(leaf)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Likely, Score, Scored, Text, Top
 from seqshell.core.sampling import AnswerEnded, Draw, Sampler
-from seqshell.core.state import State, named_leaves
+from seqshell.core.state import State, as_array, named_leaves
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs, rank
 from seqshell.session.cursor import Cursor
@@ -218,6 +218,7 @@ def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
     shown: dict[str, Any] = {"position": cursor.position, "branch": branch}
     size = 0
     for name, leaf in named_leaves(cursor.here.state):
+        leaf = as_array(leaf)
         size += leaf.nbytes
         shown[name] = f"{' x '.join(map(str, leaf.shape[1:]))} {leaf.dtype}, {_norms(leaf[0])}"
     store = cursor.store

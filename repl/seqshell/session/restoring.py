@@ -15,7 +15,7 @@ from seqshell.core.errors import CheckpointError, PluginError, SeqshellError
 from seqshell.core.row_times import listed_times, read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
-from seqshell.core.state import State, leaves, map_leaves, named_leaves, replace_leaves
+from seqshell.core.state import State, as_array, as_leaf, leaves, map_leaves, named_leaves, replace_leaves
 from seqshell.core.text_output import brief, quoted
 from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
@@ -208,7 +208,8 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
     if any(cursor.decoder.trouble(row, 1) for row in outputs.values()):
         raise CheckpointError("the outputs do not fit the model")
     for node, row in zip(kept, rows, strict=True):
-        state = replace_leaves(map_leaves(lambda leaf: leaf, template), iter(row))
+        own = map(as_leaf, row, leaves(template))
+        state = replace_leaves(map_leaves(lambda leaf: leaf, template), own)
         yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
 
 
@@ -219,29 +220,34 @@ def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Tim
     """
     groups: dict[Any, list[Snapshot]] = {}
     for snapshot in snapshots:
-        own = list(leaves(snapshot.state))
+        own = list(map(as_array, leaves(snapshot.state)))
         if timeline.ids[snapshot.node] >= 0 and any(leaf.dtype.kind in "iu" for leaf in own):
             groups.setdefault(tuple(leaf.shape for leaf in own), []).append(snapshot)
     for group in groups.values():
         for start in range(0, len(group), ROWS):
             part = group[start : start + ROWS]
-            state = map_leaves(lambda *rows: np.concatenate(rows), *(in_one_piece(each).state for each in part))
+            state = map_leaves(_joined, *(in_one_piece(each).state for each in part))
             try:
                 cursor.decoder.step(np.array([timeline.ids[snapshot.node] for snapshot in part]), state)
             except PluginError:
                 raise CheckpointError("a state has numbers that the model cannot go on from") from None
 
 
+def _joined(*leaves: Any) -> Any:
+    """The rows of several leaves in one."""
+    return as_leaf(np.concatenate(list(map(as_array, leaves))), leaves[0])
+
+
 def _templates(
     kept: Iterable[int], template: State, cursor: Cursor, timeline: Timeline
 ) -> Iterable[list[NDArray[Any]]]:
     """For each node, the leaves of a state as the model makes it: their shapes may depend on the length of a source."""
-    known = {0: list(leaves(template))}
+    known = {0: list(map(as_array, leaves(template)))}
     for node in kept:
         source = timeline.source(node)
         length = len(source.ids) if source is not None else 0
         if source is not None and length not in known:
-            known[length] = list(leaves(cursor.decoder.begin(source.ids)[1]))
+            known[length] = list(map(as_array, leaves(cursor.decoder.begin(source.ids)[1])))
         yield known[length]
 
 

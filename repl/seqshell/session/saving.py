@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import CheckpointError
 from seqshell.core.sampling import Sampler
 from seqshell.core.series_tokenizer import Values
-from seqshell.core.state import named_leaves
+from seqshell.core.state import as_array, named_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy
 from seqshell.models import file
 from seqshell.models.ownership import decoding_owners
@@ -227,5 +227,7 @@ def _snapshot_tensors(kept: list[Snapshot]) -> dict[str, NDArray[Any]]:
     if kept:
         columns = zip(*(named_leaves(snapshot.state) for snapshot in kept), strict=True)
         for column in columns:
-            tensors.update(stacked(column[0][0], [leaf for _, leaf in column]))
+            different = {id(leaf): leaf for _, leaf in column}
+            arrays = {key: as_array(leaf) for key, leaf in different.items()}
+            tensors.update(stacked(column[0][0], [arrays[id(leaf)] for _, leaf in column]))
     return tensors

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.growth import Grown, continuing, whole_state
 from seqshell.core.sampling import Sampler
-from seqshell.core.state import State, leaves
+from seqshell.core.state import State, leaf_size, leaves
 from seqshell.session.timeline import STRIDE, Read, Timeline
 
 Memories = tuple[Any, ...]  # one per sampler of a chain
@@ -240,7 +240,7 @@ class SnapshotStore:
         key = id(owner)  # no other array can have this id while the snapshot exists
         self._uses[key] = number = self._uses.get(key, 0) + 1
         if number == 1:
-            self._bytes += owner.nbytes
+            self._bytes += leaf_size(owner)
 
     def _release_array(self, array: NDArray[Any]) -> None:
         owner = _owner(array)
@@ -248,7 +248,7 @@ class SnapshotStore:
         self._uses[key] -= 1
         if not self._uses[key]:
             del self._uses[key]
-            self._bytes -= owner.nbytes
+            self._bytes -= leaf_size(owner)
 
 
 def has_memory(memories: Memories) -> bool:
@@ -270,7 +270,7 @@ def _leaves(snapshot: Snapshot) -> list[Any]:
     return found
 
 
-def _owner(array: NDArray[Any]) -> NDArray[Any]:
-    """The array that owns the memory: as long as a view exists, all of it stays allocated."""
-    base = array.base
+def _owner(array: Any) -> Any:
+    """The array that owns the memory, all of which stays as long as a view exists; an opaque leaf owns its own."""
+    base = getattr(array, "base", None)
     return base if isinstance(base, np.ndarray) else array

@@ -13,11 +13,20 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
 from seqshell.core.model import Architecture, own_method
 from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.state import is_opaque, leaves
 from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoders import decoders_of
 from seqshell.testing.check import attempt, exception_name
-from seqshell.testing.decoder_rules import CAUSAL_RULES, DECODER_RULES, EQUAL, equal_features, equals, own_features
+from seqshell.testing.decoder_rules import (
+    CAUSAL_RULES,
+    DECODER_RULES,
+    EQUAL,
+    equal_features,
+    equals,
+    opaque_leaves,
+    own_features,
+)
 from seqshell.testing.examples import Example
 from seqshell.testing.task_examples import task_example
 
@@ -141,6 +150,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Ru
         for rule, holds in rules.items():
             yield f"{title}: {rule}", partial(_of_own, name, holds)
         yield f"{title}: its outputs equal the module's within {EQUAL:g}", partial(_equals, name, equals)
+        if attempt(partial(_has_opaque, model.own[name])):
+            rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
+            yield rule, partial(_of_own, name, opaque_leaves)
         if has_features:
             yield f"{title}: its features are floats [B, D], of each row alone", partial(_of_own, name, own_features)
             yield f"{title}: its features equal the module's within {EQUAL:g}", partial(_equals, name, equal_features)
@@ -188,6 +200,10 @@ def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]
         if item.name not in sizes and item.kind is int and value > 0:
             lowest = max(1, int(item.low or 0))
             yield from ({item.name: less} for less in (2, 1) if lowest <= less < value)
+
+
+def _has_opaque(decoder: Decoder) -> str:
+    return "yes" if any(map(is_opaque, leaves(decoder.initial_state(1)))) else ""
 
 
 def _of_wrapped(holds: Callable[[Decoder, Example], str], model: Built, example: Example) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State, leaves, named_leaves
+from seqshell.core.state import State, as_array, leaves, named_leaves
 
 SAME = (
     1e-5  # allowed difference of two computations of the same result, relative to its largest value if that is above 1
@@ -28,7 +28,7 @@ def result_difference(
 ) -> str:
     """Describe the difference of two pairs of outputs and state."""
     names = ["outputs", *(name for name, _ in named_leaves(expected[1]))]
-    found, right = [seen[0], *leaves(seen[1])], [expected[0], *leaves(expected[1])]
+    found, right = ([as_array(leaf) for leaf in (each[0], *leaves(each[1]))] for each in (seen, expected))
     if len(found) != len(right):
         return f"{len(found) - 1} leaves in the state instead of {len(right) - 1}"
     return next(filter(None, (difference(*group, limit) for group in zip(names, found, right, strict=True))), "")

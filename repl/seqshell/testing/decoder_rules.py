@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
-from seqshell.core.state import State, leaves, map_leaves, named_leaves, rows
+from seqshell.core.state import State, as_array, as_leaf, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.features import features
 from seqshell.decoding.strategies import Greedy
@@ -23,7 +23,7 @@ EQUAL = 1e-4  # allowed difference of a decoder and its module
 
 def shapes(decoder: Decoder, example: Example) -> str:
     state = first = example.start(decoder)
-    for name, leaf in named_leaves(first):
+    for name, leaf in _arrays(first):
         if leaf.shape[:1] != (example.batch,):
             return f"the initial {name} is {list(leaf.shape)} instead of [{example.batch}, ...]: the batch comes first"
     for column in example.columns:
@@ -37,7 +37,7 @@ def shapes(decoder: Decoder, example: Example) -> str:
             return f"outputs {list(outputs.shape)} of {outputs.dtype} instead of {shape} of floats"
         if type(state) is not type(first):
             return f"the type of the state changes to {type(state).__name__}"
-        for (name, leaf), start in zip(named_leaves(state), leaves(first), strict=True):
+        for (name, leaf), (_, start) in zip(_arrays(state), _arrays(first), strict=True):
             if leaf.shape[:1] != (example.batch,) or leaf.dtype != start.dtype:
                 after, before = (f"{list(each.shape)} of {each.dtype}" for each in (leaf, start))
                 return f"{name} is {after} after a step, but {before} initially"
@@ -83,7 +83,7 @@ def unmodified(decoder: Decoder, example: Example) -> str:
         part = example.rows(slice(batch))
         start = part.start(decoder)
         results = start, decoder.feed(part.inputs, start)
-        before = map_leaves(np.copy, results)
+        before = map_leaves(lambda leaf: np.array(as_array(leaf)), results)
         decoder.feed(part.inputs, results[1][1])
         decoder.step(part.inputs[:, 0], results[1][1])
         decoder.step(part.inputs[:, 0], start)
@@ -134,6 +134,21 @@ DRAWING_RULES: Mapping[str, Callable[[Decoder, Example], str]] = {
 }
 
 
+def opaque_leaves(decoder: Decoder, example: Example) -> str:
+    """Leaves that are opaque to the host give their rows, and are the same after a copy to numpy and back."""
+    _, state = decoder.feed(example.inputs, example.start(decoder))
+    last = example.batch - 1
+    for which in (slice(1), np.array([last, 0, 0])):
+        expected = map_leaves(lambda leaf, which=which: as_array(leaf)[which], state)
+        if seen := result_difference((np.empty(0), rows(state, which)), (np.empty(0), expected), limit=0):
+            return f"rows({which}): {seen}"
+    again = map_leaves(lambda leaf: as_leaf(as_array(leaf), leaf), state)
+    column = example.columns[0]
+    if seen := result_difference(decoder.step(column, again), decoder.step(column, state), limit=0):
+        return f"after to_numpy and from_numpy: {seen}"
+    return ""
+
+
 def own_features(decoder: Decoder, example: Example) -> str:
     """The features of each row are floats [B, D], whatever the other rows."""
     _, state = decoder.feed(example.inputs, example.start(decoder))
@@ -166,6 +181,11 @@ def equals(own: Decoder, module: Decoder, example: Example) -> str:
             if seen := difference("outputs", outputs, expected, EQUAL):
                 return f"stepping {batch} rows: {seen}"
     return ""
+
+
+def _arrays(state: State) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The leaves by name, as arrays."""
+    return ((name, as_array(leaf)) for name, leaf in named_leaves(state))
 
 
 def _in_two_chunks(decoder: Decoder, example: Example) -> tuple[NDArray[Any], State]:

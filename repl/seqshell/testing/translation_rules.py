@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.state import State, attention_of, leaves, named_leaves
+from seqshell.core.state import State, as_array, attention_of, leaves, named_leaves
 from seqshell.core.tokenizers import EOS, PAD
 from seqshell.testing.compare import SAME, difference, result_difference
 from seqshell.testing.examples import Example
@@ -50,7 +50,9 @@ def constant_leaves(decoder: Decoder, example: Example) -> str:
         results.append(state)
     for place, (name, leaf) in enumerate(named_leaves(start)):
         found = [list(leaves(result))[place] for result in results]
-        if all(np.array_equal(leaf, each) for each in found) and any(leaf is not each for each in found):
+        if all(np.array_equal(as_array(leaf), as_array(each)) for each in found) and any(
+            leaf is not each for each in found
+        ):
             return (
                 f"{name} does not change, but is a different array after a {'feed' if leaf is not found[0] else 'step'}"
             )

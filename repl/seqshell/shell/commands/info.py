@@ -11,7 +11,7 @@ from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Data, Event, Table, Tables
 from seqshell.core.model import Architecture, Model, Series
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.state import named_leaves
+from seqshell.core.state import as_array, named_leaves
 from seqshell.core.text_output import cell
 from seqshell.models.summary import title
 
@@ -156,7 +156,7 @@ def _branches(parts: Mapping[tuple[str, ...], tuple[int, ...]], depth: int) -> l
 
 def _state_rows(model: Model) -> list[Row]:
     """The leaves of the state, without the batch axis."""
-    leaves = [(name, leaf) for name, leaf in named_leaves(model.decoder.initial_state(1))]
+    leaves = [(name, as_array(leaf)) for name, leaf in named_leaves(model.decoder.initial_state(1))]
     return [(name, f"{_shape(tuple(leaf.shape[1:]))} {leaf.dtype}", f"{leaf.nbytes:,} bytes") for name, leaf in leaves]
 
 

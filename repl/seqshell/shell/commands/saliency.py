@@ -10,7 +10,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Reach
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.state import leaves
+from seqshell.core.state import as_array, leaves
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
@@ -65,7 +65,7 @@ def _refuse_whole_numbers(session: Session) -> None:
     """Raise UsageError, before torch is loaded, for a state without gradients, such as the last tokens of an n-gram
     model.
     """
-    kept = list(leaves(session.here.state))
+    kept = list(map(as_array, leaves(session.here.state)))
     if kept and not any(leaf.dtype.kind in "fc" for leaf in kept):
         number = sum(leaf[0].size for leaf in kept)
         raise UsageError(

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seqshell.core.errors import UsageError
-from seqshell.core.state import State, map_leaves
+from seqshell.core.state import State, as_array, map_leaves
 
 
 def gradients(
@@ -38,7 +39,7 @@ def gradients(
     hook = embedding.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            outputs, _ = module(tokens, map_leaves(lambda leaf: torch.from_numpy(leaf.copy()), state))
+            outputs, _ = module(tokens, map_leaves(lambda leaf: torch.from_numpy(np.array(as_array(leaf))), state))
             log_probs = outputs[0, -1].float().log_softmax(-1)
             log_prob = log_probs.max() if target is None else log_probs[target]
     finally:
