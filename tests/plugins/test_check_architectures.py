@@ -133,13 +133,13 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
         (
             "centred",
             "module: reading in chunks equals reading at once",
-            "in two chunks: outputs",
+            "cut after 1: outputs",
             r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
         ),
         (
             "forgets",
             "module: reading in chunks equals reading at once",
-            "in two chunks: ",
+            "cut after 1: ",
             r"1 row of 2 steps \[\[\d+, \d+\]\]" + SMALL,
         ),
         (

@@ -49,6 +49,7 @@ class Architecture:
     causal: False if the model must read a whole text at once (bidirectional).
     grows: "axis" if leaves of the state become longer along one axis with each step, and begin with what they were, as
         a transformer's cache does; "" if all keep their shapes. The host finds the axis of each leaf.
+    examples: settings that `plugins check` tries too, each a mapping from fields of the config to values.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Architecture:
     causal: bool = True
     grows: Literal["", "axis"] = ""
     shares_vocabulary: bool = False
+    examples: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def decoders(self) -> tuple[DecoderTarget, ...]:

@@ -78,11 +78,6 @@ class Modules:
     def of(cls, module: Any, inputs: Inputs, num_weights: int) -> Modules:
         """Copy a module. A large one, or one that can only compute in float32, is taken for exact."""
         single = copy.deepcopy(module).float().cpu().eval()
-        nudged = copy.deepcopy(single)
-        signs = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for weight in nudged.parameters():
-                weight.mul_(1 + LAST_BIT * (2 * torch.randint(2, weight.shape, generator=signs) - 1))
         exact = single
         if num_weights <= MAX_DOUBLE:
             exact = copy.deepcopy(single).double()
@@ -90,7 +85,17 @@ class Modules:
                 _Reader(exact, inputs.rows(1)).read(inputs.rows(1).steps[:, :1])
             except (RuntimeError, TypeError, ValueError):  # it makes tensors of float32 itself
                 exact = single
-        return cls(exact, (single, nudged))
+        return cls(exact, (single, nudged(single)))
+
+
+def nudged(module: Any) -> Any:
+    """A copy of a module whose weights differ in their last bit."""
+    copied = copy.deepcopy(module)
+    signs = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in copied.parameters():
+            weight.mul_(1 + LAST_BIT * (2 * torch.randint(2, weight.shape, generator=signs) - 1))
+    return copied
 
 
 def disagreement(

@@ -5,40 +5,35 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import PluginError, SeqshellError, UsageError, reason_of
+from seqshell.core.errors import PluginError, SeqshellError, reason_of
 from seqshell.core.model import Architecture, own_method
-from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import is_opaque, leaves
 from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoders import decoders_of
-from seqshell.testing.check import attempt, exception_name
+from seqshell.testing.check import Finding, attempt, exception_name
+from seqshell.testing.checked_configs import sizes_of
 from seqshell.testing.decoder_rules import (
     CAUSAL_RULES,
     DECODER_RULES,
     EQUAL,
     equal_features,
     equals,
+    grows_along_an_axis,
     opaque_leaves,
     own_features,
+    shapes_kept,
 )
-from seqshell.testing.examples import Example
+from seqshell.testing.examples import LONG_BATCH, LONG_STEPS, Example
 from seqshell.testing.task_examples import task_example
 
-# Values for settings with these names, instead of their defaults.
-SMALL = {
-    "embed_size": 12,
-    "encoder_size": 8,
-    "hidden_size": 16,
-    "num_layers": 2,
-    "attention_size": 8,
-    "table_size": 1000,
-}
+FEW = 17  # steps up to which every number is tried
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,15 @@ class Built:
     own: Mapping[str, Decoder]
 
 
-Rule = Callable[[Built, Example], str]
+Holds = Callable[[Built, Example], str]  # returns what was found instead, or an empty text
+
+
+class Rule(NamedTuple):
+    """A rule. is_long: it is tried on many steps, too."""
+
+    title: str
+    holds: Holds
+    is_long: bool = False
 
 
 def built(architecture: Architecture, config: Any) -> Built:
@@ -71,23 +74,6 @@ def built(architecture: Architecture, config: Any) -> Built:
     return Built(config, module, wrapped, own)
 
 
-def sizes_of(architecture: Architecture) -> Mapping[str, int]:
-    """The fields of a config that the host fills in."""
-    sizes = task_example(architecture.task).sizes
-    return {**sizes, "source_vocab_size": sizes["target_vocab_size"]} if architecture.shares_vocabulary else sizes
-
-
-def small_config(architecture: Architecture) -> Any:
-    """Return a config with small sizes or, if they are invalid, its defaults. Raises UsageError if both are invalid."""
-    offered = resolve(architecture.config)
-    known = {item.name for item in settings_of(offered)}
-    sizes = sizes_of(architecture)
-    try:
-        return build(offered, {**sizes, **{name: value for name, value in SMALL.items() if name in known}})
-    except UsageError:
-        return build(offered, sizes)
-
-
 def saved_as_json(architecture: Architecture, config: Any) -> str:
     """The config of a checkpoint is saved as JSON."""
     values = dataclasses.asdict(config)
@@ -105,60 +91,88 @@ def saved_as_json(architecture: Architecture, config: Any) -> str:
     return ""
 
 
-def rules_of(architecture: Architecture, model: Built) -> Iterator[tuple[str, Rule]]:
-    """Yield each rule with a function that tries it and returns what was found instead, if it fails."""
+def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
+    """Yield each rule for a module, as the host wraps it, and its own decoders."""
     from seqshell.testing import module_rules
     from seqshell.training.chunked_loss import has_halves
 
     rules = dict(DECODER_RULES)
+    if architecture.grows:
+        rules["each leaf of a state keeps its shape, or grows along one axis after what it was"] = grows_along_an_axis
+    else:
+        rules["the leaves of a state keep their shapes"] = shapes_kept
     if architecture.causal:
         rules |= CAUSAL_RULES
     for_task = task_example(architecture.task)
     rules |= for_task.decoder_rules
     for rule, holds in rules.items():
-        yield f"module: {rule}", partial(_of_wrapped, holds)
+        yield Rule(f"module: {rule}", partial(_of_wrapped, holds), rule in CAUSAL_RULES)
     if architecture.causal:
-        yield (
+        yield Rule(
             "module: its output at each step equals that of reading up to this step",
             lambda model, example: module_rules.every_step(model.module, model.wrapped, example),
+            is_long=True,
         )
     else:
-        yield (
+        yield Rule(
             "module: it gives one output per text, [B, 1, ...], and its state is ()",
             partial(_of_module, module_rules.whole_texts),
         )
-    yield (
+    yield Rule(
         "module: saving and loading do not change its outputs",
         lambda model, example: module_rules.saved(architecture, model.config, model.module, example),
     )
     if hasattr(model.module, "count"):
-        yield "module: counting a text makes it more likely", partial(_of_module, module_rules.counts)
+        yield Rule("module: counting a text makes it more likely", partial(_of_module, module_rules.counts))
     else:
-        yield (
+        yield Rule(
             "module: its loss has finite gradients, and training can continue from the detached state",
             partial(_of_module, module_rules.learns),
         )
     if has_halves(model.module):
-        yield "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
+        yield Rule(
+            "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
+        )
     for rule, target in for_task.module_rules.items():
-        yield f"module: {rule}", partial(_of_module, resolve(target))
+        yield Rule(f"module: {rule}", partial(_of_module, resolve(target)))
     has_features = any(own_method(each, "features") for each in (model.module, *model.own.values()))
+    features = "its features are floats [B, D], of each row alone"
     if has_features:
-        yield "module: its features are floats [B, D], of each row alone", partial(_of_wrapped, own_features)
+        yield Rule(f"module: {features}", partial(_of_wrapped, own_features))
     for name in model.own:
         title = f"decoder {name}" if len(architecture.decoders) > 1 else "decoder"
         for rule, holds in rules.items():
-            yield f"{title}: {rule}", partial(_of_own, name, holds)
-        yield f"{title}: its outputs equal the module's within {EQUAL:g}", partial(_equals, name, equals)
+            yield Rule(f"{title}: {rule}", partial(_of_own, name, holds), rule in CAUSAL_RULES)
+        same = f"equal the module's within {EQUAL:g}"
+        yield Rule(f"{title}: its outputs {same}", partial(_equals, name, equals), architecture.causal)
         if attempt(partial(_has_opaque, model.own[name])):
             rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
-            yield rule, partial(_of_own, name, opaque_leaves)
+            yield Rule(rule, partial(_of_own, name, opaque_leaves))
         if has_features:
-            yield f"{title}: its features are floats [B, D], of each row alone", partial(_of_own, name, own_features)
-            yield f"{title}: its features equal the module's within {EQUAL:g}", partial(_equals, name, equal_features)
+            yield Rule(f"{title}: {features}", partial(_of_own, name, own_features))
+            yield Rule(f"{title}: its features {same}", partial(_equals, name, equal_features))
 
 
-def smallest(architecture: Architecture, model: Built, rule: Rule, example: Example, seen: str) -> tuple[str, str]:
+def broken(architecture: Architecture, model: Built, rule: Rule) -> Finding:
+    """Try a rule on a few steps and, if it is long, on LONG_STEPS; what was found, with the smallest failing case."""
+    from seqshell.testing.module_rules import rounding
+
+    task = task_example(architecture.task)
+    example = task.inputs(model.config)
+    seen = attempt(partial(rule.holds, model, example))
+    if not seen and rule.is_long and architecture.causal:
+        example = task.inputs(model.config, LONG_STEPS).rows(slice(LONG_BATCH))
+
+        def holds() -> str:
+            nonlocal example
+            example = replace(example, rounding=rounding(model.module, example))
+            return rule.holds(model, example)
+
+        seen = attempt(holds)
+    return Finding(*smallest(architecture, model, rule.holds, example, seen)) if seen else Finding()
+
+
+def smallest(architecture: Architecture, model: Built, rule: Holds, example: Example, seen: str) -> tuple[str, str]:
     """Find the smallest failing case: fewest rows, then steps, then source ids, then the smallest config.
 
     Returns what was found and a description of the case. seen: the failure of the full example; a smaller case counts
@@ -169,27 +183,50 @@ def smallest(architecture: Architecture, model: Built, rule: Rule, example: Exam
         found = attempt(partial(rule, other, smaller))
         return found if exception_name(found) == exception_name(seen) else ""
 
-    size = [example.batch, example.steps, int(example.sources.shape[1])]
-    for axis, most in enumerate(size):
-        for less in range(1, most):
-            size[axis] = less
-            if found := breaks(model, example.cut(*size)):
-                seen = found
-                break
-        else:
-            size[axis] = most
-    example = example.cut(*size)
+    example = _fewer(lambda smaller: breaks(model, smaller), example)
     for config in _smaller(architecture, model.config):
         try:
             other = built(architecture, dataclasses.replace(model.config, **config))
         except Exception:  # invalid: too small
             continue
-        if found := breaks(other, example):
-            seen, model = found, other
+        if breaks(other, example):
+            model = other
+    example = _fewer(lambda smaller: breaks(model, smaller), example)
+    seen = breaks(model, example) or seen
     return (
         seen,
         f"{example}, {', '.join(f'{name}={value!r}' for name, value in dataclasses.asdict(model.config).items())}",
     )
+
+
+def _fewer(breaks: Callable[[Example], str], example: Example) -> Example:
+    """The example with the fewest rows, then steps, then source ids that break something."""
+    size = [example.batch, example.steps, int(example.sources.shape[1])]
+    for axis, most in enumerate(size):
+
+        def breaks_with(number: int, axis: int = axis) -> str:
+            return breaks(example.cut(*(number if each == axis else size[each] for each in range(3))))
+
+        size[axis] = fewest(breaks_with, most)
+    return example.cut(*size)
+
+
+def fewest(breaks: Callable[[int], str], most: int) -> int:
+    """The smallest number below `most` that breaks something; `most` if none does.
+
+    Above FEW, some are left out: twice as many each time, and then those between, by halves.
+    """
+    for number in range(1, min(most, FEW)):
+        if breaks(number):
+            return number
+    holds, number = FEW - 1, 2 * FEW
+    while number < most and not breaks(number):
+        holds, number = number, 2 * number
+    number = min(number, most)
+    while number - holds > 1:
+        middle = (holds + number) // 2
+        holds, number = (holds, middle) if breaks(middle) else (middle, number)
+    return number
 
 
 def _smaller(architecture: Architecture, config: Any) -> Iterator[dict[str, int]]:

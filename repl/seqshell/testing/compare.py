@@ -15,12 +15,25 @@ SAME = (
 
 
 def difference(name: str, seen: NDArray[Any], expected: NDArray[Any], limit: float = SAME) -> str:
-    """Describe the difference of two arrays: of their shapes, else the largest one of their values."""
+    """Describe the difference of two arrays: of their shapes, else the largest one of their values.
+
+    Equal infinities do not differ; NaN differs from everything. Complex numbers differ by an absolute value.
+    """
     if seen.shape != expected.shape:
         return f"{name} {list(seen.shape)} instead of {list(expected.shape)}"
-    scale = max(1.0, float(np.abs(expected).max(initial=0)))
-    largest = float(np.abs(seen.astype(np.float64) - expected).max(initial=0)) / scale
-    return "" if largest <= limit else f"{name}: difference {largest:.2g}, allowed {limit:g}"  # also for NaN
+    if (number := int(np.isnan(seen).sum())) > 0:
+        return f"{name}: {number:,} of {seen.size:,} numbers are NaN"
+    largest = relative_difference(seen, expected)
+    return "" if largest <= limit else f"{name}: difference {largest:.2g}, allowed {limit:.2g}"  # also for NaN
+
+
+def relative_difference(seen: NDArray[Any], expected: NDArray[Any]) -> float:
+    """The largest absolute difference, relative to the largest finite expected value if that is above 1."""
+    kind = np.complex128 if seen.dtype.kind == "c" or expected.dtype.kind == "c" else np.float64
+    with np.errstate(invalid="ignore"):
+        distances = np.where(seen == expected, 0.0, np.abs(seen.astype(kind) - expected))
+    sizes = np.abs(expected.astype(kind))
+    return float(distances.max(initial=0)) / max(1.0, float(sizes[np.isfinite(sizes)].max(initial=0)))
 
 
 def result_difference(

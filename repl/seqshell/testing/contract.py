@@ -7,21 +7,22 @@ def test_my_plugin_keeps_the_contract():
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seqshell.core.errors import SeqshellError
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Command, build
 from seqshell.host import Registry, resolve
-from seqshell.testing.architecture_rules import Built, built, rules_of, saved_as_json, sizes_of, small_config, smallest
-from seqshell.testing.check import Check, attempt, try_rule
+from seqshell.testing.architecture_rules import Built, broken, built, rules_of, saved_as_json
+from seqshell.testing.check import Check, try_rule
+from seqshell.testing.checked_configs import choices, sizes_of, small_config
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
 from seqshell.testing.strategy_rules import strategy_rules
-from seqshell.testing.task_examples import task_example
 from seqshell.testing.tokenizer_rules import tokenizer_rules
 
 __all__ = [
@@ -46,18 +47,17 @@ def failed(checks: Iterable[Check]) -> list[str]:
 
 
 def check_architecture(architecture: Architecture, config: Mapping[str, Any] | None = None) -> list[Check]:
-    """Build a model with seeded random weights and check its module, as the host wraps it, and its own decoders.
+    """Build models with seeded random weights and check their modules, as the host wraps them, and their own decoders.
 
-    config: settings instead of small ones; vocabularies must not be smaller than in the task's example. Imports torch.
+    config: settings instead of small ones; a vocabulary needs at least 6 tokens. Without it, each choice of a setting
+    and each of the architecture's `examples` is checked, too. Imports torch.
     """
+    offered, sizes = resolve(architecture.config), sizes_of(architecture)
     model: Built | None = None
 
     def build_all() -> str:
         nonlocal model
-        if config is None:
-            settings = small_config(architecture)
-        else:
-            settings = build(resolve(architecture.config), {**sizes_of(architecture), **config})
+        settings = small_config(architecture) if config is None else build(offered, {**sizes, **config})
         model = built(architecture, settings)
         return ""
 
@@ -72,15 +72,46 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
             else ""
         )
         checks.append(Check("each of its decoders can be imported", seen, is_warning=True))
-    checks.append(try_rule("its config can be saved as JSON", partial(saved_as_json, architecture, model.config)))
-    example = task_example(architecture.task).inputs()
-    for rule, holds in rules_of(architecture, model):
-        seen = attempt(partial(holds, model, example))
-        checks.append(Check(rule, *(smallest(architecture, model, holds, example, seen) if seen else ())))
+    checks += _of_model(architecture, model)
+    if config is None:
+        for settings in choices(architecture, model.config):
+            checks.append(_with(architecture, settings, is_optional=True))
+        for settings in architecture.examples:
+            checks.append(_with(architecture, settings, is_optional=False))
+    return checks
+
+
+def _of_model(architecture: Architecture, model: Built) -> Iterator[Check]:
+    """Yield the check of each rule for one config."""
     from seqshell.testing.training_rules import training_rules
 
-    rules = training_rules(architecture, model.config, model.module)
-    return checks + [try_rule(rule, holds) for rule, holds in rules]
+    yield try_rule("its config can be saved as JSON", partial(saved_as_json, architecture, model.config))
+    for rule in rules_of(architecture, model):
+        yield try_rule(rule.title, partial(broken, architecture, model, rule))
+    for title, holds in training_rules(architecture, model.config, model.module):
+        yield try_rule(title, holds)
+
+
+def _with(architecture: Architecture, settings: Mapping[str, Any], *, is_optional: bool) -> Check:
+    """The check of all rules with some settings: the first rule that fails.
+
+    is_optional: settings that the config refuses, beside the small ones, are a warning.
+    """
+    title = f"the same with {', '.join(f'{name}={value!r}' for name, value in settings.items())}"
+    try:
+        config = small_config(architecture, settings)
+    except SeqshellError as error:
+        return Check(title, f"it could not be tried: {error.message}", is_warning=is_optional)
+    model: Built | None = None
+
+    def build_all() -> str:
+        nonlocal model
+        model = built(architecture, config)
+        return ""
+
+    checks = (try_rule("it can be built", build_all), *(_of_model(architecture, model) if model is not None else ()))
+    failing = next((check for check in checks if not check.passed), None)
+    return Check(title, "" if failing is None else f"{failing.rule}: {failing.seen}", failing.case if failing else "")
 
 
 def check_sampler(sampler: type[Any]) -> list[Check]:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
+from seqshell.core.growth import growth_axis
 from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
 from seqshell.core.state import State, as_array, as_leaf, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.features import features
 from seqshell.decoding.strategies import Greedy
-from seqshell.testing.compare import difference, result_difference
-from seqshell.testing.examples import STEPS, VOCAB_SIZE, Example, Ids
+from seqshell.testing.compare import SAME, difference, result_difference
+from seqshell.testing.examples import STEPS, Example, Ids
 
 EQUAL = 1e-4  # allowed difference of a decoder and its module
 
@@ -44,19 +45,70 @@ def shapes(decoder: Decoder, example: Example) -> str:
     return result_difference((outputs, rows(first, slice(1))), (outputs, example.rows(slice(1)).start(decoder)))
 
 
+def shapes_kept(decoder: Decoder, example: Example) -> str:
+    """The leaves of a state that does not grow keep their shapes."""
+    state = example.start(decoder)
+    before = [array.shape for _, array in _arrays(state)]
+    for column in example.columns:
+        _, state = decoder.step(column, state)
+        for (name, array), old in zip(_arrays(state), before, strict=True):
+            if array.shape != old:
+                declared = '; Architecture(grows="axis") allows that' if growth_axis(old, array.shape) else ""
+                return f"{name} is {list(array.shape)} after a step, but {list(old)} before{declared}"
+    return ""
+
+
+def grows_along_an_axis(decoder: Decoder, example: Example) -> str:
+    """Each leaf keeps its shape, or becomes longer along one axis and begins with what it was."""
+    state, grown = example.start(decoder), False
+    for column in example.columns:
+        before = _arrays(state)
+        _, state = decoder.step(column, state)
+        for (name, array), (_, old) in zip(_arrays(state), before, strict=True):
+            if array.shape == old.shape:
+                continue
+            grown, axis = True, growth_axis(old.shape, array.shape)
+            if axis is None:
+                return f"{name} is {list(array.shape)} after a step, but {list(old.shape)} before: not one axis longer"
+            if seen := difference(name, np.split(array, [old.shape[axis]], axis)[0], old, limit=0):
+                return f"{seen}: what it was before a step must stay at its beginning"
+    return "" if grown else 'no leaf grows, so Architecture(grows="axis") must be left out'
+
+
+def _arrays(state: State) -> list[tuple[str, NDArray[Any]]]:
+    """The leaves of a state with their paths."""
+    return [(name, as_array(leaf)) for name, leaf in named_leaves(state)]
+
+
 def chunks(decoder: Decoder, example: Example) -> str:
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         texts, start = part.inputs, part.start(decoder)
         whole = decoder.feed(texts, start)
-        if seen := result_difference(_in_two_chunks(decoder, part), whole):
-            return f"in two chunks: {seen}"
+        limit = part.allowed(SAME)
+        for cuts in _cuts(part.steps):
+            state = start
+            for piece in np.split(texts, cuts, 1):
+                outputs, state = decoder.feed(piece, state)
+            if seen := result_difference((outputs, state), whole, limit):
+                return f"cut after {', '.join(map(str, cuts))}: {seen}"
         state = start
         for column in part.columns:
             outputs, state = decoder.step(column, state)
-        if seen := result_difference((outputs, state), whole):
+        if seen := result_difference((outputs, state), whole, limit):
             return f"step by step: {seen}"
     return ""
+
+
+def _cuts(steps: int) -> Iterator[list[int]]:
+    """Where inputs are cut: after each power of two, and three times at random places."""
+    power = 1
+    while power < steps:
+        yield [power]
+        power *= 2
+    random = np.random.default_rng(steps)
+    for _ in range(3 if steps > 1 else 0):
+        yield sorted(random.choice(np.arange(1, steps), min(5, steps - 1), replace=False).tolist())
 
 
 def separate_rows(decoder: Decoder, example: Example) -> str:
@@ -96,7 +148,7 @@ def unmodified(decoder: Decoder, example: Example) -> str:
 def repeated(decoder: Decoder, example: Example) -> str:
     part = example.rows(slice(1))
     _, kept = decoder.feed(part.inputs, part.start(decoder))
-    read = _greedy if part.output == (VOCAB_SIZE,) else partial(_again, part)  # labels and values cannot be fed back
+    read = _greedy if part.is_drawn else partial(_again, part)  # labels and values cannot be fed back
     for first, second in zip(read(decoder, kept), read(decoder, kept), strict=True):
         if seen := result_difference(second, first, limit=0):
             return f"the second time: {seen}"
@@ -169,16 +221,16 @@ def equal_features(own: Decoder, module: Decoder, example: Example) -> str:
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
     """Compare the outputs of a decoder with those of its module; their states may differ in type."""
     for batch in sorted({1, example.batch}):
-        part = example.rows(slice(batch))
+        part, limit = example.rows(slice(batch)), example.allowed(EQUAL)
         state, expected_state = part.start(own), part.start(module)
         if seen := difference(
-            "outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], EQUAL
+            "outputs", own.feed(part.inputs, state)[0], module.feed(part.inputs, expected_state)[0], limit
         ):
             return f"reading {batch} rows: {seen}"
         for column in part.columns:
             outputs, state = own.step(column, state)
             expected, expected_state = module.step(column, expected_state)
-            if seen := difference("outputs", outputs, expected, EQUAL):
+            if seen := difference("outputs", outputs, expected, limit):
                 return f"stepping {batch} rows: {seen}"
     return ""
 

@@ -17,6 +17,9 @@ VOCAB_SIZE, SOURCE_VOCAB_SIZE = 11, 9
 NUM_FEATURES = 2
 NUM_CLASSES = 4
 BATCH, STEPS = 3, 9
+LONG_BATCH, LONG_STEPS = 2, 272  # of the example that is read in pieces; LONG_STEPS is no power of two
+MULTIPLE = 10.0  # of what rounding makes of a difference, that is allowed
+MAX_SHOWN = 16  # steps whose inputs a failing case lists
 LENGTHS = (4, 7, 1)  # of the sources, including EOS
 Ids = NDArray[np.int64]
 
@@ -26,13 +29,16 @@ class Example:
     """A batch of inputs.
 
     inputs: ids [B, T], or values [B, T, F]. sources, lengths: for translation models, [B, S] padded right and [B].
-    output: the shape of a row's outputs at a step, None where the model chooses.
+    output: the shape of a row's outputs at a step, None where the model chooses. is_drawn: True if the outputs are
+    logits of the next input. rounding: by how much the results of a module move if its weights change in the last bit.
     """
 
     inputs: NDArray[Any]
     sources: Ids = field(default_factory=lambda: np.zeros((BATCH, 0), np.int64))
     lengths: Ids = field(default_factory=lambda: np.zeros(BATCH, np.int64))
     output: tuple[int | None, ...] = (VOCAB_SIZE,)
+    is_drawn: bool = True
+    rounding: float = 0.0
 
     @property
     def batch(self) -> int:
@@ -50,6 +56,10 @@ class Example:
     @property
     def has_sources(self) -> bool:
         return bool(self.sources.size)
+
+    def allowed(self, limit: float) -> float:
+        """The difference that is allowed: `limit`, or more if rounding explains more."""
+        return max(limit, MULTIPLE * self.rounding)
 
     def start(self, decoder: Decoder) -> State:
         """The state before the inputs are read."""
@@ -80,5 +90,7 @@ class Example:
 
     def __str__(self) -> str:
         """Describe the example: 2 rows of 1 step [[9], [6]]."""
-        read = f"{counted(self.batch, 'row')} of {counted(self.steps, 'step')} {np.round(self.inputs, 2).tolist()}"
+        shown = np.round(self.inputs[:, :MAX_SHOWN], 2).tolist()
+        inputs = str(shown) if self.steps <= MAX_SHOWN else f"that begin with {shown}"
+        read = f"{counted(self.batch, 'row')} of {counted(self.steps, 'step')} {inputs}"
         return f"{read}, sources {self.sources.tolist()}" if self.has_sources else read

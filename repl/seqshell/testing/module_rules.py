@@ -21,8 +21,9 @@ from seqshell.core.state import leaves, map_leaves
 from seqshell.core.tokenizers import PAD
 from seqshell.host import resolve
 from seqshell.models import file
+from seqshell.models.decoder_comparison import nudged
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.testing.compare import difference, result_difference
+from seqshell.testing.compare import SAME, difference, relative_difference, result_difference
 from seqshell.testing.examples import VOCAB_SIZE, Example
 from seqshell.training.translation.loss import pair_loss
 
@@ -35,7 +36,7 @@ def example_module(architecture: Architecture, config: Any) -> nn.Module:
         for weight in module.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
         if hasattr(module, "count"):  # without counts it gives the same output for all inputs
-            module.count(torch.randint(VOCAB_SIZE, (100,)))  # type: ignore[operator]  # a method
+            module.count(torch.randint(getattr(config, "vocab_size", VOCAB_SIZE), (100,)))  # type: ignore[operator]  # a method
     return module
 
 
@@ -44,13 +45,23 @@ def weights_of(module: nn.Module) -> dict[str, NDArray[Any]]:
 
 
 def every_step(module: nn.Module, decoder: Decoder, example: Example) -> str:
-    """Compare the outputs at each step with those of the wrapped module, which reads up to this step."""
-    outputs = _outputs(module, example)
-    for length in range(1, example.steps + 1):
-        expected, _ = decoder.feed(example.inputs[:, :length], example.start(decoder))
-        if seen := difference("outputs", outputs[:, length - 1], expected):
-            return f"step {length}: {seen}"
+    """Compare the outputs at each step with those of the wrapped module, which reads step by step."""
+    outputs, state, limit = _outputs(module, example), example.start(decoder), example.allowed(SAME)
+    for number, column in enumerate(example.columns):
+        expected, state = decoder.step(column, state)
+        if seen := difference("outputs", outputs[:, number], expected, limit):
+            return f"step {number + 1}: {seen}"
     return ""
+
+
+def rounding(module: nn.Module, example: Example) -> float:
+    """By how much the results of reading the example move if the weights change in their last bit."""
+    results = []
+    for each in (module, nudged(module)):
+        with torch.inference_mode():
+            outputs, state = each(torch.from_numpy(example.inputs), example.module_start(each))
+        results.append([leaf.numpy() for leaf in (outputs, *leaves(state))])
+    return max(relative_difference(seen, expected) for expected, seen in zip(*results, strict=True))
 
 
 def whole_texts(module: nn.Module, example: Example) -> str:

@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,23 +38,35 @@ from seqshell.testing.translation_rules import TRANSLATION_RULES
 CHARACTERS = "".join(sorted("\n" + string.digits + string.ascii_letters + string.punctuation + " "))
 
 
+Sizes = Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class TaskExample:
     """What the contract checks need for one task.
 
-    sizes: the fields of a config that the host fills in. inputs: makes random inputs. model: makes a tiny model.
+    sizes: the fields of a config that the host fills in. draw: makes random inputs, for such sizes and a number of
+    steps. model: makes a tiny model.
     decoder_rules, module_rules: the rules for this task only; those for torch modules are targets, imported with torch.
-    tokenizers: makes the tokenizer and the source tokenizer, of these sizes. targets: the target of a function that
+    tokenizers: makes the tokenizer and the source tokenizer, of such sizes. targets: the target of a function that
     gives what a module's `auxiliary` gets.
     """
 
-    sizes: Mapping[str, int]
-    inputs: Callable[[], Example]
+    sizes: Sizes
+    draw: Callable[[Sizes, int], Example]
     model: Callable[[], Model]
-    tokenizers: Callable[[], tuple[Tokenizer, Tokenizer | None]]
+    tokenizers: Callable[[Sizes], tuple[Tokenizer, Tokenizer | None]]
     decoder_rules: Mapping[str, Callable[[Decoder, Example], str]] = field(default_factory=dict)
     module_rules: Mapping[str, str] = field(default_factory=dict)
     targets: str = "seqshell.testing.training_rules:next_tokens"
+
+    def sizes_of(self, config: Any) -> Sizes:
+        """The sizes in a config."""
+        return {name: getattr(config, name, size) for name, size in self.sizes.items()}
+
+    def inputs(self, config: Any = None, steps: int = STEPS) -> Example:
+        """Random inputs for a model with this config."""
+        return self.draw(self.sizes_of(config), steps)
 
 
 def task_example(task: str) -> TaskExample:
@@ -62,43 +75,45 @@ def task_example(task: str) -> TaskExample:
     return found
 
 
-def _letters(size: int) -> CharTokenizer:
-    return CharTokenizer(string.ascii_lowercase[: size - len(SPECIALS)], specials=True)
+def _letters(size: int, *, specials: bool = True) -> CharTokenizer:
+    first = ord("a")
+    return CharTokenizer("".join(map(chr, range(first, first + size - specials * len(SPECIALS)))), specials=specials)
 
 
-def _ids(low: int, seed: int = 0, size: int = VOCAB_SIZE, steps: int = STEPS) -> NDArray[np.int64]:
+def _ids(low: int, size: int, steps: int, seed: int = 0) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(low, size, (BATCH, steps))
 
 
-def _translation_inputs() -> Example:
+def _translation_inputs(sizes: Sizes, steps: int) -> Example:
     """Targets from BOS on, and sources of LENGTHS, padded right."""
-    targets = _ids(UNK)
+    targets = _ids(UNK, sizes["target_vocab_size"], steps)
     targets[:, 0] = BOS
     lengths = np.array(LENGTHS)
-    sources = _ids(UNK, 1, SOURCE_VOCAB_SIZE, max(LENGTHS))
+    sources = _ids(UNK, sizes["source_vocab_size"], max(LENGTHS), 1)
     sources[np.arange(BATCH), lengths - 1] = EOS
     sources[np.arange(max(LENGTHS)) >= lengths[:, None]] = PAD
-    return Example(targets, sources, lengths)
+    return Example(targets, sources, lengths, (sizes["target_vocab_size"],))
 
 
-def _values() -> Example:
+def _values(sizes: Sizes, steps: int) -> Example:
     """Normalised values."""
-    values = np.random.default_rng(0).normal(size=(BATCH, STEPS, NUM_FEATURES)).astype(np.float32)
-    return Example(values, output=(None, NUM_FEATURES, None))
+    number = sizes["num_features"]
+    values = np.random.default_rng(0).normal(size=(BATCH, steps, number)).astype(np.float32)
+    return Example(values, output=(None, number, None), is_drawn=False)
 
 
 GENERATE = TaskExample(
     sizes={"vocab_size": VOCAB_SIZE},
-    inputs=lambda: Example(_ids(0)),
+    draw=lambda sizes, steps: Example(_ids(0, sizes["vocab_size"], steps), output=(sizes["vocab_size"],)),
     model=partial(tiny_model, CHARACTERS),
-    tokenizers=lambda: (CharTokenizer(string.ascii_lowercase[:VOCAB_SIZE]), None),
+    tokenizers=lambda sizes: (_letters(sizes["vocab_size"], specials=False), None),
     decoder_rules=DRAWING_RULES,
 )
 TRANSLATE = TaskExample(
     sizes={"source_vocab_size": SOURCE_VOCAB_SIZE, "target_vocab_size": VOCAB_SIZE},
-    inputs=_translation_inputs,
+    draw=_translation_inputs,
     model=tiny_translation_model,
-    tokenizers=lambda: (_letters(VOCAB_SIZE), _letters(SOURCE_VOCAB_SIZE)),
+    tokenizers=lambda sizes: (_letters(sizes["target_vocab_size"]), _letters(sizes["source_vocab_size"])),
     decoder_rules={**DRAWING_RULES, **TRANSLATION_RULES},
     module_rules={
         "padding the target changes neither earlier logits nor the loss": "seqshell.testing.module_rules:target_padding"
@@ -106,17 +121,19 @@ TRANSLATE = TaskExample(
 )
 CLASSIFY = TaskExample(
     sizes={"vocab_size": VOCAB_SIZE, "num_classes": NUM_CLASSES},
-    inputs=lambda: Example(_ids(UNK), output=(NUM_CLASSES,)),
+    draw=lambda sizes, steps: Example(
+        _ids(UNK, sizes["vocab_size"], steps), output=(sizes["num_classes"],), is_drawn=False
+    ),
     model=partial(tiny_classification_model, CHARACTERS),
-    tokenizers=lambda: (_letters(VOCAB_SIZE), None),
+    tokenizers=lambda sizes: (_letters(sizes["vocab_size"]), None),
     decoder_rules=CLASSIFICATION_RULES,
     targets="seqshell.testing.training_rules:labels",
 )
 FORECAST = TaskExample(
     sizes={"num_features": NUM_FEATURES},
-    inputs=_values,
+    draw=_values,
     model=tiny_forecast_model,
-    tokenizers=lambda: (Values(tuple(f"column{number}" for number in range(NUM_FEATURES))), None),
+    tokenizers=lambda sizes: (Values(tuple(f"column{number}" for number in range(sizes["num_features"]))), None),
     targets="seqshell.testing.training_rules:next_values",
     module_rules={"observe gives the same state as reading": "seqshell.testing.module_rules:observes"},
 )

@@ -19,7 +19,7 @@ from seqshell.host import resolve
 from seqshell.testing import module_rules
 from seqshell.testing.check import Finding
 from seqshell.testing.compare import difference
-from seqshell.testing.examples import NUM_CLASSES, Example
+from seqshell.testing.examples import Example
 from seqshell.testing.task_examples import TaskExample, task_example
 from seqshell.training.auxiliary import auxiliary_losses, has_auxiliary
 from seqshell.training.classification.evaluation import last_logits
@@ -36,10 +36,10 @@ def training_rules(
     task = task_example(architecture.task)
     losses_of = partial(_losses, module, resolve(task.targets), architecture.causal)
     if has_auxiliary(module):
-        yield "auxiliary: its losses are finite and have a gradient", lambda: _learnable(losses_of, task.inputs())
+        yield "auxiliary: its losses are finite and have a gradient", lambda: _learnable(losses_of, task.inputs(config))
         yield (
             "auxiliary: the losses of single rows, weighted by their targets, are those of the batch",
-            lambda: _additive(losses_of, task.inputs()),
+            lambda: _additive(losses_of, task.inputs(config)),
         )
     if own_method(module, "parameter_groups"):
         yield (
@@ -67,8 +67,8 @@ def next_tokens(module: Any, example: Example, causal: bool) -> Targets:
 
 def labels(module: Any, example: Example, causal: bool) -> Targets:
     """CLASSIFY: a label for each text."""
-    targets = torch.arange(example.batch) % NUM_CLASSES
     outputs = last_logits(module, torch.from_numpy(example.inputs), causal=causal)
+    targets = torch.arange(example.batch) % outputs.shape[-1]
     return outputs, targets, torch.ones_like(targets, dtype=torch.bool)
 
 
@@ -135,7 +135,7 @@ def _prepared(architecture: Architecture, config: Any, task: TaskExample) -> str
         torch.manual_seed(0)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                tokenizer, source = task.tokenizers()
+                tokenizer, source = task.tokenizers(task.sizes_of(config))
                 source = tokenizer if architecture.shares_vocabulary else source
                 module.prepare(tokenizer, source, Path(folder))  # type: ignore[operator]  # a method
             except SeqshellError as error:
