@@ -1,0 +1,178 @@
+"""`plugins check` on what a state may be, on many steps, and with the choices and examples of an architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import seqshell
+from seqshell.testing import check_architecture, failed
+from seqshell.testing.compare import difference
+
+
+@dataclass(frozen=True)
+class Config:
+    vocab_size: int
+    leaf: str = seqshell.setting("stabilised", choices=("stabilised", "complex", "cache"))
+    fault: str = ""
+    size: int = 4
+
+
+class Summing(nn.Module):
+    """Logits from an embedding and from a decaying sum of those before, kept in one of three ways.
+
+    stabilised: divided by e^m, with the largest exponent m, -inf at first. complex: as complex numbers. cache: all
+    embeddings so far.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.size)
+        self.readout = nn.Linear(2 * config.size, config.vocab_size)
+
+    def initial_state(self, batch_size=1):
+        zeros = self.readout.weight.new_zeros(batch_size, self.config.size)
+        if self.config.leaf == "stabilised":
+            return zeros, torch.full_like(zeros, torch.nan if self.config.fault == "nan" else -torch.inf)
+        return zeros + 0j if self.config.leaf == "complex" else zeros[:, None][:, :0]
+
+    def forward(self, tokens, state):
+        x, sums = self.embedding(tokens), []
+        for number, column in enumerate(x.unbind(1)):
+            if self.config.fault == "forgets" and number == 200:
+                state = self.initial_state(len(tokens))
+            total, state = getattr(self, self.config.leaf)(column, state)
+            sums.append(total)
+        return self.readout(torch.cat((x, torch.stack(sums, 1)), 2)), state
+
+    def stabilised(self, x, state):
+        total, most = state
+        new = torch.maximum(most - 0.1, x)
+        total = total * torch.exp(most - 0.1 - new) + torch.exp(x - new) * x
+        return total * torch.exp(new.clamp(max=0)), (total, new)
+
+    def complex(self, x, state):
+        state = state * complex(0.8, 0.3) + x
+        return state.real if self.config.fault == "real" else state.real - state.imag, state
+
+    def cache(self, x, state):
+        after = torch.cat((state, x[:, None]), 1)
+        if self.config.fault == "faded":
+            after = after * 0.9
+        return after[:, -40:].mean(1), after
+
+
+def offered(**options):
+    return seqshell.Architecture("summing", seqshell.Task.GENERATE, config=Config, model=Summing, **options)
+
+
+CHUNKS = "module: reading in chunks equals reading at once"
+SHAPES = "module: the leaves of a state keep their shapes"
+GROWS = "module: each leaf of a state keeps its shape, or grows along one axis after what it was"
+
+
+@pytest.mark.parametrize(("leaf", "grows"), [("stabilised", ""), ("complex", ""), ("cache", "axis")])
+def test_states_with_infinities_complex_numbers_or_a_cache_pass(leaf, grows):
+    assert failed(check_architecture(offered(grows=grows), {"leaf": leaf})) == []
+
+
+def broken(settings, grows=""):
+    """The failed rules, with what was found and the smallest case."""
+    checks = check_architecture(offered(grows=grows), settings)
+    return {check.rule: (check.seen, check.case) for check in checks if not check.passed}
+
+
+def test_a_state_with_nan_fails():
+    seen, _ = broken({"fault": "nan"})[CHUNKS]
+    assert "are NaN" in seen
+
+
+def test_a_state_that_grows_must_be_declared():
+    seen, case = broken({"leaf": "cache"})[SHAPES]
+    assert seen == 'state is [1, 1, 1] after a step, but [1, 0, 1] before; Architecture(grows="axis") allows that'
+    assert case.startswith("1 row of 1 step [[")
+
+
+def test_a_declared_state_must_grow_after_what_it_was():
+    seen, case = broken({"leaf": "cache", "fault": "faded"}, "axis")[GROWS]
+    assert seen.endswith("allowed 0: what it was before a step must stay at its beginning")
+    assert case.startswith("1 row of 2 steps [[")
+    assert broken({"leaf": "complex"}, "axis") == {
+        GROWS: (
+            'no leaf grows, so Architecture(grows="axis") must be left out',
+            broken({"leaf": "complex"}, "axis")[GROWS][1],
+        )
+    }
+
+
+def test_a_state_that_is_lost_after_200_steps_fails_with_201():
+    failing = broken({"fault": "forgets"})
+    assert failing.keys() == {CHUNKS, "module: its output at each step equals that of reading up to this step"}
+    seen, case = failing[CHUNKS]
+    assert "difference" in seen
+    assert case.startswith("1 row of 201 steps that begin with [[")
+
+
+def test_each_choice_and_each_example_is_checked():
+    example = {"size": 2, "fault": "forgets"}
+    checks = check_architecture(offered(examples=(example,)))
+    found = {check.rule: check for check in checks if check.rule.startswith("the same with")}
+
+    assert list(found) == [
+        "the same with leaf='complex'",
+        "the same with leaf='cache'",
+        "the same with size=2, fault='forgets'",
+    ]
+    assert [check.passed for check in found.values()] == [True, False, False]
+    assert found["the same with leaf='cache'"].seen.startswith(f"{SHAPES}: state is ")
+    assert found["the same with size=2, fault='forgets'"].seen.startswith(f"{CHUNKS}: ")
+
+
+@pytest.mark.parametrize(
+    ("task", "sizes"),
+    [
+        ("lstm", {"vocab_size": 20}),
+        ("lstm", {"vocab_size": 7}),
+        ("classifier", {"vocab_size": 20, "num_classes": 7}),
+        ("forecaster", {"num_features": 3}),
+        ("attention_seq2seq", {"source_vocab_size": 21, "target_vocab_size": 20}),
+    ],
+)
+def test_a_config_may_set_the_sizes_of_the_data(registry, task, sizes):
+    small = {"hidden_size": 6, "num_layers": 1}
+    assert failed(check_architecture(registry.architectures[task], {**small, **sizes})) == []
+
+
+def test_a_choice_that_the_config_refuses_beside_the_small_sizes_is_a_warning():
+    @dataclass(frozen=True)
+    class Fussy(Config):
+        def __post_init__(self):
+            if self.leaf == "complex" and self.size < 100:
+                raise ValueError("too small")
+
+    (check,) = (
+        check
+        for check in check_architecture(replace(offered(), config=Fussy, examples=()))
+        if check.rule == "the same with leaf='complex'"
+    )
+    assert (check.passed, check.is_warning, check.seen) == (True, True, "it could not be tried: Fussy: too small")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "message"),
+    [
+        ([1, -np.inf], [1, -np.inf], ""),
+        ([1, np.inf], [1, -np.inf], "x: difference inf, allowed 1e-05"),
+        ([1, np.nan], [1, np.nan], "x: 1 of 2 numbers are NaN"),
+        ([1j, 2], [1, 2], "x: difference 0.71, allowed 1e-05"),
+        ([1 + 1e-9j, np.inf], [1, np.inf], ""),
+        ([1e6, 2], [1e6 + 1, 2], ""),
+    ],
+)
+def test_a_difference_knows_infinities_nan_and_complex_numbers(seen, expected, message):
+    assert difference("x", np.array(seen), np.array(expected)) == message
