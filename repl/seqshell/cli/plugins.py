@@ -13,7 +13,8 @@ from seqshell.core.errors import UsageError
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
-KINDS = ("architecture", "sampler", "strategy", "command")
+KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer")
+TASKS = ("generate", "translate", "classify", "forecast")
 
 
 def add_plugins_arguments(parser: ArgumentParser) -> None:
@@ -33,9 +34,17 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--kind",
+        action="append",
         choices=KINDS,
         metavar="KIND",
-        help=f"new: what the plugin offers: {', '.join(KINDS[:-1])} or {KINDS[-1]}; default: {KINDS[0]}",
+        help=f"new: what the plugin offers: {', '.join(KINDS[:-1])} or {KINDS[-1]}; repeat it for several; "
+        f"default: {KINDS[0]}",
+    )
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        metavar="TASK",
+        help=f"new: what an architecture does: {', '.join(TASKS[:-1])} or {TASKS[-1]}; default: {TASKS[0]}",
     )
 
 
@@ -47,7 +56,7 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
     if arguments.action == "list":
         from seqshell.cli.listing import plugin_messages, plugins, plugins_as_json
 
-        if arguments.name or arguments.kind:
+        if arguments.name or arguments.kind or arguments.task:
             raise UsageError("plugins list takes no name")
         found = registry()
         if arguments.json:
@@ -61,11 +70,17 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
         needed = "NAME, as in seqshell plugins new haiku" if arguments.action == "new" else "NAME or PATH"
         raise UsageError(f"plugins {arguments.action} needs a {needed}")
     if arguments.action == "new":
+        from seqshell.cli.plugin_templates import NewPlugin
         from seqshell.cli.plugins_new import new_command
+        from seqshell.core.model import Task
 
-        return new_command(arguments.name, arguments.kind or KINDS[0], as_json=bool(arguments.json))
-    if arguments.kind:
-        raise UsageError("--kind is an option of plugins new; plugins check checks everything that a plugin offers")
+        kinds = tuple(dict.fromkeys(arguments.kind or KINDS[:1]))
+        if arguments.task and "architecture" not in kinds:
+            raise UsageError("--task is the task of an architecture; add --kind architecture")
+        plugin = NewPlugin(arguments.name, kinds, Task(arguments.task or TASKS[0]))
+        return new_command(plugin, as_json=bool(arguments.json))
+    if arguments.kind or arguments.task:
+        raise UsageError("--kind and --task are for plugins new; plugins check checks everything that a plugin offers")
     from seqshell.cli.plugins_check import check_command
 
     return check_command(arguments.name, arguments.plugins, as_json=bool(arguments.json))
