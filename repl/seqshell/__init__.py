@@ -1,4 +1,48 @@
-"""seqshell: a shell for sequence models. The names below are its public API; each is imported when it is first used."""
+"""seqshell: a shell for sequence models. This is its public API; help(seqshell.NAME) describes a name.
+
+Plugins (see plugins/README.md and docs/plugins)
+    hookimpl            marks a function of a plugin as a hook, such as seqshell_samplers
+    setting             a field of a config, sampler or strategy that users set, with its range
+    Lazy                an offer that is imported when it is first used
+    Architecture        a family of models: its config, torch module and decoder
+    SequenceModel       what its torch module must have; Seq2Seq: the same for translation
+    Decoder             what runs a model without torch
+    State, state        what a model remembers: a tree of arrays; functions on states
+    Tokenizer           what a tokenizer must have; ByteTokenizer, CharTokenizer: the built-in ones
+    PAD, BOS, EOS, UNK  the special ids of translation and classification vocabularies
+    ForeignModel        what an importer returns
+    ForeignFile         what recognise_file says of a file
+
+Samplers and strategies
+    Sampler             reshapes the logits of the next token, with a SampleContext
+    Strategy            produces whole sequences: from a Batch, as a Request with its Stop says
+    Advanced            what a strategy that streams yields for each token
+    Hypotheses          what any other strategy yields for each row: its Hypothesis objects, best first
+    Chain               the samplers of a request, in their order
+    Draw, choose        random numbers that /undo repeats, and the token that one of them draws
+    History             ids that were read, as a sampler sees them
+    END                 what a sampler returns to end an answer
+    log_probs           logits to log-probabilities
+
+Commands and events
+    command, Command    make a command of a function: run(shell, arguments) yields events
+    Arguments, Option   what the user wrote after its name; what it accepts
+    Event               something that happens while a line is executed:
+                        Attention Finished Forecast Label Notice Picture Progress Table Text Token Translation
+
+Models and sessions
+    open                open a session on a checkpoint
+    Session             one model with its state: it reads, answers and goes back
+    Model               an opened checkpoint
+    Task                what a model does: GENERATE, TRANSLATE, CLASSIFY or FORECAST
+    save_checkpoint     write a trained torch module as a checkpoint
+
+Errors
+    SeqshellError       what the user can fix; its kinds:
+                        CheckpointError ExpectationError PluginError RecipeError UsageError VocabularyError
+
+seqshell.layers has numpy layers for decoders, and seqshell.testing the checks for a plugin's own tests.
+"""
 
 from __future__ import annotations
 
@@ -112,4 +156,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """All names but those of classes, of which help(seqshell) would print every method: thousands of lines."""
+    return [name for name in __all__ if name.islower() or name.isupper()]
