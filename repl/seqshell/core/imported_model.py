@@ -19,7 +19,8 @@ class ForeignModel:
     """A model that another program trained, for `seqshell import` to save as a checkpoint.
 
     architecture: name, or owner/name. config: the architecture's settings by name, including sizes.
-    weights: arrays by name, with the names and shapes of the state_dict of the architecture's module.
+    weights: arrays by name, with the names and shapes of the state_dict of the architecture's module. Those of the
+    built-in architectures are listed in docs/plugins/importers.md.
     tokenizer: for the text that the model writes; None for a forecaster, which has `series` instead.
     source_tokenizer: for the text that a translator reads.
     defaults: its default settings ("strategy", "sampler", "max_tokens"). about: one sentence for /info.

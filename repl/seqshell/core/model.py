@@ -103,6 +103,11 @@ class SequenceModel(Protocol):
 
         CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C]; those at each row's last token are used. An
         architecture that is not causal returns [B, 1, C] for a whole text, and its states are ().
+
+        FORECAST: inputs [B, T, F] float32, normalised -> forecasts [B, T, K, F, Q], normalised, state. [:, t] are those
+        of the K steps after step t, Q quantiles of each of the F columns. Q is odd, the quantiles are in order, and the
+        middle one is the point forecast; Q = 1 is the point alone. If K is 1, the forecast is fed back as the next
+        value for longer ones. K and Q are the config's business; the host reads them from the shape.
         """
 
 
@@ -112,12 +117,18 @@ def own_method(module: Any, name: str) -> Callable[..., Any] | None:
 
 
 class Seq2Seq(SequenceModel, Protocol):
-    """A SequenceModel over the target; its first state comes from a source."""
+    """A SequenceModel over the target, for TRANSLATE; its first state comes from a source.
+
+    initial_state(batch_size) is the encoding of an empty source, which is EOS alone.
+    """
 
     def encode(self, source: Any, lengths: Any) -> State:
-        """Encode source [B, S] int64, each row ending with EOS and padded right; lengths [B] exclude the padding.
+        """Encode source [B, S] int64, each row ending with EOS and padded right with PAD.
 
-        Returns the state before BOS is read.
+        lengths: [B], without the padding. Returns the state before BOS is read, with leaves [B, ...]. Training calls it
+        once for each batch of pairs, a session once for each text. Padding must not change a row: mask it, as
+        pack_padded_sequence(..., enforce_sorted=False) does. Leaves with one entry for each source token, such as the
+        encoder's outputs [B, S, H] and a mask [B, S], belong into the state; `forward` returns them unchanged.
         """
 
 

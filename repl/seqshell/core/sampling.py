@@ -155,7 +155,12 @@ class CopiesSource(Protocol):
 
 @dataclass(frozen=True)
 class Stop:
-    """When an answer ends: after max_tokens, before one of the ids or before one of the texts, which is dropped."""
+    """When an answer ends: after max_tokens, before one of the ids or before one of the texts, which is dropped.
+
+    texts: may begin and end inside tokens. A strategy need not look for them: the caller reads an answer, streamed or
+    found, up to the first one. A search that compares answers, as beam search does, finds them in the bytes of
+    `request.tokenizer.piece(id)`, leaves out the ids from there on, and then ends that answer.
+    """
 
     max_tokens: int = 200
     ids: frozenset[int] = frozenset()

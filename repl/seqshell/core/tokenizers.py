@@ -49,7 +49,12 @@ class Tokenizer(Protocol):
 
     @classmethod
     def train(cls, texts: Iterable[str], *args: Any, **settings: Any) -> Tokenizer:
-        """Build a tokenizer from training texts, with the settings of a recipe."""
+        """Build a tokenizer from training texts, with the settings of a recipe's [tokenizer] table as keywords.
+
+        For TRANSLATE and CLASSIFY, the host calls train(texts, specials=True, ...): the ids 0 to 3 must then be PAD,
+        BOS, EOS and UNK. For GENERATE it calls train(texts, ...) without `specials`. A tokenizer whose `train` has no
+        parameter `specials` is for GENERATE alone. An invalid setting raises ValueError; users see its message.
+        """
         # *args is here because mypy then accepts implementations with any keyword settings.
 
 
