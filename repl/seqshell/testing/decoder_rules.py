@@ -62,7 +62,7 @@ def grows_along_an_axis(decoder: Decoder, example: Example) -> str:
     """Each leaf keeps its shape, or becomes longer along one axis and begins with what it was."""
     state, grown = example.start(decoder), False
     for column in example.columns:
-        before = _arrays(state)
+        before = list(_arrays(state))
         _, state = decoder.step(column, state)
         for (name, array), (_, old) in zip(_arrays(state), before, strict=True):
             if array.shape == old.shape:
@@ -73,11 +73,6 @@ def grows_along_an_axis(decoder: Decoder, example: Example) -> str:
             if seen := difference(name, np.split(array, [old.shape[axis]], axis)[0], old, limit=0):
                 return f"{seen}: what it was before a step must stay at its beginning"
     return "" if grown else 'no leaf grows, so Architecture(grows="axis") must be left out'
-
-
-def _arrays(state: State) -> list[tuple[str, NDArray[Any]]]:
-    """The leaves of a state with their paths."""
-    return [(name, as_array(leaf)) for name, leaf in named_leaves(state)]
 
 
 def chunks(decoder: Decoder, example: Example) -> str:
