@@ -20,6 +20,7 @@ from seqshell.host.builtin import load_registry
 from seqshell.models.file import read_header
 from seqshell.testing import check_architecture, check_data, failed, run
 from seqshell.testing.architecture_rules import sizes_of
+from seqshell.training.classification.evaluation import ClassificationOptions
 from seqshell.training.data.plugin_data import named_data
 from seqshell.training.evaluation import evaluate_model
 from seqshell.training.loop import train
@@ -281,6 +282,19 @@ def test_a_model_is_evaluated_on_data_of_a_plugin(tmp_path: Path) -> None:
     found = evaluate_model(tmp_path / "c.safetensors", "generated:mine/unseen", registry)
 
     assert (found["data"]["name"], found["data"]["items"]) == ("generated:mine/unseen", 81)
+
+
+def test_options_of_an_evaluation_may_name_data_of_a_plugin(tmp_path: Path) -> None:
+    """The baselines of a classifier are then trained on it."""
+    made = [(f"{letter} {number}", "vowel" if letter in "ae" else "no") for letter in "abcde" for number in range(4)]
+    registry = load_registry(modules=[offering(letters=lambda: made, others=lambda: made[::-1])])
+    tables = recipe("classify", tmp_path, "classifier", table="generated:mine/letters", validation=0.25)
+    list(train(tables, registry, tmp_path / "letters.safetensors"))
+    options = ClassificationOptions(training="generated:mine/others")
+
+    found = evaluate_model(tmp_path / "letters.safetensors", "generated:mine/letters", registry, options=options)
+
+    assert found["baselines_from"] == "generated:mine/others"
 
 
 def test_data_is_imported_when_it_is_first_used(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from seqshell.core.model import Model
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
-from seqshell.training.data.plugin_data import named_data
+from seqshell.training.data.plugin_data import named_data, with_plugin_data
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.task_evaluation import evaluation_of
 
@@ -49,4 +49,5 @@ def evaluate(
     data = [named_data(word, registry) for word in data]
     if options is None and evaluation.options is not None:
         options = evaluation.options()
+    options = with_plugin_data(options, registry) if options is not None else None
     yield from evaluation.evaluate(model, data, registry, device, options)

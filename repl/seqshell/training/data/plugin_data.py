@@ -6,15 +6,18 @@ import csv
 import dataclasses
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.plugin_guard import Guard
 from seqshell.host import Registry
 from seqshell.training.data.generated import GENERATED, PREFIX
-from seqshell.training.recipes.settings import DataSettings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Pair = tuple[str, str]
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 class PluginData(str):
@@ -89,13 +92,13 @@ def named_data(word: str, registry: Registry) -> str:
     return PluginData(word, make, Guard(f"the data {short}{info.owner.suffix}", info.owner))
 
 
-def with_plugin_data(data: DataSettings, registry: Registry) -> DataSettings:
-    """The settings of a recipe, with PluginData for what plugins make."""
+def with_plugin_data(settings: Settings, registry: Registry) -> Settings:
+    """The [data] of a recipe or the options of an evaluation, a dataclass, with PluginData for what plugins make."""
     changed: dict[str, Any] = {}
-    for field in dataclasses.fields(data):
-        value = getattr(data, field.name)
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
         if isinstance(value, str):
             changed[field.name] = named_data(value, registry)
         elif isinstance(value, tuple | list):
             changed[field.name] = tuple(named_data(each, registry) if isinstance(each, str) else each for each in value)
-    return dataclasses.replace(data, **changed)
+    return dataclasses.replace(settings, **changed)
