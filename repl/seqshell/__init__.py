@@ -51,7 +51,7 @@ _HOMES = {
         "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError"
     ),
     "seqshell.core.events": (
-        "Attention Event Finished Forecast Label Notice Picture Progress Table Text Token Translation"
+        "Attention Event Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token Translation"
     ),
     "seqshell.core.foreign_files": "ForeignFile recognise_file",
     "seqshell.core.imported_model": "ForeignModel",
@@ -92,7 +92,9 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Event as Event
     from seqshell.core.events import Finished as Finished
     from seqshell.core.events import Forecast as Forecast
+    from seqshell.core.events import HookOutput as HookOutput
     from seqshell.core.events import Label as Label
+    from seqshell.core.events import Moved as Moved
     from seqshell.core.events import Notice as Notice
     from seqshell.core.events import Picture as Picture
     from seqshell.core.events import Progress as Progress

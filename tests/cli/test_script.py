@@ -500,3 +500,53 @@ NOTE = (
 )
 def test_a_text_in_a_pipe_is_noted_if_it_was_read_as_a_script_without_commands(words, stdin, note):
     assert seqshell(words, stdin)[2] == note
+
+
+SHOWING = """
+import seqshell
+
+@seqshell.hookimpl
+def seqshell_turn(line):
+    yield seqshell.Text(f"shown after {line}")
+    yield seqshell.Table(("a", "b"), ((1, 2),))
+    yield seqshell.Notice("noted")
+
+@seqshell.hookimpl
+def seqshell_session_started():
+    return seqshell.Text("started")
+"""
+
+
+def test_what_hooks_show_is_printed_after_the_results_of_a_line(folder):
+    (folder / "showing.py").write_text(SHOWING, "utf-8")
+
+    code, out, err = seqshell("-p ./showing.py -c '/feed abc' -c /text")
+
+    shown = "shown after {}\na  b\n1  2\n"
+    assert (code, out) == (0, shown.format("/feed abc") + "abc\n" + shown.format("/text"))
+    assert err == "seqshell: started\nseqshell: noted\nseqshell: noted\n"
+
+
+def test_what_hooks_show_is_an_object_of_its_own_in_json(folder):
+    (folder / "showing.py").write_text(SHOWING, "utf-8")
+
+    code, found = objects("-p ./showing.py -c '/feed abc' -c /text")
+
+    hook = {"plugin": "showing", "hook": "seqshell_turn"}
+    table = {"title": "", "columns": ["a", "b"], "rows": [[1, 2]]}
+    expected = []
+    for number, (line, text) in enumerate((("/feed abc", ""), ("/text", "abc")), 1):
+        expected += [
+            {"type": "result", "line": number, "op": line.split()[0], "text": text},
+            {"type": "hook", "line": number, "text": f"shown after {line}", **hook},
+            {"type": "hook", "line": number, **table, **hook},
+        ]
+    assert (code, found[1:-1]) == (0, expected)
+
+
+def test_what_hooks_show_does_not_come_between_the_answers_to_messages(folder):
+    (folder / "showing.py").write_text(SHOWING, "utf-8")
+
+    code, out, err = seqshell("-p ./showing.py --messages", "abc\nde\n")
+
+    assert (code, "shown" in out, err.count("shown after")) == (0, False, 2)

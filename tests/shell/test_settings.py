@@ -182,7 +182,7 @@ def test_errors_in_a_config_file_are_warnings():
     assert problems == [
         "config.toml: unknown 'setings'; did you mean [settings]?",
         "config.toml: unknown 'x'; it has [settings] and [plugins]",
-        "config.toml: [plugins] has no 'disabel'; it has disable",
+        "config.toml: [plugins] has no 'disabel'; it has disable, and a table for each plugin with settings",
     ]
     shell = shell_with(config={"max_tokens": "lots", "temprature": 1, "pace": 5, "top_k": -1})
     assert [notice.text for notice in shell.take_notices()] == [

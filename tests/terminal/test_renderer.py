@@ -11,6 +11,7 @@ from seqshell.core.events import (
     Branch,
     Branches,
     Data,
+    HookOutput,
     Likely,
     ModelOpened,
     Moved,
@@ -232,3 +233,8 @@ def test_a_dumb_terminal_gets_no_escape_sequences(new_printer):
     ):
         renderer.draw(event)
     assert "\x1b" not in printer.stream.getvalue()
+
+
+def test_what_a_hook_shows_is_drawn_as_its_event(drawn):
+    for event in (Text("hello"), Notice("hello"), Table(("a",), ((1,),))):
+        assert drawn(HookOutput("log", "seqshell_turn", event)) == drawn(event)

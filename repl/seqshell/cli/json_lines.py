@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 from seqshell.cli.plain_text import print_diagnostic
-from seqshell.core.events import Answer, Data, Event, LineFinished, LineStarted, Notice, ResultText, Token
+from seqshell.core.events import Answer, Data, Event, HookOutput, LineFinished, LineStarted, Notice, ResultText, Token
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
 from seqshell.shell.failures import Fault
@@ -41,6 +41,7 @@ class JsonLines:
         self._running: list[LineStarted] = []  # the line and, inside it, the lines that it runs
         self._op = ""
         self._heard = False  # whether the line had an event
+        self._shown_by_hooks: list[HookOutput] = []  # after the results of the line
         self._forget()
 
     def start(self, about: Mapping[str, Any]) -> None:
@@ -62,7 +63,14 @@ class JsonLines:
             self._running.pop()
             if (self._heard or not self._running) and not event.failed:
                 self._settle()
+            while self._shown_by_hooks:
+                self._put({"type": "hook", **self._place(), **self._shown_by_hooks.pop(0).as_json()})
             self._op = self._running[-1].op if self._running else ""
+        elif isinstance(event, HookOutput):
+            if isinstance(event.event, Notice):
+                print_diagnostic(self._err, event.event.text)
+            else:
+                self._shown_by_hooks.append(event)
         else:
             self._heard = True
             self._take(event)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from seqshell.core.events import Answer, Event, Finished, LineFinished, LineStarted, Notice, Progress, Token
+from seqshell.core.events import Answer, Event, Finished, HookOutput, LineFinished, LineStarted, Notice, Progress, Token
 from seqshell.core.sanitize import safe
 from seqshell.core.tasks import TASKS
 from seqshell.core.text_output import in_one_line
@@ -63,6 +63,8 @@ class PlainText:
             self._progress(event)
         elif isinstance(event, Notice):
             print_diagnostic(self._err, event.text)
+        elif isinstance(event, HookOutput) and (self._one_to_one or isinstance(event.event, Notice)):
+            print_diagnostic(self._err, event.as_text() or "")
         elif isinstance(event, Finished):
             self._finish(event)
         else:

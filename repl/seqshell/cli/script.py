@@ -15,7 +15,7 @@ from seqshell.cli.script_source import STDIN, ScriptLine, Source, read_lines, re
 from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import SanitizedStream
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
-from seqshell.core.events import Event, Label, LineStarted, Quit, Token, Translation
+from seqshell.core.events import Event, Label, LineStarted, Notice, Quit, Token, Translation
 from seqshell.core.version import __version__
 from seqshell.shell.failures import Fault, fault_of, is_debugging
 from seqshell.shell.shell import Shell
@@ -231,7 +231,7 @@ class Script:
 
     def _print_notices(self, shell: Shell) -> None:
         for notice in shell.take_notices():
-            print_diagnostic(sys.stderr, notice.text)
+            print_diagnostic(sys.stderr, notice.text if isinstance(notice, Notice) else notice.as_text() or "")
 
     def _exit_code(self) -> int:
         failed = NOT_AS_EXPECTED if self._failed == self._unmet else FAILED

@@ -7,7 +7,9 @@ A built-in thing keeps its short name. A plugin whose hook raises is left out co
 why.
 
 A hook for events is called during the session. If it raises, the error is reported and the plugin is left out from
-then on.
+then on. It may return events, which are shown beside the results of the line: a Text, a Table, a Picture, a Notice, or
+an event class of its own with as_text() and as_json(). The last argument of each is `settings`: the plugin's own, see
+seqshell_settings. An implementation names only the arguments that it needs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 import pluggy
 
+from seqshell.core.events import Event
 from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Command, Lazy
 
@@ -25,6 +28,7 @@ hookspec = pluggy.HookspecMarker("seqshell")
 hookimpl = pluggy.HookimplMarker("seqshell")
 
 API_VERSION = 1
+Shown = Event | Iterable[Event] | None  # what a hook may return to show
 
 
 @hookspec
@@ -145,7 +149,21 @@ def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a spec
 
 
 @hookspec
-def seqshell_session_started(session: Any) -> None:
+def seqshell_settings() -> type[Any]:  # type: ignore[empty-body]  # a specification has no body
+    """Declare the plugin's settings: a frozen dataclass whose fields have defaults; seqshell.setting adds limits.
+
+    `/set PLUGIN.FIELD` shows and sets one, and so do `--set PLUGIN.FIELD=VALUE` and the table `[plugins.PLUGIN]` of
+    config.toml. The plugin's hooks get them as `settings`, its commands from `shell.settings.of(PLUGIN)`.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_settings():
+            return LogSettings  # with `limit: int = seqshell.setting(10, low=1, help="the number of turns to keep")`
+    """
+
+
+@hookspec
+def seqshell_session_started(session: Any, settings: Any) -> Shown:
     """A session has started: a model was opened, or a saved session was restored.
 
     Example:
@@ -156,7 +174,7 @@ def seqshell_session_started(session: Any) -> None:
 
 
 @hookspec
-def seqshell_session_ended(session: Any, reason: str) -> None:
+def seqshell_session_ended(session: Any, reason: str, settings: Any) -> Shown:
     """A session has ended. reason: "quit", "closed" or "error".
 
     Example:
@@ -167,7 +185,7 @@ def seqshell_session_ended(session: Any, reason: str) -> None:
 
 
 @hookspec
-def seqshell_model_loaded(session: Any) -> None:
+def seqshell_model_loaded(session: Any, settings: Any) -> Shown:
     """A model has been loaded; its first session is at the initial state.
 
     Example:
@@ -178,14 +196,59 @@ def seqshell_model_loaded(session: Any) -> None:
 
 
 @hookspec
-def seqshell_token(session: Any, token: Any) -> None:
+def seqshell_token(session: Any, token: Any, settings: Any) -> None:
     """A token has become part of the session. It is called for every token, so it must be fast.
 
     The answer is not finished, so the session can only be looked at: whatever would change it raises an error, and the
     plugin is left out from then on. If the user stops it with Ctrl-C, the answer ends and the plugin is left out, too.
+    What it returns is ignored.
 
     Example:
         @seqshell.hookimpl
         def seqshell_token(session, token):
             tally[token.id] += 1
+    """
+
+
+@hookspec
+def seqshell_turn(session: Any, line: str, events: tuple[Event, ...], settings: Any) -> Shown:
+    """A line has ended without an error: a message or a command, also one within a script.
+
+    line: as the user sent it. events: what the line gave, in order, without tokens, progress and the answers to the
+    lines of a file: a Finished (the answer of a language model), Translation, Label or Forecast, a Moved, a Table ...
+    session: the one that answered. It can only be looked at, but its notes can be changed.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_turn(session, line, events):
+            for event in events:
+                if isinstance(event, seqshell.Finished):
+                    return seqshell.Notice(f"{event.num_tokens} tokens, {event.stop}")
+    """
+
+
+@hookspec
+def seqshell_moved(session: Any, moved: Any, settings: Any) -> Shown:
+    """The session was moved by the line that ends: /undo, /redo, /rewind, /reset, /reseed, /branch or /checkout.
+
+    It is called before seqshell_turn. moved: a seqshell.Moved with `position`, `was`, `branch` and `removed`. The
+    session, whose notes are those of the new position, can only be looked at, but its notes can be changed.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_moved(session, moved):
+            return seqshell.Notice(f"the log has {len(session.notes.get('log', []))} turns here")
+    """
+
+
+@hookspec
+def seqshell_toolbar(session: Any, settings: Any) -> str:  # type: ignore[empty-body]  # a specification has no body
+    """Return a short text for the toolbar below the prompt; an empty one or None shows nothing.
+
+    It is called once before each prompt, so that typing stays fast.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_toolbar(session):
+            return f"{len(session.notes.get('log', []))} turns"
     """

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from seqshell.core.events import Event, Table
+from seqshell.core.events import Event, Notice, Picture, Table, Tables, Text
 from seqshell.core.json_values import tidy
 
 _FITTING: Mapping[Any, Any] = {  # an annotation -> what fits it
@@ -21,12 +21,13 @@ _FITTING: Mapping[Any, Any] = {  # an annotation -> what fits it
     tuple: tuple,
 }
 _CALLED: Mapping[Any, str] = {numbers.Integral: "an int", numbers.Real: "a float", type(None): "None"}
+_OWN = "seqshell."  # where the modules of seqshell's own events begin
 
 
-def check_event(event: Any) -> None:
-    """Raise TypeError for an event that cannot be shown, here where the plugin is known."""
+def check_event(event: Any, verb: str = "yields") -> None:
+    """Raise TypeError for an event that cannot be shown, here where the plugin is known. verb: what the plugin did."""
     if not isinstance(event, Event):
-        raise TypeError(f"it yields a {type(event).__name__}, which is not an event")
+        raise TypeError(f"it {verb} a {type(event).__name__}, which is not an event")
     kind: Any = type(event)
     for name, expected in _field_types(kind).items():
         if not isinstance(value := getattr(event, name), expected):
@@ -39,6 +40,20 @@ def check_event(event: Any) -> None:
         raise TypeError(f"the text of a {kind.__name__} must be a str, not {type(text).__name__}")
     event.as_rows()
     json.dumps(tidy(event.as_json()))
+
+
+def check_shown(event: Any) -> None:
+    """Raise TypeError for an event that a hook must not return: one that cannot be shown, or that only a line has."""
+    kind = type(event)
+    if isinstance(event, Event) and not isinstance(event, Notice | Text | Table | Tables | Picture):
+        if kind.__module__.startswith(_OWN):
+            raise TypeError(f"it returns a {kind.__name__}, which only a line has; a hook may return what can be shown")
+        lacking = [f"{name}()" for name in ("as_text", "as_json") if getattr(kind, name) is getattr(Event, name)]
+        if lacking:
+            raise TypeError(f"it returns a {kind.__name__}, which has no {' and no '.join(lacking)} of its own")
+    check_event(event, "returns")
+    if not isinstance(fields := event.as_json(), Mapping):
+        raise TypeError(f"the JSON of a {kind.__name__} must be a dict, not {type(fields).__name__}")
 
 
 @cache

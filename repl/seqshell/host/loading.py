@@ -25,6 +25,7 @@ from seqshell.core.plugin_guard import IMPORTING, OWNER, Guard
 from seqshell.core.process_state import unchanged
 from seqshell.core.version import __version__
 from seqshell.host import finding, validation
+from seqshell.host.plugin_settings import check_settings
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, PluginInfo, Registry
 from seqshell.host.slow_import import watched
@@ -64,7 +65,7 @@ def build_registry(
     policy = Policy.read() if policy is None else policy
     manager = pluggy.PluginManager(finding.HOST)
     manager.add_hookspecs(hookspecs)
-    registry = Registry(manager)
+    registry = Registry(manager, policy.settings)
     outside = [*finding.installed(policy, folders), *finding.files()]
     everything = [*finding.host_modules(own), *finding.with_requested(outside, policy.extra), *finding.objects(modules)]
     found = list(finding.with_unique_names(everything))
@@ -78,7 +79,7 @@ def build_registry(
         had_torch = "torch" in sys.modules
         title = plugin.owner.title
         with nullcontext() if plugin.builtin else watched(title, on_slow) as printed:
-            _load(manager, registry, plugin)
+            _load(manager, registry, plugin, warnings)
         if printed and (text := " ".join(printed.take().split())):
             warnings.append(f"{title} printed while it was loaded: {text[:MAX_PRINTED]}")
         if not had_torch and "torch" in sys.modules:
@@ -87,14 +88,18 @@ def build_registry(
                 f"{title} imports torch at module level, {seconds:.1f} s at every start; "
                 "move the code that needs it to a separate module"
             )
+    warnings.extend(registry.settings.unused({info.name: info.state == "loaded" for info in registry.plugins}))
     registry.warnings = (*warnings, *_shadow_warnings(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]
     return registry
 
 
-def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.FoundPlugin) -> None:
-    """Import and register a plugin with everything that it offers; if any of it fails, only record the error."""
+def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.FoundPlugin, warnings: list[str]) -> None:
+    """Import and register a plugin with everything that it offers; if any of it fails, only record the error.
+
+    warnings: what is wrong with its settings in the config file is added.
+    """
     start = time.perf_counter()
     info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
     try:
@@ -109,8 +114,10 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.Foun
             finally:
                 del IMPORTING[name]
             info = replace(info, version=version, import_ms=(time.perf_counter() - start) * 1000, module=package)
-            offers, folders, info = _offered(manager, module, found, info)
+            offers, folders, settings, info = _offered(manager, module, found, info)
         registry.admit(info, offers, folders)
+        if settings is not None:
+            warnings.extend(registry.settings.declare(info.owner, settings))
     except PluginError as error:
         registry.fail(replace(info, import_ms=info.import_ms or (time.perf_counter() - start) * 1000), error)
 
@@ -132,8 +139,8 @@ def _described(module: Any, found: finding.FoundPlugin) -> tuple[str, str]:
 
 def _offered(
     manager: pluggy.PluginManager, module: Any, found: finding.FoundPlugin, info: PluginInfo
-) -> tuple[dict[str, list[Offer]], dict[str, list[Path]], PluginInfo]:
-    """Register the hooks of a plugin. Returns its offers by kind, its folders by hook, and its info with the hooks."""
+) -> tuple[dict[str, list[Offer]], dict[str, list[Path]], type[Any] | None, PluginInfo]:
+    """Register the hooks of a plugin. Returns its offers, folders by hook, settings, and its info with the hooks."""
     invalid = _guard(found, "invalid hooks")
     invalid.call(manager.register, module, found.name)
     hooks = invalid.call(_hooks, manager, module)
@@ -152,7 +159,11 @@ def _offered(
                 folders[hook] = list(map(validation.folder, offered))
             else:
                 offers[kind] = _offers(kind, offered, info, aliases)
-    return offers, folders, info
+    settings = None
+    if "seqshell_settings" in hooks:
+        declared = _guard(found, "seqshell_settings failed").call(hooks["seqshell_settings"])
+        settings = _guard(found, "seqshell_settings").call(check_settings, declared)
+    return offers, folders, settings, info
 
 
 def _shadow_warnings(registry: Registry) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.paths import config_file, read_config
@@ -19,7 +20,7 @@ class Policy:
     no_plugins: True for no third-party plugins. extra: each -p MODULE or PATH, which is loaded in any case.
     strict: True if a plugin that fails is an error (SEQSHELL_STRICT_PLUGINS=1).
     slow_scan: True to find entry points with importlib.metadata, including zipped eggs (SEQSHELL_SLOW_SCAN=1).
-    warnings: about the policy itself.
+    settings: the plugins' own settings, by the name of the plugin (`[plugins.NAME]`). warnings: about the policy.
     """
 
     plugins: tuple[str, ...] | None = None
@@ -28,6 +29,7 @@ class Policy:
     extra: tuple[str, ...] = ()
     strict: bool = False
     slow_scan: bool = False
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -39,10 +41,10 @@ class Policy:
         only = environ.get("SEQSHELL_PLUGINS")
         warnings: tuple[str, ...] = ()
         try:
-            disabled = _disabled()
+            disabled, settings = _plugins_table()
         except UsageError as error:
             # A mistake in config.toml must not load a plugin that the user disabled.
-            disabled, no_plugins = (), True
+            disabled, settings, no_plugins = (), {}, True
             warnings = (f"{error.message}; until this is fixed, only the built-in plugins are loaded",)
         return cls(
             plugins=None if only is None else tuple(filter(None, (name.strip() for name in only.split(",")))),
@@ -51,6 +53,7 @@ class Policy:
             extra=tuple(extra),
             strict=_on(environ, "SEQSHELL_STRICT_PLUGINS"),
             slow_scan=_on(environ, "SEQSHELL_SLOW_SCAN"),
+            settings=settings,
             warnings=warnings,
         )
 
@@ -83,9 +86,10 @@ def _on(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "0").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def _disabled() -> tuple[str, ...]:
+def _plugins_table() -> tuple[tuple[str, ...], dict[str, Mapping[str, Any]]]:
+    """The names that `[plugins] disable` lists, and the tables `[plugins.NAME]`."""
     section = read_config().get("plugins", {})
     names = section.get("disable", []) if isinstance(section, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError(f"[plugins] disable in {config_file()} must be a list of names")
-    return tuple(names)
+    return tuple(names), {name: table for name, table in section.items() if isinstance(table, dict)}

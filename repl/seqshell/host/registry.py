@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
 
-from seqshell.core.errors import PluginError, trace_of
+from seqshell.core.errors import PluginError
+from seqshell.core.events import HookOutput
 from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import Lazy
 from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.process_state import unchanged
+from seqshell.host.event_hooks import EventHooks
 from seqshell.host.imports import resolve
+from seqshell.host.plugin_settings import PluginSettings
 from seqshell.host.validation import check
 
 
@@ -177,17 +180,22 @@ class Offers(Mapping[str, Any]):
 class Registry:
     """Everything that seqshell and its plugins offer.
 
-    problems: the errors of plugins. warnings: about the policy and about plugins that were loaded.
+    settings: those of plugins. problems: the errors of plugins. warnings: about the policy and about plugins that were
+    loaded.
     busy: the third-party plugin whose code is running, so that Ctrl-C can stop and name it.
     """
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
+    def __init__(
+        self, manager: pluggy.PluginManager, settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    ) -> None:
         self._manager = manager
         self._plugins: dict[str, PluginInfo] = {}
         self._problems: list[PluginError] = []
         self.warnings: tuple[str, ...] = ()
         self.busy: PluginInfo | None = None
         self._folders: list[tuple[str, str, Path]] = []  # owner, hook and path
+        self.settings = PluginSettings(settings)
+        self._hooks = EventHooks(manager, self.settings, lambda name: self._plugins[name].owner, self._set_busy)
         self.architectures = Offers("architecture", self._problems.append)
         self.samplers = Offers("sampler", self._problems.append)
         self.strategies = Offers("strategy", self._problems.append)
@@ -261,33 +269,23 @@ class Registry:
 
     def listens(self, hook: str) -> bool:
         """True if a plugin implements this event hook; if not, the caller need not compute its arguments."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+        return self._hooks.listens(hook)
 
-    def notify(self, hook: str, **arguments: Any) -> tuple[PluginError, ...]:
-        """Call an event hook of every plugin. Returns the new problems.
+    def notify(
+        self, hook: str, show: Callable[[HookOutput], None] = lambda output: None, /, **arguments: Any
+    ) -> tuple[PluginError, ...]:
+        """Call an event hook of every plugin. Returns the new problems. show: called with each event that it returns.
 
         A plugin whose hook raises, or is stopped by Ctrl-C, is left out from then on. The __cause__ of its problem is
         the exception: KeyboardInterrupt if the user pressed Ctrl-C.
         """
         failed = []
-        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
-            name = implementation.plugin_name
-            call = partial(implementation.function, **{key: arguments[key] for key in implementation.argnames})
-            info = self._plugins[name]
-            guard = Guard(f"{info.title}: {hook}", info.owner, passes_errors=False)
-            try:
-                self.busy = info
-                with nullcontext() if hook == "seqshell_token" else unchanged(guard):  # the hot path
-                    guard.call(call)
-            except PluginError as error:
-                failed.append(error)
-            except KeyboardInterrupt as stop:
-                message = f"{info.title}: {hook} was stopped by Ctrl-C"
-                stopped = PluginError(message, plugin=name, distribution=info.distribution, details=trace_of(stop))
-                stopped.__cause__ = stop
-                failed.append(stopped)
-            finally:
-                self.busy = None
+        for name, result in self._hooks.call(hook, arguments):
+            if isinstance(result, PluginError):
+                failed.append(result)
+            else:
+                for event in result:
+                    show(HookOutput(name, hook, event))
         for problem in failed:
             self.fail(self._plugins[problem.plugin], problem)
         return tuple(failed)
@@ -301,6 +299,9 @@ class Registry:
             self.offers(kind).add(added)
         self._folders += [(info.name, hook, path) for hook, paths in folders.items() for path in paths]
 
+    def _set_busy(self, name: str | None) -> None:
+        self.busy = None if name is None else self._plugins[name]
+
     def fail(self, info: PluginInfo, error: PluginError) -> None:
         """Leave a plugin out: unregister its hooks and its offers."""
         if self._manager.has_plugin(info.name):
@@ -308,6 +309,7 @@ class Registry:
         for offers in self._kinds.values():
             offers.remove(info.name)
         self._folders = [each for each in self._folders if each[0] != info.name]
+        self.settings.remove(info.name)
         self._plugins[info.name] = replace(info, state="failed", reason=error.message)
         self._problems.append(error)
 

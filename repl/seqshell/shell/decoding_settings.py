@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import build, settings_of
-from seqshell.shell.setting_specs import BUILT_IN, Entry, unquoted_value
+from seqshell.core.setting_origins import BUILT_IN
+from seqshell.shell.setting_specs import Entry, unquoted_value
 
 Decoding = tuple[tuple[Any, ...], Any]  # a chain and a strategy
 
@@ -34,6 +36,12 @@ class DecodingSettings:
         return (owner in self.strategies or not owner) and any(
             field == item.name for kind in strategies for item in settings_of(kind)
         )
+
+    def has(self, name: str) -> bool:
+        """Whether a field of a sampler or a strategy has this name, OWNER.FIELD."""
+        owner, _, field = name.rpartition(".")
+        kinds = [offered[owner] for offered in (self.samplers, self.strategies) if owner in offered]
+        return any(field == item.name for kind in kinds for item in settings_of(kind))
 
     def entries(self, chain: Iterable[Any], strategy: Any) -> list[Entry]:
         """The fields of a chain and a strategy, without their origin."""
@@ -97,3 +105,13 @@ class DecodingSettings:
 def full_name(entry: Entry) -> str:
     """The name of the field in full: top_k.k for the first field of top_k."""
     return entry.name if "." in entry.name else f"{entry.name}.{entry.setting.name}"
+
+
+def is_given(entry: Entry, fields: Mapping[str, Any]) -> bool:
+    """Whether the field has the value that is given last among `fields`, values by name."""
+    names = (entry.name, full_name(entry), entry.setting.name)
+    given = [value for name, value in fields.items() if name in names]
+    try:
+        return bool(given) and entry.setting.parse(unquoted_value(given[-1])) == entry.value
+    except UsageError:
+        return False

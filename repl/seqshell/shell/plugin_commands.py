@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, UsageError
-from seqshell.core.events import Event, LineFinished, LineStarted, Notice
+from seqshell.core.events import Event, HookOutput, LineFinished, LineStarted, Notice
 from seqshell.core.plugin_guard import Guard
 from seqshell.core.process_state import unchanged
 from seqshell.host.event_checks import check_event
@@ -22,7 +22,7 @@ def plugin_command(
     name: str,
     owner: PluginInfo,
     registry: Registry,
-    notices: list[Notice],
+    notices: list[Notice | HookOutput],
     in_line: Callable[[], bool],
 ) -> Iterator[Event]:
     """The events that run() gives, checked. A SeqshellError passes; any other exception, sys.exit included, becomes a

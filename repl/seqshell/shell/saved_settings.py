@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from seqshell.core.errors import UsageError
-from seqshell.shell.setting_specs import BUILT_IN, CHECKPOINT, COMMAND_LINE, SET
+from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT, COMMAND_LINE, SET
 from seqshell.shell.settings import Settings
 
 OF_ANSWERS = ("max_tokens", "stop", "horizon", "unknown", "newline", "nbest", "unk", "replace_unk")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import parsed, unquoted
 from seqshell.core.limits import MAX_STEPS, MAX_TOKENS
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
+from seqshell.core.setting_origins import BUILT_IN
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import quoted
+
+if TYPE_CHECKING:
+    from seqshell.core.model import Model
 
 MAX_STOP_TEXTS = 16
 LONGEST_STOP_TEXT = 1000  # characters
 CONFIG_TABLES = ("settings", "plugins")
-COMMAND_LINE, SET, CONFIG, CHECKPOINT, BUILT_IN = "command line", "/set", "config file", "checkpoint", "built in"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,20 @@ ON_SESSION: Mapping[str, str] = MappingProxyType(
 OF_THE_MODEL = ("max_tokens", "stop", "horizon")
 
 
+def defaults_of(model: Model, report: Callable[[str], None]) -> dict[str, Any]:
+    """The shell's settings in the defaults of a checkpoint; invalid ones are reported."""
+    found: dict[str, Any] = {}
+    if model.series is not None and model.series.horizon > 1:
+        found["horizon"] = model.series.horizon  # a model with one step at a time has no horizon of its own
+    for name, value in model.header.get("defaults", {}).items():
+        if name in SHELL_SETTINGS:
+            try:
+                found[name] = read_value(SHELL_SETTINGS[name], value)
+            except UsageError as error:
+                report(f"{model.name}: {error.message}")
+    return found
+
+
 def is_for_task(name: str, task: str) -> bool:
     """Return whether the setting applies to models for the task: its spec names it, or no spec does."""
     return name in task_spec(task).settings or not any(name in spec.settings for spec in TASKS.values())
@@ -152,7 +169,9 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
             problems.append(f"config.toml: unknown {quoted(name)}; {meant}")
     settings, plugins = (table if isinstance(table := read.get(key), dict) else {} for key in CONFIG_TABLES)
     problems += [
-        f"config.toml: [plugins] has no {quoted(name)}; it has disable" for name in plugins if name != "disable"
+        f"config.toml: [plugins] has no {quoted(name)}; it has disable, and a table for each plugin with settings"
+        for name, value in plugins.items()
+        if name != "disable" and not isinstance(value, dict)
     ]
     flat: dict[str, Any] = {}
     for name, value in settings.items():

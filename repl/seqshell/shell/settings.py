@@ -12,22 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.plugin_api import Setting
+from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT, COMMAND_LINE, CONFIG, SET
 from seqshell.core.tasks import task_spec
-from seqshell.shell.decoding_settings import Decoding, DecodingSettings, full_name
+from seqshell.host.plugin_settings import PluginSettings
+from seqshell.shell.decoding_settings import Decoding, DecodingSettings, full_name, is_given
 from seqshell.shell.idle_settings import only_for_drawing, unused_samplers, without_effect
 from seqshell.shell.setting_specs import (
-    BUILT_IN,
-    CHECKPOINT,
-    COMMAND_LINE,
-    CONFIG,
     OF_THE_MODEL,
     ON_SESSION,
-    SET,
     SHELL_SETTINGS,
     Entry,
+    defaults_of,
     is_for_task,
     read_value,
-    unquoted_value,
 )
 from seqshell.shell.unknown_settings import unknown_setting
 
@@ -39,19 +36,22 @@ if TYPE_CHECKING:
 class Settings:
     """The settings of a shell. Setting an invalid value raises a UsageError with the name, the range and a hint.
 
-    samplers, strategies: the registry's, by name. config: the [settings] of the config file. command_line: from --set.
+    samplers, strategies: the registry's, by name. plugins: the settings of plugins. config: the [settings] of the
+    config file. command_line: from --set.
     """
 
     def __init__(
         self,
         samplers: Mapping[str, type[Any]],
         strategies: Mapping[str, type[Any]],
+        plugins: PluginSettings | None = None,
         *,
         config: Mapping[str, Any] = MappingProxyType({}),
         command_line: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.session: Session | None = None
         self._decoding = DecodingSettings(samplers, strategies)
+        self._plugins = PluginSettings({}) if plugins is None else plugins
         self._problems: list[str] = []
         self._reported: set[str] = set()
         self._values: dict[str, dict[str, Any]] = {SET: {}, COMMAND_LINE: {}, CONFIG: {}, CHECKPOINT: {}}
@@ -60,6 +60,8 @@ class Settings:
         for name, value in command_line.items():
             if name in SHELL_SETTINGS:
                 self._values[COMMAND_LINE][name] = read_value(SHELL_SETTINGS[name], value)
+            elif self._is_of_plugin(name):
+                self._plugins.set(name, value, COMMAND_LINE)
             else:
                 self._fields[COMMAND_LINE][name] = value
         for name, value in config.items():
@@ -100,7 +102,7 @@ class Settings:
     def attach(self, session: Session | None) -> None:
         """Use the chain, the strategy and the checkpoint's defaults of this session from now on."""
         self.session = session
-        self._values[CHECKPOINT] = self._defaults(session) if session is not None else {}
+        self._values[CHECKPOINT] = defaults_of(session.model, self.report) if session is not None else {}
         self._apply_to_current()
 
     def apply(self, session: Session, values: Mapping[str, Any]) -> None:
@@ -131,7 +133,7 @@ class Settings:
             if entry.origin not in (CHECKPOINT, BUILT_IN) and entry.name not in OF_THE_MODEL
         }
         built_in = {name: setting.default for name, setting in SHELL_SETTINGS.items()}
-        return MappingProxyType({**built_in, **self._defaults(session), **kept})
+        return MappingProxyType({**built_in, **defaults_of(session.model, self.report), **kept})
 
     def get(self, name: str) -> Any:
         """The value of a setting.
@@ -151,6 +153,8 @@ class Settings:
         """The same. new: the value that it shall have, for the hint in an error."""
         if name in SHELL_SETTINGS:
             return self._shell_entry(SHELL_SETTINGS[name])
+        if self._is_of_plugin(name):
+            return self._plugin_entry(name)
         if self.session is not None and self._is_idle(name, self.session.model):
             raise only_for_drawing(name, self.session.model)
         for entry in self._session_entries():
@@ -162,15 +166,20 @@ class Settings:
             raise self._unknown(name, new)
         return absent
 
+    def of(self, plugin: str) -> Any:
+        """The settings of a plugin, as an instance of the dataclass that it declares; None if it declares none."""
+        return self._plugins.of(plugin)
+
     def names(self) -> tuple[str, ...]:
-        """The names of the settings that apply: the shell's, then the chain's, then the strategy's."""
+        """The names of the settings that apply: the shell's, those of plugins, the chain's and the strategy's."""
         return tuple(entry.name for entry in self.table())
 
     def table(self) -> tuple[Entry, ...]:
         """The settings that apply, with value and origin."""
         task = self.session.model.task if self.session else None
         fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or is_for_task(name, task)]
-        return (*map(self._shell_entry, fitting), *self._session_entries())
+        of_plugins = filter(self._is_of_plugin, self._plugins)
+        return (*map(self._shell_entry, fitting), *map(self._plugin_entry, of_plugins), *self._session_entries())
 
     # Changing
 
@@ -183,6 +192,8 @@ class Settings:
         if name in SHELL_SETTINGS:
             self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
             self._apply_to_current()
+        elif self._is_of_plugin(name):
+            self._plugins.set(name, value)
         else:
             self._change(self._session(name), name, value)
         return self.get(name), was
@@ -194,6 +205,9 @@ class Settings:
             self._values[SET].pop(name, None)
             self._values[COMMAND_LINE].pop(name, None)
             self._apply_to_current()
+            return self.get(name), entry.value
+        if self._is_of_plugin(name):
+            self._plugins.reset(name)
             return self.get(name), entry.value
         session = self._session(name)
         chain, strategy = self._basis(session)
@@ -215,18 +229,12 @@ class Settings:
         if self.session is not None:
             self.apply(self.session, self.values())
 
-    def _defaults(self, session: Session) -> dict[str, Any]:
-        """The shell's settings in a checkpoint's defaults; invalid ones are reported."""
-        found: dict[str, Any] = {}
-        if session.model.series is not None and session.model.series.horizon > 1:
-            found["horizon"] = session.model.series.horizon  # a model with one step at a time has no horizon of its own
-        for name, value in session.model.header.get("defaults", {}).items():
-            if name in SHELL_SETTINGS:
-                try:
-                    found[name] = read_value(SHELL_SETTINGS[name], value)
-                except UsageError as error:
-                    self.report(f"{session.model.name}: {error.message}")
-        return found
+    def _is_of_plugin(self, name: str) -> bool:
+        """Whether the name is a setting of a plugin. A field of a sampler or strategy with this name comes first."""
+        return name in self._plugins and not self._decoding.has(name)
+
+    def _plugin_entry(self, name: str) -> Entry:
+        return Entry(name, self._plugins[name], *self._plugins.value(name))
 
     def _is_idle(self, name: str, model: Model) -> bool:
         """Whether the name is a field of a sampler or a strategy, and the model draws no tokens."""
@@ -260,21 +268,13 @@ class Settings:
         for entry in self._decoding.entries(self.session.chain, self.session.strategy):
             key = "strategy" if entry.name.partition(".")[0] == self._strategy_name() else "sampler"
             if entry.name not in based or entry.value != based[entry.name]:
-                origin = COMMAND_LINE if self._is_from_command_line(entry) else SET
+                origin = COMMAND_LINE if is_given(entry, self._fields[COMMAND_LINE]) else SET
             elif entry.name not in shipped or shipped[entry.name] != entry.value:
                 origin = CONFIG
             else:
                 origin = CHECKPOINT if defaults.get(key) else BUILT_IN
             found.append(dataclasses.replace(entry, origin=origin))
         return found
-
-    def _is_from_command_line(self, entry: Entry) -> bool:
-        names = (entry.name, full_name(entry), entry.setting.name)
-        given = [value for name, value in self._fields[COMMAND_LINE].items() if name in names]
-        try:
-            return bool(given) and entry.setting.parse(unquoted_value(given[-1])) == entry.value
-        except UsageError:
-            return False
 
     def _basis(self, session: Session, *, config: bool = True) -> Decoding:
         """The checkpoint's chain and strategy, as far as they are available. config: changed by the config file."""
@@ -310,4 +310,4 @@ class Settings:
         return changed
 
     def _unknown(self, name: str, value: Any = "") -> UsageError:
-        return unknown_setting(name, value, self._decoding, self._strategy_name())
+        return unknown_setting(name, value, self._decoding, self._strategy_name(), self._plugins)

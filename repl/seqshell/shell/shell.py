@@ -5,14 +5,14 @@ It draws nothing and reads no keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
-from seqshell.core.events import Answer, Event, LineFinished, LineStarted, Notice, Quit, Token
+from seqshell.core.events import Answer, Event, HookOutput, LineFinished, LineStarted, Notice, Quit, Token
 from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
@@ -23,6 +23,7 @@ from seqshell.core.text_files import is_file
 from seqshell.core.text_output import unknown_note
 from seqshell.shell import syntax
 from seqshell.shell.command_lookup import find_command
+from seqshell.shell.hooks import Hooks
 from seqshell.shell.kept import Kept
 from seqshell.shell.line import History, LastResult, Line, Listener
 from seqshell.shell.plugin_commands import plugin_command, signed
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from seqshell.session.reading import Reading
 
 Events = Generator[Event, None, None]
-DURING_ANSWER = "a hook for tokens must not change the session: the answer is not finished"
 
 
 class Shell(Sealed):
@@ -45,7 +45,7 @@ class Shell(Sealed):
     interactive: a person types; autosave and the notes for people depend on it.
     read_stdin: returns the text of @-, or None if stdin is the script or a terminal. device: where training runs.
     line: the line being executed, or None. interrupted: whether the line was asked to stop.
-    notices: messages that came up between lines; the next line yields them unless they were taken before.
+    notices: what is to be shown between lines; the next line yields it unless it was taken before.
     scripts: the names of the scripts that are running, the outermost first.
     """
 
@@ -62,14 +62,15 @@ class Shell(Sealed):
         device: str = "auto",
     ) -> None:
         self.registry = registry
-        self.settings = settings or Settings(registry.samplers, registry.strategies)
+        self.settings = settings or Settings(registry.samplers, registry.strategies, registry.settings)
+        self.hooks = Hooks(registry, self.interrupt, lambda notice: self.notices.append(notice))
         self.workspace = Workspace(registry, self.settings, self._notify, seed=seed)
         self.interactive = interactive
         self.read_stdin = read_stdin
         self.device = device
         self.line: Line | None = None
         self.interrupted = False
-        self.notices: list[Notice] = []
+        self.notices: list[Notice | HookOutput] = []
         self.scripts: list[str] = []
         self.history = History()
         self.last_result = LastResult()
@@ -178,7 +179,7 @@ class Shell(Sealed):
         self.interrupted = True
         self.workspace.interrupt()
 
-    def take_notices(self) -> tuple[Notice, ...]:
+    def take_notices(self) -> tuple[Notice | HookOutput, ...]:
         """The messages since the last call that belong to no line."""
         self.notices += [Notice(problem, "warning") for problem in self.settings.take_problems()]
         found = tuple(self.notices)
@@ -195,7 +196,7 @@ class Shell(Sealed):
         before, kept = self.workspace.place, Kept(self.workspace, self.registry)
         if self.workspace.current:
             self.session.begin_turn(text)
-        listened = self.registry.listens("seqshell_token")
+        told, listened = self.hooks.line_begins(), self.hooks.listens("seqshell_token")
         ended: Event | None = None
         over = False
         try:
@@ -205,22 +206,24 @@ class Shell(Sealed):
                 if isinstance(event, Token):  # the hot path: other listeners need no tokens
                     if not is_inner:
                         if listened and (session := self.workspace.sessions.get(self.answering or "")):
-                            with session.held_still(DURING_ANSWER):
-                                problems = tuple(self._failures("seqshell_token", session=session, token=event))
-                            yield from problems
+                            yield from self.hooks.token(session, event)
                         self.last_result.add(event)
                     kept.is_shown = True
                     yield event
                     continue
                 kept.is_shown = kept.is_shown or isinstance(event, LineFinished)
-                yield event if is_inner else self._heard(event)
+                if not is_inner:
+                    told.add(self._heard(event))
+                yield event
                 if isinstance(event, Answer) and event.unknown and not event.is_of_file and not is_inner:
                     yield self._heard(Notice(unknown_note(event.unknown)))
                 over = over or isinstance(event, Quit) or self.interrupted
                 if over and (self.line is line or (self.line.outer is line and isinstance(event, LineFinished))):
                     break
             work.close()
-            kept.check_process(self.workspace.sessions.get(self.answering or ""))
+            session = self.workspace.sessions.get(self.answering or "")
+            kept.check_process(session)
+            yield from told.end(session, text)
             ended = self._finish(line, before)
             yield from self.take_notices()
             yield ended
@@ -260,15 +263,8 @@ class Shell(Sealed):
         return event
 
     def _notify(self, hook: str, **arguments: Any) -> None:
-        """Call the plugins that implement an event hook; the next line shows which failed."""
-        self.notices += self._failures(hook, **arguments)
-
-    def _failures(self, hook: str, **arguments: Any) -> Iterator[Notice]:
-        """Call the plugins that implement an event hook. A Notice for each that failed and is left out from now on."""
-        for problem in self.registry.notify(hook, **arguments):
-            if isinstance(problem.__cause__, KeyboardInterrupt):
-                self.interrupt()  # Ctrl-C was meant for the answer too
-            yield Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
+        """Call an event hook; the next line shows what it shows, and which plugins failed."""
+        self.notices += self.hooks.call(hook, **arguments)
 
     def _nothing(self) -> Events:
         yield from ()

@@ -65,7 +65,8 @@ def build_shell(
         config, problems = settings_of_config(paths.read_config())
     except UsageError as error:
         config, problems = {}, [error.message]
-    settings = Settings(registry.samplers, registry.strategies, config=config, command_line=dict(options.settings))
+    offered = registry.samplers, registry.strategies, registry.settings
+    settings = Settings(*offered, config=config, command_line=dict(options.settings))
     seed = options.seed if options.seed is not None else _random_seed() if options.interactive else 0
     shell = Shell(
         registry,

@@ -14,10 +14,12 @@ from seqshell.shell.foreign_words import SETTINGS, as_setting, filled
 from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 
-def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str) -> UsageError:
+def unknown_setting(
+    name: str, value: Any, decoding: DecodingSettings, used: str, of_plugins: Iterable[str] = ()
+) -> UsageError:
     """The error for a setting that does not exist here. value: what the user wants it to be, or an empty string.
 
-    used: the name of the strategy in use, whose fields are settings.
+    used: the name of the strategy in use, whose fields are settings. of_plugins: the names of plugins' settings.
     """
     code = "unknown_setting"
     stage, _, field = name.partition(".")
@@ -32,7 +34,7 @@ def unknown_setting(name: str, value: Any, decoding: DecodingSettings, used: str
             filled(SETTINGS[spelt], brief(str(value)) if value else "") if spelt in SETTINGS else f"/strategy {spelt}"
         )
         return UsageError(f"there is no setting {quoted(name)}; use {hint}", hint=hint, code=code)
-    known = [*SHELL_SETTINGS, *_names_of_samplers(decoding), *_names_of_strategy(decoding, used)]
+    known = [*SHELL_SETTINGS, *of_plugins, *_names_of_samplers(decoding), *_names_of_strategy(decoding, used)]
     short = [full for full in known if "." in full and full.endswith(f".{name}")]
     short += [item for item in decoding.samplers if name == next(iter(_fields(decoding.samplers[item])), "")]
     if short:

@@ -11,6 +11,7 @@ from seqshell.core.events import (
     Data,
     Event,
     Forecast,
+    HookOutput,
     Label,
     ModelOpened,
     Moved,
@@ -65,6 +66,10 @@ class Renderer:
             self.printer.write(f"{event.text} ", "dim")
         else:
             self.printer.line(event.text, "warning" if event.level == "warning" else "dim")
+
+    @_draw.register
+    def _(self, event: HookOutput) -> None:
+        self._draw(event.event)
 
     @_draw.register
     def _(self, event: Text) -> None:

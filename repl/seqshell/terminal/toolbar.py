@@ -1,4 +1,4 @@
-"""The bottom toolbar: model, labels, branch and position, failed plugins, seed, strategy and sampler chain, speed."""
+"""The bottom toolbar: model, labels, branch and position, failed plugins, the texts of plugins, seed, chain, speed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 SEPARATOR = " · "
+LONGEST = 40  # characters of a plugin's text
 
 
 def toolbar_parts(
@@ -37,6 +38,8 @@ def toolbar_parts(
     failed = [problem.plugin or problem.message for problem in shell.registry.problems]
     if failed:
         yield f"{', '.join(dict.fromkeys(failed))} failed: /plugins"
+    if shell.workspace.current is not None:
+        yield from (text[:LONGEST] for text in shell.hooks.toolbar(shell.session))
     if shell.task and task_spec(shell.task).draws:
         session = shell.session
         yield f"seed {session.seed}"

@@ -4,7 +4,7 @@ from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, 
 from seqshell.core.events.base import Event, Notice, Progress
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
-from seqshell.core.events.line import LineFinished, LineStarted, Quit, Steps
+from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 
@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Finished",
     "Forecast",
+    "HookOutput",
     "Label",
     "Likely",
     "LineFinished",

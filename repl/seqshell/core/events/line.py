@@ -1,10 +1,12 @@
-"""The course of a line: its start and its end, a script to take step by step, and the request to leave."""
+"""The course of a line: its start and end, what hooks show, a script to take step by step, and the request to leave."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from seqshell.core.events.base import Event
+from seqshell.core.events.base import Event, Notice
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,21 @@ class Quit(Event):
     def __post_init__(self) -> None:
         if type(self.code) is not int or not 0 <= self.code <= 255:
             raise ValueError(f"the exit code must be a whole number from 0 to 255, not {self.code!r:.20}")
+
+
+@dataclass(frozen=True)
+class HookOutput(Event):
+    """An event that a hook of a plugin returned, to be shown beside the results of the line. hook: its name."""
+
+    plugin: str
+    hook: str
+    event: Event
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The fields of the event, or its text if it has none, with the plugin and the hook."""
+        fields = self.event.as_json() or {"text": self.as_text() or ""}
+        return {**fields, "plugin": self.plugin, "hook": self.hook}
+
+    def as_text(self) -> str | None:
+        """The text of the event."""
+        return self.event.text if isinstance(self.event, Notice) else self.event.as_text()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from seqshell.core.events.answers import Finished, Token
 from seqshell.core.events.base import Event
+from seqshell.core.events.line import HookOutput
 
 
 class ResultText:
-    """Collects the results among the events of a line. Tokens are included unless a Finished repeats them.
+    """Collects the results among the events of a line. Tokens are included unless a Finished repeats them; what hooks
+    show is no result.
 
     for_json: collects the texts of the JSON result.
     """
@@ -19,6 +21,8 @@ class ResultText:
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
+        if isinstance(event, HookOutput):
+            return
         if isinstance(event, Token):
             self._tokens.append(event.text)
         elif (text := event.json_text() if self._for_json else event.as_text()) is not None:

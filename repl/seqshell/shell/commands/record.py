@@ -11,11 +11,12 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.named_files import opened, output_file, reason, shown_name
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT
 from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
 from seqshell.shell.commands.script import file_name
 from seqshell.shell.recording import decoding_lines
-from seqshell.shell.setting_specs import BUILT_IN, CHECKPOINT, SHELL_SETTINGS
+from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
