@@ -121,8 +121,8 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
         (
             "layers first",
             "module: outputs have the task's shape; the leaves of states are [B, ...] and keep their types",
-            "the initial state is [2, 1, 8] instead of [1, ...]: the batch comes first",
-            "1 row of 1 step",
+            "initial_state must return a state of the shape [3, ...], not [2, 3, 8]: the batch comes first (wrong.py, ",
+            "",
         ),
         (
             "kept",
@@ -163,3 +163,66 @@ def test_each_fault_of_an_architecture_fails_its_rule(failed_rules, write_plugin
     assert rule in failed
     assert failed[rule][0].startswith(seen)
     assert re.match(case, failed[rule][1])
+
+
+STATE = "initial_state must return a tensor [B, ...], or a tuple or NamedTuple of them, "
+FIRST_LINES = {  # a wrong line of the module, and what is said of it, once
+    "return {'h': state}": STATE + "not a dict",
+    "return [state]": STATE + "not a list",
+    "return None": STATE + "not None",
+    "return state, 'x'": STATE + "but state.1 is a str",
+    "return state.bfloat16()": "initial_state must return a state that is not bfloat16: numpy has no such type",
+}
+LAST_LINES = {
+    "return outputs": "forward must return two values, the outputs and the new state, not a Tensor",
+    "return outputs, (state, state)": "forward must return a state with 1 leaf, as the state before it, not 2 leaves",
+    "return outputs[..., 1:], state": "forward must return outputs [3, 1, 11], not [3, 1, 10]",
+}
+
+
+@pytest.mark.parametrize(("line", "seen"), FIRST_LINES.items())
+def test_a_state_of_a_wrong_type_is_told_once_with_its_line(line, seen, failed_rules, write_plugin):
+    failed = failed_rules(write_plugin(FIRST, ("return state  # first", line)))
+
+    assert list(failed.values()) == [(f"{seen} (wrong.py, line 13)", "")]
+
+
+@pytest.mark.parametrize(("line", "seen"), LAST_LINES.items())
+def test_wrong_results_of_forward_are_told_once_with_its_line(line, seen, failed_rules, write_plugin):
+    failed = failed_rules(write_plugin(FIRST, ("return outputs, state  # last", line)))
+
+    assert list(failed.values()) == [(f"{seen} (wrong.py, line 16)", "")]
+
+
+def test_a_missing_method_is_told_once(failed_rules, write_plugin):
+    sizes = "source_vocab_size: int\n    target_vocab_size: int\n    vocab_size: int = 11"
+    text = FIRST.replace("Task.GENERATE", "Task.TRANSLATE")
+    failed = failed_rules(write_plugin(text, ("vocab_size: int", sizes)))
+
+    needed = "an architecture for the task translate needs the method encode(source, lengths) -> state"
+    assert list(failed.values()) == [(f"{needed} (wrong.py, line 12)", "")]
+
+
+FIRST = """
+import dataclasses, seqshell
+@dataclasses.dataclass(frozen=True)
+class Config:
+    vocab_size: int
+def model(config):
+    import torch
+    from torch import nn
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.readout = nn.Embedding(config.vocab_size, config.vocab_size)
+        def initial_state(self, batch_size=1):
+            state = torch.zeros(batch_size, 1)
+            return state  # first
+        def forward(self, tokens, state):
+            outputs = self.readout(tokens)
+            return outputs, state  # last
+    return Sums()
+@seqshell.hookimpl
+def seqshell_architectures():
+    yield seqshell.Architecture("sums", seqshell.Task.GENERATE, config=Config, model=model)
+"""

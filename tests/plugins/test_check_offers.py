@@ -161,7 +161,7 @@ def seqshell_importers():
         ("silent", "its help starts with a summary line", "no help"),
         ("no example", "its help starts with a summary line", "the help has no example"),
         ("no usage", "it has a usage text", "no usage text"),
-        ("raises", "its example runs on a small model and ends", "PluginError: "),
+        ("raises", "its example runs on a small model and ends", "/echo of the plugin wrong failed: "),
         ("talks", "its example runs on a small model and ends", "it does not end: more than "),
         ("two turns", "it is one turn: /undo undoes all of it", "it moved from position 0 to "),
         (

@@ -34,7 +34,11 @@ class CheckedOffer:
 
     @property
     def num_failed(self) -> int:
-        return sum(not check.passed for check in self.checks)
+        return sum(not check.passed and not check.after for check in self.checks)
+
+    @property
+    def num_skipped(self) -> int:
+        return sum(bool(check.after) for check in self.checks)
 
 
 def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
@@ -51,6 +55,7 @@ def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
             if not as_json:
                 out.write(safe(_lines(result)))
     num_failed = sum(result.num_failed for result in results)
+    num_skipped = sum(result.num_skipped for result in results)
     if as_json:
         out.write(
             one_line({"plugin": plugin, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n"
@@ -59,6 +64,7 @@ def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
         checks = [check for result in results for check in result.checks]
         num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)
         passed = f"{num_failed} of {len(checks)} checks failed" if num_failed else f"all {len(checks)} checks passed"
+        passed += f", {num_skipped} not tried" if num_skipped else ""
         warnings = f", {counted(num_warnings, 'warning')}" if num_warnings else ""
         out.write(f"{passed}{warnings}\n")
     return int(bool(num_failed))
@@ -170,8 +176,8 @@ def _check_offer(registry: Registry, kind: str, name: str) -> Iterator[CheckedOf
 def _lines(result: CheckedOffer) -> str:
     lines = [f"{result.kind} {result.name}"]
     for check in result.checks:
-        status = "pass" if not check.seen else "warning" if check.is_warning else "FAIL"
-        lines.append(f"  {status:<8}{check.rule}")
+        status = "skip" if check.after else "pass" if not check.seen else "warning" if check.is_warning else "FAIL"
+        lines.append(f"  {status:<8}{check.rule}{'; not tried, it fails as above' if check.after else ''}")
         lines += [f"          found: {check.seen}"] if check.seen else []
         lines += [f"          smallest failing case: {check.case}"] if check.case else []
     return "\n".join([*lines, *(f"    {line}" for line in result.details.splitlines()), ""])
@@ -185,6 +191,7 @@ def _json(result: CheckedOffer) -> Mapping[str, Any]:
             "warning": check.is_warning and bool(check.seen),
             "seen": check.seen,
             "case": check.case,
+            **({"not_tried_after": check.after} if check.after else {}),
         }
         for check in result.checks
     ]

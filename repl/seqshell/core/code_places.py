@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Any
 
 
@@ -24,9 +24,12 @@ def place_of_raise(trace: TracebackType | None, is_meant: Callable[[str], bool])
 
 
 def place_of_function(function: Any) -> str:
-    """Where a function or method is defined; "" for one that is not written in Python."""
+    """Where a function, a method or the first method of a class is defined; "" for what is not written in Python."""
     while isinstance(function, functools.partial):
         function = function.func
+    if isinstance(function, type):
+        own = (each for each in vars(function).values() if isinstance(each, FunctionType))
+        function = next(own, None)
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):

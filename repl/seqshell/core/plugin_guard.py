@@ -81,6 +81,38 @@ def culprit(error: BaseException) -> Owner | None:
     return culprit(error.__cause__) if error.__cause__ is not None else None
 
 
+class WrongReturn(TypeError):
+    """A function of a plugin returned what it must not. by: the function, or the class that lacks a method."""
+
+    def __init__(self, message: str, by: Any) -> None:
+        super().__init__(message)
+        self.by = by
+
+
+def reason_and_place(error: BaseException, plugin: str = "") -> str:
+    """What a plugin raised, and where, in one line: "ValueError: too small (mine.py, line 30)". Never raises.
+
+    The place is the last line of a third-party plugin that the exception passed; plugin: its name, "" for any.
+    """
+    if isinstance(error, WrongReturn):
+        reason, place = str(error), place_of_function(error.by)
+    else:
+        reason, place = reason_of(error), _place(error, plugin)
+    return f"{reason} ({place})" if place else reason
+
+
+def _place(error: BaseException | None, plugin: str) -> str:
+    def is_meant(module: str) -> bool:
+        owner = owner_of_module(module)
+        return owner.is_plugin and not owner.builtin and plugin in ("", owner.name)
+
+    while error is not None:
+        if place := place_of_raise(error.__traceback__, is_meant):
+            return place
+        error = error.__cause__
+    return ""
+
+
 class Guard:
     """Calls into one plugin. An exception becomes a PluginError: "WHAT DOING: REASON (FILE, line N)".
 
@@ -116,22 +148,15 @@ class Guard:
     ) -> None:
         if error is None or stops_host(error) or (self._passes_errors and isinstance(error, SeqshellError)):
             return
-        raise self.error(f"{self._doing}: {reason_of(error)}", error) from error
+        raise self.error(f"{self._doing}: {reason_and_place(error, self._owner.name)}", error) from error
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """The result of a call."""
         with self:
             return function(*arguments)
 
-    def error(
-        self, fault: str, error: BaseException | None = None, *, by: Callable[..., Any] | None = None
-    ) -> SeqshellError:
-        """The error that names the plugin. fault: the end of the message, as in "returned NaN".
-
-        error: the exception that the plugin raised. by: the plugin's function that returned what it must not.
-        """
-        place = place_of_function(by) if by is not None else self._place(error)
-        fault += f" ({place})" if place else ""
+    def error(self, fault: str, error: BaseException | None = None) -> SeqshellError:
+        """The error that names the plugin. fault: the end of the message, as in "returned NaN"."""
         if self._raises is not None:
             return self._raises(f"{self._what} {fault}")
         details = trace_of(error) if error is not None else ""
@@ -142,19 +167,6 @@ class Guard:
             details=details,
             hint=self._hint,
         )
-
-    def _place(self, error: BaseException | None) -> str:
-        """The last line of the plugin that an exception passed, "FILE, line N"; "" if there is none."""
-
-        def is_of_plugin(module: str) -> bool:
-            owner = owner_of_module(module)
-            return owner.is_plugin and not owner.builtin and self._owner.name in ("", owner.name)
-
-        while error is not None:
-            if place := place_of_raise(error.__traceback__, is_of_plugin):
-                return place
-            error = error.__cause__
-        return ""
 
     def each(self, items: Iterable[T]) -> Generator[T, None, None]:
         """The items of a plugin's generator. It is closed when the caller stops reading."""
@@ -182,7 +194,7 @@ def as_fault(error: BaseException) -> SeqshellError | None:
     if isinstance(error, SeqshellError) or stops_host(error) or (isinstance(error, Exception) and owner is None):
         return None
     title = owner.title if owner else "a plugin"
-    return Guard(title, owner or Owner()).error(f"failed: {reason_of(error)}", error)
+    return Guard(title, owner or Owner()).error(f"failed: {reason_and_place(error)}", error)
 
 
 def faults_named(items: Iterator[T]) -> Iterator[T]:

@@ -1,16 +1,77 @@
-"""Check a decoder with one step when a checkpoint is opened."""
+"""Check what a decoder returns: with one step when a checkpoint is opened, and in `plugins check`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Architecture
-from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.model import Architecture, own_method
+from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
+from seqshell.core.state import is_opaque
+from seqshell.core.state_checks import called, leaf_trouble, structure_trouble
 from seqshell.models.task_parts.parts import Contents, parts_of
 
 if TYPE_CHECKING:
-    from seqshell.core.decoder import Decoder
+    from numpy.typing import NDArray
+
+    from seqshell.core.decoder import Decoder, SourceDecoder
+    from seqshell.core.state import State
+
+
+class WatchedDecoder:
+    """A decoder whose states are checked: their leaves must be arrays. WrongReturn names the method."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """As Decoder.initial_state."""
+        return _checked(self._decoder.initial_state(batch_size), self._decoder.initial_state)
+
+    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
+        """As SourceDecoder.encode."""
+        decoder = cast("SourceDecoder", self._decoder)
+        return _checked(decoder.encode(source, lengths), decoder.encode)
+
+    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.step."""
+        return _checked_pair(self._decoder.step(inputs, state), self._decoder.step, state)
+
+    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.feed."""
+        return _checked_pair(self._decoder.feed(inputs, state), self._decoder.feed, state)
+
+
+class _WithFeatures(WatchedDecoder):
+    """The same, of a decoder that has features."""
+
+    def features(self, state: State) -> NDArray[Any]:
+        """As the decoder's features."""
+        found: NDArray[Any] = self._decoder.features(state)  # type: ignore[attr-defined]  # an optional method
+        return found
+
+
+def watched_decoder(decoder: Decoder) -> WatchedDecoder:
+    """The decoder, watched."""
+    return (_WithFeatures if own_method(decoder, "features") else WatchedDecoder)(decoder)
+
+
+def _checked(state: State, by: Any) -> State:
+    import numpy as np
+
+    if trouble := leaf_trouble(state, lambda leaf: isinstance(leaf, np.ndarray) or is_opaque(leaf), "a numpy array"):
+        raise WrongReturn(f"{by.__name__} must return {trouble}", by)
+    return state
+
+
+def _checked_pair(found: Any, by: Any, before: State) -> tuple[NDArray[Any], State]:
+    if not isinstance(found, tuple) or len(found) != 2:
+        seen = f"{len(found)} values" if isinstance(found, tuple) else called(found)
+        raise WrongReturn(f"{by.__name__} must return two values, the outputs and the new state, not {seen}", by)
+    _checked(found[1], by)
+    if trouble := structure_trouble(found[1], before):
+        raise WrongReturn(f"{by.__name__} must return {trouble}", by)
+    return found
 
 
 def check_step(decoder: Decoder, architecture: Architecture, contents: Contents) -> None:
@@ -23,7 +84,7 @@ def check_step(decoder: Decoder, architecture: Architecture, contents: Contents)
         Guard(what, Owner(), "fails with these weights", passes_errors=False, raises=CheckpointError),
         np.errstate(all="ignore"),
     ):
-        outputs = parts.try_step(decoder, contents)
+        outputs = parts.try_step(watched_decoder(decoder), contents)
     shape, reason = parts.output_shape(contents)
     if outputs.shape != (1, *shape):
         raise CheckpointError(f"the model's outputs have the shape {outputs.shape}, not {(1, *shape)}: {reason}")

@@ -15,6 +15,7 @@ from seqshell.core.model import Architecture, own_method
 from seqshell.core.state import State, leaves, map_leaves
 from seqshell.decoding.features import of_leaves
 from seqshell.layers.padding import read_padded
+from seqshell.models.module_checks import check_methods, check_pair, check_state
 from seqshell.models.task_parts.parts import parts_of
 
 CHUNK = 1024  # time steps per call, so that the outputs of a long text are not all in memory
@@ -67,8 +68,9 @@ class TorchDecoder:
 
     @torch.inference_mode()
     def initial_state(self, batch_size: int = 1) -> State:
-        """Leaves [batch_size, ...]."""
-        return map_leaves(self.leaf, self.module.initial_state(batch_size))  # type: ignore[operator]  # a SequenceModel has it
+        """Leaves [batch_size, ...]. WrongReturn if the module returns something else."""
+        module: Any = self.module  # a SequenceModel
+        return map_leaves(self.leaf, check_state(module.initial_state(batch_size), module.initial_state))
 
     @torch.inference_mode()
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
@@ -78,7 +80,8 @@ class TorchDecoder:
         """
         with without_onednn():
             module: Any = self.module  # a Seq2Seq
-            state = module.encode(self._tensor(source), self._tensor(lengths))
+            check_methods(module, ["encode"], "translate")
+            state = check_state(module.encode(self._tensor(source), self._tensor(lengths)), module.encode)
         known: dict[int, Any] = {}  # a tensor that occurs twice becomes one leaf
         return map_leaves(
             lambda leaf: known[id(leaf)] if id(leaf) in known else known.setdefault(id(leaf), self.leaf(leaf)), state
@@ -107,15 +110,20 @@ class TorchDecoder:
 
     @torch.inference_mode()
     def _call(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T, ...]. Returns the outputs after the last step, state."""
+        """inputs: [B, T, ...]. Returns the outputs after the last step, state. WrongReturn if the module does not."""
         before = map_leaves(self._tensor, state)
         with without_onednn():
-            outputs, after = self.module(self._tensor(inputs), before)
+            found = self.module(self._tensor(inputs), before)
         # A leaf that the module returned unchanged stays the same.
         same = {id(tensor): leaf for tensor, leaf in zip(leaves(before), leaves(state), strict=True)}
-        return _array(outputs[:, -1]), map_leaves(
-            lambda leaf: same[id(leaf)] if id(leaf) in same else self.leaf(leaf), after
-        )
+        try:
+            outputs, after = found
+            return _array(outputs[:, -1]), map_leaves(
+                lambda leaf, _: same[id(leaf)] if id(leaf) in same else self.leaf(leaf), after, before
+            )
+        except (AttributeError, TypeError, ValueError, IndexError):
+            check_pair(found, self.module.forward, before)
+            raise
 
     def _tensor(self, array: Any) -> Tensor:
         if isinstance(array, DeviceLeaf):

@@ -10,14 +10,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.errors import PluginError, SeqshellError, reason_of
+from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.model import Architecture, own_method
 from seqshell.core.plugin_api import settings_of
+from seqshell.core.plugin_guard import WrongReturn, reason_and_place
 from seqshell.core.state import is_opaque, leaves
 from seqshell.host import resolve
 from seqshell.models.building import read_config
+from seqshell.models.decoder_checks import watched_decoder
 from seqshell.models.decoders import decoders_of
-from seqshell.testing.check import Finding, attempt, exception_name
+from seqshell.testing.check import Finding, Raised, attempt, is_alike
 from seqshell.testing.checked_configs import sizes_of
 from seqshell.testing.decoder_rules import (
     CAUSAL_RULES,
@@ -61,15 +63,16 @@ def built(architecture: Architecture, config: Any) -> Built:
     """Build a model. Raises whatever the plugin raises."""
     from seqshell.models.torch_decoder import wrap_module
     from seqshell.testing import module_rules
+    from seqshell.training.checked_module import checked_module
 
-    module: Any = module_rules.example_module(architecture, config)
+    module: Any = checked_module(module_rules.example_module(architecture, config), architecture, config)
     weights = module_rules.weights_of(module)
     own: dict[str, Decoder] = {}
     for name, make in decoders_of(architecture):
         try:
-            own[name] = make(config, weights)
+            own[name] = watched_decoder(make(config, weights))
         except Exception as error:
-            raise PluginError(f"the decoder {name} cannot be built: {reason_of(error)}") from error
+            raise PluginError(f"the decoder {name} cannot be built: {reason_and_place(error)}") from error
     wrapped = wrap_module(architecture, module)
     return Built(config, module, wrapped, own)
 
@@ -154,7 +157,10 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
 
 
 def broken(architecture: Architecture, model: Built, rule: Rule) -> Finding:
-    """Try a rule on a few steps and, if it is long, on LONG_STEPS; what was found, with the smallest failing case."""
+    """Try a rule on a few steps and, if it is long, on LONG_STEPS; what was found, with the smallest failing case.
+
+    What a method must return does not depend on the case, so it has none.
+    """
     from seqshell.testing.module_rules import rounding
 
     task = task_example(architecture.task)
@@ -169,7 +175,9 @@ def broken(architecture: Architecture, model: Built, rule: Rule) -> Finding:
             return rule.holds(model, example)
 
         seen = attempt(holds)
-    return Finding(*smallest(architecture, model, rule.holds, example, seen)) if seen else Finding()
+    if not seen or (isinstance(seen, Raised) and issubclass(seen.kind, WrongReturn)):
+        return Finding(seen)
+    return Finding(*smallest(architecture, model, rule.holds, example, seen))
 
 
 def smallest(architecture: Architecture, model: Built, rule: Holds, example: Example, seen: str) -> tuple[str, str]:
@@ -181,7 +189,7 @@ def smallest(architecture: Architecture, model: Built, rule: Holds, example: Exa
 
     def breaks(other: Built, smaller: Example) -> str:
         found = attempt(partial(rule, other, smaller))
-        return found if exception_name(found) == exception_name(seen) else ""
+        return found if is_alike(found, seen) else ""
 
     example = _fewer(lambda smaller: breaks(model, smaller), example)
     for config in _smaller(architecture, model.config):

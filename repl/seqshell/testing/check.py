@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from seqshell.core.code_places import place_of_function
+from seqshell.core.plugin_guard import WrongReturn, reason_and_place
 from seqshell.core.signal_handlers import stops_host
 
 
@@ -14,20 +16,23 @@ class Check:
     """The result of trying one rule.
 
     seen: what was found instead; empty if the rule holds. case: the smallest failing case, if one was looked for.
-    is_warning: the check passes in spite of what was found.
+    is_warning: the check passes in spite of what was found. after: if the rule could not be tried, the rule that failed
+    before, with the same exception.
     """
 
     rule: str
     seen: str = ""
     case: str = ""
     is_warning: bool = False
+    after: str = ""
 
     @property
     def passed(self) -> bool:
-        return not self.seen or self.is_warning
+        return not self.after and (not self.seen or self.is_warning)
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.seen or 'yes'}" + (f"; smallest failing case: {self.case}" if self.case else "")
+        seen = f"not tried, since this failed: {self.after}" if self.after else self.seen or "yes"
+        return f"{self.rule}: {seen}" + (f"; smallest failing case: {self.case}" if self.case else "")
 
 
 class Finding(NamedTuple):
@@ -36,6 +41,37 @@ class Finding(NamedTuple):
     seen: str = ""
     case: str = ""
     is_warning: bool = False
+
+
+class Raised(str):
+    """What a plugin raised, with the place, as the result of a rule.
+
+    kind: the class of the exception. cause: equal for results with one cause.
+    """
+
+    kind: type[BaseException]
+    cause: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Raised:
+        """The reason of an exception and the line of the plugin that it passed."""
+        raised = cls(reason_and_place(error))
+        raised.kind = type(error)
+        raised.cause = place_of_function(error.by) if isinstance(error, WrongReturn) else str(raised)
+        return raised
+
+
+def try_rules(rules: Iterable[tuple[str, Callable[[], str | Finding]]]) -> list[Check]:
+    """Try each rule. One that fails with the exception of an earlier rule counts as not tried."""
+    checks: list[Check] = []
+    raised: dict[str, str] = {}  # the cause -> the rule that failed with it first
+    for rule, holds in rules:
+        check = try_rule(rule, holds)
+        if isinstance(check.seen, Raised):
+            first = raised.setdefault(check.seen.cause, rule)
+            check = check if first == rule else Check(rule, after=first)
+        checks.append(check)
+    return checks
 
 
 def try_rule(rule: str, holds: Callable[[], str | Finding]) -> Check:
@@ -52,16 +88,16 @@ def try_rule(rule: str, holds: Callable[[], str | Finding]) -> Check:
 
 
 def attempt(holds: Callable[[], str]) -> str:
-    """Call `holds` and return its result; an exception of the plugin becomes the result, as `ValueError: too small`."""
+    """Call `holds` and return its result; an exception of the plugin becomes the result, as a Raised."""
     try:
         return holds()
     except BaseException as error:  # sys.exit too
         if stops_host(error):
             raise
-        return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        return Raised.of(error)
 
 
-def exception_name(seen: str) -> str:
-    """Return the name of the exception that `attempt` caught; empty for other results."""
-    first = seen.partition(":")[0]
-    return first if first.isidentifier() else ""
+def is_alike(one: str, other: str) -> bool:
+    """Whether two results of `attempt` are exceptions of one kind, or no exceptions."""
+    kinds = [each.kind if isinstance(each, Raised) else None for each in (one, other)]
+    return kinds[0] is kinds[1]

@@ -14,6 +14,7 @@ from seqshell.core.events import Event, Token
 from seqshell.core.hookspecs import hookimpl
 from seqshell.core.model import Model
 from seqshell.core.plugin_api import Command
+from seqshell.core.plugin_guard import owner_of
 from seqshell.core.tasks import TASKS
 from seqshell.shell.shell import Shell
 from seqshell.testing.check import Finding
@@ -74,10 +75,11 @@ def _model(offered: Command) -> Model:
 
 
 class CheckedPlugin:
-    """A plugin with only this command."""
+    """A plugin with only this command, with the name of the plugin that it comes from."""
 
     def __init__(self, offered: Command) -> None:
         self.offered = offered
+        self.__name__ = owner_of(offered.run).name
 
     @hookimpl
     def seqshell_commands(self) -> list[Command]:
@@ -97,7 +99,7 @@ def _in_folder(tries: Callable[[], Finding]) -> Finding:
 def _line_for(shell: Shell, offered: Command, line: str) -> str:
     """Return the line with the command's full name, if a built-in command has its name."""
     arguments = _arguments(offered, line)
-    known = shell.registry.commands.of("CheckedPlugin", offered.name) or offered.name
+    known = shell.registry.commands.of(owner_of(offered.run).name, offered.name) or offered.name
     return line if arguments is None else f"/{known} {arguments}".rstrip()
 
 

@@ -7,8 +7,9 @@ def test_my_plugin_keeps_the_contract():
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from seqshell.core.model import Architecture
 from seqshell.core.plugin_api import Command, build
 from seqshell.host import Registry, resolve
 from seqshell.testing.architecture_rules import Built, broken, built, rules_of, saved_as_json
-from seqshell.testing.check import Check, try_rule
+from seqshell.testing.check import Check, try_rule, try_rules
 from seqshell.testing.checked_configs import choices, sizes_of, small_config
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.importer_rules import importer_rules
@@ -42,8 +43,8 @@ __all__ = [
 
 
 def failed(checks: Iterable[Check]) -> list[str]:
-    """Return the failed checks, one line each."""
-    return [str(check) for check in checks if not check.passed]
+    """Return the failed checks, one line each; those that were not tried are left out."""
+    return [str(check) for check in checks if not check.passed and not check.after]
 
 
 def check_architecture(architecture: Architecture, config: Mapping[str, Any] | None = None) -> list[Check]:
@@ -81,15 +82,14 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     return checks
 
 
-def _of_model(architecture: Architecture, model: Built) -> Iterator[Check]:
-    """Yield the check of each rule for one config."""
+def _of_model(architecture: Architecture, model: Built) -> list[Check]:
+    """The check of each rule for one config."""
     from seqshell.testing.training_rules import training_rules
 
-    yield try_rule("its config can be saved as JSON", partial(saved_as_json, architecture, model.config))
-    for rule in rules_of(architecture, model):
-        yield try_rule(rule.title, partial(broken, architecture, model, rule))
-    for title, holds in training_rules(architecture, model.config, model.module):
-        yield try_rule(title, holds)
+    of_model = ((rule.title, partial(broken, architecture, model, rule)) for rule in rules_of(architecture, model))
+    saved = partial(saved_as_json, architecture, model.config)
+    of_training = training_rules(architecture, model.config, model.module)
+    return try_rules(chain([("its config can be saved as JSON", saved)], of_model, of_training))
 
 
 def _with(architecture: Architecture, settings: Mapping[str, Any], *, is_optional: bool) -> Check:
@@ -116,41 +116,41 @@ def _with(architecture: Architecture, settings: Mapping[str, Any], *, is_optiona
 
 def check_sampler(sampler: type[Any]) -> list[Check]:
     """Check a sampler's class, with its defaults and at the ends of each setting's range."""
-    return [try_rule(rule, holds) for rule, holds in sampler_rules(sampler)]
+    return try_rules(sampler_rules(sampler))
 
 
 def check_strategy(strategy: type[Any]) -> list[Check]:
     """Check a strategy's class, with its defaults."""
-    return [try_rule(rule, holds) for rule, holds in strategy_rules(strategy)]
+    return try_rules(strategy_rules(strategy))
 
 
 def check_tokenizer(tokenizer: type[Any]) -> list[Check]:
     """Check a tokenizer's class, trained on a small text."""
-    return [try_rule(rule, holds) for rule, holds in tokenizer_rules(tokenizer)]
+    return try_rules(tokenizer_rules(tokenizer))
 
 
 def check_command(command: Command) -> list[Check]:
     """Check a command: run the example in its help on a small model."""
-    return [try_rule(rule, holds) for rule, holds in command_rules(command)]
+    return try_rules(command_rules(command))
 
 
 def check_importer(importer: Any) -> list[Check]:
     """Check an importer, with small invalid files."""
-    return [try_rule(rule, holds) for rule, holds in importer_rules(importer)]
+    return try_rules(importer_rules(importer))
 
 
 def check_data(make: Callable[[], Any]) -> list[Check]:
     """Check a function that makes data: call it."""
     from seqshell.testing.data_rules import data_rules
 
-    return [try_rule(rule, holds) for rule, holds in data_rules(make)]
+    return try_rules(data_rules(make))
 
 
 def check_recipe(path: Path, registry: Registry) -> list[Check]:
     """Check a recipe: read it and its data. registry: with what it needs."""
     from seqshell.testing.data_rules import recipe_rules
 
-    return [try_rule(rule, holds) for rule, holds in recipe_rules(path, registry)]
+    return try_rules(recipe_rules(path, registry))
 
 
 KINDS: Mapping[str, Callable[[Any], list[Check]]] = {

@@ -25,6 +25,7 @@ from seqshell.models.decoder_comparison import nudged
 from seqshell.models.torch_decoder import TorchDecoder
 from seqshell.testing.compare import SAME, difference, relative_difference, result_difference
 from seqshell.testing.examples import VOCAB_SIZE, Example
+from seqshell.training.checked_module import checked_module
 from seqshell.training.translation.loss import pair_loss
 
 
@@ -85,7 +86,7 @@ def saved(architecture: Architecture, config: Any, module: nn.Module, example: E
         path = Path(folder, "model.safetensors")
         file.write(path, header, weights_of(module))
         weights = file.read(path)[1]
-    again: nn.Module = resolve(architecture.model)(config).eval()
+    again = checked_module(resolve(architecture.model)(config).eval(), architecture, config)
     again.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
     return difference("outputs", _outputs(again, example), _outputs(module, example), limit=0)
 

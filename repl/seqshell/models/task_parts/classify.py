@@ -22,6 +22,7 @@ class ClassifyParts(TaskParts):
     """A tokenizer and at least two labels."""
 
     is_padded = True
+    output_field = "num_classes"
 
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
         """Read the tokenizer and the labels."""

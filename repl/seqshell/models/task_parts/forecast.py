@@ -37,6 +37,10 @@ class ForecastParts(TaskParts):
             f"and {counted(shape[2], 'quantile')}"
         )
 
+    def module_outputs(self, config: Any) -> tuple[int | None, ...]:
+        """[K, F, Q]."""
+        return None, getattr(config, "num_features", None), None
+
     def random_inputs(self, config: Any) -> Inputs:
         """Normalised values."""
         import numpy as np

@@ -68,11 +68,15 @@ class TaskParts(ABC):
     is_padded: whether the rows of a batch may be padded right, with PAD.
     saved_with: the argument that save_checkpoint requires.
     vocab_field: the config's field for the size of the tokenizer's vocabulary.
+    output_field: the config's field for the number of outputs of a step.
+    module_methods: the methods that a torch module must have.
     """
 
     is_padded: ClassVar[bool] = False
     saved_with: ClassVar[str] = "tokenizer"
     vocab_field: ClassVar[str] = "vocab_size"
+    output_field: ClassVar[str] = "vocab_size"
+    module_methods: ClassVar[tuple[str, ...]] = ("initial_state", "forward")
 
     @abstractmethod
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
@@ -84,6 +88,10 @@ class TaskParts(ABC):
     @abstractmethod
     def output_shape(self, contents: Contents) -> tuple[tuple[int, ...], str]:
         """Return the required shape of a row's outputs after a step, and the reason in words."""
+
+    def module_outputs(self, config: Any) -> tuple[int | None, ...]:
+        """Return the shape of a module's outputs for a row and step; None: any size."""
+        return (getattr(config, self.output_field, None),)
 
     @abstractmethod
     def random_inputs(self, config: Any) -> Inputs:

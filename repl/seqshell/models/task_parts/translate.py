@@ -23,7 +23,8 @@ LENGTHS = (7, 1, 12, 3)  # of the random sources, EOS counted; the second one is
 class TranslateParts(TaskParts):
     """Two tokenizers, the same object if source and target share one."""
 
-    vocab_field = "target_vocab_size"
+    vocab_field = output_field = "target_vocab_size"
+    module_methods = ("initial_state", "forward", "encode")
 
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
         """Read both tokenizers."""
