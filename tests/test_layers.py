@@ -39,6 +39,7 @@ HOMES = {
 TORCH = (
     "seqshell.training",
     "seqshell.layers.modules",
+    "seqshell.models.module_checks",
     "seqshell.models.torch_decoder",
     "seqshell.models.decoder_comparison",
     "seqshell.testing.module_rules",

@@ -88,7 +88,7 @@ def test_a_failed_rule_is_printed_with_what_was_found_and_the_smallest_case(writ
         "          smallest failing case: logits [0.0] after the tokens []",
     ]
     assert lines[0] == "plugin wrong"
-    assert lines[-1] == "1 of 14 checks failed"
+    assert lines[-1] == "1 of 15 checks failed"
 
 
 def test_a_plugin_that_cannot_be_loaded_fails_one_rule_with_a_traceback(write_plugin, capsys):
@@ -158,4 +158,4 @@ def test_importing_torch_at_module_level_is_only_a_warning(write_plugin):
     assert re.search(
         r"  warning torch is not imported at module level\n +found: [\d,]+ ms at every start; ", result.stdout
     )
-    assert result.stdout.endswith("all 14 checks passed, 1 warning\n")
+    assert result.stdout.endswith("all 15 checks passed, 1 warning\n")

@@ -155,8 +155,13 @@ class Guard:
         with self:
             return function(*arguments)
 
-    def error(self, fault: str, error: BaseException | None = None) -> SeqshellError:
-        """The error that names the plugin. fault: the end of the message, as in "returned NaN"."""
+    def error(self, fault: str, error: BaseException | None = None, *, by: Any = None) -> SeqshellError:
+        """The error that names the plugin. fault: the end of the message, as in "returned NaN".
+
+        error: what the plugin raised. by: the plugin's function that returned what it must not, to name its line.
+        """
+        if by is not None and (place := place_of_function(by)):
+            fault += f" ({place})"
         if self._raises is not None:
             return self._raises(f"{self._what} {fault}")
         details = trace_of(error) if error is not None else ""
