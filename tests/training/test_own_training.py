@@ -228,7 +228,7 @@ def test_losses_of_another_kind_are_an_error_that_names_the_model(found: Any, me
             return found
 
     outputs = torch.zeros(2, 4, 5)
-    with pytest.raises(PluginError, match=f"the model Wrong.* failed in auxiliary: .*{message}"):
+    with pytest.raises(PluginError, match=f"the model Wrong.* has an invalid auxiliary: .*{message}"):
         auxiliary_losses(Wrong(Config(5)), outputs, torch.zeros(2, 4), torch.ones(2, 4, dtype=torch.bool))
 
 
@@ -328,7 +328,7 @@ def test_an_invalid_group_is_an_error_that_names_the_model(groups: Any, message:
         def parameter_groups(self) -> Any:
             return groups(self)
 
-    with pytest.raises(PluginError, match=r"the model Wrong.* failed in parameter_groups: ") as caught:
+    with pytest.raises(PluginError, match=r"the model Wrong.* (failed in|has invalid) parameter_groups: ") as caught:
         parameter_groups(Wrong(Config(5)), TrainingSettings())
     assert message in caught.value.message
 

@@ -35,10 +35,12 @@ def auxiliary_losses(module: Any, outputs: Tensor, targets: Tensor, mask: Tensor
     owner = owner_of(type(module))
     guard = Guard(f"the model {type(module).__name__}{owner.suffix}", owner, "failed in auxiliary")
     found: Any = guard.call(method, outputs.float(), targets, mask)
-    with guard:
+    try:
         if not isinstance(found, Mapping):
-            raise TypeError(f"it returned {type(found).__name__} instead of losses by name")
+            raise ValueError(f"it returned {type(found).__name__} instead of losses by name")
         return {_checked_name(name): _mean(name, loss, mask) for name, loss in found.items()}
+    except ValueError as error:
+        raise guard.error(f"has an invalid auxiliary: {error}", by=method) from None
 
 
 def _checked_name(name: Any) -> str:
@@ -50,7 +52,7 @@ def _checked_name(name: Any) -> str:
 def _mean(name: str, loss: Any, mask: Tensor) -> Tensor:
     """The mean of the losses [...] of all targets, or the mean itself."""
     if not isinstance(loss, Tensor):
-        raise TypeError(f"the loss {name} is {type(loss).__name__} instead of a tensor")
+        raise ValueError(f"the loss {name} is {type(loss).__name__} instead of a tensor")
     if loss.shape == mask.shape and mask.ndim:
         return torch.where(mask, loss.float(), 0.0).sum() / mask.sum()
     if loss.ndim:

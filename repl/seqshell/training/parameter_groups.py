@@ -26,9 +26,12 @@ def parameter_groups(module: nn.Module, settings: TrainingSettings) -> list[dict
     if method is not None:
         owner = owner_of(type(module))
         guard = Guard(f"the model {type(module).__name__}{owner.suffix}", owner, "failed in parameter_groups")
-        with guard:
-            groups = [_checked(group) for group in method()]
+        offered = list(guard.each(guard.call(method)))
+        try:
+            groups = list(map(_checked, offered))
             _check_once(groups, module)
+        except ValueError as error:
+            raise guard.error(f"has invalid parameter_groups: {error}", by=method) from None
     taken = {id(each) for group in groups for each in group["params"]}
     others = {"params": [each for each in module.parameters() if id(each) not in taken]}
     return [{FULL_RATE: group.get("lr", settings.learning_rate), **group} for group in (others, *groups)]
@@ -36,7 +39,7 @@ def parameter_groups(module: nn.Module, settings: TrainingSettings) -> list[dict
 
 def _checked(group: Any) -> dict[str, Any]:
     if not isinstance(group, Mapping) or "params" not in group:
-        raise TypeError('a group is {"params": [...]}, with "lr" and "weight_decay" if it has its own')
+        raise ValueError('a group is {"params": [...]}, with "lr" and "weight_decay" if it has its own')
     if unknown := [key for key in group if key not in ("params", *NUMBERS)]:
         raise ValueError(f"a group has {unknown[0]!r:.40}; it may have params, {', '.join(NUMBERS)}")
     for key in NUMBERS:

@@ -60,8 +60,11 @@ class PluginData(str):
         if isinstance(made, str):
             found: str | list[Pair] = made
         else:
-            with self._guard:
-                found = [_checked(pair) for pair in made]
+            pairs = list(self._guard.each(made))
+            try:
+                found = list(map(_checked, pairs))
+            except ValueError as error:
+                raise self._guard.error(f"is invalid: {error}", by=self._make) from None
         if not found:
             raise self._guard.error("returned nothing", by=self._make)
         return found
@@ -69,7 +72,7 @@ class PluginData(str):
 
 def _checked(pair: Any) -> Pair:
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-        raise TypeError(f"{pair!r:.60} is not a pair of texts")
+        raise ValueError(f"{pair!r:.60} is not a pair of texts")
     if any(mark in part for part in pair for mark in "\t\n\r"):
         raise ValueError(f"{pair!r:.60} has a tab or a line break")
     return pair[0], pair[1]
