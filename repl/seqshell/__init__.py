@@ -28,7 +28,8 @@ Commands and events
     command, Command    make a command of a function: run(shell, arguments) yields events
     Arguments, Option   what the user wrote after its name; what it accepts
     Event               something that happens while a line is executed:
-                        Attention Finished Forecast Label Notice Picture Progress Table Text Token Translation
+                        Attention Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token
+                        Translation
 
 Models and sessions
     open                open a session on a checkpoint
