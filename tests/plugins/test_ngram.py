@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqshell import CheckpointError
+from seqshell import CheckpointError, PluginError
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
@@ -251,6 +251,29 @@ def test_a_saved_session_with_tokens_that_the_model_does_not_have_in_its_state_i
     file.write(saved, header, {**tensors, "state": tensors["state"] + 3})
     with pytest.raises(CheckpointError, match="a state has numbers that the model cannot go on from"):
         Session.restore(saved, session.model, **kinds)
+
+
+def test_a_session_is_restored_although_its_model_gives_infinite_outputs_after_the_next_token(tmp_path):
+    module = NeuralNGramLanguageModel(NeuralNGramConfig(3, order=3, embed_size=1, hidden_size=1))
+    path = save_checkpoint(
+        tmp_path / "m.safetensors",
+        architecture="neural_ngram",
+        module=module,
+        tokenizer=CharTokenizer("abc"),
+        registry=REGISTRY,
+    )
+    header, weights = file.read(path)
+    weights = {name: np.ones_like(values) for name, values in weights.items()}
+    weights["embedding.weight"][C + 1] = 2e38  # the direct connections add those of two tokens
+    file.write(path, header, weights)
+    session = Session(open_model(path, REGISTRY))
+    session.feed("ac")
+    session.save(tmp_path / "s.safetensors")
+    kinds = {"samplers": REGISTRY.samplers, "strategies": REGISTRY.strategies}
+    again = Session.restore(tmp_path / "s.safetensors", session.model, **kinds)
+    assert again.text().text == "ac"
+    with pytest.raises(PluginError, match="returned infinite logits"):
+        again.feed("c")
 
 
 @pytest.mark.slow

@@ -229,8 +229,9 @@ def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Tim
             state = map_leaves(_joined, *(in_one_piece(each).state for each in part))
             try:
                 cursor.decoder.step(np.array([timeline.ids[snapshot.node] for snapshot in part]), state)
-            except PluginError:
-                raise CheckpointError("a state has numbers that the model cannot go on from") from None
+            except PluginError as error:
+                if error.__cause__ is not None:  # else it went on, to outputs that its weights make infinite
+                    raise CheckpointError("a state has numbers that the model cannot go on from") from None
 
 
 def _joined(*leaves: Any) -> Any:
