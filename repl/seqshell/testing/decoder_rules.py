@@ -230,6 +230,11 @@ def equals(own: Decoder, module: Decoder, example: Example) -> str:
     return ""
 
 
+def _arrays(state: State) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The leaves by name, as arrays."""
+    return ((name, as_array(leaf)) for name, leaf in named_leaves(state))
+
+
 def _in_two_chunks(decoder: Decoder, example: Example) -> tuple[NDArray[Any], State]:
     """Read the inputs in two chunks, if there are two steps."""
     state, middle = example.start(decoder), example.steps // 2
