@@ -255,6 +255,37 @@ def test_a_layer_called_auxiliary_is_not_a_method() -> None:
     assert auxiliary_losses(Old(Config(5)), torch.zeros(1), torch.zeros(1), torch.zeros(1)) == {}
 
 
+def test_methods_with_other_parameters_are_not_called(tmp_path: Path) -> None:
+    """As those of modules that were written for API 1.0. The check warns of them."""
+
+    class Old(Bigram):
+        def auxiliary(self, tokens: Any) -> Any:
+            raise AssertionError
+
+        def parameter_groups(self, name: str) -> Any:
+            raise AssertionError
+
+        def prepare(self, tokens: Any) -> Any:
+            raise AssertionError
+
+        def features(self, tokens: Any) -> Any:
+            raise AssertionError
+
+    trained(reading(tmp_path, epochs=1), registry_of(Old), tmp_path / "run")
+    found = checks(Old)
+
+    assert not failed(found.values())
+    warnings = {rule: check.seen for rule, check in found.items() if check.seen}
+    assert warnings == {
+        "auxiliary: training can call it": "it has other parameters than (outputs, targets, mask), so training does "
+        "not call it",
+        "parameter_groups: training can call it": "it has other parameters than (), so training does not call it",
+        "prepare: training can call it": "it has other parameters than (tokenizer, source_tokenizer, folder), so "
+        "training does not call it",
+    }
+    assert not [rule for rule in found if "features" in rule]
+
+
 def test_an_auxiliary_loss_that_is_nan_ends_the_training_by_name(tmp_path: Path) -> None:
     class Broken(Bigram):
         def auxiliary(self, outputs: Any, targets: Any, mask: Any) -> Any:
@@ -423,7 +454,7 @@ def test_groups_and_preparation_are_checked() -> None:
             self.register_buffer("spaces", torch.zeros(tokenizer.size))
 
     (line,) = failed(checks(Twice).values())
-    assert "parameter_groups: it has each parameter at most once, with valid rates: PluginError" in line
+    assert "parameter_groups: it has each parameter at most once, with valid rates: " in line
     assert "scale is twice in the groups" in line
     (line,) = failed(checks(Grows).values())
     assert line == (

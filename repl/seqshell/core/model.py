@@ -111,9 +111,29 @@ class SequenceModel(Protocol):
         """
 
 
-def own_method(module: Any, name: str) -> Callable[..., Any] | None:
-    """An optional method that the class of a module defines; an attribute of this name, such as a layer, is not one."""
-    return getattr(module, name) if callable(getattr(type(module), name, None)) else None
+def own_method(module: Any, name: str, *parameters: str) -> Callable[..., Any] | None:
+    """An optional method that the class of a module defines, called with these parameters.
+
+    Modules may have had something else of this name before it had a meaning here: an attribute, such as a layer, or a
+    method with other parameters. That is not the method.
+    """
+    if not callable(getattr(type(module), name, None)):
+        return None
+    method: Callable[..., Any] = getattr(module, name)
+    return method if _takes(method, parameters) else None
+
+
+def _takes(method: Callable[..., Any], parameters: tuple[str, ...]) -> bool:
+    import inspect
+
+    try:
+        signature = inspect.signature(method)
+        signature.bind(*parameters)
+    except TypeError:
+        return False
+    except ValueError:  # it is not written in Python
+        return True
+    return len(parameters) != 1 or next(iter(signature.parameters)) in (*parameters, "args")
 
 
 class Seq2Seq(SequenceModel, Protocol):

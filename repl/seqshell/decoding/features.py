@@ -19,7 +19,7 @@ def features(decoder: Any, state: State) -> NDArray[Any]:
 
     Raises UsageError for a state without floats, and PluginError if the decoder's are not of this shape.
     """
-    method = own_method(decoder, "features")
+    method = own_method(decoder, "features", "state")
     if method is None:
         return of_leaves(state)
     found = method(state)
@@ -43,7 +43,7 @@ def of_leaves(state: State) -> NDArray[Any]:
 
 def with_features(decoder: Decoder) -> Any:
     """The decoder, with a method `features` if it has none."""
-    return decoder if own_method(decoder, "features") is not None else _WithFeatures(decoder)
+    return decoder if own_method(decoder, "features", "state") is not None else _WithFeatures(decoder)
 
 
 class _WithFeatures:

@@ -53,7 +53,7 @@ class _WithFeatures(WatchedDecoder):
 
 def watched_decoder(decoder: Decoder) -> WatchedDecoder:
     """The decoder, watched."""
-    return (_WithFeatures if own_method(decoder, "features") else WatchedDecoder)(decoder)
+    return (_WithFeatures if own_method(decoder, "features", "state") else WatchedDecoder)(decoder)
 
 
 def _checked(state: State, by: Any) -> State:

@@ -90,7 +90,7 @@ class TorchDecoder:
     @torch.inference_mode()
     def features(self, state: State) -> NDArray[Any]:
         """[B, D]: those of the module, or else all floats of the state."""
-        method = own_method(self.module, "features")
+        method = own_method(self.module, "features", "state")
         return of_leaves(state) if method is None else _array(method(map_leaves(self._tensor, state)))
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:

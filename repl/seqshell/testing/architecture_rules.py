@@ -138,7 +138,7 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         )
     for rule, target in for_task.module_rules.items():
         yield Rule(f"module: {rule}", partial(_of_module, resolve(target)))
-    has_features = any(own_method(each, "features") for each in (model.module, *model.own.values()))
+    has_features = any(own_method(each, "features", "state") for each in (model.module, *model.own.values()))
     features = "its features are floats [B, D], of each row alone"
     if has_features:
         yield Rule(f"module: {features}", partial(_of_wrapped, own_features))

@@ -21,9 +21,10 @@ from seqshell.testing.check import Finding
 from seqshell.testing.compare import difference
 from seqshell.testing.examples import Example
 from seqshell.testing.task_examples import TaskExample, task_example
-from seqshell.training.auxiliary import auxiliary_losses, has_auxiliary
+from seqshell.training.auxiliary import PARAMETERS, auxiliary_losses, has_auxiliary
 from seqshell.training.classification.evaluation import last_logits
 from seqshell.training.parameter_groups import parameter_groups
+from seqshell.training.preparation import PREPARE
 from seqshell.training.recipes.settings import TrainingSettings
 
 Targets = tuple[Tensor, Tensor, Tensor]  # outputs, targets and mask, as a module's `auxiliary` gets them
@@ -33,6 +34,10 @@ def training_rules(
     architecture: Architecture, config: Any, module: nn.Module
 ) -> Iterator[tuple[str, Callable[[], str | Finding]]]:
     """Yield the rules for the methods that a module has, each with a function that returns what was found instead."""
+    for name, parameters in {"auxiliary": PARAMETERS, "parameter_groups": (), "prepare": PREPARE}.items():
+        if callable(getattr(type(module), name, None)) and own_method(module, name, *parameters) is None:
+            seen = f"it has other parameters than ({', '.join(parameters)}), so training does not call it"
+            yield f"{name}: training can call it", partial(Finding, seen, is_warning=True)
     task = task_example(architecture.task)
     losses_of = partial(_losses, module, resolve(task.targets), architecture.causal)
     if has_auxiliary(module):
@@ -46,7 +51,7 @@ def training_rules(
             "parameter_groups: it has each parameter at most once, with valid rates",
             lambda: _grouped(module),
         )
-    if own_method(module, "prepare"):
+    if own_method(module, "prepare", *PREPARE):
         yield (
             "prepare: it changes the values of weights alone, and the same way each time",
             partial(_prepared, architecture, config, task),

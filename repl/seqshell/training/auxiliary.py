@@ -16,10 +16,12 @@ from seqshell.core.names import NAME
 from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.training.progress import LOSS
 
+PARAMETERS = ("outputs", "targets", "mask")
+
 
 def has_auxiliary(module: Any) -> bool:
     """True if a module has auxiliary losses."""
-    return own_method(module, "auxiliary") is not None
+    return own_method(module, "auxiliary", *PARAMETERS) is not None
 
 
 def auxiliary_losses(module: Any, outputs: Tensor, targets: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -29,7 +31,7 @@ def auxiliary_losses(module: Any, outputs: Tensor, targets: Tensor, mask: Tensor
     the targets, as the task's own is, so that batches of different sizes can be accumulated.
     Raises PluginError for a result of another kind.
     """
-    method = own_method(module, "auxiliary")
+    method = own_method(module, "auxiliary", *PARAMETERS)
     if method is None:
         return {}
     owner = owner_of(type(module))

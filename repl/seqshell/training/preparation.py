@@ -23,6 +23,7 @@ from seqshell.training.recipes.recipe import Recipe, Table
 if TYPE_CHECKING:
     import torch
 
+PREPARE = ("tokenizer", "source_tokenizer", "folder")  # the parameters of a module's `prepare`
 PLACEHOLDER = 2  # a size of the data that is not known yet
 NO_SIZES: Mapping[str, int] = MappingProxyType({})
 
@@ -78,7 +79,7 @@ class Prepared:
             ) from None
         if self.parent is not None:
             self.parent.copy_into(module)
-        elif (method := own_method(module, "prepare")) is not None:
+        elif (method := own_method(module, "prepare", *PREPARE)) is not None:
             owner = owner_of(type(module))
             guard = Guard(f"the model {self.architecture.name}{owner.suffix}", owner, "failed in prepare")
             guard.call(method, self.tokenizer, self.source_tokenizer, self.recipe.folder)
