@@ -6,7 +6,6 @@ Imports no numpy.
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from seqshell.core.errors import PluginError, UsageError, reason_of
 from seqshell.core.events import Event
 from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
+from seqshell.core.setting_types import NAMES, described, hints_of, parse, scalars
 from seqshell.core.text_output import quoted
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ class Lazy:
 class Setting:
     """One setting of a config, sampler or strategy, with its valid values.
 
+    kind: its type; str for a type that is no class, such as tuple[int, ...], which `hint` has.
     low, high: the limits, both valid; None: no limit. neutral: the value that changes nothing. choices: the valid
     texts.
     """
@@ -57,6 +58,7 @@ class Setting:
     neutral: Any = None
     choices: tuple[str, ...] = ()
     help: str = ""
+    hint: Any = None
 
     @property
     def range(self) -> str:
@@ -71,64 +73,45 @@ class Setting:
             return f"at least {_written(self.low)}"
         return f"at most {_written(self.high)}" if self.high is not None else ""
 
+    @property
+    def valid(self) -> str:
+        """What is valid, in words: its range, or its type, with the range of each item."""
+        kind, limits = described(self.full_type), self.range
+        if self.full_type in NAMES or not limits:
+            return limits or kind
+        return f"{kind} ({limits})"
+
     def parse(self, value: Any) -> Any:
         """Convert what the user wrote, or a value from TOML or JSON, to this setting's type.
 
         UsageError if it is invalid.
         """
         try:
-            parsed = _parse(self.kind, value)
+            parsed = parse(self.full_type, value, lambda kind, table: build(kind, table, what=self.name))
         except (ValueError, TypeError, OverflowError):
-            expected = self.range or {bool: "on or off", int: "a whole number", float: "a number"}.get(
-                self.kind, "a text"
-            )
-            raise UsageError(f"{self.name} must be {expected}, not {quoted(value)}") from None
-        outside = (
-            isinstance(parsed, int | float)
-            and not isinstance(parsed, bool)
-            and not ((self.low is None or parsed >= self.low) and (self.high is None or parsed <= self.high))
-        )  # written so that NaN is outside
-        if outside or (self.choices and parsed not in self.choices):
-            raise UsageError(f"{self.name} must be {self.range}, not {quoted(value)}")
+            raise UsageError(f"{self.name} must be {self.valid}, not {quoted(value)}") from None
+        if not all(map(self._is_valid, scalars(parsed))):
+            each = "each item of " if isinstance(parsed, list | tuple) else ""
+            raise UsageError(f"{each}{self.name} must be {self.range}, not {quoted(value)}")
         return parsed
+
+    @property
+    def full_type(self) -> Any:
+        """The annotation of its field, or its kind."""
+        return self.kind if self.hint is None else self.hint
+
+    def _is_valid(self, value: Any) -> bool:
+        """Whether a number is within the limits, and a text one of the choices."""
+        if value is None or isinstance(value, bool):
+            return True
+        if isinstance(value, int | float):  # written so that NaN is outside
+            return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        return not self.choices or value in self.choices
 
 
 def _written(limit: float) -> str:
     """A limit for people: 0.5, 100, 1,000,000."""
     return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
-
-
-def _parse(kind: type, value: Any) -> Any:
-    if kind is bool:
-        if isinstance(value, bool):
-            return value
-        words = {
-            "on": True,
-            "true": True,
-            "yes": True,
-            "1": True,
-            "off": False,
-            "false": False,
-            "no": False,
-            "0": False,
-        }
-        if not isinstance(value, str) or value.lower() not in words:
-            raise ValueError
-        return words[value.lower()]
-    if isinstance(value, bool):
-        raise TypeError
-    if kind is int:
-        if isinstance(value, float) and not value.is_integer():
-            raise ValueError
-        return int(value)
-    if kind is float:
-        number = float(value)
-        if number != number:
-            raise ValueError
-        return number
-    if kind is str and not isinstance(value, str):
-        raise TypeError
-    return value
 
 
 def setting(
@@ -155,17 +138,18 @@ def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
     what its module does not have, such as something imported for type checkers only.
     """
     try:
-        hints = typing.get_type_hints(offered)
+        hints = hints_of(offered)
     except Exception as error:
         reason = reason_of(error)
         raise PluginError(f"the annotations of {offered.__name__} cannot be read when it runs: {reason}") from error
     found = []
     for item in dataclasses.fields(offered):
         default = None if item.default is dataclasses.MISSING else item.default
-        kind = hints.get(item.name, str)
-        found.append(
-            Setting(item.name, kind if isinstance(kind, type) else str, default, **item.metadata.get("seqshell", {}))
-        )
+        if item.default_factory is not dataclasses.MISSING:
+            default = item.default_factory()
+        hint = hints.get(item.name, str)
+        kind = hint if isinstance(hint, type) else str
+        found.append(Setting(item.name, kind, default, **item.metadata.get("seqshell", {}), hint=hint))
     return tuple(found)
 
 

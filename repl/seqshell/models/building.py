@@ -6,11 +6,11 @@ weights that the file holds.
 
 from __future__ import annotations
 
-import typing
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from seqshell.core.errors import CheckpointError, UsageError, reason_of
 from seqshell.core.model import Architecture
@@ -40,16 +40,15 @@ def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
     """
     offered = resolve(architecture.config)
     known = {setting.name: setting for setting in settings_of(offered)}
-    hints = typing.get_type_hints(offered)
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise CheckpointError(
                 f"the architecture {architecture.name} has no setting {quoted(key)}; "
                 "a newer version of its plugin may have it"
             )
-        _check_value(known[key], hints[key], value)
+    parsed = {key: _checked(known[key], value) for key, value in values.items()}
     try:
-        return offered(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return offered(**parsed)
     except (TypeError, ValueError) as error:
         reason = reason_of(error).removeprefix(f"{type(error).__name__}: ")
         raise CheckpointError(f"the config does not fit the architecture {architecture.name}: {reason}") from None
@@ -58,16 +57,27 @@ def read_config(architecture: Architecture, values: Mapping[str, Any]) -> Any:
             raise
 
 
-def _check_value(setting: Setting, hint: Any, value: Any) -> None:
-    """Check a plain number or text; values of other types are left to the plugin's config."""
+def _checked(setting: Setting, value: Any) -> Any:
+    """A value of a config as its setting's type. A value of any other type is left to the plugin's config."""
     fits = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
-    if hint in fits:
-        if type(value) not in fits[hint]:
-            raise CheckpointError(f"the setting {setting.name} cannot be {quoted(value)}")
-        try:
-            setting.parse(value)
-        except UsageError as error:
-            raise CheckpointError(error.message) from None
+    if setting.full_type in fits and type(value) not in fits[setting.full_type]:
+        raise CheckpointError(f"the setting {setting.name} cannot be {quoted(value)}")
+    try:
+        parsed = setting.parse(value)
+    except UsageError as error:
+        raise CheckpointError(error.message) from None
+    if setting.full_type not in fits and _plain(parsed) != _plain(value):  # such as "5" for a number
+        raise CheckpointError(f"the setting {setting.name} cannot be {quoted(value)}")
+    return tuple(parsed) if isinstance(parsed, list) and get_origin(setting.full_type) is not list else parsed
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def build_decoder(architecture: Architecture, config: Any, weights: Weights, *, in_torch: bool = False) -> Decoder:

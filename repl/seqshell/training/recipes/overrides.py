@@ -37,10 +37,12 @@ def apply_overrides(tables: Mapping[str, Any], overrides: Iterable[str]) -> dict
                 result[names[0]] = {}
     for names, value in parsed:
         table = result
-        if len(names) == 2:
-            table = result.setdefault(names[0], {})
-            if not isinstance(table, dict):
-                raise RecipeError(f"--set {'.'.join(names)}: {names[0]} is not a table")
+        for number, name in enumerate(names[:-1]):
+            inner = table.get(name, {})
+            if not isinstance(inner, dict):
+                raise RecipeError(f"--set {'.'.join(names)}: {'.'.join(names[: number + 1])} is not a table")
+            table[name] = inner = dict(inner)
+            table = inner
         table[names[-1]] = _from_here(value) if names[0] == "data" and names[-1] in FILES else value
     return result
 
@@ -49,7 +51,7 @@ def _parsed(override: str) -> tuple[list[str], Any]:
     """The parts of the key, and the value."""
     key, equals, text = override.partition("=")
     names = key.strip().split(".")
-    if not equals or len(names) > 2 or not all(names):
+    if not equals or (len(names) > 2 and names[0] != "model") or not all(names):
         raise RecipeError(f"--set needs KEY=VALUE such as training.epochs=3, not {quoted(override)}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]

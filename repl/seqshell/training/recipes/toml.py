@@ -20,6 +20,13 @@ def toml_value(value: Any) -> str:
     """A value as TOML; the escapes of JSON strings are valid in TOML."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, Mapping):
+        parts = (f"{_key(name)} = {toml_value(item)}" for name, item in value.items() if item is not None)
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, float):
         return repr(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else toml_value(name)
