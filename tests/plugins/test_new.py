@@ -28,7 +28,8 @@ PLUGINS = {
     "frequent": NewPlugin("frequent", ["tokenizer"]),
     "tally": NewPlugin("tally", ["command"]),
     "from-json": NewPlugin("from-json", ["importer"]),
-    "kit": NewPlugin("kit", ["architecture", "sampler", "strategy", "tokenizer", "command", "importer"]),
+    "counted": NewPlugin("counted", ["hook"]),
+    "kit": NewPlugin("kit", list(KINDS)),
     "both": NewPlugin("both", ["architecture", "sampler", "tokenizer"], Task.TRANSLATE),
 }
 GENERATE = {"architecture": "gru", "strategy": "sample", "sampler": "min_p=0.05 temperature=0.6", "tokenizer": "char"}
@@ -195,7 +196,7 @@ def test_the_readme_describes_the_plugin_its_settings_and_its_files(written, mon
 
     assert plugin.title in readme
     for kind in plugin.kinds:
-        assert f"## The {kind} `" in readme
+        assert f"## The {kind}" in readme
         if kind in targets:
             offered = resolve(f"{plugin.module}.{targets[kind]}")
             assert len(settings_of(offered)) == len(fields(offered))

@@ -13,7 +13,7 @@ from seqshell.core.errors import UsageError
 if TYPE_CHECKING:
     from seqshell.host import Registry
 
-KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer")
+KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer", "hook")
 TASKS = ("generate", "translate", "classify", "forecast")
 
 
