@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tests.plugins.walkthrough import Page
 
+from seqshell.core import hookspecs
+
 FOLDER = Path(__file__).parents[2] / "docs" / "plugins"
 INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
 PAGES = {path.stem: Page.read(path) for path in sorted(FOLDER.glob("*.md")) if path.name != "README.md"}
@@ -24,3 +26,8 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(environment, tmp_
 def test_a_page_has_a_title_and_a_line_in_the_index(name):
     assert PAGES[name].text.startswith("# ")
     assert f"]({name}.md): " in INDEX
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("seqshell_")])
+def test_each_hook_has_a_page(hook):
+    assert f"- [{hook}](" in INDEX

@@ -157,9 +157,10 @@ class CopiesSource(Protocol):
 class Stop:
     """When an answer ends: after max_tokens, before one of the ids or before one of the texts, which is dropped.
 
-    texts: may begin and end inside tokens. A strategy need not look for them: the caller reads an answer, streamed or
-    found, up to the first one. A search that compares answers, as beam search does, finds them in the bytes of
-    `request.tokenizer.piece(id)`, leaves out the ids from there on, and then ends that answer.
+    texts: may begin and end inside tokens. A strategy that streams need not look for them: the caller reads it up to
+    the first one. A search finds them in the bytes of `request.tokenizer.piece(id)`, leaves out the ids from there on
+    and ends that answer, as beam search does. A session cuts what a search leaves in; the translation of a file does
+    not.
     """
 
     max_tokens: int = 200
