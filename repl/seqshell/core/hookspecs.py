@@ -27,7 +27,7 @@ from seqshell.core.plugin_api import Command, Lazy
 hookspec = pluggy.HookspecMarker("seqshell")
 hookimpl = pluggy.HookimplMarker("seqshell")
 
-API_VERSION = 1
+API_VERSION = "1.1"  # a later minor version adds hooks, or arguments at their ends
 Shown = Event | Iterable[Event] | None  # what a hook may return to show
 
 

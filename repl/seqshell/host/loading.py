@@ -178,11 +178,11 @@ def _shadow_warnings(registry: Registry) -> Iterator[str]:
 
 def _check_module(module: Any) -> None:
     """Raise PluginError for a plugin that needs a later API, or has hooks without @hookimpl, which would be ignored."""
-    api = getattr(module, "seqshell_api", str(hookspecs.API_VERSION))
+    api = getattr(module, "seqshell_api", hookspecs.API_VERSION)
     major = str(api).partition(".")[0]
     if not isinstance(api, str | int) or not major.isdecimal() or int(major) < 1:
         raise PluginError(f'seqshell_api must be a version such as "{hookspecs.API_VERSION}", not {api!r:.60}')
-    if int(major) > hookspecs.API_VERSION:
+    if int(major) > int(hookspecs.API_VERSION.partition(".")[0]):
         raise PluginError(
             f"it is written for the plugin API {major}, but seqshell {__version__} has the plugin API "
             f"{hookspecs.API_VERSION}; install seqshell>={major}.0"
