@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seqshell.core import paths
-from seqshell.core.errors import RecipeError, SeqshellError, reason_of
+from seqshell.core.errors import PluginError, RecipeError, SeqshellError, reason_of
 from seqshell.core.events import Event, Notice, Text
+from seqshell.core.plugin_guard import reason_and_place
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
@@ -25,6 +27,8 @@ from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.rehearsal import rehearse
 from seqshell.training.run import Run
 from seqshell.training.run_files import locked
+
+NOTHING = "no checkpoint was written"
 
 
 def train(
@@ -52,12 +56,14 @@ def train(
     """
     if picture is not None:
         check_picture(picture)
-    prepared = prepare(recipe, registry)
+    with _remaining(NOTHING):
+        prepared = prepare(recipe, registry)
     check_memory(prepared)
     out = paths.output_path(recipe.name, "models") if out is None else out
     with locked(out.with_suffix(".run")) as folder:
-        prepared, note = rehearse(prepared, registry, out, folder)
-        run = new_run(prepared, folder)
+        with _remaining(NOTHING):
+            prepared, note = rehearse(prepared, registry, out, folder)
+            run = new_run(prepared, folder)
         keeper = Keeper(run, registry, out, written)
         yield from _opening_notes(run, resume)
         if note:
@@ -85,6 +91,8 @@ def train(
         except Exception as error:
             kept = keeper.keep_what_can_be_kept()
             yield from keeper.take_notes()
+            if isinstance(error, PluginError):
+                raise error.with_remains(kept or NOTHING) from error
             if kept and isinstance(error, RecipeError):
                 raise RecipeError(f"{error.message}; {kept}", hint=error.hint) from None
             if kept:
@@ -95,6 +103,15 @@ def train(
             yield from _closing_notes(keeper, picture, unfinished=stopped())
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
+
+
+@contextmanager
+def _remaining(remains: str) -> Iterator[None]:
+    """A plugin's error in the block says what is still valid."""
+    try:
+        yield
+    except PluginError as error:
+        raise error.with_remains(remains) from error
 
 
 def _with_errors(events: Iterator[Event], run: Run) -> Iterator[Event]:
@@ -119,7 +136,7 @@ def _sample(run: Run, registry: Registry) -> str:
     try:
         return run.objective.sample(run.average, registry)
     except Exception as error:
-        return f"no sample: {reason_of(error)}"
+        return f"no sample: {reason_and_place(error)}"
 
 
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.model import Architecture, Series, own_method
 from seqshell.core.plugin_api import build, settings_of
-from seqshell.core.plugin_guard import Guard, owner_of
+from seqshell.core.plugin_guard import Guard, Owner, owner_of
 from seqshell.core.tasks import task_spec
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.syntax import parse_chain, parse_strategy
@@ -68,22 +69,39 @@ class Prepared:
     def new_module(self) -> Any:
         """A SequenceModel with the parent's weights or, without a parent, random ones that its `prepare` has changed.
 
-        Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it, and
-        PluginError if `prepare` fails.
+        Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it. A method of
+        a plugin's module that fails, or returns what it must not, raises PluginError whenever it is called.
         """
+        from seqshell.training.checked_module import checked_module
+
         try:
             module = resolve(self.architecture.model)(self.config)
         except (ValueError, RuntimeError) as error:
             raise RecipeError(
                 f"cannot build {self.architecture.name} with the settings of the recipe: {error}"
             ) from None
+        except BaseException:
+            with self.guard("failed when it was built"):
+                raise
+        if not self.owner.builtin:
+            module = checked_module(module, self.architecture, self.config, self.guard())
         if self.parent is not None:
             self.parent.copy_into(module)
         elif (method := own_method(module, "prepare", *PREPARE)) is not None:
-            owner = owner_of(type(module))
-            guard = Guard(f"the model {self.architecture.name}{owner.suffix}", owner, "failed in prepare")
-            guard.call(method, self.tokenizer, self.source_tokenizer, self.recipe.folder)
+            with self.guard("failed in prepare"):
+                method(self.tokenizer, self.source_tokenizer, self.recipe.folder)
         return module
+
+    @property
+    def owner(self) -> Owner:
+        """The plugin that the architecture's model comes from."""
+        return owner_of(resolve(self.architecture.model))
+
+    def guard(self, doing: str = "failed in training") -> AbstractContextManager[None]:
+        """For calls of the module: what a plugin's code raises names it. What a built-in model raises is a bug."""
+        owner = self.owner
+        what = f"the model {self.architecture.name}{owner.suffix}"
+        return nullcontext() if owner.builtin else Guard(what, owner, doing)
 
     def in_torch(self) -> Prepared:
         """The same without the architecture's decoders: what needs a decoder runs the torch module."""

@@ -195,12 +195,12 @@ class Run:
         if not progress.gathered:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
-            found.total.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            self._backward(found.total)
         else:
             # Gradients of sums are added here and divided by the number of losses in `_update`. So batches of different
             # sizes give the gradient of the mean over all their losses, as one large batch would.
             num_losses = self.objective.num_losses(batch)
-            (found.total * num_losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            self._backward(found.total * num_losses)
             progress.losses += num_losses
         self.state = detached(found.state)
         progress.gathered += 1
@@ -213,6 +213,11 @@ class Run:
         if progress.batch % max(1, self.objective.num_batches // RECORDS_PER_EPOCH) == 0:
             self._record()
         return losses
+
+    def _backward(self, loss: Tensor) -> None:
+        """Add to the gradients. What a module has done wrong with them shows here."""
+        with self.prepared.guard("failed in training, in the gradient"):
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
 
     def _update(self) -> None:
         """Take one optimizer step with the gathered gradients."""
