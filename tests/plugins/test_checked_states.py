@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +11,16 @@ import torch
 from torch import nn
 
 import seqshell
-from seqshell.testing import check_architecture, failed
+from seqshell.cli import main
+from seqshell.testing import check_architecture, failed, run
 from seqshell.testing.compare import difference
+from seqshell.training.recipes.listing import defaults_text
 
 
 @dataclass(frozen=True)
 class Config:
     vocab_size: int
-    leaf: str = seqshell.setting("stabilised", choices=("stabilised", "complex", "cache"))
+    leaf: str = seqshell.setting("stabilised", choices=("stabilised", "complex", "cache"), help="how the sum is kept")
     fault: str = ""
     size: int = 4
 
@@ -69,6 +72,12 @@ class Summing(nn.Module):
 
 def offered(**options):
     return seqshell.Architecture("summing", seqshell.Task.GENERATE, config=Config, model=Summing, **options)
+
+
+class Offers:
+    @seqshell.hookimpl
+    def seqshell_architectures(self):
+        yield offered()
 
 
 CHUNKS = "module: reading in chunks equals reading at once"
@@ -176,3 +185,45 @@ def test_a_choice_that_the_config_refuses_beside_the_small_sizes_is_a_warning():
 )
 def test_a_difference_knows_infinities_nan_and_complex_numbers(seen, expected, message):
     assert difference("x", np.array(seen), np.array(expected)) == message
+
+
+PLUGIN = """
+from tests.plugins.test_checked_states import offered
+import seqshell
+
+@seqshell.hookimpl
+def seqshell_architectures():
+    yield offered()
+"""
+
+
+def test_set_checks_an_architecture_with_other_settings(write_plugin, capsys):
+    path = write_plugin(PLUGIN)
+
+    assert main(["plugins", "check", path, "--set", "fault=forgets", "--set", "size=3"]) == 1
+    out = capsys.readouterr().out
+    assert "1 row of 201 steps that begin with" in out
+    assert "the same with" not in out
+    assert main(["plugins", "check", path, "--set", "leaf=complex", "--set", "size=3"]) == 0
+    assert main(["plugins", "check", path, "--set", "wheels=3"]) == 2
+    assert capsys.readouterr().err.endswith("has the setting wheels\n")
+
+
+def test_architectures_shows_the_settings_of_one():
+    (table,) = run(["/architectures summing"], plugins=[Offers()])
+
+    assert table.columns == ("setting", "default", "valid", "does")
+    assert table.rows == (
+        ("vocab_size", "from the data", "", ""),
+        ("leaf", "stabilised", "stabilised, complex or cache", "how the sum is kept"),
+        ("fault", "", "a text", ""),
+        ("size", 4, "a whole number", ""),
+    )
+
+
+def test_defaults_of_an_architecture_are_a_table_of_a_recipe():
+    text = defaults_text(offered())
+
+    assert tomllib.loads(text)["model"] == {"leaf": "stabilised", "fault": "", "size": 4}
+    assert 'leaf = "stabilised"       # how the sum is kept (stabilised, complex or cache)\n' in text
+    assert text.startswith('task = "generate"\narchitecture = "summing"\n')

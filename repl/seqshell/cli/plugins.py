@@ -46,6 +46,14 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
         metavar="TASK",
         help=f"new: what an architecture does: {', '.join(TASKS[:-1])} or {TASKS[-1]}; default: {TASKS[0]}",
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="check: a setting of the architectures that have it, such as hidden_size=8, beside small sizes",
+    )
 
 
 def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
@@ -66,6 +74,8 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
         for message in plugin_messages(found):
             print_result(message, sys.stdout)
         return 0
+    if arguments.settings and arguments.action != "check":
+        raise UsageError("--set is for plugins check")
     if not arguments.name:
         needed = "NAME, as in seqshell plugins new haiku" if arguments.action == "new" else "NAME or PATH"
         raise UsageError(f"plugins {arguments.action} needs a {needed}")
@@ -82,5 +92,7 @@ def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> i
     if arguments.kind or arguments.task:
         raise UsageError("--kind and --task are for plugins new; plugins check checks everything that a plugin offers")
     from seqshell.cli.plugins_check import check_command
+    from seqshell.training.recipes.overrides import apply_overrides
 
-    return check_command(arguments.name, arguments.plugins, as_json=bool(arguments.json))
+    settings = apply_overrides({}, [f"model.{each}" for each in arguments.settings]).get("model", {})
+    return check_command(arguments.name, arguments.plugins, as_json=bool(arguments.json), settings=settings)

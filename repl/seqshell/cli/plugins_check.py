@@ -8,15 +8,17 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from seqshell.cli.json_lines import one_line
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.paths import recipes_in
+from seqshell.core.plugin_api import settings_of
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import counted
-from seqshell.host import PluginInfo, Policy, Registry, entry_points
+from seqshell.host import PluginInfo, Policy, Registry, entry_points, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.host.entry_points import normalized
 from seqshell.testing.check import Check
@@ -41,16 +43,19 @@ class CheckedOffer:
         return sum(bool(check.after) for check in self.checks)
 
 
-def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
+def check_command(
+    plugin: str, extra: Sequence[str], *, as_json: bool, settings: Mapping[str, Any] = MappingProxyType({})
+) -> int:
     """Check a plugin and everything it offers, and print the result of each check. Returns 1 if one failed, else 0.
 
     plugin: the name of an installed plugin or distribution, a module, or the path of a file, package or distribution.
-    extra: plugins of -p; they are loaded but not checked. Raises UsageError if there is no such plugin.
+    extra: plugins of -p; they are loaded but not checked. settings: of the architectures that have them.
+    Raises UsageError if there is no such plugin.
     """
     results: list[CheckedOffer] = []
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints does not belong to the output
-        for result in check_plugin(plugin, extra):
+        for result in check_plugin(plugin, extra, settings):
             results.append(result)
             if not as_json:
                 out.write(safe(_lines(result)))
@@ -70,8 +75,14 @@ def check_command(plugin: str, extra: Sequence[str], *, as_json: bool) -> int:
     return int(bool(num_failed))
 
 
-def check_plugin(plugin: str, extra: Sequence[str] = ()) -> Iterator[CheckedOffer]:
-    """Yield the checks of each plugin that the name stands for: of the plugin itself, then of each thing it offers."""
+def check_plugin(
+    plugin: str, extra: Sequence[str] = (), settings: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[CheckedOffer]:
+    """Yield the checks of each plugin that the name stands for: of the plugin itself, then of each thing it offers.
+
+    settings: of the architectures that have them. UsageError if none has one of them.
+    """
+    unknown = dict(settings)
     targets = plugin_targets(plugin)
     extra = [each for each in extra if each not in targets and os.path.realpath(each) not in targets]
     others = {info.name for info in _active(_load(extra))} if extra else set()
@@ -87,9 +98,11 @@ def check_plugin(plugin: str, extra: Sequence[str] = ()) -> Iterator[CheckedOffe
                 if registry.owner(kind, offered) == info.name
             ]
             for kind, offered in offers:
-                yield from _check_offer(registry, kind, offered)
+                yield from _check_offer(registry, kind, offered, settings, unknown)
             for name, path in recipes_in(registry.folders("seqshell_recipes", info.name)).items():
                 yield CheckedOffer("recipe", name, tuple(check_recipe(path, registry)))
+    if unknown:
+        raise UsageError(f"no architecture of {plugin} has the setting {shown_name(next(iter(unknown)))}")
 
 
 def plugin_targets(plugin: str) -> tuple[str, ...]:
@@ -160,8 +173,13 @@ def _check_itself(registry: Registry, info: PluginInfo) -> CheckedOffer:
     return CheckedOffer("plugin", info.name, tuple(checks), problems[0].details if problems else "")
 
 
-def _check_offer(registry: Registry, kind: str, name: str) -> Iterator[CheckedOffer]:
-    """Yield the checks of one offer; nothing for an alias of a command."""
+def _check_offer(
+    registry: Registry, kind: str, name: str, settings: Mapping[str, Any], unknown: dict[str, Any]
+) -> Iterator[CheckedOffer]:
+    """Yield the checks of one offer; nothing for an alias of a command.
+
+    settings: of an architecture; those that it has are removed from `unknown`.
+    """
     try:
         thing: Any = registry.lookup(kind, name)
     except PluginError as error:
@@ -170,7 +188,13 @@ def _check_offer(registry: Registry, kind: str, name: str) -> Iterator[CheckedOf
         )
         return
     if kind != "command" or name.rpartition("/")[2] == thing.name:
-        yield CheckedOffer(kind, name, tuple(check_offer(kind, thing)))
+        own: dict[str, Any] = {}
+        if kind == "architecture" and settings:
+            known = {item.name for item in settings_of(resolve(thing.config))}
+            own = {key: value for key, value in settings.items() if key in known}
+            for key in own:
+                unknown.pop(key, None)
+        yield CheckedOffer(kind, name, tuple(check_offer(kind, thing, own)))
 
 
 def _lines(result: CheckedOffer) -> str:

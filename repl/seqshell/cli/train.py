@@ -55,7 +55,11 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         help="print what was understood, the first examples as the model reads them, sizes, memory and time; train and "
         "write nothing",
     )
-    parser.add_argument("--defaults", action="store_true", help="print every key of a recipe with its default")
+    parser.add_argument(
+        "--defaults",
+        action="store_true",
+        help="print every key of a recipe with its default, and the settings of an architecture: --defaults NAME",
+    )
     parser.add_argument(
         "-o", metavar="FILE.png", dest="picture", help="write the loss curve as a picture (needs matplotlib)"
     )
@@ -71,7 +75,12 @@ def train_command(arguments: Namespace) -> int:
     from seqshell.training.recipes.listing import defaults_text
 
     if arguments.defaults:
-        print(defaults_text(), end="")
+        if len(arguments.recipe) > 1:
+            raise UsageError("--defaults takes the name of one architecture, as in seqshell train --defaults lstm")
+        found = (
+            registry_for_command(arguments).lookup("architecture", arguments.recipe[0]) if arguments.recipe else None
+        )
+        print(safe(defaults_text(found)), end="")
         return 0
     if not arguments.recipe:
         raise UsageError(

@@ -28,17 +28,21 @@ def sizes_of(architecture: Architecture) -> Mapping[str, int]:
     return {**sizes, "source_vocab_size": sizes["target_vocab_size"]} if architecture.shares_vocabulary else sizes
 
 
+def small_sizes(architecture: Architecture) -> Mapping[str, int]:
+    """SMALL, as far as the config has such settings."""
+    known = {item.name for item in settings_of(resolve(architecture.config))}
+    return {name: value for name, value in SMALL.items() if name in known}
+
+
 def small_config(architecture: Architecture, settings: Mapping[str, Any] | None = None) -> Any:
     """Return a config with these settings and small sizes or, if those are invalid, its defaults.
 
     Raises UsageError if both are invalid.
     """
     offered = resolve(architecture.config)
-    known = {item.name for item in settings_of(offered)}
     given = {**sizes_of(architecture), **(settings or {})}
-    small = {name: value for name, value in SMALL.items() if name in known}
     try:
-        return build(offered, {**small, **given})
+        return build(offered, {**small_sizes(architecture), **given})
     except UsageError:
         return build(offered, given)
 

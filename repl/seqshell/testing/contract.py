@@ -19,7 +19,7 @@ from seqshell.core.plugin_api import Command, build
 from seqshell.host import Registry, resolve
 from seqshell.testing.architecture_rules import Built, broken, built, rules_of, saved_as_json
 from seqshell.testing.check import Check, try_rule, try_rules
-from seqshell.testing.checked_configs import choices, sizes_of, small_config
+from seqshell.testing.checked_configs import choices, sizes_of, small_config, small_sizes
 from seqshell.testing.command_rules import command_rules
 from seqshell.testing.importer_rules import importer_rules
 from seqshell.testing.sampler_rules import sampler_rules
@@ -164,6 +164,8 @@ KINDS: Mapping[str, Callable[[Any], list[Check]]] = {
 }
 
 
-def check_offer(kind: str, offered: Any) -> list[Check]:
-    """Check something that a plugin offers. kind: one of KINDS."""
+def check_offer(kind: str, offered: Any, settings: Mapping[str, Any] | None = None) -> list[Check]:
+    """Check something that a plugin offers. kind: one of KINDS. settings: of an architecture, beside small sizes."""
+    if kind == "architecture" and settings:
+        return check_architecture(offered, {**small_sizes(offered), **settings})
     return KINDS[kind](offered)

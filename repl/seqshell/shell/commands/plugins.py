@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError
 from seqshell.core.events import Event, Notice, Table, Text
+from seqshell.core.model import Architecture
+from seqshell.core.nested_settings import flat_settings
 from seqshell.core.plugin_api import Arguments, command, settings_of
+from seqshell.core.tasks import task_spec
+from seqshell.host import resolve
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
@@ -72,6 +76,18 @@ def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from to_file(shell, arguments, _listed(shell, "strategy", shell.registry.strategies))
 
 
+def _settings_of_architecture(architecture: Architecture) -> Table:
+    """One row for each setting; those that the data decides have no default."""
+    filled = task_spec(architecture.task).sizes
+    rows = (
+        (item.name, "from the data", "", item.help)
+        if item.name in filled
+        else (item.name, "none" if item.default is None else item.default, item.valid, item.help)
+        for item in flat_settings(resolve(architecture.config))
+    )
+    return Table(("setting", "default", "valid", "does"), tuple(rows))
+
+
 def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterator[Event]:
     """One row for each setting of each class; a class that cannot be loaded has its error instead."""
     rows: list[tuple[Any, ...]] = []
@@ -87,13 +103,27 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
     yield Table((kind, "from", *SETTING_COLUMNS), tuple(rows), optional=("from", "neutral"))
 
 
-@command("architectures", usage="[-o FILE]", options=TABLE_OPTION, purpose="plugins")
+def _complete_architectures(shell: Shell, text: str) -> Mapping[str, str]:
+    found = shell.registry.architectures
+    return {name: found[name].summary for name in found}
+
+
+@command(
+    "architectures",
+    usage="[-o FILE] [NAME]",
+    options=TABLE_OPTION,
+    complete=_complete_architectures,
+    purpose="plugins",
+)
 def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """List the architectures with owner and task; the state does not change.
+    """List the architectures with owner and task, or the settings of one; the state does not change.
 
     >>> /architectures
+    >>> /architectures lstm
     """
-    words(arguments, architectures, 0, 0)
+    for name in words(arguments, architectures, 0, 1):
+        yield from to_file(shell, arguments, [_settings_of_architecture(shell.registry.lookup("architecture", name))])
+        return
     found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
     table = Table(
         ("architecture", "from", "task", "summary"),

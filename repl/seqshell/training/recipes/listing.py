@@ -8,31 +8,53 @@ from pathlib import Path
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Table
+from seqshell.core.model import Architecture
 from seqshell.core.named_files import opened, read_bytes
+from seqshell.core.nested_settings import flat_settings
 from seqshell.core.plugin_api import Setting, settings_of
+from seqshell.core.tasks import task_spec
+from seqshell.host import resolve
 from seqshell.training.recipes.recipe import MAX_RECIPE, read_recipe
 from seqshell.training.recipes.settings import TABLES
 from seqshell.training.recipes.toml import toml_value
 
 
-def defaults_text() -> str:
-    """All keys of a recipe with their defaults, as TOML with comments."""
+def defaults_text(architecture: Architecture | None = None) -> str:
+    """All keys of a recipe with their defaults, as TOML with comments.
+
+    architecture: whose settings are in [model]; None: a hint where to write them.
+    """
     lines = ['task = "generate"', 'architecture = "lstm"  # or any installed architecture, or owner/name']
+    if architecture is not None:
+        lines = [f'task = "{architecture.task}"', f'architecture = "{architecture.name}"']
     for name, kind in TABLES.items():
         lines += ["", f"[{name}]"]
-        lines += [
-            f"{line:<24}  # {item.help}" + _range(item)
-            for item in settings_of(kind)
-            for line in [f"{item.name} = {toml_value(item.default)}"]
-        ]
+        lines += [_line(item) for item in settings_of(kind)]
         if name == "data":
             lines += [
                 "",
                 "[tokenizer]",
                 'name = "char"             # char, byte, word, bpe or any installed tokenizer, with its settings',
             ]
-            lines += ["", "[model]", "# the architecture's settings, such as hidden_size = 512"]
+            lines += ["", "[model]", *_model_lines(architecture)]
     return "\n".join(lines) + "\n"
+
+
+def _line(item: Setting) -> str:
+    written = f"{item.name} = {toml_value(item.default)}"
+    return f"{written:<24}  # {item.help}{_range(item)}"
+
+
+def _model_lines(architecture: Architecture | None) -> list[str]:
+    """The settings of an architecture that the data does not decide; one without a value is a comment."""
+    if architecture is None:
+        return ["# the architecture's settings, such as hidden_size = 512"]
+    filled = task_spec(architecture.task).sizes
+    settings = [item for item in flat_settings(resolve(architecture.config)) if item.name not in filled]
+    return [
+        f"# {item.name} is not set; it may be {item.valid}: {item.help}" if item.default is None else _line(item)
+        for item in settings
+    ]
 
 
 def recipe_text(name: str, folders: Iterable[Path] = ()) -> str:
