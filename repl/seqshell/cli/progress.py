@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 from seqshell.cli.json_lines import one_line
 from seqshell.cli.result_output import print_result
 from seqshell.core.capture import terminal_of
-from seqshell.core.events import Event, Notice, Progress
+from seqshell.core.events import Event, HookOutput, Notice, Progress
 from seqshell.core.sanitize import safe
 
 EVERY = 5.0  # percent of progress per line, where stderr is not a terminal
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 def show(events: Iterable[Event], results: TextIO) -> None:
     """Print results to `results`, and progress and notes to stderr, with a progress bar if it is a terminal."""
-    for event in results_of(events):
+    for event in results_of(event.event if isinstance(event, HookOutput) else event for event in events):
         print_result(event, results)
 
 

@@ -252,3 +252,19 @@ def seqshell_toolbar(session: Any, settings: Any) -> str:  # type: ignore[empty-
         def seqshell_toolbar(session):
             return f"{len(session.notes.get('log', []))} turns"
     """
+
+
+@hookspec
+def seqshell_training(run: Any, event: Event, settings: Any) -> Shown:
+    """A training has an event: a Progress after each batch, a Notice after each epoch, and the results at its end.
+
+    run: the seqshell.training.run.Run, to look at: `run.progress` (epoch, step, history, best), `run.prepared.recipe`,
+    `run.module`, `run.folder`. Random numbers that are drawn here do not change the training. If the hook fails, the
+    plugin's hooks are left out; its architectures stay, and the training continues.
+
+    Example:
+        @seqshell.hookimpl
+        def seqshell_training(run, event):
+            if isinstance(event, seqshell.Notice) and run.progress.best:
+                return seqshell.Notice(f"best so far: epoch {run.progress.best['epoch']}")
+    """

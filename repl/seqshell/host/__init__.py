@@ -8,7 +8,8 @@ not from malicious code.
 from seqshell.host.entry_points import entry_points
 from seqshell.host.imports import resolve
 from seqshell.host.loading import build_registry
+from seqshell.host.plugin_info import PluginInfo
 from seqshell.host.policy import Policy
-from seqshell.host.registry import Offers, PluginInfo, Registry
+from seqshell.host.registry import Offers, Registry
 
 __all__ = ["Offers", "PluginInfo", "Policy", "Registry", "build_registry", "entry_points", "resolve"]

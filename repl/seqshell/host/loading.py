@@ -25,9 +25,10 @@ from seqshell.core.plugin_guard import IMPORTING, OWNER, Guard
 from seqshell.core.process_state import unchanged
 from seqshell.core.version import __version__
 from seqshell.host import finding, validation
+from seqshell.host.plugin_info import PluginInfo
 from seqshell.host.plugin_settings import check_settings
 from seqshell.host.policy import Policy
-from seqshell.host.registry import Offer, PluginInfo, Registry
+from seqshell.host.registry import Offer, Registry
 from seqshell.host.slow_import import watched
 
 FOLDER = "folder"

@@ -16,43 +16,13 @@ from seqshell.core.errors import PluginError
 from seqshell.core.events import HookOutput
 from seqshell.core.names import unknown_name
 from seqshell.core.plugin_api import Lazy
-from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.plugin_guard import Guard
 from seqshell.core.process_state import unchanged
 from seqshell.host.event_hooks import EventHooks
 from seqshell.host.imports import resolve
+from seqshell.host.plugin_info import PluginInfo
 from seqshell.host.plugin_settings import PluginSettings
 from seqshell.host.validation import check
-
-
-@dataclass(frozen=True)
-class PluginInfo:
-    """A plugin and its status.
-
-    name: the owner in `owner/name`. distribution: empty for a file. import_ms: the duration of the import in
-    milliseconds. state: loaded, disabled (it was not imported) or failed (it is left out). reason: why it is not
-    loaded. module: the first part of its module's name, which errors show where plugins are unknown; empty before the
-    import.
-    """
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    hooks: tuple[str, ...] = ()
-    import_ms: float = 0.0
-    state: str = "loaded"
-    reason: str = ""
-    builtin: bool = False
-    module: str = ""
-
-    @property
-    def title(self) -> str:
-        """How messages refer to the plugin: "the plugin NAME (DISTRIBUTION)"."""
-        return self.owner.title
-
-    @property
-    def owner(self) -> Owner:
-        """The plugin as its modules carry it."""
-        return Owner(self.name, self.distribution, self.builtin)
 
 
 @dataclass
@@ -195,7 +165,7 @@ class Registry:
         self.busy: PluginInfo | None = None
         self._folders: list[tuple[str, str, Path]] = []  # owner, hook and path
         self.settings = PluginSettings(settings)
-        self._hooks = EventHooks(manager, self.settings, lambda name: self._plugins[name].owner, self._set_busy)
+        self._hooks = EventHooks(manager, self.settings, lambda name: self._plugins[name].owner, self._at_work)
         self.architectures = Offers("architecture", self._problems.append)
         self.samplers = Offers("sampler", self._problems.append)
         self.strategies = Offers("strategy", self._problems.append)
@@ -276,18 +246,22 @@ class Registry:
     ) -> tuple[PluginError, ...]:
         """Call an event hook of every plugin. Returns the new problems. show: called with each event that it returns.
 
-        A plugin whose hook raises, or is stopped by Ctrl-C, is left out from then on. The __cause__ of its problem is
-        the exception: KeyboardInterrupt if the user pressed Ctrl-C.
+        A plugin whose hook raises, or is stopped by Ctrl-C, is left out from then on; in training, only its hooks are.
+        The __cause__ of its problem is the exception: KeyboardInterrupt if the user pressed Ctrl-C.
         """
         failed = []
         for name, result in self._hooks.call(hook, arguments):
             if isinstance(result, PluginError):
                 failed.append(result)
-            else:
-                for event in result:
-                    show(HookOutput(name, hook, event))
+                continue
+            for event in result:
+                show(HookOutput(name, hook, event))
         for problem in failed:
-            self.fail(self._plugins[problem.plugin], problem)
+            if hook == "seqshell_training":  # the model that is in training may be the plugin's
+                self._manager.unregister(name=problem.plugin)
+                self.note(problem)
+            else:
+                self.fail(self._plugins[problem.plugin], problem)
         return tuple(failed)
 
     def admit(
@@ -299,8 +273,8 @@ class Registry:
             self.offers(kind).add(added)
         self._folders += [(info.name, hook, path) for hook, paths in folders.items() for path in paths]
 
-    def _set_busy(self, name: str | None) -> None:
-        self.busy = None if name is None else self._plugins[name]
+    def _at_work(self, name: str | None) -> None:
+        self.busy = self._plugins.get(name or "")
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
         """Leave a plugin out: unregister its hooks and its offers."""

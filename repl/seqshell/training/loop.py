@@ -19,6 +19,7 @@ from seqshell.training.averaging import try_average
 from seqshell.training.counting import new_run
 from seqshell.training.fitting import fit_first, gained_nothing
 from seqshell.training.keeping import Keeper
+from seqshell.training.listeners import followed
 from seqshell.training.memory import check_memory
 from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import prepare
@@ -74,7 +75,8 @@ def train(
             run.progress.first_sample = _sample(run, registry)
         sampled, every = -1, recipe.training.sample_every
         try:
-            for event in _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run):
+            trained = _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run)
+            for event in followed(trained, run, registry):
                 yield event
                 epoch = run.progress.epoch
                 if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
@@ -100,7 +102,7 @@ def train(
             raise
         yield from run.try_write()  # before keep_best, which loads the best weights into run.average
         if run.progress.best:
-            yield from _closing_notes(keeper, picture, unfinished=stopped())
+            yield from followed(_closing_notes(keeper, picture, unfinished=stopped()), run, registry)
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
 

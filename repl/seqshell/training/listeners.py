@@ -1,0 +1,47 @@
+"""The plugins that follow a training: their hook is called for every event, and what it returns is shown."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from seqshell.core.events import Event, HookOutput, Notice
+from seqshell.host import Registry
+from seqshell.training.run import Run
+
+HOOK = "seqshell_training"
+
+
+def followed(events: Iterable[Event], run: Run, registry: Registry) -> Iterator[Event]:
+    """The events, and after each what the hooks of plugins show.
+
+    A hook that fails is not called again, and the training continues. KeyboardInterrupt if Ctrl-C stopped one.
+    """
+    for event in events:
+        yield event
+        if not registry.listens(HOOK):
+            continue
+        found: list[HookOutput] = []
+        with _draws_kept():
+            problems = registry.notify(HOOK, found.append, run=run, event=event)
+        yield from found
+        for problem in problems:
+            yield Notice(f"{problem.message}; its hooks are left out, and the training continues", "warning")
+            if isinstance(problem.__cause__, KeyboardInterrupt):
+                raise problem.__cause__
+
+
+@contextmanager
+def _draws_kept() -> Iterator[None]:
+    """A context in which random numbers may be drawn without a change to those of the training."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
