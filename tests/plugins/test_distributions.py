@@ -24,6 +24,7 @@ OFFERS = {
     "xtc": "sampler",
     "until": "sampler",
     "poem": "command",
+    "turnlog": "command",
     "syllables": "tokenizer",
     "json_rnn": "importer",
 }
