@@ -9,6 +9,7 @@ from contextlib import closing
 from seqshell.core.decoder import Decoder
 from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.sampling import END, ENDED, Advanced, AnswerEnded, Batch, Hypotheses, Request, Step, Strategy
+from seqshell.core.text_output import counted
 from seqshell.decoding.features import with_features
 
 
@@ -27,6 +28,7 @@ def guarded_search(
     """
     guard = strategy_guard(strategy)
     size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
+    num_steps = 0
     with closing(guard.each(guard.call(strategy.search, with_features(decoder), start, request))) as steps:
         for step in steps:
             with guard:
@@ -39,7 +41,11 @@ def guarded_search(
                         raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
                 else:
                     _check_hypotheses(step, size, request.keeps_states)
+            num_steps += 1
             yield step
+    if strategy.streams or not num_steps:
+        wanted = "yield an Advanced for each token, or seqshell.END" if strategy.streams else "yield a Hypotheses"
+        raise guard.error(f"ended after {counted(num_steps, 'step')}; it must {wanted}", by=strategy.search)
 
 
 def _check_ids(ids: Sequence[int], size: int) -> None:

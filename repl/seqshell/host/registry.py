@@ -287,7 +287,9 @@ class Registry:
         self._plugins[info.name] = replace(info, state="failed", reason=error.message)
         self._problems.append(error)
 
-    def note(self, error: PluginError) -> None:
-        """Record an error of a plugin that stays loaded, for /plugins --errors; each message only once."""
-        if error.message not in (known.message for known in self._problems):
+    def note(self, error: PluginError) -> bool:
+        """Record an error of a plugin that stays loaded, for /plugins --errors; False if its message is known."""
+        is_new = error.message not in (known.message for known in self._problems)
+        if is_new:
             self._problems.append(error)
+        return is_new

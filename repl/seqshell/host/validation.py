@@ -84,7 +84,8 @@ def stage_error(sampler: type[Any]) -> str:
 def folder(offered: Any) -> Path:
     """The path of a folder that a plugin offers. Raises PluginError if it does not exist."""
     if not isinstance(offered, str | Path) or not Path(offered).is_dir():
-        raise PluginError(f"{_described(offered)} is not a folder")
+        what = repr(str(offered)) if isinstance(offered, str | Path) else _described(offered)
+        raise PluginError(f"{what} is not a folder")
     return Path(offered)
 
 

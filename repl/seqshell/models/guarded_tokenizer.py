@@ -16,8 +16,7 @@ def guarded_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     owner = owner_of(type(tokenizer))
     if owner.builtin:
         return tokenizer
-    guard = Guard(f"the tokenizer {tokenizer.name}{owner.suffix}", owner)
-    with guard:
+    with tokenizer_guard(tokenizer, "failed in size"):
         size = index(tokenizer.size)
 
     def ids(found: Any) -> list[int]:
@@ -32,9 +31,16 @@ def guarded_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
         return found
 
     with suppress(AttributeError):  # its class has slots
-        tokenizer.encode = _checked(guard, tokenizer.encode, ids)  # type: ignore[method-assign]  # of this object alone
-        tokenizer.piece = _checked(guard, tokenizer.piece, piece)  # type: ignore[method-assign]  # as well
+        tokenizer.encode = _checked(tokenizer_guard(tokenizer, "failed in encode"), tokenizer.encode, ids)  # type: ignore[method-assign]  # of this object alone
+        tokenizer.piece = _checked(tokenizer_guard(tokenizer, "failed in piece"), tokenizer.piece, piece)  # type: ignore[method-assign]  # as well
     return tokenizer
+
+
+def tokenizer_guard(tokenizer: Any, doing: str) -> Guard:
+    """The guard for a call of a tokenizer or of its class."""
+    kind = tokenizer if isinstance(tokenizer, type) else type(tokenizer)
+    owner = owner_of(kind)
+    return Guard(f"the tokenizer {kind.name}{owner.suffix}", owner, doing)  # type: ignore[attr-defined]  # each has one
 
 
 def _checked(guard: Guard, method: Callable[..., Any], check: Callable[[Any], Any]) -> Callable[..., Any]:

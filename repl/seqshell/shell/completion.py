@@ -20,6 +20,7 @@ from seqshell.core.tasks import TASKS
 from seqshell.host import builtin
 from seqshell.models.file import read_header
 from seqshell.models.summary import about_file
+from seqshell.shell.failures import write_log
 
 if TYPE_CHECKING:
     from seqshell.core.plugin_api import Command
@@ -120,8 +121,8 @@ def _offered(shell: Shell, command: Command, rest: str) -> Mapping[str, str]:
             items = dict(offered) if isinstance(offered, Mapping) else dict.fromkeys(offered, "")
             return {str(text): str(about) for text, about in items.items()}
     except PluginError as error:
-        if not owner.builtin:  # else of a session that changes meanwhile
-            shell.registry.note(error)
+        if not owner.builtin and shell.registry.note(error):  # else of a session that changes meanwhile
+            write_log(paths.home() / "log", f"{error.message}\n{error.details}")
         return {}
     except SeqshellError:
         return {}

@@ -39,7 +39,8 @@ FAULTY = {
     },
     **{
         f"a tokenizer whose {method} returns {value}": tokenizer(
-            f"def {method}(self, *given): return {value}", "the tokenizer faulty of the plugin broken .* failed: "
+            f"def {method}(self, *given): return {value}",
+            f"the tokenizer faulty of the plugin broken .* failed in {method}: ",
         )
         for method, values in RESULTS.items()
         for value in values

@@ -129,10 +129,10 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.decoding.syntax import format_chain, parse_chain
 
     session = shell.session
-    was = format_chain(session.chain)
+    was = format_chain(session.chain, shell.registry.samplers)
     if arguments.words:
         session.chain = parse_chain(arguments.text, shell.registry.samplers, session.chain)
-        yield SettingChanged("sampler", format_chain(session.chain), was)
+        yield SettingChanged("sampler", format_chain(session.chain, shell.registry.samplers), was)
     else:
         yield Text(was)
     if shell.interactive and (note := unused_samplers(session, shell.registry.samplers)):
