@@ -74,8 +74,6 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {"state": "seqshell.state"}
 
-__all__ = sorted(name for name in _HOME if name != "__version__")
-
 TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's answer to Ctrl-C
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
     from typing import Any
@@ -159,5 +157,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """All names but those of classes, of which help(seqshell) would print every method: thousands of lines."""
-    return [name for name in __all__ if name.islower() or name.isupper()]
+    """The public names. With `__all__`, help(seqshell) would print every method, in thousands of lines."""
+    return sorted(_HOME)
