@@ -110,7 +110,7 @@ def test_a_note_is_a_copy_that_changes_when_it_is_assigned(session):
         session.notes["log"]
 
 
-@pytest.mark.parametrize("value", [object(), float("nan"), np.float32(1), {1, 2}, [b"a"]], ids=repr)
+@pytest.mark.parametrize("value", [object, float("nan"), np.float32(1), {1, 2}, [b"a"]], ids=repr)
 def test_a_note_consists_of_json_values(session, value):
     with pytest.raises(UsageError, match="the note log must consist of JSON values"):
         session.notes["log"] = value
