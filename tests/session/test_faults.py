@@ -159,3 +159,15 @@ def test_no_call_of_a_model_lets_numpy_warn():
     state = decoder.initial_state(2)
     decoder.step(np.zeros(2, np.int64), state)
     decoder.feed(np.zeros((2, 3), np.int64), state)
+
+
+def test_a_state_with_another_number_of_leaves_names_the_model():
+    """The session is where it was before the text."""
+    model = tiny_model()
+    decoder = FaultyDecoder(model.decoder, fail)
+    decoder.feed = lambda inputs, state: (model.decoder.feed(inputs, state)[0], (state, state))
+    session = Session(replace(model, decoder=decoder))
+    with pytest.raises(PluginError, match="the model tiny returned a state with 1 leaf, as the state before it, not 2"):
+        session.feed("abc")
+
+    assert session.position == 0

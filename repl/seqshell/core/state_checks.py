@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqshell.core.state import State, named_leaves
+from seqshell.core.state import State, leaves, named_leaves
 
 
 def leaf_trouble(state: State, fits: Callable[[Any], bool], noun: str) -> str:
@@ -27,14 +27,11 @@ def batch_trouble(state: State, batch_size: int) -> str:
 
 
 def structure_trouble(new: State, old: State) -> str:
-    """Say how the leaves of a state differ in number or name from those of the state before it."""
-    seen, expected = ([name for name, _ in named_leaves(state)] for state in (new, old))
+    """Say how many leaves a state has if the state before it has another number."""
+    seen, expected = (sum(1 for _ in leaves(state)) for state in (new, old))
     if seen == expected:
         return ""
-    if len(seen) != len(expected):
-        return f"a state with {_leaves(expected)}, as the state before it, not {_leaves(seen)}"
-    name, before = next(pair for pair in zip(seen, expected, strict=True) if pair[0] != pair[1])
-    return f"a state with {before}, as the state before it, not {name}"
+    return f"a state with {_leaves(expected)}, as the state before it, not {_leaves(seen)}"
 
 
 def called(value: Any) -> str:
@@ -45,5 +42,5 @@ def called(value: Any) -> str:
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
-def _leaves(names: list[str]) -> str:
-    return "1 leaf" if len(names) == 1 else f"{len(names)} leaves"
+def _leaves(number: int) -> str:
+    return "1 leaf" if number == 1 else f"{number} leaves"

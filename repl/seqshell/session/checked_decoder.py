@@ -15,6 +15,7 @@ from seqshell.core.growth import in_order
 from seqshell.core.model import Model
 from seqshell.core.plugin_guard import Guard, Owner
 from seqshell.core.state import State, map_leaves
+from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
 from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
@@ -88,6 +89,8 @@ class CheckedDecoder:
             _require_ids(inputs, 2)
             raise
         self._check(outputs, len(inputs))
+        if trouble := structure_trouble(new, state):
+            raise self._guard.error(f"returned {trouble}", by=self._feed)
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
 
     def features(self, state: State) -> NDArray[Any]:
