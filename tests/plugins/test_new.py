@@ -319,3 +319,10 @@ def test_an_unwritable_folder_is_reported_in_one_line(folder, monkeypatch, capsy
 
     assert main(["plugins", "new", "tide"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith("cannot write tide here: Permission denied")
+
+
+def test_a_name_that_ends_with_the_kind_gives_a_class_that_names_it_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plugins", "new", "my-strategy", "--kind", "strategy"]) == 0
+    assert "class MyStrategy:" in (tmp_path / "my-strategy" / "seqshell_my_strategy" / "strategy.py").read_text()

@@ -57,8 +57,10 @@ class NewPlugin:
 
     @property
     def class_name(self) -> str:
-        """What the names of its classes begin with."""
-        return "".join(part[0].upper() + part[1:] for part in re.split("[-_]", self.name))
+        """What the names of its classes begin with: My for the strategy my-strategy, whose class is MyStrategy."""
+        parts = re.split("[-_]", self.name)
+        parts = parts[:-1] if len(parts) > 1 and parts[-1].lower() in self.kinds else parts
+        return "".join(part[0].upper() + part[1:] for part in parts)
 
     @property
     def has_recipe(self) -> bool:
