@@ -121,7 +121,7 @@ OPENING = re.compile(
 # Modules that open files which no user names, or write them: our own ones, the system's, and what was checked before.
 OTHERS = {
     "core/atomic_write.py": "writes a temporary file",
-    "cli/plugins_new.py": "reads our templates",
+    "cli/plugin_templates.py": "reads our templates",
     "cli/program.py": "opens /dev/null",
     "cli/script.py": "opens /dev/null",
     "host/entry_points.py": "reads installed distributions",
