@@ -217,8 +217,8 @@ class Command:
     run: run(shell, arguments) yields events; its docstring is the help, whose first line says what happens to the
         state. `shell` offers: session, the seqshell.Session of the current model (UsageError if none is open); task,
         that of the model, or None; settings, where get(name) is the value of `/set NAME`; registry, where lookup(kind,
-        name) is what plugins offer; shell.open(name), which opens a model, makes it current and returns its session; and
-        handle(line), the events of another line. Nothing else of it is public.
+        name) is what plugins offer; shell.open(name), which opens a model, makes it current and returns its session;
+        and handle(line), the events of another line. Nothing else of it is public.
     tasks: the tasks of the current model that the command works for; empty: all.
     complete: complete(shell, text) returns the words that may replace the last word of `text`, or a mapping from each
         to its description. `text` is what was typed after the name up to the cursor; its last word is empty after a
