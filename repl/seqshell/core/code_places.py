@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, TracebackType
+from types import CodeType, FrameType, FunctionType, GeneratorType, TracebackType
 from typing import Any
+
+HOST = __name__.partition(".")[0]
 
 
 def place_of_raise(trace: TracebackType | None, is_meant: Callable[[str], bool]) -> str:
@@ -24,7 +26,12 @@ def place_of_raise(trace: TracebackType | None, is_meant: Callable[[str], bool])
 
 
 def place_of_function(function: Any) -> str:
-    """Where a function, a method or the first method of a class is defined; "" for what is not written in Python."""
+    """Where a function, a method or the first method of a class is defined; "" for what is not written in Python.
+
+    Of a generator that waits: the `yield` where it does.
+    """
+    if isinstance(function, GeneratorType):
+        return _place_of_yield(function)
     while isinstance(function, functools.partial):
         function = function.func
     if isinstance(function, type):
@@ -35,6 +42,13 @@ def place_of_function(function: Any) -> str:
     if not isinstance(code, CodeType):
         return ""
     return _place(str(getattr(function, "__module__", "")), code, code.co_firstlineno)
+
+
+def _place_of_yield(generator: GeneratorType[Any, Any, Any]) -> str:
+    inner, frame = generator.gi_yieldfrom, generator.gi_frame
+    if isinstance(inner, GeneratorType) and inner.gi_frame and not _module(inner.gi_frame).startswith(f"{HOST}."):
+        return _place_of_yield(inner)
+    return _place(_module(frame), frame.f_code, frame.f_lineno) if frame else ""
 
 
 def _module(frame: FrameType) -> str:

@@ -158,7 +158,8 @@ class Guard:
     def error(self, fault: str, error: BaseException | None = None, *, by: Any = None) -> SeqshellError:
         """The error that names the plugin. fault: the end of the message, as in "returned NaN".
 
-        error: what the plugin raised. by: the plugin's function that returned what it must not, to name its line.
+        error: what the plugin raised. by: the plugin's function that returned what it must not, or its
+        generator that yielded it, to name the line.
         """
         if by is not None and (place := place_of_function(by)):
             fault += f" ({place})"

@@ -111,7 +111,7 @@ def _streamed(
             break
         gained = trail.outputs[np.arange(len(live)), step.tokens] - log_totals(trail.outputs)
         trail.record(step.state, step.outputs)
-        for place, (node, token) in enumerate(zip(nodes, step.tokens.tolist(), strict=True)):
+        for place, (node, token) in enumerate(zip(nodes, map(int, step.tokens), strict=True)):
             if node is None:
                 continue
             row = live[place]

@@ -1,22 +1,29 @@
-"""Every call of a strategy: its faults name it."""
+"""Every call of a strategy: its faults name it, and say what it must yield."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from typing import Any
 
 from seqshell.core.decoder import Decoder
+from seqshell.core.errors import reason_of
 from seqshell.core.plugin_guard import Guard, owner_of
-from seqshell.core.sampling import END, ENDED, Advanced, AnswerEnded, Batch, Hypotheses, Request, Step, Strategy
-from seqshell.core.text_output import counted
+from seqshell.core.sampling import (
+    END,
+    ENDED,
+    Advanced,
+    AnswerEnded,
+    Batch,
+    Hypotheses,
+    Hypothesis,
+    Request,
+    Strategy,
+)
+from seqshell.core.state_checks import called, structure_trouble
+from seqshell.core.text_output import brief, counted
 from seqshell.decoding.features import with_features
-
-
-def strategy_guard(strategy: Strategy) -> Guard:
-    """The guard for what a strategy does and returns."""
-    owner = owner_of(type(strategy))
-    return Guard(f"the strategy {strategy.name}{owner.suffix}", owner)
 
 
 def guarded_search(
@@ -26,41 +33,81 @@ def guarded_search(
 
     AnswerEnded if a sampler or the strategy ends the answers of all rows.
     """
-    guard = strategy_guard(strategy)
+    owner = owner_of(type(strategy))
+    guard = Guard(f"the strategy {strategy.name}{owner.suffix}", owner)
+    search: Any = guard.call(strategy.search, with_features(decoder), start, request)
+    wanted = "an Advanced for each token" if strategy.streams else "a Hypotheses for each row"
+    if not isinstance(search, Iterable):
+        fault = f"returned {called(search)}; `search` must be a generator that yields {wanted}"
+        raise guard.error(fault, by=strategy.search)
+    kind: Any = Advanced if strategy.streams else Hypotheses
     size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
-    num_steps = 0
-    with closing(guard.each(guard.call(strategy.search, with_features(decoder), start, request))) as steps:
+    num_steps, rows = 0, set()
+    with closing(guard.each(search)) as steps:
         for step in steps:
             with guard:
                 if step is END:
                     raise AnswerEnded
-                if isinstance(step, Advanced):
-                    if (token := int(step.tokens[0])) != ENDED or len(step.tokens) == 1:
-                        _check_ids([token], size)
-                    if step.outputs.shape != start.outputs.shape or len(step.memories) != len(step.tokens):
-                        raise ValueError(f"it returned outputs of the shape {list(step.outputs.shape)}")
+                if not isinstance(step, kind):
+                    fault = f"{called(step)}; it must yield {wanted}, or seqshell.END"
                 else:
-                    _check_hypotheses(step, size, request.keeps_states)
+                    fault = _fault(step, start, size, request.keeps_states, owner.builtin)
+            if fault:
+                raise guard.error(f"yielded {fault}", by=search if isinstance(search, Generator) else strategy.search)
             num_steps += 1
+            if isinstance(step, Hypotheses):
+                rows.add(step.row)
             yield step
-    if strategy.streams or not num_steps:
-        wanted = "yield an Advanced for each token, or seqshell.END" if strategy.streams else "yield a Hypotheses"
-        raise guard.error(f"ended after {counted(num_steps, 'step')}; it must {wanted}", by=strategy.search)
+    if len(rows) < len(start.outputs):
+        fault = f"ended after {counted(num_steps, 'step')}; it must yield {wanted}, or seqshell.END"
+        raise guard.error(fault, by=strategy.search)
 
 
-def _check_ids(ids: Sequence[int], size: int) -> None:
-    if ids and not 0 <= min(ids) <= max(ids) < size:
-        wrong = next(each for each in ids if not 0 <= each < size)
-        raise ValueError(f"it chose the id {wrong}; the vocabulary has the ids 0 to {size - 1}")
+def _fault(step: Any, start: Batch, size: int, keeps_states: bool, is_builtin: bool) -> str:
+    """Say what is wrong with a step, and what it must be; "" if nothing is."""
+    try:
+        if isinstance(step, Advanced):
+            return _advanced_fault(step, start, size, is_builtin)
+        return _hypotheses_fault(step, len(start.outputs), size, keeps_states)
+    except Exception as error:  # its fields may be anything
+        return f"{called(step)} that cannot be read: {reason_of(error)}; its fields must be as its docstring says"
 
 
-def _check_hypotheses(step: Step, size: int, keeps_states: bool) -> None:
-    """Raise ValueError for answers that cannot be committed."""
-    if not isinstance(step, Hypotheses):
-        raise ValueError(f"it yielded a {type(step).__name__} instead of Advanced or Hypotheses")
+def _advanced_fault(step: Advanced, start: Batch, size: int, is_builtin: bool) -> str:
+    ids = [int(token) for token in step.tokens]
+    if len(ids) != len(start.outputs):
+        return f"{counted(len(ids))} for {counted(len(start.outputs), 'row')}; it must yield one for each"
+    if fault := _ids_fault([token for token in ids if token != ENDED] if len(ids) > 1 else ids, size):
+        return fault
+    if step.outputs.shape != start.outputs.shape:
+        shapes = list(step.outputs.shape), list(start.outputs.shape)
+        return f"outputs of the shape {shapes[0]}; it must yield those after the tokens, of the shape {shapes[1]}"
+    if len(step.memories) != len(ids):
+        return f"memories of {counted(len(step.memories), 'row')}; it must yield one tuple for each row"
+    if not is_builtin and (fault := structure_trouble(step.state, start.state)):
+        return f"{called(step.state)} as the state; it must yield {fault}"
+    return ""
+
+
+def _hypotheses_fault(step: Hypotheses, num_rows: int, size: int, keeps_states: bool) -> str:
+    """Say why answers cannot be committed."""
+    if not 0 <= step.row < num_rows:
+        return f"an answer for the row {brief(step.row)}; it must yield answers for the rows 0 to {num_rows - 1}"
     if not step.best:
-        raise ValueError("it found no answer")
+        return "a Hypotheses without an answer; `best` must have at least one Hypothesis"
     for found in step.best:
-        _check_ids(found.ids, size)
+        if not isinstance(found, Hypothesis):
+            return f"{called(found)} in `best`; each answer in it must be a Hypothesis"
+        if fault := _ids_fault(found.ids, size):
+            return fault
         if keeps_states and not len(found.ids) == len(found.states) == len(found.outputs):
-            raise ValueError(f"it has {len(found.states)} states for {len(found.ids)} tokens")
+            counts = f"{len(found.states)} states and {len(found.outputs)} outputs for {counted(len(found.ids))}"
+            return f"a Hypothesis with {counts}; it must have those after each token"
+    return ""
+
+
+def _ids_fault(ids: Sequence[int], size: int) -> str:
+    if not ids or 0 <= min(ids) <= max(ids) < size:
+        return ""
+    wrong = next(each for each in ids if not 0 <= each < size)
+    return f"the id {wrong}; each id must be in the vocabulary, 0 to {size - 1}"

@@ -47,7 +47,11 @@ def refused(fields: str, message: str, before: str = "") -> Faulty:
 def strategy(body: str, message: str, streams: bool = True) -> Faulty:
     """A plugin with a strategy that fails."""
     source = STRATEGY.format(body=indented(body, 8), streams=streams)
-    what = "the strategy faulty of the plugin broken .*" if message.startswith(("fail", "yield")) else "plugin broken.*"
+    what = (
+        "the strategy faulty of the plugin broken .*"
+        if message.startswith(("fail", "return", "yield"))
+        else "plugin broken.*"
+    )
     return Faulty(source, what + message, ("/strategy faulty", "cab"))
 
 
@@ -161,19 +165,19 @@ FAULTY = {
         )
         for what, body in ENDINGS.items()
     },
-    "a strategy that returns nothing": strategy("pass", "failed: TypeError"),
-    "a strategy that yields None": strategy("yield None", "failed: ValueError: it yielded a NoneType"),
-    "a strategy that yields a number": strategy("yield 3", "failed: ValueError: it yielded a int"),
+    "a strategy that returns nothing": strategy("pass", "returned None; `search` must be a generator"),
+    "a strategy that yields None": strategy("yield None", "yielded None; it must yield an Advanced"),
+    "a strategy that yields a number": strategy("yield 3", "yielded an int; it must yield an Advanced"),
     "a strategy that chooses an unknown id": strategy(
-        f"{STEP}yield {ADVANCED.replace('3', '99')}", "failed: ValueError: it chose the id 99"
+        f"{STEP}yield {ADVANCED.replace('3', '99')}", "yielded the id 99; each id must be in the vocabulary"
     ),
-    "a strategy that chooses text": strategy(f"{STEP}yield {ADVANCED.replace('[3]', 'list')}", "failed: "),
-    "a strategy that forgets the outputs": strategy(f"{STEP}yield {ADVANCED.replace('outputs', 'None')}", "failed: "),
-    "a strategy that forgets the memories": strategy(f"yield {ADVANCED.replace('start.memories', '()')}", "failed: "),
+    "a strategy that chooses text": strategy(f"{STEP}yield {ADVANCED.replace('[3]', 'list')}", "yielded "),
+    "a strategy that forgets the outputs": strategy(f"{STEP}yield {ADVANCED.replace('outputs', 'None')}", "yielded "),
+    "a strategy that forgets the memories": strategy(f"yield {ADVANCED.replace('start.memories', '()')}", "yielded "),
     "a strategy that steps with text": strategy("decoder.step('x', state)\nyield", "fail"),
-    "a search that finds nothing": strategy("yield seqshell.Hypotheses(0, ())", "failed: ", streams=False),
-    "a search that finds garbage": strategy("yield seqshell.Hypotheses(0, (3,))", "failed: ", streams=False),
+    "a search that finds nothing": strategy("yield seqshell.Hypotheses(0, ())", "yielded ", streams=False),
+    "a search that finds garbage": strategy("yield seqshell.Hypotheses(0, (3,))", "yielded ", streams=False),
     "a search without states": strategy(
-        "yield seqshell.Hypotheses(0, (seqshell.Hypothesis((3, 4), 0.0, 0.0, (), ()),))", "failed: ", streams=False
+        "yield seqshell.Hypotheses(0, (seqshell.Hypothesis((3, 4), 0.0, 0.0, (), ()),))", "yielded ", streams=False
     ),
 }
