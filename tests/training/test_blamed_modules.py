@@ -48,18 +48,23 @@ FAULTS = {  # a line of forward, and what is said of it
 }
 
 
-@pytest.mark.parametrize(("number", "line"), list(enumerate(FAULTS)))
-def test_a_fault_in_training_is_blamed_on_the_plugin_and_its_line(number, line, tmp_path, monkeypatch):
+def shell_with(name, line, precision, tmp_path, monkeypatch):
+    """A shell with the model sums, whose forward has this line, and its recipe sums.toml in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path / "home"))
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / f"sums_{number}.py").write_text(SOURCE.replace("FAULT", line))
+    (tmp_path / f"{name}.py").write_text(SOURCE.replace("FAULT", line))
     (tmp_path / "input.txt").write_text("abcd" * 100)
     (tmp_path / "sums.toml").write_text(
         'task = "generate"\narchitecture = "sums"\n[data]\ntext = "input.txt"\n[training]\nepochs = 1\n'
-        "batch_size = 4\nsequence_length = 8\n"
+        f'batch_size = 4\nsequence_length = 8\nprecision = "{precision}"\n'
     )
-    shell = shell_for(plugins=[importlib.import_module(f"sums_{number}")])
+    return shell_for(plugins=[importlib.import_module(name)])
+
+
+@pytest.mark.parametrize(("number", "line"), list(enumerate(FAULTS)))
+def test_a_fault_in_training_is_blamed_on_the_plugin_and_its_line(number, line, tmp_path, monkeypatch):
+    shell = shell_with(f"sums_{number}", line, "float32", tmp_path, monkeypatch)
     with pytest.raises(PluginError) as caught:
         list(shell.handle("/train sums.toml"))
 
@@ -67,3 +72,11 @@ def test_a_fault_in_training_is_blamed_on_the_plugin_and_its_line(number, line, 
     assert caught.value.message == f"the model sums of the plugin sums_{number} {expected}"
     assert (caught.value.plugin, caught.value.remains) == (f"sums_{number}", "no checkpoint was written")
     assert caught.value.message in next(iter(shell.handle("/plugins --errors"))).text
+
+
+def test_only_mixed_precision_may_make_a_state_bfloat16(tmp_path, monkeypatch):
+    line = "return outputs, state.bfloat16()"
+    list(shell_with("sums_mixed", line, "bf16", tmp_path, monkeypatch).handle("/train sums.toml"))
+    assert (tmp_path / "home" / "models" / "sums.safetensors").exists()
+    with pytest.raises(PluginError, match="forward must return a state that is not bfloat16: numpy has no such type"):
+        list(shell_with("sums_plain", line, "float32", tmp_path, monkeypatch).handle("/train sums.toml"))
