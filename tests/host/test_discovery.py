@@ -124,8 +124,8 @@ def test_p_loads_a_module_a_file_or_an_installed_plugin_under_every_policy(site,
 def test_a_missing_p_argument_is_reported(site, tmp_path):
     registry = site.registry(extra=("no_such_module", str(tmp_path / "none.py"), "not a name"))
     assert [problem.plugin for problem in registry.problems] == ["no_such_module", "none", "not a name"]
-    assert "No module named 'no_such_module'" in registry.problems[0].message
-    assert "No such file" in registry.problems[1].message
+    assert "no plugin, distribution, module or file named 'no_such_module'" in registry.problems[0].message
+    assert f"no file {tmp_path / 'none.py'}" in registry.problems[1].message
 
 
 def test_plugins_can_be_passed_as_objects(site, states):

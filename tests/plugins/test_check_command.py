@@ -113,7 +113,7 @@ def test_the_folder_of_a_distribution_can_be_checked_without_installing_it(capsy
     (project / "pyproject.toml").write_text('[project.entry-points.seqshell]\nthing = "wrong_thing"\n', "utf-8")
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert check_command("thing", (), as_json=False) == 0
-    assert capsys.readouterr().out.startswith("plugin wrong_thing\n")
+    assert capsys.readouterr().out.startswith("plugin thing\n")
 
 
 def test_plugins_given_with_p_are_loaded_but_not_checked(write_plugin, capsys, tmp_path):

@@ -132,7 +132,7 @@ def common_options() -> ArgumentParser:
         default=[],
         dest="plugins",
         metavar="MODULE|PATH",
-        help="load this plugin; may be repeated",
+        help="load this plugin: a module, or a file, a package or the folder of a distribution; may be repeated",
     )
     group.add_argument("--no-plugins", action="store_true", help="load only the built-in plugins")
     group.add_argument("--seed", type=_seed, default=None, metavar="N", help="the random seed")

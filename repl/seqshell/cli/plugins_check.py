@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from seqshell.cli.json_lines import one_line
+from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core.errors import PluginError, UsageError
-from seqshell.core.named_files import named_path, read_bytes, shown_name
+from seqshell.core.named_files import shown_name
 from seqshell.core.paths import recipes_in
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import counted
-from seqshell.host import PluginInfo, Policy, Registry, entry_points, resolve
+from seqshell.host import PluginInfo, Policy, Registry, resolve
 from seqshell.host.builtin import load_registry
-from seqshell.host.entry_points import normalized
+from seqshell.host.finding import outside
+from seqshell.host.requested import plugins_named
 from seqshell.testing.check import Check, try_rule
 from seqshell.testing.contract import KINDS, check_offer, check_recipe
 from seqshell.testing.hook_rules import hook_rules
@@ -84,11 +84,12 @@ def check_plugin(
     settings: of the architectures that have them. UsageError if none has one of them.
     """
     unknown = dict(settings)
-    targets = plugin_targets(plugin)
-    extra = [each for each in extra if each not in targets and os.path.realpath(each) not in targets]
-    others = {info.name for info in _active(_load(extra))} if extra else set()
-    registry = _load((*extra, *targets))  # the plugins to check may import the extra ones
-    for info in [info for info in _active(registry, targets) if info.name not in others]:
+    policy = replace(Policy.read(no_plugins=True, extra=(*extra, plugin)), strict=False)
+    plugins_named(plugin, outside(policy))
+    registry = load_registry(policy)  # the plugin to check comes last, since it may import the extra ones
+    for text in registry.notices:
+        print_diagnostic(sys.stderr, text)
+    for info in [info for info in registry.plugins if plugin in info.named]:
         yield _check_itself(registry, info)
         if info.state == "loaded":
             # Collected first: an offer that fails to import removes its plugin from the registry.
@@ -106,60 +107,6 @@ def check_plugin(
                 yield CheckedOffer("hooks", info.name, tuple(try_rule(rule, holds) for rule, holds in rules))
     if unknown:
         raise UsageError(f"no architecture of {plugin} has the setting {shown_name(next(iter(unknown)))}")
-
-
-def plugin_targets(plugin: str) -> tuple[str, ...]:
-    """Return what -p would name. Puts the source folders of a distribution's folder on the import path."""
-    known = [
-        point
-        for point in entry_points()
-        if plugin in (point.name, point.target) or normalized(plugin) == point.distribution
-    ]
-    path = named_path(plugin)
-    if (known and "/" not in plugin and os.sep not in plugin) or not path.exists():
-        if not known and ("/" in plugin or plugin.endswith(".py")):
-            raise UsageError(f"no file {shown_name(plugin)}")
-        if not known and not _is_module(plugin):
-            raise UsageError(
-                f"no plugin, distribution, module or file named {shown_name(plugin)!r}",
-                hint="seqshell plugins lists them",
-            )
-        return tuple(dict.fromkeys(point.name for point in known)) or (plugin,)
-    path = path.resolve()
-    if not (path / "pyproject.toml").is_file():
-        if path.is_dir() and not (path / "__init__.py").is_file():
-            raise UsageError(f"{plugin} contains neither pyproject.toml nor __init__.py")
-        return (str(path),)
-    try:
-        project = tomllib.loads(read_bytes(path / "pyproject.toml").decode("utf-8")).get("project", {})
-        targets = [str(target) for target in project.get("entry-points", {}).get("seqshell", {}).values()]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise UsageError(f"{plugin}/pyproject.toml: {error}") from None
-    if not targets:
-        raise UsageError(
-            f"{plugin}/pyproject.toml has no entry point in the group seqshell",
-            hint='[project.entry-points.seqshell] NAME = "MODULE"',
-        )
-    sys.path[:0] = [str(folder) for folder in (path, path / "src") if folder.is_dir()]
-    return tuple(target.partition("[")[0].strip() for target in targets)
-
-
-def _is_module(plugin: str) -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(plugin) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _load(targets: Sequence[str]) -> Registry:
-    return load_registry(replace(Policy.read(no_plugins=True, extra=targets), strict=False))
-
-
-def _active(registry: Registry, names: Sequence[str] = ()) -> list[PluginInfo]:
-    """Return the enabled third-party plugins, and the built-in ones in `names`."""
-    return [info for info in registry.plugins if info.state != "disabled" and (not info.builtin or info.name in names)]
 
 
 def _check_itself(registry: Registry, info: PluginInfo) -> CheckedOffer:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def registry_for_command(arguments: Namespace, *, tolerant: bool = False) -> Registry:
-    """Load the plugins that --no-plugins and -p allow. What they print goes to stderr, and so do the failures.
+    """Load the plugins that --no-plugins and -p allow. What they print goes to stderr, and so do the failures
+    and the notices.
 
     tolerant: do not report failures, even under SEQSHELL_STRICT_PLUGINS; for commands that list plugins or need none.
     """
@@ -27,6 +28,8 @@ def registry_for_command(arguments: Namespace, *, tolerant: bool = False) -> Reg
             replace(policy, strict=policy.strict and not tolerant),
             on_slow=lambda text: print_diagnostic(diagnostics, text),
         )
+    for text in registry.notices:
+        print_diagnostic(sys.stderr, text)
     for problem in () if tolerant else registry.problems:
         print_diagnostic(sys.stderr, problem.message)
     return registry

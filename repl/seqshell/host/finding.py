@@ -1,4 +1,4 @@
-"""Finds plugins without importing them: in distributions, in the user's plugins folder, and those that -p names."""
+"""Finds plugins without importing them: in distributions, in the user's plugins folder, and those of the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core import paths
-from seqshell.core.named_files import named_path
 from seqshell.core.plugin_guard import Owner
 from seqshell.core.version import __version__
 from seqshell.host.entry_points import entry_points, slow_entry_points
@@ -26,7 +25,8 @@ class FoundPlugin:
     """A plugin that has not been imported.
 
     name: its unique name. origin: its name before names were made unique. target: the name of its module, or the path
-    of its file. requested: True if -p names it, or if it is loaded under every policy.
+    of its file. named: the arguments of -p that mean it. place: the path that -p names, if it is loaded from there.
+    kept: True if it is loaded under every policy.
     """
 
     name: str
@@ -36,7 +36,9 @@ class FoundPlugin:
     distribution: str = ""
     version: str = ""
     builtin: bool = False
-    requested: bool = False
+    named: tuple[str, ...] = ()
+    place: str = ""
+    kept: bool = False
 
     @property
     def owner(self) -> Owner:
@@ -53,7 +55,12 @@ class FoundPlugin:
 def host_modules(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
     for index, module in enumerate(modules):
         name = last_part(module) if index else HOST
-        yield FoundPlugin(name, name, partial(_identity, module), version=__version__, builtin=True, requested=True)
+        yield FoundPlugin(name, name, partial(_identity, module), version=__version__, builtin=True, kept=True)
+
+
+def outside(policy: Policy, folders: Iterable[str] | None = None) -> list[FoundPlugin]:
+    """The plugins of installed distributions and of the user's plugins folder."""
+    return [*installed(policy, folders), *files()]
 
 
 def installed(policy: Policy, folders: Iterable[str] | None) -> Iterator[FoundPlugin]:
@@ -76,36 +83,18 @@ def files() -> Iterator[FoundPlugin]:
     for entry in entries:
         path = Path(entry.path)
         if entry.name[0] not in "._" and (entry.name.endswith(".py") or (path / "__init__.py").is_file()):
-            yield _file(path)
+            yield file_plugin(path)
 
 
-def _file(path: Path) -> FoundPlugin:
+def file_plugin(path: Path) -> FoundPlugin:
+    """A plugin that is a file or a package."""
     return FoundPlugin(path.stem, path.stem, partial(import_file, path), os.path.realpath(path))
-
-
-def with_requested(found: Sequence[FoundPlugin], extra: Sequence[str]) -> Iterator[FoundPlugin]:
-    """The plugins found, with those that -p names marked as requested, and the plugins that -p adds.
-
-    extra: names of modules or plugins, or paths of files.
-    """
-    is_file = {name: "/" in name or os.sep in name or name.endswith(".py") for name in extra}
-    requested = {os.path.realpath(named_path(name)) if is_file[name] else name: name for name in extra}
-    for plugin in found:
-        matching = {plugin.target, *([] if os.path.isabs(plugin.target) else plugin.names)} & set(requested)
-        for target in matching:
-            requested[target] = ""
-        yield replace(plugin, requested=bool(matching))
-    for name in filter(None, requested.values()):
-        if is_file[name]:
-            yield replace(_file(named_path(name)), requested=True)
-        else:
-            yield FoundPlugin(name, name, partial(locate, name), name, requested=True)
 
 
 def objects(modules: Sequence[Any]) -> Iterator[FoundPlugin]:
     for module in modules:
         name = last_part(module)
-        yield FoundPlugin(name, name, partial(_identity, module), requested=True)
+        yield FoundPlugin(name, name, partial(_identity, module), kept=True)
 
 
 def with_unique_names(found: Sequence[FoundPlugin]) -> Iterator[FoundPlugin]:

@@ -38,17 +38,18 @@ def locate(target: str) -> Any:
     return found
 
 
-def import_file(path: Path) -> Any:
+def import_file(path: Path, name: str = "") -> Any:
     """Import a plugin that is a file, or a folder with __init__.py.
 
-    The module is named after the file, or seqshell_file_NAME if another module has that name.
+    name: of the module; by default that of the file, or seqshell_file_NAME if another module has that name.
     """
     source = path / "__init__.py" if path.is_dir() else path
     if source.exists() and not source.is_file():
         raise ImportError(f"{path} is not a regular file")
-    name = path.stem
-    if name in sys.modules or importlib.util.find_spec(name) is not None:
-        name = f"seqshell_file_{name}"
+    if not name:
+        name = path.stem
+        if name in sys.modules or importlib.util.find_spec(name) is not None:
+            name = f"seqshell_file_{name}"
     inside = [str(path)] if path.is_dir() else None
     spec = importlib.util.spec_from_file_location(name, source, submodule_search_locations=inside)
     if spec is None or spec.loader is None:

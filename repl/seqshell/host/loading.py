@@ -29,6 +29,7 @@ from seqshell.host.plugin_info import PluginInfo
 from seqshell.host.plugin_settings import check_settings
 from seqshell.host.policy import Policy
 from seqshell.host.registry import Offer, Registry
+from seqshell.host.requested import with_requested
 from seqshell.host.slow_import import watched
 
 FOLDER = "folder"
@@ -67,12 +68,12 @@ def build_registry(
     manager = pluggy.PluginManager(finding.HOST)
     manager.add_hookspecs(hookspecs)
     registry = Registry(manager, policy.settings)
-    outside = [*finding.installed(policy, folders), *finding.files()]
-    everything = [*finding.host_modules(own), *finding.with_requested(outside, policy.extra), *finding.objects(modules)]
+    outside, notices = with_requested(finding.outside(policy, folders), policy.extra)
+    everything = [*finding.host_modules(own), *outside, *finding.objects(modules)]
     found = list(finding.with_unique_names(everything))
     warnings = [*policy.warnings, *policy.unknown(name for plugin in found for name in plugin.names)]
     for plugin in found:
-        reason = "" if plugin.requested else policy.refusal(plugin.names, builtin=plugin.builtin)
+        reason = "" if plugin.kept or plugin.named else policy.refusal(plugin.names, builtin=plugin.builtin)
         if reason:
             info = PluginInfo(plugin.name, plugin.distribution, plugin.version, builtin=plugin.builtin)
             registry.admit(replace(info, state="disabled", reason=reason), {}, {})
@@ -90,6 +91,7 @@ def build_registry(
                 "move the code that needs it to a separate module"
             )
     warnings.extend(registry.settings.unused({info.name: info.state == "loaded" for info in registry.plugins}))
+    registry.notices = tuple(notices)
     registry.warnings = (*warnings, *_shadow_warnings(registry))
     if policy.strict and registry.problems:
         raise registry.problems[0]
@@ -102,7 +104,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: finding.Foun
     warnings: what is wrong with its settings in the config file is added.
     """
     start = time.perf_counter()
-    info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin)
+    info = PluginInfo(found.name, found.distribution, found.version, builtin=found.builtin, named=found.named)
     try:
         if not NAME.fullmatch(found.name):
             raise PluginError(f"invalid plugin name {found.name!r}", plugin=found.name, distribution=found.distribution)

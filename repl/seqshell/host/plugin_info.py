@@ -14,7 +14,7 @@ class PluginInfo:
     name: the owner in `owner/name`. distribution: empty for a file. import_ms: the duration of the import in
     milliseconds. state: loaded, disabled (it was not imported) or failed (it is left out). reason: why it is not
     loaded. module: the first part of its module's name, which errors show where plugins are unknown; empty before the
-    import.
+    import. named: the arguments of -p that mean it.
     """
 
     name: str
@@ -26,6 +26,7 @@ class PluginInfo:
     reason: str = ""
     builtin: bool = False
     module: str = ""
+    named: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -151,7 +151,7 @@ class Registry:
     """Everything that seqshell and its plugins offer.
 
     settings: those of plugins. problems: the errors of plugins. warnings: about the policy and about plugins that were
-    loaded.
+    loaded. notices: the sources of -p that replace installed plugins.
     busy: the third-party plugin whose code is running, so that Ctrl-C can stop and name it.
     """
 
@@ -162,6 +162,7 @@ class Registry:
         self._plugins: dict[str, PluginInfo] = {}
         self._problems: list[PluginError] = []
         self.warnings: tuple[str, ...] = ()
+        self.notices: tuple[str, ...] = ()
         self.busy: PluginInfo | None = None
         self._folders: list[tuple[str, str, Path]] = []  # owner, hook and path
         self.settings = PluginSettings(settings)

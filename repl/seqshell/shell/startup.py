@@ -81,6 +81,7 @@ def build_shell(
         *(f"{problem.message}; /plugins --errors" for problem in registry.problems),
         *problems,
     ]
+    shell.notices += map(Notice, registry.notices)
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(warnings)]
     if options.model is not None or options.restore is None:
         shell.open(options.model or DEFAULT_MODEL)
