@@ -56,6 +56,19 @@ FAULTY_HOOKS = {  # fault -> hook, body, message
         "yield seqshell.command('a', tasks=['dance'])(lambda shell, arguments: iter(()))",
         "/a is for the task 'dance'; expected one of generate",
     ),
+    **{
+        f"offers an option {fault}": (
+            "commands",
+            f"yield seqshell.command('a', options=[seqshell.Option('-u', {given})])(lambda shell, read: iter(()))",
+            message,
+        )
+        for fault, given, message in (
+            ("whose choices are one text", "'U', choices='ab'", "the choices of the option -u of /a must be a tuple"),
+            ("whose choices are numbers", "'U', choices=(1,)", "the choices of the option -u of /a must be a tuple"),
+            ("with choices for no value", "choices=('a',)", "the option -u of /a has values, so it must say"),
+            ("that words complete", "'U', complete=3", "the completion of the option -u of /a is 3, not a function"),
+        )
+    },
     "offers an invalid name": ("samplers", "yield seqshell.Lazy('a b', 'b:c')", "its name must consist of letters"),
     "offers an invalid target": ("samplers", "yield seqshell.Lazy('a', 'b.c')", "is not of the form"),
     "offers a lazy architecture": (

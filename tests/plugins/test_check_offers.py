@@ -124,7 +124,17 @@ if FAULT == "no example":
 
 @seqshell.hookimpl
 def seqshell_commands():
-    yield seqshell.command("echo", usage="" if FAULT == "no usage" else "TEXT", aliases=("e",))(echo)
+    usage = "" if FAULT == "no usage" else "TEXT"
+    options = [seqshell.Option("--times", "N", "how often", complete=times)] if usage else ()
+    yield seqshell.command("echo", usage=usage, aliases=("e",), options=options, complete=words)(echo)
+
+def words(shell, text):
+    if FAULT == "tab moves":
+        shell.session.feed("be")
+    return "be" if FAULT == "tab text" else {"be": "a word"}
+
+def times(shell, text):
+    return [1, 2] if FAULT == "tab numbers" else ["1", "2"]
 
 def reads(path, options):
     if FAULT == "json":
@@ -164,6 +174,9 @@ def seqshell_importers():
         ("raises", "its example runs on a small model and ends", "/echo of the plugin wrong failed: "),
         ("talks", "its example runs on a small model and ends", "it does not end: more than "),
         ("two turns", "it is one turn: /undo undoes all of it", "it moved from position 0 to "),
+        ("tab text", "what Tab offers are words", "it returned the text 'be', not a list of words"),
+        ("tab numbers", "what Tab offers are words", "1 is not a text"),
+        ("tab moves", "what Tab offers are words", "it moved the session"),
         (
             "json",
             "for other files it returns None or raises a SeqshellError",

@@ -172,6 +172,63 @@ def test_options_of_a_command_are_completed():
     )
 
 
+def test_values_of_options_are_completed(tmp_path, monkeypatch, folder):
+    """Choices, what an option's own completer offers, files and models; nothing else, even if the command completes."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    tiny_checkpoint(tmp_path / "models" / "plays.safetensors", about="Writes plays.")
+    (folder / "notes.txt").touch()
+    asked = []
+
+    def counts(shell, text):
+        asked.append(text)
+        return {"10": "a few", "100": "many"}
+
+    @seqshell.command(
+        "poem",
+        options=[
+            seqshell.Option("--unit", "UNIT", choices=("words", "letters")),
+            seqshell.Option("--most", "N", complete=counts),
+            seqshell.Option("-m", "MODEL"),
+            seqshell.Option("-o", "FILE"),
+            seqshell.Option("--title", "TEXT"),
+        ],
+        complete=lambda shell, text: ["love", "nature"],
+    )
+    def poem(shell, arguments):
+        yield from ()
+
+    plugin = type("Plugin", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [poem]))})
+    shell = shell_for(tiny_model(), plugins=[plugin])
+    assert texts(shell, "/poem --unit ") == ["/poem --unit words", "/poem --unit letters"]
+    assert texts(shell, "/poem --unit l") == ["/poem --unit letters"]
+    assert described(shell, "/poem --unit words --most 10") == {"/poem --unit words --most 100": "many"}
+    assert asked == ["--unit words --most 10"]
+    assert described(shell, "/poem -m pl") == {"/poem -m plays": "Writes plays."}
+    assert texts(shell, f"/poem -m {tmp_path}/models/p") == [f"/poem -m {tmp_path}/models/plays.safetensors"]
+    assert texts(shell, "/poem -o n") == ["/poem -o notes.txt"]
+    assert texts(shell, "/poem --title ") == []
+    assert texts(shell, "/poem --title x ") == ["/poem --title x love", "/poem --title x nature"]
+
+
+def test_values_of_strategies_and_recipe_keys_are_completed():
+    shell = shell_for(tiny_model())
+    assert texts(shell, "/strategy beam normalise=") == [
+        f"/strategy beam normalise={value}" for value in ("gnmt", "average", "none")
+    ]
+    assert texts(shell, "/strategy beam width=2 early_stop=of") == ["/strategy beam width=2 early_stop=off"]
+    assert texts(shell, "/train plays training.optimizer=adam") == ["/train plays training.optimizer=adamw"]
+    assert texts(shell, "/strategy beam width=") == []
+
+
+def test_files_are_completed_only_where_the_command_itself_takes_them(folder):
+    (folder / "notes.txt").touch()
+    shell = shell_for(tiny_model())
+    assert texts(shell, "/top n") == []
+    assert texts(shell, "/top -o n") == ["/top -o notes.txt"]
+    assert texts(shell, "/record n") == ["/record notes.txt"]
+
+
 def test_a_failing_completer_gives_no_completions():
     def fail(shell, text):
         raise RuntimeError("no")

@@ -12,6 +12,7 @@ from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.shell.commands.help import PURPOSES
 from seqshell.shell.shell import Shell
+from seqshell.testing import shell_for
 
 
 class Poems:
@@ -100,6 +101,14 @@ def test_help_of_options_is_wrapped_below_its_column(shell):
         "                   if not given",
         "  --resume         continue an interrupted training",
     ]
+
+
+def test_help_of_an_option_lists_its_choices():
+    option = seqshell.Option("--by", "UNIT", "what is counted", choices=("words", "lines"))
+    count = seqshell.command("count", options=[option])(lambda shell, arguments: iter(()))
+    plugin = type("Plugin", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [count]))})
+
+    assert "  --by UNIT  what is counted; words or lines" in text_of(shell_for(plugins=[plugin]), "/help count")
 
 
 def test_help_finds_a_command_by_alias_and_with_its_slash(shell):

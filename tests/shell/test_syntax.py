@@ -151,6 +151,13 @@ def test_after_a_file_options_may_follow(tmp_path):
         syntax.read_arguments(text_with_options, f"@{file} -o b.fr and more")
 
 
+def test_a_value_that_is_no_choice_is_refused():
+    poem = command("poem", options=[Option("--unit", "UNIT", choices=("words", "lines"))])(lambda shell, read: iter(()))
+    assert syntax.read_arguments(poem, "--unit words love").options == {"--unit": "words"}
+    with pytest.raises(UsageError, match=r"^--unit must be words or lines, not 'line'$"):
+        syntax.read_arguments(poem, "--unit line love")
+
+
 def test_options_of_a_command_without_free_text_come_anywhere():
     assert syntax.read_arguments(words_with_options, "a.seq --step").words == ("a.seq",)
     read = syntax.read_arguments(words_with_options, "--step a.seq -o x")

@@ -6,7 +6,7 @@ Imports no numpy.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ class Setting:
     def range(self) -> str:
         """The valid values as text: "0 to 100", "at least 0", "tanh, relu or sigmoid"; empty if all are valid."""
         if self.choices:
-            return " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
+            return one_of(self.choices)
         if self.kind is bool:
             return "on or off"
         if self.low is not None and self.high is not None:
@@ -80,6 +80,11 @@ class Setting:
         if self.full_type in NAMES or not limits:
             return limits or kind
         return f"{kind} ({limits})"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The valid values, if they can be listed."""
+        return self.choices or (("on", "off") if self.kind is bool else ())
 
     def parse(self, value: Any) -> Any:
         """Convert what the user wrote, or a value from TOML or JSON, to this setting's type.
@@ -107,6 +112,11 @@ class Setting:
         if isinstance(value, int | float):  # written so that NaN is outside
             return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
         return not self.choices or value in self.choices
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """The choices as text: "tanh, relu or sigmoid"."""
+    return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
 
 def _written(limit: float) -> str:
@@ -176,15 +186,6 @@ def build(offered: type[T], values: Mapping[str, Any], *, what: str = "", main: 
 
 
 @dataclass(frozen=True)
-class Option:
-    """An option of a command. `-o FILE` has the flag "-o" and takes a FILE; `--errors` takes nothing."""
-
-    flag: str
-    takes: str = ""  # what its value is called in the help, e.g. FILE; empty: the option is a switch
-    help: str = ""
-
-
-@dataclass(frozen=True)
 class Arguments:
     """What the user wrote after a command's name.
 
@@ -208,6 +209,23 @@ class Arguments:
 # public.
 Run = Callable[[Any, Arguments], Iterator[Event]]
 Complete = Callable[[Any, str], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a command. `-o FILE` has the flag "-o" and takes a FILE; `--errors` takes nothing.
+
+    takes: what its value is called in the help; empty: the option is a switch. Tab completes the names of files for
+        FILE, and those of models for MODEL.
+    choices: its valid values, which Tab offers; any other is refused before the command runs. Empty: any text.
+    complete: complete(shell, text) returns the values that Tab offers, as that of a Command does.
+    """
+
+    flag: str
+    takes: str = ""
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    complete: Complete | None = None
 
 
 @dataclass(frozen=True)
@@ -258,7 +276,8 @@ def command(
 ) -> Callable[[Run], Command]:
     """Decorate `run(shell, arguments) -> Iterator[Event]` as a Command.
 
-    options: Option objects, or their help by flag: {"-o FILE": "write to a file", "--errors": "show tracebacks"}.
+    options: Option objects, or their help by flag: {"-o FILE": "write to a file", "--errors": "show tracebacks"}. An
+    Option may have choices, or complete its values.
     For the other arguments see Command.
     """
     listed = (

@@ -119,6 +119,7 @@ def _check_command(value: Command) -> None:
         if not isinstance(option, Option):
             raise PluginError(f"an option of /{value.name} is {_described(option)}, not an Option")
         texts |= {"option": option.flag, "value of an option": option.takes, "help of an option": option.help}
+        _check_values(value.name, option)
     for name, text in texts.items():
         if not isinstance(text, str):
             raise PluginError(f"the {name} of /{value.name} is {_described(text)}, not a text")
@@ -127,8 +128,22 @@ def _check_command(value: Command) -> None:
             raise PluginError(f"the alias {_described(alias)} of /{value.name} is not a valid name")
     if unknown := sorted(str(task) for task in value.tasks if task not in TASKS):
         raise PluginError(f"/{value.name} is for the task {unknown[0]!r:.40}; expected one of {', '.join(TASKS)}")
-    if value.complete is not None and not callable(value.complete):
-        raise PluginError(f"the completion of /{value.name} is {_described(value.complete)}, not a function")
+    _check_completion(f"/{value.name}", value.complete)
+
+
+def _check_values(command: str, option: Option) -> None:
+    """Raise PluginError for values of an option that completion or the shell cannot use."""
+    what, choices = f"the option {option.flag} of /{command}", option.choices
+    if not isinstance(choices, tuple | list) or not all(isinstance(each, str) for each in choices):
+        raise PluginError(f"the choices of {what} must be a tuple of texts, not {_described(choices)}")
+    if not option.takes and (choices or option.complete is not None):
+        raise PluginError(f"{what} has values, so it must say what they are called: `takes`, such as UNIT")
+    _check_completion(what, option.complete)
+
+
+def _check_completion(what: str, complete: Any) -> None:
+    if complete is not None and not callable(complete):
+        raise PluginError(f"the completion of {what} is {_described(complete)}, not a function")
 
 
 def _is_frozen_dataclass(value: type[Any]) -> bool:

@@ -23,10 +23,11 @@ from seqshell.models.summary import about_file
 from seqshell.shell.failures import write_log
 
 if TYPE_CHECKING:
-    from seqshell.core.plugin_api import Command
+    from seqshell.core.plugin_api import Command, Complete, Option
     from seqshell.shell.shell import Shell
 
 MAX_COMPLETIONS = 500  # completions
+_OPTION_IN_USAGE = re.compile(r"\[-[^]]*\]")
 
 
 @dataclass(frozen=True)
@@ -91,33 +92,50 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     option = (
         next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
     )
-    if option is not None and option.takes:
-        if "FILE" in option.takes:
-            yield from _files(word)
-        elif option.takes in ("MODEL", "NAME|PATH"):
-            yield from _models(shell, word, name)
-        return
     if command is None or shell is None:
+        return
+    if option is not None and option.takes:
+        yield from _values(shell, command, option, rest, word)
         return
     if word.startswith("-"):
         yield from ((option.flag, option.help) for option in command.options if option.flag.startswith(word))
-    if command.complete is not None:
-        offered = _offered(shell, command, rest).items()
-        yield from ((text, about) for text, about in offered if text.startswith(word) and text != word)
-    if "FILE" in command.usage:
+    yield from _offered(shell, f"/{command.name}", command.complete, rest, word)
+    usage = _OPTION_IN_USAGE.sub("", command.usage)
+    if "FILE" in usage:
         yield from _files(word)
-    elif "PATH" in command.usage and ("/" in word or word.startswith((".", "~"))):
+    elif "PATH" in usage and _is_path(word):
         yield from _files(word, ending=paths.ENDING)
 
 
-def _offered(shell: Shell, command: Command, rest: str) -> Mapping[str, str]:
-    """What a command's own completer offers, with descriptions."""
-    if command.complete is None:
-        return {}
-    owner = owner_of(command.complete)
+def _values(shell: Shell, command: Command, option: Option, rest: str, word: str) -> Iterator[tuple[str, str]]:
+    """The values of an option: its choices, what its own completer offers, files or models."""
+    yield from ((choice, "") for choice in option.choices if choice.startswith(word) and choice != word)
+    yield from _offered(shell, f"{option.flag} of /{command.name}", option.complete, rest, word)
+    if option.choices or option.complete is not None:
+        return
+    if "FILE" in option.takes:
+        yield from _files(word)
+    elif option.takes in ("MODEL", "NAME|PATH"):
+        yield from _models(shell, word, command.name)
+        if _is_path(word):
+            yield from _files(word, ending=paths.ENDING)
+
+
+def _is_path(word: str) -> bool:
+    return "/" in word or word.startswith((".", "~"))
+
+
+def _offered(shell: Shell, what: str, complete: Complete | None, rest: str, word: str) -> Iterator[tuple[str, str]]:
+    """What the completer of a command or an option offers for a word, with descriptions."""
+    found = _called(shell, what, complete, rest) if complete is not None else {}
+    yield from ((text, about) for text, about in found.items() if text.startswith(word) and text != word)
+
+
+def _called(shell: Shell, what: str, complete: Complete, rest: str) -> Mapping[str, str]:
+    owner = owner_of(complete)
     try:
-        with Guard(f"the completion of /{command.name}{owner.suffix}", owner):
-            offered = command.complete(shell, rest)
+        with Guard(f"the completion of {what}{owner.suffix}", owner):
+            offered = complete(shell, rest)
             items = dict(offered) if isinstance(offered, Mapping) else dict.fromkeys(offered, "")
             return {str(text): str(about) for text, about in items.items()}
     except PluginError as error:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import unquoted
 from seqshell.core.names import did_you_mean, nearest
-from seqshell.core.plugin_api import Arguments, Command, Option
+from seqshell.core.plugin_api import Arguments, Command, Option, one_of
 from seqshell.core.text_files import read_file
+from seqshell.core.text_output import quoted
 
 QUOTES = '"""'
 _OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z0-9-]*")
@@ -187,7 +188,9 @@ def _take_option(
     value = next(following, None)
     if value is None:
         raise UsageError(f"{word} needs a value: {word} {declared[word].takes}")
-    options[word] = unquoted(value) or value
+    options[word] = chosen = unquoted(value) or value
+    if (choices := declared[word].choices) and chosen not in choices:
+        raise UsageError(f"{word} must be {one_of(choices)}, not {quoted(chosen)}")
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -13,9 +13,10 @@ from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.events import Event, Token
 from seqshell.core.hookspecs import hookimpl
 from seqshell.core.model import Model
-from seqshell.core.plugin_api import Command
+from seqshell.core.plugin_api import Command, Complete
 from seqshell.core.plugin_guard import owner_of
 from seqshell.core.tasks import TASKS
+from seqshell.core.text_output import quoted
 from seqshell.shell.shell import Shell
 from seqshell.testing.check import Finding
 from seqshell.testing.shell import shell_for
@@ -39,6 +40,8 @@ def command_rules(offered: Command) -> Iterator[tuple[str, Callable[[], str | Fi
         "if it is stopped after a token, /undo undoes it as well",
         partial(_in_folder, partial(_stopped, offered, lines)),
     )
+    if completers := _completers(offered):
+        yield "what Tab offers are words, and it changes nothing", partial(_completes, offered, completers)
 
 
 def example_lines(offered: Command) -> list[str]:
@@ -121,6 +124,25 @@ def _runs(offered: Command, lines: list[str]) -> Finding:
         if seen:
             return Finding(seen, line)
     return Finding()
+
+
+def _completers(offered: Command) -> dict[str, Complete]:
+    """What completes the command and its options, by the text that it is tried on."""
+    named = {"": offered.complete, **{f"{option.flag} ": option.complete for option in offered.options}}
+    return {text: complete for text, complete in named.items() if complete is not None}
+
+
+def _completes(offered: Command, completers: Mapping[str, Complete]) -> Finding:
+    shell = _shell(offered)
+    before = shell.workspace.current, shell.session.here.node
+    for text, complete in completers.items():
+        found = complete(shell, text)
+        if isinstance(found, str):
+            return Finding(f"it returned the text {quoted(found)}, not a list of words", f"/{offered.name} {text}")
+        if wrong := [word for word in found if not isinstance(word, str)]:
+            return Finding(f"{quoted(wrong[0])} is not a text", f"/{offered.name} {text}")
+    after = shell.workspace.current, shell.session.here.node
+    return Finding() if after == before else Finding("it moved the session", f"/{offered.name}")
 
 
 def _turns(offered: Command, lines: list[str], run: Callable[[Shell, str], Any]) -> Finding:

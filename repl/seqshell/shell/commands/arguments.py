@@ -1,9 +1,12 @@
-"""Reads the arguments of a command: the number of words, and numbers within a range."""
+"""Reads the arguments of a command: the number of words, and numbers within a range; completes NAME=VALUE."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+
 from seqshell.core.errors import UsageError
-from seqshell.core.plugin_api import Arguments, Command
+from seqshell.core.plugin_api import Arguments, Command, Setting
 
 
 def words(arguments: Arguments, command: Command, least: int = 0, most: int | None = None) -> tuple[str, ...]:
@@ -30,3 +33,11 @@ def whole_number(word: str, what: str, low: int, high: int, hint: str = "") -> i
     if not low <= number <= high:
         raise UsageError(f"{what} must be {low:,} to {high:,}, not {word[:40]}")
     return number
+
+
+def assignments(settings: Iterable[Setting], text: str) -> Mapping[str, str]:
+    """What may complete the last word of a text: NAME= of each setting with its help; after NAME=, its values."""
+    name, sign, _ = re.split(r"\s", text)[-1].partition("=")
+    if not sign:
+        return {f"{item.name}=": item.help for item in settings}
+    return {f"{name}={value}": "" for item in settings if item.name == name for value in item.values}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import PluginError
 from seqshell.core.events import Event, Text
-from seqshell.core.plugin_api import Arguments, Command, command
+from seqshell.core.plugin_api import Arguments, Command, Option, command, one_of
 from seqshell.shell.commands.arguments import words
 
 if TYPE_CHECKING:
@@ -129,12 +129,17 @@ def _in_full(shell: Shell, word: str) -> str:
     parts += [_wrapped(part) for part in described.details.split("\n\n") if part]
     flags = [" ".join(filter(None, (option.flag, option.takes))) for option in found.options]
     width = max(map(len, flags), default=0)
-    options = zip(flags, (option.help for option in found.options), strict=True)
+    options = zip(flags, map(_about, found.options), strict=True)
     lines = [_wrapped(f"  {flag:<{width}}  {text}", indent=width + 4) for flag, text in options]
     parts += ["\n".join(lines)] if lines else []
     parts += [textwrap.indent(described.example, "  ")] if described.example else []
     also = f"also {', '.join(f'/{name}' for name in found.aliases)} · " if found.aliases else ""
     return "\n\n".join([*parts, f"{also}from {shell.registry.owner('command', word.removeprefix('/'))}"])
+
+
+def _about(option: Option) -> str:
+    """The help of an option, with its choices."""
+    return "; ".join(filter(None, (option.help, one_of(option.choices) if option.choices else "")))
 
 
 def _wrapped(text: str, indent: int = 0) -> str:

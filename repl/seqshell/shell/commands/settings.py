@@ -15,7 +15,7 @@ from seqshell.core.json_values import unquoted
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.core.tasks import task_spec
-from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.commands.arguments import assignments, whole_number, words
 from seqshell.shell.idle_settings import unused_samplers, without_effect
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def setting_words(shell: Shell, text: str) -> Mapping[str, str]:
         names = dict.fromkeys((*shell.settings.names(), *(shell.registry.samplers if has_chain else ())))
         return {name: _help(shell, name) for name in names}
     setting = shell.settings.entry(name).setting
-    values = dict.fromkeys((*setting.choices, *(("on", "off") if setting.kind is bool else ())), "")
-    return values | {"default": "back to the value of the config file, the model or seqshell"}
+    return dict.fromkeys(setting.values, "") | {
+        "default": "back to the value of the config file, the model or seqshell"
+    }
 
 
 def _help(shell: Shell, name: str) -> str:
@@ -140,11 +141,11 @@ def sampler(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 
 def strategy_words(shell: Shell, text: str) -> Mapping[str, str]:
-    """The names of the strategies and what they do; after a name, its settings."""
+    """The names of the strategies and what they do; after a name, its settings; after one of these, its values."""
     name, space, _ = text.lstrip().partition(" ")
     if not space or name not in shell.registry.strategies:
         return _described(shell.registry.strategies)
-    return {f"{item.name}=": item.help for item in settings_of(shell.registry.strategies[name])}
+    return assignments(settings_of(shell.registry.strategies[name]), text)
 
 
 @command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Notice, Progress, Tables
 from seqshell.core.plugin_api import Arguments, command, settings_of
-from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.arguments import assignments, words
 from seqshell.shell.commands.models import opened
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 
 def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
-    """The names of the recipes and what they train; after a name, the keys of a recipe."""
+    """The names of the recipes and what they train; after a name, the keys of a recipe; after a key, its values."""
     from seqshell.training.recipes.listing import summary
     from seqshell.training.recipes.settings import TABLES
 
     if " " not in text.lstrip():
         return {name: summary(path) for name, path in paths.list_recipes(shell.registry.recipe_folders).items()}
-    return {f"{table}.{item.name}=": item.help for table, kind in TABLES.items() for item in settings_of(kind)}
+    keys = [replace(item, name=f"{table}.{item.name}") for table, kind in TABLES.items() for item in settings_of(kind)]
+    return assignments(keys, text)
 
 
 @command(
