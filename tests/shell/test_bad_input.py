@@ -12,7 +12,7 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
-    "/architectures all": "unexpected 'all'; usage: /architectures",
+    "/architectures all": "no architecture 'all'; available: ",
     "/attention now": "unexpected 'now'; usage: /attention [-o FILE]",
     "/attention": "nothing has been translated yet; use /translate TEXT first",
     "/attention -o picture.gif": (
