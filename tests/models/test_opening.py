@@ -197,6 +197,31 @@ class Nudge:
         return logits + self.by * (np.arange(len(logits)) == 0)
 
 
+FAR = """
+import dataclasses, seqshell
+from seqshell.decoding.strategies import Greedy
+
+@dataclasses.dataclass(frozen=True)
+class Lift:
+    by: float = 1.0
+    name = "lift"
+    def __call__(self, logits, context):
+        return logits * self.by
+
+@dataclasses.dataclass(frozen=True)
+class Plain(Greedy):
+    name = "plain"
+
+@seqshell.hookimpl
+def seqshell_samplers():
+    yield Lift
+
+@seqshell.hookimpl
+def seqshell_strategies():
+    yield Plain
+"""
+
+
 @pytest.fixture
 def with_sampler(elman):
     plugin = elman.plugin(elman.architecture)
@@ -224,6 +249,40 @@ def test_the_shell_says_once_what_is_missing_and_answers(elman, module, with_sam
         f"{missing}; seqshell plugins list"
     ]
     assert sum(isinstance(event, Token) for event in events) == 4
+
+
+def test_a_saved_session_names_the_package_of_each_missing_sampler_and_strategy(
+    elman, module, elman_registry, tmp_path, monkeypatch
+):
+    """The plugin is loaded from a distribution's folder, which is not installed when the session is restored."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    folder = tmp_path / "far"
+    folder.mkdir()
+    (folder / "far_away.py").write_text(FAR, "utf-8")
+    (folder / "pyproject.toml").write_text(
+        "[project]\nname = 'seqshell-far'\n[project.entry-points.seqshell]\nfar = 'far_away'\n", "utf-8"
+    )
+    with_far = load_registry(Policy(no_plugins=True, extra=(str(folder),)), modules=[elman.plugin(elman.architecture)])
+    path = elman.save(tmp_path / "mine.safetensors", module, elman_registry)
+    assert with_far.problems == ()
+    shell = Shell(with_far)
+    kept = tmp_path / "kept.safetensors"
+    for line in (f"/load {path}", "/sampler lift=2 top_k=2", "/strategy plain", "abc", f"/save {kept}"):
+        list(shell.handle(line))
+    assert shell.session.strategy.name == "plain"
+    text = shell.session.text()
+
+    other = Shell(elman_registry)
+    events = list(other.handle(f"/restore {kept}"))
+    of = "of the plugin far (seqshell-far), which no plugin offers; pip install seqshell-far"
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        f"kept.safetensors is restored without the sampler 'lift' {of}",
+        f"kept.safetensors is restored without the strategy 'plain' {of}",
+    ]
+    assert other.session.text() == text
+    assert [stage.name for stage in other.session.chain] == ["top_k"]
+    assert other.session.strategy.name == "sample"
+    assert sum(isinstance(event, Token) for event in other.handle("/continue 3")) == 3
 
 
 def test_a_saved_session_is_restored_without_a_missing_sampler(elman, module, with_sampler, elman_registry, tmp_path):
