@@ -143,9 +143,9 @@ def command_lines():
     for suggested in sorted({*SUBCOMMAND_LINES.values(), *OPTION_LINES.values()} - {""}):
         line = suggested.split(", which")[0].split(" to list")[0].replace("NAME", "second").replace("VALUE", "0.5")
         if line.startswith("train notes.txt"):
-            yield f"{line} --defaults"  # a training takes seconds
+            yield f"{line} --dry-run"  # a training takes seconds
         elif line.startswith("--set training"):
-            yield f"train notes.txt {line} --defaults"
+            yield f"train notes.txt {line} --dry-run"
         elif not line.startswith(NOT_RUN):
             yield line if not line.startswith("-") or line.startswith(("-m", "--help")) else f"-m second {line}"
 

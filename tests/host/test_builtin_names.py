@@ -14,7 +14,7 @@ ROOT = Path(seqshell.__file__).parent
 
 # The layers contain the cells, the contract opens real checkpoints, and `plugins new` needs defaults that exist.
 # The foreign words stand for names that people know from other programs.
-EXCEPT = ("layers", "testing", "cli/plugins_new.py", "shell/foreign_words.py")
+EXCEPT = ("layers", "testing", "cli/plugin_templates.py", "shell/foreign_words.py")
 
 
 def names():

@@ -180,7 +180,11 @@ def test_a_valid_third_party_model_passes():
         ("writes to its state", "a returned state is never modified"),
         ("counts its calls", "continuing twice from a state gives identical results"),
         ("looks ahead", "its output at each step equals that of reading up to this step"),
-        ("raises", "saving and loading do not change its outputs: RuntimeError: out of luck"),
+        (
+            "raises",
+            "outputs have the task's shape; the leaves of states are [B, ...] and keep their types: "
+            "RuntimeError: out of luck",
+        ),
         ("doubles its state", "outputs have the task's shape; the leaves of states are [B, ...] and keep their types"),
         (
             "changes its type",
