@@ -102,19 +102,20 @@ class WholeSumDecoder:
         (
             Sum,
             "returns only the last output",
-            "module: its output at each step equals that of reading up to this step: ",
+            "module: the rows of a batch do not affect each other: forward must return outputs [3, 4, 4], not [3, 1, 4]",
         ),
         (WholeSum, "", ""),
         (WholeSum, "reads padding", "module: padding changes nothing: with more padding: outputs: "),
         (
             WholeSum,
             "returns an output per token",
-            "module: it gives one output per text, [B, 1, ...], and its state is (): outputs [1, 2, 4] instead of",
+            "module: the rows of a batch do not affect each other: forward must return outputs [3, 1, 4], not [3, 4, 4]",
         ),
         (
             WholeSum,
             "has a state",
-            "module: it gives one output per text, [B, 1, ...], and its state is (): its state contains arrays",
+            "module: outputs have the task's shape; the leaves of states are [B, ...] and keep their types: "
+            "forward must return a state with 0 leaves, as the state before it, not 1 leaf",
         ),
     ],
 )

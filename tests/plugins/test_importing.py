@@ -433,7 +433,7 @@ def test_a_plugins_importer_comes_first_and_its_errors_name_it(capsys, tmp_path)
         (fine, 0, "reading\n"),
         (fine | {"readout.bias": (4,)}, 3, "readout.bias"),
         ("fault", 3, "no weights in the file"),
-        ("bug", 2, "the plugin other: the importer json failed at m.json: KeyError: 'bug'\n"),
+        ("bug", 2, "the plugin other: the importer json failed at m.json: KeyError: 'bug' (other.py, line 11)\n"),
         ("exit", 2, "it called sys.exit"),
         ("garbage", 2, "it returned a int, not a seqshell.ForeignModel or None"),
     ):
