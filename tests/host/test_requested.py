@@ -34,6 +34,7 @@ def project(site, tmp_path, monkeypatch):
     (package / "inside.py").write_text(site.sampler("halve"))
     (tmp_path / "project" / "pyproject.toml").write_text(PROJECT)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)  # of another test
     return tmp_path / "project"
 
 

@@ -135,7 +135,7 @@ class FaultyStrategy:
 def test_a_strategy_fault_names_the_strategy(raises, message):
     session = Session(tiny_model())
     session.feed("abc")
-    with pytest.raises(PluginError, match=f"the strategy faulty .* failed: .*{message}"):
+    with pytest.raises(PluginError, match=f"the strategy faulty .*{message}"):
         list(session.generate(3, strategy=FaultyStrategy(raises)))
     assert session.position == 3
 
