@@ -102,14 +102,16 @@ class WholeSumDecoder:
         (
             Sum,
             "returns only the last output",
-            "module: the rows of a batch do not affect each other: forward must return outputs [3, 4, 4], not [3, 1, 4]",
+            "module: the rows of a batch do not affect each other: "
+            "forward must return outputs [3, 4, 4], not [3, 1, 4]",
         ),
         (WholeSum, "", ""),
         (WholeSum, "reads padding", "module: padding changes nothing: with more padding: outputs: "),
         (
             WholeSum,
             "returns an output per token",
-            "module: the rows of a batch do not affect each other: forward must return outputs [3, 1, 4], not [3, 4, 4]",
+            "module: the rows of a batch do not affect each other: "
+            "forward must return outputs [3, 1, 4], not [3, 4, 4]",
         ),
         (
             WholeSum,
