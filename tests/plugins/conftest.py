@@ -88,7 +88,7 @@ class Env:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment, such as "python" or "seqshell", in `cwd` (default: self.work).
 
-        It has no time limit: some fixtures train ten models at once, which takes long on a busy machine.
+        It has no time limit: some fixtures train a dozen models at once, which takes long on a busy machine.
         """
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         command = [str(self.programs / words[0]), *map(str, words[1:])]  # an absolute path stays as it is
