@@ -1,4 +1,4 @@
-"""What the hooks of plugins are told of a line, what they may do and what they show."""
+"""What the hooks of plugins receive from a line, what they may do and what they show."""
 
 from dataclasses import dataclass, replace
 from types import ModuleType

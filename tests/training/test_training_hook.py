@@ -1,4 +1,4 @@
-"""The hook for trainings: it is told every event, changes nothing, and may fail without harm."""
+"""The hook for trainings: it receives every event, changes nothing, and may fail without harm."""
 
 import random
 from types import ModuleType

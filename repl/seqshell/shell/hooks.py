@@ -56,10 +56,10 @@ class Hooks:
                     self._report(output)
         return self._toolbar[1]
 
-    def line_begins(self) -> Told:
-        """A line begins: what the plugins are told of it, and the toolbar is out of date."""
+    def line_begins(self) -> LineEvents:
+        """Collect the events of a line that begins, and ask for the text of the toolbar again."""
         self._toolbar = None
-        return Told(self)
+        return LineEvents(self)
 
     def _notice(self, problem: PluginError) -> Notice:
         if isinstance(problem.__cause__, KeyboardInterrupt):
@@ -67,8 +67,8 @@ class Hooks:
         return Notice(f"{problem.message}; the plugin is left out: /plugins --errors", "warning")
 
 
-class Told:
-    """What the plugins are told of a line when it ends."""
+class LineEvents:
+    """The events of a line, for the hooks that are called when it ends."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
