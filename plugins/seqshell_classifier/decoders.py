@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import PAD, State
-from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take
+from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take, top_hidden
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
 from seqshell_classifier.numpy_linear_ngrams import LinearNgrams
@@ -62,6 +62,14 @@ class ClassifierDecoder:
             added, ngrams, linear = self._ngram_logits(chunk, state)
             state = ClassifierState(recurrent, states, ngrams, linear)
         return self.readout(pooled) + added, state
+
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """Logits [B, C] of a state; None with n-grams, whose logits depend on the last token and those before it."""
+        if self.ngrams or self.linear:
+            return None
+        hidden = top_hidden(state.recurrent)
+        pooled = [pool.pooled(hidden, before) for pool, before in zip(self.pools, state.pools, strict=True)]
+        return self.readout(np.concatenate(pooled, axis=-1))
 
     def _ngram_logits(self, tokens: NDArray[Any], state: ClassifierState) -> tuple[Any, State, State]:
         """tokens: [B, T]. Returns the logits that the n-grams add after the last one, [B, C] or 0, and both states."""

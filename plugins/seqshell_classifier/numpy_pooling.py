@@ -22,6 +22,9 @@ class Pooling(Protocol):
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         """Pool all states up to the last one. hidden: [B, T, M], T >= 1, no padding. Returns [B, M] and the state."""
 
+    def pooled(self, hidden: Floats, state: State) -> Floats:
+        """What `read` returned with the state, [B, M]. hidden: [B, M], the last hidden state."""
+
 
 class LastPooling:
     """The last hidden state."""
@@ -31,6 +34,9 @@ class LastPooling:
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         return hidden[:, -1], state
+
+    def pooled(self, hidden: Floats, state: State) -> Floats:
+        return hidden
 
 
 class MeanPooling:
@@ -48,6 +54,10 @@ class MeanPooling:
         sums /= count.astype(np.float32)
         return sums, RunningMean(sums, count)
 
+    def pooled(self, hidden: Floats, state: State) -> Floats:
+        mean: Floats = state.mean
+        return mean
+
 
 class MaxPooling:
     """The maximum of each unit over time."""
@@ -62,6 +72,10 @@ class MaxPooling:
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         largest: Floats = np.maximum(state, hidden.max(1))
         return largest, largest
+
+    def pooled(self, hidden: Floats, state: State) -> Floats:
+        largest: Floats = state
+        return largest
 
 
 class AttentionPooling:
@@ -84,6 +98,10 @@ class AttentionPooling:
         sums = (weights[:, None] @ hidden)[:, 0] + before * state.mean
         sums /= total
         return sums, RunningAttention(sums, peak + np.log(total))
+
+    def pooled(self, hidden: Floats, state: State) -> Floats:
+        mean: Floats = state.mean
+        return mean
 
 
 def read_pooling(kind: str, config: ClassifierConfig, weights: Weights, size: int) -> Pooling:

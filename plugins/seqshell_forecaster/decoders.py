@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import State, map_leaves
-from seqshell.layers import RecurrentStack, read_layers, read_linear, take
+from seqshell.layers import RecurrentStack, read_layers, read_linear, take, top_hidden
 from seqshell.layers.weights import Floats, Weights
 from seqshell_forecaster.config import RECENT, VOLATILITY, ForecasterConfig
 from seqshell_forecaster.states import ResidualState, WindowState
@@ -54,6 +54,12 @@ class StreamingDecoder:
         hidden, state = self.recurrent.feed(inputs, state)
         return self._forecast(hidden, inputs[:, -1]), state
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The forecasts [B, K, F, Q] of a state; None if they are relative to the last value."""
+        hidden = top_hidden(state)
+        unused = np.empty((len(hidden), self.config.num_features), np.float32)
+        return None if self.config.subtract_last else self._forecast(hidden, unused)
+
     def _forecast(self, hidden: Floats, last: Floats) -> Floats:
         config = self.config
         raw = self.readout(hidden).reshape(len(hidden), config.horizon, config.num_features, config.quantiles)
@@ -89,6 +95,10 @@ class WindowDecoder:
         """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
         window = _following(state.values, state.started, inputs)  # [B, W, F]
         return self._forecast(window), WindowState(window, np.ones_like(state.started))
+
+    def state_outputs(self, state: State) -> NDArray[Any]:
+        """The forecasts [B, K, F, Q] of a state."""
+        return self._forecast(state.values)
 
     def _forecast(self, window: Floats) -> Floats:
         config, batch = self.config, len(window)
@@ -138,6 +148,11 @@ class ResidualDecoder:
         values = _following(state.values, state.read > 0, inputs)
         read = np.minimum(state.read + inputs.shape[1], values.shape[1])
         return self._forecast(outputs, values, read), ResidualState(values, read, recurrent)
+
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The forecasts [B, K, F, Q] of a state; None if those of the recurrent part depend on more."""
+        outputs = self.recurrent.state_outputs(state.recurrent)
+        return None if outputs is None else self._forecast(outputs, state.values, state.read)
 
     def _forecast(self, outputs: Floats, values: Floats, read: NDArray[np.int64]) -> Floats:
         """outputs: [B, K, F, Q], of the recurrent part; values: [B, num_values, F]."""

@@ -43,6 +43,10 @@ class ContextDecoder(ABC):
         state = history[:, history.shape[1] - size :].copy()
         return self.logits(state), state
 
+    def state_outputs(self, state: State) -> NDArray[Any]:
+        """The logits [B, V] of a state."""
+        return self.logits(state)
+
     @abstractmethod
     def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
         """contexts: [B, n - 1], the last tokens. Returns [B, V]."""

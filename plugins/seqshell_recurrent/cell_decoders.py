@@ -25,6 +25,7 @@ from seqshell.layers import (
     TanhLayer,
     packed,
     take,
+    top_hidden,
 )
 from seqshell.layers.cells import Parts
 from seqshell.layers.matmul import matmul
@@ -83,6 +84,10 @@ class ElmanDecoder:
         hidden, after = self._recurrent.feed(inputs, state[:, None])
         return self._logits(inputs[:, -1], state, hidden), after[:, 0]
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The logits [B, V] of a state; None in the form i2o, in which they depend on the state before it."""
+        return self._readout(state) if self._i2o_readout is None else None
+
     def _logits(self, inputs: NDArray[Any], before: Floats, after: Floats) -> Floats:
         """inputs: [B], the tokens; before, after: [B, H], the hidden states before and after them. Returns [B, V]."""
         if self._i2o_readout is None:
@@ -115,6 +120,10 @@ class CellDecoder:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         hidden, state = self._recurrent.feed(inputs, state)
         return self._readout(hidden), state
+
+    def state_outputs(self, state: State) -> NDArray[Any]:
+        """The logits [B, V] of a state."""
+        return self._readout(top_hidden(state))
 
 
 class LSTMCellDecoder(CellDecoder):

@@ -51,6 +51,11 @@ class RecurrentDecoder:
         hidden, state = self.recurrent.feed(inputs, state)
         return self.readout(hidden), state
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The logits [B, V] of a state; None with residual connections, by which they depend on the input."""
+        hidden = self.recurrent.last_outputs(state)
+        return None if hidden is None else self.readout(hidden)
+
 
 class RNNDecoder(RecurrentDecoder):
     """The simple recurrent network. State: one array [B, L, H]."""

@@ -111,7 +111,14 @@ class Seq2SeqDecoder(TranslationDecoder):
             state = state._replace(recurrent=recurrent)
         else:
             hidden, state = read(inputs, state)
-        return self.readout(hidden if self.projection is None else self.projection(hidden)), state
+        return self._logits(hidden), state
+
+    def state_outputs(self, state: State) -> NDArray[Any]:
+        """The logits [B, V] of a state."""
+        return self._logits(top_hidden(state.recurrent if isinstance(state, ContextState) else state))
+
+    def _logits(self, hidden: Floats) -> Floats:
+        return self.readout(hidden if self.projection is None else self.projection(hidden))
 
 
 class AttentionSeq2SeqDecoder(TranslationDecoder):
@@ -157,13 +164,17 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
             attended, state = self._step(column, state)
         return self.readout(attended), state
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The logits [B, V] of a state; None if attention comes before the step, and so depends on the state before."""
+        if self.config.placement == "before":
+            return None
+        return self.readout(self._attend(top_hidden(state.recurrent), state)[0])
+
     def _step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
         """inputs: [B]. Returns the attentional vectors [B, R], state."""
         if self.config.placement == "before":
-            recurrent = state.recurrent
-            layers = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
-            context, weights = self._context(layers[:, -1], state)
-            hidden, recurrent = self.recurrent.step(inputs, recurrent, context)
+            context, weights = self._context(top_hidden(state.recurrent), state)
+            hidden, recurrent = self.recurrent.step(inputs, state.recurrent, context)
             attended = self._attentional_vector(context, hidden)
             return attended, state._replace(recurrent=recurrent, attention=weights)
         fed = state.attended if self.config.input_feeding else None

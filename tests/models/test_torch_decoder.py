@@ -122,3 +122,21 @@ def test_values_are_read_like_tokens():
     outputs, state = decoder.feed(np.ones((1, 3, 2), np.float32), state)
     assert outputs.tolist() == [[4.0, 5.0]]
     assert state.tolist() == [[4.0, 5.0]]
+
+
+def test_the_outputs_of_a_state_are_those_that_the_module_tells():
+    class Telling(Counting):
+        def state_outputs(self, state):
+            return self.told(state)
+
+    module = Telling()
+    module.told = lambda state: None
+    decoder = TorchDecoder(module)
+    state = decoder.initial_state(2)
+    assert TorchDecoder(Counting()).state_outputs(state) is None
+    assert decoder.state_outputs(state) is None
+
+    module.told = lambda state: torch.ones(2, 3)
+    found = decoder.state_outputs(state)
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == [[1, 1, 1]] * 2

@@ -82,6 +82,12 @@ CHANGES = {
     ),
     "forgets": ("state.transpose(0, 1).contiguous()", "torch.zeros_like(state.transpose(0, 1))"),
     "no bias": (' + self.weights[f"recurrent.bias_hh_l{layer}"]', ""),
+    "told": (
+        "    def feed(self",
+        "    def state_outputs(self, state):\n"
+        '        return state[:, -1] @ self.weights["readout.weight"].T\n\n'
+        "    def feed(self",
+    ),
     "halves": (
         "class Decoder:",
         "    def hidden_states(self, tokens, state):\n"
@@ -152,6 +158,12 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
             "no bias",
             "decoder: its outputs equal the module's within 0.0001",
             "reading 1 rows: outputs",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
+        ),
+        (
+            "told",
+            "decoder: its state_outputs equal the outputs of the call that returned the state",
+            "state_outputs: difference ",
             r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
         ("a set", "its config can be saved as JSON", "marks={1, 2} cannot be written as JSON: ", ""),

@@ -112,7 +112,7 @@ class SequenceModel(Protocol):
 
 
 def own_method(module: Any, name: str, *parameters: str) -> Callable[..., Any] | None:
-    """An optional method that the class of a module defines, called with these parameters.
+    """An optional method that the class of a module or a decoder defines, called with these parameters.
 
     Modules may have had something else of this name before it had a meaning here: an attribute, such as a layer, or a
     method with other parameters. That is not the method.

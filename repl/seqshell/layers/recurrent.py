@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqshell.core.state import State
 from seqshell.layers.cells import Layer, Parts
 from seqshell.layers.matmul import matmul
-from seqshell.layers.states import LSTMState
+from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import Floats
 
 CHUNK = 256  # time steps whose input products are computed, and kept in memory, at once
@@ -121,6 +121,11 @@ class RecurrentStack:
                 last[depth] = value
             values = self._layer_outputs(depth, hidden, values)
         return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), _state(new)
+
+    def last_outputs(self, state: State) -> Floats | None:
+        """What `step` returned with the state, [B, H]; None if that depends on more than the state."""
+        hidden: Floats = top_hidden(state)
+        return hidden
 
     def _layer_outputs(self, index: int, hidden: Floats, inputs: NDArray[Any]) -> Floats:
         """What layer `index` passes to the next one, [T, ..., H]; here its hidden states [T, ..., H].

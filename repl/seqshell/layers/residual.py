@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqshell.core.state import State
 from seqshell.layers.cells import Layer
 from seqshell.layers.recurrent import CHUNK, RecurrentStack
+from seqshell.layers.states import top_hidden
 from seqshell.layers.weights import Floats, Weights, take
 
 EPSILON = np.float32(1e-5)  # as in torch
@@ -83,6 +84,13 @@ class ResidualStack(RecurrentStack):
         for start in range(0, inputs.shape[1], CHUNK):
             outputs, state = self.read(inputs[:, start : start + CHUNK], state, extra)
         return outputs[:, -1], state
+
+    def last_outputs(self, state: State) -> Floats | None:
+        """What `step` returned with the state, [B, H]; None if residual connections add the input to it."""
+        if self._residual and len(self.layers) > 1:
+            return None
+        hidden: Floats = top_hidden(state)
+        return hidden if self._norms is None else self._norms[-1](hidden)
 
     def _layer_outputs(self, index: int, hidden: Floats, inputs: NDArray[Any]) -> Floats:
         if self._norms is not None:

@@ -41,6 +41,16 @@ class WatchedDecoder:
         """As Decoder.feed."""
         return _checked_pair(self._decoder.feed(inputs, state), self._decoder.feed, state)
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """As the decoder's state_outputs; None if it has none."""
+        method = own_method(self._decoder, "state_outputs", "state")
+        return None if method is None else method(state)
+
+    @property
+    def tells_outputs(self) -> bool:
+        """Whether the decoder has a method state_outputs."""
+        return own_method(self._decoder, "state_outputs", "state") is not None
+
 
 class _WithFeatures(WatchedDecoder):
     """The same, of a decoder that has features."""

@@ -101,6 +101,13 @@ class TorchDecoder:
         """inputs: [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
         return read_padded(self._feed, inputs, state) if self.is_padded and self.causal else self._feed(inputs, state)
 
+    @torch.inference_mode()
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The outputs [B, V] that belong to a state, of a module with a method of this name; else None."""
+        method = own_method(self.module, "state_outputs", "state")
+        outputs = None if method is None else method(map_leaves(self._tensor, state))
+        return None if outputs is None else _array(outputs)
+
     def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         length = inputs.shape[1]
         chunk = CHUNK if self.causal else length

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from seqshell.core.decoder import Decoder, SourceDecoder
 from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
-from seqshell.core.model import Model
+from seqshell.core.model import Model, own_method
 from seqshell.core.plugin_guard import Guard, Owner
-from seqshell.core.state import State, map_leaves
+from seqshell.core.state import State, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
 from seqshell.decoding.features import features
@@ -98,6 +98,18 @@ class CheckedDecoder:
         with self._guard, np.errstate(all="ignore"):
             return features(self._decoder, state)
 
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The outputs [B, V] that belong to a state; None if the decoder cannot tell them. PluginError if it fails."""
+        method = own_method(self._decoder, "state_outputs", "state")
+        if method is None:
+            return None
+        with self._guard, np.errstate(all="ignore"):
+            outputs: NDArray[Any] | None = method(state)
+        if outputs is None:
+            return None
+        self._check(outputs, len(next(leaves(state))))
+        return outputs
+
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed together, or stepped over if it is a single token that was drawn.
 
@@ -132,7 +144,7 @@ class CheckedDecoder:
 
 def _require_ids(inputs: Any, dimensions: int) -> None:
     """TypeError, which blames the caller, unless a model that failed was given what it can read."""
-    if not isinstance(inputs, np.ndarray) or inputs.ndim != dimensions:
+    if not isinstance(inputs, np.ndarray) or inputs.ndim - (inputs.dtype.kind == "f") != dimensions:  # values: [..., F]
         raise TypeError(f"the model was given {type(inputs).__name__}, not an array with {dimensions} dimensions")
 
 

@@ -17,7 +17,7 @@ from seqshell.core.plugin_guard import WrongReturn, reason_and_place
 from seqshell.core.state import is_opaque, leaves
 from seqshell.host import resolve
 from seqshell.models.building import read_config
-from seqshell.models.decoder_checks import watched_decoder
+from seqshell.models.decoder_checks import WatchedDecoder, watched_decoder
 from seqshell.models.decoders import decoders_of
 from seqshell.testing.check import Finding, Raised, attempt, is_alike
 from seqshell.testing.checked_configs import sizes_of
@@ -29,6 +29,7 @@ from seqshell.testing.decoder_rules import (
     equals,
     grows_along_an_axis,
     opaque_leaves,
+    outputs_of_states,
     own_features,
     shapes_kept,
 )
@@ -45,7 +46,7 @@ class Built:
     config: Any
     module: Any
     wrapped: Decoder
-    own: Mapping[str, Decoder]
+    own: Mapping[str, WatchedDecoder]
 
 
 Holds = Callable[[Built, Example], str]  # returns what was found instead, or an empty text
@@ -67,7 +68,7 @@ def built(architecture: Architecture, config: Any) -> Built:
 
     module: Any = checked_module(module_rules.example_module(architecture, config), architecture, config)
     weights = module_rules.weights_of(module)
-    own: dict[str, Decoder] = {}
+    own: dict[str, WatchedDecoder] = {}
     for name, make in decoders_of(architecture):
         try:
             own[name] = watched_decoder(make(config, weights))
@@ -136,6 +137,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         yield Rule(
             "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
         )
+    told = "its state_outputs equal the outputs of the call that returned the state"
+    if own_method(model.module, "state_outputs", "state"):
+        yield Rule(f"module: {told}", partial(_of_wrapped, outputs_of_states))
     for rule, target in for_task.module_rules.items():
         yield Rule(f"module: {rule}", partial(_of_module, resolve(target)))
     has_features = any(own_method(each, "features", "state") for each in (model.module, *model.own.values()))
@@ -148,6 +152,8 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
             yield Rule(f"{title}: {rule}", partial(_of_own, name, holds), rule in CAUSAL_RULES)
         same = f"equal the module's within {EQUAL:g}"
         yield Rule(f"{title}: its outputs {same}", partial(_equals, name, equals), architecture.causal)
+        if model.own[name].tells_outputs:
+            yield Rule(f"{title}: {told}", partial(_of_own, name, outputs_of_states))
         if attempt(partial(_has_opaque, model.own[name])):
             rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
             yield Rule(rule, partial(_of_own, name, opaque_leaves))

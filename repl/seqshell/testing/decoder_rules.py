@@ -213,6 +213,19 @@ def equal_features(own: Decoder, module: Decoder, example: Example) -> str:
     return difference("features", found, expected, EQUAL)
 
 
+def outputs_of_states(decoder: Any, example: Example) -> str:
+    """Compare the outputs that a decoder tells of states with those of the calls that returned them."""
+    for batch in sorted({1, example.batch}):
+        part = example.rows(slice(batch))
+        outputs, state = decoder.feed(part.inputs, part.start(decoder))
+        for column in part.columns:
+            told = decoder.state_outputs(state)
+            if told is not None and (seen := difference("state_outputs", told, outputs, EQUAL)):
+                return seen
+            outputs, state = decoder.step(column, state)
+    return ""
+
+
 def equals(own: Decoder, module: Decoder, example: Example) -> str:
     """Compare the outputs of a decoder with those of its module; their states may differ in type."""
     for batch in sorted({1, example.batch}):

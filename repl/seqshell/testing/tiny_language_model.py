@@ -40,6 +40,11 @@ class TinyDecoder:
             outputs, state = self.step(inputs[:, column], state)
         return outputs, state
 
+    def state_outputs(self, state: State) -> NDArray[Any]:
+        """The logits [B, V] of a state."""
+        outputs: NDArray[Any] = state @ self.readout
+        return outputs
+
 
 def tiny_model(
     vocabulary: str = "\n abcdefgh", *, seed: int = 0, hidden_size: int = 8, tokenizer: Tokenizer | None = None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Series
+from seqshell.core.model import Series, own_method
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
 from seqshell.core.text_output import exact
@@ -41,6 +41,11 @@ class ValueDecoder:
         Returns the outputs [B, K, F, Q] after the last, state.
         """
         return self._decoder.feed(self._normalised(inputs), state)
+
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
+        """The outputs that belong to a state; None if the decoder cannot tell them."""
+        method = own_method(self._decoder, "state_outputs", "state")
+        return None if method is None else method(state)
 
     def _normalised(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         if np.issubdtype(inputs.dtype, np.floating):
