@@ -22,6 +22,7 @@ LAYERS = """
     __init__ | terminal | testing
     shell
     training
+    inspect
     session
     models
     layers | decoding | host | state

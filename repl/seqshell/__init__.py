@@ -68,6 +68,8 @@ _HOMES = {
     "seqshell.decoding.probabilities": "log_probs",
     "seqshell.core.hookspecs": "hookimpl",
     "seqshell.session": "Session",
+    "seqshell.session.given": "StateRecord",
+    "seqshell.inspect.saved_states": "load_state save_state",
     "seqshell.models.saving": "save_checkpoint",
     "seqshell.shell.opening": "open",
     "seqshell.core.version": "__version__",
@@ -140,8 +142,11 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.version import __version__ as __version__
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
+    from seqshell.inspect.saved_states import load_state as load_state
+    from seqshell.inspect.saved_states import save_state as save_state
     from seqshell.models.saving import save_checkpoint as save_checkpoint
     from seqshell.session import Session as Session
+    from seqshell.session.given import StateRecord as StateRecord
     from seqshell.shell.opening import open as open
 
 

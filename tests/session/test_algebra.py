@@ -17,7 +17,10 @@ from seqshell import UsageError, choose, setting
 from seqshell.core.sampling import Draw
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Sample
+from seqshell.inspect.addresses import find_state
+from seqshell.inspect.editing import mixed
 from seqshell.session import Session
+from seqshell.session.state_record import changed
 from seqshell.testing import tiny_model
 from seqshell.testing.tiny_language_model import TinyDecoder
 
@@ -88,12 +91,27 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A state that was given: that of a place, mixed with that of another, with a number written to a unit.
+
+    The places are alone: without what they left.
+    """
+
+    start: Place
+    other: Place
+    weight: float = 0
+    unit: int = -1
+    value: float = 0
+
+
+@dataclass(frozen=True)
 class Place:
-    """A path from an initial state; left: the place that the reset in that turn left."""
+    """A path from an initial state, or from one that was given; left: the place that was left for it in that turn."""
 
     left: Place | None = None
     turn: int = -1
     stretches: tuple[Stretch, ...] = ()
+    given: Edit | None = None
 
     def __len__(self):
         return sum(map(len, self.stretches))
@@ -121,6 +139,9 @@ class Place:
     def retry(self):
         return self.stretches[-1].retry if self.stretches else 0
 
+    def alone(self):
+        return Place(stretches=self.stretches, given=self.given)
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -132,13 +153,30 @@ class Computed:
     generated: int = 0
 
 
-def compute(stretches, known):
-    """The state after all stretches, computed from the initial state by the same calls; `known` is a cache."""
-    if not stretches:
-        return Computed((), DECODER.initial_state(1), np.zeros((1, len(LETTERS)), np.float32))
-    if stretches in known:
-        return known[stretches]
-    now, last = compute(stretches[:-1], known), stretches[-1]
+def edited(edit, known):
+    """The state that was given, and the outputs that belong to it."""
+    start, other = compute(edit.start, known), compute(edit.other, known)
+    if edit.weight == 1:
+        return Computed((), other.state, other.outputs)
+    state = start.state.copy()
+    if edit.weight:
+        state = (1 - edit.weight) * state + edit.weight * other.state
+    if edit.unit >= 0:
+        state[0, edit.unit] = edit.value
+    same = state.tobytes() == start.state.tobytes()
+    return Computed((), state, start.outputs if same else DECODER.state_outputs(state))
+
+
+def compute(place, known):
+    """The state at a place, computed from the initial state by the same calls; `known` is a cache."""
+    place = place.alone()
+    if place in known:
+        return known[place]
+    if not place.stretches:
+        first = Computed((), DECODER.initial_state(1), np.zeros((1, len(LETTERS)), np.float32))
+        known[place] = first if place.given is None else edited(place.given, known)
+        return known[place]
+    now, last = compute(replace(place, stretches=place.stretches[:-1]), known), place.stretches[-1]
     if last.ids is not None:
         ids = list(last.ids)
         while ids:
@@ -157,7 +195,7 @@ def compute(stretches, known):
             memory = tuple(s.update(m, token, log_probs(logits)) for s, m in zip(last.chain, now.memory, strict=True))
             outputs, state = DECODER.step(np.array([token]), now.state)
             now = Computed((*now.ids, token), state, outputs, memory, last.chain, now.generated + 1)
-    known[stretches] = now
+    known[place] = now
     return now
 
 
@@ -314,10 +352,48 @@ class SessionAgainstReference(RuleBasedStateMachine):
     @rule(text=st.text(LETTERS, max_size=40))
     def reseed(self, text):
         self.next_turn()
-        if len(self.line.place) or text:
+        if len(self.line.place) or self.line.place.given or text:
             self.line.place, self.line.retry = Place(self.line.place, self.turn), 0
             self.read(Stretch(self.turn, 0, tuple(map(LETTERS.index, text))))
         self.session.reseed(text) if text else self.session.reset()
+
+    def continue_from(self, edit, record):
+        self.session.set_state(record)
+        self.line.place, self.line.retry = Place(self.line.place, self.turn, given=edit), 0
+
+    def found(self, data):
+        """Any position of any branch: its address and the place in the reference."""
+        name = data.draw(st.sampled_from(sorted(self.lines)))
+        place = self.lines[name].place
+        position = data.draw(st.integers(0, len(place)))
+        return f"{name}@{position}", place.until(position).alone()
+
+    @rule(data=st.data())
+    def load_a_state(self, data):
+        self.next_turn()
+        address, place = self.found(data)
+        self.continue_from(Edit(place, place), self.move(find_state, self.session, address))
+
+    @rule(data=st.data(), weight=st.sampled_from([0.0, 0.25, 1.0]))
+    def mix_two_states(self, data, weight):
+        self.next_turn()
+        (one, start), (two, end) = self.found(data), self.found(data)
+        first, second = find_state(self.session, one), find_state(self.session, two)
+        record = changed(self.session.behaviour.cursor, first, mixed(first.state, second.state, weight), "mixed")
+        self.continue_from(Edit(start, end, weight), second if weight == 1 else record)
+
+    @rule(unit=st.integers(0, 7), value=st.floats(-2, 2, width=32))
+    def write_a_unit(self, unit, value):
+        self.next_turn()
+        state = self.session.state
+        state[0, unit] = value
+        self.session.set_state(state)
+        state[:] = np.nan  # the session has a copy
+        place = self.line.place
+        self.line.place, self.line.retry = (
+            Place(place, self.turn, given=Edit(place.alone(), place.alone(), 0, unit, value)),
+            0,
+        )
 
     @precondition(lambda self: len(self.lines) < 6)
     @rule()
@@ -385,7 +461,7 @@ class SessionAgainstReference(RuleBasedStateMachine):
     # What must hold
 
     def computed(self, line=None):
-        return compute((line or self.line).place.stretches, self.known)
+        return compute((line or self.line).place, self.known)
 
     @invariant()
     def the_current_snapshot_equals_the_recomputed_one(self):

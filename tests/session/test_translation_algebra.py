@@ -19,7 +19,7 @@ from seqshell.core.sampling import Draw, SampleContext
 from seqshell.core.state import attention_of, leaves
 from seqshell.decoding.strategies import Sample
 from seqshell.session import Session
-from seqshell.session.timeline import TranslationSource
+from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 from seqshell.testing import tiny_translation_model
 from seqshell.testing.tiny_translator import TinyTranslator

@@ -45,7 +45,7 @@ FOLLOWED = [
         "is a saved session, not a model; /restore /",
         "/restore ./a.safetensors",
     ),
-    (TINY, "", "/restore ./tiny.safetensors", "/load ./tiny.safetensors opens it", "/load ./tiny.safetensors"),
+    (TINY, "", "/restore ./tiny.safetensors", "/load ./tiny.safetensors", "/load ./tiny.safetensors"),
     (TINY, "", "xyz", "/set unknown skip leaves such characters out", "/set unknown skip|xyz"),
     (TINY, "", "xyz", "see /info", "/info"),
     (TINY, "", "/record off", "/record FILE starts one", "/record a.seq|/record off"),

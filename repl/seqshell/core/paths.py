@@ -8,23 +8,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.names import NAME, check_name, did_you_mean
 
-Kind = Literal["models", "sessions", "plugins", "recipes"]
+Kind = Literal["models", "sessions", "states", "plugins", "recipes"]
 
 ENDING = ".safetensors"
+# What is saved in the folder of a kind, and how.
+_SAVED = MappingProxyType(
+    {
+        "sessions": ("saved session", "/save NAME and leaving the shell save one"),
+        "states": ("saved state", "/state save NAME saves one"),
+    }
+)
 MAX_CONFIG = 1_000_000  # bytes of config.toml
 
 
 def home() -> Path:
     """Return $SEQSHELL_HOME, else the system's folder for user data.
 
-    It contains models/, sessions/, plugins/, recipes/ and config.toml. Raises UsageError if it cannot be a folder, or
-    if the system has none.
+    It contains models/, sessions/, states/, plugins/, recipes/ and config.toml. Raises UsageError if it cannot be a
+    folder, or if the system has none.
     """
     if chosen := os.environ.get("SEQSHELL_HOME", ""):
         return named_path(chosen, error=_no_home).absolute()
@@ -80,7 +88,7 @@ def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dic
 
 def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind = "models") -> Path:
     """Return the file of a name or path. Raises CheckpointError, with the nearest names, if there is none."""
-    what = "model" if kind == "models" else "saved session"
+    what, save = _SAVED.get(kind, ("model", ""))
     known = list_checkpoints(folders, kind)
     if isinstance(name, Path) or is_path(name):
         path = named_path(name, error=CheckpointError)
@@ -89,10 +97,8 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
             raise CheckpointError(f"no file {shown_name(name)!r}" + (f"; {suggestion}" if suggestion else ""))
         return path
     if name not in known:
-        if kind == "sessions" and not known:
-            raise CheckpointError(
-                f"no {what} {shown_name(name)!r}: none exists yet; /save NAME and leaving the shell save one"
-            )
+        if save and not known:
+            raise CheckpointError(f"no {what} {shown_name(name)!r}: none exists yet; {save}")
         if named_path(name, error=CheckpointError).is_file():
             raise CheckpointError(f"no {what} {shown_name(name)!r}; to open the file, write ./{name}")
         suggestion = did_you_mean(name, known, f"available: {', '.join(known)}", most=3)

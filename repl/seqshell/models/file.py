@@ -4,8 +4,8 @@ The format is safetensors (https://github.com/huggingface/safetensors): the leng
 little-endian; its header, a JSON object of name -> {"dtype", "shape", "data_offsets"}; the data. Our header is the JSON
 text under "seqshell" in its "__metadata__":
 
-    format 1 · kind "model" or "session" · task · architecture, owner, owner_version, owner_distribution · config
-    tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input)
+    format 1 · kind "model", "session" or "state" · task · architecture, owner, owner_version, owner_distribution
+    config · tokenizer {"name", ...} (of the output) · source_tokenizer (translate: of the input)
     tokenizer_owners (if they are from plugins) · labels (classify) · series (forecast)
     defaults · examples · about · provenance · parameters
     decoding_owners (of the samplers and the strategy in the defaults, if they are from plugins)
@@ -50,7 +50,13 @@ DTYPES = {
     "U32": ("uint32", 4), "I32": ("int32", 4), "U64": ("uint64", 8), "I64": ("int64", 8),
     "F16": ("float16", 2), "F32": ("float32", 4), "F64": ("float64", 8),
 }  # fmt: skip
-# The required and the optional fields of a model's header. Of a saved session, only format and kind are checked here.
+# The kinds of files: what each is called, and what opens it.
+KINDS = {
+    "model": ("a model", "/load"),
+    "session": ("a saved session", "/restore"),
+    "state": ("a saved state", "/state load"),
+}
+# The required and the optional fields of a model's header. Of other kinds, only format and kind are checked here.
 FIELDS: Mapping[str, type] = {"architecture": str, "task": str, "config": dict, "tokenizer": dict}
 OPTIONAL: Mapping[str, type] = {
     "owner": str, "owner_version": str, "owner_distribution": str, "source_tokenizer": dict, "tokenizer_owners": dict,
@@ -77,6 +83,13 @@ def read_header(path: str | Path) -> dict[str, Any]:
     """
     with _opened(Path(path)) as file:
         return _read_header(file, Path(path))[0]
+
+
+def require_kind(header: Mapping[str, Any], kind: str, path: Path, word: str | Path) -> None:
+    """CheckpointError if a file is of another kind, with the command that opens it. word: as the user wrote it."""
+    if header["kind"] != kind:
+        (found, opens), (wanted, _) = KINDS[header["kind"]], KINDS[kind]
+        raise CheckpointError(f"{path.name} is {found}, not {wanted}", hint=f"{opens} {word}")
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -269,9 +282,9 @@ def _check_header(header: dict[str, Any], path: Path) -> None:
             f"{path.name} has format {brief(version)}, but this seqshell reads format {FORMAT}; "
             "a newer version opens it"
         )
-    if header.get("kind") not in ("model", "session"):
+    if header.get("kind") not in KINDS:
         raise CheckpointError(
-            f"{path.name}: the header's kind must be model or session, not {quoted(header.get('kind'))}"
+            f"{path.name}: the header's kind must be model, session or state, not {quoted(header.get('kind'))}"
         )
     if header["kind"] == "model":
         for key, kind in FIELDS.items():

@@ -23,8 +23,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
     """
     path = paths.find_checkpoint(word, registry.checkpoint_folders)
     header, weights = file.read(path)
-    if header["kind"] != "model":
-        raise CheckpointError(f"{path.name} is a saved session, not a model", hint=f"/restore {word}")
+    file.require_kind(header, "model", path, word)
     known, architecture = find_architecture(header, registry, path.name)
     try:
         config = read_config(architecture, header["config"])

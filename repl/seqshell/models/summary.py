@@ -39,7 +39,7 @@ def about(header: Mapping[str, Any]) -> str:
 
 
 def about_file(path: Path) -> str:
-    """Return what the model in a file does, or whose session it holds; empty if the file is invalid.
+    """Return what the model in a file does, or whose session or state it holds; empty if the file is invalid.
 
     Reads the header only, once until the file changes.
     """
@@ -58,9 +58,10 @@ def _about_file(path: Path, modified: int, size: int) -> str:
         header = read_header(path)
     except SeqshellError:
         return ""
-    if header["kind"] == "session":
+    if header["kind"] != "model":
         model = header.get("model")
-        return f"saved session of {model['name']}" if isinstance(model, dict) and "name" in model else "saved session"
+        saved = f"saved {header['kind']}"
+        return f"{saved} of {model['name']}" if isinstance(model, dict) and "name" in model else saved
     return about(header) or title("", header).removeprefix(": ")
 
 

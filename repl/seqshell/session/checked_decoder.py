@@ -14,7 +14,7 @@ from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
 from seqshell.core.model import Model, own_method
 from seqshell.core.plugin_guard import Guard, Owner
-from seqshell.core.state import State, leaves, map_leaves
+from seqshell.core.state import State, as_array, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
 from seqshell.decoding.features import features
@@ -107,7 +107,7 @@ class CheckedDecoder:
             outputs: NDArray[Any] | None = method(state)
         if outputs is None:
             return None
-        self._check(outputs, len(next(leaves(state))))
+        self._check(outputs, len(as_array(next(leaves(state)))))
         return outputs
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.model import Model
 from seqshell.core.sampling import Draw, History, SampleContext, Sampler
-from seqshell.core.state import State
+from seqshell.core.state import State, as_array, as_leaf, map_leaves
 from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell.session.given import Start, StateRecord, TranslationSource
 from seqshell.session.notes import Notes
 from seqshell.session.snapshots import Memories, Snapshot, SnapshotStore
-from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline, TranslationSource
+from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline
 from seqshell.session.token_text import TokenText
 
 FIRST_TURN = -1  # the turn of the first root
@@ -47,6 +48,26 @@ class Cursor:
         """The number of tokens that were read."""
         return self.timeline.depth(self.here.node)
 
+    @property
+    def num_read(self) -> int:
+        """The number of tokens that the state has read, those before a state that was given included."""
+        given = self.timeline.given(self.here.node)
+        return self.position + (given.position if given is not None else 0)
+
+    @property
+    def is_new(self) -> bool:
+        """True at an initial state: nothing was read, and no state was given."""
+        return not self.position and self.here.node not in self.timeline.givens
+
+    @property
+    def state(self) -> State:
+        """A copy of the state here, arrays [1, ...]."""
+        return map_leaves(lambda leaf: np.array(as_array(leaf)), self.here.state)
+
+    def own(self, state: State) -> State:
+        """A state of arrays with leaves of the kinds that the model makes."""
+        return map_leaves(as_leaf, state, self.decoder.initial_state(1))
+
     @contextmanager
     def held_still(self, why: str, *, notes: bool = False) -> Iterator[None]:
         """A context in which nothing can change the session. notes: the notes can still be changed."""
@@ -64,13 +85,17 @@ class Cursor:
 
     # Forward
 
-    def add_root(self, before: int, turn: int, draw: Draw, source: TranslationSource | None = None) -> Snapshot:
+    def add_root(self, before: int, turn: int, draw: Draw, start: Start = None) -> Snapshot:
         """Go to a new root, where nothing but the source was read; before: the node that is left.
 
         If the model fails, nothing has changed.
         """
-        outputs, state = self._root_state(source)
-        self.here = Snapshot(self.timeline.add_root(before, turn, draw, source), state, outputs)
+        if isinstance(start, StateRecord):
+            outputs, state, source, given = start.outputs, self.own(start.state), start.source, start.given
+        else:
+            outputs, state = self._root_state(start)
+            source, given = start, None
+        self.here = Snapshot(self.timeline.add_root(before, turn, draw, source, given), state, outputs)
         self.store.add(self.here)
         return self.here
 
@@ -122,7 +147,7 @@ class Cursor:
             return snapshot
         calls: list[Call] = []
         start = node
-        while (snapshot is None or not calls) and start not in self.timeline.sources:
+        while (snapshot is None or not calls) and not self.timeline.is_encoding(start):
             calls.append(self.timeline.call_to(start))
             start = calls[-1].before
             snapshot = self.store.get(start)

@@ -100,6 +100,9 @@ def last_lines(cursor: Cursor, node: int, drops_separator: bool, max_tokens: int
         before = max(0, start - min(64, max_tokens))
         data = _bytes_to(cursor, timeline.ancestor(node, start), before) + data
         start = before
+    given = timeline.given(node) if not start else None
+    if given is not None:
+        data = given.text.encode("utf-8", "surrogatepass") + data
     text = decoded(data)[0]
     if drops_separator and (not start or max_tokens < MAX_TAIL_TOKENS):
         text = text[text.startswith(SEPARATORS) :]
@@ -113,7 +116,8 @@ def first_words(cursor: Cursor, node: int, start: int) -> str:
     data = _bytes_to(cursor, cursor.timeline.ancestor(node, min(depth, begin + FIRST_WORDS + 1)), begin)
     text = " ".join(data.decode("utf-8", "replace").split())
     if len(text) <= FIRST_WORDS and depth <= begin + FIRST_WORDS:
-        return text
+        given = cursor.timeline.given(node)
+        return text or (f"state of {given.name}" if given is not None else "")
     return f"{text[: FIRST_WORDS + 1].rpartition(' ')[0] or text[:FIRST_WORDS]}…"
 
 
@@ -150,12 +154,13 @@ def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int],
     best = np.argsort(-before, kind="stable")[:k]
     return Top(
         tuple(
-            Likely(int(token), _name(cursor, int(token)), float(before[token]), float(after[token])) for token in best
+            Likely(int(token), token_name(cursor, int(token)), float(before[token]), float(after[token]))
+            for token in best
         )
     )
 
 
-def _name(cursor: Cursor, token: int) -> str:
+def token_name(cursor: Cursor, token: int) -> str:
     """The text of a token, or the name of a special one."""
     tokenizer = cursor.model.tokenizer
     special = next((name for name in ("pad", "bos", "eos") if getattr(tokenizer, name) == token), "")
@@ -188,7 +193,7 @@ class Scoring:
         for number, token in enumerate(self.ids):
             logs = log_probs(outputs)
             best = np.argsort(-logs, kind="stable")[:NUM_ALTERNATIVES]
-            most_likely = tuple((_name(cursor, int(other)), float(logs[other])) for other in best)
+            most_likely = tuple((token_name(cursor, int(other)), float(logs[other])) for other in best)
             text, tail = cursor.token_text.read(token, tail)
             self.tokens.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))
             yield

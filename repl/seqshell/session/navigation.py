@@ -11,10 +11,11 @@ from seqshell.core.sampling import Draw
 from seqshell.session import inspection
 from seqshell.session.branches import Branches, BranchState
 from seqshell.session.cursor import Cursor
+from seqshell.session.given import Start, StateRecord
 from seqshell.session.mark import Place
 from seqshell.session.notes import NoteTexts
 from seqshell.session.snapshots import Snapshot
-from seqshell.session.timeline import Timeline, TranslationSource
+from seqshell.session.timeline import Timeline
 
 
 class Navigator:
@@ -109,28 +110,28 @@ class Navigator:
         self.forget_interrupt()
         return self.cursor.feed(ids, self.use_turn(answers=False), self.draw)
 
-    def restart(self, ids: Sequence[int] = (), source: TranslationSource | None = None, *, whole: bool = False) -> None:
-        """Go to a new root, with a source if given, and read ids, in one turn. After an error nothing has changed.
+    def restart(self, ids: Sequence[int] = (), start: Start = None, *, whole: bool = False) -> None:
+        """Go to a new root and read ids, in one turn. After an error nothing has changed.
 
-        whole: an interrupt before all ids were read is an error.
+        start: what the root has besides the initial state. whole: an interrupt before all ids were read is an error.
         """
         before, was = self.cursor.here, (self.turn, self.retry, self._is_answered)
         try:
-            if max(self.restarting(ids, source), default=0) < len(ids) and whole:
+            if max(self.restarting(ids, start), default=0) < len(ids) and whole:
                 raise interrupted()
         except BaseException:
             self.cursor.here = before
             self.turn, self.retry, self._is_answered = was
             raise
 
-    def restarting(self, ids: Sequence[int] = (), source: TranslationSource | None = None) -> Iterator[int]:
+    def restarting(self, ids: Sequence[int] = (), start: Start = None) -> Iterator[int]:
         """The same, step by step: yields after each how many ids were read. If the model fails, nothing has moved."""
         cursor, before = self.cursor, self.cursor.here
         self.forget_interrupt()
         self._is_answered = True
         turn, draw = self.use_turn(answers=True), Draw(self.seed, 0)
         try:
-            cursor.add_root(before.node, turn, draw, source)
+            cursor.add_root(before.node, turn, draw, start)
             yield from cursor.feed(list(ids), turn, draw)
         except SeqshellError:
             cursor.here = before
@@ -141,10 +142,17 @@ class Navigator:
 
     def reseed(self, ids: Sequence[int]) -> Moved:
         """Restart with these ids, unless there is nothing to leave and nothing to read."""
-        was = self.cursor.position
-        if was or ids or self.cursor.timeline.source(self.cursor.here.node) is not None:
+        cursor, was = self.cursor, self.cursor.position
+        if ids or not cursor.is_new or cursor.timeline.source(cursor.here.node) is not None:
             self.restart(ids)
         return self.restarted(was)
+
+    def give(self, record: StateRecord) -> Moved:
+        """Continue from a state that the user gave, in one turn."""
+        require_causal(self.cursor)
+        was = self.cursor.position
+        self.restart(start=record)
+        return self._moved(was, 0, "/undo goes back")
 
     def restarted(self, was: int) -> Moved:
         """The move from a position to the new root, from which the text here was read."""
@@ -293,7 +301,9 @@ class Navigator:
         return self._moved(was, 0, f"/checkout {left} goes back")
 
     def _moved(self, was: int, removed: int = 0, undo_path: str = "") -> Moved:
-        return Moved(self.cursor.position, was, self.branch, removed=removed, undo_path=undo_path)
+        given = self.cursor.timeline.given(self.cursor.here.node)
+        state = given.name if given is not None else ""
+        return Moved(self.cursor.position, was, self.branch, removed=removed, undo_path=undo_path, state=state)
 
 
 def interrupted() -> UsageError:

@@ -25,12 +25,14 @@ from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
 from seqshell.session.cursor import FIRST_TURN, Cursor
+from seqshell.session.given import Given, TranslationSource
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
 from seqshell.session.saving import RUN_COLUMNS, saved_model
 from seqshell.session.snapshots import Snapshot, SnapshotStore, in_one_piece
-from seqshell.session.timeline import Read, Timeline, TranslationSource
+from seqshell.session.state_record import require_next
+from seqshell.session.timeline import Read, Timeline
 
 Tensors = Mapping[str, NDArray[Any]]
 ROWS = 1024  # states that are tried together
@@ -70,6 +72,7 @@ def _rebuild(
         model.tokenizer.fill(tensors["values"])
     timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride)
     _read_sources(tensors, timeline, cursor)
+    _read_givens(tensors, timeline)
     _read_words(tensors, timeline)
     _read_options(tensors, timeline)
     _read_row_times(header, timeline)
@@ -97,7 +100,7 @@ def _rebuild(
     cursor.timeline, cursor.store = timeline, store
     cursor.here = next(iter(snapshots.values()))  # a node of this timeline: `snapshot` looks at it first
     node = header["here"]
-    here = cursor.snapshot(node) if node in timeline.sources else in_one_piece(snapshots[node])
+    here = cursor.snapshot(node) if timeline.is_encoding(node) else in_one_piece(snapshots[node])
     if here.outputs is None or branches.current.node != here.node:
         raise CheckpointError("the current snapshot is incomplete")
     cursor.here = here
@@ -162,6 +165,15 @@ def _read_sources(tensors: Tensors, timeline: Timeline, cursor: Cursor) -> None:
         timeline.sources[node] = TranslationSource(text, tuple(ids), tuple(prefix))
 
 
+def _read_givens(tensors: Tensors, timeline: Timeline) -> None:
+    """Where given states are from, if there are any."""
+    for node, name, text, position, scale in json.loads(tensors["givens"].tobytes()) if "givens" in tensors else ():
+        if timeline.ids[_integer(node, len(timeline))] >= 0:
+            raise CheckpointError("a given state is not at a root")
+        numbers = tuple(map(float, scale))
+        timeline.givens[node] = Given(_text(name), _text(text), _integer(position, 2**62), numbers)
+
+
 def _read_words(tensors: Tensors, timeline: Timeline) -> None:
     """The words that unknown tokens stand for, if there are any."""
     for node, text in json.loads(tensors["words"].tobytes()) if "words" in tensors else ():
@@ -187,12 +199,15 @@ def _read_options(tensors: Tensors, timeline: Timeline) -> None:
 def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
     template = cursor.decoder.initial_state(1)
     for run in range(timeline.num_runs):
-        if timeline.read[run] == Read.ROOT and timeline.first[run] not in timeline.sources:
-            yield Snapshot(timeline.first[run], template, cursor.no_outputs())
+        root = timeline.first[run]
+        if timeline.read[run] == Read.ROOT and root not in timeline.sources and root not in timeline.givens:
+            yield Snapshot(root, template, cursor.no_outputs())
     kept = tensors["kept"].tolist()
+    if not timeline.givens.keys() <= {*kept} & {*tensors["whole"].tolist()}:
+        raise CheckpointError("a given state is missing")
     if not kept:
         return
-    if any(not 0 <= node < len(timeline) or timeline.ids[node] < 0 for node in kept):
+    if any(not 0 <= node < len(timeline) or (timeline.ids[node] < 0 and node not in timeline.givens) for node in kept):
         raise CheckpointError("a snapshot belongs to no token")
     likes = list(_templates(kept, template, cursor, timeline))
     names = [name for name, _ in named_leaves(template)]
@@ -220,18 +235,17 @@ def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Tim
     """
     groups: dict[Any, list[Snapshot]] = {}
     for snapshot in snapshots:
-        own = list(map(as_array, leaves(snapshot.state)))
-        if timeline.ids[snapshot.node] >= 0 and any(leaf.dtype.kind in "iu" for leaf in own):
+        own, node = list(map(as_array, leaves(snapshot.state))), snapshot.node
+        if (timeline.ids[node] >= 0 or node in timeline.givens) and any(leaf.dtype.kind in "iu" for leaf in own):
             groups.setdefault(tuple(leaf.shape for leaf in own), []).append(snapshot)
     for group in groups.values():
         for start in range(0, len(group), ROWS):
             part = group[start : start + ROWS]
             state = map_leaves(_joined, *(in_one_piece(each).state for each in part))
             try:
-                cursor.decoder.step(np.array([timeline.ids[snapshot.node] for snapshot in part]), state)
-            except PluginError as error:
-                if error.__cause__ is not None:  # else it went on, to outputs that its weights make infinite
-                    raise CheckpointError("a state has numbers that the model cannot go on from") from None
+                require_next(cursor, state)
+            except PluginError:
+                raise CheckpointError("a state has numbers that the model cannot go on from") from None
 
 
 def _joined(*leaves: Any) -> Any:

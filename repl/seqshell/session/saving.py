@@ -13,14 +13,15 @@ owners of those from plugins, the shell's settings, the current branch, and all 
                                   to none)
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
+    givens [bytes]                JSON: the roots with a state that was given, [node, name, text, position, scale] each
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
     options [bytes]               JSON: options of answers, [node, max_tokens, stop, strategy, settings] each
     notes [bytes]                 JSON: what plugins noted, as saved_notes.to_json returns it
     values [R, F] float64         the rows of a series, by the ids that stand for them
 
-Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, and those of a search
-in a text that is not a translation. Going back to another one reads at most 32 tokens again, by the same calls. Sources
-are encoded again when needed.
+Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, those that were given,
+and those of a search in a text that is not a translation. Going back to another one reads at most 32 tokens again, by
+the same calls. Sources are encoded again when needed.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
+from seqshell.core.model import Model
 from seqshell.core.sampling import Sampler
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import as_array, named_leaves
@@ -74,11 +76,10 @@ class SavedModel:
     settings: Mapping[str, Any] | None = None
 
 
-def saved_model(path: Path) -> SavedModel:
-    """The model that a saved session names. CheckpointError if the file is not a session."""
+def saved_model(path: Path, kind: str = "session") -> SavedModel:
+    """The model that a saved session, or a file of another kind, names. CheckpointError if the file is not of it."""
     header = file.read_header(path)
-    if header["kind"] != "session":
-        raise CheckpointError(f"{path.name} is a model, not a saved session; /load opens it")
+    file.require_kind(header, kind, path, path)
     model = header.get("model")
     named = model if isinstance(model, dict) else {}
     name, place, fingerprint = (named.get(key) for key in ("name", "path", "fingerprint"))
@@ -87,6 +88,12 @@ def saved_model(path: Path) -> SavedModel:
     settings = header.get("settings")
     kept = settings if isinstance(settings, dict) else None
     return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept)
+
+
+def model_header(model: Model) -> dict[str, str | None]:
+    """What `saved_model` reads of a model."""
+    path = str(model.path.resolve()) if model.path else None
+    return {"name": model.name, "path": path, "fingerprint": model.fingerprint}
 
 
 def write(
@@ -110,11 +117,7 @@ def write(
     texts = [format_chain(each, answers.samplers) for each in chains]
     header = {
         "kind": "session",
-        "model": {
-            "name": model.name,
-            "path": str(model.path.resolve()) if model.path else None,
-            "fingerprint": model.fingerprint,
-        },
+        "model": model_header(model),
         "architecture": model.architecture,
         "seed": navigator.seed,
         "retry": navigator.retry,
@@ -155,7 +158,7 @@ def _row_times(timeline: Timeline) -> list[list[Any]]:
 
 
 def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
-    """The snapshots that go into the file, in the order of their nodes. Roots are computed again."""
+    """The snapshots that go into the file, in the order of their nodes. Roots are computed again, unless given."""
     timeline, store = cursor.timeline, cursor.store
     nodes: set[int] = {branch.node for branch in branches}
     for run in range(timeline.num_runs):
@@ -165,7 +168,7 @@ def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
             nodes.update(range(first, end))
         elif timeline.read[run] != Read.ROOT:
             nodes.update(range(first + (-(timeline.base[run] + 1)) % STRIDE, end, STRIDE))
-    nodes = {node for node in nodes if timeline.ids[node] >= 0}
+    nodes = {node for node in nodes if timeline.ids[node] >= 0} | timeline.givens.keys()
     found = {node: snapshot for node in nodes if (snapshot := store.kept_as(node)) is not None}
     if (here := cursor.here).node in nodes:
         found[here.node] = replace(here, state=found[here.node].state) if here.node in found else here
@@ -210,6 +213,8 @@ def _timeline_tensors(cursor: Cursor) -> dict[str, NDArray[Any]]:
     if timeline.sources:
         rows = [[node, source.text, source.ids, source.prefix] for node, source in timeline.sources.items()]
         tensors["sources"] = as_tensor(rows)
+    if timeline.givens:
+        tensors["givens"] = as_tensor([[node, *vars(given).values()] for node, given in timeline.givens.items()])
     if timeline.sources or timeline.unknown_words:
         tensors["words"] = as_tensor(list(timeline.unknown_words.items()))
     return tensors

@@ -12,6 +12,7 @@ from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Scor
 from seqshell.core.model import Model
 from seqshell.core.sampling import Request, Sampler, Strategy
 from seqshell.core.sealed import Sealed
+from seqshell.core.state import State
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted
 from seqshell.decoding.strategies import Greedy, Sample
@@ -22,6 +23,7 @@ from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answer, Answers
 from seqshell.session.cursor import Cursor
 from seqshell.session.forwarding import Forwarded, Settable
+from seqshell.session.given import StateRecord
 from seqshell.session.guard import ThreadGuard, guarded
 from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
@@ -82,19 +84,16 @@ class Session(Sealed):
     seed = Forwarded[int]("_navigator", "The random seed.")
     retry = Forwarded[int]("_navigator", "The draw of this seed in use: 0, or a number that regenerate chose.")
     line = Forwarded[str]("_navigator", "What the user typed to begin this turn.")
+    state = Forwarded[State]("_cursor", "A copy of the state: leaves [1, ...], in NamedTuples of the architecture.")
     notes = Forwarded[Notes]("_cursor", "What plugins noted: JSON values by name, which follow undo and branches.")
     unread = Forwarded[Reading | None]("behaviour", "The text of this turn that an interrupt left in part unread.")
     chain = Settable[tuple[Sampler, ...]](
         "_answers", "The samplers, in order. A change drops what they remember and keeps the state."
     )
     strategy = Settable[Strategy]("_answers", "The strategy of answers that are not given one.")
-    excluded = Settable[frozenset[int]](
-        "_answers", "The ids that are never drawn; at first PAD, BOS and UNK, if the tokenizer has them."
-    )
+    excluded = Settable[frozenset[int]]("_answers", "The ids that are never drawn; at first PAD, BOS and UNK.")
     draws_unknown = Settable[bool]("_answers", "True if UNK, for text that the vocabulary lacks, may be drawn.")
-    replaces_unknown = Settable[bool](
-        "_answers", "True if, in translations, the source word that was attended to most replaces UNK."
-    )
+    replaces_unknown = Settable[bool]("_answers", "True if the source word that was attended to most replaces UNK.")
 
     @property
     def snapshot_mb(self) -> float:
@@ -184,6 +183,10 @@ class Session(Sealed):
         if text:
             self.behaviour.require_feeding()
         return self._navigator.reseed(self.behaviour.encode(text, unknown))
+
+    def set_state(self, state: State | StateRecord) -> Moved:
+        """Continue from a state, as `state` or `seqshell.load_state` gives it. UsageError if it does not fit."""
+        return self._navigator.give(self.behaviour.given(state))
 
     # What one task does: for a model of another task, a UsageError
 
@@ -294,10 +297,7 @@ class Session(Sealed):
         return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
 
     def save(self, path: str | Path, settings: Mapping[str, Any] | None = None) -> None:
-        """Write the whole session: every token, the branches with their redos, and snapshots to go back to.
-
-        settings: JSON values that `saved_model` returns again.
-        """
+        """Write the whole session, to go back to any of its tokens. settings: JSON values, for `saved_model`."""
         saving.write(Path(path), self._cursor, self._navigator, self._answers, settings)
 
     @classmethod

@@ -41,9 +41,9 @@ class SnapshotStore:
     budget, these stay: the roots, the snapshots of a search (nothing else can compute them again) and the samplers'
     memories.
 
-    Translations keep less: their roots go, because the source can be encoded again, and so do the snapshots of a
-    search, because no token is drawn after a part of a translation. Their states are then computed by single steps,
-    which differ in the last bits from those of a batch.
+    Translations keep less: their roots go, because the source can be encoded again (unless the user gave the state),
+    and so do the snapshots of a search, because no token is drawn after a part of a translation. Their states are then
+    computed by single steps, which differ in the last bits from those of a batch.
 
     The size in bytes counts each array once, by identity, including the larger array that it is a view of: arrays that
     snapshots share, such as an encoded source, are kept as long as one of them is. If the state grows, a snapshot
@@ -191,7 +191,7 @@ class SnapshotStore:
 
     def _thin(self, snapshot: Snapshot, depth: int) -> None:
         """Drop a snapshot that can be computed again, but keep its memories."""
-        if depth % self.stride or snapshot.node in self._timeline.sources:
+        if depth % self.stride or self._timeline.is_encoding(snapshot.node):
             self._kept -= 1
             self._whole -= snapshot.outputs is not None
             self._snapshots[snapshot.node] = None

@@ -19,6 +19,7 @@ from enum import IntEnum
 from seqshell.core.row_times import RowTimes
 from seqshell.core.sampling import Draw
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
+from seqshell.session.given import Given, TranslationSource
 from seqshell.session.notes import NO_NOTES, NoteHistory, NoteTexts
 
 # Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go
@@ -46,26 +47,15 @@ class Call:
     read: Read
 
 
-@dataclass(frozen=True)
-class TranslationSource:
-    """The text that a translation is of.
-
-    ids: its tokens, with EOS; prefix: the ids that the answers must begin with.
-    """
-
-    text: str
-    ids: tuple[int, ...]
-    prefix: tuple[int, ...] = ()
-
-
 class Timeline:
     """All nodes and runs of a session. A reset adds another root, whose parent is the node before the reset.
 
     stride: where feeds are split: STRIDE, or UNSPLIT for a model that must read a text at once. sources: by root, the
-    source of its translations. At such a root, the source and BOS were read; depths count target tokens. unknown_words:
-    by node, the word that an unknown token stands for, where its own text does not say so. options: by the first node
-    of an answer, the options that it was given, if any; if it has no token, by ~N, where N is the node before it.
-    row_times: by the first node of a table, the times of its rows. notes: those of plugins.
+    source of its translations. At such a root, the source and BOS were read; depths count target tokens. givens: by
+    root, where a state that the user gave is from; it cannot be computed again. unknown_words: by node, the word that
+    an unknown token stands for, where its own text does not say so. options: by the first node of an answer, those
+    that it was given, if any; if it has no token, by ~N, where N is the node before it. row_times: by the first node of
+    a table, the times of its rows. notes: those of plugins.
 
     ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
     before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
@@ -85,6 +75,7 @@ class Timeline:
         self.seed, self.retry = array("Q"), array("Q")
         self.above, self.level, self.jump, self.straight = array("q"), array("q"), array("q"), array("q")
         self.sources: dict[int, TranslationSource] = {}
+        self.givens: dict[int, Given] = {}
         self.unknown_words: dict[int, str] = {}
         self.options: dict[int, AnswerOptions] = {}
         self.row_times: dict[int, RowTimes] = {}
@@ -104,16 +95,20 @@ class Timeline:
 
     # Growing
 
-    def add_root(self, parent: int, turn: int, draw: Draw, source: TranslationSource | None = None) -> int:
+    def add_root(
+        self, parent: int, turn: int, draw: Draw, source: TranslationSource | None = None, given: Given | None = None
+    ) -> int:
         """Add a node at which nothing but a source was read; parent: the node that is left, -1 at first.
 
-        Returns the node.
+        given: where its state is from, if the user gave it. Returns the node.
         """
         run = self.num_runs
         self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run, run)
         root = self.append(-1)
         if source is not None:
             self.sources[root] = source
+        if given is not None:
+            self.givens[root] = given
         return root
 
     def begin_run(self, parent: int, turn: int, read: Read, draw: Draw) -> None:
@@ -196,6 +191,14 @@ class Timeline:
     def source(self, node: int) -> TranslationSource | None:
         """The source that the node is a translation of, if any."""
         return self.sources.get(self.root(node)) if self.sources else None
+
+    def given(self, node: int) -> Given | None:
+        """Where the state at the root of the path to the node is from, if the user gave it."""
+        return self.givens.get(self.root(node)) if self.givens else None
+
+    def is_encoding(self, node: int) -> bool:
+        """True if the node is a root whose state is computed again from its source."""
+        return node in self.sources and node not in self.givens
 
     def runs_to(self, node: int, start: int = 0) -> list[tuple[int, int, int]]:
         """(run, first node, last node) of each run on the path from depth `start` to `node`, oldest first; no roots."""

@@ -13,7 +13,7 @@ from seqshell.core.spelling import runs
 from seqshell.core.state import State, attention_of
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.copying import Copying
-from seqshell.session.timeline import TranslationSource
+from seqshell.session.given import TranslationSource
 from seqshell.session.word_alignment import SourceWords, most_attended, source_words
 
 Events = Iterator[Token | Finished]

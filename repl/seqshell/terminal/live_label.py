@@ -32,7 +32,7 @@ def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 
 def label_so_far(session: Session) -> tuple[str, ...]:
     """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
-    return format_labels(session.label().probs) if session.model.labels and session.position else ()
+    return format_labels(session.label().probs) if session.model.labels and not session.behaviour.cursor.is_new else ()
 
 
 def typed_text(line: str) -> str:

@@ -21,6 +21,7 @@ from seqshell.core.events import (
     Reach,
     Score,
     SettingChanged,
+    StateDifference,
     Table,
     Tables,
     Text,
@@ -94,6 +95,10 @@ class Renderer:
             draw_table(self.printer, table)
 
     @_draw.register
+    def _(self, event: StateDifference) -> None:
+        self._draw(Tables(event.tables()))
+
+    @_draw.register
     def _(self, event: Progress) -> None:
         self._bar.show(event)
 
@@ -157,7 +162,7 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
         room = TAIL_ROWS * printer.width
         printer.write(moved.tail if len(moved.tail) <= room else "… " + moved.tail[-room:])
         printer.write("|", "dim")
-    parts = [f"position {moved.position:,}", moved.branch]
+    parts = [f"position {moved.position:,}", moved.branch, f"state of {moved.state}" if moved.state else ""]
     if moved.removed:
         parts.append(f"{counted(abs(moved.removed))} {'undone' if moved.removed > 0 else 'restored'}")
     printer.line(" · ".join(filter(None, [*parts, moved.undo_path])), "dim")

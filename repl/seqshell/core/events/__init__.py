@@ -7,6 +7,7 @@ from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Sco
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
+from seqshell.core.events.states import StateDifference
 
 __all__ = [
     "Answer",
@@ -34,6 +35,7 @@ __all__ = [
     "Score",
     "Scored",
     "SettingChanged",
+    "StateDifference",
     "Steps",
     "Table",
     "Tables",

@@ -15,7 +15,7 @@ class Moved(Event):
     """The session moved in time. removed: the number of tokens undone (negative: restored). undo_path: how to return.
 
     tail: the last two lines of the text as it is now. Commands fill it in; a session moved from Python has it as
-    `session.tail`.
+    `session.tail`. state: where the state is from that the text begins with, if the user gave one.
     """
 
     position: int
@@ -24,10 +24,12 @@ class Moved(Event):
     tail: str = ""
     removed: int = 0
     undo_path: str = ""
+    state: str = ""
 
     def as_json(self) -> Mapping[str, Any]:
         """The position and where it was before."""
-        return {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
+        place = {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
+        return {**place, "state": self.state} if self.state else place
 
 
 @dataclass(frozen=True)

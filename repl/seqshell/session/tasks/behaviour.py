@@ -12,6 +12,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
+from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.task_parts.parts import Contents, parts_of
 from seqshell.session import inspection
@@ -20,8 +21,10 @@ from seqshell.session.answers import Answer, Answers
 from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
+from seqshell.session.given import StateRecord
 from seqshell.session.navigation import Navigator
 from seqshell.session.reading import Reading
+from seqshell.session.state_record import changed, record_at
 from seqshell.session.timeline import Timeline
 from seqshell.session.unknown_words import noted, unknown_parts
 
@@ -87,6 +90,16 @@ class TaskBehaviour:
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """Continue without a message, by `number` tokens or steps; None: as the settings say."""
         self.refuse("continue an answer")
+
+    def record(self, node: int, name: str) -> StateRecord:
+        """The state at a node. name: what to call it."""
+        return record_at(self.cursor, node, name)
+
+    def given(self, state: State | StateRecord) -> StateRecord:
+        """A state that the user gives. UsageError if it does not fit the model."""
+        if isinstance(state, StateRecord):
+            return state
+        return changed(self.cursor, self.record(self.cursor.here.node, "here"), state, "a given state")
 
     # Reading and generating
 

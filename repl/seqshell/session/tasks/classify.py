@@ -73,7 +73,7 @@ class ClassifyBehaviour(TaskBehaviour):
 
         text: shown in the event. UsageError if nothing was read.
         """
-        if not self.cursor.position:
+        if self.cursor.is_new:
             name = self.model.name
             raise UsageError(f"{name} has read nothing here yet; write a text, or use /classify", code="no_answer")
         node = self.cursor.here.node

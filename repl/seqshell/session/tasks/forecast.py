@@ -26,6 +26,8 @@ from seqshell.core.text_files import read_file
 from seqshell.core.text_output import counted, exact
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.session import inspection
+from seqshell.session.given import StateRecord
+from seqshell.session.state_record import record_at
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
@@ -108,7 +110,7 @@ class ForecastBehaviour(TaskBehaviour):
         """
         is_text = isinstance(values, str)
         return self.navigator.feed(
-            self.encode(values) if is_text else self._values.add(as_rows(values, self._series.columns), self._scale)
+            self.encode(values) if is_text else self._values.add(as_rows(values, self._series.columns), self._scale())
         )
 
     def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> tuple[str, ...]:
@@ -154,7 +156,7 @@ class ForecastBehaviour(TaskBehaviour):
             message, hint = error.message, self._advice()
             raise VocabularyError(message, text=error.text, positions=error.positions, hint=hint) from None
         if table is None:
-            return _Observed(self._values.add(rows, self._scale))
+            return _Observed(self._values.add(rows, self._scale()))
         return _Observed(self._values.add(table.rows, table.scale), table.times, table.notes)
 
     def _noted(self, start: int, found: _Observed) -> Iterator[Event]:
@@ -171,13 +173,13 @@ class ForecastBehaviour(TaskBehaviour):
         """
         series = self._series
         steps = self.check_steps(steps)
-        if not self.cursor.position:
+        if self.cursor.is_new:
             message = f"{self.model.name} has observed nothing yet; {self._advice()}"
             raise UsageError(message, hint=self._example_hint(), code="empty_series")
         self.navigator.forget_interrupt()
         outputs = self._outputs(steps)
         self.navigator.end_turn()
-        scale = np.array(self._scale or (*series.mean, *series.std)).reshape(2, -1, 1)  # [2, F, 1]
+        scale = np.array(self._scale() or (*series.mean, *series.std)).reshape(2, -1, 1)  # [2, F, 1]
         quantiles = outputs.astype(np.float64) * scale[1] + scale[0]  # [N, F, Q]
         low = high = None
         if quantiles.shape[-1] > 1:
@@ -187,7 +189,7 @@ class ForecastBehaviour(TaskBehaviour):
         interval = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
         position, branch = self.cursor.position, self.navigator.branch
         times, time_column = self._times(position - len(history), position + len(middle))
-        name = name_of(series, self._scale)
+        name = name_of(series, self._scale())
         return Forecast(
             series.columns, history, middle, low, high, position, branch, interval, times, time_column, name
         )
@@ -205,6 +207,10 @@ class ForecastBehaviour(TaskBehaviour):
             message = f"{self.model.name} forecasts 1 to {counted(most, 'step')}, not {steps:,}"
             raise UsageError(message, hint=f"/forecast {near}, or /set horizon {near}", code="horizon")
         return steps
+
+    def record(self, node: int, name: str) -> StateRecord:
+        """The state at a node, with the scale of its series. name: what to call it."""
+        return record_at(self.cursor, node, name, self._scale(node))
 
     def require_feeding(self) -> None:
         """Values can be read without forecasting."""
@@ -244,13 +250,13 @@ class ForecastBehaviour(TaskBehaviour):
     def _series(self) -> Series:
         return _series(self.model)
 
-    @property
-    def _scale(self) -> Row:
-        """The mean and std [2F] of the series that was read last, where a model knows several; else ()."""
-        values, position = self._values, self.cursor.position
-        if not (values.scale and position):
-            return values.scale
-        scales = values.scales(self.cursor.timeline.ids_to(self.cursor.here.node, position - 1)[-1])
+    def _scale(self, node: int | None = None) -> Row:
+        """The mean and std [2F] of the series that was read last at a node, if there are several."""
+        values, timeline, node = self._values, self.cursor.timeline, self.cursor.here.node if node is None else node
+        if not (values.scale and (position := timeline.depth(node))):
+            given = timeline.given(node)
+            return (given.scale if given else ()) or values.scale
+        scales = values.scales(timeline.ids_to(node, position - 1)[-1])
         assert scales is not None  # rows have scales, as `values.scale` says
         return (*scales[0].tolist(), *scales[1].tolist())
 
@@ -259,9 +265,9 @@ class ForecastBehaviour(TaskBehaviour):
         yield self.forecast(steps)
         config = self.model.header.get("config", {})
         window = max([0, *(config[key] for key in ("window", "linear_window") if type(config.get(key)) is int)])
-        if not self._has_noted_window and self.cursor.position < window:
+        if not self._has_noted_window and (number := self.cursor.num_read) < window:
             self._has_noted_window = True
-            has = f"the last {window:,} values and has only {self.cursor.position:,}"
+            has = f"the last {window:,} values and has only {number:,}"
             yield Notice(f"{self.model.name} uses {has}; the missing ones are filled with the first")
 
     def _outputs(self, steps: int) -> NDArray[Any]:

@@ -18,10 +18,11 @@ from seqshell.session import inspection
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.answers import Answer
 from seqshell.session.generation import End, GenerationPlan, answer
+from seqshell.session.given import TranslationSource
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.tasks.source_attention import source_attention
 from seqshell.session.tasks.translation_events import translation_events
-from seqshell.session.timeline import Timeline, TranslationSource
+from seqshell.session.timeline import Timeline
 from seqshell.session.unknown_words import UnknownWords, noted
 from seqshell.session.word_alignment import words_of
 
@@ -196,7 +197,7 @@ class TranslateBehaviour(TaskBehaviour):
         """Translate from a new root, in its turn. If a fault leaves no token of the answer, nothing has moved."""
         cursor, navigator = self.cursor, self.navigator
         before, retry = cursor.here, navigator.retry
-        navigator.restart(source=source)
+        navigator.restart(start=source)
         root = cursor.here
         try:
             yield from self.candidate(plan, navigator.turn, None, End())

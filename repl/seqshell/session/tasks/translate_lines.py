@@ -11,9 +11,9 @@ from seqshell.core.events import Event, Progress, Translation
 from seqshell.core.sampling import Draw, Hypothesis, Request
 from seqshell.decoding.batched import answers
 from seqshell.session.generation import GenerationPlan, Interrupted, InterruptibleDecoder
+from seqshell.session.given import TranslationSource
 from seqshell.session.tasks.behaviour import TaskBehaviour
 from seqshell.session.tasks.translation_events import as_candidates
-from seqshell.session.timeline import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 
 WINDOW = 2048  # lines that are sorted by length together, and held until they can be emitted in their order

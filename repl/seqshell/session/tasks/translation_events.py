@@ -12,7 +12,7 @@ from seqshell.core.sampling import Hypothesis
 from seqshell.core.state import State
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End
-from seqshell.session.timeline import TranslationSource
+from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-OPTIONS = re.compile(r"\[(?:-|KEY=)[^]]*\] ?|\|@FILE| ?\[@FILE\]")  # of a usage, and files; /help COMMAND shows them
+# Parts of a usage that only /help COMMAND shows: options, files, actions.
+OPTIONS = re.compile(r"\[(?:-|KEY=|ACTION)[^]]*\] ?|\|@FILE| ?\[@FILE\]")
 JOINT = "\0"  # in place of a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
@@ -51,8 +52,8 @@ F4                 switch between vi and emacs keys"""
 
 @dataclass(frozen=True)
 class Description:
-    """The parts of a command's docstring. summary: the first line, with the effect on the state. example: lines to
-    type.
+    """The parts of a command's docstring. summary: the first line, with the effect on the state. details: paragraphs,
+    each in one line, and lists. example: lines to type.
     """
 
     summary: str
@@ -61,11 +62,18 @@ class Description:
 
 
 def describe(shown: Command) -> Description:
-    """Split a command's docstring into a line, paragraphs, and an example in which lines to type begin with `>>> `."""
+    """Split a command's docstring into a line, paragraphs, and an example in which lines to type begin with `>>> `.
+
+    An indented paragraph is a list, which keeps its lines.
+    """
     summary, _, rest = inspect.cleandoc(shown.run.__doc__ or "").partition("\n")
     paragraphs = [part for part in rest.strip("\n").split("\n\n") if part.strip()]
     examples = [textwrap.dedent(part) for part in paragraphs if part.lstrip().startswith(">>> ")]
-    details = [" ".join(part.split()) for part in paragraphs if not part.lstrip().startswith(">>> ")]
+    details = [
+        textwrap.dedent(part) if part.startswith(" ") else " ".join(part.split())
+        for part in paragraphs
+        if not part.lstrip().startswith(">>> ")
+    ]
     return Description(summary, "\n\n".join(details), "\n".join(examples))
 
 
@@ -126,7 +134,8 @@ def _in_full(shell: Shell, word: str) -> str:
     found = shell.find_command(word)
     described = describe(found)
     parts = [_wrapped(f"/{found.name} {found.usage}".rstrip(), indent=4), _wrapped(described.summary)]
-    parts += [_wrapped(part) for part in described.details.split("\n\n") if part]
+    for part in filter(None, described.details.split("\n\n")):
+        parts.append(textwrap.indent(part, "  ") if "\n" in part else _wrapped(part))
     flags = [" ".join(filter(None, (option.flag, option.takes))) for option in found.options]
     width = max(map(len, flags), default=0)
     options = zip(flags, map(_about, found.options), strict=True)

@@ -1,4 +1,4 @@
-"""Inspecting without changing anything: /top, /score and /state."""
+"""Inspecting without changing anything: /top and /score."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.attention_labels import END
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Notice, Table
+from seqshell.core.events import Event, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.session.reading import slow_progress
@@ -81,14 +81,3 @@ def _score_of_translation(shell: Shell, text: str, unknown: str) -> Iterator[Eve
     yield replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
     behaviour, tokenizer = shell.session.behaviour, shell.session.model.tokenizer
     yield from unknown_events([*behaviour.unknown(source), *behaviour.unknown(target, tokenizer)])
-
-
-@command("state", usage="[-o FILE]", options=TABLE_OPTION, purpose="looking")
-def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Show the size of the state and its norm by layer, the position, the branch and the snapshots. Nothing changes.
-
-    >>> ROMEO:
-    >>> /state
-    """
-    words(arguments, state, 0, 0)
-    yield from to_file(shell, arguments, [Table(("", ""), tuple(shell.session.describe().items()))])

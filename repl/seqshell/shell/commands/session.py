@@ -9,6 +9,7 @@ from seqshell.core import paths
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.models.file import KINDS, read_header, require_kind
 from seqshell.models.summary import about_file
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
@@ -46,7 +47,8 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     path = paths.output_path(word, "sessions")
     if path.is_file():
         if not is_session(path):
-            raise CheckpointError(f"{path} is a model, and a session cannot replace it; choose another name")
+            kind = KINDS[read_header(path)["kind"]][0]
+            raise CheckpointError(f"{path} is {kind}, and a session cannot replace it; choose another name")
         if path.resolve() not in workspace.own_files and not arguments.options.get("--force"):
             raise CheckpointError(f"{path} is a session of another run; /save --force {word} replaces it")
     workspace.save(path)
@@ -68,6 +70,7 @@ def restore(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     word = arguments.text.strip()
     if not word:
         words(arguments, restore, 1)
-    if paths.is_path(word) and not is_session(paths.find_checkpoint(word, kind="sessions")):
-        raise CheckpointError(f"{word} is a model, not a saved session; /load {word} opens it")
+    if paths.is_path(word):
+        path = paths.find_checkpoint(word, kind="sessions")
+        require_kind(read_header(path), "session", path, word)
     yield from restored(shell, word)

@@ -27,7 +27,7 @@ from seqshell.decoding.syntax import format_chain, known_name, parse_chain, pars
 from seqshell.host import Registry
 from seqshell.models.opening import ModelOpener
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.session.timeline import TranslationSource
+from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 from seqshell.training.data.batches import Ids, pair_arrays
 from seqshell.training.evaluation_result import Evaluation

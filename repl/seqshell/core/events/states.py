@@ -1,0 +1,106 @@
+"""Events of states as objects: how two of them differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seqshell.core.events.base import Event, Rows
+from seqshell.core.events.display import Table
+
+
+@dataclass(frozen=True)
+class UnitChange:
+    """One number of two states; a complex one is a text in JSON."""
+
+    unit: str
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class PartDifference:
+    """How a leaf, or a layer of it, differs: cosine (None: of zeros), the distance L2, and the units that differ most.
+
+    note: why the two cannot be compared, if they cannot; cosine and distance are then None.
+    """
+
+    part: str
+    cosine: float | None
+    distance: float | None
+    units: tuple[UnitChange, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TokenChange:
+    """A token, or a label, with its probability after each of two states."""
+
+    text: str
+    prob_a: float
+    prob_b: float
+
+
+@dataclass(frozen=True)
+class StateDifference(Event):
+    """How the states `a` and `b` differ. divergence: the Jensen-Shannon divergence of the next token's distributions in
+    nats; None if the outputs are no distribution. tokens: those whose probabilities differ most.
+    """
+
+    a: str
+    b: str
+    parts: tuple[PartDifference, ...]
+    divergence: float | None
+    tokens: tuple[TokenChange, ...] = ()
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Parts, the divergence in nats and bits, and tokens."""
+        parts = [
+            {
+                "part": each.part,
+                "cosine": each.cosine,
+                "l2": each.distance,
+                "units": [{"unit": unit.unit, "a": _plain(unit.a), "b": _plain(unit.b)} for unit in each.units],
+                **({"note": each.note} if each.note else {}),
+            }
+            for each in self.parts
+        ]
+        bits = None if self.divergence is None else self.divergence / math.log(2)
+        measures = {"js_nats": self.divergence, "js_bits": bits}
+        return {"a": self.a, "b": self.b, "parts": parts, **measures, "tokens": [asdict(each) for each in self.tokens]}
+
+    def as_rows(self) -> Rows:
+        """One row for each part, with the unit that differs most."""
+        return [("part", "cosine", "l2", "unit", "a", "b"), *map(_row, self.parts)]
+
+    def tables(self) -> tuple[Table, ...]:
+        """The parts, and the tokens."""
+        rows = [(*(_short(value) for value in _row(each)), each.note) for each in self.parts]
+        has_notes = any(each.note for each in self.parts)
+        names = ("part", "cosine", "L2", "most different", "a", "b", "note")
+        width = len(names) - (not has_notes)
+        title = f"a {self.a} · b {self.b}"
+        if self.divergence is not None:
+            title += f" · next token: Jensen-Shannon divergence {self.divergence:.4f} nats"
+        parts = Table(names[:width], tuple(row[:width] for row in rows), title, ("L2", "note"))
+        tokens = tuple((repr(each.text), round(each.prob_a, 4), round(each.prob_b, 4)) for each in self.tokens)
+        return (parts, Table(("next token", "a", "b"), tokens)) if tokens else (parts,)
+
+    def as_text(self) -> str:
+        """Both tables."""
+        return "\n\n".join(table.as_text() for table in self.tables())
+
+
+def _row(each: PartDifference) -> tuple[Any, ...]:
+    unit = each.units[0] if each.units else UnitChange("", None, None)
+    return (each.part, each.cosine, each.distance, unit.unit, _plain(unit.a), _plain(unit.b))
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, complex) else value
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
