@@ -1,6 +1,7 @@
 """The model's suggestion while the user pauses, and the keys that need a loaded shell."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -138,3 +139,10 @@ def test_alt_left_and_alt_right_check_out_the_candidates(keyboard, new_prompt, s
 def test_alt_right_does_nothing_without_candidates(keyboard, new_prompt, shell):
     keyboard.send_text("\x1b[1;3Ca\r")
     assert new_prompt(shell).ask() == "a"
+
+
+def test_no_example_is_suggested_after_a_state_that_was_given():
+    shell = shell_for(replace(tiny_model(), header={"examples": ["abc"]}))
+    list(shell.handle("/feed ab"))
+    list(shell.handle("/state load here"))
+    assert (shell.session.position, example_of(shell)) == (0, "")

@@ -33,7 +33,7 @@ def example_of(shell: Shell) -> str:
 
     Empty if there is none.
     """
-    if shell.workspace.current is None or shell.session.position or shell.session.unread is not None:
+    if shell.workspace.current is None or not shell.session.behaviour.cursor.is_new or shell.session.unread is not None:
         return ""
     return next(iter(examples(shell.session.model.header)), "")
 

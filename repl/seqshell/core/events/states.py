@@ -85,7 +85,7 @@ class StateDifference(Event):
         if self.divergence is not None:
             title += f" · next token: Jensen-Shannon divergence {self.divergence:.4f} nats"
         parts = Table(names[:width], tuple(row[:width] for row in rows), title, ("L2", "note"))
-        tokens = tuple((repr(each.text), round(each.prob_a, 4), round(each.prob_b, 4)) for each in self.tokens)
+        tokens = tuple((repr(each.text), _short(each.prob_a), _short(each.prob_b)) for each in self.tokens)
         return (parts, Table(("next token", "a", "b"), tokens)) if tokens else (parts,)
 
     def as_text(self) -> str:
