@@ -2,6 +2,7 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
+from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
@@ -15,6 +16,7 @@ __all__ = [
     "Branch",
     "Branches",
     "Candidate",
+    "ColouredText",
     "Data",
     "Event",
     "Finished",

@@ -1,0 +1,36 @@
+"""A text whose tokens have colours: its scale, and how it looks as text, JSON and rows."""
+
+import math
+
+from seqshell.core.events import ColouredText
+from seqshell.core.json_values import tidy
+
+UNIT = ColouredText(("ab", "\n", "\n", "c", ""), (-1.0, 0.0, 0.5, 2.0, 1.0), -1.0, 2.0, "shakespeare", "cell[1,147]")
+SURPRISAL = ColouredText(("a", "b"), (1.0, None), 1.0, 3.0, unit="nats", two_sided=False)
+
+
+def test_a_two_sided_scale_has_its_middle_at_zero_and_a_one_sided_one_begins_at_its_minimum():
+    assert [UNIT.place(value) for value in (-2, -1, 0, 1, 2, 5, math.inf, -math.inf)] == [-1, -0.5, 0, 0.5, 1, 1, 1, -1]
+    assert [SURPRISAL.place(value) for value in (0, 1, 2, 3, 4, math.inf)] == [0, 0, 0.5, 1, 1, 1]
+    assert ColouredText(("a",), (0.0,), 0.0, 0.0).place(0.0) == 0
+
+
+def test_its_text_has_a_digit_below_the_beginning_of_each_token_and_a_legend():
+    assert UNIT.as_text() == (
+        "ab\n2 5\n\nc\n9\nshakespeare · cell[1,147] from -1 to 2 · digits 0 to 9: -2 to 2, the middle is 0"
+    )
+    assert SURPRISAL.as_text() == "ab\n0\nnats from 1 to 3 · digits 0 to 9: 1 to 3"
+
+
+def test_its_json_has_the_scale_and_the_value_of_each_token_and_its_rows_the_tokens():
+    infinite = ColouredText(("a", "b"), (math.inf, 0.5), 0.5, 0.5, "t", "hidden[3]")
+    assert tidy(infinite.as_json()) == {
+        "title": "t",
+        "unit": "hidden[3]",
+        "min": 0.5,
+        "max": 0.5,
+        "tokens": [{"text": "a", "value": None}, {"text": "b", "value": 0.5}],
+    }
+    assert SURPRISAL.as_rows() == [("text", "value"), ("a", 1.0), ("b", None)]
+    assert ColouredText((), (), 0.0, 0.0).as_rows() == [("text", "value")]
+    assert UNIT.text == "ab\n\nc"
