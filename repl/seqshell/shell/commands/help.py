@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-# Parts of a usage that only /help COMMAND shows: options, files, actions.
-OPTIONS = re.compile(r"\[(?:-|KEY=|ACTION)[^]]*\] ?|\|@FILE| ?\[@FILE\]")
+# Parts of a usage that only /help COMMAND shows: what may be left out, and files.
+OPTIONAL = re.compile(r"\[(?:[^][]|\[[^][]*\])*\] ?|\|@FILE")
 JOINT = "\0"  # in place of a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
@@ -117,7 +117,7 @@ def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _overview(registry: Registry) -> str:
     lines = []
     for purpose, commands in listed(registry).items():
-        whole = [f"/{item.name} {OPTIONS.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
+        whole = [f"/{item.name} {OPTIONAL.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
         if whole:
             wrapped = textwrap.wrap(
                 "  ".join(whole),
