@@ -71,7 +71,7 @@ def test_weights_have_their_own_shade_in_true_colour(new_printer):
     Renderer(printer).draw(Attention(("a", " b", " c"), ("c",), np.array([[0.0, 0.125, 1.0]])))
     blocks = re.findall(r"\x1b\[48;2;([\d;]+)m", printer.stream.getvalue())
 
-    assert blocks[:3] == ["68;1;84", "64;42;112", "253;231;37"]
+    assert blocks[:3] == ["68;1;84", "69;48;111", "253;231;37"]
     assert len(set(blocks[3:])) == 10
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from prompt_toolkit.utils import get_cwidth
 
+from seqshell.core.colours import UNKNOWN
 from seqshell.terminal.printer import TRUE_COLOUR, Printer
 
 ASCII_SHADES = " .:-=+*#%@"
-# Of 256 colours: blue to yellow, each lighter than the one before, like viridis.
+# Of 256 colours: blue to yellow, each lighter than the one before, like viridis in true colour.
 COLOURS = (17, 18, 54, 61, 67, 73, 79, 114, 155, 227)
-# The same in true colour, to interpolate between.
-VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 HIGHEST_LABEL = 12  # rows of a vertical column label
 WIDEST_LABEL = 16  # columns of a row label
 OTHER_ROWS = 4  # around the cells of a map whose labels are still in the window: a label, legend, remark and prompt
@@ -79,7 +78,7 @@ def draw(printer: Printer, heat_map: HeatMap) -> None:
 def draw_cell(printer: Printer, share: float, width: int) -> None:
     """Draw the cell of a value between 0 and 1."""
     if printer.colours == TRUE_COLOUR:
-        printer.block(_true_colour(share), width)
+        printer.block(UNKNOWN.one_sided(share), width)
         return
     shades: Sequence[int] | str = COLOURS if printer.colours == 256 else ASCII_SHADES
     shade = shades[min(len(shades) - 1, int(share * len(shades)))]
@@ -87,15 +86,6 @@ def draw_cell(printer: Printer, share: float, width: int) -> None:
         printer.block(shade, width)
     else:
         printer.write(shade * width)
-
-
-def _true_colour(share: float) -> tuple[int, int, int]:
-    """The colour of a value between 0 and 1: red, green and blue, 0 to 255."""
-    place = share * (len(VIRIDIS) - 1)
-    first = min(int(place), len(VIRIDIS) - 2)
-    low, high = VIRIDIS[first], VIRIDIS[first + 1]
-    red, green, blue = (round(a + (b - a) * (place - first)) for a, b in zip(low, high, strict=True))
-    return red, green, blue
 
 
 def draw_legend(printer: Printer, low: float, high: float) -> None:
