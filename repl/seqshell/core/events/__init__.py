@@ -9,6 +9,7 @@ from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Qui
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 from seqshell.core.events.states import StateDifference
+from seqshell.core.events.units import UnitRanking
 
 __all__ = [
     "Answer",
@@ -45,4 +46,5 @@ __all__ = [
     "Token",
     "Top",
     "Translation",
+    "UnitRanking",
 ]
