@@ -6,19 +6,17 @@ from seqshell.core.events import ColouredText
 from seqshell.core.json_values import tidy
 
 UNIT = ColouredText(("ab", "\n", "\n", "c", ""), (-1.0, 0.0, 0.5, 2.0, 1.0), -1.0, 2.0, "shakespeare", "cell[1,147]")
-SURPRISAL = ColouredText(("a", "b"), (1.0, None), 1.0, 3.0, unit="nats", two_sided=False)
+SURPRISAL = ColouredText(("a", "b"), (1.0, None), 1.0, 3.0, unit="nats")
 
 
-def test_a_two_sided_scale_has_its_middle_at_zero_and_a_one_sided_one_begins_at_its_minimum():
-    assert [UNIT.place(value) for value in (-2, -1, 0, 1, 2, 5, math.inf, -math.inf)] == [-1, -0.5, 0, 0.5, 1, 1, 1, -1]
-    assert [SURPRISAL.place(value) for value in (0, 1, 2, 3, 4, math.inf)] == [0, 0, 0.5, 1, 1, 1]
-    assert ColouredText(("a",), (0.0,), 0.0, 0.0).place(0.0) == 0
+def test_a_scale_below_zero_has_its_middle_there_and_another_begins_at_its_minimum():
+    assert [UNIT.share(value) for value in (-2, -1, 0, 1, 2, 5, math.inf, -math.inf)] == [-1, -0.5, 0, 0.5, 1, 1, 1, -1]
+    assert [SURPRISAL.share(value) for value in (0, 1, 2, 3, 4, math.inf)] == [0, 0, 0.5, 1, 1, 1]
+    assert ColouredText(("a",), (0.0,), 0.0, 0.0).share(0.0) == 0
 
 
 def test_its_text_has_a_digit_below_the_beginning_of_each_token_and_a_legend():
-    assert UNIT.as_text() == (
-        "ab\n2 5\n\nc\n9\nshakespeare · cell[1,147] from -1 to 2 · digits 0 to 9: -2 to 2, the middle is 0"
-    )
+    assert UNIT.as_text() == ("ab\n2 5\n\nc\n9\nshakespeare · cell[1,147] from -1 to 2 · digits 0 to 9: -2 to 2")
     assert SURPRISAL.as_text() == "ab\n0\nnats from 1 to 3 · digits 0 to 9: 1 to 3"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seqshell.core.colours import share_of
 from seqshell.core.events.base import Event, Rows, rows_of
 
 
@@ -14,8 +15,8 @@ from seqshell.core.events.base import Event, Rows, rows_of
 class ColouredText(Event):
     """Tokens, which make up the text, each with its value; None: without a colour.
 
-    minimum, maximum: the ends of the scale, which are finite. A two-sided scale has its middle at 0; a one-sided one
-    begins at the minimum. unit: what the values are, such as `cell[1,147]` or `nats`.
+    minimum, maximum: the ends of the scale, which are finite. It is two-sided, with its middle at 0, if the minimum is
+    below 0; see `core.colours.share_of`. unit: what the values are, such as `cell[1,147]` or `nats`.
     """
 
     tokens: tuple[str, ...]
@@ -24,18 +25,20 @@ class ColouredText(Event):
     maximum: float
     title: str = ""
     unit: str = ""
-    two_sided: bool = True
 
     @property
     def text(self) -> str:
         """The whole text."""
         return "".join(self.tokens)
 
-    def place(self, value: float) -> float:
+    def share(self, value: float) -> float:
         """Where a value is on the scale: -1 to 1 if it is two-sided, else 0 to 1."""
-        if self.two_sided:
-            return on_scale(value, max(abs(self.minimum), abs(self.maximum)))
-        return max(0.0, on_scale(value - self.minimum, self.maximum - self.minimum))
+        return share_of(value, self.minimum, self.maximum)
+
+    def digit(self, value: float) -> int:
+        """The digit 0 to 9 of a value: of a two-sided scale, 0 to 4 are below 0."""
+        share = self.share(value)
+        return min(9, math.floor(10 * ((share + 1) / 2 if self.minimum < 0 else share)))
 
     def as_json(self) -> Mapping[str, Any]:
         """Title, unit and scale, then the tokens. An infinite value is null."""
@@ -53,20 +56,17 @@ class ColouredText(Event):
 
     def legend(self) -> str:
         """The title, what the digits are, and the range of the values, in one line."""
-        if self.two_sided:
-            size = max(abs(self.minimum), abs(self.maximum))
-            digits = f"digits 0 to 9: {-size:.4g} to {size:.4g}, the middle is 0"
-        else:
-            digits = f"digits 0 to 9: {self.minimum:.4g} to {self.maximum:.4g}"
+        size = max(-self.minimum, self.maximum)
+        scale = f"{-size:.4g} to {size:.4g}" if self.minimum < 0 else f"{self.minimum:.4g} to {self.maximum:.4g}"
         ends = f"{self.unit} from {self.minimum:.4g} to {self.maximum:.4g}".strip()
-        return " · ".join(filter(None, (self.title, ends, digits)))
+        return " · ".join(filter(None, (self.title, ends, f"digits 0 to 9: {scale}")))
 
     def _lines_with_digits(self) -> list[str]:
         """Each line of the text with its digits below, one at the beginning of each token."""
         text, digits = "", ""
         for token, value in zip(self.tokens, self.values, strict=True):
             text += token
-            digit = " " if value is None else str(digit_of(self.place(value), two_sided=self.two_sided))
+            digit = " " if value is None else str(self.digit(value))
             digits += (digit + " " * (len(token) - 1))[: len(token)]
         lines: list[str] = []
         start = 0
@@ -75,16 +75,3 @@ class ColouredText(Event):
             lines += [line, *([below] if below else [])]
             start += len(line) + 1
         return lines
-
-
-def on_scale(value: float, size: float) -> float:
-    """A value as a part of a size, -1 to 1; 0 if there is no size."""
-    if math.isinf(value):
-        return math.copysign(1.0, value)
-    return max(-1.0, min(1.0, value / size)) if size else 0.0
-
-
-def digit_of(place: float, *, two_sided: bool = True) -> int:
-    """The digit 0 to 9 of a place on a scale. Two-sided: 0 to 4 are below the middle, 5 to 9 above or at it."""
-    part = (place + 1) / 2 if two_sided else place
-    return max(0, min(9, math.floor(part * 10)))
