@@ -35,6 +35,8 @@ Models and sessions
     open                open a session on a checkpoint
     Session             one model with its state: it reads, answers and goes back
     Model               an opened checkpoint
+    StateRecord         a state of a session; save_state, load_state: to and from a file
+    Trace               what a model did with each token of a text
     Task                what a model does: GENERATE, TRANSLATE, CLASSIFY or FORECAST
     save_checkpoint     write a trained torch module as a checkpoint
 
@@ -63,6 +65,7 @@ _HOMES = {
     "seqshell.core.sampling": (
         "END Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose"
     ),
+    "seqshell.core.trace": "Trace",
     "seqshell.core.tokenizers": "PAD BOS EOS UNK ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.chain": "Chain",
     "seqshell.decoding.probabilities": "log_probs",
@@ -139,6 +142,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.tokenizers import ByteTokenizer as ByteTokenizer
     from seqshell.core.tokenizers import CharTokenizer as CharTokenizer
     from seqshell.core.tokenizers import Tokenizer as Tokenizer
+    from seqshell.core.trace import Trace as Trace
     from seqshell.core.version import __version__ as __version__
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs

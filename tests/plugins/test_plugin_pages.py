@@ -1,4 +1,4 @@
-"""Follow each page of docs/plugins in an environment with only wheels, in folders of its own."""
+"""Follow each page of docs/plugins and docs/inspect in an environment with only wheels, in folders of its own."""
 
 from pathlib import Path
 
@@ -7,9 +7,14 @@ from tests.plugins.walkthrough import Page
 
 from seqshell.core import hookspecs
 
-FOLDER = Path(__file__).parents[2] / "docs" / "plugins"
-INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
-PAGES = {path.stem: Page.read(path) for path in sorted(FOLDER.glob("*.md")) if path.name != "README.md"}
+DOCS = Path(__file__).parents[2] / "docs"
+INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in ("plugins", "inspect")}
+PAGES = {
+    f"{folder}/{path.stem}": Page.read(path)
+    for folder in INDEX
+    for path in sorted((DOCS / folder).glob("*.md"))
+    if path.name != "README.md"
+}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -19,15 +24,17 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(environment, tmp_
     page.follow(environment().elsewhere(tmp_path / "page"))
 
     assert page.unmarked == 0
-    assert {"file", "shell", "prints"} <= {kind for kind, _, _ in page.blocks}
+    expected = {"file", "shell", "prints"} if name.startswith("plugins/") else {"shell", "prints"}
+    assert expected <= {kind for kind, _, _ in page.blocks}
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_a_title_and_a_line_in_the_index(name):
+    folder, _, page = name.partition("/")
     assert PAGES[name].text.startswith("# ")
-    assert f"]({name}.md): " in INDEX
+    assert f"]({page}.md): " in INDEX[folder]
 
 
 @pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("seqshell_")])
 def test_each_hook_has_a_page(hook):
-    assert f"- [{hook}](" in INDEX
+    assert f"- [{hook}](" in INDEX["plugins"]

@@ -47,6 +47,7 @@ WRONG = [
     ("ancestor", ("1",), "ancestor: tokens must be a whole number, not '1'"),
     ("top", ("10",), "top: k must be a whole number, not '10'"),
     ("score", (None,), "score: text must be a text, not None"),
+    ("trace", (None,), "trace: text must be a text, not None"),
     ("save", (3,), "save: path must be a path, not 3"),
     ("set_seed", ("7",), "set_seed: seed must be a whole number, not '7'"),
     ("return_to", (3,), "return_to: mark must be a mark of this session, not 3"),
@@ -79,7 +80,7 @@ def test_an_option_of_a_wrong_type_is_refused(session, options, message):
 def test_every_public_method_with_arguments_is_in_the_table():
     methods = {
         name
-        for name, method in vars(Session).items()
+        for name, method in ((name, getattr(Session, name)) for name in dir(Session))
         if isinstance(method, FunctionType)
         and hasattr(method, "__wrapped__")
         and method.__wrapped__.__code__.co_argcount > 1

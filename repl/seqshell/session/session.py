@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from seqshell.core.events import Attention, Branch, Forecast, Label, Moved, Score, Text, Top
+from seqshell.core.events import Branch, Moved, Score, Text, Top
 from seqshell.core.model import Model
 from seqshell.core.sampling import Request, Sampler, Strategy
 from seqshell.core.sealed import Sealed
@@ -25,11 +25,13 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.forwarding import Forwarded, Settable
 from seqshell.session.given import StateRecord
 from seqshell.session.guard import ThreadGuard, guarded
+from seqshell.session.inspect_methods import InspectMethods
 from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import Notes
 from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
+from seqshell.session.task_methods import TaskMethods
 from seqshell.session.tasks.behaviour import TaskBehaviour
 
 MB = 1_000_000
@@ -40,7 +42,7 @@ Variants = int | Sequence[Mapping[str, Any]]  # how many candidates, or their se
 
 
 @guarded("interrupt", "held_still")
-class Session(Sealed):
+class Session(TaskMethods, InspectMethods, Sealed):
     """One model with its state: it reads, answers, and can go back to any position.
 
     samplers, strategies: those that settings may name. models: opens one for a strategy, by name. seed: 0 to 2**64 - 1.
@@ -187,36 +189,6 @@ class Session(Sealed):
     def set_state(self, state: State | StateRecord) -> Moved:
         """Continue from a state, as `state` or `seqshell.load_state` gives it. UsageError if it does not fit."""
         return self._navigator.give(self.behaviour.given(state))
-
-    # What one task does: for a model of another task, a UsageError
-
-    def translate(self, text: str, max_tokens: int | None = None, **options: Any) -> Answer:
-        """Translate a text: yields Tokens, then Translation. options: prefix, unknown, nbest, and as in `generate`."""
-        return self.behaviour.translate(text, max_tokens, **options)
-
-    def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
-        """The log-probability of a text, its end included, as the translation of another."""
-        return self.behaviour.score_translation(source, target, unknown)
-
-    def attention(self) -> Attention:
-        """How much each token of the last translation attended to each token of its source."""
-        return self.behaviour.attention()
-
-    def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
-        """The labels of a text with their probabilities. explain: add by how much each token moved the log-odds."""
-        return self.behaviour.classify(text, explain=explain, unknown=unknown)
-
-    def label(self, text: str | None = None, *, explain: bool = False) -> Label:
-        """The labels of what was read so far; the state is kept. text: shown in the event."""
-        return self.behaviour.label(text, explain=explain)
-
-    def observe(self, values: Any) -> int:
-        """Read values, oldest first: a text, or numbers [M] or [M, F]; returns the number of rows."""
-        return self.behaviour.observe(values)
-
-    def forecast(self, steps: int | None = None) -> Forecast:
-        """The next `steps` rows, by default as many as the model gives at once; the state is kept."""
-        return self.behaviour.forecast(steps)
 
     # Back and forth
 
