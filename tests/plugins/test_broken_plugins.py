@@ -104,7 +104,14 @@ BROKEN_PLUGINS = {
     "has a missing module": BrokenPlugin("", "No module named 'gone'", target="gone.away"),
     "has a missing attribute": BrokenPlugin("", "has no attribute 'plugin'", target="broken:plugin"),
     "has a bad entry point": BrokenPlugin("", "is not of the form package.module:Name", target="broken; rm"),
-    "has a wrong signature": BrokenPlugin(hook("commands", "return []", "shell"), "invalid hooks"),
+    "has an argument too many": BrokenPlugin(
+        hook("commands", "return []", "shell"),
+        "invalid hooks: seqshell_commands has no argument 'shell'; it has no arguments",
+    ),
+    "has an argument with another name": BrokenPlugin(
+        hook("training", "return []", "run, evnt"),
+        "seqshell_training has no argument 'evnt'; its arguments can be run, event, settings",
+    ),
     "has an unknown hook": BrokenPlugin(hook("smaplers", "return []"), "no hook is called seqshell_smaplers"),
     "needs API 2": BrokenPlugin("seqshell_api = '2'", "written for the plugin API 2, .* install seqshell>=2.0"),
     "offers None": BrokenPlugin(hook("commands", "yield None"), "its name must consist of letters"),

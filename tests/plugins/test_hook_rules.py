@@ -1,6 +1,10 @@
-"""`plugins check` runs the hooks of a plugin in a small conversation with a model of each task."""
+"""`plugins check` runs the hooks of a plugin in a small conversation with a model of each task, and in a training."""
+
+import json
 
 import pytest
+
+from seqshell.cli.plugins_check import check_command
 
 HOOKS = """
 import seqshell
@@ -40,3 +44,54 @@ def test_a_hook_that_breaks_a_rule_is_found_with_the_line(write_plugin, failed_r
 
     assert reason in seen
     assert line == case
+
+
+TRAINING = """
+import random
+
+import seqshell
+
+@seqshell.hookimpl
+def seqshell_training(run, event):
+    random.random()
+    if isinstance(event, seqshell.Notice) and run.progress.best:
+        return seqshell.Text(f"epoch {run.progress.best['epoch']}")
+"""
+IN_TRAINING = "its hook seqshell_training works in a small training, and does not change the weights"
+
+
+def test_a_hook_for_training_that_keeps_the_rules_passes(write_plugin, failed_rules):
+    assert failed_rules(write_plugin(TRAINING)) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("['epoch']", "['step_']"), "KeyError: 'step_' (wrong.py, line 10)"),
+        (("random.random()", "raise SystemExit"), "it called sys.exit (wrong.py, line 8)"),
+        (("random.random()", "return 3"), "it must return events, not int"),
+        (("seqshell.Text(", "("), "it must return events, not str"),
+        (("random.random()", "run.settings = None"), "the training fails with it: "),
+        (
+            ("random.random()", "run.module.readout.bias.data += 1"),
+            "the weights are others than without it: embedding.weight: difference",
+        ),
+    ],
+)
+def test_a_hook_for_training_that_breaks_a_rule_is_found(write_plugin, failed_rules, change, reason):
+    seen, _ = failed_rules(write_plugin(TRAINING, change))[IN_TRAINING]
+
+    assert reason in seen
+    assert "\n" not in seen
+
+
+def test_no_rule_is_tried_after_a_hook_was_left_out(write_plugin, capsys):
+    """The one that fails is told once: in the conversation, not also as a fault in training."""
+    both = HOOKS + TRAINING.replace("import seqshell\n", "")
+    assert check_command(write_plugin(both, ('"here"', "3")), (), as_json=True) == 1
+    (hooks,) = (offer for offer in json.loads(capsys.readouterr().out)["offers"] if offer["kind"] == "hooks")
+    failed, *others = hooks["rules"]
+
+    assert failed["rule"] == IN_GENERATE
+    assert "it must return a text" in failed["seen"]
+    assert [rule["not_tried_after"] for rule in others] == [IN_GENERATE] * 4

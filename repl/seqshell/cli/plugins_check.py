@@ -21,9 +21,9 @@ from seqshell.host import PluginInfo, Policy, Registry, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.host.finding import outside
 from seqshell.host.requested import plugins_named
-from seqshell.testing.check import Check, try_rule
+from seqshell.testing.check import Check
 from seqshell.testing.contract import KINDS, check_offer, check_recipe
-from seqshell.testing.hook_rules import hook_rules
+from seqshell.testing.hook_rules import check_hooks
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def check_plugin(
                 yield from _check_offer(registry, kind, offered, settings, unknown)
             for name, path in recipes_in(registry.folders("seqshell_recipes", info.name)).items():
                 yield CheckedOffer("recipe", name, tuple(check_recipe(path, registry)))
-            if rules := list(hook_rules(registry, info.name)):
-                yield CheckedOffer("hooks", info.name, tuple(try_rule(rule, holds) for rule, holds in rules))
+            if checks := check_hooks(registry, info.name):
+                yield CheckedOffer("hooks", info.name, tuple(checks))
     if unknown:
         raise UsageError(f"no architecture of {plugin} has the setting {shown_name(next(iter(unknown)))}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -145,7 +146,7 @@ def _offered(
 ) -> tuple[dict[str, list[Offer]], dict[str, list[Path]], type[Any] | None, PluginInfo]:
     """Register the hooks of a plugin. Returns its offers, folders by hook, settings, and its info with the hooks."""
     invalid = _guard(found, "invalid hooks")
-    invalid.call(manager.register, module, found.name)
+    invalid.call(_register, manager, module, found.name)
     hooks = invalid.call(_hooks, manager, module)
     info = replace(info, hooks=tuple(hooks))
     # Checkpoints that were made with -p before the plugin was installed refer to it by its module's name.
@@ -194,6 +195,20 @@ def _check_module(module: Any) -> None:
         own = getattr(value, "__module__", None) == getattr(module, "__name__", "")
         if own and hasattr(hookspecs, name) and name.startswith("seqshell_") and not hasattr(value, "seqshell_impl"):
             raise PluginError(f"{name} is not marked with @seqshell.hookimpl")
+
+
+def _register(manager: pluggy.PluginManager, module: Any, name: str) -> None:
+    """Register the hooks of a plugin. Raises PluginError for a hook with an argument that its specification lacks."""
+    try:
+        manager.register(module, name)
+    except pluggy.PluginValidationError as error:
+        for hook, spec in vars(hookspecs).items():
+            if hook.startswith("seqshell_") and callable(found := getattr(module, hook, None)):
+                arguments = tuple(inspect.signature(spec).parameters)
+                if unknown := [name for name in inspect.signature(found).parameters if name not in arguments]:
+                    has = f"its arguments can be {', '.join(arguments)}" if arguments else "it has no arguments"
+                    raise PluginError(f"{hook} has no argument {unknown[0]!r}; {has}") from error
+        raise
 
 
 def _hooks(manager: pluggy.PluginManager, module: Any) -> dict[str, Callable[..., Any]]:
