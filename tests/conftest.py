@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -31,16 +32,38 @@ os.environ["OMP_NUM_THREADS"] = "1"  # models as small as these are slower in se
 os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
 
 
-# Fixtures that build packages. What they built serves all tests of one process, so xdist keeps these tests together.
+# Fixtures that build packages, and the files of the tests that use them. What was built serves all tests of one process.
 BUILDING = {"environment", "built"}
+BUILDERS = tuple(
+    f"tests/{file}.py"
+    for file in (
+        "plugins/test_distributions",
+        "plugins/test_new",
+        "plugins/test_plugin_pages",
+        "plugins/test_tutorial",
+        "test_packaging",
+    )
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that build and install packages as slow."""
     for item in items:
-        for name in BUILDING.intersection(getattr(item, "fixturenames", ())):
+        if BUILDING.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group(name))
+            assert item.nodeid.startswith(BUILDERS), f"add the file of {item.nodeid} to BUILDERS"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With pytest-xdist, run the tests of a file in one process, and those that build packages, which come first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "builders" if nodeid.startswith(BUILDERS) else nodeid.partition("::")[0]
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
