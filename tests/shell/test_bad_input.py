@@ -12,6 +12,9 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
+    "/alt 99": "position 99 is outside this branch, which goes from 0 to ",
+    "/alt Z": "'Z' is not in this branch's text",
+    "/alt 1 0": "the number must be 1 to 1,000,000, not 0",
     "/architectures all": "no architecture 'all'; available: ",
     "/attention now": "unexpected 'now'; usage: /attention [-o FILE]",
     "/attention": "nothing has been translated yet; use /translate TEXT first",

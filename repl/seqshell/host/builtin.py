@@ -20,6 +20,7 @@ COMMANDS = {
     "settings": "set_value=set sampler=sampler strategy=strategy seed=seed",
     "inspect": "top=top score=score",
     "state": "state=state",
+    "alternatives": "alt=alt",
     "info": "info=info,show",
     "saliency": "reach=reach",
     "translate": "translate=translate attention=attention",

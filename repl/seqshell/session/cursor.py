@@ -169,24 +169,25 @@ class Cursor:
             node = timeline.parent[run]
         return found
 
-    # The current position
+    # The current position, or that of another whole snapshot
 
-    def outputs(self) -> NDArray[Any]:
+    def outputs(self, at: Snapshot | None = None) -> NDArray[Any]:
         """The outputs for the next token: logits [V], or what the task has in their place."""
-        assert self.here.outputs is not None  # only stored snapshots lose their outputs
-        row: NDArray[Any] = self.here.outputs[0]
+        outputs = (at or self.here).outputs
+        assert outputs is not None  # only stored snapshots lose their outputs
+        row: NDArray[Any] = outputs[0]
         return row
 
-    def memories(self, samplers: tuple[Sampler, ...]) -> Memories:
+    def memories(self, samplers: tuple[Sampler, ...], at: Snapshot | None = None) -> Memories:
         """What these samplers remember; None for each if another chain drew last."""
-        here = self.here
-        if len(here.memories) == len(samplers) and here.samplers == samplers:
-            return here.memories
+        at = at or self.here
+        if len(at.memories) == len(samplers) and at.samplers == samplers:
+            return at.memories
         return (None,) * len(samplers)
 
-    def context(self, draw: Draw) -> SampleContext:
+    def context(self, draw: Draw, at: Snapshot | None = None) -> SampleContext:
         """What a sampler is given for the next token."""
-        node = self.here.node
+        node = (at or self.here).node
         ids = self.timeline.ids_to(node)
         generated = self.timeline.num_generated(node)
         return SampleContext(History(ids), generated, len(ids), self.model.tokenizer, None, draw)

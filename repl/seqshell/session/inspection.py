@@ -16,6 +16,7 @@ from seqshell.core.state import State, as_array, named_leaves
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import log_probs, rank
 from seqshell.session.cursor import Cursor
+from seqshell.session.snapshots import Snapshot
 from seqshell.session.timeline import Read
 from seqshell.session.token_text import decoded
 
@@ -144,13 +145,7 @@ def find_last(cursor: Cursor, text: str) -> int:
 
 def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int], draw: Draw, k: int) -> Top:
     """The k most likely next tokens, with their log-probabilities for the model and after the sampler chain."""
-    outputs = cursor.outputs()
-    before = log_probs(outputs)
-    chain = Chain(samplers, excluded=excluded)
-    try:
-        after = log_probs(chain.logits(outputs, cursor.context(draw), cursor.memories(samplers)))
-    except AnswerEnded:  # no token is drawn
-        after = np.full_like(before, -np.inf)
+    before, after = next_token(cursor, samplers, excluded, draw)
     best = np.argsort(-before, kind="stable")[:k]
     return Top(
         tuple(
@@ -158,6 +153,24 @@ def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int],
             for token in best
         )
     )
+
+
+def next_token(
+    cursor: Cursor,
+    samplers: tuple[Sampler, ...],
+    excluded: frozenset[int],
+    draw: Draw,
+    at: Snapshot | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The log-probabilities [V] of the next token, for the model and after the chain: here, or at a whole snapshot."""
+    outputs = cursor.outputs(at)
+    before = log_probs(outputs)
+    chain = Chain(samplers, excluded=excluded)
+    try:
+        after = log_probs(chain.logits(outputs, cursor.context(draw, at), cursor.memories(samplers, at)))
+    except AnswerEnded:  # no token is drawn
+        after = np.full_like(before, -np.inf)
+    return before, after
 
 
 def token_name(cursor: Cursor, token: int) -> str:

@@ -6,6 +6,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from seqshell.core.events import (
+    Alternatives,
     Attention,
     Branches,
     Data,
@@ -109,6 +110,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Top) -> None:
         tables.draw_top(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Alternatives) -> None:
+        tables.draw_alternatives(self.printer, event)
 
     @_draw.register
     def _(self, event: Score) -> None:

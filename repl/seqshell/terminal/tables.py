@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core import attention_labels
-from seqshell.core.events import Attention, Branch, Branches, Picture, Score, Scored, Top
+from seqshell.core.events import Alternatives, Attention, Branch, Branches, Picture, Score, Scored, Top
 from seqshell.core.sanitize import safe
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
@@ -49,13 +49,30 @@ def percent(probability: float) -> str:
 
 def draw_top(printer: Printer, top: Top) -> None:
     """Draw one row per token: a bar for the model's probability and one for the sampler chain's."""
-    names = [token_name(token.text) for token in top.tokens]
+    _draw_likely(printer, [(token.text, token.log_prob, token.chain_log_prob) for token in top.tokens])
+
+
+def draw_alternatives(printer: Printer, found: Alternatives) -> None:
+    """Draw them as `draw_top` does, with the numbers to choose by; the token that was taken has a star and is bold."""
+    printer.line(found.title(), "dim")
+    number = len(str(max((each.rank for each in found.choices), default=0)))
+    marks = [(f"{'*' if each.taken else ' '} {each.rank:>{number}}  ", each.taken) for each in found.choices]
+    _draw_likely(printer, [(each.text, each.log_prob, each.chain_log_prob) for each in found.choices], marks)
+
+
+def _draw_likely(
+    printer: Printer, tokens: Sequence[tuple[str, float, float]], marks: Sequence[tuple[str, bool]] = ()
+) -> None:
+    """Draw tokens with their two log-probabilities. marks: for each, what comes before it, and whether it is bold."""
+    names = [token_name(text) for text, _, _ in tokens]
+    marks = marks or [("", False)] * len(tokens)
+    indent = max((len(mark) for mark, _ in marks), default=0)
     label = min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN)
-    room = max(4, min(28, (printer.width - label - 20) // 2))
-    printer.line(f"{'token'.ljust(label)}  {'model'.ljust(8 + room)}  with sampler", "dim")
-    for token, name in zip(top.tokens, names, strict=True):
-        printer.write(pad(name, label))
-        for log_prob, style, last in ((token.log_prob, "bar", False), (token.chain_log_prob, "chain", True)):
+    room = max(4, min(28, (printer.width - indent - label - 20) // 2))
+    printer.line(f"{' ' * indent}{'token'.ljust(label)}  {'model'.ljust(8 + room)}  with sampler", "dim")
+    for name, (_, *log_probs), (mark, is_bold) in zip(names, tokens, marks, strict=True):
+        printer.write(mark + pad(name, label), "bold" if is_bold else "")
+        for log_prob, style, last in zip(log_probs, ("bar", "chain"), (False, True), strict=True):
             part = math.exp(log_prob)
             printer.write(f"  {percent(part)}  " if part else "       -  ", "" if part else "dim")
             drawn = bar(part, room, printer.unicode)

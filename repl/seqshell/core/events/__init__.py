@@ -2,6 +2,7 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
+from seqshell.core.events.choices import Alternatives, Choice
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
@@ -12,11 +13,13 @@ from seqshell.core.events.states import StateDifference
 from seqshell.core.events.units import UnitRanking
 
 __all__ = [
+    "Alternatives",
     "Answer",
     "Attention",
     "Branch",
     "Branches",
     "Candidate",
+    "Choice",
     "ColouredText",
     "Data",
     "Event",

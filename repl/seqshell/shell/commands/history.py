@@ -74,11 +74,11 @@ def rewind(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     text = arguments.text
     if not text:
         words(arguments, rewind, 1)
-    position = None if arguments.quoted else _position(text)
+    position = None if arguments.quoted else position_in(text)
     yield moved_to(shell.session, shell.session.rewind_to(text) if position is None else shell.session.rewind(position))
 
 
-def _position(text: str) -> int | None:
+def position_in(text: str) -> int | None:
     """The text as a number; None if it is not one."""
     digits = text.strip().removeprefix("-")
     return (

@@ -1,0 +1,96 @@
+"""What else was likely at a position of the current branch. A state that was thinned out is computed again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Alternatives, Choice, Moved
+from seqshell.core.sampling import Draw
+from seqshell.session import Session, inspection
+from seqshell.session.forks import fork
+
+BEFORE = 24  # characters of the text before the position that are shown
+
+
+def alternatives(session: Session, position: int, number: int) -> Alternatives:
+    """The `number` most likely tokens after `position` tokens, and the one that was taken there.
+
+    position: 0 to the current one, at which nothing was taken yet. UsageError if it is outside, or if the model
+    predicts no token there.
+    """
+    logs, chain_logs, order = _ranked(session, position)
+    cursor, ids = session.behaviour.cursor, session.ids()
+    taken = ids[position] if position < len(ids) else None
+    ranks = list(range(min(number, len(order))))
+    if taken is not None and taken not in order[:number]:
+        ranks.append(int(np.flatnonzero(order == taken)[0]))
+    choices = tuple(
+        Choice(rank + 1, token, inspection.token_name(cursor, token), logs[token], chain_logs[token], token == taken)
+        for rank, token in ((rank, int(order[rank])) for rank in ranks)
+    )
+    return Alternatives(position, text_before(session, position), choices)
+
+
+def chosen(session: Session, position: int, rank: int) -> int:
+    """The id of the token of a rank, from 1, after `position` tokens.
+
+    UsageError if there is none, if it was taken there, or if it is no text, such as the end of a text.
+    """
+    _, _, order = _ranked(session, position)
+    if not 1 <= rank <= len(order):
+        raise UsageError(f"the number of the token must be 1 to {len(order):,}, not {rank:,}")
+    token, ids = int(order[rank - 1]), session.ids()
+    name = inspection.token_name(session.behaviour.cursor, token)
+    if position < len(ids) and ids[position] == token:
+        raise UsageError(f"{name!r} is the token that was taken at position {position:,}; choose another", code="taken")
+    if token in session.behaviour.excluded_tokens() or token == session.model.tokenizer.eos:
+        raise UsageError(f"{name} is no text, so it cannot be chosen; choose another", code="special")
+    return token
+
+
+def text_before(session: Session, position: int) -> str:
+    """The last characters of the text up to a position."""
+    cursor = session.behaviour.cursor
+    node = cursor.timeline.ancestor(cursor.here.node, position)
+    given = cursor.timeline.given(node)
+    text = cursor.token_text.text(cursor.timeline.ids_to(node, max(0, position - 4 * BEFORE)))
+    return ((given.text if given else "") + text)[-BEFORE:]
+
+
+def _ranked(session: Session, position: int) -> tuple[list[float], list[float], NDArray[np.intp]]:
+    """The log-probabilities [V] at a position, for the model and after the chain, and the ids, likeliest first."""
+    session.behaviour.require_next_token()
+    cursor, timeline = session.behaviour.cursor, session.behaviour.cursor.timeline
+    here = cursor.here.node
+    if not 0 <= position <= session.position:
+        raise UsageError(f"position {position:,} is outside this branch, which is at {session.position:,}")
+    snapshot = cursor.snapshot(timeline.ancestor(here, position))
+    draw = Draw(session.seed, session.retry)
+    if position < session.position:
+        run = timeline.run_of(timeline.ancestor(here, position + 1))
+        draw = Draw(timeline.seed[run], timeline.retry[run])
+    logs, chain_logs = inspection.next_token(cursor, session.chain, session.behaviour.excluded_tokens(), draw, snapshot)
+    return logs.tolist(), chain_logs.tolist(), np.argsort(-logs, kind="stable")
+
+
+def take(session: Session, position: int, rank: int) -> Moved:
+    """Read the token of a rank after `position` tokens: on a new branch, or at the end of the text on this one.
+
+    UsageError as for `chosen`, and for a translation, which only a search completes. Nothing has moved then.
+    """
+    token, cursor = chosen(session, position, rank), session.behaviour.cursor
+    if session.model.source_tokenizer is not None:
+        words = cursor.token_text.text([*session.ids()[:position], token]).strip()
+        raise UsageError(
+            f"{session.model.name} translates whole texts and cannot continue from a token",
+            hint=f"/translate --prefix {json.dumps(words, ensure_ascii=False)} TEXT begins with these words",
+        )
+    if position < session.position:
+        return fork(session.behaviour.navigator, position, [token])
+    was = session.position
+    session.behaviour.navigator.feed_whole([token])
+    return Moved(session.position, was, session.branch, undo_path="/undo removes it again")

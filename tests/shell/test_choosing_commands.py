@@ -1,0 +1,110 @@
+"""Choosing by hand: what the commands show, as text and as JSON, what they take, complete and refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Alternatives, Moved
+from seqshell.shell.completion import complete
+from seqshell.testing import shell_for, tiny_model
+
+
+@pytest.fixture
+def shell(folder):
+    shell = shell_for(tiny_model())
+    list(shell.handle("/feed abcab"))
+    return shell
+
+
+def send(shell, *lines):
+    return [event for line in lines for event in shell.handle(line)]
+
+
+def place(shell):
+    session = shell.session
+    return session.here, session.branch, session.branches(), session.text()
+
+
+def test_alt_shows_what_rewind_would_go_to(shell):
+    for line, position in [("", 4), ("2", 2), ("-2", 3), ("ab", 5), ("c", 3), ('"ca"', 4), ("--show 3 ab c", None)]:
+        before = place(shell)
+        if position is None:
+            with pytest.raises(UsageError, match="'ab c' is not in this branch's text"):
+                send(shell, f"/alt {line}")
+            continue
+        (found,) = send(shell, f"/alt {line}")
+        assert isinstance(found, Alternatives)
+        assert (found.position, found.before) == (position, "abcab"[:position])
+        assert place(shell) == before
+
+
+def test_alt_takes_a_token_as_a_branch(shell):
+    (found,) = send(shell, "/alt --show 10 ab")
+    send(shell, "/feed c")
+    (shown,) = send(shell, "/alt 1")
+    other = next(each for each in shown.choices if not each.taken)
+    (moved,) = send(shell, f"/alt 1 {other.rank}")
+
+    assert found.taken is None
+    assert moved == Moved(2, 6, "main.2", shell.session.tail, undo_path="/checkout main goes back")
+    assert shell.session.text().text == "a" + other.text
+    send(shell, "/undo", "/checkout main")
+    assert shell.session.text().text == "abcabc"
+
+
+def test_a_text_before_the_number_is_that_of_rewind(shell):
+    for line in ("/alt ca {}", '/alt "ca" {}', "/alt -1 {}", "/alt 4 {}"):
+        rank = next(each.rank for each in send(shell, "/alt 4")[0].choices if not each.taken)
+        (moved,) = send(shell, line.format(rank))
+        assert moved.position == 5
+        send(shell, "/checkout main")
+    assert len({branch.name for branch in shell.session.branches()}) == 5
+
+
+def test_alt_as_json_names_the_position_the_token_that_was_taken_and_all_tokens(shell):
+    (found,) = send(shell, "/alt --show 2 1")
+    as_json = json.loads(json.dumps(found.as_json()))
+
+    assert (as_json["pos"], as_json["taken"]) == (1, shell.session.ids()[1])
+    assert [each["n"] for each in as_json["alternatives"]][:2] == [1, 2]
+    assert set(as_json["alternatives"][0]) == {"n", "id", "text", "logprob", "chain_logprob", "taken"}
+    assert sum(each["taken"] for each in as_json["alternatives"]) == 1
+    send(shell, "/alt -o alt.tsv 1")
+    with open("alt.tsv", encoding="utf-8") as file:
+        assert file.readline() == "n\tid\ttext\tlogprob\tchain_logprob\ttaken\n"
+
+
+def test_alt_completes_the_last_tokens_and_the_numbers_of_others(shell):
+    items = dict(complete(shell, "/alt ").items)
+    assert list(items.items())[:3] == [("-1", "'b'"), ("-2", "'a'"), ("-3", "'c'")]
+    taken = send(shell, "/alt -1")[0].taken
+    numbers = dict(complete(shell, "/alt -1 ").items)
+    assert numbers.get(str(taken.rank)) is None
+    assert len(numbers) >= 8
+    assert complete(shell, "/alt xyz ").items == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("/alt 9", "position 9 is outside this branch, which goes from 0 to 5"),
+        ("/alt -9", "position -9 is outside this branch, which goes from 0 to 5"),
+        ("/alt 3 0", "the number must be 1 to 1,000,000, not 0"),
+        ("/alt 3 99", "the number of the token must be 1 to 10, not 99"),
+        ("/alt xyz 1", "'xyz' is not in this branch's text"),
+        ("/alt --show 0 1", "--show must be 1 to 1,000, not 0"),
+        ("/alt --show x 1", "--show must be a whole number from 1 to 1,000, not 'x'"),
+        ("/alt -o a.tsv 1 2", "/alt takes a token or writes a table; leave out 2, or -o"),
+        ("/alt -o a.png 1", "a text cannot be written as a picture; end a.png in .txt or .json"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_and_nothing_moves(shell, line, message):
+    before = place(shell)
+    with pytest.raises(UsageError) as error:
+        send(shell, line)
+
+    assert error.value.message == message
+    assert place(shell) == before
