@@ -32,7 +32,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # models as small as these are slower in se
 os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
 
 
-# Fixtures that build packages, and the files of the tests that use them. What was built serves all tests of one process.
+# Fixtures that build packages, and the files of the tests with them. What was built serves all tests of one process.
 BUILDING = {"environment", "built"}
 BUILDERS = tuple(
     f"tests/{file}.py"
