@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from seqshell.core.plugin_api import build
+from seqshell.host import resolve
 from seqshell.session import Session
 from seqshell.testing import tiny_model
 
@@ -99,3 +103,21 @@ def unmoved():
         return session.here, session.position, session.branch, len(session.behaviour.cursor.timeline)
 
     return place
+
+
+@pytest.fixture(params=["selective", "mingru"])
+def third_party(request, monkeypatch):
+    """A session on a distribution of others, with random weights: leaves [B, D, K] and [B, D, N], or [B, L, H]."""
+    import torch
+
+    name = request.param
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "plugins" / "distributions" / name)
+    (offered,) = import_module(f"seqshell_{name}").seqshell_architectures()
+    model = tiny_model()
+    config = build(resolve(offered.config), {"vocab_size": model.tokenizer.size, "hidden_size": 6, "num_layers": 2})
+    torch.manual_seed(0)
+    weights = {key: value.numpy() for key, value in resolve(offered.model)(config).state_dict().items()}
+    decoder = resolve(offered.decoder)(config, weights)
+    session = Session(replace(model, name=name, decoder=decoder, fingerprint=name))
+    session.feed("abcdefg")
+    return session

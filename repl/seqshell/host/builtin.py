@@ -23,6 +23,7 @@ COMMANDS = {
     "alternatives": "alt=alt",
     "info": "info=info,show",
     "saliency": "reach=reach",
+    "dynamics": "spectrum=spectrum",
     "translate": "translate=translate attention=attention",
     "classify": "classify=classify",
     "forecast": "forecast=forecast",

@@ -75,17 +75,22 @@ class Reading:
         return self._navigator.reading(rest)
 
 
-def slow_progress(steps: Iterable[object], done: Callable[[], int], total: int, doing: str) -> Iterator[Progress]:
-    """Go through the steps of some work; yield Progress from time to time, and at the end, if it takes long."""
+def slow_progress(
+    steps: Iterable[object], done: Callable[[], int], total: int, doing: str, thing: str = "token"
+) -> Iterator[Progress]:
+    """Go through the steps of some work; yield Progress from time to time, and at the end, if it takes long.
+
+    thing: what is counted.
+    """
     due = time.monotonic() + SILENT_SECONDS
     shown = False
     for _ in steps:
         if (now := time.monotonic()) >= due:
             due, shown = now + SECONDS_BETWEEN, True
-            yield _progress(done(), total, doing)
+            yield _progress(done(), total, doing, thing)
     if shown:
-        yield _progress(done(), total, doing)
+        yield _progress(done(), total, doing, thing)
 
 
-def _progress(done: int, total: int, doing: str) -> Progress:
-    return Progress(done, total, f"{done:,} of {counted(total)}", doing)
+def _progress(done: int, total: int, doing: str, thing: str) -> Progress:
+    return Progress(done, total, f"{done:,} of {counted(total, thing)}", doing)

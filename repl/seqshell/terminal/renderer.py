@@ -22,6 +22,7 @@ from seqshell.core.events import (
     Reach,
     Score,
     SettingChanged,
+    Spectrum,
     StateDifference,
     Table,
     Tables,
@@ -29,7 +30,7 @@ from seqshell.core.events import (
     Top,
 )
 from seqshell.core.text_output import cell, counted
-from seqshell.terminal import forecast_chart, label_bars, saliency_bars, tables
+from seqshell.terminal import forecast_chart, label_bars, saliency_bars, spectrum_plot, tables
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
 from seqshell.terminal.table_layout import draw_table
@@ -122,6 +123,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Reach) -> None:
         saliency_bars.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Spectrum) -> None:
+        spectrum_plot.draw(self.printer, event)
 
     @_draw.register
     def _(self, event: Branches) -> None:

@@ -5,6 +5,7 @@ from seqshell.core.events.base import Event, Notice, Progress
 from seqshell.core.events.choices import Alternatives, Choice
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
+from seqshell.core.events.dynamics import Spectrum
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.result_text import ResultText
@@ -41,6 +42,7 @@ __all__ = [
     "Score",
     "Scored",
     "SettingChanged",
+    "Spectrum",
     "StateDifference",
     "Steps",
     "Table",

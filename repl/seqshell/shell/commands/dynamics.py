@@ -1,0 +1,84 @@
+"""How the state moves: /spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Event
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import quoted
+from seqshell.session.reading import slow_progress
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+
+if TYPE_CHECKING:
+    from seqshell.core.state import State
+    from seqshell.session import Session
+    from seqshell.shell.shell import Shell
+
+
+@command(
+    "spectrum",
+    usage="[-o FILE] [--last] [TOKEN]",
+    options={**TABLE_OPTION, "--last": "of the last step: from the state before the last token"},
+    free_text=True,
+    purpose="looking",
+)
+def spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show the eigenvalues of d state'/d state for the next step, and their time constants; the state does not change.
+
+    An eigenvalue within the unit circle shrinks what it carries: to 1/e within its time constant, -1 / ln |eigenvalue|
+    tokens. The next step reads TOKEN, by default the likeliest one. A model that predicts no next token is shown at its
+    last step, as with --last.
+
+    The derivatives are differences of steps of the decoder, so this works for every model. Of a state of more than
+    1,024 numbers, the leading eigenvalues are shown. Whole numbers, and what grows, are left out.
+
+        >>> /feed ROMEO:
+        >>> /spectrum
+        >>> /spectrum --last
+    """
+    yield from to_file(shell, arguments, _spectrum(shell, arguments))
+
+
+def _spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    session = shell.session
+    position, state, token = _step(session, arguments.text, is_last=bool(arguments.options.get("--last")))
+    from seqshell.inspect.jacobian import StepFunction
+    from seqshell.inspect.spectra import SpectrumSearch
+    from seqshell.session.inspection import token_name
+
+    cursor = session.behaviour.cursor
+    search = SpectrumSearch(StepFunction(cursor, state, token))
+    yield from slow_progress(search.steps(), lambda: search.done, search.total, "differentiating", "step")
+    yield search.spectrum(token_name(cursor, token), position)
+
+
+def _step(session: Session, text: str, *, is_last: bool) -> tuple[int, State, int]:
+    """The position and the state before a step, and the token that it reads. UsageError if there is none."""
+    model, behaviour = session.model, session.behaviour
+    if not model.causal:
+        raise UsageError(f"{model.name} reads whole texts and has no state", code="no_state")
+    predicts = not model.labels and model.series is None
+    if is_last or (not text and not predicts):
+        if text:
+            raise UsageError(f"--last is of the token that was read, so {quoted(text)} cannot follow it")
+        if not session.position:
+            raise UsageError(f"{model.name} has not read anything here yet, so it has no last step", code="no_answer")
+        return session.position - 1, session.ancestor(1).state, session.ids()[-1]
+    if text:
+        ids = behaviour.encode(text)
+        if len(ids) != 1:
+            raise UsageError(f"{quoted(text)} is {len(ids)} tokens of {model.name}, and a step reads one", code="token")
+        return session.position, session.here.state, ids[0]
+    behaviour.require_next_token()
+    if session.behaviour.cursor.is_new:
+        raise UsageError(
+            f"{model.name} has not read anything yet, so no token is likelier than another; "
+            "feed a text, or name a token: /spectrum TOKEN",
+            code="no_answer",
+        )
+    excluded = behaviour.excluded_tokens()
+    likeliest = next(each.id for each in session.top(len(excluded) + 1).tokens if each.id not in excluded)
+    return session.position, session.here.state, likeliest
