@@ -248,7 +248,10 @@ def test_the_stream_has_one_object_for_each_token():
     tokens = [item for item in found if item["type"] == "token"]
     (result,) = [item for item in found if item["type"] == "result"]
     assert code == 0
-    assert list(tokens[0]) == ["type", "line", "pos", "id", "text", "logprob", "rank", "entropy"]
+    both_units = ["surprisal_nats", "surprisal_bits", "entropy_nats", "entropy_bits"]
+    fields = ["type", "line", "pos", "id", "text", "bytes", "logprob", "rank", "entropy", *both_units]
+    assert list(tokens[0]) == fields
+    assert all(bytes(token["bytes"]).decode() == token["text"] for token in tokens)
     assert "".join(token["text"] for token in tokens) == result["text"]
     assert [token["pos"] for token in tokens] == list(range(*result["pos"]))
     assert sum(token["logprob"] for token in tokens) == pytest.approx(result["logprob"], abs=1e-5)
@@ -273,10 +276,12 @@ def test_the_named_fields_of_commands_are_the_whole_result():
     top, score, branches, info, models = found[2:-1]
     assert (list(top), list(top["top"][0])) == (
         ["type", "line", "op", "top"],
-        ["id", "text", "logprob", "chain_logprob"],
+        ["id", "text", "logprob", "chain_logprob", "bytes"],
     )
-    assert list(score) == ["type", "line", "op", "logprob", "nats", "bits_per_char", "perplexity", "tokens"]
-    assert list(score["tokens"][0]) == ["text", "logprob", "rank"]
+    first = ["type", "line", "op", "logprob", "nats", "bits_per_char", "perplexity"]
+    assert list(score) == [*first, "bits", "surprisal_nats", "surprisal_bits", "tokens"]
+    both_units = ["surprisal_nats", "surprisal_bits", "entropy_nats", "entropy_bits"]
+    assert list(score["tokens"][0]) == ["text", "logprob", "rank", "id", "bytes", *both_units]
     assert branches["branches"] == [{"name": "main", "pos": 3, "current": True}]
     assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint"} == set(info) - {
         "type",

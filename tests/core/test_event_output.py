@@ -63,6 +63,10 @@ def test_results_have_a_text_and_other_events_have_none():
         "'a'    0.3679       1.000     1  'a' 0.3679",
         "1.000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.700",
     ]
+    assert replace(scored, unit="bits").as_text().split("\n")[1:] == [
+        "'a'    0.3679       1.443     1  'a' 0.3679",
+        "1.443 bits, 1.4427 a token, 1.5000 bits a character, perplexity 2.700",
+    ]
     assert (
         Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab"))).as_text()
         == "*  main     3  abc\n   main.2  12  ab"
@@ -79,13 +83,19 @@ def test_events_give_the_fields_of_their_json_results():
     assert Moved(3, 8, "main", "abc").as_json() == {"pos": 3, "was": 8, "branch": "main", "tail": "abc"}
     assert SettingChanged("pace", 5.0, 0.0).as_json() == {"name": "pace", "value": 5.0, "was": 0.0}
     assert Branches((Branch("main", 3, True),)).as_json() == {"branches": [{"name": "main", "pos": 3, "current": True}]}
-    assert Top((Likely(1, "b", -1.0, -2.0),)).as_json() == {
-        "top": [{"id": 1, "text": "b", "logprob": -1.0, "chain_logprob": -2.0}]
+    assert Top((Likely(1, "é", -1.0, -2.0, "é".encode()),)).as_json() == {
+        "top": [{"id": 1, "text": "é", "logprob": -1.0, "chain_logprob": -2.0, "bytes": [195, 169]}]
     }
+    token = Scored("b", -math.log(2), 0, (), 5, b"b", math.log(4)).as_json()
+    assert [token.pop(name) for name in ("text", "id", "bytes", "rank")] == ["b", 5, [98], 0]
+    surprisals = {"logprob": -math.log(2), "surprisal_nats": math.log(2), "surprisal_bits": 1}
+    assert token == pytest.approx({**surprisals, "entropy_nats": math.log(4), "entropy_bits": 2})
     assert Reach((("a", 0.5), ("b", 0.25)), "c", -1.0, 2.0).as_json() == {
         "token": "c",
         "logprob": -1.0,
         "half_life": 2.0,
+        "surprisal_nats": 1.0,
+        "surprisal_bits": 1 / math.log(2),
         "reach": [{"back": 2, "text": "a", "norm": 0.5}, {"back": 1, "text": "b", "norm": 0.25}],
     }
     assert Attention((" i", ""), (" je",), np.array([[0.25, 0.75]])).as_json() == {
@@ -169,8 +179,10 @@ def test_measures_are_those_of_the_model_before_the_chain():
     found = measures(Token("b", 1, 0, logits))
     assert found["logprob"] == pytest.approx(math.log(0.25))
     assert found["rank"] == 1
-    assert found["entropy"] == pytest.approx(1.5 * math.log(2))
-    assert measures(Token("b")) == {"logprob": None, "rank": None, "entropy": None}
+    assert found["entropy"] == found["entropy_nats"] == pytest.approx(1.5 * math.log(2))
+    assert (found["surprisal_nats"], found["surprisal_bits"]) == pytest.approx((2 * math.log(2), 2))
+    assert found["entropy_bits"] == pytest.approx(1.5)
+    assert measures(Token("b")) == dict.fromkeys(found)
 
 
 def written(events, task="generate", op="/poem"):

@@ -41,7 +41,7 @@ def test_top_shows_the_model_and_the_chain(shell):
     top = shown.as_json()["top"]
 
     assert isinstance(shown, Top)
-    assert [set(token) for token in top] == [{"id", "text", "logprob", "chain_logprob"}] * 3
+    assert [set(token) for token in top] == [{"id", "text", "logprob", "chain_logprob", "bytes"}] * 3
     assert [token["chain_logprob"] for token in top] == [0.0, -math.inf, -math.inf]
     assert top == sorted(top, key=lambda token: -token["logprob"])
 
@@ -75,13 +75,31 @@ def test_score_agrees_with_the_probabilities_of_top(shell):
     values = shown.as_json()
 
     assert isinstance(shown, Score)
-    assert set(values) == {"logprob", "nats", "bits_per_char", "perplexity", "tokens"}
-    assert [set(token) for token in values["tokens"]] == [{"text", "logprob", "rank"}] * 2
+    assert {"logprob", "nats", "bits_per_char", "perplexity", "bits", "tokens"} < set(values)
+    assert [(token["text"], token["bytes"]) for token in values["tokens"]] == [("d", [100]), ("e", [101])]
+    assert all(token["surprisal_nats"] == -token["logprob"] for token in values["tokens"])
     assert values["logprob"] == pytest.approx(sum(token["logprob"] for token in values["tokens"]))
     assert values["perplexity"] == pytest.approx(math.exp(values["nats"]))
     assert values["bits_per_char"] == pytest.approx(values["nats"] / math.log(2))
     assert values["tokens"][0]["logprob"] == pytest.approx(
         next(token.log_prob for token in shell.session.top(9).tokens if token.text == "d")
+    )
+
+
+def test_the_unit_changes_what_people_see_and_no_json(shell):
+    lines = ("/score de", "/state diff zero here")
+    in_nats = [send(shell, line)[0] for line in lines]
+    send(shell, "/set unit bits")
+    in_bits = [send(shell, line)[0] for line in lines]
+
+    assert [event.as_json() for event in in_bits] == [event.as_json() for event in in_nats]
+    assert "nats" not in "".join(event.as_text() for event in in_bits)
+    score, difference = in_nats
+    assert f"{-score.log_prob / math.log(2):.3f} bits" in in_bits[0].as_text()
+    assert f"divergence {difference.divergence / math.log(2):.4f} bits" in in_bits[1].as_text()
+    (_, *nats), (_, *bits) = ([row[3:] for row in event.as_rows()] for event in (in_nats[0], in_bits[0]))
+    assert [value for row in bits for value in row] == pytest.approx(
+        [value / math.log(2) for row in nats for value in row]
     )
 
 

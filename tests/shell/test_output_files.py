@@ -74,12 +74,13 @@ def test_a_restored_session_continues_with_the_same_token(fresh):
 
 def test_a_restored_session_has_the_settings_that_shape_its_answers(fresh):
     shell = fresh()
-    send(shell, "/set max_tokens 30", '/set stop "e"', "/set newline after", "/set pace 1000", "ROMEO:", "/save lesson")
+    send(shell, "/set max_tokens 30", '/set stop "e"', "/set newline after", "/set pace 1000", "/set unit bits")
+    send(shell, "ROMEO:", "/save lesson")
     other = fresh()
     send(other, "/set unknown skip", "/restore lesson")
 
-    names = ("max_tokens", "stop", "newline", "unknown", "pace")
-    assert [other.settings.get(name) for name in names] == [30, ("e",), "after", "error", 0]
+    names = ("max_tokens", "stop", "newline", "unknown", "pace", "unit")
+    assert [other.settings.get(name) for name in names] == [30, ("e",), "after", "error", 0, "bits"]
     assert send(other, "What")[-1] == send(shell, "What")[-1]
 
     given = Settings(other.registry.samplers, other.registry.strategies, command_line={"max_tokens": "7"})

@@ -6,6 +6,7 @@ import io
 import math
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_fewer_tokens_give_the_last_ones_of_more(shell):
     assert (short.answer, values["token"]) == ("h", "h")
     np.testing.assert_allclose([norm for _, norm in short.tokens], [norm for _, norm in long.tokens[-3:]], rtol=1e-4)
     assert [item["back"] for item in values["reach"]] == [3, 2, 1]
-    assert set(values) == {"token", "logprob", "half_life", "reach"}
+    assert set(values) == {"token", "logprob", "half_life", "surprisal_nats", "surprisal_bits", "reach"}
     assert len(reached(shell, "/reach 1000")[0].tokens) == 43
 
 
@@ -181,8 +182,9 @@ def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
 
     assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]
     assert [line.count("█") for line in lines[1:5]] == [3, 13, 24, 35]
-    assert lines[5] == "next token e, log p -0.5 · half-life 1 tokens"
-    assert reach.as_text().splitlines()[-1] == "of 'e', log p -0.5000; half-life 1 tokens"
+    assert lines[5] == "next token e, log p -0.5 nats · half-life 1 tokens"
+    assert reach.as_text().splitlines()[-1] == "of 'e', log p -0.5000 nats; half-life 1 tokens"
+    assert replace(reach, unit="bits").as_text().splitlines()[-1] == "of 'e', log p -0.7213 bits; half-life 1 tokens"
     rows = drawn(Reach((("a", 1.0),) * 81, "e", -0.5, None), -1)
     assert len(rows) == 29
     assert [row.split()[0] for row in rows[1:-1]] == [str(back) for back in range(81, 0, -3)]

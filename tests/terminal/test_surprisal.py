@@ -19,6 +19,17 @@ def test_surprisal_has_ten_levels_of_half_a_nat():
     ]
 
 
+def test_in_bits_a_level_is_three_quarters_of_a_bit(new_printer, visible):
+    assert [level(bits, "bits") for bits in (0.0, 0.74, 0.75, 6.74, 6.75)] == [0, 0, 1, 8, 9]
+    printer = new_printer()
+    writer = TokenWriter(printer, "bits")
+    for text, nats in (("a", 0.5), ("b", 0.53), ("c", 1.0)):
+        writer.write(text, nats)
+    writer.finish_line()
+    draw_legend(printer, "bits")
+    assert visible(printer) == "abc\n011\nsurprisal in bits: 0 below 0.75, 1 below 1.5, ... 9 from 6.75\n"
+
+
 def test_without_colour_digits_are_written_under_the_tokens(new_printer, visible):
     printer = new_printer()
     writer = TokenWriter(printer)

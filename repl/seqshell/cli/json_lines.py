@@ -11,6 +11,7 @@ from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core.events import Answer, Data, Event, HookOutput, LineFinished, LineStarted, Notice, ResultText, Token
 from seqshell.core.json_values import tidy
 from seqshell.core.sanitize import safe
+from seqshell.core.units import in_both
 from seqshell.shell.failures import Fault
 
 
@@ -149,16 +150,15 @@ class JsonLines:
 
 
 def measures(token: Token) -> dict[str, float | int | None]:
-    """Log-probability in nats, rank and entropy of a token, of the model before the chain."""
+    """Log-probability and entropy in nats, rank, and surprisal and entropy in both units, before the chain."""
     if token.outputs is None or token.id < 0:
-        return {"logprob": None, "rank": None, "entropy": None}
+        missing = {**in_both("surprisal", None), **in_both("entropy", None)}
+        return {"logprob": None, "rank": None, "entropy": None, **missing}
     from seqshell.decoding.probabilities import entropy, log_probs, rank
 
-    return {
-        "logprob": float(log_probs(token.outputs)[token.id]),
-        "rank": rank(token.outputs, token.id),
-        "entropy": entropy(token.outputs),
-    }
+    log_prob, spread = float(log_probs(token.outputs)[token.id]), entropy(token.outputs)
+    measured = {"logprob": log_prob, "rank": rank(token.outputs, token.id), "entropy": spread}
+    return {**measured, **in_both("surprisal", -log_prob), **in_both("entropy", spread)}
 
 
 def one_line(values: Mapping[str, Any]) -> str:

@@ -28,7 +28,11 @@ def rank(logits: NDArray[Any], token: int) -> int:
 
 def entropy(logits: NDArray[Any]) -> float:
     """The expected surprisal of the next token in nats; logits [V]."""
-    logs = log_probs(logits)
+    return entropy_of(log_probs(logits))
+
+
+def entropy_of(logs: NDArray[np.float64]) -> float:
+    """The expected surprisal of the next token in nats; log-probabilities [V]."""
     probs = np.exp(logs)
     possible = probs > 0
     return float(-(probs[possible] * logs[possible]).sum()) + 0.0  # a certain token has the entropy 0, not -0

@@ -107,7 +107,8 @@ def answer(
             log_prob.add(before, token)
             texts.append(text)
             position += 1
-            yield Token(text, token, position - 1, before[0])  # type: ignore[index]  # the current snapshot is whole
+            drawn_from = before[0]  # type: ignore[index]  # the current snapshot is whole
+            yield Token(text, token, position - 1, drawn_from, token_text.piece(token))
             if cursor.here is not here:
                 end.stop = "interrupt"
                 break

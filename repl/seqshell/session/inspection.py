@@ -14,7 +14,7 @@ from seqshell.core.events import Likely, Score, Scored, Text, Top
 from seqshell.core.sampling import AnswerEnded, Draw, Sampler
 from seqshell.core.state import State, as_array, named_leaves
 from seqshell.decoding.chain import Chain
-from seqshell.decoding.probabilities import log_probs, rank
+from seqshell.decoding.probabilities import entropy_of, log_probs, rank
 from seqshell.session.cursor import Cursor
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.timeline import Read
@@ -149,8 +149,14 @@ def top(cursor: Cursor, samplers: tuple[Sampler, ...], excluded: frozenset[int],
     best = np.argsort(-before, kind="stable")[:k]
     return Top(
         tuple(
-            Likely(int(token), token_name(cursor, int(token)), float(before[token]), float(after[token]))
-            for token in best
+            Likely(
+                token,
+                token_name(cursor, token),
+                float(before[token]),
+                float(after[token]),
+                cursor.token_text.piece(token),
+            )
+            for token in best.tolist()
         )
     )
 
@@ -208,7 +214,8 @@ class Scoring:
             best = np.argsort(-logs, kind="stable")[:NUM_ALTERNATIVES]
             most_likely = tuple((token_name(cursor, int(other)), float(logs[other])) for other in best)
             text, tail = cursor.token_text.read(token, tail)
-            self.tokens.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely))
+            of_token = token, cursor.token_text.piece(token), entropy_of(logs)
+            self.tokens.append(Scored(text, float(logs[token]), rank(outputs, token), most_likely, *of_token))
             yield
             if cursor.interrupted:
                 raise UsageError("interrupted before the text was scored", code="interrupt")

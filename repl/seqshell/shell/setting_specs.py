@@ -15,6 +15,7 @@ from seqshell.core.plugin_api import Setting
 from seqshell.core.setting_origins import BUILT_IN
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import quoted
+from seqshell.core.units import UNITS
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
@@ -75,6 +76,13 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         help="the maximum number of tokens shown per second; 0: no limit",
     ),
     Setting("surprisal", bool, False, help="colour the tokens of an answer by their surprisal"),
+    Setting(
+        "unit",
+        str,
+        "nats",
+        choices=UNITS,
+        help="the unit of log-probabilities, surprisals, entropies and divergences; JSON has both",
+    ),
     Setting(
         "suggest",
         str,

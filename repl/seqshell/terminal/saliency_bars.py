@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
+from seqshell.core.units import in_unit
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.tables import bar, token_name
 
@@ -54,4 +55,5 @@ def _lengths(norms: Sequence[float]) -> Callable[[float], float]:
 def summary(reach: Reach) -> str:
     """Describe the predicted token and how fast the norms decay."""
     decay = "no decay with distance" if reach.half_life is None else f"half-life {reach.half_life:.3g} tokens"
-    return f"next token {token_name(reach.answer)}, log p {reach.log_prob:.4g} · {decay}"
+    log_prob = in_unit(reach.log_prob, reach.unit)
+    return f"next token {token_name(reach.answer)}, log p {log_prob:.4g} {reach.unit} · {decay}"

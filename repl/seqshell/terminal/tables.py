@@ -11,6 +11,7 @@ from prompt_toolkit.utils import get_cwidth
 from seqshell.core import attention_labels
 from seqshell.core.events import Alternatives, Attention, Branch, Branches, Picture, Score, Scored, Top
 from seqshell.core.sanitize import safe
+from seqshell.core.units import in_unit
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
 from seqshell.terminal.printer import Printer
@@ -83,7 +84,7 @@ def _draw_likely(
 def draw_score(printer: Printer, score: Score) -> None:
     """Draw the text coloured by surprisal, a table of its tokens (the most surprising ones), and the totals."""
     printer.fresh_line()
-    writer = TokenWriter(printer)
+    writer = TokenWriter(printer, score.unit)
     for token in score.tokens:
         writer.write(token.text, -token.log_prob)
     writer.finish_line()
@@ -96,15 +97,17 @@ def draw_score(printer: Printer, score: Score) -> None:
     names = [token_name(token.text) for _, token in rows]
     number, label = len(str(len(score.tokens))), min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN)
     rank = max(4, *(len(f"{token.rank + 1:,}") for _, token in rows)) if rows else 4
-    heading = f"{' ' * number}  {pad('token', label)}    prob   nats  {'rank'.rjust(rank)}  "
+    heading = f"{' ' * number}  {pad('token', label)}    prob  {score.unit:>5}  {'rank'.rjust(rank)}  "
     likely = _alternatives([token for _, token in rows], printer.width - get_cwidth(heading))
     printer.line(f"{heading}{'most likely' if any(likely) else ''}".rstrip(), "dim")
     for (index, token), name, others in zip(rows, names, likely, strict=True):
-        figures = f"{percent(math.exp(token.log_prob))}  {-token.log_prob:5.2f}  {f'{token.rank + 1:,}'.rjust(rank)}"
+        surprisal = f"{in_unit(-token.log_prob, score.unit):5.2f}"
+        figures = f"{percent(math.exp(token.log_prob))}  {surprisal}  {f'{token.rank + 1:,}'.rjust(rank)}"
         printer.write(f"{index + 1:{number}}  {pad(name, label)}  {figures}")
         printer.write(f"  {others}" if others else "", "dim")
         printer.write("\n")
-    total = f"sum {-score.log_prob:.4g} nats · mean {score.nats:.4g} nats"
+    whole, mean = in_unit(-score.log_prob, score.unit), in_unit(score.nats, score.unit)
+    total = f"sum {whole:.4g} {score.unit} · mean {mean:.4g} {score.unit}"
     printer.line(f"{total} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}")
 
 

@@ -54,14 +54,15 @@ class TokenStream:
         self._clock = clock
         self._sleep = sleep
         self._hints_left = EXPLAINED_ANSWERS
-        self._legend_drawn = False
+        self._legend_drawn = ""  # the unit of the last one
         self.begin()
 
     def begin(self, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
-        """Start the results of a new input line. settings: pace and surprisal, in force for this line."""
+        """Start the results of a new input line. settings: pace, surprisal and unit, in force for this line."""
         self._pace = float(settings.get("pace", 0))
         self._surprisal = bool(settings.get("surprisal"))
-        self._writer = TokenWriter(self.printer)
+        self._unit = str(settings.get("unit", "nats"))
+        self._writer = TokenWriter(self.printer, self._unit)
         self._num_tokens = 0
         self._waited = 0.0
         self._begun = self._started = self._shown = self._clock()
@@ -103,9 +104,9 @@ class TokenStream:
         self.printer.fresh_line()
         if isinstance(finished, Translation):
             self._draw_candidates(finished)
-        if self._surprisal and not self._legend_drawn:
-            self._legend_drawn = True
-            draw_legend(self.printer)
+        if self._surprisal and self._legend_drawn != self._unit:
+            self._legend_drawn = self._unit
+            draw_legend(self.printer, self._unit)
         self._begun = self._clock()
         return num_tokens / elapsed if num_tokens > 0 and elapsed > 0 else 0.0
 

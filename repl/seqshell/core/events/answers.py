@@ -19,16 +19,18 @@ class Token(Event):
     text: may be empty while a UTF-8 character or a stop text is incomplete.
     outputs: the logits [V] that it was drawn from, before the sampler chain; log-probability, rank and entropy are
         computed from them only when needed.
+    piece: the bytes of the token, which may be a part of a character.
     """
 
     text: str
     id: int = -1
     position: int = -1
     outputs: Any = field(default=None, repr=False, compare=False)
+    piece: bytes = field(default=b"", repr=False, compare=False)
 
     def as_json(self) -> Mapping[str, Any]:
         """The fields of the object in a stream of tokens; what is computed from `outputs` is added there."""
-        return {"pos": self.position, "id": self.id, "text": self.text}
+        return {"pos": self.position, "id": self.id, "text": self.text, "bytes": list(self.piece)}
 
 
 @dataclass(frozen=True)

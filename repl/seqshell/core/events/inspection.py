@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 from seqshell.core import attention_labels
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns, probability
+from seqshell.core.units import in_both, in_unit
 
 
 @dataclass(frozen=True)
 class Likely:
-    """A token that may come next: its log-probability before and after the chain (-inf: the chain excludes it)."""
+    """A token that may come next: its log-probability before and after the chain (-inf: the chain excludes it), and the
+    bytes that it adds.
+    """
 
     id: int
     text: str
     log_prob: float
     chain_log_prob: float
+    piece: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,16 @@ class Top(Event):
 
     def as_json(self) -> Mapping[str, Any]:
         """The tokens under "top"."""
+        probs = [{"logprob": each.log_prob, "chain_logprob": each.chain_log_prob} for each in self.tokens]
+        rows = zip(self.tokens, probs, strict=True)
         return {
-            "top": [
-                {"id": token.id, "text": token.text, "logprob": token.log_prob, "chain_logprob": token.chain_log_prob}
-                for token in self.tokens
-            ]
+            "top": [{"id": each.id, "text": each.text, **logs, "bytes": list(each.piece)} for each, logs in rows],
         }
 
     def as_rows(self) -> Rows:
         """One row for each token."""
-        return rows_of(self.as_json()["top"])
+        rows = ((each.id, each.text, each.log_prob, each.chain_log_prob) for each in self.tokens)
+        return [("id", "text", "logprob", "chain_logprob"), *rows]
 
     def as_text(self) -> str:
         """A table of the probabilities."""
@@ -50,18 +55,30 @@ class Top(Event):
 
 @dataclass(frozen=True)
 class Scored:
-    """A token of a scored text: log-probability in nats, rank from 0, and the most likely tokens in its place."""
+    """A token of a scored text: log-probability in nats, rank from 0, and the most likely tokens in its place.
+
+    id, piece: of the token, and the bytes that it adds. entropy: of what could come there, in nats.
+    """
 
     text: str
     log_prob: float
     rank: int
     most_likely: tuple[tuple[str, float], ...] = ()
+    id: int = -1
+    piece: bytes = b""
+    entropy: float = math.nan
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Its fields, with surprisal and entropy in both units."""
+        measures = {**in_both("surprisal", -self.log_prob), **in_both("entropy", self.entropy)}
+        token = {"id": self.id, "bytes": list(self.piece)} if self.id >= 0 else {}
+        return {"text": self.text, "logprob": self.log_prob, "rank": self.rank, **token, **measures}
 
 
 @dataclass(frozen=True)
 class Score(Event):
     """The log-probability of a text after what the session has read, which does not change. nats: mean surprisal of a
-    token.
+    token. unit: that people see, nats or bits.
     """
 
     tokens: tuple[Scored, ...]
@@ -69,17 +86,22 @@ class Score(Event):
     nats: float
     bits_per_char: float
     perplexity: float
+    unit: str = "nats"
 
     def as_json(self) -> Mapping[str, Any]:
         """The measures, then the tokens."""
-        measures = {"logprob": self.log_prob, "nats": self.nats}
-        measures |= {"bits_per_char": self.bits_per_char, "perplexity": self.perplexity}
-        tokens = [{"text": token.text, "logprob": token.log_prob, "rank": token.rank} for token in self.tokens]
-        return {**measures, "tokens": tokens}
+        measures = {"logprob": self.log_prob, "nats": self.nats, "bits_per_char": self.bits_per_char}
+        measures |= {"perplexity": self.perplexity, "bits": in_unit(self.nats, "bits")}
+        surprisals = in_both("surprisal", -self.log_prob)
+        return {**measures, **surprisals, "tokens": [token.as_json() for token in self.tokens]}
 
     def as_rows(self) -> Rows:
-        """One row for each token."""
-        return rows_of(self.as_json()["tokens"])
+        """One row for each token of the one sentence, in the unit."""
+        rows = (
+            (1, number, token.text, in_unit(-token.log_prob, self.unit), in_unit(token.entropy, self.unit))
+            for number, token in enumerate(self.tokens, 1)
+        )
+        return [("sentence_id", "token_id", "token", "surprisal", "entropy"), *rows]
 
     def as_text(self) -> str:
         """A table of the tokens, with ranks from 1, and the measures in a line."""
@@ -87,17 +109,17 @@ class Score(Event):
             (
                 repr(token.text),
                 probability(token.log_prob),
-                f"{-token.log_prob:.3f}",
+                f"{in_unit(-token.log_prob, self.unit):.3f}",
                 token.rank + 1,
                 " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely),
             )
             for token in self.tokens
         ]
         measures = (
-            f"{-self.log_prob:.3f} nats, {self.nats:.4f} a token, {self.bits_per_char:.4f} bits a character, "
-            f"perplexity {self.perplexity:.3f}"
+            f"{in_unit(-self.log_prob, self.unit):.3f} {self.unit}, {in_unit(self.nats, self.unit):.4f} a token, "
+            f"{self.bits_per_char:.4f} bits a character, perplexity {self.perplexity:.3f}"
         )
-        return "\n".join([*columns([("token", "probability", "nats", "rank", "most likely"), *rows]), measures])
+        return "\n".join([*columns([("token", "probability", self.unit, "rank", "most likely"), *rows]), measures])
 
 
 @dataclass(frozen=True)
@@ -107,19 +129,21 @@ class Reach(Event):
     tokens: (text, norm of the gradient of log_prob), oldest first.
 
     answer: the token that came, or the label, and log_prob its log-probability. half_life: the number of tokens over
-    which the norms halve; None if they do not fall.
+    which the norms halve; None if they do not fall. unit: that people see.
     """
 
     tokens: tuple[tuple[str, float], ...]
     answer: str
     log_prob: float
     half_life: float | None
+    unit: str = "nats"
 
     def as_json(self) -> Mapping[str, Any]:
         """The answer, and the norms with their distance."""
         size = len(self.tokens)
         reach = [{"back": size - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(self.tokens)]
-        return {"token": self.answer, "logprob": self.log_prob, "half_life": self.half_life, "reach": reach}
+        measures = {"logprob": self.log_prob, "half_life": self.half_life, **in_both("surprisal", -self.log_prob)}
+        return {"token": self.answer, **measures, "reach": reach}
 
     def as_rows(self) -> Rows:
         """One row for each token."""
@@ -132,7 +156,7 @@ class Reach(Event):
         decay = "no half-life: the norms do not fall"
         if self.half_life is not None:
             decay = f"half-life {self.half_life:.4g} tokens"
-        summary = f"of {self.answer!r}, log p {self.log_prob:.4f}; {decay}"
+        summary = f"of {self.answer!r}, log p {in_unit(self.log_prob, self.unit):.4f} {self.unit}; {decay}"
         return "\n".join([*columns([("back", "token", "|d log p / d embedding|"), *rows]), summary])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
+from seqshell.core.units import in_both, in_unit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TokenChange:
 @dataclass(frozen=True)
 class StateDifference(Event):
     """How the states `a` and `b` differ. divergence: the Jensen-Shannon divergence of the next token's distributions in
-    nats; None if the outputs are no distribution. tokens: those whose probabilities differ most.
+    nats; None if the outputs are no distribution. tokens: those whose probabilities differ most. unit: that people see.
     """
 
     a: str
@@ -54,6 +54,7 @@ class StateDifference(Event):
     parts: tuple[PartDifference, ...]
     divergence: float | None
     tokens: tuple[TokenChange, ...] = ()
+    unit: str = "nats"
 
     def as_json(self) -> Mapping[str, Any]:
         """Parts, the divergence in nats and bits, and tokens."""
@@ -67,8 +68,7 @@ class StateDifference(Event):
             }
             for each in self.parts
         ]
-        bits = None if self.divergence is None else self.divergence / math.log(2)
-        measures = {"js_nats": self.divergence, "js_bits": bits}
+        measures = in_both("js", self.divergence)
         return {"a": self.a, "b": self.b, "parts": parts, **measures, "tokens": [asdict(each) for each in self.tokens]}
 
     def as_rows(self) -> Rows:
@@ -83,7 +83,8 @@ class StateDifference(Event):
         width = len(names) - (not has_notes)
         title = f"a {self.a} · b {self.b}"
         if self.divergence is not None:
-            title += f" · next token: Jensen-Shannon divergence {self.divergence:.4f} nats"
+            divergence = f"{in_unit(self.divergence, self.unit):.4f} {self.unit}"
+            title += f" · next token: Jensen-Shannon divergence {divergence}"
         parts = Table(names[:width], tuple(row[:width] for row in rows), title, ("L2", "note"))
         tokens = tuple((repr(each.text), _short(each.prob_a), _short(each.prob_b)) for each in self.tokens)
         return (parts, Table(("next token", "a", "b"), tokens)) if tokens else (parts,)

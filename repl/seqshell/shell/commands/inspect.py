@@ -46,9 +46,9 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how likely each token of a text would be if it came next; the state does not change.
 
-    For each token: its probability, its surprisal in nats, its rank (1 is the likeliest) and the five most likely
-    tokens in its place; then the sum, the mean, bits per character and perplexity. A translation model takes
-    /score SOURCE => TARGET.
+    For each token: its probability, its surprisal in nats or bits (/set unit), its rank (1 is the likeliest) and the
+    five most likely tokens in its place; then the sum, the mean, bits per character and perplexity. A translation model
+    takes /score SOURCE => TARGET.
 
         >>> /feed ROMEO
         >>> /score : What
@@ -68,7 +68,7 @@ def _scored(shell: Shell, text: str, unknown: str) -> Iterator[Event]:
     except GeneratorExit:  # no event can be yielded any more
         shell.notices.append(Notice("interrupted before the text was scored"))
         raise
-    yield scoring.score()
+    yield replace(scoring.score(), unit=str(shell.settings.get("unit")))
     yield from unknown_events(shell.session.behaviour.unknown(text))
 
 
@@ -78,6 +78,7 @@ def _score_of_translation(shell: Shell, text: str, unknown: str) -> Iterator[Eve
     if not (source and arrow and target):
         raise UsageError(f"usage: /score SOURCE {ARROW} TARGET (how likely is TARGET as a translation of SOURCE?)")
     found = shell.session.score_translation(source, target, unknown)
-    yield replace(found, tokens=(*found.tokens[:-1], replace(found.tokens[-1], text=END)))
+    tokens = *found.tokens[:-1], replace(found.tokens[-1], text=END)
+    yield replace(found, tokens=tokens, unit=str(shell.settings.get("unit")))
     behaviour, tokenizer = shell.session.behaviour, shell.session.model.tokenizer
     yield from unknown_events([*behaviour.unknown(source), *behaviour.unknown(target, tokenizer)])

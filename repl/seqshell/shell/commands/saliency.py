@@ -57,7 +57,8 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         torch_module(session.model, shell.registry), session.model.architecture, read, target, state
     )
     said = session.label().answer if is_label else texts[-1]
-    found = Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms))
+    unit = str(shell.settings.get("unit"))
+    found = Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms), unit)
     yield from to_file(shell, arguments, [found])
 
 

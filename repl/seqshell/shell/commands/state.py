@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
@@ -130,7 +131,7 @@ def _diff(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.inspect.differences import difference
 
     one, other = (find_state(shell.session, word) for word in _words(arguments, "diff", 2, 2))
-    yield difference(shell.session, one, other)
+    yield replace(difference(shell.session, one, other), unit=str(shell.settings.get("unit")))
 
 
 def _mix(shell: Shell, arguments: Arguments) -> Iterator[Event]:
