@@ -218,7 +218,11 @@ def test_values_of_strategies_and_recipe_keys_are_completed():
     ]
     assert texts(shell, "/strategy beam width=2 early_stop=of") == ["/strategy beam width=2 early_stop=off"]
     assert texts(shell, "/train plays training.optimizer=adam") == ["/train plays training.optimizer=adamw"]
-    assert texts(shell, "/strategy beam width=") == []
+    assert described(shell, "/strategy beam width=1") == {}
+    assert described(shell, "/strategy beam width=") == {
+        "/strategy beam width=5": "the default",
+        "/strategy beam width=1": "no effect",
+    }
 
 
 def test_files_are_completed_only_where_the_command_itself_takes_them(folder):

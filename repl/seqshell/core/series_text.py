@@ -78,6 +78,18 @@ def read_series_table(text: str, series: Series, wanted: str = "") -> SeriesTabl
     return SeriesTable(rows, times, chosen.name, scale, (*table.notes, *notes, *filter(None, [filled.note])))
 
 
+def series_names(text: str, series: Series) -> tuple[str, ...]:
+    """The names of the series of a table in a text, as `read_series_table` takes them; none if it has one series."""
+    table = read_table(text, set(series.columns) <= set(made_up(MOST_MADE_UP)))
+    if table is None:
+        return ()
+    key = split_names(series.series_column, table.names)
+    if not key or not set(key) <= set(table.names):
+        return ()
+    found, _, _ = _rows(table, {name: table.column(name) for name in table.names}, series, key)
+    return tuple(one.name for one in found.series)
+
+
 def scale_of(series: Series, name: str, rows: Sequence[Row] = ()) -> Row:
     """The mean and std of each column [2F] of one of several series: those of the training, else those of its rows."""
     known = next((scale for scale in series.scales if scale.name == name), None)

@@ -86,7 +86,7 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     """The completions of the last word of a command's arguments."""
     command = _command(shell, name)
     if word.startswith("@") and not word.startswith("@@"):
-        yield from _files(word[1:], "@")
+        yield from files(word[1:], "@")
         return
     before = rest[: len(rest) - len(word)].split()
     option = (
@@ -102,9 +102,9 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     yield from _offered(shell, f"/{command.name}", command.complete, rest, word)
     usage = _OPTION_IN_USAGE.sub("", command.usage)
     if "FILE" in usage:
-        yield from _files(word)
+        yield from files(word)
     elif "PATH" in usage and _is_path(word):
-        yield from _files(word, ending=paths.ENDING)
+        yield from files(word, ending=paths.ENDING)
 
 
 def _values(shell: Shell, command: Command, option: Option, rest: str, word: str) -> Iterator[tuple[str, str]]:
@@ -114,11 +114,11 @@ def _values(shell: Shell, command: Command, option: Option, rest: str, word: str
     if option.choices or option.complete is not None:
         return
     if "FILE" in option.takes:
-        yield from _files(word)
+        yield from files(word)
     elif option.takes in ("MODEL", "NAME|PATH"):
         yield from _models(shell, word, command.name)
         if _is_path(word):
-            yield from _files(word, ending=paths.ENDING)
+            yield from files(word, ending=paths.ENDING)
 
 
 def _is_path(word: str) -> bool:
@@ -162,7 +162,7 @@ def _task(path: Path) -> str:
         return ""
 
 
-def _files(word: str, sign: str = "", ending: str = "") -> Iterator[tuple[str, str]]:
+def files(word: str, sign: str = "", ending: str = "") -> Iterator[tuple[str, str]]:
     """The files and folders whose path begins with the word; hidden ones only if their part of it begins with a dot.
 
     ending: of the files, which are then checkpoints.

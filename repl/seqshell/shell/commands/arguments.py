@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import Arguments, Command, Setting
+from seqshell.core.text_output import exact
+
+WORD = re.compile(r'[^\s,"]+')  # a value that needs no quotes
 
 
 def words(arguments: Arguments, command: Command, least: int = 0, most: int | None = None) -> tuple[str, ...]:
@@ -40,4 +43,18 @@ def assignments(settings: Iterable[Setting], text: str) -> Mapping[str, str]:
     name, sign, _ = re.split(r"\s", text)[-1].partition("=")
     if not sign:
         return {f"{item.name}=": item.help for item in settings}
-    return {f"{name}={value}": "" for item in settings if item.name == name for value in item.values}
+    found = next((item for item in settings if item.name == name), None)
+    return {f"{name}={value}": about for value, about in values_of(found).items()} if found is not None else {}
+
+
+def values_of(setting: Setting) -> Mapping[str, str]:
+    """The values of a setting, as users type them: all of them, if they can be listed; else the default and the neutral
+    one.
+    """
+    known = {exact(setting.neutral): "no effect", exact(setting.default): "the default"}
+    values = setting.values or map(exact, filter(_is_scalar, (setting.default, setting.neutral)))
+    return {value: known.get(value, "") for value in values if WORD.fullmatch(value)}
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float)

@@ -16,6 +16,7 @@ from seqshell.session.tasks.translate_lines import Failed
 from seqshell.shell.commands.output_files import write_text
 
 if TYPE_CHECKING:
+    from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
 
@@ -33,6 +34,15 @@ def model_for(shell: Shell, task: Task, name: str) -> str:
         return shell.workspace.open_in_background(name or task_spec(task).default_model, task)
     except CheckpointError as error:
         raise error if name else CheckpointError(error.message, hint=f"/{task} -m MODEL uses another one") from None
+
+
+def open_session(shell: Shell, task: Task, text: str) -> Session | None:
+    """The session of the model that would answer the arguments in `text`, if it is open: for completion."""
+    _, option, after = text.partition("-m ")
+    given = after.split(maxsplit=1)[0] if option and after.strip() else ""
+    current = shell.workspace.current if shell.task == task else None
+    session = shell.workspace.sessions.get(given or current or task_spec(task).default_model)
+    return session if session is not None and session.model.task == task else None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ def branch_names(shell: Shell, text: str) -> Iterable[str]:
     return [] if " " in text.lstrip() else [branch.name for branch in shell.session.branches()]
 
 
+def other_branches(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the branches but the current one."""
+    return [name for name in branch_names(shell, text) if name != shell.session.branch]
+
+
 @command("branch", usage="[NAME]", purpose="back")
 def branch(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Start a branch at the current position; the state does not change, and the old branch stays where it is.
@@ -57,7 +62,7 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from to_file(shell, arguments, [Branches(shell.session.branches())])
 
 
-@command("drop", usage="NAME", complete=branch_names, purpose="back")
+@command("drop", usage="NAME", complete=other_branches, purpose="back")
 def drop(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Delete a branch other than the current one; the state does not change.
 

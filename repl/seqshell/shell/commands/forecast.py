@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Forecast, Notice
+from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Task
-from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.named_files import named_path
+from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.core.row_times import without_zero_seconds
+from seqshell.core.text_files import read_file
 from seqshell.core.text_output import rows_as_json
 from seqshell.shell.commands.arguments import whole_number, words
-from seqshell.shell.commands.batch import model_for
+from seqshell.shell.commands.batch import model_for, open_session
 from seqshell.shell.commands.output_files import picture_place, write_picture
 
 if TYPE_CHECKING:
@@ -22,17 +27,49 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 TIME_LABELS = 5  # of a picture
+VALUE = re.compile(r'[^\s"]+')
+FILE = re.compile(r'(?:^|\s)@("(?:[^"\\]|\\.)*"|[^\s"]+)')
+LARGEST_TABLE = 10_000_000  # bytes; the names of the series of a larger one are not completed
+
+
+def series_words(shell: Shell, text: str) -> Iterable[str]:
+    """The names of the series in the @FILE before the option; without it, of those that the model was trained on."""
+    session = open_session(shell, Task.FORECAST, text)
+    if session is None or session.model.series is None:
+        return ()
+    if (file := FILE.search(text)) is None:
+        return (_as_word(scale.name) for scale in session.model.series.scales)
+    path = named_path(unquoted(file[1]) or file[1])
+    if path.stat().st_size > LARGEST_TABLE:
+        return ()
+    from seqshell.core.series_text import series_names
+
+    return map(_as_word, series_names(read_file(str(path)), session.model.series))
+
+
+def _as_word(name: str) -> str:
+    """A name as the value of an option."""
+    return name if VALUE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 @command(
     "forecast",
     usage="[N] [@FILE]",
-    options={
-        "-m MODEL": "the model to use",
-        "--example": "first observe the example that comes with the model",
-        "--series NAME": "which series of @FILE to read, if its table has several; default: the last",
-        "-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or a row for each step (.txt)",
-    },
+    options=(
+        Option("-m", "MODEL", "the model to use"),
+        Option("--example", help="first observe the example that comes with the model"),
+        Option(
+            "--series",
+            "NAME",
+            "which series of @FILE to read, if its table has several; default: the last",
+            complete=series_words,
+        ),
+        Option(
+            "-o",
+            "FILE",
+            "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or a row for each step (.txt)",
+        ),
+    ),
     purpose="tasks",
 )
 def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:

@@ -94,7 +94,10 @@ def help_words(shell: Shell, text: str) -> Mapping[str, str]:
     """The names of the commands with their summaries, and `keys`."""
     commands = [command for group in listed(shell.registry).values() for command in group]
     summaries = {command.name: command.help.partition("\n")[0] for command in commands}
-    return dict.fromkeys(shell.registry.commands, "") | summaries | {"keys": "the keys of the prompt"}
+    found = dict.fromkeys(shell.registry.commands, "") | summaries
+    if text.lstrip().startswith("/"):
+        return {f"/{name}": about for name, about in found.items()}
+    return found | {"keys": "the keys of the prompt"}
 
 
 @command("help", usage="[COMMAND|keys]", aliases=("?",), complete=help_words, purpose="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from seqshell.core.events import Event, Moved, Notice
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.shell.commands.arguments import whole_number, words
+from seqshell.shell.commands.arguments import values_of, whole_number, words
+from seqshell.shell.commands.stage_words import sampler_fields
 from seqshell.shell.unknown_settings import no_variant
 
 if TYPE_CHECKING:
@@ -99,7 +100,24 @@ def reset(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield moved_to(shell.session, shell.session.reset())
 
 
-@command("regen", usage="[K|NAME=V1,V2,...]", aliases=("retry",), tasks={Task.GENERATE, Task.TRANSLATE}, purpose="back")
+def variant_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The settings of the samplers as NAME=; after it, a value that may follow those written already."""
+    fields = {field.name: field for field in sampler_fields(shell)}
+    name, sign, _ = text.lstrip().partition("=")
+    if not sign:
+        return {f"{name}=": field.help for name, field in fields.items()}
+    written = text.lstrip()[: max(map(text.lstrip().rfind, "=,")) + 1]
+    return {f"{written}{value}": about for value, about in values_of(fields[name]).items()} if name in fields else {}
+
+
+@command(
+    "regen",
+    usage="[K|NAME=V1,V2,...]",
+    aliases=("retry",),
+    complete=variant_words,
+    tasks={Task.GENERATE, Task.TRANSLATE},
+    purpose="back",
+)
 def regen(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Generate the last answer again; the state is that of the first candidate, and the old answer stays a branch.
 

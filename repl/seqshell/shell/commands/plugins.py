@@ -104,8 +104,15 @@ def _listed(shell: Shell, kind: str, offered: Mapping[str, type[Any]]) -> Iterat
 
 
 def _complete_architectures(shell: Shell, text: str) -> Mapping[str, str]:
-    found = shell.registry.architectures
-    return {name: found[name].summary for name in found}
+    return {name: _summary(shell, name) for name in shell.registry.architectures}
+
+
+def _summary(shell: Shell, name: str) -> str:
+    """What an architecture is; empty if its plugin fails."""
+    try:
+        return str(shell.registry.architectures[name].summary)
+    except PluginError:
+        return ""
 
 
 @command(

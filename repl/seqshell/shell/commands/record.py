@@ -29,7 +29,7 @@ FIRST_LINE = "/# recorded by seqshell"
 LEFT_OUT = ("pace", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
 
 
-@command("record", usage="FILE|off", purpose="session")
+@command("record", usage="FILE|off", complete=lambda shell, text: {"off": "stop"}, purpose="session")
 def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Record the following lines in a script that gives the same text when it runs; the state does not change.
 

@@ -16,6 +16,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.core.tasks import task_spec
 from seqshell.shell.commands.arguments import assignments, whole_number, words
+from seqshell.shell.commands.stage_words import sampler_fields, stage_words
 from seqshell.shell.idle_settings import unused_samplers, without_effect
 
 if TYPE_CHECKING:
@@ -27,23 +28,15 @@ HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
 
 def setting_words(shell: Shell, text: str) -> Mapping[str, str]:
     """The names of the settings and what they do; after a name, its values."""
-    name, space, _ = text.lstrip().partition(" ")
-    if not space:
+    name, sign, _ = _name_and_value(text)
+    if not sign and not text.lstrip().endswith(" "):
         has_chain = shell.task is None or task_spec(shell.task).draws
-        names = dict.fromkeys((*shell.settings.names(), *(shell.registry.samplers if has_chain else ())))
-        return {name: _help(shell, name) for name in names}
-    setting = shell.settings.entry(name).setting
-    return dict.fromkeys(setting.values, "") | {
-        "default": "back to the value of the config file, the model or seqshell"
-    }
-
-
-def _help(shell: Shell, name: str) -> str:
-    """What a setting does; empty if its plugin fails."""
-    try:
-        return shell.settings.entry(name).setting.help
-    except SeqshellError:
-        return ""
+        of_samplers = {field.name: field.help for field in sampler_fields(shell)} if has_chain else {}
+        return of_samplers | {entry.name: entry.setting.help for entry in shell.settings.table()}
+    written = f"{name}=" if sign == "=" else ""
+    values = dict.fromkeys(shell.settings.entry(name).setting.values, "")
+    values["default"] = "back to the value of the config file, the model or seqshell"
+    return {f"{written}{value}": about for value, about in values.items()}
 
 
 @command("set", usage="[NAME [VALUE|default]]", complete=setting_words, purpose="choosing")
@@ -88,14 +81,6 @@ def _name_and_value(text: str) -> tuple[str, str, str]:
 def shown(value: Any) -> Any:
     """A setting's value as a cell: several texts as one JSON array, the rest as it is."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value
-
-
-def stage_words(shell: Shell, text: str) -> Mapping[str, str]:
-    """The samplers and what they do; after a -, those of the chain."""
-    if text.rpartition(" ")[2].startswith("-"):
-        return {f"-{stage.name}": _help(shell, stage.name) for stage in shell.session.chain}
-    sign = "+" if text.rpartition(" ")[2].startswith("+") else ""
-    return {f"{sign}{name}=": _help(shell, name) for name in shell.registry.samplers}
 
 
 def _described(offered: Mapping[str, type[Any]]) -> dict[str, str]:

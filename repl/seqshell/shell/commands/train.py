@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Data, Event, Notice, Progress, Tables
-from seqshell.core.plugin_api import Arguments, command, settings_of
+from seqshell.core.nested_settings import flat_settings
+from seqshell.core.plugin_api import Arguments, Setting, command, settings_of
+from seqshell.core.tasks import TASKS, task_spec
+from seqshell.host import resolve
 from seqshell.shell.commands.arguments import assignments, words
 from seqshell.shell.commands.models import opened
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
@@ -21,13 +26,52 @@ if TYPE_CHECKING:
 
 def recipe_words(shell: Shell, text: str) -> Mapping[str, str]:
     """The names of the recipes and what they train; after a name, the keys of a recipe; after a key, its values."""
+    from seqshell.shell.completion import files
     from seqshell.training.recipes.listing import summary
-    from seqshell.training.recipes.settings import TABLES
+    from seqshell.training.recipes.settings import FILES
 
     if " " not in text.lstrip():
         return {name: summary(path) for name, path in paths.list_recipes(shell.registry.recipe_folders).items()}
-    keys = [replace(item, name=f"{table}.{item.name}") for table, kind in TABLES.items() for item in settings_of(kind)]
-    return assignments(keys, text)
+    key, equals, value = re.split(r"\s", text)[-1].partition("=")
+    if equals and key.removeprefix("data.") in FILES:
+        return dict(files(value, f"{key}="))
+    return assignments(_recipe_keys(shell, text), text)
+
+
+def _recipe_keys(shell: Shell, text: str) -> Iterator[Setting]:
+    """The keys of a recipe, those with names of what is offered, and those of the architecture in [model]."""
+    from seqshell.training.recipes.overrides import TOKENIZERS
+    from seqshell.training.recipes.settings import TABLES
+
+    registry = shell.registry
+    yield Setting("task", str, None, choices=tuple(TASKS), help="what the model does")
+    yield Setting("architecture", str, None, choices=tuple(registry.architectures), help="the kind of the model")
+    for table in TOKENIZERS:
+        about = "how texts become tokens" if table == "tokenizer" else f"the same for each {table.partition('_')[0]}"
+        yield Setting(f"{table}.name", str, None, choices=tuple(registry.tokenizers), help=about)
+    offered: Mapping[str, Iterable[str]] = {
+        "defaults.strategy": registry.strategies,
+        "training.parent": paths.list_checkpoints(registry.checkpoint_folders),
+    }
+    for table, kind in TABLES.items():
+        for item in settings_of(kind):
+            name = f"{table}.{item.name}"
+            yield replace(item, name=name, choices=tuple(offered.get(name, item.choices)))
+    with suppress(SeqshellError):  # there is no such recipe or architecture yet
+        architecture = registry.lookup("architecture", _architecture(shell, text.split()))
+        for item in flat_settings(resolve(architecture.config)):
+            if item.name not in task_spec(architecture.task).sizes:
+                yield replace(item, name=f"model.{item.name}")
+
+
+def _architecture(shell: Shell, words: Sequence[str]) -> str:
+    """The name of the architecture in the overrides or in the recipe. Raises RecipeError for other files."""
+    from seqshell.training.recipes.recipe import read_tables
+
+    for word in reversed(words):
+        if word.startswith("architecture="):
+            return word.removeprefix("architecture=")
+    return str(read_tables(paths.find_recipe(words[0], shell.registry.recipe_folders)).get("architecture", ""))
 
 
 @command(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,10 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Attention, Data, Event, Notice, Translation
 from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
-from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
+from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for, open_session
 from seqshell.shell.commands.output_files import picture_place, text_place, write_picture, write_text
 
 if TYPE_CHECKING:
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 
+def prefix_words(shell: Shell, text: str) -> Iterable[str]:
+    """The words, or beginnings of words, of the target vocabulary that begin with the last word of the text."""
+    session, word = open_session(shell, Task.TRANSLATE, text), re.split(r"\s", text)[-1]
+    if session is None or not word:
+        return ()
+    tokenizer = session.model.tokenizer
+    pieces = (tokenizer.piece(token).decode("utf-8", "ignore") for token in range(tokenizer.size))
+    return (piece[1:] for piece in pieces if piece.startswith(f" {word}"))
+
+
 @command(
     "translate",
     usage="[-m MODEL] TEXT|@FILE",
-    options={
-        "-m MODEL": "the model to use",
-        "--prefix TEXT": "the first words of the answer",
-        "-o FILE": "write the translation to FILE (.txt, .json, .csv, .tsv)",
-    },
+    options=(
+        Option("-m", "MODEL", "the model to use"),
+        Option("--prefix", "TEXT", "the first words of the answer", complete=prefix_words),
+        Option("-o", "FILE", "write the translation to FILE (.txt, .json, .csv, .tsv)"),
+    ),
     free_text=True,
     purpose="tasks",
 )
