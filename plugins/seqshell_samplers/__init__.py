@@ -16,6 +16,8 @@ def seqshell_samplers() -> Iterable[seqshell.Lazy]:
         ("frequency_penalty", "penalties:FrequencyPenalty"),
         ("no_repeat_ngram", "penalties:NoRepeatNgram"),
         ("bias", "bias:Bias"),
+        ("ban", "constraints:Ban"),
+        ("pattern", "constraints:Pattern"),
         ("top_k", "truncation:TopK"),
         ("typical_p", "truncation:TypicalP"),
         ("top_p", "truncation:TopP"),

@@ -351,7 +351,7 @@ class Style:
 
 
 EXPECTED_ORDER = """
-    repeat_penalty presence_penalty frequency_penalty no_repeat_ngram bias
+    repeat_penalty presence_penalty frequency_penalty no_repeat_ngram bias ban pattern
     top_k typical_p top_p min_p style
     temperature
     mirostat

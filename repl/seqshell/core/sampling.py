@@ -105,7 +105,8 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
 
     tokens: the ids read and generated on this branch. generated: how many of them the model generated. position: that
     of the token to be chosen. memory: the last result of this sampler's `update` on this branch; None at first.
-    answer: how many of the last tokens belong to the answer that is being generated.
+    answer: how many of the last tokens belong to the answer that is being generated. left: how many more it may have,
+    this one included; None if that is not known.
     """
 
     tokens: Sequence[int] = ()
@@ -115,6 +116,7 @@ class SampleContext(NamedTuple):  # made for every token, in a third of the time
     memory: Any = None
     draw: Draw = Draw()
     answer: int = 0
+    left: int | None = None
 
     def uniform(self, name: str) -> float:
         """A number in [0, 1) for this position and name: the only randomness that can be repeated."""

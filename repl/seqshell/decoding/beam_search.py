@@ -149,7 +149,8 @@ class _Search:
         tokens = ExtendedHistory(start.histories[first], ids)
         attention = attention_of(self._trail.state) if self._request.copying is not None else None
         answer = (start.answered[first] if start.answered else 0) + len(ids)
-        context = SampleContext(tokens, generated, position, self._request.tokenizer, None, self._request.draw, answer)
+        request, left = self._request, self._request.stop.max_tokens - len(ids)
+        context = SampleContext(tokens, generated, position, request.tokenizer, None, request.draw, answer, left)
         return context, node.memories, attention[row] if attention is not None else None
 
     def _forced(self, shaped: Shaped, token: int) -> Choice:

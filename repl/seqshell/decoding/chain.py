@@ -133,8 +133,8 @@ def _or_end(logits: Logits | End) -> Logits:
 def _with_memory(context: SampleContext, memory: Any) -> SampleContext:
     if memory is context.memory:
         return context
-    tokens, generated, position, tokenizer, _, draw, answer = context
-    return SampleContext(tokens, generated, position, tokenizer, memory, draw, answer)
+    tokens, generated, position, tokenizer, _, draw, answer, left = context
+    return SampleContext(tokens, generated, position, tokenizer, memory, draw, answer, left)
 
 
 def _is_sound(logits: Any, shape: tuple[int, ...]) -> bool:

@@ -91,7 +91,8 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
             else:
                 position = start.positions[row] + step
                 generated, answer = start.generated[row] + step, answered[row] + step
-                context = SampleContext(History(ids), generated, position, request.tokenizer, None, draw, answer)
+                left = request.stop.max_tokens - step
+                context = SampleContext(History(ids), generated, position, request.tokenizer, None, draw, answer, left)
                 attended = attention[row] if attention is not None else None
                 try:
                     logits = chain.logits(outputs[row], context, memories[row], attended)
