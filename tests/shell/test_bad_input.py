@@ -12,6 +12,8 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
+    "/words 0": "the number of words must be 1 to 1,000, not 0",
+    "/words many": "the number of words must be a whole number from 1 to 1,000, not 'many'",
     "/alt 99": "position 99 is outside this branch, which goes from 0 to ",
     "/alt Z": "'Z' is not in this branch's text",
     "/alt 1 0": "the number must be 1 to 1,000,000, not 0",

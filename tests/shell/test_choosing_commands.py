@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Alternatives, Moved
+from seqshell.core.events import Alternatives, Moved, NextWords
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_model
 
@@ -87,6 +87,34 @@ def test_alt_completes_the_last_tokens_and_the_numbers_of_others(shell):
     assert complete(shell, "/alt xyz ").items == ()
 
 
+def test_words_shows_the_next_words_as_text_json_and_table(shell):
+    before = place(shell)
+    (found,) = send(shell, "/words 3")
+    as_json = json.loads(json.dumps(found.as_json()))
+    first = found.words[0]
+
+    assert isinstance(found, NextWords)
+    assert (as_json["pos"], as_json["fragment"], len(as_json["words"])) == (5, "abcab", 3)
+    assert as_json["words"][0] == {
+        "text": first.text,
+        "continues": first.continues,
+        "prob": first.prob,
+        "at_most": first.at_most,
+    }
+    assert as_json["covered"] + as_json["rest"] == pytest.approx(1.0)
+    assert found.as_text().splitlines()[1].split() == [
+        "1",
+        found.name(first),
+        f"{first.prob:.4f}",
+        f"{first.at_most:.4f}",
+    ]
+    send(shell, "/words -o words.csv 2")
+    with open("words.csv", encoding="utf-8") as file:
+        assert file.readline() == "text,continues,prob,at_most\n"
+    assert place(shell) == before
+    assert [text for text, _ in complete(shell, "/words ").items] == ["5", "10", "20", "50"]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -98,6 +126,9 @@ def test_alt_completes_the_last_tokens_and_the_numbers_of_others(shell):
         ("/alt --show 0 1", "--show must be 1 to 1,000, not 0"),
         ("/alt --show x 1", "--show must be a whole number from 1 to 1,000, not 'x'"),
         ("/alt -o a.tsv 1 2", "/alt takes a token or writes a table; leave out 2, or -o"),
+        ("/words 0", "the number of words must be 1 to 1,000, not 0"),
+        ("/words two", "the number of words must be a whole number from 1 to 1,000, not 'two'"),
+        ("/words 1 2", "unexpected '2'; usage: /words [-o FILE] [K]"),
         ("/alt -o a.png 1", "a text cannot be written as a picture; end a.png in .txt or .json"),
     ],
 )

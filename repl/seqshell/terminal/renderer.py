@@ -16,6 +16,7 @@ from seqshell.core.events import (
     Label,
     ModelOpened,
     Moved,
+    NextWords,
     Notice,
     Picture,
     Progress,
@@ -30,7 +31,7 @@ from seqshell.core.events import (
     Top,
 )
 from seqshell.core.text_output import cell, counted
-from seqshell.terminal import forecast_chart, label_bars, saliency_bars, spectrum_plot, tables
+from seqshell.terminal import choices, forecast_chart, label_bars, saliency_bars, spectrum_plot, tables
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
 from seqshell.terminal.table_layout import draw_table
@@ -115,6 +116,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Alternatives) -> None:
         tables.draw_alternatives(self.printer, event)
+
+    @_draw.register
+    def _(self, event: NextWords) -> None:
+        choices.draw_words(self.printer, event)
 
     @_draw.register
     def _(self, event: Score) -> None:

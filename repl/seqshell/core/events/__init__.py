@@ -2,7 +2,7 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
-from seqshell.core.events.choices import Alternatives, Choice
+from seqshell.core.events.choices import Alternatives, Choice, NextWords, Word
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.dynamics import Spectrum
@@ -33,6 +33,7 @@ __all__ = [
     "LineStarted",
     "ModelOpened",
     "Moved",
+    "NextWords",
     "Notice",
     "Picture",
     "Progress",
@@ -52,4 +53,5 @@ __all__ = [
     "Top",
     "Translation",
     "UnitRanking",
+    "Word",
 ]

@@ -77,3 +77,65 @@ class Alternatives(Event):
     def title(self) -> str:
         """Where it is."""
         return f"position {self.position:,}, after {self.before!r}" if self.before else f"position {self.position:,}"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word that may come next. prob: of its paths that were followed up to the boundary; at_most: with all others.
+
+    continues: it continues the word that the text ends in.
+    """
+
+    text: str
+    prob: float
+    at_most: float
+    continues: bool = False
+
+
+@dataclass(frozen=True)
+class NextWords(Event):
+    """The most likely next words after `position` tokens, best first.
+
+    fragment: the part of a word that the text ends in. covered: the probability of all words that were found, and
+    rest: of what was not followed to a boundary; together 1. others_at_most: no other word is more likely. steps: of
+    the model.
+    """
+
+    position: int
+    fragment: str
+    words: tuple[Word, ...]
+    covered: float
+    rest: float
+    others_at_most: float
+    steps: int
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The words with the bounds of their probabilities, and what they leave."""
+        words = [
+            {"text": each.text, "continues": each.continues, "prob": each.prob, "at_most": each.at_most}
+            for each in self.words
+        ]
+        measures = {"covered": self.covered, "rest": self.rest, "others_at_most": self.others_at_most}
+        return {"pos": self.position, "fragment": self.fragment, "words": words, **measures, "steps": self.steps}
+
+    def as_rows(self) -> Rows:
+        """One row for each word."""
+        return rows_of(self.as_json()["words"]) or [("text", "continues", "prob", "at_most")]
+
+    def as_text(self) -> str:
+        """A table of the words, and what they leave."""
+        rows = [
+            (rank, self.name(each), f"{each.prob:.4f}", f"{each.at_most:.4f}")
+            for rank, each in enumerate(self.words, 1)
+        ]
+        return "\n".join([*columns([("n", "word", "probability", "at most"), *rows]), self.summary()])
+
+    def name(self, word: Word) -> str:
+        """A word as it is shown: with an ellipsis if it continues the one that the text ends in."""
+        return f"…{word.text}" if word.continues else word.text
+
+    def summary(self) -> str:
+        """What the words leave, in one line."""
+        parts = [f"… continues {self.fragment!r}"] if any(each.continues for each in self.words) else []
+        parts += [f"{self.covered:.2%} of the probability covered", f"no other word above {self.others_at_most:.2%}"]
+        return " · ".join(parts)
