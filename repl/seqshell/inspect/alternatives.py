@@ -28,11 +28,12 @@ def alternatives(session: Session, position: int, number: int) -> Alternatives:
     ranks = list(range(min(number, len(order))))
     if taken is not None and taken not in order[:number]:
         ranks.append(int(np.flatnonzero(order == taken)[0]))
-    choices = tuple(
-        Choice(rank + 1, token, inspection.token_name(cursor, token), logs[token], chain_logs[token], token == taken)
-        for rank, token in ((rank, int(order[rank])) for rank in ranks)
-    )
-    return Alternatives(position, text_before(session, position), choices)
+    choices = []
+    for rank in ranks:
+        token = int(order[rank])
+        name, piece = inspection.token_name(cursor, token), cursor.token_text.piece(token)
+        choices.append(Choice(rank + 1, token, name, logs[token], chain_logs[token], token == taken, piece))
+    return Alternatives(position, text_before(session, position), tuple(choices))
 
 
 def chosen(session: Session, position: int, rank: int) -> int:

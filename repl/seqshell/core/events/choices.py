@@ -14,7 +14,7 @@ from seqshell.core.text_output import columns, probability
 class Choice:
     """A token that may come next. rank: 1 for the likeliest. taken: it is the one that came.
 
-    log_prob, chain_log_prob: before and after the sampler chain (-inf: the chain excludes it).
+    log_prob, chain_log_prob: before and after the sampler chain (-inf: the chain excludes it). piece: its bytes.
     """
 
     rank: int
@@ -23,6 +23,12 @@ class Choice:
     log_prob: float
     chain_log_prob: float
     taken: bool = False
+    piece: bytes = b""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Its fields, `n` for the rank."""
+        probs = {"logprob": self.log_prob, "chain_logprob": self.chain_log_prob}
+        return {"n": self.rank, "id": self.id, "text": self.text, **probs, "taken": self.taken}
 
 
 @dataclass(frozen=True)
@@ -43,22 +49,12 @@ class Alternatives(Event):
 
     def as_json(self) -> Mapping[str, Any]:
         """The position, the id of the token that was taken, and the tokens, each with its rank."""
-        choices = [
-            {
-                "n": each.rank,
-                "id": each.id,
-                "text": each.text,
-                "logprob": each.log_prob,
-                "chain_logprob": each.chain_log_prob,
-                "taken": each.taken,
-            }
-            for each in self.choices
-        ]
+        choices = [{**each.as_json(), "bytes": list(each.piece)} for each in self.choices]
         return {"pos": self.position, "taken": self.taken.id if self.taken else None, "alternatives": choices}
 
     def as_rows(self) -> Rows:
         """One row for each token."""
-        return rows_of(self.as_json()["alternatives"])
+        return rows_of([each.as_json() for each in self.choices])
 
     def as_text(self) -> str:
         """The position with the text before it, and a table in which a star marks the token that was taken."""
