@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import PAD, State
+from seqshell.core.state import Arrays, by_address, map_leaves
 from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take, top_hidden
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
@@ -62,6 +63,25 @@ class ClassifierDecoder:
             added, ngrams, linear = self._ngram_logits(chunk, state)
             state = ClassifierState(recurrent, states, ngrams, linear)
         return self.readout(pooled) + added, state
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64, no padding. Returns logits [B, T, C], state, and [B, T, ...] of each leaf and gate."""
+        hidden, recurrent, states, named = self.recurrent.trace(inputs, state.recurrent)
+        pooled, pools = zip(
+            *(pool.trace(hidden, before) for pool, before in zip(self.pools, state.pools, strict=True)), strict=True
+        )
+        outputs = self.readout(np.concatenate(pooled, axis=-1))
+        ngrams: State = ()
+        linear: State = ()
+        if self.ngrams:
+            added, ngrams = self.ngrams.trace(inputs, state.ngrams)
+            outputs = outputs + added
+        if self.linear:
+            added, linear = self.linear.trace(inputs, state.linear)
+            outputs = outputs + added
+        steps = ClassifierState(states, pools, ngrams, linear)
+        last = map_leaves(lambda leaf: leaf[:, -1].copy(), steps)
+        return outputs, last._replace(recurrent=recurrent), {**by_address(steps), **named}
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """Logits [B, C] of a state; None with n-grams, whose logits depend on the last token and those before it."""

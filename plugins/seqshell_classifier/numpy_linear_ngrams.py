@@ -44,9 +44,19 @@ class LinearNgrams:
         windows = sliding_window_view(history, self.size, axis=1)
         sums, counts = self._sums(np.stack(window_keys(windows), axis=-1).reshape(len(tokens), -1))
         total, count = state.total + sums, state.count + counts
-        ended = np.concatenate((windows[:, -1, 1:], np.full((len(tokens), 1), END)), axis=1)
-        ends, num_ends = self._sums(np.stack(window_keys(ended), axis=-1)[:, 1:])
+        ends, num_ends = self._sums(np.stack(window_keys(_ended(windows[:, -1])), axis=-1)[:, 1:])
         last = history[:, history.shape[1] - self.size + 1 :].copy()
+        return self._scaled(total + ends, count + num_ends), RunningNgrams(last, total, count)
+
+    def trace(self, tokens: Ints, state: RunningNgrams) -> tuple[Floats, RunningNgrams]:
+        """The same after every token: the logits [B, T, C], and a state with leaves [B, T, ...]."""
+        history = np.concatenate((state.last, tokens), axis=1)
+        windows = sliding_window_view(history, self.size, axis=1)
+        sums, counts = self._sums(np.stack(window_keys(windows), axis=-1))
+        total, count = state.total[:, None] + sums.cumsum(1), state.count[:, None] + counts.cumsum(1)
+        ends, num_ends = self._sums(np.stack(window_keys(_ended(windows)), axis=-1)[..., 1:])
+        steps = np.arange(1, tokens.shape[1] + 1)[:, None]
+        last = history[:, steps + np.arange(self.size - 1)]
         return self._scaled(total + ends, count + num_ends), RunningNgrams(last, total, count)
 
     def whole(self, tokens: Ints) -> Floats:
@@ -65,16 +75,21 @@ class LinearNgrams:
         return np.unique(keys)
 
     def _sums(self, keys: Ints) -> tuple[Floats, Ints]:
-        """The sum of the weights of keys [B, K], [B, C], and how many of the keys are known, [B, 1]."""
+        """The sum of the weights of keys [..., K], [..., C], and how many of the keys are known, [..., 1]."""
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         known = (self.keys[places] == keys) & (keys != NONE)
-        sums: Floats = (self.weights[places] * known[..., None].astype(np.float32)).sum(1)
-        return sums, known.sum(1, keepdims=True)
+        sums: Floats = (self.weights[places] * known[..., None].astype(np.float32)).sum(-2)
+        return sums, known.sum(-1, keepdims=True)
 
     def _scaled(self, sums: Floats, counts: Ints) -> Floats:
         roots: Floats = np.sqrt(np.maximum(1, counts).astype(np.float32))
         logits: Floats = sums / roots + self.bias
         return logits
+
+
+def _ended(windows: Ints) -> Ints:
+    """The windows [..., N] one token later, if the text ends there."""
+    return np.concatenate((windows[..., 1:], np.full((*windows.shape[:-1], 1), END)), axis=-1)
 
 
 def _keys(weights: Weights, number: int) -> Ints:

@@ -42,6 +42,15 @@ class NgramFeatures:
         logits = total / np.sqrt(count).astype(np.float32) + self.ending[indices[:, -1]].sum(1)
         return logits, RunningNgrams(history[:, history.shape[1] - self.size + 1 :].copy(), total, count)
 
+    def trace(self, tokens: NDArray[Any], state: RunningNgrams) -> tuple[Floats, RunningNgrams]:
+        """The same after every token: the logits [B, T, C], and a state with leaves [B, T, ...]."""
+        indices, history = self._indices(tokens, state.last)
+        steps = np.arange(1, tokens.shape[1] + 1)[:, None]
+        total = state.total[:, None] + self.inside[indices].sum(2).cumsum(1)
+        count = state.count[:, None] + steps
+        logits = total / np.sqrt(count).astype(np.float32) + self.ending[indices].sum(2)
+        return logits, RunningNgrams(history[:, steps + np.arange(self.size - 1)], total, count)
+
     def whole(self, tokens: NDArray[Any]) -> Floats:
         """tokens: [B, T] int64, whole texts, padded on the right. Returns the logits to add, [B, C]."""
         is_token = tokens != PAD

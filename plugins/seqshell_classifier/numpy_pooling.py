@@ -22,6 +22,9 @@ class Pooling(Protocol):
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         """Pool all states up to the last one. hidden: [B, T, M], T >= 1, no padding. Returns [B, M] and the state."""
 
+    def trace(self, hidden: Floats, state: State) -> tuple[Floats, State]:
+        """The same after every step: [B, T, M] and a state with leaves [B, T, ...]."""
+
     def pooled(self, hidden: Floats, state: State) -> Floats:
         """What `read` returned with the state, [B, M]. hidden: [B, M], the last hidden state."""
 
@@ -34,6 +37,9 @@ class LastPooling:
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         return hidden[:, -1], state
+
+    def trace(self, hidden: Floats, state: State) -> tuple[Floats, State]:
+        return hidden, state
 
     def pooled(self, hidden: Floats, state: State) -> Floats:
         return hidden
@@ -54,6 +60,12 @@ class MeanPooling:
         sums /= count.astype(np.float32)
         return sums, RunningMean(sums, count)
 
+    def trace(self, hidden: Floats, state: State) -> tuple[Floats, State]:
+        counts = state.count[:, None] + np.arange(1, hidden.shape[1] + 1)[:, None]
+        means = hidden.cumsum(1) + (state.mean * state.count.astype(np.float32))[:, None]
+        means /= counts.astype(np.float32)
+        return means, RunningMean(means, counts)
+
     def pooled(self, hidden: Floats, state: State) -> Floats:
         mean: Floats = state.mean
         return mean
@@ -71,6 +83,10 @@ class MaxPooling:
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
         largest: Floats = np.maximum(state, hidden.max(1))
+        return largest, largest
+
+    def trace(self, hidden: Floats, state: State) -> tuple[Floats, State]:
+        largest = np.maximum(state[:, None], np.maximum.accumulate(hidden, 1))
         return largest, largest
 
     def pooled(self, hidden: Floats, state: State) -> Floats:
@@ -91,13 +107,27 @@ class AttentionPooling:
         )
 
     def read(self, hidden: Floats, state: State) -> tuple[Floats, State]:
-        scores = np.clip(np.tanh(hidden) @ self.vector, -MAX_SCORE, MAX_SCORE)  # [B, T]
+        scores = self._scores(hidden)
         peak = np.maximum(state.log_total, scores.max(1, keepdims=True))  # [B, 1], so that no exponential is above 1
         weights, before = np.exp(scores - peak), np.exp(state.log_total - peak)
         total = before + weights.sum(1, keepdims=True)
         sums = (weights[:, None] @ hidden)[:, 0] + before * state.mean
         sums /= total
         return sums, RunningAttention(sums, peak + np.log(total))
+
+    def trace(self, hidden: Floats, state: State) -> tuple[Floats, State]:
+        scores = self._scores(hidden)[..., None]  # [B, T, 1]
+        peak = np.maximum(state.log_total, scores.max(1))[:, None]  # [B, 1, 1]
+        weights, before = np.exp(scores - peak), np.exp(state.log_total[:, None] - peak)
+        totals = before + weights.cumsum(1)
+        means = (weights * hidden).cumsum(1) + before * state.mean[:, None]
+        means /= totals
+        return means, RunningAttention(means, peak + np.log(totals))
+
+    def _scores(self, hidden: Floats) -> Floats:
+        """[B, T]; hidden: [B, T, M]."""
+        scores: Floats = np.clip(np.tanh(hidden) @ self.vector, -MAX_SCORE, MAX_SCORE)
+        return scores
 
     def pooled(self, hidden: Floats, state: State) -> Floats:
         mean: Floats = state.mean

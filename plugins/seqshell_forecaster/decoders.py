@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State, map_leaves
+from seqshell.core.state import Arrays, State, by_address, map_leaves, named_leaves
 from seqshell.layers import RecurrentStack, read_layers, read_linear, take, top_hidden
 from seqshell.layers.weights import Floats, Weights
 from seqshell_forecaster.config import RECENT, VOLATILITY, ForecasterConfig
@@ -54,6 +54,12 @@ class StreamingDecoder:
         hidden, state = self.recurrent.feed(inputs, state)
         return self._forecast(hidden, inputs[:, -1]), state
 
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T, F]. Returns forecasts [B, T, K, F, Q], state, and [B, T, L, H] of each leaf and gate."""
+        hidden, state, states, named = self.recurrent.trace(inputs, state)
+        outputs = self._forecast(_rows(hidden), _rows(inputs))
+        return _by_steps(outputs, inputs), state, {**by_address(states), **named}
+
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The forecasts [B, K, F, Q] of a state; None if they are relative to the last value."""
         hidden = top_hidden(state)
@@ -95,6 +101,13 @@ class WindowDecoder:
         """inputs: [B, T, F]. Returns the forecasts [B, K, F, Q] after the last step, state."""
         window = _following(state.values, state.started, inputs)  # [B, W, F]
         return self._forecast(window), WindowState(window, np.ones_like(state.started))
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T, F]. Returns forecasts [B, T, K, F, Q], state, and each leaf [B, T, ...]."""
+        windows = _windows(state.values, state.started, inputs)  # [B, T, W, F]
+        started = np.ones(inputs.shape[:2], np.bool_)
+        outputs = _by_steps(self._forecast(_rows(windows)), inputs)
+        return outputs, WindowState(windows[:, -1].copy(), started[:, -1]), {"values": windows, "started": started}
 
     def state_outputs(self, state: State) -> NDArray[Any]:
         """The forecasts [B, K, F, Q] of a state."""
@@ -149,6 +162,17 @@ class ResidualDecoder:
         read = np.minimum(state.read + inputs.shape[1], values.shape[1])
         return self._forecast(outputs, values, read), ResidualState(values, read, recurrent)
 
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T, F]. Returns forecasts [B, T, K, F, Q], state, and [B, T, ...] of each leaf and gate."""
+        outputs, recurrent, named = self.recurrent.trace(inputs, state.recurrent)
+        values = _windows(state.values, state.read > 0, inputs)  # [B, T, num_values, F]
+        read = np.minimum(state.read[:, None] + np.arange(1, inputs.shape[1] + 1), values.shape[2])
+        forecasts = _by_steps(self._forecast(_rows(outputs), _rows(values), read.reshape(-1)), inputs)
+        own = {name: named[name.partition(".")[2] or "0"] for name, _ in named_leaves(recurrent, "recurrent")}
+        gates = {name: named[name] for name in named if name in ("hidden", "cell") or name not in by_address(recurrent)}
+        state = ResidualState(values[:, -1].copy(), read[:, -1].copy(), recurrent)
+        return forecasts, state, {"values": values, "read": read, **own, **gates}
+
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The forecasts [B, K, F, Q] of a state; None if those of the recurrent part depend on more."""
         outputs = self.recurrent.state_outputs(state.recurrent)
@@ -193,8 +217,29 @@ def _relative(windows: Floats) -> Floats:
 
 def _following(values: Floats, started: NDArray[np.bool_], inputs: Floats) -> Floats:
     """The last values [B, W, F] after inputs [B, T, F]; before the start, the first input fills them. A copy."""
+    return _history(values, started, inputs)[:, -values.shape[1] :].astype(np.float32)
+
+
+def _windows(values: Floats, started: NDArray[np.bool_], inputs: Floats) -> Floats:
+    """The last values after each of the inputs [B, T, F]: [B, T, W, F]."""
+    places = np.arange(1, inputs.shape[1] + 1)[:, None] + np.arange(values.shape[1])
+    return _history(values, started, inputs)[:, places].astype(np.float32)
+
+
+def _history(values: Floats, started: NDArray[np.bool_], inputs: Floats) -> Floats:
+    """Values [B, W, F], or before the start the first input in place of each, and then the inputs: [B, W + T, F]."""
     before = np.where(started[:, None, None], values, inputs[:, :1])
-    return np.concatenate((before, inputs), 1)[:, -values.shape[1] :].astype(np.float32)
+    return np.concatenate((before, inputs), 1)
+
+
+def _rows(steps: NDArray[Any]) -> NDArray[Any]:
+    """[B, T, ...] as [B * T, ...]."""
+    return steps.reshape(-1, *steps.shape[2:])
+
+
+def _by_steps(outputs: Floats, inputs: Floats) -> Floats:
+    """[B * T, ...] as [B, T, ...]; inputs: [B, T, F]."""
+    return outputs.reshape(*inputs.shape[:2], *outputs.shape[1:])
 
 
 def _stack(config: ForecasterConfig, weights: Weights, input_size: int) -> RecurrentStack:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State
+from seqshell.core.state import Arrays, State
 from seqshell.layers import read_linear, take
 from seqshell.layers.hashing import ngram_indices
 from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
@@ -42,6 +42,14 @@ class ContextDecoder(ABC):
         history = np.concatenate((state, inputs[:, max(0, inputs.shape[1] - size) :]), 1)
         state = history[:, history.shape[1] - size :].copy()
         return self.logits(state), state
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64. Returns the logits [B, T, V], state, and the state after each token [B, T, n - 1]."""
+        batch, length = inputs.shape
+        places = np.arange(1, length + 1)[:, None] + np.arange(self.order - 1)
+        states = np.concatenate((state, inputs), 1)[:, places]
+        outputs = self.logits(states.reshape(batch * length, self.order - 1)).reshape(batch, length, -1)
+        return outputs, states[:, -1].copy(), {"0": states}
 
     def state_outputs(self, state: State) -> NDArray[Any]:
         """The logits [B, V] of a state."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import State
+from seqshell.core.state import Arrays, State, by_address
 from seqshell.layers import (
     GRULayer,
     Layer,
@@ -84,12 +84,19 @@ class ElmanDecoder:
         hidden, after = self._recurrent.feed(inputs, state[:, None])
         return self._logits(inputs[:, -1], state, hidden), after[:, 0]
 
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64; state: [B, H]. Returns logits [B, T, V], state, and the hidden states [B, T, H]."""
+        _, after, steps, _ = self._recurrent.trace(inputs, state[:, None])
+        hidden = steps[:, :, 0]
+        before = np.concatenate((state[:, None], hidden[:, :-1]), 1)
+        return self._logits(inputs, before, hidden), after[:, 0], {"0": hidden, "hidden": hidden}
+
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The logits [B, V] of a state; None in the form i2o, in which they depend on the state before it."""
         return self._readout(state) if self._i2o_readout is None else None
 
     def _logits(self, inputs: NDArray[Any], before: Floats, after: Floats) -> Floats:
-        """inputs: [B], the tokens; before, after: [B, H], the hidden states before and after them. Returns [B, V]."""
+        """inputs: [...], the tokens; before, after: [..., H], the hidden states around each. Returns [..., V]."""
         if self._i2o_readout is None:
             return self._readout(after)
         logits: Floats = self._i2o_readout(before)
@@ -120,6 +127,11 @@ class CellDecoder:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         hidden, state = self._recurrent.feed(inputs, state)
         return self._readout(hidden), state
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
+        hidden, state, states, named = self._recurrent.trace(inputs, state)
+        return self._readout(hidden), state, {**by_address(states), **named}
 
     def state_outputs(self, state: State) -> NDArray[Any]:
         """The logits [B, V] of a state."""
@@ -152,10 +164,12 @@ class GRUCellDecoder(CellDecoder):
 class ResetBeforeLayer:
     """A GRU layer with the candidate tanh(W x + U (r * h) + b): the reset gate acts before the product.
 
-    A step needs two recurrent products, because that of the candidate depends on r. Implements `seqshell.layers.Layer`.
+    A step needs two recurrent products, because that of the candidate depends on r. Implements
+    `seqshell.layers.cells.GatedLayer`.
     """
 
     num_parts = 1
+    gate_names = ("reset", "update", "candidate")
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
         """weight_ih: [3H, F], weight_hh: [3H, H], bias: [3H], with the gates in the order r, z, n."""
@@ -166,10 +180,12 @@ class ResetBeforeLayer:
         self._gate_weight = packed((HALF * weight_hh[: 2 * size]).T)  # [H, 2H]
         self._candidate_weight = packed(weight_hh[2 * size :].T)  # [H, H]
 
-    def advance(self, products: Floats, before: Parts, after: Parts) -> None:
+    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
         size, (old,), (hidden,) = self.hidden_size, before, after
         gates = np.tanh(matmul(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
         candidate = np.tanh(matmul(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
+        if activations is not None:
+            np.concatenate((gates, candidate), -1, out=activations)
         hidden[...] = candidate + gates[..., size:] * (old - candidate)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.core.state import State
+from seqshell.core.state import Arrays, State, by_address
 from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take, top_hidden
 from seqshell.layers.weights import Weights
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
@@ -50,6 +50,11 @@ class RecurrentDecoder:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
         hidden, state = self.recurrent.feed(inputs, state)
         return self.readout(hidden), state
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
+        hidden, state, states, named = self.recurrent.trace(inputs, state)
+        return self.readout(hidden), state, {**by_address(states), **named}
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The logits [B, V] of a state; None with residual connections, by which they depend on the input."""

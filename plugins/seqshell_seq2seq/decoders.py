@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import EOS, State
+from seqshell.core.state import Arrays, by_address, named_leaves
 from seqshell.layers import (
     Encoded,
     LSTMState,
@@ -26,6 +28,7 @@ from seqshell.layers.weights import Floats, Weights
 from seqshell_seq2seq.config import CELLS, AttentionConfig, EncoderDecoderConfig, Seq2SeqConfig
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
+Read = Callable[[NDArray[Any], State, "Floats | None"], "tuple[Floats, State]"]
 TABLE_ROWS = 64  # with this number of rows at a time, computing the input products of the whole vocabulary pays off
 
 
@@ -113,6 +116,14 @@ class Seq2SeqDecoder(TranslationDecoder):
             hidden, state = read(inputs, state)
         return self._logits(hidden), state
 
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64. Returns logits [B, T, V], state, [B, T, L, H] of each leaf that changes and gate."""
+        if isinstance(state, ContextState):
+            hidden, recurrent, states, named = self.recurrent.trace(inputs, state.recurrent, state.context)
+            return self._logits(hidden), state._replace(recurrent=recurrent), {**_recurrent(states), **named}
+        hidden, state, states, named = self.recurrent.trace(inputs, state)
+        return self._logits(hidden), state, {**by_address(states), **named}
+
     def state_outputs(self, state: State) -> NDArray[Any]:
         """The logits [B, V] of a state."""
         return self._logits(top_hidden(state.recurrent if isinstance(state, ContextState) else state))
@@ -164,21 +175,48 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
             attended, state = self._step(column, state)
         return self.readout(attended), state
 
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
+        """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, ...] of each leaf that changes and gate."""
+        if self.config.placement == "after" and not self.config.input_feeding:
+            hidden, recurrent, states, named = self.recurrent.trace(inputs, state.recurrent)
+            source = (part[:, None] for part in (state.keys, state.encoded, state.mask))
+            context, weights = self.attention(hidden, *source)
+            outputs = self.readout(self._attentional_vector(context, hidden))
+            state = state._replace(recurrent=recurrent, attention=weights[:, -1])
+            return outputs, state, {**_recurrent(states), **named, "attention": weights}
+        traced: list[Arrays] = []
+
+        def read(tokens: NDArray[Any], recurrent: State, extra: Floats | None) -> tuple[Floats, State]:
+            hidden, recurrent, states, named = self.recurrent.trace(tokens[:, None], recurrent, extra)
+            traced.append({**_recurrent(states), **named})
+            return hidden[:, 0], recurrent
+
+        steps = []
+        for column in inputs.T:
+            attended, state = self._step(column, state, read)
+            steps.append(attended)
+            traced[-1] |= {
+                name: getattr(state, name)[:, None] for name in ("attention", "attended") if hasattr(state, name)
+            }
+        arrays = {name: np.concatenate([each[name] for each in traced], 1) for name in traced[0]}
+        return self.readout(np.stack(steps, 1)), state, arrays
+
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The logits [B, V] of a state; None if attention comes before the step, and so depends on the state before."""
         if self.config.placement == "before":
             return None
         return self.readout(self._attend(top_hidden(state.recurrent), state)[0])
 
-    def _step(self, inputs: NDArray[Any], state: State) -> tuple[Floats, State]:
-        """inputs: [B]. Returns the attentional vectors [B, R], state."""
+    def _step(self, inputs: NDArray[Any], state: State, read: Read | None = None) -> tuple[Floats, State]:
+        """inputs: [B]. Returns the attentional vectors [B, R], state. read: instead of the recurrent layers' step."""
+        read = read or self.recurrent.step
         if self.config.placement == "before":
             context, weights = self._context(top_hidden(state.recurrent), state)
-            hidden, recurrent = self.recurrent.step(inputs, state.recurrent, context)
+            hidden, recurrent = read(inputs, state.recurrent, context)
             attended = self._attentional_vector(context, hidden)
             return attended, state._replace(recurrent=recurrent, attention=weights)
         fed = state.attended if self.config.input_feeding else None
-        hidden, recurrent = self.recurrent.step(inputs, state.recurrent, fed)
+        hidden, recurrent = read(inputs, state.recurrent, fed)
         attended, weights = self._attend(hidden, state)
         state = state._replace(recurrent=recurrent, attention=weights)
         return attended, state if fed is None else state._replace(attended=attended)
@@ -237,6 +275,11 @@ class Bridge:
             return LSTMState(hidden, np.zeros_like(hidden))
         cell = encoded.cell if by_layer else encoded.cell[:, -1:].repeat(layers, axis=1)
         return LSTMState(hidden, cell if self.cell is None else self.cell(cell))
+
+
+def _recurrent(states: State) -> Arrays:
+    """The states of the recurrent layers after every step, by the addresses of their leaves."""
+    return dict(named_leaves(states, "recurrent"))
 
 
 def source_mask(source: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.bool_]:

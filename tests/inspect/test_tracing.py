@@ -1,20 +1,22 @@
 """The trace of a text equals reading it token by token, for every kind of state, and the session does not move."""
 
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from seqshell import UsageError
+from seqshell import PluginError, UsageError
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.inspect import tracing
 from seqshell.inspect.addresses import find_state
 from seqshell.session import Session
 from seqshell.session.state_record import leaf_names
-from seqshell.testing import tiny_model
+from seqshell.testing import tiny_classification_model, tiny_forecast_model, tiny_model, tiny_translation_model
+from seqshell.testing.tiny_language_model import TinyDecoder
 
 
 def read_one_by_one(session, ids):
@@ -52,6 +54,84 @@ def test_a_trace_has_what_reading_token_by_token_gives(odd, unmoved):
         "rest.0": (4, 1),
         "rest.1": (4, 2, 2, 2),
     }
+
+
+class Tracing(TinyDecoder):
+    """The tiny model with a trace, and a leaf that never changes."""
+
+    def initial_state(self, batch_size=1):
+        return super().initial_state(batch_size), np.ones((batch_size, 2), np.float32)
+
+    def step(self, inputs, state):
+        outputs, hidden = super().step(inputs, state[0])
+        return outputs, (hidden, state[1])
+
+    def trace(self, inputs, state):
+        states = []
+        for column in inputs.T:
+            _, state = self.step(column, state)
+            states.append(state[0])
+        hidden = np.stack(states, 1)
+        return self.told(hidden @ self.readout, state, {"0": hidden, "doubled": 2 * hidden})
+
+    def told(self, *found):
+        return found
+
+
+@pytest.fixture
+def telling():
+    """A session on a model whose decoder traces, and the decoder."""
+    model = tiny_model()
+    decoder = Tracing(model.tokenizer.size)
+    return Session(replace(model, decoder=decoder)), decoder
+
+
+def test_what_a_decoder_tells_is_in_the_trace(telling):
+    session, _ = telling
+    plain = Session(tiny_model()).trace("abcd")
+    trace = session.trace("abcd")
+
+    np.testing.assert_allclose(trace.outputs, plain.outputs, rtol=1e-5)
+    np.testing.assert_allclose(trace.surprisal, plain.surprisal, rtol=1e-5)
+    np.testing.assert_allclose(trace.arrays["0"], plain.arrays["0"], rtol=1e-5)
+    np.testing.assert_array_equal(trace.arrays["doubled"], 2 * trace.arrays["0"])
+    np.testing.assert_array_equal(trace.arrays["1"], np.ones((4, 2)))  # it does not change, and is not told
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda outputs, state, arrays: (outputs, state), "outputs, the new state and a dict of arrays, not 2 values"),
+        (lambda outputs, state, arrays: (outputs, state, []), "and a dict of arrays, not 3 values"),
+        (lambda outputs, state, arrays: (outputs[:, 0], state, arrays), "the outputs as an array [1, 4, ...], not an"),
+        (lambda outputs, state, arrays: (outputs, state, arrays | {"gate": 1}), "gate as an array [1, 4, ...], not an"),
+        (lambda outputs, state, arrays: (outputs, state, arrays | {"a b": outputs}), "digits and dots, not 'a b'"),
+        (lambda outputs, state, arrays: (outputs, state, {}), "the leaf 0 after each input, because it changes"),
+        (lambda outputs, state, arrays: (outputs, state[0], arrays), "a state with 2 leaves"),
+        (lambda outputs, state, arrays: (outputs * np.nan, state, arrays), "returned NaN"),
+        (lambda outputs, state, arrays: (outputs, state, {"0": outputs}), "the leaf 0 as [1, 4, 8] of float32, not"),
+        (lambda outputs, state, arrays: 1 / 0, "division by zero"),
+    ],
+)
+def test_a_wrong_trace_of_a_decoder_names_the_model(telling, unmoved, change, message):
+    session, decoder = telling
+    decoder.told = change
+    before = unmoved(session)
+    with pytest.raises(PluginError, match=re.escape(message)):
+        session.trace("abcd")
+    assert unmoved(session) == before
+
+
+def test_models_of_every_task_are_traced():
+    label = Session(tiny_classification_model()).trace("ab")
+    assert (len(label), label.surprisal) == (2, None)
+    translator = Session(tiny_translation_model())
+    list(translator.translate("i see you"))
+    found = translator.trace("le chat")
+    assert (found.start, found.surprisal.shape) == (translator.position, (2,))
+    values = Session(tiny_forecast_model()).trace("1 2 3")
+    assert (values.texts, values.surprisal) == ((" 1", " 2", " 3"), None)
+    assert values.outputs.shape[0] == 3
 
 
 def test_the_surprisal_is_that_of_score(tiny):

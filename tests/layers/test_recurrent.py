@@ -44,19 +44,22 @@ def sigmoid(x):
 
 
 def equation(cell, given, x, h, c):
-    """One step of one layer, as in the papers and torch. x, h, c: one row each. Returns the new h and c."""
+    """One step of one layer, as in the papers and torch. x, h, c: one row each. Returns the new h and c, the gates."""
     weight_ih, weight_hh, bias_ih, bias_hh = (value.astype(np.float64) for value in given)
     if cell == "gru":
         xr, xz, xn = np.split(weight_ih @ x + bias_ih, 3)
         hr, hz, hn = np.split(weight_hh @ h + bias_hh, 3)
         r, z = sigmoid(xr + hr), sigmoid(xz + hz)
-        return (1 - z) * np.tanh(xn + r * hn) + z * h, c
-    gates = weight_ih @ x + bias_ih + weight_hh @ h + bias_hh
+        n = np.tanh(xn + r * hn)
+        return (1 - z) * n + z * h, c, {"reset": r, "update": z, "candidate": n}
+    products = weight_ih @ x + bias_ih + weight_hh @ h + bias_hh
     if cell == "lstm":
-        i, f, g, o = np.split(gates, 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        return sigmoid(o) * np.tanh(c), c
-    return {"rnn_tanh": np.tanh, "rnn_relu": lambda value: np.maximum(value, 0), "rnn_sigmoid": sigmoid}[cell](gates), c
+        i, f, g, o = np.split(products, 4)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        c = f * c + i * g
+        return o * np.tanh(c), c, {"input": i, "forget": f, "candidate": g, "output": o}
+    nonlinearity = {"rnn_tanh": np.tanh, "rnn_relu": lambda value: np.maximum(value, 0), "rnn_sigmoid": sigmoid}[cell]
+    return nonlinearity(products), c, {}
 
 
 def expected(cell, values, num_layers=2):
@@ -65,7 +68,7 @@ def expected(cell, values, num_layers=2):
     hidden, cells, outputs = np.zeros((num_layers, H)), np.zeros((num_layers, H)), []
     for x in values:
         for layer in range(num_layers):
-            hidden[layer], cells[layer] = equation(
+            hidden[layer], cells[layer], _ = equation(
                 cell, given[4 * layer : 4 * layer + 4], x, hidden[layer], cells[layer]
             )
             x = hidden[layer].copy()
@@ -95,6 +98,44 @@ def test_step_feed_and_read_match_the_equations(cell, batch):
         for final in (after_reading, after_feeding, state):
             for leaf, value in zip(leaves(final), (hidden_after, cell_after), strict=False):
                 assert_close(leaf[row], value)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("cell", GATES)
+def test_a_trace_has_the_state_and_the_gates_of_every_step(cell, batch):
+    stack = RecurrentStack(layers(cell), EMBEDDING)
+    ids, start = IDS[:batch], stack.initial_state(batch)
+    outputs, state, states, named = stack.trace(ids, start)
+
+    read, last = stack.read(ids, start)
+    for found, right in zip((outputs, *leaves(state)), (read, *leaves(last)), strict=True):
+        np.testing.assert_array_equal(found, right)
+    assert (next(leaves(states)) is named["hidden"], ("cell" in named)) == (True, cell == "lstm")
+    for row in range(batch):
+        given, h, c = list(weights(cell).values()), np.zeros((2, H)), np.zeros((2, H))
+        for time, token in enumerate(ids[row]):
+            x = EMBEDDING[token]
+            for layer in range(2):
+                h[layer], c[layer], gates = equation(cell, given[4 * layer : 4 * layer + 4], x, h[layer], c[layer])
+                x = h[layer].copy()
+                right = {"hidden": h[layer], **({"cell": c[layer]} if cell == "lstm" else {}), **gates}
+                assert set(named) == set(right)
+                for name, value in right.items():
+                    assert_close(named[name][row, time, layer], value)
+
+
+def test_a_layer_of_a_plugin_without_gates_has_its_states_in_a_trace():
+    class Plain:
+        num_parts, hidden_size = 1, H
+        input_weight, bias = np.eye(F, H, dtype=np.float32), np.zeros(H, np.float32)
+
+        def advance(self, products, before, after):
+            after[0][...] = before[0] + products
+
+    outputs, _, states, named = RecurrentStack([Plain()], EMBEDDING).trace(IDS, np.zeros((3, 1, H), np.float32))
+    assert list(named) == ["hidden"]
+    assert_close(states[:, :, 0], outputs)
+    assert_close(outputs[..., :F], EMBEDDING[IDS].cumsum(1))
 
 
 def test_states_have_the_batch_first_and_the_type_of_their_cell():

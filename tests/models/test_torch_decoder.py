@@ -140,3 +140,20 @@ def test_the_outputs_of_a_state_are_those_that_the_module_tells():
     found = decoder.state_outputs(state)
     assert isinstance(found, np.ndarray)
     assert found.tolist() == [[1, 1, 1]] * 2
+
+
+def test_the_trace_of_a_module_is_given_as_arrays():
+    class Tracing(Counting):
+        def trace(self, tokens, state):
+            outputs, after = self(tokens, state)
+            return outputs, after, {"gate": outputs * 2}
+
+    decoder = TorchDecoder(Tracing())
+    state = decoder.initial_state(len(TOKENS))
+    outputs, after, arrays = decoder.trace(TOKENS, state)
+
+    expected, expected_after = decoder.feed(TOKENS, state)
+    assert outputs[:, -1].tolist() == expected.tolist()
+    assert after.hidden.tolist() == expected_after.hidden.tolist()
+    assert arrays["gate"].tolist() == (outputs * 2).tolist()
+    assert TorchDecoder(Counting()).trace(TOKENS, state) is None

@@ -88,6 +88,17 @@ CHANGES = {
         '        return state[:, -1] @ self.weights["readout.weight"].T\n\n'
         "    def feed(self",
     ),
+    "traced": (
+        "    def feed(self",
+        "    def trace(self, inputs, state):\n"
+        "        outputs, states = [], []\n"
+        "        for column in inputs.T:\n"
+        "            logits, state = self.step(column, state)\n"
+        "            outputs.append(logits)\n"
+        "            states.append(state * 2)\n"
+        '        return np.stack(outputs, 1), state, {"0": np.stack(states, 1)}\n\n'
+        "    def feed(self",
+    ),
     "halves": (
         "class Decoder:",
         "    def hidden_states(self, tokens, state):\n"
@@ -164,6 +175,12 @@ SMALL = re.escape(", vocab_size=11, hidden_size=1, num_layers=1")
             "told",
             "decoder: its state_outputs equal the outputs of the call that returned the state",
             "state_outputs: difference ",
+            r"1 row of 1 step \[\[\d+\]\]" + SMALL,
+        ),
+        (
+            "traced",
+            "decoder: its trace has the outputs, states and gates of single steps",
+            "step 1 of 1 rows: 0: difference ",
             r"1 row of 1 step \[\[\d+\]\]" + SMALL,
         ),
         ("a set", "its config can be saved as JSON", "marks={1, 2} cannot be written as JSON: ", ""),

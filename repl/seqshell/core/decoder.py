@@ -20,6 +20,10 @@ class Decoder(Protocol):
 
     Optional method: state_outputs(state) -> the outputs [B, V] of the step that returned the state, or None if they
     depend on more than the state, such as the last input. It lets the next token follow an edit of the state.
+
+    Optional method: trace(inputs [B, T], state) -> the outputs [B, T, V], the state, and by name [B, T, ...]: each leaf
+    after each input, by its address (`by_address`), unless it does not change, and anything else, such as gates. Of a
+    leaf that grows, what each input added. Without it, the host reads the inputs one by one.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -65,6 +65,12 @@ def new_part(leaf: NDArray[Any], before: NDArray[Any]) -> tuple[int, NDArray[Any
     return (axis, new.copy()) if np.array_equal(old, before) else None
 
 
+def after_step(leaf: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
+    """What a trace has of a leaf [B, ...] after one step: the leaf, or, if it grew, what the step added."""
+    axis = growth_axis(before.shape, leaf.shape)
+    return leaf if axis is None else np.split(leaf, [before.shape[axis]], axis)[1]
+
+
 def as_grown(leaf: Any, axis: int) -> Grown:
     """A leaf, an array or grown, as one that others continue along an axis."""
     if not isinstance(leaf, Grown):

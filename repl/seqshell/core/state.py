@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 State: TypeAlias = Any  # mypy has no useful recursive type over two array libraries
+Arrays: TypeAlias = dict[str, Any]  # by name, [B, T, ...]: what `Decoder.trace` returns of T steps
 
 
 class OpaqueLeaf(Protocol):
@@ -72,6 +73,11 @@ def named_leaves(state: State, name: str = "state") -> Iterator[tuple[str, Any]]
             yield from named_leaves(part, f"{name}.{field}")
     else:
         yield name, state
+
+
+def by_address(state: State) -> dict[str, Any]:
+    """The leaves by the addresses that users write: `cell`, `recurrent.hidden`, and `0` for one without a name."""
+    return {name.partition(".")[2] or "0": leaf for name, leaf in named_leaves(state)}
 
 
 def map_leaves(function: Callable[..., Any], state: State, *others: State) -> State:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
-from seqshell.core.growth import growth_axis
-from seqshell.core.state import State, as_array, leaves
+from seqshell.core.growth import after_step
+from seqshell.core.state import State, as_array, by_address, leaves
 from seqshell.core.trace import Trace
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session import Session
 from seqshell.session.cursor import Cursor
 from seqshell.session.given import StateRecord
-from seqshell.session.state_record import leaf_names
 
 CHUNK = 256  # tokens whose arrays are in memory at once
 
@@ -38,7 +37,11 @@ def trace(session: Session, ids: Sequence[int], record: StateRecord | None = Non
         first.before,
         np.concatenate([part.outputs for part in parts]),
         np.concatenate(surprisals) if surprisals else None,
-        {name: np.concatenate([part.arrays[name] for part in parts]) for name in first.arrays},
+        {
+            name: np.concatenate([part.arrays[name] for part in parts])
+            for name in first.arrays
+            if all(name in part.arrays for part in parts)
+        },
     )
 
 
@@ -63,20 +66,28 @@ def _chunks(cursor: Cursor, ids: list[int], record: StateRecord | None) -> Itera
         state, before, tail, position = cursor.here.state, cursor.outputs(), cursor.tail(), cursor.num_read
     else:
         state, before, tail, position = cursor.own(record.state), record.outputs[0], b"", record.given.position
+    tells_tokens = before.ndim == 1 and not cursor.model.labels
     for start in range(0, len(ids), CHUNK):
         if cursor.interrupted:
             raise UsageError("interrupted before the text was traced", code="interrupt")
         part = ids[start : start + CHUNK]
-        outputs, state, arrays = _stepped(cursor, part, state)
+        outputs, state, arrays = _read(cursor, part, state)
         texts = []
         for token in part:
             text, tail = cursor.token_text.read(token, tail)
             texts.append(text)
-        surprisal = _surprisal(part, np.concatenate((before[None], outputs[:-1]))) if before.ndim == 1 else None
-        if cursor.model.labels:  # the outputs tell labels, not tokens
-            surprisal = None
+        surprisal = _surprisal(part, np.concatenate((before[None], outputs[:-1]))) if tells_tokens else None
         yield Trace(position + start, tuple(part), tuple(texts), before, outputs, surprisal, arrays)
         before = outputs[-1]
+
+
+def _read(cursor: Cursor, ids: list[int], state: State) -> tuple[NDArray[Any], State, Mapping[str, NDArray[Any]]]:
+    """Returns the outputs after each id [T, V], the last state, and by name [T, ...]."""
+    found = cursor.decoder.trace(np.array([ids], np.int64), state)
+    if found is None:
+        return _stepped(cursor, ids, state)
+    outputs, state, arrays = found
+    return outputs[0], state, {name: array[0] for name, array in arrays.items()}
 
 
 def _stepped(cursor: Cursor, ids: list[int], state: State) -> tuple[NDArray[Any], State, Mapping[str, NDArray[Any]]]:
@@ -86,17 +97,12 @@ def _stepped(cursor: Cursor, ids: list[int], state: State) -> tuple[NDArray[Any]
         rows, state = cursor.decoder.step(np.array([token], np.int64), state)
         outputs.append(rows[0])
         states.append(state)
-    paths = zip(*(map(as_array, leaves(each)) for each in states), strict=True)
-    arrays = {name: _over_time(path) for name, path in zip(leaf_names(state), paths, strict=True)}
+    arrays = {}
+    for address, *path in zip(by_address(state), *(map(as_array, leaves(each)) for each in states), strict=True):
+        steps = [after_step(leaf, before)[0] for before, leaf in pairwise(path)]
+        if len({step.shape for step in steps}) == 1:  # else it grows by different lengths, and is left out
+            arrays[address] = np.stack(steps)
     return np.stack(outputs), state, arrays
-
-
-def _over_time(path: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """The leaves [1, ...] after each token [T, ...]; if they grow, what was added. path: with the one before them."""
-    axis = next((axis for one, other in pairwise(path) if (axis := growth_axis(one.shape, other.shape))), None)
-    if axis is None:
-        return np.stack([leaf[0] for leaf in path[1:]])
-    return np.stack([np.split(other, [one.shape[axis]], axis)[1][0] for one, other in pairwise(path)])
 
 
 def _surprisal(ids: Sequence[int], outputs: NDArray[Any]) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ A language model's decoder:
     readout = Readout(weights, 512, vocab_size)
     hidden, state = stack.step(tokens, state)                # tokens [B] -> hidden [B, 512]
     logits = readout(hidden)                                 # [B, V]
+    stack.trace(...)                                         # the states and gates of every step, for Decoder.trace
 
 An encoder and attention:
 

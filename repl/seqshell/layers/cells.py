@@ -9,6 +9,8 @@ A layer computes a step in two ways. `...` is either no axis or the batch B; G i
 written to the arrays of `after`. Its hidden state must be another array than that of `before`; the cell may be the
 same.
 
+A GatedLayer has gates, whose activations `advance` writes to another array if it is given one.
+
 The logistic function is computed as sigmoid(x) = tanh(x / 2) / 2 + 1 / 2. The inner half is folded into the weights, so
 that one tanh over [..., G] computes all gates of a step.
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +44,16 @@ class Layer(Protocol):
 
     def advance(self, products: Floats, before: Parts, after: Parts) -> None: ...
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None: ...
+
+
+@runtime_checkable
+class GatedLayer(Layer, Protocol):
+    """A Layer with gates, of H columns of G each. gate_names: in their order."""
+
+    gate_names: tuple[str, ...]
+
+    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
+        """The same as without `activations` [..., G]; write those of the gates to it."""
 
 
 class _Fused(ABC):
@@ -122,6 +134,7 @@ class LSTMLayer(_Fused):
     """
 
     num_parts = 2
+    gate_names = ("input", "forget", "output", "candidate")
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
         """weight_ih: [4H, F], weight_hh: [4H, H], biases: [4H], the gates in torch's order: i, f, g, o."""
@@ -134,11 +147,18 @@ class LSTMLayer(_Fused):
             (..., slice(gate * size, (gate + 1) * size)) for gate in range(4)
         )
 
-    def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
+    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
+        gates = matmul(before[0], self._hidden_weight)
+        gates += products
+        self._finish(gates, before, after, activations)
+
+    def _finish(self, gates: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
         np.tanh(gates, gates)
         logistic = gates[self._logistic]
         logistic *= self._half
         logistic += self._half
+        if activations is not None:
+            np.copyto(activations, gates)
         added, candidate = gates[self._input], gates[self._candidate]
         hidden, cell = after
         np.multiply(gates[self._forget], before[1], cell)
@@ -155,6 +175,7 @@ class GRULayer:
     """
 
     num_parts = 1
+    gate_names = ("reset", "update", "candidate")
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
         """weight_ih: [3H, F], weight_hh: [3H, H], biases: [3H], the gates in torch's order: r, z, n."""
@@ -168,7 +189,7 @@ class GRULayer:
         self._candidate_bias = bias_hh[2 * size :].copy()
         self._half = np.full(2 * size, 0.5, np.float32)
 
-    def advance(self, products: Floats, before: Parts, after: Parts) -> None:
+    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
         size = self.hidden_size
         (old,), (hidden,) = before, after
         gates = matmul(old, self._hidden_weight)
@@ -181,6 +202,8 @@ class GRULayer:
         candidate *= logistic[..., :size]
         candidate += products[..., 2 * size :]
         np.tanh(candidate, candidate)
+        if activations is not None:
+            np.copyto(activations, gates)
         np.subtract(old, candidate, hidden)  # h = n + z * (h - n)
         hidden *= logistic[..., size:]
         hidden += candidate

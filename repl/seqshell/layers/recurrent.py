@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import State
-from seqshell.layers.cells import Layer, Parts
+from seqshell.layers.cells import GatedLayer, Layer, Parts
 from seqshell.layers.matmul import matmul
 from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import Floats
 
 CHUNK = 256  # time steps whose input products are computed, and kept in memory, at once
 TABLE_BYTES = 64 << 20  # the largest table of the first layer's input products
+Run = Callable[[Layer, Floats, Parts], tuple[Floats, Parts, list[Floats]]]
 
 
 class RecurrentStack:
@@ -99,6 +100,29 @@ class RecurrentStack:
         over all time steps: the input products of a layer are then one large matrix product, and only the recurrent
         product is computed step by step.
         """
+        outputs, state, _ = self._read(_last_parts, inputs, state, extra)
+        return outputs, state
+
+    def trace(
+        self, inputs: NDArray[Any], state: State, extra: Floats | None = None
+    ) -> tuple[Floats, State, State, dict[str, Floats]]:
+        """The same, with what happens on the way. Returns the outputs [B, T, H], the state, the states after every
+        step, with leaves [B, T, L, H], and by name [B, T, L, H]: `hidden`, `cell` of the LSTM, and the gates.
+        """
+        outputs, state, layers = self._read(_all_parts, inputs, state, extra)
+        steps = [np.stack(arrays, axis=-2) for arrays in zip(*layers, strict=True)]
+        if len(inputs) > 1:
+            steps = [array.swapaxes(0, 1) for array in steps]
+        else:
+            steps = [array[None] for array in steps]
+        number = self.layers[0].num_parts
+        names = (*("hidden", "cell")[:number], *gates_of(self.layers[0]))
+        return outputs, state, _state(steps[:number]), dict(zip(names, steps, strict=True))
+
+    def _read(
+        self, run: Run, inputs: NDArray[Any], state: State, extra: Floats | None
+    ) -> tuple[Floats, State, list[list[Floats]]]:
+        """As `read`, with what `run` keeps of each layer."""
         parts = _parts(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
         table = self._table_for(len(inputs))
@@ -108,19 +132,15 @@ class RecurrentStack:
         else:
             values = inputs.swapaxes(0, 1)  # [T, B, F]
             firsts, lasts = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]
+        kept = []
         for depth, layer in enumerate(self.layers):
             products = _products(layer, values) if depth else self._input_products(values, table, extra)  # [T, ..., G]
-            hidden = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
-            before = [part[depth] for part in firsts]
-            cell = [part.copy() for part in before[1:]]  # overwritten at every step; the hidden states are all kept
-            for time in range(len(hidden)):
-                after = [hidden[time], *cell]
-                layer.advance(products[time], before, after)
-                before = after
-            for last, value in zip(lasts, before, strict=True):
+            hidden, after, arrays = run(layer, products, [part[depth] for part in firsts])
+            for last, value in zip(lasts, after, strict=True):
                 last[depth] = value
             values = self._layer_outputs(depth, hidden, values)
-        return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), _state(new)
+            kept.append(arrays)
+        return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), _state(new), kept
 
     def last_outputs(self, state: State) -> Floats | None:
         """What `step` returned with the state, [B, H]; None if that depends on more than the state."""
@@ -175,6 +195,40 @@ class RecurrentStack:
             self._table = self._vectors @ self._token_weight
             self._table += self.layers[0].bias
         return self._table
+
+
+def _last_parts(layer: Layer, products: Floats, before: Parts) -> tuple[Floats, Parts, list[Floats]]:
+    """Run a layer over its input products [T, ..., G]. Returns the hidden states [T, ..., H], the last parts, nothing.
+
+    before: the parts of the state, [..., H] each.
+    """
+    hidden = np.empty((*products.shape[:-1], layer.hidden_size), np.float32)
+    cell = [part.copy() for part in before[1:]]  # overwritten at every step; the hidden states are all kept
+    for time in range(len(hidden)):
+        after = [hidden[time], *cell]
+        layer.advance(products[time], before, after)
+        before = after
+    return hidden, before, []
+
+
+def _all_parts(layer: Layer, products: Floats, before: Parts) -> tuple[Floats, Parts, list[Floats]]:
+    """The same, with all parts of the state after each step, [T, ..., H] each, and then the gates, [T, ..., H] each."""
+    parts = [np.empty((*products.shape[:-1], layer.hidden_size), np.float32) for _ in before]
+    names, gated = gates_of(layer), layer if isinstance(layer, GatedLayer) else None
+    activations = np.empty((*products.shape[:-1], len(names) * layer.hidden_size), np.float32)
+    for time in range(len(products)):
+        after = [part[time] for part in parts]
+        if gated is None:
+            layer.advance(products[time], before, after)
+        else:
+            gated.advance(products[time], before, after, activations[time])
+        before = after
+    return parts[0], before, [*parts, *(np.split(activations, len(names), axis=-1) if names else ())]
+
+
+def gates_of(layer: Layer) -> tuple[str, ...]:
+    """The names of a layer's gates."""
+    return layer.gate_names if isinstance(layer, GatedLayer) else ()
 
 
 def _products(layer: Layer, inputs: Floats) -> Floats:

@@ -9,13 +9,14 @@ from seqshell.core.model import Architecture, own_method
 from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
 from seqshell.core.state import is_opaque
 from seqshell.core.state_checks import called, leaf_trouble, structure_trouble
+from seqshell.core.trace_checks import checked_trace
 from seqshell.models.task_parts.parts import Contents, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqshell.core.decoder import Decoder, SourceDecoder
-    from seqshell.core.state import State
+    from seqshell.core.state import Arrays, State
 
 
 class WatchedDecoder:
@@ -45,6 +46,16 @@ class WatchedDecoder:
         """As the decoder's state_outputs; None if it has none."""
         method = own_method(self._decoder, "state_outputs", "state")
         return None if method is None else method(state)
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
+        """As the decoder's trace, of which the leaves that do not change are there too; None if it has none."""
+        method = own_method(self._decoder, "trace", "inputs", "state")
+        return None if method is None else checked_trace(method(inputs, state), method, inputs, state)
+
+    @property
+    def traces(self) -> bool:
+        """Whether the decoder has a method trace."""
+        return own_method(self._decoder, "trace", "inputs", "state") is not None
 
     @property
     def tells_outputs(self) -> bool:

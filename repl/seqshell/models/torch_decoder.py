@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqshell.core.model import Architecture, own_method
-from seqshell.core.state import State, leaves, map_leaves
+from seqshell.core.state import Arrays, State, leaves, map_leaves
 from seqshell.decoding.features import of_leaves
 from seqshell.layers.padding import read_padded
 from seqshell.models.module_checks import check_methods, check_pair, check_state
@@ -107,6 +107,16 @@ class TorchDecoder:
         method = own_method(self.module, "state_outputs", "state")
         outputs = None if method is None else method(map_leaves(self._tensor, state))
         return None if outputs is None else _array(outputs)
+
+    @torch.inference_mode()
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
+        """inputs: [B, T]. The outputs, the state and the arrays of a module with a method of this name; else None."""
+        method = own_method(self.module, "trace", "inputs", "state")
+        if method is None:
+            return None
+        before = map_leaves(self._tensor, state)
+        outputs, after, arrays = method(self._tensor(inputs), before)
+        return _array(outputs), map_leaves(self.leaf, after), {name: _array(each) for name, each in arrays.items()}
 
     def _feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         length = inputs.shape[1]

@@ -14,9 +14,10 @@ from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
 from seqshell.core.model import Model, own_method
 from seqshell.core.plugin_guard import Guard, Owner
-from seqshell.core.state import State, as_array, leaves, map_leaves
+from seqshell.core.state import Arrays, State, as_array, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
+from seqshell.core.trace_checks import checked_trace
 from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
 
@@ -109,6 +110,21 @@ class CheckedDecoder:
             return None
         self._check(outputs, len(as_array(next(leaves(state)))))
         return outputs
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
+        """inputs: [B, T]. Returns outputs [B, T, V], state and, by name, each leaf and what else the decoder tells,
+        [B, T, ...] each; None if it has no trace. PluginError if the model fails.
+        """
+        method = own_method(self._decoder, "trace", "inputs", "state")
+        if method is None:
+            return None
+        with self._guard, np.errstate(all="ignore"):
+            found = method(inputs, state)
+            if found is None:
+                return None
+            outputs, new, arrays = checked_trace(found, method, inputs, state)
+        self._check(outputs.reshape(-1, *outputs.shape[2:]), inputs.shape[0] * inputs.shape[1])
+        return outputs, new, arrays
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed together, or stepped over if it is a single token that was drawn.

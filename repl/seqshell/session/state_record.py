@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.growth import growth_axis
 from seqshell.core.model import Model
-from seqshell.core.state import State, as_array, leaves, map_leaves, named_leaves, replace_leaves
+from seqshell.core.state import State, as_array, by_address, leaves, map_leaves, replace_leaves
 from seqshell.session.cursor import Cursor
 from seqshell.session.given import Given, StateRecord
 
@@ -110,8 +110,8 @@ def any_inputs(model: Model, rows: int) -> NDArray[Any]:
 
 
 def leaf_names(state: State) -> list[str]:
-    """The names of the leaves as the user writes them: `cell`, `recurrent.hidden`, and numbers where there are none."""
-    return [name.partition(".")[2] or "0" for name, _ in named_leaves(state)]
+    """The addresses of the leaves."""
+    return list(by_address(state))
 
 
 def _structure(state: Any) -> Any:

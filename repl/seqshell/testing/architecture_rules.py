@@ -32,6 +32,7 @@ from seqshell.testing.decoder_rules import (
     outputs_of_states,
     own_features,
     shapes_kept,
+    traced,
 )
 from seqshell.testing.examples import LONG_BATCH, LONG_STEPS, Example
 from seqshell.testing.task_examples import task_example
@@ -140,6 +141,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
     told = "its state_outputs equal the outputs of the call that returned the state"
     if own_method(model.module, "state_outputs", "state"):
         yield Rule(f"module: {told}", partial(_of_wrapped, outputs_of_states))
+    same_trace = "its trace has the outputs, states and gates of single steps"
+    if architecture.causal and own_method(model.module, "trace", "inputs", "state"):
+        yield Rule(f"module: {same_trace}", partial(_of_wrapped, traced))
     for rule, target in for_task.module_rules.items():
         yield Rule(f"module: {rule}", partial(_of_module, resolve(target)))
     has_features = any(own_method(each, "features", "state") for each in (model.module, *model.own.values()))
@@ -154,6 +158,8 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         yield Rule(f"{title}: its outputs {same}", partial(_equals, name, equals), architecture.causal)
         if model.own[name].tells_outputs:
             yield Rule(f"{title}: {told}", partial(_of_own, name, outputs_of_states))
+        if architecture.causal and model.own[name].traces:
+            yield Rule(f"{title}: {same_trace}", partial(_of_own, name, traced))
         if attempt(partial(_has_opaque, model.own[name])):
             rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
             yield Rule(rule, partial(_of_own, name, opaque_leaves))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.growth import growth_axis
+from seqshell.core.growth import after_step, growth_axis
 from seqshell.core.sampling import Advanced, Batch, Hypotheses, Request, Stop
-from seqshell.core.state import State, as_array, as_leaf, map_leaves, named_leaves, rows
+from seqshell.core.state import State, as_array, as_leaf, by_address, map_leaves, named_leaves, rows
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.features import features
 from seqshell.decoding.strategies import Greedy
@@ -223,6 +223,26 @@ def outputs_of_states(decoder: Any, example: Example) -> str:
             if told is not None and (seen := difference("state_outputs", told, outputs, EQUAL)):
                 return seen
             outputs, state = decoder.step(column, state)
+    return ""
+
+
+def traced(decoder: Any, example: Example) -> str:
+    """Compare a decoder's trace with reading at once and step by step; what is in no state, with traces of one step."""
+    for batch in sorted({1, example.batch}):
+        part = example.rows(slice(batch))
+        state, limit = part.start(decoder), part.allowed(EQUAL)
+        outputs, last, arrays = decoder.trace(part.inputs, state)
+        if seen := result_difference((outputs[:, -1], last), decoder.feed(part.inputs, state), limit):
+            return f"reading {batch} rows: {seen}"
+        for number, column in enumerate(part.columns):
+            expected = {name: array[:, 0] for name, array in decoder.trace(column[:, None], state)[2].items()}
+            before = map_leaves(as_array, state)
+            expected["outputs"], state = decoder.step(column, state)
+            leaves_after = map_leaves(lambda leaf, old: after_step(as_array(leaf), old), state, before)
+            expected |= by_address(leaves_after)
+            for name, array in {"outputs": outputs, **arrays}.items():
+                if seen := difference(name, array[:, number], expected[name], limit):
+                    return f"step {number + 1} of {batch} rows: {seen}"
     return ""
 
 

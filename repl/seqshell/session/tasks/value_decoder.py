@@ -11,7 +11,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Series, own_method
 from seqshell.core.series_tokenizer import Values
-from seqshell.core.state import State
+from seqshell.core.state import Arrays, State
 from seqshell.core.text_output import exact
 
 MAX_DEVIATION = 1e6  # standard deviations from the mean of the training data; anything beyond is an error in the input
@@ -46,6 +46,11 @@ class ValueDecoder:
         """The outputs that belong to a state; None if the decoder cannot tell them."""
         method = own_method(self._decoder, "state_outputs", "state")
         return None if method is None else method(state)
+
+    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
+        """inputs: [B, T] ids. As the decoder's trace; None if it has none."""
+        method = own_method(self._decoder, "trace", "inputs", "state")
+        return None if method is None else method(self._normalised(inputs), state)
 
     def _normalised(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         if np.issubdtype(inputs.dtype, np.floating):
