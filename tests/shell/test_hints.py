@@ -202,7 +202,7 @@ def test_every_word_known_from_elsewhere_is_tried():
             "frequency_penalty.window or no_repeat_ngram.window?",
         ),
         ("/set top-k 4", "there is no setting 'top-k'; did you mean top_k?"),
-        ("/set paddle y", "there is no setting 'paddle'; /set lists them"),
+        ("/set qqq y", "there is no setting 'qqq'; /set lists them"),
         ("/set temperature x", "temperature must be 0 to 100, not 'x'"),
         ("/sampler temperature=-1", "temperature must be 0 to 100, not '-1'"),
         ("/set repeat_penalty.window 0", "repeat_penalty: window must be 1 to 1,000,000, not '0'"),
