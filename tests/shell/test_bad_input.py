@@ -21,7 +21,7 @@ BAD = {
     "/attention now": "unexpected 'now'; usage: /attention [-o FILE]",
     "/attention": "nothing has been translated yet; use /translate TEXT first",
     "/attention -o picture.gif": (
-        "unknown ending of picture.gif; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers"
+        "unknown ending of picture.gif; use .html, .svg, .png or .pdf for a picture, .json, .csv or .tsv for the number"
     ),
     "/attention -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/branch a b": "unexpected 'b'; usage: /branch [NAME]",
@@ -44,7 +44,7 @@ BAD = {
     "/classify @notes.txt -o a.txt more": "unexpected 'more' after @notes.txt; only options may follow",
     "/classify @notes.txt -o nowhere/a.txt": "cannot write nowhere/a.txt: there is no folder nowhere",
     "/classify -o . good": "cannot write .: it is a folder",
-    "/classify -o a.png good": "a text cannot be written as a picture; end a.png in .txt or .json",
+    "/classify @notes.txt -o a.png": "a text cannot be written as a picture; end a.png in .txt or .json",
     "/classify \u4eca\u65e5": "sentiment's vocabulary has no part of '\u4eca\u65e5'; its characters: abcdefgh",
     "/close": "missing argument; usage: /close NAME",
     "/close nothing": "'nothing' is not open; open: tiny",
@@ -81,7 +81,8 @@ BAD = {
     "/forecast @binary.en": "binary.en is not UTF-8 in line 1",
     "/train deep.json": "deep.json: not JSON: it is nested too deeply",
     "/forecast --example -o a.gif": (
-        "unknown ending of a.gif; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers, or .txt"
+        "unknown ending of a.gif; use .html, .svg, .png or .pdf for a picture, .json, .csv or .tsv for the "
+        "numbers, or .txt"
     ),
     "/forecast --example -o nowhere/a.png": "cannot write nowhere/a.png: there is no folder nowhere",
     "/help nothing": "there is no command /nothing",
@@ -188,7 +189,7 @@ BAD = {
     "/text -o": "-o needs a value: -o FILE",
     "/text -o nowhere/a.txt": "cannot write nowhere/a.txt",
     "/text -o a.txt.gz": "cannot write a.txt.gz: what is written is not packed; leave out .gz",
-    "/text -o picture.png": "a text cannot be written as a picture; end picture.png in .txt or .json",
+    "/text -o picture.docx": "unknown ending of picture.docx; use .html, .svg, .png or .pdf for a picture",
     "/text -o /dev/null": "cannot write /dev/null",
     "/top 0": "the number of tokens must be 1 to 1,000, not 0",
     "/top all": "the number of tokens must be a whole number from 1 to 1,000, not 'all'",

@@ -285,8 +285,11 @@ def test_one_answer_is_written_and_shown(shell):
     assert Path("out.txt").read_text() == f"{label.answer}\t{label.probs[0][1]:.4f}\n"
     (line,) = json.loads(Path("out.json").read_text())["lines"]
     assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, tidy(dict(label.probs)))
+    send(shell, "/classify --explain -o out.html abc")
+    assert f"towards {label.answer}" in Path("out.html").read_text()
+    Path("a.txt").write_text("abc")
     with pytest.raises(UsageError, match="a text cannot be written as a picture"):
-        send(shell, "/classify -o out.png abc")
+        send(shell, "/classify -o out.png @a.txt")
 
 
 def test_options_are_completed(shell):

@@ -54,7 +54,7 @@ FOLLOWED = [
     (TINY, "", "/translate --prefx je i love you", "did you mean --prefix?", "/translate --prefix je i love you"),
     (TINY, "", "/translate --al", "after -- everything is text", "/translate -- i love you"),
     (TINY, "", "/seed abc", "/reseed abc starts a text with it", "/reseed abc"),
-    (TINY, "", "/text -o a.png", "end a.png in .txt or .json", "/text -o a.json"),
+    (TINY, "", "/text -o a.docx", "use .html, .svg, .png or .pdf for a picture", "/text -o a.html"),
     (TINY, "", "/forecast --example -o a.png", ".json and .txt work without", "/forecast --example -o a.txt"),
     (TINY, "", "/forecast", "such as 10 10.5", "/load oil-temperature|10 10.5"),
     (TINY, "", "/forecast", "/forecast --example begins with", "/forecast --example"),

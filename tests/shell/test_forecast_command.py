@@ -264,7 +264,7 @@ def test_times_are_in_the_files_of_a_forecast(shell):
     assert rows[0][2:] == ["q10", "q50", "q90"]
     assert float(rows[1][2]) <= float(rows[1][3]) <= float(rows[1][4])
     send(shell, "/forecast 2 -o f.svg")
-    labels = re.findall("<!-- (.*) -->", Path("f.svg").read_text())
+    labels = re.findall(">(.*)</text>", Path("f.svg").read_text())
     assert {"date", "value", "2016-07-01 02:00", "2016-07-01 04:00"} <= set(labels)
 
 
@@ -318,7 +318,7 @@ def test_a_forecast_is_written_as_numbers_rows_or_a_picture(shell):
     )
     assert Path("f.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in Path("f.svg").read_text()
-    assert "unknown ending of f.doc; use .png" in fails(shell, "/forecast 2 -o f.doc").message
+    assert "unknown ending of f.doc; use .html" in fails(shell, "/forecast 2 -o f.doc").message
 
 
 def test_a_written_forecast_can_be_read_as_a_series(shell):

@@ -19,8 +19,8 @@ from seqshell.core.events import (
     Translation,
 )
 from seqshell.core.json_values import tidy
+from seqshell.core.pictures import raster
 from seqshell.models.summary import title
-from seqshell.shell.commands import output_files
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_translation_checkpoint
 
@@ -63,9 +63,10 @@ def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
 
 def test_a_picture_without_matplotlib_gives_a_one_line_error(shell, monkeypatch):
     send(shell, "/translate i love the cat .")
-    monkeypatch.setattr(output_files.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(raster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        UsageError, match=r"a picture needs matplotlib: pip install matplotlib; .json and .txt work without"
+        UsageError,
+        match=r"a picture needs matplotlib: pip install matplotlib; .html, .svg, .json and .txt work without",
     ):
         send(shell, "/attention -o a.png")
     assert not Path("a.png").exists()

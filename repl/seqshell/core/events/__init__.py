@@ -1,11 +1,12 @@
 """What happens while a line is executed: frozen events that render their own JSON and plain text."""
 
-from seqshell.core.events.answers import Answer, Candidate, Finished, Forecast, Label, Token, Translation
+from seqshell.core.events.answers import Answer, Candidate, Finished, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
 from seqshell.core.events.choices import Alternatives, Choice, NextWords, Word
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.dynamics import Spectrum
+from seqshell.core.events.forecast import Forecast
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.result_text import ResultText

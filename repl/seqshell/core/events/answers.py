@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns, in_one_line, rows_as_json
+from seqshell.core.text_output import columns, in_one_line
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 LIKELY_LABEL = 0.01  # less likely labels are only in JSON
 
@@ -205,6 +208,19 @@ class Label(Answer):
         rows = [("token", "moved"), *rows] if rows else []
         return "\n".join([*(self._likely() or [""]), *columns(rows)])
 
+    def as_page(self) -> Page:
+        """The text, with what each token counted if it is explained, and a bar for each label."""
+        from seqshell.core.pictures.page import Bars, Page, Passage, Piece, Scale
+
+        bars = Bars(tuple(label for label, _ in self.probs), tuple(prob for _, prob in self.probs), "probability")
+        if not self.moved:
+            return Page((Passage((Piece(self.text),)), bars))
+        pieces = [Piece(token, by) for token, by in self.moved]
+        if self.left_out:
+            pieces.insert(self.left_out[1], Piece(f" ... {self.left_out[0]:,} not read ... "))
+        most = max(abs(by) for _, by in self.moved)
+        return Page((Passage(tuple(pieces), Scale(-most, most, f"towards {self.answer}")), bars))
+
     def as_line(self) -> str:
         """The answer, a tab and its probability; empty for a blank text."""
         return "".join(self._likely()[:1])
@@ -212,72 +228,3 @@ class Label(Answer):
     def _likely(self) -> list[str]:
         likely = [pair for rank, pair in enumerate(self.probs) if rank == 0 or pair[1] >= LIKELY_LABEL]
         return [f"{in_one_line(label)}\t{prob:.4f}" for label, prob in likely]
-
-
-@dataclass(frozen=True)
-class Forecast(Answer):
-    """The answer of FORECAST: the values of the next steps, [N, F], in the units of the data.
-
-    low, high: an interval around them, [N, F], or None.
-    columns: the names of the F series. history [M, F]: the last observed values, oldest first. interval: the quantiles
-    of low and high, which are NaN where the model gives none. times: of the rows of history, then of values; empty if
-    unknown. time_column: their name. series: the name of the series, if the model was trained on several.
-    """
-
-    op: ClassVar[str] = "forecast"
-    columns: tuple[str, ...]
-    history: Any = field(repr=False, compare=False)
-    values: Any = field(repr=False, compare=False)
-    low: Any = field(default=None, repr=False, compare=False)
-    high: Any = field(default=None, repr=False, compare=False)
-    position: int = 0
-    branch: str = "main"
-    interval: tuple[float, ...] = ()
-    times: tuple[str, ...] = ()
-    time_column: str = ""
-    series: str = ""
-
-    @property
-    def next_times(self) -> tuple[str, ...]:
-        """The times of the values; empty if unknown."""
-        return self.times[len(self.history) :]
-
-    def as_json(self) -> Mapping[str, Any]:
-        """A number for each step, or a row of numbers for several series; null where the model gives no interval."""
-        numbers = {"values": self.values, "low": self.low, "high": self.high}
-        fields = {name: rows_as_json(rows) for name, rows in numbers.items()}
-        times = {"times": list(self.next_times)} if self.times else {}
-        series = {"series": self.series} if self.series else {}
-        return {**fields, **series, "columns": list(self.columns), **times, "pos": self.position, "branch": self.branch}
-
-    def as_text(self) -> str:
-        """One line for a single series; else one line a step."""
-        return ("\n" if len(self.columns) > 1 else " ").join(self.rows())
-
-    def as_rows(self) -> Rows:
-        """A row for each step and column: the time or else the number of the step, the column and the quantiles.
-
-        A column with the name of the series comes first if there is one.
-        """
-        ends = [rows for rows in (self.low, self.values, self.high) if rows is not None]
-        levels = (self.interval[0], 0.5, self.interval[-1]) if self.interval else ()
-        quantiles = [f"q{100 * level:.3g}" for level in levels] or ["value"]
-        start, series = ["series"] if self.series else [], [self.series] if self.series else []
-        times = self.next_times or range(1, len(self.values) + 1)
-        numbers = list(zip(*[_numbers(rows) for rows in ends], strict=True))  # of each step, by end and column
-        return [
-            [*start, self.time_column if self.times else "step", "column", *quantiles],
-            *(
-                [*series, time, name, *values]
-                for time, step in zip(times, numbers, strict=True)
-                for name, *values in zip(self.columns, *step, strict=True)
-            ),
-        ]
-
-    def rows(self) -> list[str]:
-        """The values of each step, separated by spaces, as a message may hold them."""
-        return [" ".join(f"{float(value):.6g}" for value in row) for row in self.values]
-
-
-def _numbers(rows: Any) -> list[list[float]]:
-    return [[float(value) for value in row] for row in rows]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 Rows = Sequence[Sequence[Any]]
 
@@ -39,6 +42,26 @@ class Event:
     def json_text(self) -> str | None:
         """The text of the JSON result of a line that has no fields."""
         return self.as_text()
+
+    def as_page(self) -> Page | None:
+        """What it looks like in HTML, SVG and PNG; None if there is nothing to see.
+
+        Unless a class has its own, its rows as a table, else its text.
+        """
+        from seqshell.core.pictures.page import Grid, Page, Plain
+
+        if rows := self.as_rows():
+            return Page((Grid(tuple(map(str, rows[0])), tuple(rows[1:])),))
+        return Page((Plain(text),)) if (text := self.as_text()) else None
+
+    def _repr_html_(self) -> str | None:
+        """What notebooks show; None: its repr."""
+        page = self.as_page()
+        if page is None:
+            return None
+        from seqshell.core.pictures.html import fragment
+
+        return fragment(page)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.colours import share_of
 from seqshell.core.events.base import Event, Rows, rows_of
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ class ColouredText(Event):
     def as_text(self) -> str:
         """The text, with a line of digits under each line, and the legend."""
         return "\n".join([*self._lines_with_digits(), self.legend()])
+
+    def as_page(self) -> Page:
+        """The coloured text, with the value of each token."""
+        from seqshell.core.pictures.page import Page, Passage, Piece, Scale
+
+        pieces = tuple(Piece(text, value) for text, value in zip(self.tokens, self.values, strict=True))
+        return Page((Passage(pieces, Scale(self.minimum, self.maximum, self.unit)),), self.title)
 
     def legend(self) -> str:
         """The title, what the digits are, and the range of the values, in one line."""

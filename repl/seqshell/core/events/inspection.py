@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core import attention_labels
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns, probability
 from seqshell.core.units import in_both, in_unit
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,32 @@ class Score(Event):
             )
             for token in self.tokens
         ]
-        measures = (
+        return "\n".join(
+            [*columns([("token", "probability", self.unit, "rank", "most likely"), *rows]), self._measures()]
+        )
+
+    def as_page(self) -> Page:
+        """The text, coloured by surprisal, and the measures."""
+        from seqshell.core.pictures.page import Note, Page, Passage, Piece, Scale
+
+        values = [in_unit(-token.log_prob, self.unit) for token in self.tokens]
+        pieces = tuple(
+            Piece(token.text, value, _instead(token)) for token, value in zip(self.tokens, values, strict=True)
+        )
+        scale = Scale(0.0, max(filter(math.isfinite, values), default=1.0), self.unit)
+        return Page((Passage(pieces, scale), Note(self._measures())))
+
+    def _measures(self) -> str:
+        return (
             f"{in_unit(-self.log_prob, self.unit):.3f} {self.unit}, {in_unit(self.nats, self.unit):.4f} a token, "
             f"{self.bits_per_char:.4f} bits a character, perplexity {self.perplexity:.3f}"
         )
-        return "\n".join([*columns([("token", "probability", self.unit, "rank", "most likely"), *rows]), measures])
+
+
+def _instead(token: Scored) -> str:
+    """The rank of a token from 1, and what is more likely in its place."""
+    likely = " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely)
+    return f"rank {token.rank + 1}" + (f" · most likely: {likely}" if likely else "")
 
 
 @dataclass(frozen=True)
@@ -153,11 +177,22 @@ class Reach(Event):
         """A table of the norms, and a summary in a line."""
         size = len(self.tokens)
         rows = [(size - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(self.tokens)]
+        return "\n".join([*columns([("back", "token", "|d log p / d embedding|"), *rows]), self._summary()])
+
+    def as_page(self) -> Page:
+        """A bar for each token, and the summary."""
+        from seqshell.core.pictures.page import Bars, Note, Page
+
+        size = len(self.tokens)
+        labels = tuple(f"{size - index} {text!r}" for index, (text, _) in enumerate(self.tokens))
+        bars = Bars(labels, tuple(norm for _, norm in self.tokens), "|d log p / d embedding|")
+        return Page((bars, Note(self._summary())))
+
+    def _summary(self) -> str:
         decay = "no half-life: the norms do not fall"
         if self.half_life is not None:
             decay = f"half-life {self.half_life:.4g} tokens"
-        summary = f"of {self.answer!r}, log p {in_unit(self.log_prob, self.unit):.4f} {self.unit}; {decay}"
-        return "\n".join([*columns([("back", "token", "|d log p / d embedding|"), *rows]), summary])
+        return f"of {self.answer!r}, log p {in_unit(self.log_prob, self.unit):.4f} {self.unit}; {decay}"
 
 
 @dataclass(frozen=True)
@@ -192,3 +227,11 @@ class Attention(Event):
             for name, row in zip(attention_labels.labels(self.target), self.weights, strict=True)
         ]
         return "\n".join(columns([["", *attention_labels.labels(self.source)], *rows]))
+
+    def as_page(self) -> Page:
+        """A heat map: columns are the source, rows the translation."""
+        from seqshell.core.pictures.page import HeatMap, Page, Scale
+
+        rows, names = attention_labels.labels(self.target), attention_labels.labels(self.source)
+        weights = [[float(weight) for weight in row] for row in self.weights]
+        return Page((HeatMap(rows, names, weights, Scale(0.0, 1.0, "weight")),))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Notice
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,7 @@ class HookOutput(Event):
     def as_text(self) -> str | None:
         """The text of the event."""
         return self.event.text if isinstance(self.event, Notice) else self.event.as_text()
+
+    def as_page(self) -> Page | None:
+        """What the event looks like."""
+        return self.event.as_page()

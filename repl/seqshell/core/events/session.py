@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page, Twig
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ class Branch:
     parent: str | None = None
     fork: int = 0
 
+    def as_twig(self, twigs: tuple[Twig, ...]) -> Twig:
+        """The branch as a part of a tree, with what left it."""
+        from seqshell.core.pictures.page import Twig
+
+        start = f"from {self.fork:,}" if self.parent is not None else ""
+        note = " · ".join(filter(None, (start, f"position {self.position:,}", self.text.split("\n")[0][:60])))
+        return Twig(self.name, None, note, twigs, marked=self.current)
+
 
 @dataclass(frozen=True)
 class Branches(Event):
@@ -69,6 +80,16 @@ class Branches(Event):
             for item in self.branches
         ]
         return "\n".join(columns(rows))
+
+    def as_page(self) -> Page:
+        """The tree of the branches, with their first words."""
+        from seqshell.core.pictures.page import Page, Tree
+
+        twigs: dict[str | None, list[Twig]] = {}
+        for item in reversed(self.branches):  # children before parents
+            below = tuple(reversed(twigs.pop(item.name, [])))
+            twigs.setdefault(item.parent, []).append(item.as_twig(below))
+        return Page((Tree(tuple(reversed(twigs.get(None, [])))),))
 
 
 @dataclass(frozen=True)

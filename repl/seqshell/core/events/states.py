@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.events.display import Table
+from seqshell.core.events.display import Table, Tables
 from seqshell.core.units import in_both, in_unit
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ class StateDifference(Event):
     def as_text(self) -> str:
         """Both tables."""
         return "\n\n".join(table.as_text() for table in self.tables())
+
+    def as_page(self) -> Page:
+        """Both tables."""
+        return Tables(self.tables()).as_page()
 
 
 def _row(each: PartDifference) -> tuple[Any, ...]:

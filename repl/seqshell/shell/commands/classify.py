@@ -11,7 +11,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
-from seqshell.shell.commands.output_files import text_place, write_text
+from seqshell.shell.commands.output_files import PICTURE_OPTION, text_place, view_place, write_view
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     options={
         "-m MODEL": "the model to use",
         "--explain": "show which tokens push towards the label, and which against it",
-        "-o FILE": "write the labels with their probabilities to FILE (.txt, .json, .csv, .tsv)",
+        **PICTURE_OPTION,
     },
     free_text=True,
     purpose="tasks",
@@ -58,7 +58,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if not arguments.text.strip() and not arguments.file and not is_here:
         words(arguments, classify, 1)
     if file:
-        text_place(file)
+        text_place(file) if arguments.file else view_place(file)
     name = model_for(shell, Task.CLASSIFY, word)
     session, values = shell.answer_with(name)
     if arguments.file:
@@ -73,7 +73,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.interactive and name != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
-        path = write_text(file, _as_line(found), {"lines": [_as_json(found)]}, found.as_rows())
+        path = write_view(file, found, _as_line(found), {"lines": [_as_json(found)]})
         if shell.interactive:
             shell.notices.append(Notice(f"written to {path}"))
     yield found

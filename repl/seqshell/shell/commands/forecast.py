@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Forecast, Notice
@@ -15,18 +14,16 @@ from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Task
 from seqshell.core.named_files import named_path
 from seqshell.core.plugin_api import Arguments, Option, command
-from seqshell.core.row_times import without_zero_seconds
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import rows_as_json
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for, open_session
-from seqshell.shell.commands.output_files import picture_place, write_picture
+from seqshell.shell.commands.output_files import PICTURES_HELP, view_place, write_view
 
 if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
-TIME_LABELS = 5  # of a picture
 VALUE = re.compile(r'[^\s"]+')
 FILE = re.compile(r'(?:^|\s)@("(?:[^"\\]|\\.)*"|[^\s"]+)')
 LARGEST_TABLE = 10_000_000  # bytes; the names of the series of a larger one are not completed
@@ -64,11 +61,7 @@ def _as_word(name: str) -> str:
             "which series of @FILE to read, if its table has several; default: the last",
             complete=series_words,
         ),
-        Option(
-            "-o",
-            "FILE",
-            "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or a row for each step (.txt)",
-        ),
+        Option("-o", "FILE", PICTURES_HELP),
     ),
     purpose="tasks",
 )
@@ -87,7 +80,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     number, name = _read(arguments)
     file = str(arguments.options.get("-o", ""))
     if file:
-        picture_place(file)
+        view_place(file)
     model = model_for(shell, Task.FORECAST, str(arguments.options.get("-m", "")))
     session, values = shell.answer_with(model)
     steps = session.behaviour.check_steps(values.get("horizon") if number is None else number)
@@ -104,7 +97,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield from notes
         return
     rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
-    path = write_picture(file, partial(_draw, found), found, rows, {**fields, "history": rows_as_json(found.history)})
+    path = write_view(file, found, rows, {**fields, "history": rows_as_json(found.history)})
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(fields, op=Task.FORECAST.value)
@@ -131,29 +124,3 @@ def _observe(shell: Shell, session: Session, name: str, wants_example: bool, ser
         session.behaviour.observe_example()
     if name:
         yield from map(Notice, session.behaviour.observe_file(name, shell.read_stdin, series))
-
-
-def _draw(found: Forecast, figure: Any) -> None:
-    """Draw the series on a matplotlib Figure, one column below the other."""
-    from matplotlib.ticker import MaxNLocator
-
-    size = len(found.columns)
-    figure.set_size_inches(8, min(40, 1 + 2.5 * size))
-    before, after = len(found.history), len(found.values)
-    for index, (axes, name) in enumerate(
-        zip(figure.subplots(size, 1, sharex=True, squeeze=False)[:, 0], found.columns, strict=True)
-    ):
-        axes.plot(range(1 - before, 1), found.history[:, index], color="0.35", label="observed")
-        axes.plot(range(after + 1), [found.history[-1, index], *found.values[:, index]], color="C0", label="forecast")
-        if found.low is not None:
-            low, high = ([found.history[-1, index], *rows[:, index]] for rows in (found.low, found.high))
-            interval = " to ".join(f"{100 * share:.3g}" for share in found.interval)
-            axes.fill_between(range(after + 1), low, high, color="C0", alpha=0.2, linewidth=0, label=f"{interval} %")
-        axes.axvline(0, color="0.7", linewidth=0.8)
-        axes.set_ylabel(name, parse_math=False)
-    figure.axes[0].legend()
-    if found.times:
-        names = dict(enumerate(without_zero_seconds(found.times), 1 - before))
-        figure.axes[-1].xaxis.set_major_formatter(lambda step, _: names.get(round(step), ""))
-        figure.axes[-1].xaxis.set_major_locator(MaxNLocator(TIME_LABELS, integer=True))
-    figure.axes[-1].set_xlabel(found.time_column if found.times else "steps from now", parse_math=False)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from io import BytesIO, StringIO
+from collections.abc import Iterable, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,15 @@ from seqshell.core.plugin_api import Arguments
 from seqshell.core.text_files import PACKED
 
 if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
     from seqshell.shell.shell import Shell
 
-PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg")
+RASTERS = (".png", ".pdf", ".jpg", ".jpeg")  # drawn by matplotlib
+PICTURES = (".html", ".svg", *RASTERS)
 TABLES = {".csv": ",", ".tsv": "\t"}
-TABLE_OPTION = {"-o FILE": "write the table to FILE (.csv, .tsv, .json or .txt)"}
-Draw = Callable[[Any], None]  # draws on a matplotlib Figure
+TABLE_OPTION = {"-o FILE": "write the table to FILE (.csv, .tsv, .json, .txt, .html, .svg or .png)"}
+PICTURES_HELP = "write a picture (.html, .svg, .png, .pdf), the numbers (.csv, .tsv, .json) or text (.txt)"
+PICTURE_OPTION = {"-o FILE": PICTURES_HELP}
 
 
 def text_place(word: str) -> Path:
@@ -36,21 +38,59 @@ def text_place(word: str) -> Path:
     return path
 
 
-def picture_place(word: str) -> Path:
-    """The path to write a picture, its numbers or its text to.
+def view_place(word: str) -> Path:
+    """The path to write what a command shows to, as a picture, a table, JSON or text, checked before the work.
 
-    Raises UsageError if it cannot be written, for an unknown ending, and if matplotlib is missing.
+    Raises UsageError if it cannot be written, for an unknown ending, and if matplotlib is missing for a PNG.
     """
     path = _place(word)
     ending = path.suffix.lower()
-    if ending not in (*PICTURES, *TABLES, ".json", ".txt"):
+    if ending not in ("", *PICTURES, *TABLES, ".json", ".txt"):
         raise UsageError(
-            f"unknown ending of {word}; use .png, .svg or .pdf for a picture, .json, .csv or .tsv for the numbers, "
-            "or .txt"
+            f"unknown ending of {word}; use .html, .svg, .png or .pdf for a picture, .json, .csv or .tsv for the "
+            "numbers, or .txt"
         )
-    if ending in PICTURES and importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("a picture needs matplotlib: pip install matplotlib; .json and .txt work without")
+    if ending in RASTERS:
+        from seqshell.core.pictures.raster import require_matplotlib
+
+        require_matplotlib()
     return path
+
+
+def write_view(word: str, event: Event, text: str | None = None, as_json: Mapping[str, Any] | None = None) -> Path:
+    """Write what an event shows, in the format of the ending; without an ending, its text.
+
+    text, as_json: what a .txt and a .json file have instead of the text and the JSON of the event. Returns the path.
+    Raises UsageError if it cannot be written, or if the event has nothing to write in this format.
+    """
+    path = view_place(word)
+    ending = path.suffix.lower()
+    if ending in PICTURES:
+        page = event.as_page()
+        if page is None:
+            raise UsageError(f"there is no picture of this; end {word} in .txt or .json")
+        write_atomically(path, picture(page, ending[1:]))
+        return path
+    rows = event.as_rows()
+    if ending in TABLES and rows is None:
+        raise UsageError(f"there is no table of this; end {word} in .html, .svg, .png, .json or .txt")
+    text = f"{event.as_text() or ''}\n" if text is None else text
+    return write_text(word, text, event.as_json() if as_json is None else as_json, rows)
+
+
+def picture(page: Page, kind: str) -> bytes:
+    """A page as the content of a file: html, svg, png, pdf, jpg or jpeg."""
+    if kind == "html":
+        from seqshell.core.pictures import html
+
+        return html.document(page).encode("utf-8")
+    if kind == "svg":
+        from seqshell.core.pictures import svg
+
+        return svg.document(page).encode("utf-8")
+    from seqshell.core.pictures import raster
+
+    return raster.picture(page, kind)
 
 
 def write_text(word: str, text: str, as_json: Mapping[str, Any], rows: Rows | None = None) -> Path:
@@ -58,7 +98,7 @@ def write_text(word: str, text: str, as_json: Mapping[str, Any], rows: Rows | No
 
     Returns the path. Raises UsageError if it cannot be written.
     """
-    path = text_place(word)
+    path = _place(word)
     ending = path.suffix.lower()
     if ending == ".json":
         text = json.dumps(tidy(as_json), ensure_ascii=False) + "\n"
@@ -75,46 +115,19 @@ def as_table(rows: Rows, delimiter: str) -> str:
     return file.getvalue()
 
 
-def write_result(word: str, event: Event) -> Path:
-    """Write the rows, the JSON or the text of an event, as `write_text`."""
-    return write_text(word, f"{event.as_text() or ''}\n", event.as_json(), event.as_rows())
-
-
 def to_file(shell: Shell, arguments: Arguments, events: Iterable[Event]) -> Iterator[Event]:
-    """The events; with -o, those that are tables are written to the file instead."""
+    """The events; with -o, those that have rows are written to the file instead."""
     file = str(arguments.options.get("-o", ""))
     if file:
-        text_place(file)
+        view_place(file)
     for event in events:
         if not file or event.as_rows() is None:
             yield event
             continue
-        path = write_result(file, event)
+        path = write_view(file, event)
         if shell.interactive:
             yield Notice(f"written to {path}")
         yield Data(event.as_json())
-
-
-def write_picture(word: str, draw: Draw, event: Event, text: str, as_json: Mapping[str, Any]) -> Path:
-    """Write what `draw` draws, or the rows of the event, its text or its numbers, by the ending.
-
-    Returns the path. Raises UsageError if it cannot be written.
-    """
-    path = picture_place(word)
-    if path.suffix.lower() not in PICTURES:
-        return write_text(word, text, as_json, event.as_rows())
-    import warnings
-
-    from matplotlib.figure import Figure
-
-    data = BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that is missing in the font is drawn as a box
-        figure = Figure(layout="constrained")
-        draw(figure)
-        figure.savefig(data, format=path.suffix.lower()[1:], dpi=120)
-    write_atomically(path, data.getvalue())
-    return path
 
 
 def _place(word: str) -> Path:

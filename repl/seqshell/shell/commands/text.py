@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from seqshell.core.events import Event, Notice
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
-from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.history import moved_to
-from seqshell.shell.commands.output_files import write_text
+from seqshell.shell.commands.output_files import PICTURE_OPTION, view_place, write_view
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def reseed(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 @command(
     "text",
     usage="[-o FILE]",
-    options=(Option("-o", "FILE", "write it to FILE (.txt, or .json with the ranges that you wrote)"),),
+    options=PICTURE_OPTION,
     purpose="text",
 )
 def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
@@ -88,11 +88,13 @@ def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /text -o romeo-and-more.txt
     """
     words(arguments, text, 0, 0)
+    file = str(arguments.options.get("-o", ""))
+    if file:
+        view_place(file)
     whole = shell.session.text()
-    file = arguments.options.get("-o")
     if not file:
         yield whole
         return
-    path = write_text(str(file), whole.text, {"text": whole.text, "spans": whole.spans})
+    path = write_view(file, whole, whole.text, {"text": whole.text, "spans": whole.spans})
     if shell.interactive:
         yield Notice(f"{len(whole.text):,} characters written to {path}")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core import attention_labels
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Attention, Data, Event, Notice, Translation
+from seqshell.core.events import Event, Notice, Translation
 from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for, open_session
-from seqshell.shell.commands.output_files import picture_place, text_place, write_picture, write_text
+from seqshell.shell.commands.output_files import PICTURE_OPTION, text_place, to_file, view_place, write_text
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -130,7 +128,7 @@ def _as_json(event: Translation) -> dict[str, Any]:
 @command(
     "attention",
     usage="[-o FILE]",
-    options={"-o FILE": "write a picture (.png, .svg, .pdf), the numbers (.json, .csv, .tsv) or text (.txt)"},
+    options=PICTURE_OPTION,
     purpose="tasks",
 )
 def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
@@ -145,7 +143,7 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     words(arguments, attention, 0, 0)
     file = str(arguments.options.get("-o", ""))
     if file:
-        picture_place(file)
+        view_place(file)
     name = (
         shell.workspace.translated
         if shell.workspace.translated in shell.workspace.sessions
@@ -157,23 +155,4 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "nothing has been translated yet; use /translate TEXT first",
             code="no_answer",
         )
-    found = session.attention()
-    if not file:
-        yield found
-        return
-    path = write_picture(file, partial(_draw, found), found, found.as_text() + "\n", found.as_json())
-    if shell.interactive:
-        yield Notice(f"written to {path}")
-    yield Data(found.as_json())
-
-
-def _draw(found: Attention, figure: Any) -> None:
-    """Draw the heat map on a matplotlib Figure, in cells of a third of an inch, with the source above."""
-    source, target = attention_labels.labels(found.source), attention_labels.labels(found.target)
-    figure.set_size_inches(min(40, 2.5 + 0.33 * len(source)), min(40, 1.8 + 0.33 * len(target)))
-    axes = figure.subplots()
-    image = axes.imshow(found.weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(source)), source, rotation=60, ha="left", rotation_mode="anchor", parse_math=False)
-    axes.set_yticks(range(len(target)), target, parse_math=False)
-    axes.xaxis.tick_top()
-    figure.colorbar(image, label="weight", fraction=0.05, pad=0.02)
+    yield from to_file(shell, arguments, [session.attention()])
