@@ -12,6 +12,8 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
+    "/tree 0": "the depth must be 1 to 50, not 0",
+    "/tree top_p=x": "top_p must be 0 to 1, not 'x'",
     "/words 0": "the number of words must be 1 to 1,000, not 0",
     "/words many": "the number of words must be a whole number from 1 to 1,000, not 'many'",
     "/alt 99": "position 99 is outside this branch, which goes from 0 to ",

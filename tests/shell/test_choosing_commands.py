@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Alternatives, Moved, NextWords
+from seqshell.core.events import Alternatives, Moved, NextWords, TokenTree
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_model
 
@@ -115,6 +115,28 @@ def test_words_shows_the_next_words_as_text_json_and_table(shell):
     assert [text for text, _ in complete(shell, "/words ").items] == ["5", "10", "20", "50"]
 
 
+def test_tree_shows_the_tokens_that_may_follow_each_other(shell):
+    before = place(shell)
+    *_, found = send(shell, "/tree 2 top_p=0.6")
+    as_json = json.loads(json.dumps(found.as_json()))
+    top = shell.session.top(3).tokens
+
+    assert isinstance(found, TokenTree)
+    assert (as_json["pos"], as_json["depth"], as_json["top_p"], as_json["cut"]) == (5, 2, 0.6, False)
+    assert [each["id"] for each in as_json["tree"]] == [each.id for each in top][: len(as_json["tree"])]
+    child = as_json["tree"][0]["children"][0]
+    assert child["path_logprob"] == pytest.approx(as_json["tree"][0]["logprob"] + child["logprob"])
+    assert child["children"] == []
+    *_, as_rows = send(shell, "/tree -o tree.tsv 2 top_p=0.6", "/tree 2 top_p=0.6")
+    with open("tree.tsv", encoding="utf-8") as file:
+        names, first, *_ = file.read().splitlines()
+    assert names.split("\t") == ["depth", "path", "id", "text", "logprob", "path_logprob"]
+    assert first.split("\t")[2] == str(top[0].id)
+    assert as_rows == found
+    assert place(shell) == before
+    assert [text for text, _ in complete(shell, "/tree ").items] == ["2", "4", "8", "top_p="]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -129,6 +151,11 @@ def test_words_shows_the_next_words_as_text_json_and_table(shell):
         ("/words 0", "the number of words must be 1 to 1,000, not 0"),
         ("/words two", "the number of words must be a whole number from 1 to 1,000, not 'two'"),
         ("/words 1 2", "unexpected '2'; usage: /words [-o FILE] [K]"),
+        ("/tree 0", "the depth must be 1 to 50, not 0"),
+        ("/tree deep", "the depth must be a whole number from 1 to 50, not 'deep'"),
+        ("/tree 1 2", "unexpected '2'; usage: /tree [-o FILE] [DEPTH] [top_p=P]"),
+        ("/tree top_p=1.5", "top_p must be 0 to 1, not '1.5'"),
+        ("/tree top_k=2", "/tree has no setting 'top_k'; it has top_p"),
         ("/alt -o a.png 1", "a text cannot be written as a picture; end a.png in .txt or .json"),
     ],
 )

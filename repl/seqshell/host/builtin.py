@@ -21,7 +21,7 @@ COMMANDS = {
     "inspect": "top=top score=score",
     "state": "state=state",
     "alternatives": "alt=alt",
-    "choosing": "next_words=words",
+    "choosing": "next_words=words tree=tree",
     "info": "info=info,show",
     "saliency": "reach=reach",
     "dynamics": "spectrum=spectrum",

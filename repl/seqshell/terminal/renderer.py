@@ -28,6 +28,7 @@ from seqshell.core.events import (
     Table,
     Tables,
     Text,
+    TokenTree,
     Top,
 )
 from seqshell.core.text_output import cell, counted
@@ -120,6 +121,10 @@ class Renderer:
     @_draw.register
     def _(self, event: NextWords) -> None:
         choices.draw_words(self.printer, event)
+
+    @_draw.register
+    def _(self, event: TokenTree) -> None:
+        choices.draw_tree(self.printer, event)
 
     @_draw.register
     def _(self, event: Score) -> None:

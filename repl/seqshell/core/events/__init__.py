@@ -12,6 +12,7 @@ from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Qui
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 from seqshell.core.events.states import StateDifference
+from seqshell.core.events.token_tree import TokenTree, TreeLine, TreeNode
 from seqshell.core.events.units import UnitRanking
 
 __all__ = [
@@ -51,8 +52,11 @@ __all__ = [
     "Tables",
     "Text",
     "Token",
+    "TokenTree",
     "Top",
     "Translation",
+    "TreeLine",
+    "TreeNode",
     "UnitRanking",
     "Word",
 ]
