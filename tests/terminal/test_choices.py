@@ -34,7 +34,7 @@ def test_alternatives_have_numbers_bars_and_a_star_at_the_one_that_was_taken(dra
         "position 3, after 'abc'",
         "     token  model               with sampler",
         "  1  d       50.0%  █████       100.0%  ██████████",
-        "* 2  '\\n'    25.0%  ██▌              -",
+        "* 2  \\n      25.0%  ██▌              -",
         "  3  e       12.5%  █▎          100.0%  ██████████",
     ]
 

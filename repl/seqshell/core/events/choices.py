@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.text_output import columns, probability
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,15 @@ class Alternatives(Event):
         ]
         return "\n".join([self.title(), *columns([("", "n", "token", "model", "chain"), *rows])])
 
+    def as_page(self) -> Page:
+        """A bar for each token; a star marks the one that was taken."""
+        from seqshell.core.pictures.page import Bars, Page
+
+        labels = tuple(f"{'* ' if each.taken else ''}{each.rank} {each.text!r}" for each in self.choices)
+        notes = tuple(f"with sampler {probability(each.chain_log_prob)}" for each in self.choices)
+        probs = tuple(math.exp(each.log_prob) for each in self.choices)
+        return Page((Bars(labels, probs, self.title(), "probability", notes),))
+
     def title(self) -> str:
         """Where it is."""
         return f"position {self.position:,}, after {self.before!r}" if self.before else f"position {self.position:,}"
@@ -125,6 +138,14 @@ class NextWords(Event):
             for rank, each in enumerate(self.words, 1)
         ]
         return "\n".join([*columns([("n", "word", "probability", "at most"), *rows]), self.summary()])
+
+    def as_page(self) -> Page:
+        """A bar for each word, and what they leave."""
+        from seqshell.core.pictures.page import Bars, Note, Page
+
+        labels, notes = tuple(map(self.name, self.words)), tuple(f"at most {each.at_most:.4f}" for each in self.words)
+        bars = Bars(labels, tuple(each.prob for each in self.words), "next words", "probability", notes)
+        return Page((bars, Note(self.summary())))
 
     def name(self, word: Word) -> str:
         """A word as it is shown: with an ellipsis if it continues the one that the text ends in."""

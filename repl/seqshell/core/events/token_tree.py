@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import columns
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page, Twig
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,23 @@ class TreeNode:
         probs = {"logprob": self.log_prob, "path_logprob": path}
         token = {"id": self.id, "text": self.text, "bytes": list(self.piece)}
         return {**token, **probs, "rest": self.rest, "children": [child.as_json(path) for child in self.children]}
+
+    def joined(self) -> TreeNode:
+        """The node with those after it, as long as each is the only one, as one node."""
+        text, log_prob, end = self.text, self.log_prob, self
+        while len(end.children) == 1:
+            (end,) = end.children
+            text, log_prob = text + end.text, log_prob + end.log_prob
+        return replace(end, text=text, log_prob=log_prob)
+
+    def as_twig(self, before: float = 0.0) -> Twig:
+        """The joined node in a picture. before: the log-probability of those above it."""
+        from seqshell.core.pictures.page import Twig
+
+        node = self.joined()
+        path = before + node.log_prob
+        twigs = tuple(child.as_twig(path) for child in node.children)
+        return Twig(repr(node.text), math.exp(node.log_prob), f"path {math.exp(path):.2%}", twigs)
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,12 @@ class TokenTree(Event):
         rows = [(text, f"{prob:.4f}", f"{path:.4f}") for text, prob, path in lines]
         return "\n".join([self.title(), *columns([("tokens", "probability", "path"), *rows])])
 
+    def as_page(self) -> Page:
+        """The tree."""
+        from seqshell.core.pictures.page import Page, Tree
+
+        return Page((Tree(tuple(node.as_twig() for node in self.nodes), self.title()),))
+
     def title(self) -> str:
         """Where it is, and what it shows."""
         cut = " · cut to the most likely parts" if self.is_cut else ""
@@ -99,11 +125,8 @@ def _rows(
 
 
 def _lines(nodes: tuple[TreeNode, ...], before: float, last: tuple[bool, ...]) -> Iterator[TreeLine]:
-    for number, node in enumerate(nodes, 1):
-        text, log_prob, end = node.text, node.log_prob, node
-        while len(end.children) == 1:
-            (end,) = end.children
-            text, log_prob = text + end.text, log_prob + end.log_prob
+    for number, node in enumerate(map(TreeNode.joined, nodes), 1):
         ends = (*last, number == len(nodes))
-        yield TreeLine(text, math.exp(log_prob), math.exp(before + log_prob), ends)
-        yield from _lines(end.children, before + log_prob, ends)
+        path = before + node.log_prob
+        yield TreeLine(node.text, math.exp(node.log_prob), math.exp(path), ends)
+        yield from _lines(node.children, path, ends)
